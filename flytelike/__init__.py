@@ -1,0 +1,1 @@
+"""Flytelike: typed, versioned workflows that compile to immutable specs."""

@@ -1,0 +1,87 @@
+"""What authors ask of the engine: retries, timeouts, caching, resources."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+
+class FailurePolicy(IntEnum):
+    """What a failed node does to its workflow; values are Flyte's `OnFailurePolicy`."""
+
+    FAIL_IMMEDIATELY = 0
+    FAIL_AFTER_EXECUTABLE_NODES_COMPLETE = 1
+
+
+class ResourceName(IntEnum):
+    """Values are those of `flyteidl.core.Resources.ResourceName`."""
+
+    UNKNOWN = 0
+    CPU = 1
+    GPU = 2
+    MEMORY = 3
+    STORAGE = 4
+    EPHEMERAL_STORAGE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Kubernetes quantities by name, such as `{CPU: "500m", MEMORY: "1Gi"}`."""
+
+    requests: Mapping[ResourceName, str] = field(default_factory=dict)
+    limits: Mapping[ResourceName, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CachePolicy:
+    """Whether results are kept for equal inputs.
+
+    An empty `version` means that the platform derives it from the task's code.
+    """
+
+    enabled: bool = False
+    version: str = ""
+    serializable: bool = False
+    ignored_inputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TaskMetadata:
+    """The policies of a task.
+
+    `timeout_ns` is 0 for none; `interruptible` None for the workflow's default.
+    """
+
+    retries: int = 0
+    timeout_ns: int = 0
+    interruptible: bool | None = None
+    cache: CachePolicy = field(default_factory=CachePolicy)
+    deprecated: str = ""
+    runtime_version: str = ""
+    runtime_flavor: str = "python"
+    pod_template_name: str = ""
+    generates_deck: bool = False
+    is_eager: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeMetadata:
+    """A node's name and what it overrides of its task's policies; None keeps the task's own."""
+
+    name: str = ""
+    timeout_ns: int | None = None
+    retries: int | None = None
+    interruptible: bool | None = None
+    cacheable: bool | None = None
+    cache_version: str | None = None
+    cache_serializable: bool | None = None
+    config: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowMetadata:
+    """The policies of a workflow."""
+
+    on_failure: FailurePolicy = FailurePolicy.FAIL_IMMEDIATELY
+    interruptible: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,4 @@
+"""Propeller: the engine that drives executions, embedded in one process or on Kubernetes.
+
+Of flytelike it knows only `model`, `codec` and `storage`.
+"""

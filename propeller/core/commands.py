@@ -1,0 +1,74 @@
+"""What the core asks the world to do. Each command is idempotent under its `id`.
+
+Ids are derived from path, attempt and kind, so that a replay gives the same ones. A command
+is carried out at least once, after the commit that contains it.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from flytelike.model.ids import Identifier
+from propeller.core.events import NodePath
+
+
+@dataclass(frozen=True, slots=True)
+class StartAttempt:
+    """Bind the node's inputs and start its task. Answered by Attempt* events."""
+
+    id: str
+    path: NodePath
+    attempt: int
+    task: Identifier
+    interruptible: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AbortAttempt:
+    """Stop the attempt if it runs. Not answered."""
+
+    id: str
+    path: NodePath
+    attempt: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartChild:
+    """Bind the node's inputs and start an execution from the launch plan. Answered by ChildEnded."""
+
+    id: str
+    path: NodePath
+    attempt: int
+    launch_plan: Identifier
+
+
+@dataclass(frozen=True, slots=True)
+class AbortChild:
+    """Ask the child execution to end. Answered by ChildEnded, if it had started."""
+
+    id: str
+    path: NodePath
+    attempt: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CollectOutputs:
+    """Bind the outputs of a scope from its nodes' outputs and store them. Answered by Outputs* events."""
+
+    id: str
+    path: NodePath
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimer:
+    """Fire `TimerFired(path, stamp)` once the clock reaches `due_ns`."""
+
+    id: str
+    path: NodePath
+    stamp: str
+    due_ns: int
+
+
+Command: TypeAlias = StartAttempt | AbortAttempt | StartChild | AbortChild | CollectOutputs | SetTimer

@@ -1,0 +1,113 @@
+"""What can happen to an execution. Events come from outside and may be late, doubled or stale.
+
+An event names the attempt or timer it speaks of; one that speaks of something that is no
+longer current changes nothing. `at_ns` is when it happened, in nanoseconds since 1970.
+"""
+
+from dataclasses import dataclass
+from typing import NewType, TypeAlias
+
+from flytelike.model.failure import Failure
+from flytelike.model.phases import WorkflowPhase
+
+NodePath = NewType("NodePath", str)
+"""A node's unique id in its execution: `n0`, or for nested nodes `<parent path>.<parent attempt>.<id>`."""
+
+ROOT = NodePath("")
+"""The scope of the execution's own workflow."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionStarted:
+    """The execution was accepted; the first event of all."""
+
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRunning:
+    """The attempt's process began its work (informative: an attempt may end without it)."""
+
+    path: NodePath
+    attempt: int
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptSucceeded:
+    """The attempt ended well and its outputs are stored durably."""
+
+    path: NodePath
+    attempt: int
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFailed:
+    """The attempt ended badly, or could not be started."""
+
+    path: NodePath
+    attempt: int
+    at_ns: int
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class ChildEnded:
+    """The execution started by a launch-plan node reached a terminal phase."""
+
+    path: NodePath
+    attempt: int
+    at_ns: int
+    phase: WorkflowPhase
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutputsCollected:
+    """The outputs of a scope (the execution, or a sub-workflow node) were bound and stored."""
+
+    path: NodePath
+    attempt: int
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutputsFailed:
+    """The outputs of a scope could not be bound (a path into a value that is not there, say)."""
+
+    path: NodePath
+    attempt: int
+    at_ns: int
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired:
+    """A timer set by `SetTimer` is due. `stamp` is the timer's; a stale one changes nothing."""
+
+    path: NodePath
+    stamp: str
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class AbortRequested:
+    """Somebody asked that the execution ends."""
+
+    at_ns: int
+    cause: str
+    principal: str = ""
+
+
+Event: TypeAlias = (
+    ExecutionStarted
+    | AttemptRunning
+    | AttemptSucceeded
+    | AttemptFailed
+    | ChildEnded
+    | OutputsCollected
+    | OutputsFailed
+    | TimerFired
+    | AbortRequested
+)
