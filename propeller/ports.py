@@ -10,36 +10,9 @@ from typing import Protocol
 from flytelike.model.closure import WorkflowClosure
 from flytelike.model.failure import Failure
 from flytelike.model.graph import TaskTemplate
-from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeExecutionId
+from flytelike.model.history import HistoryEntry
+from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeExecutionId, NodePath
 from flytelike.model.phases import WorkflowPhase
-from propeller.core.events import NodePath
-from propeller.core.records import Record
-
-
-@dataclass(frozen=True, slots=True)
-class LaunchRequest:
-    """Everything propeller is told about an execution when it starts.
-
-    `closure_uri` points at the serialised `core.CompiledWorkflowClosure` (immutable, named
-    by `closure_digest`), `inputs_uri` at the serialised `core.LiteralMap` of its inputs.
-    `max_parallelism` limits the nodes running at once; 0 means no limit. `depth` is how many
-    launch-plan nodes lie above this execution.
-    """
-
-    id: ExecutionId
-    launch_plan: Identifier
-    workflow: Identifier
-    closure_uri: str
-    closure_digest: Digest
-    inputs_uri: str
-    max_parallelism: int = 0
-    interruptible: bool | None = None
-    envs: Mapping[str, str] = field(default_factory=dict)
-    raw_output_prefix: str = ""
-    timeout_ns: int = 0
-    labels: Mapping[str, str] = field(default_factory=dict)
-    parent: NodeExecutionId | None = None
-    depth: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,21 +82,8 @@ class Executor(Protocol):
 class EventSink(Protocol):
     """Is told the history of executions."""
 
-    async def record(self, batch: Sequence["SinkRecord"]) -> None:
+    async def record(self, batch: Sequence[HistoryEntry]) -> None:
         """Take the records over durably. Those seen before (by `sequence`) are ignored."""
-
-
-@dataclass(frozen=True, slots=True)
-class SinkRecord:
-    """A record with its place in the execution's history (`sequence` counts from 1)."""
-
-    execution: ExecutionId
-    sequence: int
-    record: Record
-    inputs_uri: str = ""
-    output_uri: str = ""
-    log_uri: str = ""
-    child: ExecutionId | None = None
 
 
 class Children(Protocol):

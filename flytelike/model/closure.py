@@ -3,17 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from flytelike.model.graph import LaunchPlanTemplate, TaskTemplate, WorkflowTemplate
-from flytelike.model.ids import Digest, Identifier, NodeId
+from flytelike.model.graph import TaskTemplate, WorkflowTemplate
+from flytelike.model.ids import Identifier, NodeId
 from flytelike.model.interface import TypedInterface
-
-
-@dataclass(frozen=True, slots=True)
-class CompiledTask:
-    """A checked task template."""
-
-    template: TaskTemplate
-    digest: Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +32,3 @@ class WorkflowClosure:
     sub_workflows: Mapping[Identifier, CompiledWorkflow]
     tasks: Mapping[Identifier, TaskTemplate]
     launch_plans: Mapping[Identifier, TypedInterface] = field(default_factory=dict)
-    digest: Digest = Digest("")
-
-
-@dataclass(frozen=True, slots=True)
-class CompiledLaunchPlan:
-    """A checked launch plan."""
-
-    template: LaunchPlanTemplate
-    digest: Digest

@@ -9,7 +9,7 @@ from flytelike.model.interface import Parameter, TypedInterface
 from flytelike.model.literals import LiteralMap, Offloaded, Scalar
 from flytelike.model.policies import NodeMetadata, Resources, TaskMetadata, WorkflowMetadata
 from flytelike.model.span import SourceSpan
-from flytelike.model.types import JsonText, LiteralType
+from flytelike.model.types import NO_JSON, JsonText, LiteralType
 
 # --- bindings ---------------------------------------------------------------------------
 
@@ -179,7 +179,7 @@ class TaskTemplate:
     metadata: TaskMetadata
     interface: TypedInterface
     container: Container | None = None
-    custom: JsonText = JsonText("")
+    custom: JsonText = NO_JSON
     type_version: int = 0
     config: Mapping[str, str] = field(default_factory=dict)
     secrets: tuple[SecretRequest, ...] = ()
@@ -218,4 +218,3 @@ class LaunchPlanTemplate:
 
 
 Entity: TypeAlias = TaskTemplate | WorkflowTemplate | LaunchPlanTemplate
-

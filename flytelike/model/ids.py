@@ -7,6 +7,15 @@ from typing import NewType
 NodeId = NewType("NodeId", str)
 """A node's id inside its workflow, such as `n0`. The empty id stands for the workflow's inputs."""
 
+NodePath = NewType("NodePath", str)
+"""A node's id, unique in its execution: `n0`; a nested node is `<parent path>.<parent attempt>.<id>`.
+
+The dot cannot occur in a node's own id, so paths never collide.
+"""
+
+ROOT = NodePath("")
+"""The scope of the execution's own workflow."""
+
 Digest = NewType("Digest", str)
 """`sha256:` and 64 lower-case hexadecimal digits."""
 
@@ -72,10 +81,10 @@ class ExecutionId:
 
 @dataclass(frozen=True, slots=True, order=True)
 class NodeExecutionId:
-    """One node of one execution; `node_id` is unique in the execution (nested nodes included)."""
+    """One node of one execution."""
 
     execution: ExecutionId
-    node_id: str
+    path: NodePath
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -14,7 +14,9 @@ from typing import NewType, TypeAlias
 JsonText = NewType("JsonText", str)
 """Canonical JSON text; the empty string stands for absent."""
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+NO_JSON = JsonText("")
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 
 def json_text(value: Mapping[str, Json] | None) -> JsonText:
@@ -24,8 +26,10 @@ def json_text(value: Mapping[str, Json] | None) -> JsonText:
     numbers as doubles and both must read the same.
     """
     if value is None:
-        return JsonText("")
-    return JsonText(json.dumps(_integral(dict(value)), sort_keys=True, separators=(",", ":"), ensure_ascii=False))
+        return NO_JSON
+    return JsonText(
+        json.dumps(_integral(dict(value)), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    )
 
 
 def _integral(value: Json) -> Json:
@@ -155,8 +159,8 @@ class LiteralType:
 
     kind: TypeKind
     structure: TypeStructure | None = field(default=None)
-    metadata: JsonText = JsonText("")
-    annotation: JsonText = JsonText("")
+    metadata: JsonText = NO_JSON
+    annotation: JsonText = NO_JSON
 
 
 NONE = LiteralType(SimpleType(SimpleKind.NONE))

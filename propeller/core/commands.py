@@ -7,8 +7,7 @@ is carried out at least once, after the commit that contains it.
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from flytelike.model.ids import Identifier
-from propeller.core.events import NodePath
+from flytelike.model.ids import Identifier, NodePath
 
 
 @dataclass(frozen=True, slots=True)

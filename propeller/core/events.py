@@ -5,16 +5,11 @@ longer current changes nothing. `at_ns` is when it happened, in nanoseconds sinc
 """
 
 from dataclasses import dataclass
-from typing import NewType, TypeAlias
+from typing import TypeAlias
 
 from flytelike.model.failure import Failure
+from flytelike.model.ids import NodePath
 from flytelike.model.phases import WorkflowPhase
-
-NodePath = NewType("NodePath", str)
-"""A node's unique id in its execution: `n0`, or for nested nodes `<parent path>.<parent attempt>.<id>`."""
-
-ROOT = NodePath("")
-"""The scope of the execution's own workflow."""
 
 
 @dataclass(frozen=True, slots=True)

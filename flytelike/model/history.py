@@ -1,4 +1,4 @@
-"""The history: what the world is told about, in order, once.
+"""The history of an execution: what the world is told about, in order, once.
 
 A record is made for each visible change. Records are numbered in the order they were decided
 by the store; a sink may see one again after a crash and keeps the first.
@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from flytelike.model.failure import Failure
-from flytelike.model.ids import Identifier, NodeId
+from flytelike.model.ids import ExecutionId, Identifier, NodeId, NodePath
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
-from propeller.core.events import NodePath
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +54,21 @@ class AttemptChanged:
 
 
 Record: TypeAlias = ExecutionChanged | NodeChanged | AttemptChanged
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """A record with its place in the execution's history; `sequence` counts from 1.
+
+    The uris are set where they are known: `inputs_uri` and `output_uri` name serialised
+    `core.LiteralMap`s, `log_uri` what the attempt printed, `child` the execution a launch-plan
+    node started.
+    """
+
+    execution: ExecutionId
+    sequence: int
+    record: Record
+    inputs_uri: str = ""
+    output_uri: str = ""
+    log_uri: str = ""
+    child: ExecutionId | None = None
