@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import NewType
 
+from typing_extensions import override
+
 NodeId = NewType("NodeId", str)
 """A node's id inside its workflow, such as `n0`. The empty id stands for the workflow's inputs."""
 
@@ -50,6 +52,7 @@ class Identifier:
     version: str
     org: str = ""
 
+    @override
     def __str__(self) -> str:
         """Return `project/domain/name@version`, leaving out what is empty."""
         path = "/".join(part for part in (self.project, self.domain, self.name) if part)
@@ -74,6 +77,7 @@ class ExecutionId:
     name: str
     org: str = ""
 
+    @override
     def __str__(self) -> str:
         """Return `project/domain/name`."""
         return f"{self.project}/{self.domain}/{self.name}"

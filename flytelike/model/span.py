@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from typing_extensions import override
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class SourceSpan:
@@ -18,6 +20,7 @@ class SourceSpan:
     end_line: int = 0
     end_column: int = 0
 
+    @override
     def __str__(self) -> str:
         """Return `file:line:column` without the parts that are not known."""
         return ":".join(str(part) for part in (self.file, self.line, self.column) if part)
