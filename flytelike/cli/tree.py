@@ -1,0 +1,93 @@
+"""The nodes of an execution as a tree, kept up to date from the watch stream."""
+
+import time
+from dataclasses import dataclass, field
+
+from flytelike.model.phases import NodePhase, WorkflowPhase
+from flytelike_idl.admin import execution_pb2, node_execution_pb2
+from flytelike_idl.service import watch_pb2
+
+
+@dataclass(slots=True)
+class NodeRow:
+    """What the tree shows of one node."""
+
+    path: str
+    name: str
+    parent: str
+    phase: NodePhase
+    started_s: float = 0.0
+    seconds: float = 0.0
+    message: str = ""
+
+    @property
+    def elapsed_s(self) -> float:
+        """Return how long the node took, or has been running."""
+        if self.phase.terminal or not self.started_s:
+            return self.seconds
+        return max(0.0, time.time() - self.started_s)
+
+
+@dataclass(slots=True)
+class Tree:
+    """The nodes of an execution, in the order in which they appeared."""
+
+    title: str
+    phase: WorkflowPhase = WorkflowPhase.UNDEFINED
+    rows: dict[str, NodeRow] = field(default_factory=dict)
+    children: dict[str, list[str]] = field(default_factory=dict)
+    execution: execution_pb2.Execution | None = None
+
+    def take(self, update: watch_pb2.ExecutionUpdate) -> list[NodeRow]:
+        """Bring the tree up to date and return the rows whose phase changed."""
+        if update.HasField("execution"):
+            self.execution = update.execution
+            self.phase = WorkflowPhase(update.execution.closure.phase)
+        return [row for node in update.node_executions if (row := self.take_node(node)) is not None]
+
+    def take_node(self, node: node_execution_pb2.NodeExecution) -> NodeRow | None:
+        """Bring one node up to date; return its row when the phase changed."""
+        path = node.id.node_id
+        if node.metadata.spec_node_id in {"start-node", "end-node"}:
+            return None
+        phase = NodePhase(node.closure.phase)
+        known = self.rows.get(path)
+        row = known or self.added(path, node.metadata.spec_node_id)
+        changed = known is None or row.phase is not phase
+        row.phase = phase
+        row.started_s = node.closure.started_at.ToMicroseconds() / 1e6
+        row.seconds = node.closure.duration.ToMilliseconds() / 1e3
+        row.message = node.closure.error.message
+        return row if changed else None
+
+    def added(self, path: str, name: str) -> NodeRow:
+        """Add a row below its parent (`<parent>.<attempt>.<id>`)."""
+        parent = path.rsplit(".", 2)[0] if path.count(".") >= 2 else ""
+        row = NodeRow(path, name or path, parent, NodePhase.UNDEFINED)
+        self.rows[path] = row
+        self.children.setdefault(parent, []).append(path)
+        return row
+
+    def counts(self) -> str:
+        """Return `3 succeeded, 1 running` over all nodes without nodes below them."""
+        leaves = [row for path, row in self.rows.items() if path not in self.children]
+        tally: dict[str, int] = {}
+        for row in leaves:
+            tally[row.phase.name.lower()] = tally.get(row.phase.name.lower(), 0) + 1
+        return ", ".join(f"{number} {word}" for word, number in tally.items())
+
+    def ordered(self, parent: str = "", depth: int = 0) -> list[tuple[int, NodeRow]]:
+        """Return the rows as they are shown, with their depth."""
+        found: list[tuple[int, NodeRow]] = []
+        for path in self.children.get(parent, ()):
+            found.append((depth, self.rows[path]))
+            found.extend(self.ordered(path, depth + 1))
+        return found
+
+
+def shown_seconds(seconds: float) -> str:
+    """Return a duration people read at a glance."""
+    if seconds < 60:
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}m{rest:02}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02}m"
