@@ -90,9 +90,7 @@ def main() -> int:
         if not stale:
             return 0
         if check:
-            sys.stderr.write(
-                "generated code is out of date (run `make gen`):\n  " + "\n  ".join(stale) + "\n"
-            )
+            sys.stderr.write("generated code is out of date (run `make gen`):\n  " + "\n  ".join(stale) + "\n")
             return 1
         shutil.rmtree(TARGET, ignore_errors=True)
         shutil.copytree(fresh, TARGET)

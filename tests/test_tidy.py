@@ -51,9 +51,7 @@ def too_long(text: str, name: str) -> list[str]:
 
 def test_files_are_short() -> None:
     long = {
-        str(p.relative_to(ROOT)): n
-        for p in sources()
-        if (n := len(p.read_text().splitlines())) > FILE_LINES_MAX
+        str(p.relative_to(ROOT)): n for p in sources() if (n := len(p.read_text().splitlines())) > FILE_LINES_MAX
     }
     assert long == {}
 
@@ -61,17 +59,13 @@ def test_files_are_short() -> None:
 def test_test_files_are_short() -> None:
     files = [p for p in tracked(".py") if p.relative_to(ROOT).parts[0] == "tests"]
     long = {
-        str(p.relative_to(ROOT)): n
-        for p in files
-        if (n := len(p.read_text().splitlines())) > TEST_FILE_LINES_MAX
+        str(p.relative_to(ROOT)): n for p in files if (n := len(p.read_text().splitlines())) > TEST_FILE_LINES_MAX
     }
     assert long == {}
 
 
 def test_functions_are_short() -> None:
-    assert [
-        line for path in sources() for line in too_long(path.read_text(), str(path.relative_to(ROOT)))
-    ] == []
+    assert [line for path in sources() for line in too_long(path.read_text(), str(path.relative_to(ROOT)))] == []
 
 
 @pytest.mark.parametrize(("lines", "seen"), [(FUNCTION_LINES_MAX, 0), (FUNCTION_LINES_MAX + 1, 1)])
@@ -95,9 +89,7 @@ CODE = re.compile(r"^[a-z][a-z0-9]*(-[a-z0-9]+)+$")
 def codes_in(tree: ast.AST) -> Iterator[str]:
     """Yield the codes of all diagnostics that a module makes."""
     for node in ast.walk(tree):
-        if not (
-            isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Diagnostic"
-        ):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Diagnostic"):
             continue
         named = [k.value for k in node.keywords if k.arg == "code"]
         first = (node.args[:1] or named)[0] if node.args or named else None
@@ -119,9 +111,7 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(#[^)]*)?\)")
 def test_links_lead_somewhere(page: Path) -> None:
     text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     targets = [
-        m.group(1)
-        for m in LINK.finditer(text)
-        if "://" not in m.group(1) and not m.group(1).startswith("mailto:")
+        m.group(1) for m in LINK.finditer(text) if "://" not in m.group(1) and not m.group(1).startswith("mailto:")
     ]
     assert [t for t in targets if not (page.parent / t).exists()] == []
 

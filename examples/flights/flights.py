@@ -197,9 +197,7 @@ def summarise(flights: pd.DataFrame, airports: pd.DataFrame, top: int = 10) -> S
 
 
 @task(requests=Resources(cpu="1", mem="1Gi"), timeout=timedelta(minutes=10), retries=1)
-def train(
-    flights: pd.DataFrame, planes: pd.DataFrame, last_training_month: int = 10, seed: int = 1
-) -> Trained:
+def train(flights: pd.DataFrame, planes: pd.DataFrame, last_training_month: int = 10, seed: int = 1) -> Trained:
     """Learn from the first months which flights will be late, and test on the rest of the year."""
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.metrics import average_precision_score, roc_auc_score

@@ -28,9 +28,7 @@ def run_guarded(command: click.Command) -> int:
     except DiagnosticError as error:
         show_diagnostics(error.diagnostics)
         return (
-            ExitCode.NO_SERVER
-            if any(d.code in PLATFORM_CODES for d in error.diagnostics)
-            else ExitCode.BAD_INPUT
+            ExitCode.NO_SERVER if any(d.code in PLATFORM_CODES for d in error.diagnostics) else ExitCode.BAD_INPUT
         )
     except BrokenPipeError:
         # Whoever read our output has had enough; Python would complain once more at exit.

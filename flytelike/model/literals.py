@@ -116,15 +116,7 @@ class Offloaded:
 
 
 Scalar: TypeAlias = (
-    Primitive
-    | Void
-    | Blob
-    | Binary
-    | GenericStruct
-    | SchemaValue
-    | StructuredDataset
-    | ErrorValue
-    | UnionValue
+    Primitive | Void | Blob | Binary | GenericStruct | SchemaValue | StructuredDataset | ErrorValue | UnionValue
 )
 
 LiteralValue: TypeAlias = Scalar | Collection | Map | Offloaded

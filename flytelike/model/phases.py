@@ -76,6 +76,4 @@ _TERMINAL_NODE = frozenset(
         NodePhase.RECOVERED,
     }
 )
-_TERMINAL_TASK = frozenset(
-    {TaskPhase.SUCCEEDED, TaskPhase.ABORTED, TaskPhase.FAILED, TaskPhase.RETRYABLE_FAILED}
-)
+_TERMINAL_TASK = frozenset({TaskPhase.SUCCEEDED, TaskPhase.ABORTED, TaskPhase.FAILED, TaskPhase.RETRYABLE_FAILED})

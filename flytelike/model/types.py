@@ -27,9 +27,7 @@ def json_text(value: Mapping[str, Json] | None) -> JsonText:
     """
     if value is None:
         return NO_JSON
-    return JsonText(
-        json.dumps(_integral(dict(value)), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    )
+    return JsonText(json.dumps(_integral(dict(value)), sort_keys=True, separators=(",", ":"), ensure_ascii=False))
 
 
 def _integral(value: Json) -> Json:
@@ -131,14 +129,7 @@ class UnionType:
 
 
 TypeKind: TypeAlias = (
-    SimpleType
-    | CollectionType
-    | MapType
-    | BlobType
-    | SchemaType
-    | StructuredDatasetType
-    | EnumType
-    | UnionType
+    SimpleType | CollectionType | MapType | BlobType | SchemaType | StructuredDatasetType | EnumType | UnionType
 )
 
 

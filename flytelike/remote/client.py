@@ -1,7 +1,7 @@
 """The client: a channel, the stubs of all services, and calls whose errors are ours."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -78,7 +78,7 @@ class Client:
         except aio.AioRpcError as error:
             raise translated(error, self.endpoint) from None
 
-    async def stream(self, call: AsyncIterator[T]) -> AsyncIterator[T]:
+    async def stream(self, call: AsyncIterable[T]) -> AsyncIterator[T]:
         """Iterate over a streaming call of one of the stubs; errors are those of `call`."""
         try:
             async for item in call:
@@ -106,9 +106,7 @@ def diagnostics_of(error: aio.AioRpcError) -> list[Diagnostic]:
     """Return the diagnostics in the `grpc-status-details-bin` trailer."""
     for key, value in error.trailing_metadata() or ():
         if key == "grpc-status-details-bin" and isinstance(value, bytes):
-            return [
-                diagnostic_from_proto(message) for message in unpacked(status_pb2.Status.FromString(value))
-            ]
+            return [diagnostic_from_proto(message) for message in unpacked(status_pb2.Status.FromString(value))]
     return []
 
 

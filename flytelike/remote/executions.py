@@ -41,9 +41,7 @@ async def create(
         metadata=execution_pb2.ExecutionMetadata(mode=execution_pb2.ExecutionMetadata.MANUAL),
         max_parallelism=options.max_parallelism,
         labels=common_pb2.Labels(values=options.labels),
-        raw_output_data_config=common_pb2.RawOutputDataConfig(
-            output_location_prefix=options.raw_output_prefix
-        ),
+        raw_output_data_config=common_pb2.RawOutputDataConfig(output_location_prefix=options.raw_output_prefix),
         envs=common_pb2.Envs(
             values=[literals_pb2.KeyValuePair(key=key, value=value) for key, value in options.envs.items()]
         ),

@@ -29,9 +29,7 @@ async def find_target(client: Client, project: str, domain: str, name: str, vers
     return plan if plan is not None else await find_task(client, project, domain, name, version)
 
 
-async def find_launch_plan(
-    client: Client, project: str, domain: str, name: str, version: str
-) -> Target | None:
+async def find_launch_plan(client: Client, project: str, domain: str, name: str, version: str) -> Target | None:
     """Return a launch plan as a target, or None when there is none."""
     request = common_pb2.ResourceListRequest(
         id=common_pb2.NamedEntityIdentifier(project=project, domain=domain, name=name),
@@ -97,3 +95,22 @@ def missing(name: str, version: str) -> RemoteError:
     """Return the error for a target that is not registered."""
     wanted = f"{name}@{version}" if version else name
     return RemoteError("NOT_FOUND", f"nothing named {wanted} is registered")
+
+
+async def versions(
+    client: Client, kind: str, project: str, domain: str, name: str, limit: int
+) -> list[dict[str, str]]:
+    """Return flat records of `workflows`, `tasks` or `launch-plans`, newest first."""
+    request = common_pb2.ResourceListRequest(
+        id=common_pb2.NamedEntityIdentifier(project=project, domain=domain, name=name),
+        limit=limit,
+        sort_by=NEWEST_FIRST,
+    )
+    match kind:
+        case "workflows":
+            found = [w.id for w in (await client.call(client.admin.ListWorkflows(request))).workflows]
+        case "tasks":
+            found = [t.id for t in (await client.call(client.admin.ListTasks(request))).tasks]
+        case _:
+            found = [p.id for p in (await client.call(client.admin.ListLaunchPlans(request))).launch_plans]
+    return [{"name": identifier.name, "version": identifier.version} for identifier in found]

@@ -1,0 +1,114 @@
+"""`flytelike get`: show what is registered and what ran."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import click
+
+from flytelike.cli import execution_name
+from flytelike.cli.context import connected, json_option, place_options, platform_options
+from flytelike.cli.exit_code import ExitCode
+from flytelike.cli.progress import plain_line
+from flytelike.cli.tree import Tree
+from flytelike.cli.waiting import show_failure
+from flytelike.model.phases import WorkflowPhase
+from flytelike.remote import Client, executions, registry
+from flytelike.types.inputs import json_from_literal
+from flytelike_idl.admin import execution_pb2
+from flytelike_idl.service import watch_pb2
+
+KINDS = ("executions", "execution", "workflows", "tasks", "launch-plans", "projects")
+
+
+@click.command("get", short_help="Show projects, workflows, tasks, launch plans or executions.")
+@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("name", required=False, default="")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many rows.")
+@json_option
+@place_options
+@platform_options
+def command(  # noqa: PLR0913 - one parameter an option
+    *, kind: str, name: str, limit: int, as_json: bool, project: str, domain: str, server: str, data: Path
+) -> int:
+    """Show rows of KIND, newest first; with NAME, the versions of that name or that execution whole."""
+    if kind == "execution" and not name:
+        raise click.UsageError("which execution?  flytelike get execution NAME")
+
+    async def run() -> ExitCode:
+        async with connected(server, data, start=True) as client:
+            if kind == "execution":
+                await show_execution(client, name, project, domain, as_json=as_json)
+            else:
+                rows = await listed(client, kind, name, project, domain, limit)
+                show_rows(rows, as_json=as_json, empty=f"no {kind} in {project}/{domain}")
+        return ExitCode.SUCCESS
+
+    return asyncio.run(run())
+
+
+async def listed(
+    client: Client, kind: str, name: str, project: str, domain: str, limit: int
+) -> list[dict[str, str]]:
+    """Return the rows of a kind as flat records."""
+    if kind == "executions":
+        found = await executions.recent(client, project, domain, limit=limit)
+        return [execution_row(execution) for execution in found]
+    if kind == "projects":
+        return [
+            {"id": p.id, "name": p.name, "description": p.description} for p in await registry.projects(client)
+        ]
+    return await registry.versions(client, kind, project, domain, name, limit)
+
+
+def execution_row(execution: execution_pb2.Execution) -> dict[str, str]:
+    """Return an execution as a flat record."""
+    closure = execution.closure
+    return {
+        "name": execution.id.name,
+        "phase": WorkflowPhase(closure.phase).name,
+        "target": f"{execution.spec.launch_plan.name}@{execution.spec.launch_plan.version}",
+        "started": closure.created_at.ToJsonString(),
+        "seconds": f"{closure.duration.ToMilliseconds() / 1e3:.3f}",
+    }
+
+
+def show_rows(rows: list[dict[str, str]], *, as_json: bool, empty: str) -> None:
+    """Print rows as JSON, or as columns wide enough for their content."""
+    if as_json:
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    if not rows:
+        click.echo(empty, err=True)
+        return
+    widths = {key: max(len(key), *(len(row[key]) for row in rows)) for key in rows[0]}
+    click.echo("  ".join(key.upper().ljust(width) for key, width in widths.items()).rstrip())
+    for row in rows:
+        click.echo("  ".join(row[key].ljust(width) for key, width in widths.items()).rstrip())
+
+
+async def show_execution(client: Client, name: str, project: str, domain: str, *, as_json: bool) -> None:
+    """Print one execution with its inputs, outputs and nodes."""
+    target = execution_name.parse(name, project, domain)
+    record = await executions.get(client, target)
+    inputs, outputs = await executions.data(client, target)
+    tree = Tree(target.name)
+    tree.take(watch_pb2.ExecutionUpdate(execution=record, node_executions=await executions.nodes(client, target)))
+    shown = {
+        "inputs": {key: json_from_literal(value) for key, value in inputs.items()},
+        "outputs": {key: json_from_literal(value) for key, value in outputs.items()},
+    }
+    if as_json:
+        nodes = [{"node": r.path, "phase": r.phase.name, "seconds": r.seconds} for _, r in tree.ordered()]
+        document = {**execution_row(record), **shown, "nodes": nodes, "error": record.closure.error.message}
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        return
+    for key, value in execution_row(record).items():
+        click.echo(f"{key:8} {value}")
+    for key, values in shown.items():
+        for var, value in values.items():
+            click.echo(f"{key[:-1]:8} {var} = {json.dumps(value, ensure_ascii=False)}")
+    for _, row in tree.ordered():
+        click.echo(plain_line(row))
+    if record.closure.error.message:
+        show_failure(record)
