@@ -4,39 +4,83 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.ready
+DEMO := $(VENV)/.demo
+READY := $(VENV)/.ready
+DATA ?= .flytelike
+SEEDS ?= 10000
+MOMENTS ?= 100
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
 
-$(STAMP): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11")'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@test -x $(BIN)/uv || $(BIN)/pip -q install 'uv>=0.5'
-	@echo "Installing what flytelike and its tests need into $(VENV) ..." >&2
-	@$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[dev]'
-	@touch $@
+.PHONY: demo
+demo: $(DEMO) ## execute examples/flights on the embedded platform
+	@$(BIN)/flytelike execute --data $(DATA) examples/flights/flights.py flight_delays
+
+.PHONY: up
+up: $(DEMO) ## run the platform on the demo's data
+	@$(BIN)/flytelike up --data $(DATA)
 
 .PHONY: setup
-setup: $(STAMP) ## make .venv with everything the tests need
+setup: $(READY) ## make .venv with everything the checks and tests need
 
-.PHONY: gen
-gen: $(STAMP) ## generate flytelike_idl from idl/proto
-	@$(BIN)/python idl/generate.py
+$(VENV)/bin/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ...")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip -q install 'uv>=0.5'
+
+$(DEMO): pyproject.toml constraints.txt | $(VENV)/bin/uv
+	@echo "Installing flytelike and what the examples need into $(VENV) ..." >&2
+	@$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[examples]'
+	@touch $@
+
+$(READY): pyproject.toml constraints.txt | $(VENV)/bin/uv
+	@echo "Installing flytelike and what its tests need into $(VENV) ..." >&2
+	@$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[dev]'
+	@touch $@ $(DEMO)
+
+.PHONY: test
+test: $(READY) ## install what the tests need and run them
+	@tests/services/install.sh
+	@$(BIN)/pytest -n 2 --dist worksteal -q
+
+.PHONY: check
+check: $(READY) ## formatting, lints, types, layers, protobuf rules, dead code
+	@$(BIN)/ruff format --check -q .
+	@$(BIN)/ruff check -q .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python idl/generate.py --check
+	@$(BIN)/codespell
+	@$(BIN)/deptry .
+	@$(BIN)/vulture
 
 .PHONY: fix
-fix: $(STAMP) ## format, and mend what can be mended
+fix: $(READY) ## format, and mend what can be mended
 	@$(BIN)/ruff check -q --fix . || true
 	@$(BIN)/ruff format -q .
 
-.PHONY: check
-check: $(STAMP) ## formatting, lints, types, layers
-	@$(BIN)/ruff format --check .
-	@$(BIN)/ruff check .
-	@$(BIN)/mypy flytelike propeller
-	@$(BIN)/python idl/generate.py --check
+.PHONY: gen
+gen: $(READY) ## generate flytelike_idl from idl/proto
+	@$(BIN)/python idl/generate.py
 
-.PHONY: test
-test: $(STAMP) ## run the tests
-	@$(BIN)/pytest
+.PHONY: bench
+bench: $(READY) ## measure, print a table, and write bench/results.json
+	@$(BIN)/python -m bench
+
+.PHONY: simulate
+simulate: $(READY) ## run propeller's simulation on SEEDS seeds (10000)
+	@$(BIN)/python -m tests.simulation.run --seeds $(SEEDS)
+
+.PHONY: chaos
+chaos: $(READY) ## kill -9 the platform at MOMENTS random moments (100) and check the results
+	@CHAOS_MOMENTS=$(MOMENTS) $(BIN)/pytest -q -p no:cacheprovider tests/e2e/test_chaos.py
+
+.PHONY: constraints
+constraints: $(READY) ## renew constraints.txt
+	@$(BIN)/uv pip compile -q --upgrade pyproject.toml --extra dev --no-emit-index-url --no-header --no-annotate -o constraints.txt
+
+.PHONY: clean
+clean: ## remove what the other targets made
+	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
