@@ -37,6 +37,11 @@ class DataFolder:
 
     root: Path
 
+    @classmethod
+    def at(cls, path: Path) -> "DataFolder":
+        """Return the data folder at `path`, made absolute."""
+        return cls(path.expanduser().resolve())
+
     @property
     def store(self) -> Path:
         """Return the object store's folder."""

@@ -33,7 +33,7 @@ async def session(server: str, data: Path, *, start: bool, tell: Tell) -> AsyncI
         async with reached(server, CONNECT_TIMEOUT_S) as client:
             yield client
         return
-    folder = DataFolder(data.expanduser().resolve())
+    folder = DataFolder.at(data)
     if start:
         folder.prepare()
     with ExitStack() as stack:

@@ -1,0 +1,95 @@
+"""`flytelike up`: run the platform on this machine until stopped."""
+
+import asyncio
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from flytelike.cli.context import default_data, json_option
+from flytelike.cli.exit_code import ExitCode
+from flytelike.embedded.folder import DataFolder, Endpoint
+from flytelike.embedded.platform import Platform, PlatformOptions
+from flytelike.model.diagnostic import Diagnostic, DiagnosticError
+
+PORT = click.IntRange(0, 65535)
+
+
+@click.command("up", short_help="Run the platform on this machine until stopped.")
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=default_data,
+    show_default="$FLYTELIKE_HOME, or ~/.flytelike",
+    help="Data folder; made when it is not there.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8089, show_default=True, help="gRPC port; 0: a free one."
+)
+@click.option(
+    "--http-port", type=click.IntRange(0, 65535), default=8088, show_default=True, help="HTTP port; 0: a free one."
+)
+@click.option("--slots", type=click.IntRange(1), default=None, help="Tasks run at once.  [default: the CPUs]")
+@json_option
+def command(*, data: Path, host: str, port: int, http_port: int, slots: int | None, as_json: bool) -> int:
+    """Run control plane, engine and workers in one process until Ctrl-C.
+
+    Executions that were unfinished when the last platform on the data folder ended go on.
+    There is no login: whoever reaches the address may do everything, so leave it on loopback.
+    """
+    started = time.monotonic()
+    folder = DataFolder.at(data)
+    options = PlatformOptions(host=host, grpc_port=port, http_port=http_port, slots=slots)
+
+    def ready(endpoint: Endpoint) -> None:
+        tell_ready(endpoint, folder, time.monotonic() - started, as_json=as_json)
+
+    asyncio.run(serve(folder, options, ready))
+    return ExitCode.SUCCESS
+
+
+async def serve(folder: DataFolder, options: PlatformOptions, ready: Callable[[Endpoint], None]) -> None:
+    """Run the platform until SIGINT or SIGTERM; a second one ends it at once."""
+    folder.prepare()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    with folder.locked() as owned:
+        if not owned:
+            raise DiagnosticError([busy(folder)])
+        async with Platform(folder, options) as platform:
+            ready(platform.endpoint)
+            await stop.wait()
+            click.echo("stopping; unfinished executions go on at the next start", err=True)
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+
+def tell_ready(endpoint: Endpoint, folder: DataFolder, seconds: float, *, as_json: bool) -> None:
+    """Print the line scripts wait for, and for people what to do next."""
+    if as_json:
+        document = {"grpc": endpoint.grpc, "http": endpoint.http, "pid": endpoint.pid, "data": str(folder.root)}
+        click.echo(json.dumps(document))
+    else:
+        click.echo(
+            f"flytelike is ready in {seconds:.2f} s: grpc {endpoint.grpc}, http {endpoint.http}, data {folder.root}"
+        )
+        click.echo("  next, in another terminal:  flytelike execute FILE.py WORKFLOW", err=True)
+    sys.stdout.flush()
+
+
+def busy(folder: DataFolder) -> Diagnostic:
+    """Return the diagnostic for a folder on which a platform runs already."""
+    endpoint = folder.endpoint()
+    where = f" (process {endpoint.pid}, grpc {endpoint.grpc})" if endpoint else ""
+    return Diagnostic(
+        "data-folder-busy",
+        f"another platform is running on {folder.root}{where}",
+        help=("use that one, stop it, or choose another folder with `--data FOLDER`",),
+    )
