@@ -1,0 +1,181 @@
+"""What newcomers get wrong, and what they are told. Nobody sees a traceback of ours."""
+
+import socket
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.cli import Outcome, flytelike, up
+
+Run = Callable[..., Outcome]
+
+HEAD = "from flytelike import Resources, task, workflow\n\n\n"
+
+
+def told(done: Outcome, code: int, *texts: str) -> None:
+    """Assert the exit code, the texts on stderr, and that no frame of ours is shown."""
+    assert done.code == code, done.stderr
+    for text in texts:
+        assert text in done.stderr
+    assert "flytelike/sdk" not in done.stderr
+    assert "Traceback" not in done.stderr or "flytelike/" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "texts"),
+    [
+        ((), ("missing-input", "`name`")),
+        (("--name", "a", "--nam", "b"), ("unknown-input", "did you mean `name`")),
+        (("--name", "a", "--times", "many"), ("times", "int", "many")),
+        (("--name", "a", "--times"), ("missing-value", "--times")),
+        (("--times", "x", "--bad", "1"), ("missing-input", "unknown-input", "int")),
+    ],
+)
+def test_inputs(run: Run, words: tuple[str, ...], texts: tuple[str, ...]) -> None:
+    told(run("execute", "hello.py", "hello", *words), 2, *texts)
+
+
+@pytest.mark.parametrize(
+    ("source", "texts"),
+    [
+        (
+            "@task\ndef t(x) -> int:\n    return 1\n\n@workflow\ndef w() -> int:\n    return t(x=1)\n",
+            ("`x`", "bad.py:5"),
+        ),
+        (
+            (
+                "@task\ndef a() -> str:\n    return ''\n\n@task\ndef b(x: int) -> int:\n    return x\n\n"
+                "@workflow\ndef w() -> int:\n    return b(x=a())\n"
+            ),
+            ("mismatching-types", "`x`", "int", "str", "bad.py"),
+        ),
+        ("import nowhere_to_be_found\n", ("nowhere_to_be_found", "bad.py:4")),
+        ("@workflow\ndef w( -> int:\n", ("bad.py:5",)),
+        ("1 / 0\n", ("ZeroDivisionError", "bad.py:4")),
+    ],
+)
+def test_code_that_does_not_compile(run: Run, project: Path, source: str, texts: tuple[str, ...]) -> None:
+    (project / "bad.py").write_text(HEAD + source)
+    told(run("execute", "bad.py"), 2, *texts)
+
+
+FAILING = (
+    HEAD
+    + """
+@task
+def fails(how: str) -> int:
+    import ctypes, os, signal, time
+    if how == "raise":
+        raise ValueError("that went wrong")
+    if how == "signal":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if how == "exit":
+        os._exit(3)
+    if how == "type":
+        return "not a number"
+    return 0
+
+
+@task(timeout=1)
+def sleeps() -> int:
+    import time
+    time.sleep(60)
+    return 0
+
+
+@task(limits=Resources(mem="150Mi"))
+def eats() -> int:
+    kept = []
+    while True:
+        kept.append(b"x" * 10_000_000)
+
+
+@workflow
+def w(how: str) -> int:
+    return fails(how=how)
+
+
+@workflow
+def slow() -> int:
+    return sleeps()
+
+
+@workflow
+def hungry() -> int:
+    return eats()
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("words", "texts"),
+    [
+        (("w", "--how", "raise"), ("ValueError", "that went wrong", "bad.py")),
+        (("w", "--how", "signal"), ("SIGSEGV",)),
+        (("w", "--how", "exit"), ("3",)),
+        (("w", "--how", "type"), ("int", "str")),
+        (("slow",), ("TimeoutExpired",)),
+        (("hungry",), ("OOMKilled", "150Mi")),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, tuple) else None,
+)
+def test_tasks_that_fail(run: Run, project: Path, words: tuple[str, ...], texts: tuple[str, ...]) -> None:
+    (project / "bad.py").write_text(FAILING)
+    told(run("execute", "bad.py", *words), 1, *texts)
+
+
+def test_no_such_file(run: Run) -> None:
+    told(run("execute", "absent.py", "w"), 2, "absent.py")
+
+
+def test_no_such_entity_names_those_there_are(run: Run) -> None:
+    told(run("execute", "hello.py", "helo"), 2, "helo", "hello")
+
+
+def test_nothing_registered_under_the_name(run: Run) -> None:
+    told(run("execute", "no.such.workflow"), 2, "no.such.workflow")
+
+
+def test_no_server(run: Run) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    told(run("get", "executions", "--server", address), 3, "no-server", address)
+
+
+def test_port_in_use(data: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        told(flytelike(data, "up", "--port", port, "--http-port", "0"), 3, "port-in-use", port)
+
+
+def test_a_folder_that_is_in_use(data: Path) -> None:
+    with up(data):
+        told(flytelike(data, "up", "--port", "0", "--http-port", "0"), 3, "data-folder-busy")
+
+
+def test_a_folder_of_a_newer_version(data: Path) -> None:
+    data.mkdir()
+    (data / "format").write_text("99\n")
+    told(flytelike(data, "get", "projects"), 3, "newer-data-folder")
+
+
+@pytest.mark.parametrize("name", ["controlplane.db", "propeller.db"])
+def test_a_corrupt_database(data: Path, run: Run, name: str) -> None:
+    assert run("execute", "hello.py", "--name", "a").code == 0
+    for left in data.glob(f"{name}-*"):
+        left.unlink()
+    (data / name).write_bytes(b"this is no database" * 1000)
+    told(flytelike(data, "get", "projects"), 3, "corrupt-database", name)
+
+
+def test_a_database_of_a_newer_version(data: Path, run: Run) -> None:
+    assert run("get", "projects").code == 0
+    with sqlite3.connect(data / "controlplane.db") as connection:
+        connection.execute("update alembic_version set version_num = 'from-the-future'")
+    connection.close()
+    told(flytelike(data, "get", "projects"), 3, "newer-database")
