@@ -5,7 +5,7 @@ A plan is made once per closure and shared by all executions of it. It is never 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias, assert_never
+from typing import NamedTuple, TypeAlias, assert_never
 
 from flytelike.model.closure import CompiledWorkflow, WorkflowClosure
 from flytelike.model.graph import LaunchPlanTarget, Node, SubWorkflowTarget, TaskTarget, UnsupportedTarget
@@ -76,8 +76,7 @@ class WorkflowPlan:
     interruptible: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a path lies: the scope around it, the scope's workflow, and the node."""
 
     path: NodePath

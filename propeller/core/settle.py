@@ -44,9 +44,7 @@ def _after_end(turn: Turn, place: Place) -> None:
         return
     match turn.get(place.path):
         case Succeeded():
-            for below in _below(place):
-                if turn.tally.missing.get(below.path) == 0:
-                    turn.ready.append(below)
+            _ready_below(turn, place)
         case Failed(failure=failure):
             if place.workflow.on_failure is FailurePolicy.FAIL_IMMEDIATELY:
                 _fail_scope(turn, place.scope, failure)
@@ -90,18 +88,21 @@ def _slot_is_free(turn: Turn) -> bool:
     return limit == 0 or turn.tally.slots < limit
 
 
+def _ready_below(turn: Turn, place: Place) -> None:
+    workflow, scope, missing = place.workflow, place.scope, turn.tally.missing
+    for node in place.node.downstream:
+        path = path_in(scope, node)
+        if missing.get(path) == 0:
+            turn.ready.append(Place(path, scope, workflow, workflow.nodes[node]))
+
+
 def _skip_below(turn: Turn, place: Place) -> None:
-    for below in _below(place):
+    workflow, scope = place.workflow, place.scope
+    for node in place.node.downstream:
+        below = Place(path_in(scope, node), scope, workflow, workflow.nodes[node])
         if turn.get(below.path) is None:
             turn.move(below, Cause.SKIPPED, Skipped())
             turn.tell_node(below, NodePhase.SKIPPED)
-
-
-def _below(place: Place) -> list[Place]:
-    workflow, scope = place.workflow, place.scope
-    return [
-        Place(path_in(scope, node), scope, workflow, workflow.nodes[node]) for node in place.node.downstream
-    ]
 
 
 # --- scopes: the execution's own, or that of a sub-workflow node -------------------------

@@ -9,6 +9,8 @@ from propeller.core import header, node_state
 class Cause(Enum):
     """Why a state changes."""
 
+    __hash__ = object.__hash__  # an enum's own is slow, and each transition is looked up by it
+
     HELD = "held: max_parallelism is reached"
     STARTED = "started"
     BEGAN = "began: the attempt's process runs"
