@@ -1,0 +1,80 @@
+"""The one door: what follows from events."""
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from flytelike.model.ids import ROOT
+from propeller.core import execution, launch_plan_node, sub_workflow_node, task_node
+from propeller.core.decision import Decision
+from propeller.core.events import (
+    AbortRequested,
+    AttemptFailed,
+    AttemptRunning,
+    AttemptSucceeded,
+    ChildEnded,
+    Event,
+    ExecutionStarted,
+    OutputsCollected,
+    OutputsFailed,
+    TimerFired,
+)
+from propeller.core.plan import LaunchPlanWork, Plan, SubWorkflowWork, TaskWork
+from propeller.core.settle import settle
+from propeller.core.state import ExecutionState
+from propeller.core.turn import Turn
+
+
+def evaluate(plan: Plan, state: ExecutionState, events: Sequence[Event]) -> Decision:
+    """Return what a batch of events changes, and what is to be done about it.
+
+    Pure: `state` is read only, and the same arguments give the same decision. Costs grow
+    with what changes, not with the size of the workflow. A batch gives what its events give
+    one by one. Events that speak of something no longer current change nothing.
+    """
+    turn = Turn(plan, state)
+    for event in events:
+        if turn.header.ended:
+            break
+        turn.now_ns = event.at_ns
+        _take(turn, event)
+        settle(turn)
+    return turn.decision()
+
+
+def _take(turn: Turn, event: Event) -> None:
+    match event:
+        case AttemptSucceeded():
+            task_node.succeeded(turn, event)
+        case AttemptRunning():
+            task_node.began(turn, event)
+        case AttemptFailed():
+            task_node.failed(turn, event)
+        case ChildEnded():
+            launch_plan_node.ended(turn, event)
+        case OutputsCollected(path=path):
+            (execution if path == ROOT else sub_workflow_node).collected(turn, event)
+        case OutputsFailed(path=path):
+            (execution if path == ROOT else sub_workflow_node).collecting_failed(turn, event)
+        case TimerFired():
+            _take_timer(turn, event)
+        case ExecutionStarted():
+            execution.started(turn, event)
+        case AbortRequested():
+            execution.abort(turn, event)
+        case unreachable:
+            assert_never(unreachable)
+
+
+def _take_timer(turn: Turn, event: TimerFired) -> None:
+    if event.path == ROOT:
+        execution.timer_fired(turn, event)
+    elif turn.get(event.path) is not None:
+        match turn.plan.place(event.path).node.work:
+            case TaskWork():
+                task_node.timer_fired(turn, event)
+            case LaunchPlanWork():
+                launch_plan_node.timer_fired(turn, event)
+            case SubWorkflowWork():
+                sub_workflow_node.timer_fired(turn, event)
+            case unreachable:
+                assert_never(unreachable)

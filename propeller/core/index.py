@@ -1,0 +1,107 @@
+"""Numbers derived from node states, so that no step has to look at all nodes.
+
+The same code counts for the state itself and for the changes laid over it while a batch is
+evaluated; both times each entry is a function of the node states alone.
+"""
+
+from collections import OrderedDict
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from flytelike.model.ids import NodePath
+from propeller.core.node_state import END_STATES, SLOT_STATES, Held, NodeState, Succeeded
+from propeller.core.plan import Place, path_in
+
+
+class Counts(Protocol):
+    """Numbers by path."""
+
+    def get(self, key: NodePath, /) -> int | None:
+        """Return the number, or None if there is none yet."""
+
+    def __setitem__(self, key: NodePath, value: int, /) -> None: ...
+
+
+class LayeredCounts:
+    """Counts whose changes lie over a base that is only read."""
+
+    __slots__ = ("_base", "_over")
+
+    def __init__(self, base: Counts) -> None:
+        """Start without changes."""
+        self._base = base
+        self._over: dict[NodePath, int] = {}
+
+    def get(self, key: NodePath, /) -> int | None:
+        """Return the number, or None if there is none yet."""
+        value = self._over.get(key)
+        return self._base.get(key) if value is None else value
+
+    def __setitem__(self, key: NodePath, value: int, /) -> None:
+        self._over[key] = value
+
+
+@dataclass(slots=True)
+class Tally:
+    """What is counted.
+
+    `missing` tells for a waiting node how many of its upstream nodes have not succeeded,
+    `open` for a scope how many of its nodes have not ended; both only where the number is
+    not the full one. `slots` are the nodes that count towards `max_parallelism`.
+    """
+
+    missing: Counts = field(default_factory=dict[NodePath, int])
+    open: Counts = field(default_factory=dict[NodePath, int])
+    slots: int = 0
+    held: int = 0
+
+    def over(self) -> "Tally":
+        """Return a tally that starts from this one and leaves it as it is."""
+        return Tally(LayeredCounts(self.missing), LayeredCounts(self.open), self.slots, self.held)
+
+    def moved(self, place: Place, old: NodeState | None, new: NodeState) -> None:
+        """Count a node's change of state."""
+        before, after = type(old), type(new)
+        self.slots += (after in SLOT_STATES) - (before in SLOT_STATES)
+        self.held += (after is Held) - (before is Held)
+        if after not in END_STATES:
+            return
+        self.open[place.scope] = self.open_in(place) - 1
+        if after is Succeeded:
+            for node_id in place.node.downstream:
+                below = path_in(place.scope, node_id)
+                missing = self.missing.get(below)
+                if missing is None:
+                    missing = len(place.workflow.nodes[node_id].upstream)
+                self.missing[below] = missing - 1
+
+    def open_in(self, place: Place) -> int:
+        """Return how many nodes of the place's scope have not ended."""
+        count = self.open.get(place.scope)
+        return len(place.workflow.nodes) if count is None else count
+
+
+@dataclass(slots=True)
+class Index:
+    """The tally of a state, and its active nodes by scope and by place in the line."""
+
+    tally: Tally = field(default_factory=Tally)
+    active: MutableMapping[NodePath, dict[NodePath, None]] = field(default_factory=dict)
+    line: "OrderedDict[NodePath, None]" = field(default_factory=OrderedDict)
+
+    def moved(self, place: Place, old: NodeState | None, new: NodeState) -> None:
+        """Take a node's change of state in. Held nodes must come by ascending `order`."""
+        self.tally.moved(place, old, new)
+        if isinstance(old, Held):
+            self.line.pop(place.path, None)
+        if isinstance(new, Held):
+            self.line[place.path] = None
+        if type(new) in END_STATES:
+            active = self.active.get(place.scope)
+            if active is not None:
+                active.pop(place.path, None)
+                if not active:
+                    del self.active[place.scope]
+        else:
+            self.active.setdefault(place.scope, {})[place.path] = None

@@ -1,0 +1,132 @@
+"""The states a node can be in. A node without a state waits for its upstream nodes.
+
+Attempts count from 0, and each failure that is retried makes one more: that is why the
+number of an attempt is computed, so that it can never contradict the failures counted.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from flytelike.model.failure import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Ready, but `max_parallelism` is reached. Held nodes start by ascending `order`."""
+
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A task's attempt was handed to the executor; it has not begun yet."""
+
+    user_failures: int = 0
+    system_failures: int = 0
+
+    @property
+    def attempt(self) -> int:
+        """The number of the attempt, from 0."""
+        return self.user_failures + self.system_failures
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A task's attempt runs since `started_ns`."""
+
+    started_ns: int
+    user_failures: int = 0
+    system_failures: int = 0
+
+    @property
+    def attempt(self) -> int:
+        """The number of the attempt, from 0."""
+        return self.user_failures + self.system_failures
+
+
+@dataclass(frozen=True, slots=True)
+class BackingOff:
+    """The next attempt of a task waits until `until_ns`, since the platform lost the last one."""
+
+    until_ns: int
+    user_failures: int
+    system_failures: int
+
+    @property
+    def attempt(self) -> int:
+        """The number of the attempt that is going to start."""
+        return self.user_failures + self.system_failures
+
+
+@dataclass(frozen=True, slots=True)
+class ChildRunning:
+    """A launch-plan node waits for the execution it started."""
+
+    started_ns: int
+    user_failures: int = 0
+
+    @property
+    def attempt(self) -> int:
+        """The number of the attempt, from 0."""
+        return self.user_failures
+
+
+@dataclass(frozen=True, slots=True)
+class Expanded:
+    """A sub-workflow node's own nodes run. `failure` is the first of theirs, while others go on."""
+
+    started_ns: int
+    user_failures: int = 0
+    failure: Failure | None = None
+
+    @property
+    def attempt(self) -> int:
+        """The number of the attempt, from 0."""
+        return self.user_failures
+
+
+@dataclass(frozen=True, slots=True)
+class Collecting:
+    """All nodes of a sub-workflow node succeeded; its outputs are being bound."""
+
+    started_ns: int
+    user_failures: int = 0
+
+    @property
+    def attempt(self) -> int:
+        """The number of the attempt, from 0."""
+        return self.user_failures
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    """The node's outputs are those of `attempt`."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The node failed for good with its last attempt."""
+
+    attempt: int
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """The node never starts, since a node above it did not succeed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aborted:
+    """The node was stopped: by a user, or since another node failed."""
+
+
+ActiveState: TypeAlias = Held | Started | Running | BackingOff | ChildRunning | Expanded | Collecting
+EndState: TypeAlias = Succeeded | Failed | Skipped | Aborted
+NodeState: TypeAlias = ActiveState | EndState
+
+END_STATES = frozenset({Succeeded, Failed, Skipped, Aborted})
+SLOT_STATES = frozenset({Started, Running, BackingOff, ChildRunning})
+"""States that count towards `max_parallelism`: tasks and launch plans, as in Flyte."""

@@ -1,0 +1,67 @@
+"""What an execution waits for, as commands to give again after a restart of the platform."""
+
+from collections.abc import Iterator
+from typing import assert_never
+
+from flytelike.model.ids import NodePath
+from propeller.core import deadline, execution, launch_plan_node, sub_workflow_node, task_node
+from propeller.core.commands import Command
+from propeller.core.header import InProgress, Succeeding
+from propeller.core.node_state import (
+    ActiveState,
+    BackingOff,
+    ChildRunning,
+    Collecting,
+    Expanded,
+    Held,
+    Running,
+    Started,
+)
+from propeller.core.plan import LaunchPlanWork, Place, Plan, TaskWork
+from propeller.core.state import ExecutionState
+
+
+def outstanding(plan: Plan, state: ExecutionState) -> tuple[Command, ...]:
+    """Return every command whose answer the execution still waits for.
+
+    They carry the ids they had at first: who has carried one out already may ignore it. An
+    execution that has not ended and gives none waits for `ExecutionStarted`.
+    """
+    status = state.header.status
+    if not isinstance(status, InProgress | Succeeding):
+        return ()
+    commands: list[Command] = []
+    if state.header.limits.timeout_ns:
+        commands.append(deadline.execution_timeout(status.started_ns + state.header.limits.timeout_ns))
+    if isinstance(status, Succeeding):
+        commands.append(execution.collect_command())
+    for path, node in sorted(state.active(), key=_by_path):
+        commands.extend(_of_node(plan, state, plan.place(path), node))
+    return tuple(commands)
+
+
+def _by_path(item: tuple[NodePath, ActiveState]) -> NodePath:
+    return item[0]
+
+
+def _of_node(plan: Plan, state: ExecutionState, place: Place, node: ActiveState) -> Iterator[Command]:
+    timeout_ns, work = place.node.timeout_ns, place.node.work
+    match node:
+        case Started() | Running():
+            if isinstance(work, TaskWork):
+                yield task_node.start_command(plan, place, work, node, state.header.limits)
+        case BackingOff(until_ns=until_ns):
+            yield deadline.retry(place.path, node.attempt, until_ns)
+        case ChildRunning():
+            if isinstance(work, LaunchPlanWork):
+                yield launch_plan_node.start_command(place, work, node)
+        case Collecting():
+            yield sub_workflow_node.collect_command(place, node.attempt)
+        case Expanded() | Held():
+            pass  # waits for nodes, not for an answer
+        case unreachable:
+            assert_never(unreachable)
+    if timeout_ns and isinstance(node, Running | ChildRunning | Expanded | Collecting):
+        grace_ns = deadline.GRACE_NS if isinstance(node, Running) else 0
+        due_ns = node.started_ns + timeout_ns + grace_ns
+        yield deadline.deadline(place.path, node.attempt, node.started_ns, due_ns)

@@ -1,0 +1,47 @@
+"""Stopping everything that is active in a scope, and in the scopes below it."""
+
+from typing import assert_never
+
+from flytelike.model.ids import NodePath
+from flytelike.model.phases import NodePhase, TaskPhase
+from propeller.core import launch_plan_node, task_node
+from propeller.core.node_state import (
+    Aborted,
+    BackingOff,
+    ChildRunning,
+    Collecting,
+    Expanded,
+    Failed,
+    Held,
+    Running,
+    Skipped,
+    Started,
+    Succeeded,
+)
+from propeller.core.plan import TaskWork, scope_of
+from propeller.core.transitions import Cause
+from propeller.core.turn import Turn
+
+
+def stop_scope(turn: Turn, scope: NodePath, reason: str) -> None:
+    """Abort all active nodes of the scope, those of inner scopes first. Nodes that wait stay so."""
+    for path in turn.active_in(scope):
+        place = turn.plan.place(path)
+        work = place.node.work
+        match turn.get(path):
+            case Started(attempt=attempt) | Running(attempt=attempt):
+                turn.commands.append(task_node.abort_command(place, attempt, reason))
+                if isinstance(work, TaskWork):
+                    turn.tell_attempt(place, work, attempt, TaskPhase.ABORTED)
+            case ChildRunning(attempt=attempt):
+                turn.commands.append(launch_plan_node.abort_command(place, attempt, reason))
+            case Expanded(attempt=attempt):
+                stop_scope(turn, scope_of(path, attempt), reason)
+            case Held() | BackingOff() | Collecting():
+                pass  # nothing runs
+            case Succeeded() | Failed() | Skipped() | Aborted() | None:
+                continue
+            case unreachable:
+                assert_never(unreachable)
+        turn.move(place, Cause.ABORTED, Aborted())
+        turn.tell_node(place, NodePhase.ABORTED)

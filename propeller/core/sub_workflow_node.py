@@ -1,0 +1,95 @@
+"""Nodes that hold the nodes of another workflow, in a scope opened for each attempt."""
+
+from flytelike.model.failure import Failure
+from flytelike.model.phases import NodePhase
+from propeller.core import deadline
+from propeller.core.commands import CollectOutputs
+from propeller.core.events import OutputsCollected, OutputsFailed, TimerFired
+from propeller.core.node_state import Collecting, Expanded, Failed, Succeeded
+from propeller.core.plan import Place, path_in, scope_of
+from propeller.core.retry import GiveUp, RetryLater, RetryNow, judge_whole
+from propeller.core.stop import stop_scope
+from propeller.core.transitions import Cause
+from propeller.core.turn import Turn
+
+
+def start(turn: Turn, place: Place) -> None:
+    """Open the scope of a node that is ready."""
+    turn.tell_node(place, NodePhase.RUNNING)
+    _expand(turn, place, Expanded(turn.now_ns), Cause.EXPANDED)
+
+
+def nodes_ended(turn: Turn, place: Place, state: Expanded) -> None:
+    """Go on when all nodes of the scope have ended."""
+    if state.failure is not None:
+        fail(turn, place, state, state.failure)
+    elif turn.plan.workflow_in(scope_of(place.path, state.attempt)).has_outputs:
+        turn.move(place, Cause.COLLECTING, Collecting(state.started_ns, state.user_failures))
+        turn.commands.append(collect_command(place, state.attempt))
+    else:
+        _succeed(turn, place, state.attempt)
+
+
+def keep_failure(turn: Turn, place: Place, state: Expanded, failure: Failure) -> None:
+    """Remember the first failure while other nodes go on."""
+    if state.failure is None:
+        turn.move(place, Cause.FAILURE_KEPT, Expanded(state.started_ns, state.user_failures, failure))
+
+
+def fail(turn: Turn, place: Place, state: Expanded | Collecting, failure: Failure) -> None:
+    """Stop what still runs in the scope, then retry the node as a whole or give up."""
+    stop_scope(turn, scope_of(place.path, state.attempt), f"{place.path} failed: {failure.code}")
+    match judge_whole(failure, state.user_failures, place.node.retries):
+        case GiveUp(failure=final, exhausted=exhausted):
+            turn.move(place, Cause.EXHAUSTED if exhausted else Cause.FAILED, Failed(state.attempt, final))
+            turn.tell_node(place, NodePhase.FAILED, final)
+        case RetryNow(user_failures=failures) | RetryLater(user_failures=failures):
+            _expand(turn, place, Expanded(turn.now_ns, failures), Cause.RETRIED)
+
+
+def collected(turn: Turn, event: OutputsCollected) -> None:
+    """Accept the scope's outputs."""
+    state = turn.get(event.path)
+    if isinstance(state, Collecting) and state.attempt == event.attempt:
+        _succeed(turn, turn.plan.place(event.path), state.attempt)
+
+
+def collecting_failed(turn: Turn, event: OutputsFailed) -> None:
+    """Fail the node, since its outputs could not be bound."""
+    state = turn.get(event.path)
+    if isinstance(state, Collecting) and state.attempt == event.attempt:
+        fail(turn, turn.plan.place(event.path), state, event.failure)
+
+
+def timer_fired(turn: Turn, event: TimerFired) -> None:
+    """End a sub-workflow that takes longer than the node allows."""
+    state = turn.get(event.path)
+    if not isinstance(state, Expanded | Collecting):
+        return
+    if event.stamp == deadline.stamp(state.attempt, state.started_ns):
+        place = turn.plan.place(event.path)
+        fail(turn, place, state, deadline.expired("The sub-workflow", place.node.timeout_ns))
+
+
+def collect_command(place: Place, attempt: int) -> CollectOutputs:
+    """Return the command that binds the outputs of the node's scope."""
+    return CollectOutputs(f"{place.path}/{attempt}/collect", place.path, attempt)
+
+
+def _expand(turn: Turn, place: Place, state: Expanded, cause: Cause) -> None:
+    turn.move(place, cause, state)
+    timeout_ns = place.node.timeout_ns
+    if timeout_ns:
+        due_ns = state.started_ns + timeout_ns
+        turn.commands.append(deadline.deadline(place.path, state.attempt, state.started_ns, due_ns))
+    scope = scope_of(place.path, state.attempt)
+    workflow = turn.plan.workflow_in(scope)
+    for root in workflow.roots:
+        turn.ready.append(Place(path_in(scope, root), scope, workflow, workflow.nodes[root]))
+    if not workflow.nodes:
+        nodes_ended(turn, place, state)
+
+
+def _succeed(turn: Turn, place: Place, attempt: int) -> None:
+    turn.move(place, Cause.SUCCEEDED, Succeeded(attempt))
+    turn.tell_node(place, NodePhase.SUCCEEDED)

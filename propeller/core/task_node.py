@@ -1,0 +1,130 @@
+"""Nodes that run a task, attempt by attempt."""
+
+from flytelike.model.failure import Failure
+from flytelike.model.phases import NodePhase, TaskPhase
+from propeller.core import deadline
+from propeller.core.commands import AbortAttempt, StartAttempt
+from propeller.core.events import AttemptFailed, AttemptRunning, AttemptSucceeded, TimerFired
+from propeller.core.header import Limits
+from propeller.core.node_state import BackingOff, Failed, Running, Started, Succeeded
+from propeller.core.plan import NodePlan, Place, Plan, TaskWork
+from propeller.core.retry import Budget, GiveUp, RetryLater, RetryNow, judge
+from propeller.core.transitions import Cause
+from propeller.core.turn import Turn
+
+
+def start(turn: Turn, place: Place, work: TaskWork) -> None:
+    """Start the first attempt of a node that is ready."""
+    turn.tell_node(place, NodePhase.RUNNING)
+    _start_attempt(turn, place, work, Started(), Cause.STARTED)
+
+
+def began(turn: Turn, event: AttemptRunning) -> None:
+    """Take in that the attempt's process runs; once more if it was started again after a restart."""
+    state = turn.get(event.path)
+    if not isinstance(state, Started | Running) or state.attempt != event.attempt:
+        return
+    anew = isinstance(state, Running)
+    if isinstance(state, Running) and event.at_ns <= state.started_ns:
+        return
+    place = turn.plan.place(event.path)
+    running = Running(event.at_ns, state.user_failures, state.system_failures)
+    turn.move(place, Cause.BEGAN_ANEW if anew else Cause.BEGAN, running)
+    timeout_ns = place.node.timeout_ns
+    if timeout_ns:
+        due_ns = event.at_ns + timeout_ns + deadline.GRACE_NS
+        turn.commands.append(deadline.deadline(event.path, event.attempt, event.at_ns, due_ns))
+    work = place.node.work
+    if not anew and isinstance(work, TaskWork):
+        turn.tell_attempt(place, work, event.attempt, TaskPhase.RUNNING)
+
+
+def succeeded(turn: Turn, event: AttemptSucceeded) -> None:
+    """Accept the attempt's result."""
+    state = turn.get(event.path)
+    if not isinstance(state, Started | Running) or state.attempt != event.attempt:
+        return
+    place = turn.plan.place(event.path)
+    turn.move(place, Cause.SUCCEEDED, Succeeded(event.attempt))
+    work = place.node.work
+    if isinstance(work, TaskWork):
+        turn.tell_attempt(place, work, event.attempt, TaskPhase.SUCCEEDED)
+    turn.tell_node(place, NodePhase.SUCCEEDED)
+
+
+def failed(turn: Turn, event: AttemptFailed) -> None:
+    """Retry, back off or give up."""
+    state = turn.get(event.path)
+    if isinstance(state, Started | Running) and state.attempt == event.attempt:
+        _fail(turn, turn.plan.place(event.path), state, event.failure)
+
+
+def timer_fired(turn: Turn, event: TimerFired) -> None:
+    """Wake the node from its back-off, or end an attempt that its executor did not end in time."""
+    state = turn.get(event.path)
+    place = turn.plan.place(event.path)
+    work = place.node.work
+    if not isinstance(work, TaskWork):
+        return
+    if isinstance(state, BackingOff) and event.stamp == deadline.retry_stamp(state.attempt):
+        _start_attempt(turn, place, work, Started(state.user_failures, state.system_failures), Cause.WOKEN)
+    elif isinstance(state, Running) and event.stamp == deadline.stamp(state.attempt, state.started_ns):
+        failure = deadline.expired("The attempt", place.node.timeout_ns)
+        turn.commands.append(abort_command(place, state.attempt, failure.message))
+        _fail(turn, place, state, failure)
+
+
+def start_command(
+    plan: Plan, place: Place, work: TaskWork, state: Started | Running, limits: Limits
+) -> StartAttempt:
+    """Return the command that starts the attempt the node is in."""
+    attempt = state.attempt
+    interruptible = _interruptible(plan, place.node, limits, state.system_failures)
+    return StartAttempt(f"{place.path}/{attempt}/start", place.path, attempt, work.task, interruptible)
+
+
+def abort_command(place: Place, attempt: int, reason: str) -> AbortAttempt:
+    """Return the command that stops an attempt."""
+    return AbortAttempt(f"{place.path}/{attempt}/abort", place.path, attempt, reason)
+
+
+def _start_attempt(turn: Turn, place: Place, work: TaskWork, state: Started, cause: Cause) -> None:
+    turn.move(place, cause, state)
+    turn.commands.append(start_command(turn.plan, place, work, state, turn.header.limits))
+    turn.tell_attempt(place, work, state.attempt, TaskPhase.QUEUED)
+
+
+def _fail(turn: Turn, place: Place, state: Started | Running, failure: Failure) -> None:
+    node = place.node
+    work = node.work
+    if not isinstance(work, TaskWork):
+        return
+    budget = Budget(node.retries, node.system_retries)
+    attempt = state.attempt
+    match judge(failure, state.user_failures, state.system_failures, budget):
+        case GiveUp(failure=final, exhausted=exhausted):
+            turn.move(place, Cause.EXHAUSTED if exhausted else Cause.FAILED, Failed(attempt, final))
+            turn.tell_attempt(place, work, attempt, TaskPhase.FAILED, failure)
+            turn.tell_node(place, NodePhase.FAILED, final)
+        case RetryNow(user_failures=users, system_failures=systems):
+            turn.tell_attempt(place, work, attempt, TaskPhase.RETRYABLE_FAILED, failure)
+            _start_attempt(turn, place, work, Started(users, systems), Cause.RETRIED)
+        case RetryLater(user_failures=users, system_failures=systems, pause_ns=pause_ns):
+            until_ns = turn.now_ns + pause_ns
+            turn.move(place, Cause.BACKED_OFF, BackingOff(until_ns, users, systems))
+            turn.tell_attempt(place, work, attempt, TaskPhase.RETRYABLE_FAILED, failure)
+            turn.commands.append(deadline.retry(place.path, attempt + 1, until_ns))
+
+
+def _interruptible(plan: Plan, node: NodePlan, limits: Limits, system_failures: int) -> bool:
+    """Say whether the attempt may run on machines that can be taken away.
+
+    The last attempt that the platform's failures leave never does, so that it can end (Flyte's rule).
+    """
+    if system_failures >= node.system_retries:
+        return False
+    if node.interruptible is not None:
+        return node.interruptible
+    if limits.interruptible is not None:
+        return limits.interruptible
+    return plan.primary.interruptible

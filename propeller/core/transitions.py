@@ -1,0 +1,103 @@
+"""Every way a node or an execution can change, by name. What is not in the tables cannot happen."""
+
+from enum import Enum
+from typing import NamedTuple
+
+from propeller.core import header, node_state
+
+
+class Cause(Enum):
+    """Why a state changes."""
+
+    __hash__ = object.__hash__  # an enum's own is slow, and each transition is looked up by it
+
+    HELD = "held: max_parallelism is reached"
+    STARTED = "started"
+    BEGAN = "began: the attempt's process runs"
+    BEGAN_ANEW = "began anew after a restart of the platform"
+    EXPANDED = "expanded: the sub-workflow's nodes may start"
+    COLLECTING = "collecting: all nodes succeeded"
+    SUCCEEDED = "succeeded"
+    RETRIED = "retried after a failure of the user's making"
+    BACKED_OFF = "backed off after a failure of the platform"
+    WOKEN = "woken after the back-off"
+    FAILURE_KEPT = "failure kept while other nodes go on"
+    FAILED = "failed: not to be retried"
+    EXHAUSTED = "exhausted its retries"
+    SKIPPED = "skipped: a node above did not succeed"
+    ABORTED = "aborted"
+    TIMED_OUT = "timed out"
+
+
+class Transition(NamedTuple):
+    """A row of a table. `source` is None for a node that waits for its upstream nodes."""
+
+    source: type | None
+    cause: Cause
+    target: type
+
+    @property
+    def name(self) -> str:
+        """A readable name, such as `Started -succeeded-> Succeeded`."""
+        source = self.source.__name__ if self.source else "Waiting"
+        return f"{source} -{self.cause.name.lower()}-> {self.target.__name__}"
+
+
+def _rows(cause: Cause, target: type, *sources: type | None) -> list[Transition]:
+    return [Transition(source, cause, target) for source in sources]
+
+
+_N = node_state
+NODE_TRANSITIONS = frozenset(
+    [
+        *_rows(Cause.HELD, _N.Held, None),
+        *_rows(Cause.STARTED, _N.Started, None, _N.Held),
+        *_rows(Cause.STARTED, _N.ChildRunning, None, _N.Held),
+        *_rows(Cause.BEGAN, _N.Running, _N.Started),
+        *_rows(Cause.BEGAN_ANEW, _N.Running, _N.Running),
+        *_rows(Cause.EXPANDED, _N.Expanded, None),
+        *_rows(Cause.FAILURE_KEPT, _N.Expanded, _N.Expanded),
+        *_rows(Cause.COLLECTING, _N.Collecting, _N.Expanded),
+        *_rows(
+            Cause.SUCCEEDED, _N.Succeeded, _N.Started, _N.Running, _N.ChildRunning, _N.Expanded, _N.Collecting
+        ),
+        *_rows(Cause.RETRIED, _N.Started, _N.Started, _N.Running),
+        *_rows(Cause.RETRIED, _N.ChildRunning, _N.ChildRunning),
+        *_rows(Cause.RETRIED, _N.Expanded, _N.Expanded, _N.Collecting),
+        *_rows(Cause.BACKED_OFF, _N.BackingOff, _N.Started, _N.Running),
+        *_rows(Cause.WOKEN, _N.Started, _N.BackingOff),
+        *_rows(Cause.FAILED, _N.Failed, _N.Started, _N.Running, _N.ChildRunning, _N.Expanded, _N.Collecting),
+        *_rows(
+            Cause.EXHAUSTED, _N.Failed, _N.Started, _N.Running, _N.ChildRunning, _N.Expanded, _N.Collecting
+        ),
+        *_rows(Cause.SKIPPED, _N.Skipped, None),
+        *_rows(
+            Cause.ABORTED,
+            _N.Aborted,
+            _N.Held,
+            _N.Started,
+            _N.Running,
+            _N.BackingOff,
+            _N.ChildRunning,
+            _N.Expanded,
+            _N.Collecting,
+        ),
+    ]
+)
+"""All transitions of nodes."""
+
+_H = header
+EXECUTION_TRANSITIONS = frozenset(
+    [
+        *_rows(Cause.STARTED, _H.InProgress, _H.Accepted),
+        *_rows(Cause.FAILURE_KEPT, _H.InProgress, _H.InProgress),
+        *_rows(Cause.COLLECTING, _H.Succeeding, _H.InProgress),
+        *_rows(Cause.SUCCEEDED, _H.ExecutionSucceeded, _H.InProgress, _H.Succeeding),
+        *_rows(Cause.FAILED, _H.ExecutionFailed, _H.InProgress, _H.Succeeding),
+        *_rows(Cause.TIMED_OUT, _H.ExecutionTimedOut, _H.InProgress, _H.Succeeding),
+        *_rows(Cause.ABORTED, _H.ExecutionAborted, _H.Accepted, _H.InProgress, _H.Succeeding),
+    ]
+)
+"""All transitions of executions."""
+
+TRANSITIONS = NODE_TRANSITIONS | EXECUTION_TRANSITIONS

@@ -1,0 +1,153 @@
+"""One evaluation's workspace: changes laid over a state that is only read.
+
+Everything the core decides passes through here, so that illegal transitions are caught and
+the numbers are kept right in one place.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+
+from flytelike.model.failure import Failure
+from flytelike.model.history import AttemptChanged, ExecutionChanged, NodeChanged, Record
+from flytelike.model.ids import ROOT, NodePath
+from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
+from propeller.core.commands import Command
+from propeller.core.decision import Decision, Step
+from propeller.core.header import Header, Status
+from propeller.core.node_state import END_STATES, Held, NodeState
+from propeller.core.plan import LaunchPlanWork, Place, Plan, SubWorkflowWork, TaskWork, parent_of
+from propeller.core.state import ExecutionState
+from propeller.core.transitions import TRANSITIONS, Cause, Transition
+
+
+class Turn:
+    """What a batch of events has changed so far. `now_ns` is the time of the event at hand."""
+
+    __slots__ = (
+        "_base",
+        "_candidates",
+        "_held",
+        "_nodes",
+        "_steps",
+        "_touched",
+        "commands",
+        "ended",
+        "header",
+        "now_ns",
+        "plan",
+        "ready",
+        "records",
+        "tally",
+    )
+
+    def __init__(self, plan: Plan, state: ExecutionState) -> None:
+        """Start without changes."""
+        self.plan = plan
+        self._base = state
+        self.header: Header = state.header
+        self.tally = state.index.tally.over()
+        self.now_ns = 0
+        self._nodes: dict[NodePath, NodeState] = {}
+        self._touched: dict[NodePath, dict[NodePath, None]] = {}
+        self._candidates: Iterator[NodePath] = iter(state.index.line)
+        self._held: deque[NodePath] = deque()
+        self._steps: list[Step] = []
+        self.commands: list[Command] = []
+        self.records: list[Record] = []
+        self.ended: deque[Place] = deque()
+        self.ready: deque[Place] = deque()
+
+    def get(self, path: NodePath) -> NodeState | None:
+        """Return the node's state as of now; None if it has not started."""
+        node = self._nodes.get(path)
+        return self._base.get(path) if node is None else node
+
+    def move(self, place: Place, cause: Cause, new: NodeState) -> None:
+        """Change a node's state. A node that ended is put where its neighbours will learn of it.
+
+        Raises:
+            AssertionError: The transition is not in the table.
+        """
+        path = place.path
+        old = self.get(path)
+        target = type(new)
+        transition = Transition(None if old is None else type(old), cause, target)
+        if transition not in TRANSITIONS:
+            raise AssertionError(f"{path}: there is no transition {transition.name}")
+        self._steps.append(Step(path, transition))
+        self._nodes[path] = new
+        self.tally.moved(place, old, new)
+        if target is Held:
+            self._held.append(path)
+        if target in END_STATES:
+            self.ended.append(place)
+        elif old is None:
+            self._touched.setdefault(place.scope, {})[path] = None
+
+    def enter(self, cause: Cause, status: Status) -> None:
+        """Change the execution's status.
+
+        Raises:
+            AssertionError: The transition is not in the table.
+        """
+        transition = Transition(type(self.header.status), cause, type(status))
+        if transition not in TRANSITIONS:
+            raise AssertionError(f"there is no transition {transition.name}")
+        self._steps.append(Step(ROOT, transition))
+        self.header = Header(self.header.limits, status, self.header.next_order)
+
+    def next_order(self) -> int:
+        """Return the next number for a held node."""
+        header = self.header
+        self.header = Header(header.limits, header.status, header.next_order + 1)
+        return header.next_order
+
+    def next_held(self) -> Place | None:
+        """Return the held node that is next in line; None if there is none."""
+        if self.tally.held == 0:
+            return None
+        for path in self._candidates:
+            if type(self.get(path)) is Held:
+                return self.plan.place(path)
+        while self._held:
+            path = self._held.popleft()
+            if type(self.get(path)) is Held:
+                return self.plan.place(path)
+        return None
+
+    def active_in(self, scope: NodePath) -> list[NodePath]:
+        """Return the scope's own nodes that have started and not ended, in the order of their paths."""
+        paths = {**self._base.index.active.get(scope, {}), **self._touched.get(scope, {})}
+        return sorted(path for path in paths if type(self.get(path)) not in END_STATES)
+
+    def tell_execution(self, phase: WorkflowPhase, failure: Failure | None = None, cause: str = "") -> None:
+        """Record that the execution entered a phase."""
+        self.records.append(ExecutionChanged(phase, self.now_ns, failure, cause))
+
+    def tell_node(self, place: Place, phase: NodePhase, failure: Failure | None = None) -> None:
+        """Record that a node entered a phase."""
+        work = type(place.node.work)
+        self.records.append(
+            NodeChanged(
+                place.path,
+                parent_of(place.scope),
+                place.node.id,
+                phase,
+                self.now_ns,
+                failure,
+                work is SubWorkflowWork,
+                work is LaunchPlanWork,
+            )
+        )
+
+    def tell_attempt(
+        self, place: Place, work: TaskWork, attempt: int, phase: TaskPhase, failure: Failure | None = None
+    ) -> None:
+        """Record that an attempt of a task node entered a phase."""
+        self.records.append(AttemptChanged(place.path, attempt, work.task, phase, self.now_ns, failure))
+
+    def decision(self) -> Decision:
+        """Return everything that changed."""
+        return Decision(
+            self.header, self._nodes, tuple(self.commands), tuple(self.records), tuple(self._steps)
+        )
