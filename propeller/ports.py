@@ -3,9 +3,11 @@
 All methods are coroutines; adapters that block use threads of their own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
+
+from typing_extensions import override
 
 from flytelike.model.closure import WorkflowClosure
 from flytelike.model.failure import Failure
@@ -129,8 +131,161 @@ class Closures(Protocol):
         """Return the closure. Raises `KeyError` when there is none at `uri`."""
 
 
+class Blobs(Protocol):
+    """Reads and writes whole small objects by uri."""
+
+    async def read(self, uri: str) -> bytes:
+        """Return the object's bytes. Raises `KeyError` when there is none, `BlobsUnavailable` otherwise."""
+
+    async def write(self, uri: str, data: bytes) -> None:
+        """Store the bytes, at once or not at all. May be lost by a power cut until `sync`."""
+
+    async def sync(self, uri: str) -> None:
+        """Make the object survive a power cut. Raises `KeyError` when there is none."""
+
+
+class BlobsUnavailable(Exception):
+    """The object store cannot be reached or refuses; trying again later may help."""
+
+
+class Alarm(Protocol):
+    """A call to come."""
+
+    def cancel(self) -> None:
+        """Forget the call. Harmless when it has been made."""
+
+
 class Clock(Protocol):
-    """Time, so that tests can set it."""
+    """Time, so that tests can set it. Nothing in the engine waits for time in another way."""
 
     def now_ns(self) -> int:
         """Return nanoseconds since 1970."""
+
+    def call_at(self, due_ns: int, callback: Callable[[], None]) -> Alarm:
+        """Call back on the engine's event loop once `now_ns()` reaches `due_ns`."""
+
+
+# --- the store of record ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryBatch:
+    """The records of one commit, encoded; they are numbered `first` to `last`."""
+
+    first: int
+    last: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One step of one execution: all of it is stored, or nothing.
+
+    A store keeps bytes by key. It does not know what a node or a command is: the engine
+    encodes (`propeller.engine.encoding`). Only what changed is written, so that the cost of a
+    step does not grow with the execution.
+
+    `expected` is the version the execution has now; the commit makes it `expected + 1`. A
+    new execution has version 0 and gives `launch`, which never changes afterwards. `cells` are
+    the changed parts of the state by key; `outputs` small results by key, kept apart because
+    they are read one by one; `commands` the intents to add, by id, and `done` the ids to drop.
+    `closed` tells that the execution is finished.
+    """
+
+    execution: ExecutionId
+    expected: int
+    header: bytes
+    closed: bool = False
+    launch: bytes = b""
+    cells: Mapping[str, bytes] = field(default_factory=dict)
+    outputs: Mapping[str, bytes] = field(default_factory=dict)
+    commands: Mapping[str, bytes] = field(default_factory=dict)
+    done: Collection[str] = ()
+    history: HistoryBatch | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that is stored of one execution, but for `outputs` and the history."""
+
+    version: int
+    closed: bool
+    launch: bytes
+    header: bytes
+    cells: Mapping[str, bytes]
+    commands: Mapping[str, bytes]
+
+
+class StateStore(Protocol):
+    """Keeps executions. The store of record: what it has returned from is durable."""
+
+    async def commit(self, commit: Commit) -> None:
+        """Store one step. Commits of several executions made at once share one sync.
+
+        Raises `Conflict` when the execution does not have the expected version, and any other
+        `StoreError` when nothing could be stored.
+        """
+
+    async def load(self, execution: ExecutionId) -> Snapshot | None:
+        """Return what is stored of the execution, or None."""
+
+    async def unfinished(self) -> Sequence[ExecutionId]:
+        """Return the executions that are not closed or have commands left, oldest first."""
+
+    async def output(self, execution: ExecutionId, key: str) -> bytes | None:
+        """Return a result kept by `Commit.outputs`, or None."""
+
+    async def undelivered(self, limit: int) -> Sequence[tuple[ExecutionId, HistoryBatch]]:
+        """Return at most `limit` batches that are not `delivered`, those of an execution in order."""
+
+    async def delivered(self, upto: Mapping[ExecutionId, int]) -> None:
+        """Drop the history of each execution up to and including the given sequence."""
+
+    async def close(self) -> None:
+        """Finish what was asked for, then release everything."""
+
+
+class StoreError(Exception):
+    """The store cannot do what was asked. `code` is what is wrong in kebab case.
+
+    Nothing of the commit was stored. A `lasting` error is not mended by trying again.
+    """
+
+    code = "store-unavailable"
+    lasting = False
+
+    def __init__(self, message: str) -> None:
+        """Keep the message for people."""
+        self.message = message
+        super().__init__(message)
+
+    @override
+    def __str__(self) -> str:
+        """Return `message [code]`."""
+        return f"{self.message} [{self.code}]"
+
+
+class Conflict(StoreError):
+    """The execution has another version: it has another owner now, or exists already."""
+
+    code = "conflict"
+
+
+class StoreFull(StoreError):
+    """There is no room left on the store's disk."""
+
+    code = "disk-full"
+
+
+class StoreCorrupt(StoreError):
+    """What is stored cannot be read: the database is damaged."""
+
+    code = "corrupt-database"
+    lasting = True
+
+
+class StoreTooNew(StoreError):
+    """The data was written by a newer version of the platform."""
+
+    code = "newer-database"
+    lasting = True

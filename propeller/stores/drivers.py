@@ -1,0 +1,197 @@
+"""The two databases the store of record can lie in, and what their errors mean.
+
+A driver opens connections in autocommit mode (transactions are begun and ended by SQL text) and
+turns the driver library's exceptions into `StoreError`s.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from enum import Enum
+from pathlib import Path
+from typing import Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from typing_extensions import override
+
+from propeller.ports import StoreCorrupt, StoreError, StoreFull
+from propeller.stores.statements import Row
+
+CHECKED_BYTES_MAX = 64 * 1024 * 1024
+"""SQLite files up to this size are checked for damage when opened; larger ones take too long."""
+
+LOCK_TIMEOUT_S = 10.0
+"""How long a write waits for another process that writes the same SQLite file."""
+
+
+class Durability(Enum):
+    """What a commit survives."""
+
+    POWER = "power"
+    """A power cut: every commit is synced to the disk before it counts."""
+
+    PROCESS = "process"
+    """The end of the process (`kill -9`), but not of the machine. Faster."""
+
+
+class Cursor(Protocol):
+    """What the store uses of a DBAPI cursor."""
+
+    def execute(self, sql: str, parameters: Sequence[object] | Row = ..., /) -> object:
+        """Carry a statement out."""
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[object] | Row], /) -> object:
+        """Carry a statement out for each row."""
+
+    def fetchone(self) -> Sequence[object] | None:
+        """Return the next row."""
+
+    def fetchall(self) -> Sequence[Sequence[object]]:
+        """Return all rows."""
+
+    def close(self) -> object:
+        """Release the cursor."""
+
+
+class Connection(Protocol):
+    """What the store uses of a DBAPI connection."""
+
+    def cursor(self) -> Cursor:
+        """Return a new cursor."""
+
+    def close(self) -> object:
+        """Close the connection."""
+
+
+class Driver(Protocol):
+    """One database, reachable by one library."""
+
+    @property
+    def dialect(self) -> sa.Dialect:
+        """How SQL is written for it."""
+
+    @property
+    def begin(self) -> str:
+        """The statement that begins a transaction that will write."""
+
+    @property
+    def begin_reading(self) -> str:
+        """The statement that begins a transaction that sees one state of the database."""
+
+    @property
+    def exclusive(self) -> Sequence[str]:
+        """The statements that begin a transaction nobody else can change the schema in."""
+
+    def connect(self, durability: Durability) -> Connection:
+        """Open a connection. Raises what `explain` explains."""
+
+    def explain(self, error: Exception) -> StoreError:
+        """Return what an exception of the library means."""
+
+
+def driver_for(url: str) -> Driver:
+    """Return the driver for `sqlite:///<path>` (or a bare path) or `postgresql://...`."""
+    if url.startswith(("postgresql://", "postgresql+psycopg://", "postgres://")):
+        return PostgresDriver(url)
+    return SqliteDriver(Path(url.removeprefix("sqlite:///")))
+
+
+class SqliteDriver:
+    """A SQLite file in WAL mode."""
+
+    begin = "BEGIN IMMEDIATE"
+    begin_reading = "BEGIN"
+    exclusive = ("BEGIN IMMEDIATE",)
+
+    def __init__(self, path: Path) -> None:
+        """Take the file's path; its folder exists."""
+        self._path = path
+        self._dialect = sqlite.dialect()  # type: ignore[no-untyped-call]
+
+    @property
+    def dialect(self) -> sa.Dialect:
+        """How SQL is written for SQLite."""
+        return self._dialect
+
+    def connect(self, durability: Durability) -> Connection:
+        """Open the file. Small files are checked for damage first."""
+        connection = sqlite3.connect(
+            self._path, timeout=LOCK_TIMEOUT_S, isolation_level=None, check_same_thread=False
+        )
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            # FULL syncs the log at each commit. NORMAL hands it to the operating system, which
+            # keeps it when the process dies; a power cut may lose the last commits, never the file.
+            level = "FULL" if durability is Durability.POWER else "NORMAL"
+            connection.execute(f"PRAGMA synchronous={level}")
+            connection.execute("PRAGMA temp_store=MEMORY")
+            self._check(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _check(self, connection: sqlite3.Connection) -> None:
+        if self._path.stat().st_size > CHECKED_BYTES_MAX:
+            return
+        verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(verdict)
+
+    def explain(self, error: Exception) -> StoreError:
+        """Return what an exception of `sqlite3` means, by SQLite's own codes."""
+        code = getattr(error, "sqlite_errorcode", None)
+        if code is not None:
+            code &= 0xFF  # The low byte is the primary code.
+        if code == sqlite3.SQLITE_FULL:
+            return StoreFull(f"there is no room left to write {self._path}")
+        damaged = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+        if code in damaged or (code is None and type(error) is sqlite3.DatabaseError):
+            return StoreCorrupt(
+                f"the database {self._path} is damaged ({error}); restore it from a copy, or move it "
+                "away to begin with an empty one"
+            )
+        return StoreError(f"the database {self._path} cannot be used: {error}")
+
+    @override
+    def __repr__(self) -> str:
+        """Name the file."""
+        return f"SqliteDriver({self._path})"
+
+
+class PostgresDriver:
+    """A PostgreSQL database through psycopg."""
+
+    begin = "BEGIN"
+    begin_reading = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+    exclusive = ("BEGIN", "SELECT pg_advisory_xact_lock(7461920)")
+
+    def __init__(self, url: str) -> None:
+        """Take the url of the database."""
+        self._url = "postgresql://" + url.split("://", 1)[1]
+        self._dialect = postgresql.dialect(paramstyle="pyformat")  # type: ignore[no-untyped-call]
+
+    @property
+    def dialect(self) -> sa.Dialect:
+        """How SQL is written for PostgreSQL."""
+        return self._dialect
+
+    def connect(self, durability: Durability) -> Connection:
+        """Connect. Raises `psycopg.Error`."""
+        import psycopg  # noqa: PLC0415 - an optional library, loaded where PostgreSQL is used
+
+        connection = psycopg.connect(self._url, autocommit=True, connect_timeout=10)
+        # A commit goes through two statements a row: preparing them at first use pays at once.
+        connection.prepare_threshold = 1
+        if durability is Durability.PROCESS:
+            connection.execute("SET synchronous_commit = off")
+        return connection  # type: ignore[return-value]  # psycopg types its SQL as literal strings
+
+    def explain(self, error: Exception) -> StoreError:
+        """Return what an exception of psycopg means, by its SQLSTATE."""
+        state = getattr(error, "sqlstate", None) or ""
+        if state == "53100":
+            return StoreFull("PostgreSQL has no room left on its disk")
+        if state in {"XX001", "XX002"}:
+            return StoreCorrupt(f"the PostgreSQL database is damaged: {error}")
+        return StoreError(f"PostgreSQL cannot be used: {error}")

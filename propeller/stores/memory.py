@@ -1,0 +1,80 @@
+"""The store of record in memory: for tests, simulation and runs nobody wants to keep."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from flytelike.model.ids import ExecutionId
+from propeller.ports import Commit, Conflict, HistoryBatch, Snapshot, StoreError
+
+
+@dataclass(slots=True)
+class _Row:
+    launch: bytes
+    version: int = 0
+    closed: bool = False
+    header: bytes = b""
+    cells: dict[str, bytes] = field(default_factory=dict)
+    outputs: dict[str, bytes] = field(default_factory=dict)
+    commands: dict[str, bytes] = field(default_factory=dict)
+    history: list[HistoryBatch] = field(default_factory=list)
+
+
+class MemoryStateStore:
+    """A `StateStore` that lives as long as the object. Survives nothing."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._rows: dict[ExecutionId, _Row] = {}
+        self._closed = False
+
+    async def commit(self, commit: Commit) -> None:
+        """Store one step; see `StateStore.commit`."""
+        if self._closed:
+            raise StoreError("the store is closed")
+        row = self._rows.get(commit.execution)
+        if (row.version if row else 0) != commit.expected:
+            raise Conflict(f"{commit.execution} does not have version {commit.expected}")
+        if row is None:
+            row = self._rows[commit.execution] = _Row(commit.launch)
+        row.version += 1
+        row.closed = commit.closed
+        row.header = commit.header
+        row.cells.update(commit.cells)
+        row.outputs.update(commit.outputs)
+        for id_ in commit.done:
+            row.commands.pop(id_, None)
+        row.commands.update(commit.commands)
+        if commit.history is not None:
+            row.history.append(commit.history)
+
+    async def load(self, execution: ExecutionId) -> Snapshot | None:
+        """Return what is stored of the execution, or None."""
+        row = self._rows.get(execution)
+        if row is None:
+            return None
+        commands = dict(sorted(row.commands.items()))
+        return Snapshot(row.version, row.closed, row.launch, row.header, dict(row.cells), commands)
+
+    async def unfinished(self) -> Sequence[ExecutionId]:
+        """Return the executions that are not closed or have commands left, oldest first."""
+        return [id_ for id_, row in self._rows.items() if not row.closed or row.commands]
+
+    async def output(self, execution: ExecutionId, key: str) -> bytes | None:
+        """Return a result kept by `Commit.outputs`, or None."""
+        row = self._rows.get(execution)
+        return row.outputs.get(key) if row else None
+
+    async def undelivered(self, limit: int) -> Sequence[tuple[ExecutionId, HistoryBatch]]:
+        """Return at most `limit` batches that are not delivered, those of an execution in order."""
+        pending = [(id_, batch) for id_, row in self._rows.items() for batch in row.history]
+        return pending[:limit]
+
+    async def delivered(self, upto: Mapping[ExecutionId, int]) -> None:
+        """Drop delivered history; see `StateStore.delivered`."""
+        for id_, last in upto.items():
+            row = self._rows[id_]
+            row.history = [batch for batch in row.history if batch.last > last]
+
+    async def close(self) -> None:
+        """Refuse further commits."""
+        self._closed = True

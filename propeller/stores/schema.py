@@ -1,0 +1,65 @@
+"""The tables of the store of record, one schema for SQLite and PostgreSQL."""
+
+import sqlalchemy as sa
+
+VERSION = 1
+"""The version of the tables below. A database of a higher version is refused."""
+
+metadata = sa.MetaData()
+
+schema_version = sa.Table(
+    "propeller_schema",
+    metadata,
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+)
+
+execution = sa.Table(
+    "propeller_execution",
+    metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("org", sa.Text, nullable=False),
+    sa.Column("project", sa.Text, nullable=False),
+    sa.Column("domain", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("closed", sa.Boolean, nullable=False),
+    sa.Column("header", sa.LargeBinary, nullable=False),
+    sa.Column("launch", sa.LargeBinary, nullable=False),
+    sa.UniqueConstraint("project", "domain", "name", "org"),
+)
+sa.Index(
+    "propeller_execution_open",
+    execution.c.id,
+    sqlite_where=sa.not_(execution.c.closed),
+    postgresql_where=sa.not_(execution.c.closed),
+)
+
+cell = sa.Table(
+    "propeller_cell",
+    metadata,
+    sa.Column("execution", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("state", sa.LargeBinary),
+    # The last column: SQLite reads a row's front without touching what overflows behind it.
+    sa.Column("output", sa.LargeBinary),
+    sqlite_with_rowid=False,
+)
+
+command = sa.Table(
+    "propeller_command",
+    metadata,
+    sa.Column("execution", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+history = sa.Table(
+    "propeller_history",
+    metadata,
+    sa.Column("execution", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("last_sequence", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("first_sequence", sa.BigInteger, nullable=False),
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)

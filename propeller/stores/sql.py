@@ -1,0 +1,160 @@
+"""The store of record in SQLite or PostgreSQL.
+
+One row an execution (version, header), one a cell, one a command that is left, one a commit's
+history until it is delivered. Writes go through one thread that groups them (`writer`), reads
+through another with a connection of its own, so that neither waits for the other.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar, cast
+
+import sqlalchemy as sa
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from flytelike.model.ids import ExecutionId
+from propeller.ports import Commit, HistoryBatch, Snapshot, StoreTooNew
+from propeller.stores import schema
+from propeller.stores.drivers import Connection, Cursor, Driver, Durability, driver_for
+from propeller.stores.statements import Statement, statements
+from propeller.stores.writer import Delivered, Row, Writer, named
+
+R = TypeVar("R")
+
+
+class SqlStateStore:
+    """A `StateStore` in a SQL database. Made by `open`."""
+
+    def __init__(self, driver: Driver, durability: Durability, reader: Connection) -> None:
+        """Take a prepared database; use `open`."""
+        self._driver = driver
+        self._statements = statements(driver.dialect)
+        self._writer = Writer(driver, self._statements, durability)
+        self._reader = reader
+        self._reading = ThreadPoolExecutor(1, thread_name_prefix="propeller-store-reader")
+        self._closed = False
+
+    @classmethod
+    async def open(cls, url: str, durability: Durability = Durability.POWER) -> "SqlStateStore":
+        """Open the database at `sqlite:///<path>` (or a bare path) or `postgresql://...`.
+
+        Makes the tables when there are none. Raises `StoreTooNew` (`newer-database`),
+        `StoreCorrupt` (`corrupt-database`), `StoreFull` (`disk-full`) or another `StoreError`.
+        """
+        driver = driver_for(url)
+        reader = await asyncio.to_thread(_prepared, driver, durability)
+        return cls(driver, durability, reader)
+
+    async def commit(self, commit: Commit) -> None:
+        """Store one step; see `StateStore.commit`."""
+        await self._writer.write(commit)
+
+    async def delivered(self, upto: Mapping[ExecutionId, int]) -> None:
+        """Drop delivered history; see `StateStore.delivered`."""
+        await self._writer.write(Delivered(dict(upto)))
+
+    async def load(self, execution: ExecutionId) -> Snapshot | None:
+        """Return what is stored of the execution, or None."""
+        return await self._read(lambda cursor: self._load(cursor, execution))
+
+    async def unfinished(self) -> Sequence[ExecutionId]:
+        """Return the executions that are not closed or have commands left, oldest first."""
+        rows = await self._read(lambda cursor: _rows(cursor, self._statements.unfinished, {}))
+        return [ExecutionId(*cast("tuple[str, str, str, str]", tuple(row))) for row in rows]
+
+    async def output(self, execution: ExecutionId, key: str) -> bytes | None:
+        """Return a result kept by `Commit.outputs`, or None."""
+        row = {**named(execution), "key": key}
+        rows = await self._read(lambda cursor: _rows(cursor, self._statements.output, row))
+        return cast("bytes | None", rows[0][0]) if rows else None
+
+    async def undelivered(self, limit: int) -> Sequence[tuple[ExecutionId, HistoryBatch]]:
+        """Return at most `limit` batches that are not delivered, those of an execution in order."""
+        rows = await self._read(lambda c: _rows(c, self._statements.undelivered, {"limit": limit}))
+        return [
+            (
+                ExecutionId(*cast("tuple[str, str, str, str]", tuple(row[:4]))),
+                HistoryBatch(*cast("tuple[int, int, bytes]", tuple(row[4:]))),
+            )
+            for row in rows
+        ]
+
+    async def close(self) -> None:
+        """Finish what was asked for, then release everything."""
+        if self._closed:
+            return
+        self._closed = True
+        await self._writer.close()
+        await asyncio.to_thread(self._reading.shutdown)
+        self._reader.close()
+
+    async def _read(self, read: Callable[[Cursor], R]) -> R:
+        return await asyncio.get_running_loop().run_in_executor(self._reading, self._reads, read)
+
+    def _reads(self, read: Callable[[Cursor], R]) -> R:
+        try:
+            cursor = self._reader.cursor()
+            # One transaction, so that the parts of a snapshot belong together.
+            cursor.execute(self._driver.begin_reading)
+            try:
+                return read(cursor)
+            finally:
+                cursor.execute("COMMIT")
+                cursor.close()
+        except Exception as error:
+            raise self._driver.explain(error) from error
+
+    def _load(self, cursor: Cursor, execution: ExecutionId) -> Snapshot | None:
+        found = _rows(cursor, self._statements.find, named(execution))
+        if not found:
+            return None
+        number, version, closed, launch, header = cast("tuple[int, int, object, bytes, bytes]", found[0])
+        of = {"execution": number}
+        cells = cast("list[tuple[str, bytes]]", _rows(cursor, self._statements.cells, of))
+        commands = cast("list[tuple[str, bytes]]", _rows(cursor, self._statements.commands, of))
+        return Snapshot(version, bool(closed), launch, header, dict(cells), dict(commands))
+
+
+def _rows(cursor: Cursor, statement: Statement, row: Row) -> Sequence[Sequence[object]]:
+    cursor.execute(statement.sql, statement.bind(row))
+    return cursor.fetchall()
+
+
+def _prepared(driver: Driver, durability: Durability) -> Connection:
+    """Open a connection and make the tables, or check that they are of this version."""
+    connection: Connection | None = None
+    try:
+        connection = driver.connect(durability)
+        _make_tables(driver, connection.cursor())
+    except Exception as error:
+        if connection is not None:
+            connection.close()
+        raise (error if isinstance(error, StoreTooNew) else driver.explain(error)) from error
+    return connection
+
+
+def _make_tables(driver: Driver, cursor: Cursor) -> None:
+    for sql in driver.exclusive:
+        cursor.execute(sql)
+    cursor.execute(_ddl(CreateTable(schema.schema_version, if_not_exists=True), driver))
+    cursor.execute("SELECT max(version) FROM propeller_schema")
+    row = cursor.fetchone()
+    found = cast("int | None", row[0]) if row else None
+    if found is None:
+        for table in schema.metadata.sorted_tables:
+            cursor.execute(_ddl(CreateTable(table, if_not_exists=True), driver))
+            for index in table.indexes:
+                cursor.execute(_ddl(CreateIndex(index, if_not_exists=True), driver))
+        cursor.execute(f"INSERT INTO propeller_schema (version) VALUES ({schema.VERSION})")  # noqa: S608 - a constant
+    elif found > schema.VERSION:
+        cursor.execute("ROLLBACK")
+        raise StoreTooNew(
+            f"the data was written by a newer version of the platform (its schema is {found}, this "
+            f"version knows {schema.VERSION}): use that version or a newer one"
+        )
+    cursor.execute("COMMIT")
+
+
+def _ddl(element: CreateTable | CreateIndex, driver: Driver) -> str:
+    return str(element.compile(dialect=cast("sa.Dialect", driver.dialect)))

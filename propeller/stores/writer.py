@@ -1,0 +1,236 @@
+"""The one thread that writes: all that waits goes into one transaction, under one sync.
+
+Callers of all executions put their work into a queue. While a transaction is being synced the next
+ones gather; the writer then takes them all. A commit whose version does not fit is left out of
+the transaction without disturbing the others: the version check is its first statement, and
+nothing else can fail for one commit alone. Should the database refuse a transaction of
+several nevertheless, each is tried again in a transaction of its own, so that only the one at
+fault fails.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import TypeAlias
+
+from flytelike.model.ids import ExecutionId
+from propeller.ports import Commit, Conflict, StoreError
+from propeller.stores.drivers import Connection, Cursor, Driver, Durability
+from propeller.stores.statements import Row, Statements
+
+GROUP_MAX = 256
+"""How many commits go into one transaction at most, which bounds how long the first one waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """Drop history up to a sequence, an execution each."""
+
+    upto: Mapping[ExecutionId, int]
+
+
+Work: TypeAlias = Commit | Delivered
+
+
+class Writer:
+    """Stores commits in groups. Made and used on one event loop; writes in a thread of its own."""
+
+    def __init__(self, driver: Driver, statements: Statements, durability: Durability) -> None:
+        """Start the thread."""
+        self._driver = driver
+        self._statements = statements
+        self._durability = durability
+        self._connection: Connection | None = None
+        self._queue: SimpleQueue[tuple[Work, asyncio.Future[None]] | None] = SimpleQueue()
+        self._loop = asyncio.get_running_loop()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="propeller-store", daemon=True)
+        self._thread.start()
+
+    def write(self, work: Work) -> asyncio.Future[None]:
+        """Put work into the queue; the future is done once it is stored, or tells why not."""
+        future: asyncio.Future[None] = self._loop.create_future()
+        if self._closed:
+            future.set_exception(StoreError("the store is closed"))
+        else:
+            self._queue.put((work, future))
+        return future
+
+    async def close(self) -> None:
+        """Write what waits, then end the thread."""
+        if not self._closed:
+            self._closed = True
+            self._queue.put(None)
+            await self._loop.run_in_executor(None, self._thread.join)
+
+    # --- in the thread ------------------------------------------------------------------
+
+    def _run(self) -> None:
+        going = True
+        while going:
+            taken, going = self._take()
+            if taken:
+                results = self._store([work for work, _ in taken])
+                futures = [future for _, future in taken]
+                try:
+                    self._loop.call_soon_threadsafe(_settle, futures, results)
+                except RuntimeError:
+                    # The event loop is closed: nobody waits any more, and what is stored is stored.
+                    going = False
+        self._disconnect()
+
+    def _take(self) -> tuple[list[tuple[Work, asyncio.Future[None]]], bool]:
+        taken = []
+        item = self._queue.get()
+        while item is not None:
+            taken.append(item)
+            if len(taken) == GROUP_MAX:
+                return taken, True
+            try:
+                item = self._queue.get_nowait()
+            except Empty:
+                return taken, True
+        return taken, False
+
+    def _store(self, group: Sequence[Work]) -> list[StoreError | None]:
+        try:
+            return self._transaction(group)
+        except StoreError as error:
+            if len(group) == 1 or error.lasting or self._connection is None:
+                return [error] * len(group)
+        return [self._store([work])[0] for work in group]
+
+    def _transaction(self, group: Sequence[Work]) -> list[StoreError | None]:
+        try:
+            if self._connection is None:
+                self._connection = self._driver.connect(self._durability)
+            cursor = self._connection.cursor()
+            cursor.execute(self._driver.begin)
+            results = _Step(cursor, self._statements).write(group)
+            cursor.execute("COMMIT")
+            cursor.close()
+        except Exception as error:  # noqa: BLE001 - whatever the library raises, the callers are told
+            self._rollback()
+            raise self._driver.explain(error) from error
+        return results
+
+    def _rollback(self) -> None:
+        if self._connection is None:
+            return
+        try:
+            self._connection.cursor().execute("ROLLBACK")
+        except Exception as error:  # noqa: BLE001 - SQLite may have rolled back by itself
+            if "no transaction" not in str(error):
+                self._disconnect()
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+def _settle(futures: Sequence[asyncio.Future[None]], results: Sequence[StoreError | None]) -> None:
+    for future, error in zip(futures, results, strict=True):
+        if future.done():
+            continue  # Its caller was cancelled; what is stored is stored.
+        if error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(error)
+
+
+class _Step:
+    """The rows of one transaction, gathered so that each table is written by one call."""
+
+    def __init__(self, cursor: Cursor, statements: Statements) -> None:
+        self._cursor = cursor
+        self._statements = statements
+        self._cells: list[Sequence[object] | Row] = []
+        self._commands: list[Sequence[object] | Row] = []
+        self._done: list[Sequence[object] | Row] = []
+        self._history: list[Sequence[object] | Row] = []
+        self._delivered: list[Sequence[object] | Row] = []
+
+    def write(self, group: Sequence[Work]) -> list[StoreError | None]:
+        results = [self._take(work) for work in group]
+        s = self._statements
+        self._many(s.put_cell.sql, self._cells)
+        self._many(s.drop_command.sql, self._done)
+        self._many(s.put_command.sql, self._commands)
+        self._many(s.put_history.sql, self._history)
+        self._many(s.drop_history.sql, self._delivered)
+        return results
+
+    def _many(self, sql: str, rows: list[Sequence[object] | Row]) -> None:
+        if len(rows) == 1:
+            self._cursor.execute(sql, rows[0])
+        elif rows:
+            self._cursor.executemany(sql, rows)
+
+    def _take(self, work: Work) -> StoreError | None:
+        if isinstance(work, Delivered):
+            bind = self._statements.drop_history.bind
+            self._delivered += [bind({**named(e), "upto": last}) for e, last in work.upto.items()]
+            return None
+        number = self._advance(work)
+        if number is None:
+            return Conflict(f"{work.execution} does not have version {work.expected}")
+        self._gather(number, work)
+        return None
+
+    def _advance(self, commit: Commit) -> int | None:
+        row = {**named(commit.execution), "closed": commit.closed, "header": commit.header}
+        if commit.expected:
+            statement = self._statements.advance
+            row["expected"] = commit.expected
+        else:
+            statement = self._statements.create
+            row["launch"] = commit.launch
+        self._cursor.execute(statement.sql, statement.bind(row))
+        found = self._cursor.fetchone()
+        return None if found is None else int(str(found[0]))
+
+    def _gather(self, number: int, commit: Commit) -> None:
+        s = self._statements
+        cell, drop, put, history = (
+            f.bind for f in (s.put_cell, s.drop_command, s.put_command, s.put_history)
+        )
+        outputs = commit.outputs
+        self._cells += [
+            cell({"execution": number, "key": key, "state": state, "output": outputs.get(key)})
+            for key, state in commit.cells.items()
+        ]
+        self._cells += [
+            cell({"execution": number, "key": key, "state": None, "output": output})
+            for key, output in outputs.items()
+            if key not in commit.cells
+        ]
+        self._done += [drop({"execution": number, "id": id_}) for id_ in commit.done]
+        self._commands += [
+            put({"execution": number, "id": id_, "payload": payload})
+            for id_, payload in commit.commands.items()
+        ]
+        if commit.history is not None:
+            batch = commit.history
+            self._history.append(
+                history(
+                    {
+                        "execution": number,
+                        "first_sequence": batch.first,
+                        "last_sequence": batch.last,
+                        "payload": batch.payload,
+                    }
+                )
+            )
+
+
+def named(execution: ExecutionId) -> dict[str, object]:
+    """Return the parameters that name an execution."""
+    return {
+        "project": execution.project,
+        "domain": execution.domain,
+        "name": execution.name,
+        "org": execution.org,
+    }
