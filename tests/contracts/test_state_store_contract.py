@@ -71,9 +71,7 @@ def test_a_commit_changes_only_what_it_names(run):
         await store.commit(
             first(cells={"n0": b"a", "n1": b"b"}, commands={"c1": b"x", "c2": b"y"}, outputs={"n0": b"o"})
         )
-        await store.commit(
-            Commit(E, 1, b"h2", cells={"n0": b"A"}, commands={"c3": b"z"}, done=["c1", "gone"])
-        )
+        await store.commit(Commit(E, 1, b"h2", cells={"n0": b"A"}, commands={"c3": b"z"}, done=["c1", "gone"]))
         assert await store.load(E) == Snapshot(
             2, False, b"launch", b"h2", {"n0": b"A", "n1": b"b"}, {"c2": b"y", "c3": b"z"}
         )

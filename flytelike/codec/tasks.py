@@ -1,0 +1,247 @@
+"""Task templates.
+
+What the model computes on is parsed; every other part of the message travels along in
+`TaskTemplate.extra`: the leftover of each field, serialised, which is merged back on the way out.
+"""
+
+from collections.abc import Mapping
+
+from flytelike_idl.core import interface_pb2, literals_pb2, security_pb2
+from flytelike_idl.core import tasks_pb2 as pb
+from google.protobuf.message import DecodeError, Message
+
+from flytelike.codec.faults import MalformedError, inside, known, required
+from flytelike.codec.ids import fill_identifier, fill_span, identifier_from_proto, span_from_proto
+from flytelike.codec.interface import fill_interface, interface_from_proto
+from flytelike.codec.json_struct import fill_struct, struct_from_proto
+from flytelike.codec.literals import duration_to_ns, fill_duration
+from flytelike.codec.parse import serialise
+from flytelike.model.graph import Container, SecretRequest, TaskTemplate
+from flytelike.model.policies import CachePolicy, ResourceName, Resources, TaskMetadata
+from flytelike.model.types import NO_JSON
+
+_RESOURCES = {int(name): name for name in ResourceName}
+_PARSED = ("id", "type", "custom", "task_type_version", "config", "span")
+"""Fields of the template that the model holds completely."""
+_PARSED_OF_METADATA = (
+    "discoverable",
+    "timeout",
+    "retries",
+    "discovery_version",
+    "deprecated_error_message",
+    "interruptible",
+    "cache_serializable",
+    "tags",
+    "pod_template_name",
+    "cache_ignore_input_vars",
+    "is_eager",
+    "generates_deck",
+)
+_PARSED_OF_CONTAINER = ("image", "command", "args", "resources", "env", "config")
+_FLYTE_SDK = pb.RuntimeMetadata.FLYTE_SDK
+
+
+def task_template_to_proto(task: TaskTemplate) -> pb.TaskTemplate:
+    """Return the message of a task."""
+    out = pb.TaskTemplate(type=task.type, task_type_version=task.type_version, config=task.config)
+    fill_identifier(task.id, out.id)
+    _fill_metadata(task.metadata, out.metadata)
+    inside("interface", lambda it: fill_interface(it, out.interface), task.interface)
+    if task.custom:
+        inside("custom", lambda it: fill_struct(it, out.custom), task.custom)
+    if task.container is not None:
+        _fill_container(task.container, out.container)
+    for secret in task.secrets:
+        _fill_secret(secret, out.security_context.secrets.add())
+    if task.span is not None:
+        fill_span(task.span, out.span)
+    _restore(task.extra, out)
+    return out
+
+
+def task_template_from_proto(message: pb.TaskTemplate) -> TaskTemplate:
+    """Return the task of a message."""
+    required(message, "id")
+    required(message, "interface")
+    if not message.type:
+        raise MalformedError("type required")
+    has_container = message.HasField("container")
+    return TaskTemplate(
+        id=inside("id", identifier_from_proto, message.id),
+        type=message.type,
+        metadata=_metadata(message.metadata),
+        interface=inside("interface", interface_from_proto, message.interface),
+        container=inside("container", _container, message.container) if has_container else None,
+        custom=inside("custom", struct_from_proto, message.custom) if message.HasField("custom") else NO_JSON,
+        type_version=message.task_type_version,
+        config=dict(message.config),
+        secrets=tuple(_secret(secret) for secret in message.security_context.secrets),
+        span=span_from_proto(message.span) if message.HasField("span") else None,
+        extra=_extra(message),
+    )
+
+
+def fill_resources(resources: Resources, out: pb.Resources) -> None:
+    """Write resources into `out`, sorted by name."""
+    out.SetInParent()
+    for entries, side in ((resources.requests, out.requests), (resources.limits, out.limits)):
+        for name in sorted(entries):
+            side.add(name=int(name), value=entries[name])  # type: ignore[arg-type]  # the stub's own enum
+
+
+def resources_from_proto(message: pb.Resources) -> Resources:
+    """Return resources; a name that is not known raises."""
+    return Resources(
+        {known(_RESOURCES, entry.name, "resource name"): entry.value for entry in message.requests},
+        {known(_RESOURCES, entry.name, "resource name"): entry.value for entry in message.limits},
+    )
+
+
+# --- model to message -------------------------------------------------------------------
+
+
+def _fill_metadata(metadata: TaskMetadata, out: pb.TaskMetadata) -> None:
+    out.runtime.type = _FLYTE_SDK
+    out.runtime.version = metadata.runtime_version
+    out.runtime.flavor = metadata.runtime_flavor
+    out.retries.retries = metadata.retries
+    if metadata.timeout_ns:
+        fill_duration(metadata.timeout_ns, out.timeout)
+    if metadata.interruptible is not None:
+        out.interruptible = metadata.interruptible
+    out.discoverable = metadata.cache.enabled
+    out.discovery_version = metadata.cache.version
+    out.cache_serializable = metadata.cache.serializable
+    out.cache_ignore_input_vars.extend(metadata.cache.ignored_inputs)
+    out.deprecated_error_message = metadata.deprecated
+    out.pod_template_name = metadata.pod_template_name
+    out.is_eager = metadata.is_eager
+    if metadata.generates_deck:
+        out.generates_deck.value = True
+    out.tags.update(metadata.tags)
+
+
+def _fill_container(container: Container, out: pb.Container) -> None:
+    out.SetInParent()
+    out.image = container.image
+    out.command.extend(container.command)
+    out.args.extend(container.args)
+    fill_resources(container.resources, out.resources)
+    for pairs, side in ((container.env, out.env), (container.config, out.config)):
+        for key in sorted(pairs):
+            side.add(key=key, value=pairs[key])
+
+
+def _fill_secret(secret: SecretRequest, out: security_pb2.Secret) -> None:
+    kinds = security_pb2.Secret
+    out.group = secret.group
+    out.key = secret.key
+    out.group_version = secret.group_version
+    out.env_var = secret.env_var
+    if secret.mount_as_file:
+        out.mount_requirement = kinds.FILE
+    elif secret.env_var:
+        out.mount_requirement = kinds.ENV_VAR
+
+
+def _restore(extra: Mapping[str, bytes], out: pb.TaskTemplate) -> None:
+    for name, data in extra.items():
+        try:
+            if name == "interface":
+                _restore_artifacts(interface_pb2.TypedInterface.FromString(data), out.interface)
+            else:
+                getattr(out, name).MergeFromString(data)
+        except (AttributeError, DecodeError) as error:
+            raise MalformedError(f"not a part of a task: {error}", f'extra["{name}"]') from error
+
+
+def _restore_artifacts(left: interface_pb2.TypedInterface, out: interface_pb2.TypedInterface) -> None:
+    # Merging messages replaces the entries of maps, so they are merged one by one.
+    for source, side in ((left.inputs, out.inputs), (left.outputs, out.outputs)):
+        for name, variable in source.variables.items():
+            if name in side.variables:
+                side.variables[name].MergeFrom(variable)
+
+
+# --- message to model -------------------------------------------------------------------
+
+
+def _metadata(message: pb.TaskMetadata) -> TaskMetadata:
+    return TaskMetadata(
+        retries=message.retries.retries,
+        timeout_ns=duration_to_ns(message.timeout),
+        interruptible=message.interruptible if message.HasField("interruptible") else None,
+        cache=CachePolicy(
+            message.discoverable,
+            message.discovery_version,
+            message.cache_serializable,
+            tuple(message.cache_ignore_input_vars),
+        ),
+        deprecated=message.deprecated_error_message,
+        runtime_version=message.runtime.version,
+        runtime_flavor=message.runtime.flavor,
+        pod_template_name=message.pod_template_name,
+        generates_deck=message.generates_deck.value,
+        is_eager=message.is_eager,
+        tags=dict(message.tags),
+    )
+
+
+def _container(message: pb.Container) -> Container:
+    return Container(
+        image=message.image,
+        command=tuple(message.command),
+        args=tuple(message.args),
+        resources=inside("resources", resources_from_proto, message.resources),
+        env=_pairs(message.env),
+        config=_pairs(message.config),
+    )
+
+
+def _pairs(message: "list[literals_pb2.KeyValuePair] | object") -> dict[str, str]:
+    return {pair.key: pair.value for pair in message}  # type: ignore[attr-defined]
+
+
+def _secret(message: security_pb2.Secret) -> SecretRequest:
+    return SecretRequest(
+        message.group,
+        message.key,
+        message.group_version,
+        message.mount_requirement == security_pb2.Secret.FILE,
+        message.env_var,
+    )
+
+
+def _extra(message: pb.TaskTemplate) -> dict[str, bytes]:
+    """Return what is left of each field when the parsed parts are taken out."""
+    left = pb.TaskTemplate()
+    left.CopyFrom(message)
+    _clear(left, _PARSED)
+    _clear(left.metadata, _PARSED_OF_METADATA)
+    _clear(left.metadata.runtime, ("version", "flavor"))
+    if left.metadata.runtime.type == _FLYTE_SDK:
+        left.metadata.ClearField("runtime")
+    if left.HasField("container"):
+        _clear(left.container, _PARSED_OF_CONTAINER)
+    left.security_context.ClearField("secrets")
+    _keep_artifacts(left.interface)
+    extra = {field.name: serialise(value) for field, value in left.ListFields()}
+    always = ("k8s_pod", "sql")  # these are told apart by being there at all
+    return {name: data for name, data in extra.items() if data or name in always}
+
+
+def _keep_artifacts(interface: interface_pb2.TypedInterface) -> None:
+    for side in (interface.inputs, interface.outputs):
+        for name in list(side.variables):
+            variable = side.variables[name]
+            _clear(variable, ("type", "description", "span"))
+            if not variable.ByteSize():
+                del side.variables[name]
+    for name in ("inputs", "outputs"):
+        if not getattr(interface, name).variables:
+            interface.ClearField(name)  # type: ignore[arg-type]  # the stub wants literal names
+
+
+def _clear(message: Message, fields: tuple[str, ...]) -> None:
+    for field in fields:
+        message.ClearField(field)

@@ -1,0 +1,53 @@
+"""Lists."""
+
+import typing
+from typing import Any
+
+from flytelike.model.literals import Collection, Literal
+from flytelike.model.types import CollectionType, LiteralType
+from flytelike.types.annotated import origin_of
+from flytelike.types.context import ValueContext
+from flytelike.types.faults import mismatch, undecodable, unsupported
+from flytelike.types.lookup import Lookup
+from flytelike.types.primitives import unwrapped
+from flytelike.types.transformer import Hint
+
+
+class ListTransformer:
+    """`list[T]`, to a collection."""
+
+    name = "Typed List"
+
+    def __init__(self, registry: Lookup) -> None:
+        self._registry = registry
+
+    def handles(self, hint: Hint) -> bool:
+        """Tell whether the annotation is a list."""
+        return hint is list or origin_of(hint) is list
+
+    def literal_type(self, hint: Hint) -> LiteralType:
+        """Return the collection type."""
+        return LiteralType(CollectionType(self._registry.literal_type(element(hint))))
+
+    def to_literal(self, value: Any, hint: Hint, ctx: ValueContext) -> Literal:  # noqa: ANN401 - any value
+        """Return the collection of the items' literals."""
+        if not isinstance(value, list):
+            raise mismatch(hint, value)
+        inner = element(hint)
+        return Literal(Collection(tuple(self._registry.to_literal(item, inner, ctx) for item in value)))
+
+    def to_python(self, literal: Literal, hint: Hint, ctx: ValueContext) -> list[Any]:
+        """Return the list of the items' values."""
+        found = unwrapped(literal).value
+        if not isinstance(found, Collection):
+            raise undecodable(hint, type(found).__name__)
+        inner = element(hint)
+        return [self._registry.to_python(item, inner, ctx) for item in found.items]
+
+
+def element(hint: Hint) -> Hint:
+    """Return what a list annotation says of its items."""
+    arguments = typing.get_args(hint)
+    if not arguments:
+        raise unsupported(hint, "it does not say what it holds", "write `list[int]`, for example")
+    return arguments[0]

@@ -1,0 +1,122 @@
+"""Folders: `FlyteDirectory`, whose content lies in the object store and is fetched when needed."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+from typing_extensions import override
+
+from flytelike.model.literals import Blob, Literal
+from flytelike.model.types import BlobType, LiteralType
+from flytelike.types.context import ValueContext
+from flytelike.types.faults import mismatch, undecodable
+from flytelike.types.file import formatted, is_local
+from flytelike.types.primitives import unwrapped
+from flytelike.types.transformer import Hint
+
+F = TypeVar("F")
+
+
+class FlyteDirectory(os.PathLike[str], Generic[F]):
+    """A folder that travels between tasks; see FlyteFile."""
+
+    format: ClassVar[str] = ""
+
+    def __init__(self, path: str | os.PathLike[str], remote_directory: str | None = None) -> None:
+        """Stand for the folder at `path`, a local path or a uri.
+
+        Args:
+            path: where the folder is.
+            remote_directory: the uri to store it at; by default one is made.
+        """
+        self.path = os.fspath(path)
+        self.remote_directory = remote_directory
+        self.remote_source = ""
+        self._fetch: Callable[[], str] | None = None
+        self._hash = ""
+
+    def __class_getitem__(cls, item: Any) -> type[Self]:  # noqa: ANN401 - a format in any spelling
+        """Return the class for a format."""
+        made: type[Self] = formatted(cls, item)
+        return made
+
+    @classmethod
+    def stored(cls, uri: str, fetch: Callable[[], str], digest: str) -> Self:
+        """Return a folder that lies at `uri`; `fetch` copies it here and returns the path."""
+        folder = cls(uri)
+        folder.remote_source = uri
+        folder._fetch = fetch
+        folder._hash = digest
+        return folder
+
+    @classmethod
+    def new(cls, name: str) -> Self:
+        """Return a new folder in the working folder."""
+        path = Path.cwd() / name
+        path.mkdir(parents=True, exist_ok=True)
+        return cls(path)
+
+    def download(self) -> str:
+        """Fetch the content if it is not here yet and return the folder's local path."""
+        if self._fetch is not None:
+            self.path = self._fetch()
+            self._fetch = None
+        return self.path
+
+    @override
+    def __fspath__(self) -> str:
+        """Return the local path; the content is fetched first."""
+        return self.download()
+
+    @override
+    def __str__(self) -> str:
+        """Return the uri, or the local path of a folder that was not stored."""
+        return self.remote_source or self.path
+
+    @override
+    def __repr__(self) -> str:
+        """Return what an author would write."""
+        return f"{type(self).__name__}({str(self)!r})"
+
+
+class DirectoryTransformer:
+    """FlyteDirectory to a blob of many parts."""
+
+    name = "FlyteDirectory"
+
+    def handles(self, hint: Hint) -> bool:
+        """Tell whether the annotation is a FlyteDirectory."""
+        return isinstance(hint, type) and issubclass(hint, FlyteDirectory)
+
+    def literal_type(self, hint: Hint) -> LiteralType:
+        """Return the blob type."""
+        return LiteralType(BlobType(hint.format, multipart=True))
+
+    def to_literal(self, value: Any, hint: Hint, ctx: ValueContext) -> Literal:  # noqa: ANN401 - any value
+        """Store the folder unless it is stored already; the literal carries its content's digest."""
+        if not isinstance(value, FlyteDirectory | str | os.PathLike):
+            raise mismatch(hint, value)
+        folder = value if isinstance(value, FlyteDirectory) else FlyteDirectory(value)
+        kind = BlobType(hint.format, multipart=True)
+        if folder.remote_source:
+            return Literal(Blob(folder.remote_source, kind), hash=folder._hash)  # noqa: SLF001 - our own class
+        if not is_local(folder.path):
+            return Literal(Blob(folder.path, kind))
+        path = Path(folder.path.removeprefix("file://"))
+        if not path.is_dir():
+            raise mismatch(hint, folder.path, "there is no such folder")
+        done = ctx.store.upload_directory(path, folder.remote_directory or ctx.new_uri(path.name))
+        return Literal(Blob(done.uri, kind), hash=done.digest)
+
+    def to_python(self, literal: Literal, hint: Hint, ctx: ValueContext) -> Any:  # noqa: ANN401 - a folder
+        """Return a folder that is fetched when its path is asked for."""
+        found = unwrapped(literal)
+        if not isinstance(found.value, Blob) or not found.value.type.multipart:
+            raise undecodable(hint, type(found.value).__name__)
+        uri = found.value.uri
+
+        def fetch() -> str:
+            return str(ctx.store.download_directory(uri, ctx.new_path(Path(uri).name)))
+
+        return hint.stored(uri, fetch, found.hash)

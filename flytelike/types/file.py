@@ -1,0 +1,176 @@
+"""Files: `FlyteFile`, whose content lies in the object store and is fetched when it is opened."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any, ClassVar, Generic, Self, TypeVar, get_args
+
+from typing_extensions import override
+
+from flytelike.model.literals import Blob, Literal
+from flytelike.model.types import BlobType, LiteralType
+from flytelike.storage.uri import is_remote
+from flytelike.types.context import ValueContext
+from flytelike.types.faults import mismatch, undecodable
+from flytelike.types.primitives import unwrapped
+from flytelike.types.transformer import Hint
+
+F = TypeVar("F")
+
+
+class FlyteFile(os.PathLike[str], Generic[F]):
+    """A file that travels between tasks.
+
+    A task that returns one has the file at `path` stored; a task that takes one gets a
+    path to a copy, which is fetched when the file is first opened.
+
+    `FlyteFile["csv"]` (or, for type checkers, `FlyteFile[Literal["csv"]]`) states a format.
+    """
+
+    format: ClassVar[str] = ""
+
+    def __init__(self, path: str | os.PathLike[str], remote_path: str | None = None) -> None:
+        """Stand for the file at `path`, a local path or a uri.
+
+        Args:
+            path: where the file is.
+            remote_path: the uri to store it at; by default one is made.
+        """
+        self.path = os.fspath(path)
+        self.remote_path = remote_path
+        self.remote_source = ""
+        self._fetch: Callable[[], str] | None = None
+        self._hash = ""
+
+    def __class_getitem__(cls, item: Any) -> type[Self]:  # noqa: ANN401 - a format in any spelling
+        """Return the class for a format."""
+        made: type[Self] = formatted(cls, item)
+        return made
+
+    @classmethod
+    def stored(cls, uri: str, fetch: Callable[[], str], digest: str) -> Self:
+        """Return a file that lies at `uri`; `fetch` copies it here and returns the path."""
+        file = cls(uri)
+        file.remote_source = uri
+        file._fetch = fetch
+        file._hash = digest
+        return file
+
+    @classmethod
+    def new(cls, name: str) -> Self:
+        """Return a file in the working folder that is yet to be written."""
+        return cls(Path.cwd() / name)
+
+    @classmethod
+    def from_source(cls, source: str | os.PathLike[str]) -> Self:
+        """Return a file that lies at a path or uri, and is not copied."""
+        return cls(source)
+
+    @classmethod
+    def extension(cls) -> str:
+        """Return the format, empty for any."""
+        return cls.format
+
+    def download(self) -> str:
+        """Fetch the content if it is not here yet and return its local path."""
+        if self._fetch is not None:
+            self.path = self._fetch()
+            self._fetch = None
+        return self.path
+
+    def open(self, mode: str = "r", **options: Any) -> IO[Any]:  # noqa: ANN401 - as Python's open
+        """Open the file as Python's `open` does; its content is fetched first."""
+        if any(letter in mode for letter in "wax+"):
+            self.remote_source = self._hash = ""
+        return open(self.download(), mode, **options)  # noqa: PTH123 - the caller closes it
+
+    @override
+    def __fspath__(self) -> str:
+        """Return the local path; the content is fetched first."""
+        return self.download()
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        """Tell whether both stand for the same file."""
+        return isinstance(other, FlyteFile) and (self.path, self.remote_source) == (
+            other.path,
+            other.remote_source,
+        )
+
+    @override
+    def __hash__(self) -> int:
+        """Return a hash that agrees with equality."""
+        return hash((self.path, self.remote_source))
+
+    @override
+    def __str__(self) -> str:
+        """Return the uri, or the local path of a file that was not stored."""
+        return self.remote_source or self.path
+
+    @override
+    def __repr__(self) -> str:
+        """Return what an author would write."""
+        return f"{type(self).__name__}({str(self)!r})"
+
+
+_classes: dict[tuple[type, str], type] = {}
+
+
+def formatted(cls: Any, item: Any) -> Any:  # noqa: ANN401 - a class for a format in any spelling
+    """Return the subclass of `cls` for a format: a string, `Literal["csv"]` or a TypeVar's name."""
+    arguments = get_args(item)
+    name = str(arguments[0] if arguments else getattr(item, "__name__", item)).lstrip(".")
+    if (cls, name) not in _classes:
+        _classes[cls, name] = type(cls.__name__, (cls,), {"format": name, "__module__": cls.__module__})
+    return _classes[cls, name]
+
+
+def is_local(path: str) -> bool:
+    """Tell whether a path is of this machine."""
+    return not is_remote(path)
+
+
+class FileTransformer:
+    """FlyteFile to a blob. Paths (`str`, `os.PathLike`) are taken as values too."""
+
+    name = "FlyteFilePath"
+
+    def handles(self, hint: Hint) -> bool:
+        """Tell whether the annotation is a FlyteFile, or `os.PathLike` itself."""
+        return hint is os.PathLike or hint is Path or (isinstance(hint, type) and issubclass(hint, FlyteFile))
+
+    def literal_type(self, hint: Hint) -> LiteralType:
+        """Return the blob type."""
+        return LiteralType(BlobType(getattr(hint, "format", "")))
+
+    def to_literal(self, value: Any, hint: Hint, ctx: ValueContext) -> Literal:  # noqa: ANN401 - any value
+        """Store the file unless it is stored already; the literal carries its content's digest."""
+        if not isinstance(value, FlyteFile | str | os.PathLike):
+            raise mismatch(hint, value)
+        file = value if isinstance(value, FlyteFile) else FlyteFile(value)
+        kind = BlobType(getattr(hint, "format", ""))
+        if file.remote_source:
+            return Literal(Blob(file.remote_source, kind), hash=file._hash)  # noqa: SLF001 - our own class
+        if not is_local(file.path):
+            return Literal(Blob(file.path, kind))
+        path = Path(file.path.removeprefix("file://"))
+        if not path.is_file():
+            raise mismatch(hint, file.path, "there is no such file")
+        done = ctx.store.upload_file(path, file.remote_path or ctx.new_uri(path.name))
+        return Literal(Blob(done.uri, kind), hash=done.digest)
+
+    def to_python(self, literal: Literal, hint: Hint, ctx: ValueContext) -> Any:  # noqa: ANN401 - a path or file
+        """Return a file that is fetched when opened (a path is fetched at once)."""
+        found = unwrapped(literal)
+        if not isinstance(found.value, Blob) or found.value.type.multipart:
+            raise undecodable(hint, type(found.value).__name__)
+        uri = found.value.uri
+
+        def fetch() -> str:
+            local = ctx.store.local_path(uri)
+            # A copy even of a local file: a task that changes its input must not change the store.
+            return str(ctx.store.download_file(uri, ctx.new_path((local or Path(uri)).name)))
+
+        if hint is os.PathLike or hint is Path:
+            return Path(fetch())
+        return hint.stored(uri, fetch, found.hash)

@@ -1,0 +1,97 @@
+"""The registry: which transformer handles which annotation, and the three ways through it."""
+
+from functools import lru_cache
+from typing import Any
+
+from flytelike.model.literals import Literal
+from flytelike.model.types import LiteralType
+from flytelike.types.annotated import bare, origin_of
+from flytelike.types.collections import ListTransformer
+from flytelike.types.context import ValueContext
+from flytelike.types.dataclasses import DataclassTransformer
+from flytelike.types.directory import DirectoryTransformer
+from flytelike.types.enums import EnumTransformer
+from flytelike.types.faults import unsupported
+from flytelike.types.file import FileTransformer
+from flytelike.types.mapping import DictTransformer
+from flytelike.types.primitives import PRIMITIVES
+from flytelike.types.structured.transformer import DatasetTransformer
+from flytelike.types.transformer import Hint, Transformer
+from flytelike.types.unions import UnionTransformer
+
+
+class Registry:
+    """Transformers in the order in which they are asked; the newest registered come first."""
+
+    def __init__(self) -> None:
+        self._own: list[Transformer] = []
+        self._builtin: tuple[Transformer, ...] = (
+            *PRIMITIVES,
+            ListTransformer(self),
+            DictTransformer(self),
+            UnionTransformer(self),
+            EnumTransformer(),
+            FileTransformer(),
+            DirectoryTransformer(),
+            DatasetTransformer(self),
+            DataclassTransformer(self),
+        )
+        self._find = lru_cache(maxsize=4096)(self._search)
+
+    def register(self, transformer: Transformer) -> None:
+        """Add a transformer; it is asked before those there are."""
+        self._own.insert(0, transformer)
+        self._find.cache_clear()
+
+    def find(self, hint: Hint) -> Transformer:
+        """Return the transformer for an annotation; raises TypeFault when there is none."""
+        try:
+            return self._find(hint)
+        except TypeError:  # an annotation that cannot be hashed, such as Annotated[int, []]
+            return self._search(hint)
+
+    def literal_type(self, hint: Hint) -> LiteralType:
+        """Return the literal type of an annotation."""
+        hint = bare(hint)
+        return self.find(hint).literal_type(hint)
+
+    def to_literal(self, value: Any, hint: Hint, ctx: ValueContext) -> Literal:  # noqa: ANN401 - any value
+        """Return the literal of a value under an annotation."""
+        hint = bare(hint)
+        return self.find(hint).to_literal(value, hint, ctx)
+
+    def to_python(self, literal: Literal, hint: Hint, ctx: ValueContext) -> Any:  # noqa: ANN401 - any value
+        """Return the value of a literal under an annotation."""
+        hint = bare(hint)
+        return self.find(hint).to_python(literal, hint, ctx)
+
+    def _search(self, hint: Hint) -> Transformer:
+        for transformer in (*self._own, *self._builtin):
+            if transformer.handles(hint):
+                return transformer
+        raise no_transformer(hint)
+
+
+def no_transformer(hint: Hint) -> Exception:
+    """Return the error for an annotation nobody handles, with advice for common cases."""
+    if hint is tuple or origin_of(hint) is tuple:
+        return unsupported(hint, "a tuple is only possible as the whole output", "use a list or a dataclass")
+    if hint is Any or hint is object:
+        return unsupported(hint, "it says nothing about the value", "name the type that is meant")
+    if hint is bytes:
+        return unsupported(hint, "raw bytes have no literal", "write them to a file and use FlyteFile")
+    if hint is set or origin_of(hint) in {set, frozenset}:
+        return unsupported(hint, "sets have no order to keep", "use a list")
+    return unsupported(
+        hint,
+        "no transformer handles it",
+        "use a dataclass, or register one with `flytelike.types.registry.register`",
+    )
+
+
+_default = Registry()
+register = _default.register
+literal_type_of = _default.literal_type
+to_literal = _default.to_literal
+to_python = _default.to_python
+find = _default.find

@@ -1,0 +1,5 @@
+"""Tables: `StructuredDataset`, and the frames of pandas, pyarrow and polars."""
+
+from flytelike.types.structured.dataset import StructuredDataset
+
+__all__ = ["StructuredDataset"]
