@@ -85,9 +85,12 @@ def collecting_failed(turn: Turn, event: OutputsFailed) -> None:
 
 def timer_fired(turn: Turn, event: TimerFired) -> None:
     """End an execution that takes longer than it may."""
-    if event.stamp != deadline.EXECUTION_STAMP or not isinstance(turn.header.status, InProgress | Succeeding):
+    timeout_ns = turn.header.limits.timeout_ns
+    if event.stamp != deadline.EXECUTION_STAMP or not timeout_ns:
         return
-    failure = deadline.expired("The execution", turn.header.limits.timeout_ns)
+    if not isinstance(turn.header.status, InProgress | Succeeding):
+        return
+    failure = deadline.expired("The execution", timeout_ns)
     turn.tell_execution(WorkflowPhase.FAILING, failure)
     stop_scope(turn, ROOT, failure.message)
     turn.enter(Cause.TIMED_OUT, ExecutionTimedOut(failure))

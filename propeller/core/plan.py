@@ -176,9 +176,7 @@ def _workflow_plan(compiled: CompiledWorkflow, closure: WorkflowClosure, system_
     )
 
 
-def _node_plan(
-    node: Node, compiled: CompiledWorkflow, closure: WorkflowClosure, system_retries: int
-) -> NodePlan:
+def _node_plan(node: Node, compiled: CompiledWorkflow, closure: WorkflowClosure, system_retries: int) -> NodePlan:
     """Join what the node says with what its task says.
 
     A node's 0 for retries or timeout means "not set" (Flyte's clients always send one).

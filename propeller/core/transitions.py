@@ -58,18 +58,14 @@ NODE_TRANSITIONS = frozenset(
         *_rows(Cause.EXPANDED, _N.Expanded, None),
         *_rows(Cause.FAILURE_KEPT, _N.Expanded, _N.Expanded),
         *_rows(Cause.COLLECTING, _N.Collecting, _N.Expanded),
-        *_rows(
-            Cause.SUCCEEDED, _N.Succeeded, _N.Started, _N.Running, _N.ChildRunning, _N.Expanded, _N.Collecting
-        ),
+        *_rows(Cause.SUCCEEDED, _N.Succeeded, _N.Started, _N.Running, _N.ChildRunning, _N.Expanded, _N.Collecting),
         *_rows(Cause.RETRIED, _N.Started, _N.Started, _N.Running),
         *_rows(Cause.RETRIED, _N.ChildRunning, _N.ChildRunning),
         *_rows(Cause.RETRIED, _N.Expanded, _N.Expanded, _N.Collecting),
         *_rows(Cause.BACKED_OFF, _N.BackingOff, _N.Started, _N.Running),
         *_rows(Cause.WOKEN, _N.Started, _N.BackingOff),
         *_rows(Cause.FAILED, _N.Failed, _N.Started, _N.Running, _N.ChildRunning, _N.Expanded, _N.Collecting),
-        *_rows(
-            Cause.EXHAUSTED, _N.Failed, _N.Started, _N.Running, _N.ChildRunning, _N.Expanded, _N.Collecting
-        ),
+        *_rows(Cause.EXHAUSTED, _N.Failed, _N.Started, _N.Running, _N.ChildRunning, _N.Expanded, _N.Collecting),
         *_rows(Cause.SKIPPED, _N.Skipped, None),
         *_rows(
             Cause.ABORTED,

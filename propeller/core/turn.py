@@ -148,6 +148,4 @@ class Turn:
 
     def decision(self) -> Decision:
         """Return everything that changed."""
-        return Decision(
-            self.header, self._nodes, tuple(self.commands), tuple(self.records), tuple(self._steps)
-        )
+        return Decision(self.header, self._nodes, tuple(self.commands), tuple(self.records), tuple(self._steps))

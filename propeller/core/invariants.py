@@ -1,0 +1,173 @@
+"""What is true of every state between two decisions. For tests and simulations: it looks at all nodes."""
+
+from collections.abc import Callable, Mapping
+
+from flytelike.model.ids import ROOT, NodeId, NodePath
+from flytelike.model.policies import FailurePolicy
+from propeller.core.header import (
+    Accepted,
+    ExecutionFailed,
+    ExecutionSucceeded,
+    InProgress,
+    Succeeding,
+)
+from propeller.core.node_state import (
+    END_STATES,
+    SLOT_STATES,
+    Aborted,
+    BackingOff,
+    ChildRunning,
+    Collecting,
+    Expanded,
+    Failed,
+    Held,
+    NodeState,
+    Running,
+    Skipped,
+    Started,
+    Succeeded,
+)
+from propeller.core.plan import (
+    LaunchPlanWork,
+    Plan,
+    SubWorkflowWork,
+    TaskWork,
+    WorkflowPlan,
+    attempt_of,
+    parent_of,
+    path_in,
+    split,
+)
+from propeller.core.state import ExecutionState
+
+_KINDS: Mapping[type, tuple[type, ...]] = {
+    TaskWork: (Held, Started, Running, BackingOff),
+    LaunchPlanWork: (Held, ChildRunning),
+    SubWorkflowWork: (Expanded, Collecting),
+}
+
+
+def check(plan: Plan, state: ExecutionState) -> None:
+    """Look at the whole state.
+
+    Raises:
+        AssertionError: Something is not as it must be; the message names the place and the rule.
+    """
+    scopes: dict[NodePath, dict[NodeId, NodeState]] = {ROOT: {}}
+    for path, node in state.nodes.items():
+        scope, node_id = split(path)
+        scopes.setdefault(scope, {})[node_id] = node
+        _check_node(plan, path, node)
+        if isinstance(node, Expanded | Collecting):
+            scopes.setdefault(NodePath(f"{path}.{node.attempt}"), {})
+    for scope, nodes in scopes.items():
+        _check_scope(plan, state, scope, nodes)
+    _check_limits(state)
+    _check_end(state)
+    _check_index(plan, state)
+
+
+def _must(condition: bool, where: str, rule: str) -> None:
+    if not condition:
+        raise AssertionError(f"{where or 'execution'}: {rule}")
+
+
+def _check_node(plan: Plan, path: NodePath, node: NodeState) -> None:
+    place = plan.place(path)
+    allowed = _KINDS[type(place.node.work)]
+    _must(type(node) in END_STATES or type(node) in allowed, path, f"its kind cannot be {node}")
+    match node:
+        case Started() | Running() | BackingOff():
+            _must(0 <= node.user_failures <= place.node.retries, path, f"too many retries: {node}")
+            _must(0 <= node.system_failures <= place.node.system_retries, path, f"too many restarts: {node}")
+        case ChildRunning() | Expanded() | Collecting():
+            _must(0 <= node.user_failures <= place.node.retries, path, f"too many retries: {node}")
+        case _:
+            pass
+
+
+def _check_scope(plan: Plan, state: ExecutionState, scope: NodePath, nodes: Mapping[NodeId, NodeState]) -> None:
+    workflow = plan.workflow_in(scope)
+    owner = state.header.status if scope == ROOT else state.get(parent_of(scope))
+    active = [node for node, its in nodes.items() if type(its) not in END_STATES]
+    failed = [node for node, its in nodes.items() if isinstance(its, Failed)]
+    current = scope == ROOT or (
+        isinstance(owner, Expanded | Collecting | Succeeded | Failed) and owner.attempt == attempt_of(scope)
+    )
+    for node_id, its in nodes.items():
+        _check_edges(workflow, scope, node_id, its, nodes.get)
+    if current and isinstance(owner, InProgress | Expanded):
+        _must(bool(active), scope, "nodes may run in this scope, and none does")
+        _must((owner.failure is not None) == bool(failed), scope, f"keeps {owner.failure}, failed are {failed}")
+        keeps_going = workflow.on_failure is FailurePolicy.FAIL_AFTER_EXECUTABLE_NODES_COMPLETE
+        _must(keeps_going or not failed, scope, f"goes on although {failed} failed")
+        _check_waiting(workflow, scope, nodes)
+    else:
+        _must(not active, scope, f"is closed, and {active} are active")
+    if current and isinstance(owner, Collecting | Succeeded | Succeeding | ExecutionSucceeded):
+        done = [node for node, its in nodes.items() if isinstance(its, Succeeded)]
+        _must(len(done) == len(workflow.nodes), scope, f"succeeded, but only {done} did")
+
+
+def _check_edges(
+    workflow: WorkflowPlan,
+    scope: NodePath,
+    node_id: NodeId,
+    node: NodeState,
+    get: Callable[[NodeId], NodeState | None],
+) -> None:
+    """A node has begun only if all above it succeeded, and is skipped only if one cannot."""
+    path = path_in(scope, node_id)
+    above = [get(other) for other in workflow.nodes[node_id].upstream]
+    if isinstance(node, Skipped):
+        _must(any(isinstance(its, Failed | Skipped) for its in above), path, "is skipped without a reason")
+    else:
+        _must(all(isinstance(its, Succeeded) for its in above), path, f"is {node}, above it are {above}")
+
+
+def _check_waiting(workflow: WorkflowPlan, scope: NodePath, nodes: Mapping[NodeId, NodeState]) -> None:
+    for node_id, node in workflow.nodes.items():
+        if node_id in nodes:
+            continue
+        above = [nodes.get(other) for other in node.upstream]
+        path = path_in(scope, node_id)
+        _must(not all(isinstance(its, Succeeded) for its in above), path, "is ready and was not started")
+        _must(not any(isinstance(its, Failed | Skipped) for its in above), path, "waits for what never comes")
+
+
+def _check_limits(state: ExecutionState) -> None:
+    limit = state.header.limits.max_parallelism
+    slots = sum(type(node) in SLOT_STATES for node in state.nodes.values())
+    held = sum(isinstance(node, Held) for node in state.nodes.values())
+    _must(limit == 0 or slots <= limit, "", f"{slots} nodes run, {limit} may")
+    _must(held == 0 or 0 < limit <= slots, "", f"{held} nodes are held while {slots} of {limit} slots are taken")
+    orders = sorted(node.order for node in state.nodes.values() if isinstance(node, Held))
+    _must(len(set(orders)) == len(orders), "", f"two held nodes have one place in the line: {orders}")
+    _must(not orders or orders[-1] < state.header.next_order, "", "the next place in the line is taken")
+
+
+def _check_end(state: ExecutionState) -> None:
+    status, nodes = state.header.status, state.nodes
+    if isinstance(status, Accepted):
+        _must(not nodes, "", "nodes began before the execution")
+    if isinstance(status, ExecutionSucceeded | Succeeding):
+        unlucky = [path for path, node in nodes.items() if isinstance(node, Skipped | Aborted) and "." not in path]
+        _must(not unlucky, "", f"succeeded with {unlucky}")
+    if isinstance(status, ExecutionFailed):
+        failures = [node.failure for node in nodes.values() if isinstance(node, Failed)]
+        done = all(isinstance(node, Succeeded) for path, node in nodes.items() if "." not in path)
+        # Without a failed node it is the collecting of the outputs that failed.
+        _must(status.failure in failures or done, "", f"failed with {status.failure}, which no node has")
+
+
+def _check_index(plan: Plan, state: ExecutionState) -> None:
+    """What is derived equals what is derived anew."""
+    fresh = ExecutionState(plan, state.header, state.nodes).index
+    kept = state.index
+    for what in ("missing", "open", "slots", "held"):
+        old, new = getattr(kept.tally, what), getattr(fresh.tally, what)
+        _must(old == new, "", f"index {what} is {old}, should be {new}")
+    old_active = {scope: set(paths) for scope, paths in kept.active.items()}
+    new_active = {scope: set(paths) for scope, paths in fresh.active.items()}
+    _must(old_active == new_active, "", f"index active is {old_active}, should be {new_active}")
+    _must(list(kept.line) == list(fresh.line), "", f"line is {list(kept.line)}, should be {list(fresh.line)}")

@@ -1,0 +1,262 @@
+"""Small graphs in few words, and a run that tells what follows from events."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from flytelike.model.closure import CompiledWorkflow, WorkflowClosure
+from flytelike.model.failure import Failure, Fault
+from flytelike.model.graph import (
+    Binding,
+    BoundPromise,
+    LaunchPlanTarget,
+    Node,
+    NodeTarget,
+    Promise,
+    SubWorkflowTarget,
+    TaskTarget,
+    TaskTemplate,
+    WorkflowTemplate,
+)
+from flytelike.model.ids import (
+    END_NODE,
+    ROOT,
+    START_NODE,
+    WORKFLOW_INPUTS,
+    Identifier,
+    NodeId,
+    NodePath,
+    ResourceKind,
+)
+from flytelike.model.interface import TypedInterface
+from flytelike.model.phases import WorkflowPhase
+from flytelike.model.policies import FailurePolicy, NodeMetadata, TaskMetadata, WorkflowMetadata
+from propeller.core import events
+from propeller.core.commands import Command
+from propeller.core.decision import Decision
+from propeller.core.evaluate import evaluate
+from propeller.core.header import Limits
+from propeller.core.invariants import check
+from propeller.core.plan import Plan
+from propeller.core.resume import outstanding
+from propeller.core.state import ExecutionState
+from propeller.core.story import tell_record
+
+S = 1_000_000_000
+"""A second, in nanoseconds."""
+
+GOES_ON = FailurePolicy.FAIL_AFTER_EXECUTABLE_NODES_COMPLETE
+
+
+def named(kind: ResourceKind, name: str) -> Identifier:
+    return Identifier(kind, "flights", "development", name, "v1")
+
+
+# --- graphs -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class NodeSketch:
+    """A node: its predecessors, and either a task's policies or the name of what it runs."""
+
+    id: str
+    after: tuple[str, ...] = ()
+    workflow: str = ""
+    launch_plan: str = ""
+    task: TaskMetadata = field(default_factory=TaskMetadata)
+    metadata: NodeMetadata = field(default_factory=NodeMetadata)
+
+
+def task(
+    node_id: str, *after: str, retries: int = 0, timeout_ns: int = 0, interruptible: bool | None = None, **own: int
+) -> NodeSketch:
+    """A task node; `own_retries=` and `own_timeout_ns=` are set on the node, the rest on its task."""
+    metadata = NodeMetadata(retries=own.get("own_retries"), timeout_ns=own.get("own_timeout_ns"))
+    of_task = TaskMetadata(retries=retries, timeout_ns=timeout_ns, interruptible=interruptible)
+    return NodeSketch(node_id, after, task=of_task, metadata=metadata)
+
+
+def sub(node_id: str, workflow: str, *after: str, retries: int = 0, timeout_ns: int = 0) -> NodeSketch:
+    """A node that holds a workflow."""
+    metadata = NodeMetadata(retries=retries, timeout_ns=timeout_ns)
+    return NodeSketch(node_id, after, workflow=workflow, metadata=metadata)
+
+
+def child(node_id: str, launch_plan: str, *after: str, retries: int = 0, timeout_ns: int = 0) -> NodeSketch:
+    """A node that is an execution of its own."""
+    metadata = NodeMetadata(retries=retries, timeout_ns=timeout_ns)
+    return NodeSketch(node_id, after, launch_plan=launch_plan, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class GraphSketch:
+    """A workflow by name."""
+
+    name: str
+    nodes: tuple[NodeSketch, ...]
+    policy: FailurePolicy = FailurePolicy.FAIL_IMMEDIATELY
+    outputs: bool = True
+    interruptible: bool = False
+
+
+def graph(
+    *nodes: NodeSketch,
+    name: str = "main",
+    policy: FailurePolicy = FailurePolicy.FAIL_IMMEDIATELY,
+    outputs: bool = True,
+    interruptible: bool = False,
+) -> GraphSketch:
+    return GraphSketch(name, nodes, policy, outputs, interruptible)
+
+
+def closure_of(primary: GraphSketch, *inner: GraphSketch) -> WorkflowClosure:
+    """Build what the compiler would give for the sketches."""
+    workflows = {named(ResourceKind.WORKFLOW, sketch.name): _compiled(sketch) for sketch in inner}
+    tasks = [
+        TaskTemplate(_task_id(sketch, node), "python-task", node.task, TypedInterface())
+        for sketch in (primary, *inner)
+        for node in sketch.nodes
+        if not node.workflow and not node.launch_plan
+    ]
+    return WorkflowClosure(_compiled(primary), workflows, {template.id: template for template in tasks})
+
+
+def plan_of(primary: GraphSketch, *inner: GraphSketch) -> Plan:
+    return Plan.of(closure_of(primary, *inner))
+
+
+def _task_id(sketch: GraphSketch, node: NodeSketch) -> Identifier:
+    return named(ResourceKind.TASK, f"{sketch.name}.{node.id}")
+
+
+def _compiled(sketch: GraphSketch) -> CompiledWorkflow:
+    output = Binding("o", BoundPromise(Promise(WORKFLOW_INPUTS, "i")))
+    template = WorkflowTemplate(
+        named(ResourceKind.WORKFLOW, sketch.name),
+        TypedInterface(),
+        tuple(Node(NodeId(n.id), _target(sketch, n), metadata=n.metadata) for n in sketch.nodes),
+        (output,) if sketch.outputs else (),
+        WorkflowMetadata(sketch.policy, sketch.interruptible),
+    )
+    above: dict[NodeId, tuple[NodeId, ...]] = {START_NODE: (), END_NODE: ()}
+    below: dict[NodeId, list[NodeId]] = {START_NODE: [], END_NODE: []}
+    for n in sketch.nodes:
+        above[NodeId(n.id)] = tuple(sorted(NodeId(other) for other in n.after)) or (START_NODE,)
+        below.setdefault(NodeId(n.id), [])
+        for other in above[NodeId(n.id)]:
+            below.setdefault(other, []).append(NodeId(n.id))
+    ends = sorted(node for node, others in below.items() if not others and node != END_NODE)
+    for node in ends:
+        below[node].append(END_NODE)
+    above[END_NODE] = tuple(ends)
+    return CompiledWorkflow(template, above, {node: tuple(sorted(others)) for node, others in below.items()})
+
+
+def _target(sketch: GraphSketch, node: NodeSketch) -> NodeTarget:
+    if node.workflow:
+        return SubWorkflowTarget(named(ResourceKind.WORKFLOW, node.workflow))
+    if node.launch_plan:
+        return LaunchPlanTarget(named(ResourceKind.LAUNCH_PLAN, node.launch_plan))
+    return TaskTarget(_task_id(sketch, node))
+
+
+# --- events -----------------------------------------------------------------------------
+
+BUG = Failure("USER:ValueError", "bad value", Fault.USER, retryable=False)
+FLAKE = Failure("USER:Flaky", "try again", Fault.USER, retryable=True)
+LOST = Failure("Interrupted", "the machine went away", Fault.SYSTEM, retryable=True)
+
+
+def begin(at: int = 0) -> events.ExecutionStarted:
+    return events.ExecutionStarted(at)
+
+
+def runs(path: str, attempt: int = 0, at: int = 0) -> events.AttemptRunning:
+    return events.AttemptRunning(NodePath(path), attempt, at)
+
+
+def ok(path: str, attempt: int = 0, at: int = 0) -> events.AttemptSucceeded:
+    return events.AttemptSucceeded(NodePath(path), attempt, at)
+
+
+def err(path: str, failure: Failure = BUG, attempt: int = 0, at: int = 0) -> events.AttemptFailed:
+    return events.AttemptFailed(NodePath(path), attempt, at, failure)
+
+
+def child_ended(
+    path: str,
+    phase: WorkflowPhase = WorkflowPhase.SUCCEEDED,
+    failure: Failure | None = None,
+    attempt: int = 0,
+    at: int = 0,
+) -> events.ChildEnded:
+    return events.ChildEnded(NodePath(path), attempt, at, phase, failure)
+
+
+def collected(path: str = ROOT, attempt: int = 0, at: int = 0) -> events.OutputsCollected:
+    return events.OutputsCollected(NodePath(path), attempt, at)
+
+
+def uncollectable(path: str = ROOT, failure: Failure = BUG, attempt: int = 0) -> events.OutputsFailed:
+    return events.OutputsFailed(NodePath(path), attempt, 0, failure)
+
+
+def timer(path: str, stamp: str, at: int = 0) -> events.TimerFired:
+    return events.TimerFired(NodePath(path), stamp, at)
+
+
+def abort(cause: str = "no longer needed", at: int = 0) -> events.AbortRequested:
+    return events.AbortRequested(at, cause, "ada")
+
+
+# --- runs -------------------------------------------------------------------------------
+
+
+class Run:
+    """An execution of a plan, step by step; each step is checked in every way known."""
+
+    def __init__(self, plan: Plan, limits: Limits | None = None) -> None:
+        self.plan = plan
+        self.state = ExecutionState.new(plan, limits)
+        self.decision = Decision(self.state.header)
+
+    def on(self, *batch: events.Event) -> list[str]:
+        """Take events in and return the ids of the commands that follow."""
+        before = (self.state.header, dict(self.state.nodes))
+        reloaded = ExecutionState(self.plan, *before)
+        decision = evaluate(self.plan, self.state, batch)
+        assert (self.state.header, dict(self.state.nodes)) == before, "evaluate changed the state"
+        assert evaluate(self.plan, reloaded, batch) == decision, "a reloaded state gives another decision"
+        self.state.apply(decision)
+        check(self.plan, self.state)
+        assert evaluate(self.plan, self.state, batch).changes_nothing, "the same events again change something"
+        self.decision = decision
+        return [command.id for command in decision.commands]
+
+    @property
+    def commands(self) -> Sequence[Command]:
+        """The commands of the last step, in full."""
+        return self.decision.commands
+
+    @property
+    def told(self) -> list[str]:
+        """The records of the last step, in words."""
+        return [tell_record(record) for record in self.decision.records]
+
+    @property
+    def phase(self) -> str:
+        return self.state.header.phase.name
+
+    def waits_for(self) -> list[str]:
+        """The commands that a restart would give again."""
+        return [command.id for command in outstanding(self.plan, self.state)]
+
+    def states(self) -> dict[str, str]:
+        """The name of each node's state."""
+        return {path: type(node).__name__ for path, node in self.state.nodes.items()}
+
+
+def run_of(primary: GraphSketch, *inner: GraphSketch, limits: Limits | None = None) -> Run:
+    """A run that has begun at time 0."""
+    run = Run(plan_of(primary, *inner), limits)
+    run.on(begin())
+    return run
