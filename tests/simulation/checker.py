@@ -1,0 +1,368 @@
+"""Judges what the core does, with a model of the world of its own.
+
+It knows the sketches of the graphs, what really ran and how it ended, and what was recorded.
+It uses nothing of the core but its records and the fact that something was committed.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from flytelike.model.failure import Failure, Fault
+from flytelike.model.history import AttemptChanged, ExecutionChanged, NodeChanged, Record
+from flytelike.model.ids import NodePath
+from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
+from flytelike.model.policies import FailurePolicy
+from tests.simulation.graphs import Scenario
+from tests.unit.propeller_core.builders import GraphSketch, NodeSketch, S
+
+Key = tuple[NodePath, int]
+
+SYSTEM_RETRIES = 3
+GRACE_NS = 60 * S
+
+_NODE_NEXT: dict[NodePhase | None, set[NodePhase]] = {
+    None: {NodePhase.QUEUED, NodePhase.RUNNING, NodePhase.SKIPPED},
+    NodePhase.QUEUED: {NodePhase.RUNNING, NodePhase.ABORTED},
+    NodePhase.RUNNING: {NodePhase.SUCCEEDED, NodePhase.FAILED, NodePhase.ABORTED},
+}
+_TASK_ENDS = {TaskPhase.SUCCEEDED, TaskPhase.FAILED, TaskPhase.RETRYABLE_FAILED, TaskPhase.ABORTED}
+_TASK_NEXT: dict[TaskPhase | None, set[TaskPhase]] = {
+    None: {TaskPhase.QUEUED},
+    TaskPhase.QUEUED: {TaskPhase.RUNNING, *_TASK_ENDS},
+    TaskPhase.RUNNING: _TASK_ENDS,
+}
+_EXECUTION_NEXT: dict[WorkflowPhase, set[WorkflowPhase]] = {
+    WorkflowPhase.QUEUED: {WorkflowPhase.RUNNING, WorkflowPhase.ABORTING},
+    WorkflowPhase.RUNNING: {WorkflowPhase.SUCCEEDING, WorkflowPhase.FAILING, WorkflowPhase.ABORTING},
+    WorkflowPhase.SUCCEEDING: {WorkflowPhase.SUCCEEDED, WorkflowPhase.FAILING, WorkflowPhase.ABORTING},
+    WorkflowPhase.FAILING: {WorkflowPhase.FAILED, WorkflowPhase.TIMED_OUT},
+    WorkflowPhase.ABORTING: {WorkflowPhase.ABORTED},
+}
+
+
+class Violation(AssertionError):
+    """A rule of the world was broken."""
+
+
+def must(condition: object, rule: str) -> None:
+    if not condition:
+        raise Violation(rule)
+
+
+@dataclass
+class Seen:
+    """What the records tell about one node."""
+
+    phase: NodePhase | None = None
+    attempts: list[TaskPhase] = field(default_factory=list)
+    user_failures: int = 0
+    system_failures: int = 0
+    last_failure: Failure | None = None
+    failed_ns: int = 0
+    failure: Failure | None = None
+
+
+@dataclass
+class Checker:
+    """The model. Each method is told one thing that really happened."""
+
+    scenario: Scenario
+    nodes: dict[NodePath, Seen] = field(default_factory=lambda: defaultdict(Seen))
+    phase: WorkflowPhase = WorkflowPhase.QUEUED
+    failure: Failure | None = None
+    failed_top: list[Failure] = field(default_factory=list)
+    started_ns: int = 0
+    abort_asked: bool = False
+    live: dict[NodePath, int] = field(default_factory=dict)
+    live_children: dict[NodePath, int] = field(default_factory=dict)
+    results: dict[Key, list[Failure | None]] = field(default_factory=lambda: defaultdict(list))
+    child_results: dict[Key, tuple[WorkflowPhase, Failure | None]] = field(default_factory=dict)
+    bound: dict[Key, list[Failure | None]] = field(default_factory=lambda: defaultdict(list))
+    rung: dict[tuple[NodePath, str], int] = field(default_factory=dict)
+    newest: dict[NodePath, int] = field(default_factory=dict)
+
+    # --- the graphs ---------------------------------------------------------------------------
+
+    def graph_in(self, scope: str) -> GraphSketch:
+        if not scope:
+            return self.scenario.primary
+        return self.scenario.inner[self.sketch(NodePath(scope.rpartition(".")[0])).workflow]
+
+    def sketch(self, path: NodePath) -> NodeSketch:
+        scope, _, name = path.rpartition(".")
+        return next(node for node in self.graph_in(scope).nodes if node.id == name)
+
+    def above(self, path: NodePath) -> list[NodePath]:
+        scope, dot, _ = path.rpartition(".")
+        return [NodePath(f"{scope}{dot}{other}") for other in self.sketch(path).after]
+
+    # --- what really happens -------------------------------------------------------------------
+
+    def process_started(self, key: Key, interruptible: bool) -> None:
+        path, attempt = key
+        self._may_start(path, attempt)
+        must(path not in self.live, f"{path}: attempt {attempt} starts while {self.live.get(path)} lives")
+        seen, retries = self.nodes[path], self.sketch(path).task.retries
+        must(attempt <= retries + SYSTEM_RETRIES, f"{path}: attempt {attempt} is one too many")
+        must(attempt == len(seen.attempts) - 1, f"{path}: attempt {attempt} was not recorded as the newest")
+        must(
+            not interruptible or seen.system_failures < SYSTEM_RETRIES, f"{path}: the last chance is interruptible"
+        )
+        self.live[path] = attempt
+        self._slots()
+
+    def process_ended(self, key: Key) -> None:
+        if self.live.get(key[0]) == key[1]:
+            del self.live[key[0]]
+
+    def process_result(self, key: Key, failure: Failure | None) -> None:
+        self.results[key].append(failure)
+
+    def child_started(self, key: Key) -> None:
+        path, attempt = key
+        self._may_start(path, attempt)
+        must(path not in self.live_children, f"{path}: a second child starts while the first lives")
+        must(attempt <= (self.sketch(path).metadata.retries or 0), f"{path}: child {attempt} is one too many")
+        must(attempt == 0 or (path, attempt - 1) in self.child_results or self._timed_out(path, attempt - 1),
+             f"{path}: child {attempt} without an end of the one before")  # fmt: skip
+        self.live_children[path] = attempt
+        self._slots()
+
+    def child_ended(self, key: Key, phase: WorkflowPhase, failure: Failure | None) -> None:
+        self.child_results[key] = (phase, failure)
+        if self.live_children.get(key[0]) == key[1]:
+            del self.live_children[key[0]]
+
+    def child_abort_asked(self, key: Key) -> None:
+        if self.live_children.get(key[0]) == key[1]:
+            del self.live_children[key[0]]
+
+    def outputs(self, key: Key, failure: Failure | None) -> None:
+        path, attempt = key
+        scope = f"{path}.{attempt}" if path else ""
+        missing = [node.id for node in self.graph_in(scope).nodes if not self._succeeded(scope, node)]
+        must(not missing, f"{path or 'execution'}: outputs are collected before {missing}")
+        self.bound[key].append(failure)
+
+    def alarm_rang(self, path: NodePath, stamp: str, now_ns: int) -> None:
+        self.rung[path, stamp] = now_ns
+
+    def _may_start(self, path: NodePath, attempt: int) -> None:
+        must(not self.phase.terminal, f"{path}: starts after the end of the execution")
+        seen = self.nodes[path]
+        must(seen.phase is NodePhase.RUNNING, f"{path}: attempt {attempt} starts while the node is {seen.phase}")
+        early = [other for other in self.above(path) if self.nodes[other].phase is not NodePhase.SUCCEEDED]
+        must(not early, f"{path}: starts before {early} succeeded")
+        must(attempt >= self.newest.get(path, 0), f"{path}: attempt {attempt} starts after a newer one")
+        must(attempt == 0 or attempt <= self.newest.get(path, 0) + 1, f"{path}: attempt {attempt} jumps ahead")
+        self.newest[path] = attempt
+
+    def _slots(self) -> None:
+        limit = self.scenario.limits.max_parallelism
+        running = len(self.live) + len(self.live_children)
+        must(limit == 0 or running <= limit, f"{running} nodes really run, {limit} may")
+
+    def _timed_out(self, path: NodePath, attempt: int) -> bool:
+        return any(other == path and stamp.startswith(f"{attempt}/deadline") for other, stamp in self.rung)
+
+    def _succeeded(self, scope: str, node: NodeSketch) -> bool:
+        path = NodePath(f"{scope}.{node.id}" if scope else node.id)
+        return self.nodes[path].phase is NodePhase.SUCCEEDED
+
+    # --- what is recorded ------------------------------------------------------------------------
+
+    def recorded(self, records: Sequence[Record]) -> None:
+        """Take a commit's records in, in order."""
+        for record in records:
+            must(not self.phase.terminal, f"{record} after the end")
+            match record:
+                case ExecutionChanged():
+                    self._execution(record)
+                case NodeChanged():
+                    self._node(record)
+                case AttemptChanged():
+                    self._attempt(record)
+        self._policies()
+
+    def _execution(self, record: ExecutionChanged) -> None:
+        allowed = _EXECUTION_NEXT.get(self.phase, set())
+        must(record.phase in allowed, f"execution: {record.phase.name} after {self.phase.name}")
+        self.phase = record.phase
+        match record.phase:
+            case WorkflowPhase.RUNNING:
+                self.started_ns = record.at_ns
+            case WorkflowPhase.SUCCEEDING | WorkflowPhase.SUCCEEDED:
+                unlucky = [n.id for n in self.scenario.primary.nodes if not self._succeeded("", n)]
+                must(not unlucky, f"execution: {record.phase.name} without {unlucky}")
+                bound = None in self.bound[NodePath(""), 0] or not self.scenario.primary.outputs
+                must(bound or record.phase is WorkflowPhase.SUCCEEDING, "succeeded without its outputs")
+            case WorkflowPhase.FAILED:
+                reasons = self.failed_top[:1] or self.bound[NodePath(""), 0]
+                must(record.failure in reasons, f"execution: failed with {record.failure}, first was {reasons}")
+                self._all_done(self.scenario.primary, "")
+            case WorkflowPhase.TIMED_OUT:
+                limit, at_ns = self.scenario.limits.timeout_ns, record.at_ns
+                must(0 < limit <= at_ns - self.started_ns, f"execution: timed out after {at_ns - self.started_ns}")
+            case WorkflowPhase.ABORTED:
+                must(self.abort_asked, "execution: aborted though nobody asked")
+            case _:
+                pass
+
+    def _node(self, record: NodeChanged) -> None:
+        path, seen = record.path, self.nodes[record.path]
+        sketch = self.sketch(path)
+        allowed = _NODE_NEXT.get(seen.phase, set())
+        must(record.phase in allowed, f"{path}: {record.phase.name} after {seen.phase}")
+        above = [self.nodes[other].phase for other in self.above(path)]
+        if record.phase is NodePhase.SKIPPED:
+            reasons = {NodePhase.FAILED, NodePhase.SKIPPED} & {phase for phase in above if phase}
+            must(reasons, f"{path}: skipped though nothing above it failed")
+        elif seen.phase is None:
+            must(all(phase is NodePhase.SUCCEEDED for phase in above), f"{path}: began, above it: {above}")
+        seen.phase = record.phase
+        must(record.is_parent == bool(sketch.workflow), f"{path}: is_parent is {record.is_parent}")
+        if record.phase is NodePhase.SUCCEEDED:
+            self._node_succeeded(path, sketch, seen)
+        elif record.phase is NodePhase.FAILED:
+            must(record.failure, f"{path}: failed without a failure")
+            seen.failure = record.failure
+            if not record.parent and record.failure:
+                self.failed_top.append(record.failure)
+            self._node_failed(path, sketch, seen)
+
+    def _node_succeeded(self, path: NodePath, sketch: NodeSketch, seen: Seen) -> None:
+        if sketch.workflow:
+            inner = self.scenario.inner[sketch.workflow]
+            attempt = self._newest_scope(path)
+            missing = [node.id for node in inner.nodes if not self._succeeded(f"{path}.{attempt}", node)]
+            must(not missing, f"{path}: succeeded without {missing}")
+            collected = any(k[0] == path and None in done for k, done in self.bound.items())
+            must(not inner.outputs or collected, f"{path}: succeeded without its outputs")
+        elif sketch.launch_plan:
+            phase, _ = self.child_results.get((path, self.newest[path]), (None, None))
+            must(phase is WorkflowPhase.SUCCEEDED, f"{path}: succeeded, its child is {phase}")
+        else:
+            must(seen.attempts[-1:] == [TaskPhase.SUCCEEDED], f"{path}: succeeded, attempts {seen.attempts}")
+
+    def _node_failed(self, path: NodePath, sketch: NodeSketch, seen: Seen) -> None:
+        """It gave up only when what the author asked for was used up."""
+        if not sketch.workflow and not sketch.launch_plan:
+            must(seen.attempts[-1:] == [TaskPhase.FAILED], f"{path}: failed, its attempts are {seen.attempts}")
+            self._gave_up_rightly(path, sketch.task.retries, seen)
+            return
+        failure, retries = seen.failure, sketch.metadata.retries or 0
+        assert failure
+        used = self.newest.get(path, 0) if sketch.launch_plan else self._newest_scope(path)
+        if failure.retryable and not self._scope_unseen(path, sketch):
+            must(used >= retries, f"{path}: gave up after {used} of {retries} retries: {failure}")
+            exhausted = failure.code.startswith("RetriesExhausted|")
+            must(exhausted or retries == 0, f"{path}: does not say that its retries are used up: {failure}")
+
+    def _gave_up_rightly(self, path: NodePath, retries: int, seen: Seen) -> None:
+        last, final = seen.last_failure, seen.failure
+        must(last and final, f"{path}: failed without a failure")
+        assert last
+        assert final
+        if not last.retryable:
+            must(final == last, f"{path}: the failure is {final}, it was {last}")
+            return
+        must(
+            final.code == f"RetriesExhausted|{last.code}",
+            f"{path}: the code is {final.code}, last was {last.code}",
+        )
+        if last.fault is Fault.SYSTEM:
+            must(seen.system_failures == SYSTEM_RETRIES + 1, f"{path}: gave up after {seen.system_failures}")
+        else:
+            must(seen.user_failures == retries + 1, f"{path}: gave up after {seen.user_failures} of {retries}")
+
+    def _attempt(self, record: AttemptChanged) -> None:
+        path, attempt, seen = record.path, record.attempt, self.nodes[record.path]
+        must(seen.phase is NodePhase.RUNNING, f"{path}/{attempt}: {record.phase.name} while {seen.phase}")
+        must(record.task.name.endswith(f".{self.sketch(path).id}"), f"{path}: runs {record.task}")
+        if attempt == len(seen.attempts):
+            last = seen.attempts[-1] if seen.attempts else None
+            must(last in (None, TaskPhase.RETRYABLE_FAILED), f"{path}/{attempt}: begins, the last is {last}")
+            self._paused(record, seen)
+            before = None
+            seen.attempts.append(record.phase)
+        else:
+            must(attempt == len(seen.attempts) - 1, f"{path}: speaks of attempt {attempt}: {seen.attempts}")
+            before = seen.attempts[-1]
+            seen.attempts[-1] = record.phase
+        allowed = _TASK_NEXT.get(before, set())
+        must(record.phase in allowed, f"{path}/{attempt}: {record.phase.name} after {before}")
+        if record.phase is TaskPhase.SUCCEEDED:
+            must(None in self.results[path, attempt], f"{path}/{attempt}: accepted a success that never was")
+        elif record.phase in (TaskPhase.FAILED, TaskPhase.RETRYABLE_FAILED):
+            self._attempt_failed(record, seen)
+
+    def _attempt_failed(self, record: AttemptChanged, seen: Seen) -> None:
+        path, failure, retries = record.path, record.failure, self.sketch(record.path).task.retries
+        must(failure, f"{path}: an attempt failed without a failure")
+        assert failure
+        real = failure in self.results[path, record.attempt]
+        timed_out = failure.code == "TimeoutExpired" and self._timed_out(path, record.attempt)
+        must(real or timed_out, f"{path}/{record.attempt}: accepted a failure that never was: {failure}")
+        seen.last_failure, seen.failed_ns = failure, record.at_ns
+        if failure.fault is Fault.SYSTEM:
+            seen.system_failures += 1
+        else:
+            seen.user_failures += 1
+        if record.phase is TaskPhase.RETRYABLE_FAILED:
+            must(failure.retryable, f"{path}: retries {failure}")
+            within = seen.user_failures <= retries and seen.system_failures <= SYSTEM_RETRIES
+            must(within, f"{path}: retries after {seen.user_failures} + {seen.system_failures} failures")
+
+    def _paused(self, record: AttemptChanged, seen: Seen) -> None:
+        """After a failure of the platform there is a pause, 1 s and then twice as long each time."""
+        if seen.last_failure is None:
+            return
+        pause_ns = record.at_ns - seen.failed_ns
+        if seen.last_failure.fault is Fault.SYSTEM:
+            wanted = S << (seen.system_failures - 1)
+            must(pause_ns >= wanted, f"{record.path}: paused for {pause_ns / S} s instead of {wanted / S}")
+        else:
+            must(pause_ns == 0, f"{record.path}: a user's retry waited {pause_ns / S} s")
+
+    # --- policies ------------------------------------------------------------------------------
+
+    def _policies(self) -> None:
+        """After a commit: a scope where a node failed is over, unless its author wanted it to go on."""
+        if self.phase is WorkflowPhase.RUNNING and self.failed_top:
+            goes_on = self.scenario.primary.policy is not FailurePolicy.FAIL_IMMEDIATELY
+            must(goes_on, "the execution goes on after a failure")
+        if self.phase.terminal:
+            awake = [path for path, seen in self.nodes.items() if seen.phase and not seen.phase.terminal]
+            must(not awake, f"the execution ended, and {awake} did not")
+
+    def _all_done(self, graph: GraphSketch, scope: str) -> None:
+        """Where nodes go on after a failure, each came to its end."""
+        if graph.policy is FailurePolicy.FAIL_IMMEDIATELY:
+            return
+        for node in graph.nodes:
+            path = NodePath(f"{scope}.{node.id}" if scope else node.id)
+            phase = self.nodes[path].phase
+            must(phase and phase.terminal, f"{path}: is {phase}, though it could go on")
+            bad = {NodePhase.FAILED, NodePhase.SKIPPED}
+            lost = any(self.nodes[other].phase in bad for other in self.above(path))
+            must((phase is NodePhase.SKIPPED) == lost, f"{path}: is {phase}, above it lost: {lost}")
+
+    def _newest_scope(self, path: NodePath) -> int:
+        depth = path.count(".") + 2
+        scopes = [other.split(".") for other in self.nodes if other.startswith(f"{path}.")]
+        seen = [int(parts[depth - 1]) for parts in scopes if len(parts) > depth]
+        tried = [attempt for other, attempt in self.bound if other == path]
+        return max([*seen, *tried], default=0)
+
+    def _scope_unseen(self, path: NodePath, sketch: NodeSketch) -> bool:
+        """Whether records cannot tell how often the scope was tried: no node of it ever began."""
+        return bool(sketch.workflow) and not self.scenario.inner[sketch.workflow].nodes
+
+    # --- the end -------------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """The world came to rest."""
+        must(self.phase.terminal, f"the world rests, and the execution is {self.phase.name}")
+        must(not self.live, f"the execution ended, and {self.live} still live")
+        must(not self.live_children, f"the execution ended, and children {self.live_children} still live")

@@ -1,0 +1,62 @@
+"""Random workflows: nested, with every policy an author can set."""
+
+import random
+from dataclasses import dataclass
+
+from flytelike.model.policies import FailurePolicy
+from propeller.core.header import Limits
+from propeller.core.plan import Plan
+from tests.unit.propeller_core.builders import GraphSketch, NodeSketch, S, child, closure_of, graph, sub, task
+
+MAX_INNER = 3
+MAX_NODES = 7
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What is executed. The checkers know the sketches, the core knows the plan."""
+
+    primary: GraphSketch
+    inner: dict[str, GraphSketch]
+    limits: Limits
+
+    def plan(self) -> Plan:
+        """What the core is given."""
+        return Plan.of(closure_of(self.primary, *self.inner.values()))
+
+
+def random_scenario(rng: random.Random) -> Scenario:
+    """Draw a scenario. A workflow holds only workflows drawn before it, so that nesting ends."""
+    inner: dict[str, GraphSketch] = {}
+    for number in range(rng.choice([0, 0, 1, 2, MAX_INNER])):
+        name = f"w{number}"
+        inner[name] = _random_graph(rng, name, list(inner), rng.randint(0, 4))
+    primary = _random_graph(rng, "main", list(inner), rng.choice([0, 1, 2, 3, 4, 5, 6, MAX_NODES]))
+    limits = Limits(
+        max_parallelism=rng.choice([0, 0, 0, 1, 2, 3]),
+        timeout_ns=rng.randint(20, 400) * S if rng.random() < 0.12 else 0,
+        interruptible=rng.choice([None, None, True, False]),
+    )
+    return Scenario(primary, inner, limits)
+
+
+def _random_graph(rng: random.Random, name: str, known: list[str], size: int) -> GraphSketch:
+    nodes: list[NodeSketch] = []
+    for number in range(size):
+        others = [node.id for node in nodes]
+        wanted = min(len(others), rng.choice([0, 0, 1, 1, 2, 3]))
+        nodes.append(_random_node(rng, f"n{number}", rng.sample(others, wanted), known))
+    policy = rng.choice(list(FailurePolicy))
+    return graph(*nodes, name=name, policy=policy, outputs=rng.random() < 0.8, interruptible=rng.random() < 0.2)
+
+
+def _random_node(rng: random.Random, node_id: str, after: list[str], known: list[str]) -> NodeSketch:
+    timeout_ns = rng.randint(5, 60) * S if rng.random() < 0.2 else 0
+    kind = rng.random()
+    if kind < 0.25 and known:
+        retries = rng.choice([0, 0, 1, 2])
+        slow = timeout_ns * 5
+        return sub(node_id, rng.choice(known), *after, retries=retries, timeout_ns=slow)
+    if kind < 0.35:
+        return child(node_id, "lp", *after, retries=rng.choice([0, 1]), timeout_ns=timeout_ns)
+    return task(node_id, *after, retries=rng.choice([0, 0, 1, 2]), timeout_ns=timeout_ns)

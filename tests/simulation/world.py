@@ -1,0 +1,307 @@
+"""The world around the core, in one thread and without real time.
+
+Processes and children live here whether or not the platform does. Everything that is drawn
+by lot comes from one generator, so that a seed gives the same world again.
+"""
+
+import heapq
+import itertools
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from flytelike.model.failure import Failure, Fault
+from flytelike.model.ids import NodePath
+from flytelike.model.phases import WorkflowPhase
+from propeller.core import events
+from propeller.core.commands import (
+    AbortAttempt,
+    AbortChild,
+    CollectOutputs,
+    Command,
+    SetTimer,
+    StartAttempt,
+    StartChild,
+)
+from tests.simulation.checker import Checker
+from tests.unit.propeller_core.builders import BUG, FLAKE, LOST, S
+
+Key = tuple[NodePath, int]
+
+EXPIRED = Failure("TimeoutExpired", "killed by its executor", Fault.USER, retryable=True)
+
+
+class Life(Enum):
+    """How it is with a process or a child."""
+
+    LIVE = "live"
+    ENDED = "ended"
+    ABORTED = "aborted"
+    VANISHED = "vanished"
+
+
+@dataclass
+class Process:
+    """Something that runs. `result` is known once it ended."""
+
+    life: Life = Life.LIVE
+    result: events.Event | None = None
+    generation: int = 0
+
+
+@dataclass
+class Timer:
+    """An alarm in the platform's memory."""
+
+    due_ns: int
+    path: NodePath
+    stamp: str
+
+
+@dataclass
+class Weather:
+    """How rough this world is: chances for each thing that can go wrong."""
+
+    crash: float
+    duplicate: float
+    noise: float
+    clock_jump: float
+    bad_end: float
+    survives: bool
+    abort_at_ns: int
+
+    @staticmethod
+    def drawn(rng: random.Random) -> "Weather":
+        """Draw calm and rough worlds alike."""
+        return Weather(
+            crash=rng.choice([0.0, 0.02, 0.1]),
+            duplicate=rng.choice([0.0, 0.1, 0.4]),
+            noise=rng.choice([0.0, 0.05, 0.2]),
+            clock_jump=rng.choice([0.0, 0.0, 0.03]),
+            bad_end=rng.choice([0.0, 0.1, 0.3, 0.6]),
+            survives=rng.random() < 0.5,
+            abort_at_ns=rng.randint(0, 200) * S if rng.random() < 0.15 else 0,
+        )
+
+
+@dataclass
+class World:
+    """Clock, processes, children, timers and what is on its way to the platform."""
+
+    rng: random.Random
+    weather: Weather
+    checker: Checker
+    trace: list[str]
+    true_ns: int = 1_000 * S
+    offset_ns: int = 0
+    inbox: list[events.Event] | None = None
+    processes: dict[Key, Process] = field(default_factory=dict)
+    children: dict[Key, Process] = field(default_factory=dict)
+    timers: dict[str, Timer] = field(default_factory=dict)
+    _agenda: list[tuple[int, int, str, Callable[[], None]]] = field(default_factory=list)
+    _ticket: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    @property
+    def now_ns(self) -> int:
+        """What the wall clock shows."""
+        return self.true_ns + self.offset_ns
+
+    def later(self, what: str, seconds: float, action: Callable[[], None]) -> None:
+        """Let something happen after a while."""
+        heapq.heappush(self._agenda, (self.true_ns + int(seconds * S), next(self._ticket), what, action))
+
+    def post(self, event: events.Event) -> None:
+        """Send news to the platform; it may come late and twice, and is lost if the platform is down."""
+        self.later(f"news {event}", self.rng.choice([0, 0, 0.1, 2]), lambda: self.deliver(event))
+        if self.rng.random() < self.weather.duplicate:
+            self.later(f"news again {event}", self.rng.choice([0, 1, 30]), lambda: self.deliver(event))
+
+    def deliver(self, event: events.Event) -> None:
+        """Put news into the platform's memory."""
+        if self.inbox is not None:
+            self.inbox.append(event)
+
+    def step(self) -> bool:
+        """Let the next thing happen; tell whether there was one."""
+        name = min(self.timers, key=lambda name: (self.timers[name].due_ns, name), default=None)
+        timer_ns = self.timers[name].due_ns - self.offset_ns if name else None
+        if timer_ns is not None and (not self._agenda or timer_ns < self._agenda[0][0]):
+            assert name is not None
+            timer = self.timers.pop(name)
+            self.true_ns = max(self.true_ns, timer_ns)
+            self.trace.append(f"{self.true_ns / S:.1f} timer {name}")
+            self.checker.alarm_rang(timer.path, timer.stamp, self.now_ns)
+            self.deliver(events.TimerFired(timer.path, timer.stamp, self.now_ns))
+            return True
+        if not self._agenda:
+            return False
+        at, _, what, action = heapq.heappop(self._agenda)
+        self.true_ns = max(self.true_ns, at)
+        self.trace.append(f"{self.true_ns / S:.1f} {what}")
+        action()
+        return True
+
+    def jump(self) -> None:
+        """Set the wall clock wrong, or right again."""
+        self.offset_ns += self.rng.randint(-120, 240) * S
+        self.trace.append(f"the clock shows {self.offset_ns / S:+.0f} s")
+
+    def platform_crashed(self) -> None:
+        """Forget what lay in the platform's memory; its own workers die with it."""
+        self.inbox = None
+        self.timers.clear()
+        if self.weather.survives:
+            return
+        for key, process in self.processes.items():
+            bad_end = isinstance(process.result, events.AttemptFailed) and self.rng.random() < 0.5
+            if process.life is Life.LIVE or (process.life is Life.ENDED and bad_end):
+                process.life = Life.VANISHED
+                self.checker.process_ended(key)
+
+    # --- commands ---------------------------------------------------------------------------
+
+    def carry_out(self, command: Command) -> None:
+        """Do what the core asked for."""
+        self.trace.append(f"    does {command.id}")
+        match command:
+            case StartAttempt(path=path, attempt=attempt):
+                self._start_attempt((path, attempt), command.interruptible)
+            case AbortAttempt(path=path, attempt=attempt):
+                self._abort_attempt((path, attempt))
+            case StartChild(path=path, attempt=attempt):
+                self._start_child((path, attempt))
+            case AbortChild(path=path, attempt=attempt):
+                self._abort_child((path, attempt))
+            case CollectOutputs(path=path, attempt=attempt):
+                self._collect((path, attempt))
+            case SetTimer():
+                self.timers[command.id] = Timer(command.due_ns, command.path, command.stamp)
+
+    def _start_attempt(self, key: Key, interruptible: bool) -> None:
+        process = self.processes.get(key)
+        if process is not None and process.life is Life.ENDED:
+            assert process.result is not None
+            self.post(process.result)
+        elif process is not None and process.life is Life.LIVE:
+            self.post(events.AttemptRunning(*key, self.now_ns))
+        elif process is None or process.life is Life.VANISHED:
+            self.checker.process_started(key, interruptible)
+            process = self.processes[key] = Process(generation=process.generation + 1 if process else 0)
+            self._draw_fate(key, process)
+
+    def _draw_fate(self, key: Key, process: Process) -> None:
+        generation, queued = process.generation, self.rng.choice([0, 0, 0.5, 20])
+        timeout_ns = self.checker.sketch(key[0]).task.timeout_ns
+        hangs = timeout_ns > 0 and self.rng.random() < 0.3
+        if hangs or self.rng.random() < 0.7:
+            self.later(f"runs {key}", queued, lambda: self._began(key, generation))
+        if hangs and self.rng.random() < 0.5:
+            return  # nobody ends it but the core
+        failure = None
+        seconds = queued + self.rng.choice([0, 0.01, 1, 10, 40])
+        if hangs:
+            failure, seconds = EXPIRED, queued + timeout_ns / S
+        elif self.rng.random() < self.weather.bad_end:
+            failure = self.rng.choice([BUG, FLAKE, FLAKE, LOST, LOST])
+            failure = replace(failure, message=f"{failure.message} at {key[0]}/{key[1]}")
+        self.later(f"ends {key}", seconds, lambda: self._ended(key, generation, failure))
+
+    def _began(self, key: Key, generation: int) -> None:
+        process = self.processes[key]
+        if process.life is Life.LIVE and process.generation == generation:
+            self.post(events.AttemptRunning(*key, self.now_ns))
+
+    def _ended(self, key: Key, generation: int, failure: Failure | None) -> None:
+        process = self.processes[key]
+        if process.generation != generation or process.life is Life.VANISHED:
+            return
+        late = process.life is Life.ABORTED
+        if late and self.rng.random() < 0.5:
+            return
+        if failure is None:
+            result: events.Event = events.AttemptSucceeded(*key, self.now_ns)
+        else:
+            result = events.AttemptFailed(*key, self.now_ns, failure)
+        if not late:
+            process.life, process.result = Life.ENDED, result
+            self.checker.process_ended(key)
+        self.checker.process_result(key, failure)
+        self.post(result)
+
+    def _abort_attempt(self, key: Key) -> None:
+        process = self.processes.get(key)
+        if process is None or process.life is not Life.LIVE:
+            return
+        process.life = Life.ABORTED
+        self.checker.process_ended(key)
+
+    def _start_child(self, key: Key) -> None:
+        it = self.children.get(key)
+        if it is not None:
+            if it.result is not None:
+                self.post(it.result)
+            return
+        self.checker.child_started(key)
+        self.children[key] = Process()
+        phase, failure = WorkflowPhase.SUCCEEDED, None
+        if self.rng.random() < self.weather.bad_end:
+            phase = self.rng.choice([WorkflowPhase.FAILED, WorkflowPhase.TIMED_OUT, WorkflowPhase.ABORTED])
+            failure = self.rng.choice([BUG, FLAKE, LOST, None]) if phase is WorkflowPhase.FAILED else None
+        self.later(
+            f"child ends {key}", self.rng.choice([0, 1, 15, 90]), lambda: self._child_ended(key, phase, failure)
+        )
+
+    def _child_ended(self, key: Key, phase: WorkflowPhase, failure: Failure | None) -> None:
+        it = self.children[key]
+        if it.result is None:
+            it.life = Life.ENDED
+            it.result = events.ChildEnded(*key, self.now_ns, phase, failure)
+            self.checker.child_ended(key, phase, failure)
+            self.post(it.result)
+
+    def _abort_child(self, key: Key) -> None:
+        it = self.children.get(key)
+        if it is not None and it.life is Life.LIVE:
+            it.life = Life.ABORTED
+            self.checker.child_abort_asked(key)
+            self.later(f"child aborts {key}", 1, lambda: self._child_ended(key, WorkflowPhase.ABORTED, None))
+
+    def _collect(self, key: Key) -> None:
+        if self.rng.random() < self.weather.bad_end / 6:
+            failure = self.rng.choice([BUG, FLAKE])
+            self.checker.outputs(key, failure)
+            self.post(events.OutputsFailed(*key, self.now_ns, failure))
+        else:
+            self.checker.outputs(key, None)
+            self.post(events.OutputsCollected(*key, self.now_ns))
+
+    # --- noise ------------------------------------------------------------------------------
+
+    def noise(self) -> None:
+        """Let the platform hear something about what is over, or never was."""
+        keys = sorted(self.processes) + sorted(self.children)
+        if not keys:
+            return
+        path, attempt = self.rng.choice(keys)
+        newest = max(number for other, number in keys if other == path)
+        attempt = self.rng.choice([attempt - 1, newest - 1, newest + 7, newest + 8])
+        now_ns = self.now_ns
+        self.deliver(
+            self.rng.choice(
+                [
+                    events.AttemptSucceeded(path, attempt, now_ns),
+                    events.AttemptFailed(path, attempt, now_ns, BUG),
+                    events.AttemptFailed(path, attempt, now_ns, LOST),
+                    events.AttemptRunning(path, attempt, now_ns),
+                    events.ChildEnded(path, attempt, now_ns, WorkflowPhase.SUCCEEDED),
+                    events.ChildEnded(path, newest, now_ns, WorkflowPhase.RUNNING),
+                    events.TimerFired(path, f"{attempt}/retry", now_ns),
+                    events.TimerFired(path, f"{newest}/deadline/1", now_ns),
+                    events.OutputsCollected(path, attempt, now_ns),
+                    events.OutputsFailed(NodePath(path.rpartition(".")[0].rpartition(".")[0]), 9, now_ns, BUG),
+                    events.AttemptSucceeded(NodePath("nobody"), 0, now_ns),
+                    events.ExecutionStarted(now_ns),
+                ]
+            )
+        )
