@@ -174,7 +174,6 @@ executions = Table(
     _instant("created_at"),
     _instant("started_at"),
     _instant("updated_at"),
-    _instant("duration"),
     # The number of the last history record taken over. 0 means that nothing was heard yet.
     Column("sequence", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("project", "domain", "name"),
@@ -200,7 +199,6 @@ node_executions = Table(
     _instant("created_at"),
     _instant("started_at"),
     _instant("updated_at"),
-    _instant("duration"),
     Column("sequence", BigInteger, nullable=False),
     Index(None, "execution", "sequence"),
     sqlite_with_rowid=False,
@@ -225,7 +223,6 @@ task_executions = Table(
     _instant("created_at"),
     _instant("started_at"),
     _instant("updated_at"),
-    _instant("duration"),
     Column("sequence", BigInteger, nullable=False),
     Index(None, "execution", "sequence"),
     sqlite_with_rowid=False,

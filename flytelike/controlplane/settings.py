@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from flytelike.storage import StoreConfig
-
 DEFAULT_DOMAINS = (("development", "Development"), ("staging", "Staging"), ("production", "Production"))
 """Flyte's domains: id and display name."""
 
@@ -41,7 +39,6 @@ class Settings:
 
     database_url: str
     store_base: str
-    store: StoreConfig = field(default_factory=StoreConfig)
     host: str = "127.0.0.1"
     grpc_port: int = 8089
     http_port: int = 8088
