@@ -71,8 +71,11 @@ class CreateUploadLocationResponse(message.Message):
     NATIVE_URL_FIELD_NUMBER: builtins.int
     EXPIRES_AT_FIELD_NUMBER: builtins.int
     HEADERS_FIELD_NUMBER: builtins.int
+    ALREADY_THERE_FIELD_NUMBER: builtins.int
     signed_url: builtins.str
     native_url: builtins.str
+    already_there: builtins.bool
+    """The same bytes lie there already, so that nothing needs to be sent. Uploading them again is harmless."""
     @builtins.property
     def expires_at(self) -> timestamp_pb2.Timestamp: ...
     @builtins.property
@@ -84,10 +87,11 @@ class CreateUploadLocationResponse(message.Message):
         native_url: builtins.str = ...,
         expires_at: timestamp_pb2.Timestamp | None = ...,
         headers: abc.Mapping[builtins.str, builtins.str] | None = ...,
+        already_there: builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["expires_at", b"expires_at", "headers", b"headers", "native_url", b"native_url", "signed_url", b"signed_url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["already_there", b"already_there", "expires_at", b"expires_at", "headers", b"headers", "native_url", b"native_url", "signed_url", b"signed_url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,147 @@
+"""The database: one door for reading, one for writing, each in a transaction on a thread of its own.
+
+The drivers are blocking: a transaction of SQLite takes tens of microseconds, less than what
+an asynchronous driver adds. SQLite gets a single writing thread, since it has a single
+writer; PostgreSQL gets several.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from flytelike.controlplane.errors import Refusal, Status, refusal
+
+T = TypeVar("T")
+Work = Callable[[Connection], T]
+"""What happens inside a transaction. It may be run again, so it changes nothing but the database."""
+
+READERS = 4
+POSTGRES_WRITERS = 4
+ATTEMPTS_MAX = 5
+SQLITE_BUSY_MS = 10_000
+RETRIED_SQLSTATES = frozenset({"40001", "40P01"})
+"""PostgreSQL's serialization failure and deadlock."""
+
+_SQLITE_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    f"PRAGMA busy_timeout={SQLITE_BUSY_MS}",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA temp_store=MEMORY",
+)
+
+
+class Database:
+    """A SQLite file or a PostgreSQL database. Threads start when first used; `close` ends them."""
+
+    def __init__(self, url: str) -> None:
+        """Prepare for `url`, SQLAlchemy's form; nothing is opened yet."""
+        parsed = make_url(url)
+        self.sqlite = parsed.get_backend_name() == "sqlite"
+        writers = 1 if self.sqlite else POSTGRES_WRITERS
+        self.engine = _engine(parsed, READERS + writers)
+        self._reading = ThreadPoolExecutor(READERS, "controlplane-read")
+        self._writing = ThreadPoolExecutor(writers, "controlplane-write")
+
+    async def read(self, work: Work[T]) -> T:
+        """Run `work` in a transaction that sees one state of the database, and return its result."""
+        return await asyncio.get_running_loop().run_in_executor(self._reading, self.read_now, work)
+
+    async def write(self, work: Work[T]) -> T:
+        """Run `work` in a transaction that is durable once this returns, or undone if it raises.
+
+        A conflict with another writer runs it again; the second time it sees what the other wrote.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._writing, self.write_now, work)
+
+    def read_now(self, work: Work[T]) -> T:
+        """Do what `read` does on the calling thread."""
+        try:
+            with self.engine.connect() as connection, connection.begin():
+                return work(connection)
+        except DBAPIError as error:
+            raise _translated(error) from error
+
+    def write_now(self, work: Work[T]) -> T:
+        """Do what `write` does on the calling thread."""
+        for attempt in range(ATTEMPTS_MAX):
+            try:
+                with self._writing_connection() as connection, connection.begin():
+                    return work(connection)
+            except DBAPIError as error:
+                if attempt + 1 == ATTEMPTS_MAX or not _worth_another_try(error):
+                    raise _translated(error) from error
+        raise AssertionError("the loop above returns or raises")
+
+    def close(self) -> None:
+        """Wait for what is under way, and close every connection."""
+        self._reading.shutdown()
+        self._writing.shutdown()
+        self.engine.dispose()
+
+    def _writing_connection(self) -> Connection:
+        connection = self.engine.connect()
+        return connection.execution_options(writes=True) if self.sqlite else connection
+
+
+def _engine(url: URL, connections: int) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url, pool_size=connections, max_overflow=0, pool_pre_ping=True)
+    engine = create_engine(url, pool_size=connections, max_overflow=0, connect_args={"check_same_thread": False})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+    # Python's driver begins transactions late and on its own terms; we say BEGIN ourselves.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in _SQLITE_PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A writer takes its lock at once: upgrading a read lock later can fail without waiting.
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _worth_another_try(error: DBAPIError) -> bool:
+    return isinstance(error, IntegrityError) or getattr(error.orig, "sqlstate", None) in RETRIED_SQLSTATES
+
+
+def _translated(error: DBAPIError) -> Exception:
+    """Return what a fault of the database means to a caller; others stay as they are."""
+    text = str(error.orig)
+    if is_corrupt(error):
+        return corrupt(text)
+    if "disk is full" in text or getattr(error.orig, "sqlstate", None) == "53100":
+        return refusal(Status.RESOURCE_EXHAUSTED, "disk-full", "the database's disk is full", "free some space")
+    if error.connection_invalidated or "database is locked" in text:
+        return refusal(Status.UNAVAILABLE, "database-unavailable", f"the database does not answer: {text}")
+    return error
+
+
+def is_corrupt(error: BaseException) -> bool:
+    """Tell whether SQLite says that the file is damaged or not a database at all."""
+    text = str(error.orig) if isinstance(error, DatabaseError) else ""
+    return any(sign in text for sign in ("malformed", "not a database", "disk image", "database corrupt"))
+
+
+def corrupt(reason: str) -> Refusal:
+    """Return the refusal for a damaged database."""
+    return refusal(
+        Status.DATA_LOSS,
+        "corrupt-database",
+        f"the control plane's database is damaged: {reason}",
+        "restore the file from a backup, or move it away to start with an empty registry",
+    )

@@ -1,0 +1,94 @@
+"""Bringing a database up to date."""
+
+from pathlib import Path
+
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import DatabaseError
+
+from flytelike.controlplane.database import Database, corrupt, is_corrupt
+from flytelike.controlplane.errors import Refusal, Status, refusal
+from flytelike.controlplane.schema import metadata
+
+HEAD = "0001"
+"""The newest revision; a test holds it equal to the newest file in `versions`."""
+
+QUICK_CHECK_PAGES_MAX = 4_096
+"""Databases up to this size are checked for damage at each start (a few milliseconds)."""
+
+
+def upgrade(database: Database) -> None:
+    """Make the database's tables today's.
+
+    Raises:
+        Refusal: `corrupt-database`, or `newer-database` when its tables are of a later version.
+    """
+    try:
+        if database.read_now(_state) == HEAD:
+            return
+        database.write_now(_bring_up)
+    except DatabaseError as error:
+        if is_corrupt(error):
+            raise corrupt(str(error.orig)) from error
+        raise
+
+
+def known_revisions() -> list[str]:
+    """Return the numbers of all revisions, oldest first."""
+    return sorted(path.stem.split("_")[0] for path in (Path(__file__).parent / "versions").glob("[0-9]*.py"))
+
+
+def _state(connection: Connection) -> str | None:
+    """Return the database's revision, None when it is empty."""
+    if connection.dialect.name == "sqlite":
+        _check_pages(connection)
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return None if found is None else str(found)
+
+
+def _check_pages(connection: Connection) -> None:
+    pages = connection.exec_driver_sql("PRAGMA page_count").scalar() or 0
+    if int(pages) > QUICK_CHECK_PAGES_MAX:
+        return
+    verdict = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+    if verdict != "ok":
+        raise corrupt(str(verdict))
+
+
+def _bring_up(connection: Connection) -> None:
+    # Two servers that start at once on one PostgreSQL take turns here; SQLite's write lock does it there.
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(20130101)"))
+    found = _state(connection)
+    if found == HEAD:
+        return
+    if found is None:
+        metadata.create_all(connection, checkfirst=False)
+        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+        connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
+        return
+    if found not in known_revisions():
+        raise newer(found)
+    migrate(connection, HEAD)
+
+
+def migrate(connection: Connection, target: str) -> None:
+    """Run the revisions from the database's own up to `target`, inside the open transaction."""
+    from alembic import command  # noqa: PLC0415 - heavy, and rarely needed
+    from alembic.config import Config  # noqa: PLC0415 - see above
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.attributes["connection"] = connection
+    command.upgrade(config, target)
+
+
+def newer(found: str) -> Refusal:
+    """Return the refusal for a database that a later version has migrated."""
+    return refusal(
+        Status.FAILED_PRECONDITION,
+        "newer-database",
+        f"the control plane's database has revision {found}; this Flytelike knows revisions up to {HEAD}",
+        "upgrade Flytelike, or use another database",
+    )

@@ -1,0 +1,45 @@
+"""Wakes those who watch an execution when something about it was recorded."""
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from flytelike.model.ids import ExecutionId
+
+
+class Notifier:
+    """Watchers by execution. All methods are called on the event loop."""
+
+    def __init__(self) -> None:
+        """Start without watchers."""
+        self._watchers: dict[ExecutionId, set[asyncio.Event]] = {}
+        self._closed = False
+
+    @contextmanager
+    def watching(self, execution: ExecutionId) -> Iterator[asyncio.Event]:
+        """Yield an event that is set at each change from now on; the watcher clears it before it looks."""
+        event = asyncio.Event()
+        watchers = self._watchers.setdefault(execution, set())
+        watchers.add(event)
+        try:
+            yield event
+        finally:
+            watchers.discard(event)
+            if not watchers:
+                self._watchers.pop(execution, None)
+
+    def changed(self, executions: Iterable[ExecutionId]) -> None:
+        """Wake the watchers of these executions."""
+        for execution in executions:
+            for event in self._watchers.get(execution, ()):
+                event.set()
+
+    @property
+    def closed(self) -> bool:
+        """Whether watchers should stop watching."""
+        return self._closed
+
+    def close(self) -> None:
+        """Wake all watchers for the last time."""
+        self._closed = True
+        self.changed(list(self._watchers))

@@ -1,0 +1,47 @@
+"""What the control plane needs from the world around it."""
+
+import time
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from flytelike.model.ids import ExecutionId, TaskExecutionId
+from flytelike.model.launch import LaunchRequest
+
+
+class Launcher(Protocol):
+    """Starts and stops executions (propeller does)."""
+
+    async def launch(self, request: LaunchRequest) -> None:
+        """Take the execution over durably. Asked again about a known id, do nothing."""
+
+    async def abort(self, execution: ExecutionId, cause: str, principal: str) -> None:
+        """Ask the execution to end. Unknown and ended executions are ignored."""
+
+
+class LogReader(Protocol):
+    """Gives what attempts printed."""
+
+    def read(self, attempt: TaskExecutionId, offset: int, *, follow: bool) -> AsyncIterator[bytes]:
+        """Yield the bytes from position `offset` on; with `follow`, until the attempt ended.
+
+        Raises `LogNotFound` when nothing is known of the attempt.
+        """
+
+
+class LogNotFound(Exception):
+    """There is no log for the attempt (yet)."""
+
+
+class Clock(Protocol):
+    """Time, so that tests can set it."""
+
+    def now_ns(self) -> int:
+        """Return nanoseconds since 1970."""
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now_ns(self) -> int:
+        """Return nanoseconds since 1970."""
+        return time.time_ns()

@@ -1,0 +1,230 @@
+"""The tables. Instants are nanoseconds since 1970; messages are serialised protobuf."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite numbers rows itself only when the key's type is exactly INTEGER.
+_RowId = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _id() -> Column[int]:
+    return Column("id", _RowId, primary_key=True, autoincrement=True)
+
+
+def _text(name: str, *, default: str = "") -> Column[str]:
+    return Column(name, Text, nullable=False, server_default=default)
+
+
+def _instant(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, server_default="0")
+
+
+def _bytes(name: str) -> Column[bytes]:
+    return Column(name, LargeBinary, nullable=False)
+
+
+def _flag(name: str) -> Column[bool]:
+    return Column(name, Boolean, nullable=False)
+
+
+projects = Table(
+    "projects",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    _text("name"),
+    _text("description"),
+    _bytes("labels"),
+    Column("state", SmallInteger, nullable=False),
+    _instant("created_at"),
+    _instant("updated_at"),
+)
+
+named_entities = Table(
+    "named_entities",
+    metadata,
+    Column("kind", SmallInteger, primary_key=True, autoincrement=False),
+    Column("project", String(64), primary_key=True),
+    Column("domain", String(64), primary_key=True),
+    Column("name", Text, primary_key=True),
+    _text("description"),
+    Column("state", SmallInteger, nullable=False),
+    _instant("created_at"),
+    _instant("updated_at"),
+)
+
+
+def _entity(name: str, *extra: Column[str] | Column[bytes] | Column[int]) -> Table:
+    """Return a table of versioned entities; a row's content never changes once it is there."""
+    return Table(
+        name,
+        metadata,
+        _id(),
+        Column("project", String(64), nullable=False),
+        Column("domain", String(64), nullable=False),
+        Column("name", Text, nullable=False),
+        Column("version", Text, nullable=False),
+        Column("digest", String(71), nullable=False),
+        _bytes("body"),
+        _text("short_description"),
+        _instant("created_at"),
+        _instant("updated_at"),
+        *extra,
+        UniqueConstraint("project", "domain", "name", "version"),
+        Index(None, "project", "domain", "created_at"),
+    )
+
+
+tasks = _entity("tasks", _text("type"))
+"""`body`: core.CompiledTask."""
+
+workflows = _entity("workflows", _text("closure_uri"))
+"""`body`: core.TypedInterface; the compiled closure lies at `closure_uri`."""
+
+launch_plans = _entity(
+    "launch_plans",
+    Column("state", SmallInteger, nullable=False, server_default="0"),
+    _text("workflow_name"),
+    _text("workflow_version"),
+)
+"""`body`: admin.LaunchPlan without what changes (state and update time)."""
+
+Index(
+    "uq_launch_plans_active",
+    launch_plans.c.project,
+    launch_plans.c.domain,
+    launch_plans.c.name,
+    unique=True,
+    sqlite_where=launch_plans.c.state == 1,
+    postgresql_where=launch_plans.c.state == 1,
+)
+
+descriptions = Table(
+    "descriptions",
+    metadata,
+    _id(),
+    Column("kind", SmallInteger, nullable=False),
+    Column("project", String(64), nullable=False),
+    Column("domain", String(64), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    _bytes("body"),
+    _instant("created_at"),
+    UniqueConstraint("kind", "project", "domain", "name", "version"),
+)
+"""`body`: admin.DescriptionEntity."""
+
+executions = Table(
+    "executions",
+    metadata,
+    _id(),
+    Column("project", String(64), nullable=False),
+    Column("domain", String(64), nullable=False),
+    Column("name", String(63), nullable=False),
+    Column("phase", SmallInteger, nullable=False),
+    Column("state", SmallInteger, nullable=False, server_default="0"),
+    Column("mode", SmallInteger, nullable=False),
+    # What was run: the launch plan (or, with kind TASK, the task) and the workflow it gave.
+    Column("launched_kind", SmallInteger, nullable=False),
+    _text("launched_project"),
+    _text("launched_domain"),
+    _text("launched_name"),
+    _text("launched_version"),
+    _text("workflow_project"),
+    _text("workflow_domain"),
+    _text("workflow_name"),
+    _text("workflow_version"),
+    _text("closure_uri"),
+    _text("closure_digest"),
+    _bytes("spec"),
+    _text("inputs_uri"),
+    _text("outputs_uri"),
+    _text("user"),
+    _text("parent_name"),
+    _text("parent_path"),
+    Column("parent_attempt", Integer, nullable=False, server_default="0"),
+    Column("depth", Integer, nullable=False, server_default="0"),
+    Column("error", LargeBinary),
+    _text("error_code"),
+    _text("abort_cause"),
+    _text("abort_principal"),
+    _text("state_principal"),
+    _instant("state_at"),
+    _instant("created_at"),
+    _instant("started_at"),
+    _instant("updated_at"),
+    # The number of the last history record taken over. 0 means that nothing was heard yet.
+    Column("sequence", BigInteger, nullable=False, server_default="0"),
+    UniqueConstraint("project", "domain", "name"),
+    Index(None, "project", "domain", "created_at"),
+    Index(None, "phase"),
+)
+"""`spec`: admin.ExecutionSpec; `error`: core.ExecutionError. Children live in their parent's project and domain."""
+
+node_executions = Table(
+    "node_executions",
+    metadata,
+    Column("execution", _RowId, ForeignKey("executions.id"), primary_key=True, autoincrement=False),
+    Column("path", Text, primary_key=True),
+    _text("parent"),
+    _text("spec_node_id"),
+    Column("phase", SmallInteger, nullable=False),
+    _flag("is_parent"),
+    _flag("is_child"),
+    _text("inputs_uri"),
+    _text("output_uri"),
+    _text("child"),
+    Column("error", LargeBinary),
+    _instant("created_at"),
+    _instant("started_at"),
+    _instant("updated_at"),
+    Column("sequence", BigInteger, nullable=False),
+    Index(None, "execution", "sequence"),
+    sqlite_with_rowid=False,
+)
+"""`error`: core.ExecutionError; `child`: the name of the execution that a launch-plan node started."""
+
+task_executions = Table(
+    "task_executions",
+    metadata,
+    Column("execution", _RowId, ForeignKey("executions.id"), primary_key=True, autoincrement=False),
+    Column("path", Text, primary_key=True),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    _text("task_project"),
+    _text("task_domain"),
+    _text("task_name"),
+    _text("task_version"),
+    Column("phase", SmallInteger, nullable=False),
+    _text("inputs_uri"),
+    _text("output_uri"),
+    _text("log_uri"),
+    Column("error", LargeBinary),
+    _instant("created_at"),
+    _instant("started_at"),
+    _instant("updated_at"),
+    Column("sequence", BigInteger, nullable=False),
+    Index(None, "execution", "sequence"),
+    sqlite_with_rowid=False,
+)
+"""`error`: core.ExecutionError."""
