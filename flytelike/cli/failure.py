@@ -27,9 +27,7 @@ def run_guarded(command: click.Command) -> int:
         return ExitCode.DETACHED
     except DiagnosticError as error:
         show_diagnostics(error.diagnostics)
-        return (
-            ExitCode.NO_SERVER if any(d.code in PLATFORM_CODES for d in error.diagnostics) else ExitCode.BAD_INPUT
-        )
+        return ExitCode.NO_SERVER if any(d.code in PLATFORM_CODES for d in error.diagnostics) else ExitCode.BAD_INPUT
     except BrokenPipeError:
         # Whoever read our output has had enough; Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -47,17 +47,13 @@ def command(  # noqa: PLR0913 - one parameter an option
     return asyncio.run(run())
 
 
-async def listed(
-    client: Client, kind: str, name: str, project: str, domain: str, limit: int
-) -> list[dict[str, str]]:
+async def listed(client: Client, kind: str, name: str, project: str, domain: str, limit: int) -> list[dict[str, str]]:
     """Return the rows of a kind as flat records."""
     if kind == "executions":
         found = await executions.recent(client, project, domain, limit=limit)
         return [execution_row(execution) for execution in found]
     if kind == "projects":
-        return [
-            {"id": p.id, "name": p.name, "description": p.description} for p in await registry.projects(client)
-        ]
+        return [{"id": p.id, "name": p.name, "description": p.description} for p in await registry.projects(client)]
     return await registry.versions(client, kind, project, domain, name, limit)
 
 

@@ -27,9 +27,7 @@ class Flag:
     text: str | None
 
 
-def literals(
-    parameters: Mapping[str, Parameter], words: Sequence[str], file: Path | None
-) -> dict[str, Literal]:
+def literals(parameters: Mapping[str, Parameter], words: Sequence[str], file: Path | None) -> dict[str, Literal]:
     """Return the inputs that flags and file give; flags win.
 
     Raises:

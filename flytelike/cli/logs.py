@@ -78,9 +78,7 @@ def selected(
     return [row for row in rows if row.id.retry_attempt == attempt]
 
 
-async def printed(
-    client: Client, key: identifier_pb2.TaskExecutionIdentifier, *, headed: bool, follow: bool
-) -> None:
+async def printed(client: Client, key: identifier_pb2.TaskExecutionIdentifier, *, headed: bool, follow: bool) -> None:
     """Copy the attempt's output to stdout."""
     if headed:
         click.echo(f"--- {key.node_execution_id.node_id} ({key.task_id.name}), attempt {key.retry_attempt}")

@@ -60,9 +60,7 @@ def execution_id_from_proto(message: pb.WorkflowExecutionIdentifier) -> Executio
 
 def node_execution_id_to_proto(node: NodeExecutionId) -> pb.NodeExecutionIdentifier:
     """Return the message of a node execution's name."""
-    return pb.NodeExecutionIdentifier(
-        node_id=node.path, execution_id=execution_id_to_proto(node.execution)
-    )
+    return pb.NodeExecutionIdentifier(node_id=node.path, execution_id=execution_id_to_proto(node.execution))
 
 
 def node_execution_id_from_proto(message: pb.NodeExecutionIdentifier) -> NodeExecutionId:

@@ -156,9 +156,7 @@ def _kind(message: pb.LiteralType, depth: int) -> TypeKind:
             return EnumType(tuple(message.enum_type.values))
         case "union_type":
             variants = message.union_type.variants
-            return UnionType(
-                tuple(_inside(f"union_type.variants[{i}]", v, depth) for i, v in enumerate(variants))
-            )
+            return UnionType(tuple(_inside(f"union_type.variants[{i}]", v, depth) for i, v in enumerate(variants)))
         case None:
             raise MalformedError("type required")
         case _:
@@ -178,9 +176,6 @@ def schema_type_from_proto(message: pb.SchemaType) -> SchemaType:
 def dataset_type_from_proto(message: pb.StructuredDatasetType, depth: int) -> StructuredDatasetType:
     """Return a table's type."""
     columns = tuple(
-        (column.name, _inside(f'columns["{column.name}"]', column.literal_type, depth))
-        for column in message.columns
+        (column.name, _inside(f'columns["{column.name}"]', column.literal_type, depth)) for column in message.columns
     )
-    return StructuredDatasetType(
-        columns, message.format, message.external_schema_type, message.external_schema_bytes
-    )
+    return StructuredDatasetType(columns, message.format, message.external_schema_type, message.external_schema_bytes)

@@ -96,9 +96,7 @@ def workflow_template_from_proto(message: pb.WorkflowTemplate) -> WorkflowTempla
             message.metadata_defaults.interruptible,
             dict(message.metadata.tags),
         ),
-        failure_node=(
-            inside("failure_node", node_from_proto, message.failure_node) if has_failure_node else None
-        ),
+        failure_node=(inside("failure_node", node_from_proto, message.failure_node) if has_failure_node else None),
         span=span_from_proto(message.span) if message.HasField("span") else None,
     )
 
@@ -302,9 +300,7 @@ def _task_target(message: pb.TaskNode) -> TaskTarget:
         if getattr(overrides, name).ByteSize()
     }
     resources = (
-        inside("overrides.resources", resources_from_proto, overrides.resources)
-        if _any_resource(overrides)
-        else None
+        inside("overrides.resources", resources_from_proto, overrides.resources) if _any_resource(overrides) else None
     )
     return TaskTarget(task, TaskOverrides(resources, overrides.container_image, extra))
 

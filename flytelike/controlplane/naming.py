@@ -72,7 +72,9 @@ def check_identifier(identifier: Identifier, kind: ResourceKind, faults: Faults)
             faults.add("missing-field", f"the {what}'s identifier has no {part}")
         elif len(value) > ENTITY_NAME_MAX or not value.isprintable():
             faults.add(
-                "invalid-name", f"{value[:40]!r} cannot be a {part}", f"use up to {ENTITY_NAME_MAX} printable characters"
+                "invalid-name",
+                f"{value[:40]!r} cannot be a {part}",
+                f"use up to {ENTITY_NAME_MAX} printable characters",
             )
     check_org(identifier.org, faults)
 

@@ -89,9 +89,7 @@ async def watch(
     client: Client, execution: ExecutionId, *, attempts: bool = False
 ) -> AsyncIterator[watch_pb2.ExecutionUpdate]:
     """Yield the execution's state and each change until it ends."""
-    request = watch_pb2.WatchExecutionRequest(
-        id=execution_id_to_proto(execution), include_task_executions=attempts
-    )
+    request = watch_pb2.WatchExecutionRequest(id=execution_id_to_proto(execution), include_task_executions=attempts)
     async for update in client.stream(client.watch.WatchExecution(request)):
         yield update
 
@@ -128,9 +126,7 @@ async def attempts(
 ) -> list[task_execution_pb2.TaskExecution]:
     """Return the attempts of a node, oldest first."""
     page = await client.call(
-        client.admin.ListTaskExecutions(
-            task_execution_pb2.TaskExecutionListRequest(node_execution_id=node, limit=100)
-        )
+        client.admin.ListTaskExecutions(task_execution_pb2.TaskExecutionListRequest(node_execution_id=node, limit=100))
     )
     return sorted(page.task_executions, key=lambda attempt: attempt.id.retry_attempt)
 

@@ -78,9 +78,7 @@ def request_of(
         )
     for plan in launch_plans:
         request.launch_plans.append(
-            launch_plan_pb2.LaunchPlanCreateRequest(
-                id=identifier_to_proto(plan.id), spec=launch_plan_to_proto(plan)
-            )
+            launch_plan_pb2.LaunchPlanCreateRequest(id=identifier_to_proto(plan.id), spec=launch_plan_to_proto(plan))
         )
     return request
 

@@ -97,9 +97,7 @@ def missing(name: str, version: str) -> RemoteError:
     return RemoteError("NOT_FOUND", f"nothing named {wanted} is registered")
 
 
-async def versions(
-    client: Client, kind: str, project: str, domain: str, name: str, limit: int
-) -> list[dict[str, str]]:
+async def versions(client: Client, kind: str, project: str, domain: str, name: str, limit: int) -> list[dict[str, str]]:
     """Return flat records of `workflows`, `tasks` or `launch-plans`, newest first."""
     request = common_pb2.ResourceListRequest(
         id=common_pb2.NamedEntityIdentifier(project=project, domain=domain, name=name),

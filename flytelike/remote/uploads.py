@@ -22,9 +22,7 @@ class Uploaded:
     fresh: bool
 
 
-async def upload(
-    client: Client, content: bytes, *, project: str, domain: str, folder: str, filename: str
-) -> Uploaded:
+async def upload(client: Client, content: bytes, *, project: str, domain: str, folder: str, filename: str) -> Uploaded:
     """Put `content` at `<upload prefix>/<project>/<domain>/<folder>/<filename>`.
 
     `folder` should name the content (a digest), so that the same bytes go there once.

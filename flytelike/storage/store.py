@@ -276,9 +276,7 @@ class Store:
             from obstore.store import MemoryStore, S3Store  # noqa: PLC0415 - heavy
 
             self._opened[name] = (
-                MemoryStore()
-                if place.scheme == "memory"
-                else S3Store(place.bucket, config=self._config.s3_options())  # type: ignore[arg-type]
+                MemoryStore() if place.scheme == "memory" else S3Store(place.bucket, config=self._config.s3_options())  # type: ignore[arg-type]
             )
         return self._opened[name]
 

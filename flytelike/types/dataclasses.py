@@ -180,9 +180,7 @@ class DataclassTransformer:
         unknown = sorted(set(plain) - set(known))
         if unknown:
             raise inside(path, undecodable(hint, f"unknown fields {', '.join(unknown)}"))
-        values = {
-            name: self.value(plain[name], known[name], ctx, f"{path}.{name}") for name in known if name in plain
-        }
+        values = {name: self.value(plain[name], known[name], ctx, f"{path}.{name}") for name in known if name in plain}
         try:
             return hint(**values)
         except TypeError as error:
@@ -214,6 +212,4 @@ def inside(path: str, fault: TypeFault) -> TypeFault:
     """Return the fault with the path to where it is, unless it is the document itself."""
     if path == "$":
         return fault
-    return TypeFault(
-        [dataclasses.replace(found, headline=f"{path}: {found.headline}") for found in fault.diagnostics]
-    )
+    return TypeFault([dataclasses.replace(found, headline=f"{path}: {found.headline}") for found in fault.diagnostics])

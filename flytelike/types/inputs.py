@@ -78,8 +78,7 @@ def parse_text(text: str, kind: LiteralType, path: str = "$") -> Outcome:
 def takes_text(kind: object) -> bool:
     """Tell whether a flag's text is the value itself."""
     return isinstance(kind, EnumType | BlobType | StructuredDatasetType | SchemaType) or (
-        isinstance(kind, SimpleType)
-        and kind.simple in {SimpleKind.STRING, SimpleKind.DATETIME, SimpleKind.DURATION}
+        isinstance(kind, SimpleType) and kind.simple in {SimpleKind.STRING, SimpleKind.DATETIME, SimpleKind.DURATION}
     )
 
 
@@ -278,9 +277,7 @@ def duration(value: Any) -> Span | None:  # noqa: ANN401 - JSON or YAML
     found = DURATION.fullmatch(value.replace(" ", "")) if isinstance(value, str) else None
     if found is None or not any(found[unit] for unit in "dhms"):
         return None
-    seconds = sum(
-        float(found[unit] or 0) * factor for unit, factor in zip("dhms", (86400, 3600, 60, 1), strict=True)
-    )
+    seconds = sum(float(found[unit] or 0) * factor for unit, factor in zip("dhms", (86400, 3600, 60, 1), strict=True))
     return span(timedelta(seconds=-seconds if found["sign"] else seconds))
 
 

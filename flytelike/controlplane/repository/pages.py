@@ -51,9 +51,7 @@ def member(members: Mapping[str, int]) -> Parse:
     return parse
 
 
-def paged(
-    select: S, fields: Fields, query: ListQuery, default: str, tie: tuple[ColumnElement[Any], ...]
-) -> S:
+def paged(select: S, fields: Fields, query: ListQuery, default: str, tie: tuple[ColumnElement[Any], ...]) -> S:
     """Return `select` narrowed to the page that `query` asks for.
 
     Args:

@@ -1,0 +1,12 @@
+"""Making the compiler's diagnostics."""
+
+from flytelike.model.diagnostic import Diagnostic, Label
+from flytelike.model.span import SourceSpan
+
+
+def entity_fault(
+    code: str, headline: str, span: SourceSpan | None, text: str, help_: str, *related: Label
+) -> Diagnostic:
+    """Return an error with its place, related places and one line of help."""
+    primary = Label(span, text) if span is not None else None
+    return Diagnostic(code, headline, primary, tuple(label for label in related if label.span), (help_,))

@@ -1,0 +1,107 @@
+"""Edges of a workflow, from explicit order and from promises; cycles."""
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from flytelike.compiler.faults import entity_fault
+from flytelike.model.diagnostic import Diagnostic
+from flytelike.model.graph import BindingData, BoundCollection, BoundMap, BoundPromise, Promise, WorkflowTemplate
+from flytelike.model.ids import END_NODE, START_NODE, NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """Neighbours of every node, sorted, `start-node` and `end-node` included."""
+
+    upstream: Mapping[NodeId, tuple[NodeId, ...]]
+    downstream: Mapping[NodeId, tuple[NodeId, ...]]
+    faults: tuple[Diagnostic, ...] = ()
+
+
+def linked(workflow: WorkflowTemplate) -> Edges:
+    """Return the edges of a workflow; references to nodes that do not exist are left out."""
+    up: dict[NodeId, set[NodeId]] = {node.id: set() for node in workflow.nodes}
+    down: dict[NodeId, set[NodeId]] = {node.id: set() for node in workflow.nodes}
+    for node in workflow.nodes:
+        before = {promise.node_id for binding in node.bindings for promise in promises(binding.data)}
+        before.update(node.upstream)
+        for other in before:
+            if other in down and other != node.id:
+                up[node.id].add(other)
+                down[other].add(node.id)
+    faults = tuple(cycle_faults(workflow, up, down))
+    up[END_NODE] = {
+        promise.node_id for binding in workflow.outputs for promise in promises(binding.data) if promise.node_id in down
+    }
+    for node in workflow.nodes:
+        if not up[node.id]:
+            up[node.id].add(START_NODE)
+        if not down[node.id]:
+            up[END_NODE].add(node.id)
+    if not up[END_NODE]:
+        up[END_NODE].add(START_NODE)
+    up[START_NODE] = set()
+    down = {node: set() for node in up}
+    for name, others in up.items():
+        for other in others:
+            down[other].add(name)
+    return Edges(
+        {node: tuple(sorted(others)) for node, others in up.items()},
+        {node: tuple(sorted(others)) for node, others in down.items()},
+        faults,
+    )
+
+
+def promises(data: BindingData) -> Iterator[Promise]:
+    """Yield the promises in a binding, at any depth."""
+    match data:
+        case BoundPromise(promise):
+            yield promise
+        case BoundCollection(items):
+            for item in items:
+                yield from promises(item)
+        case BoundMap(entries):
+            for item in entries.values():
+                yield from promises(item)
+        case _:
+            return
+
+
+def cycle_faults(
+    workflow: WorkflowTemplate, up: Mapping[NodeId, set[NodeId]], down: Mapping[NodeId, set[NodeId]]
+) -> Iterator[Diagnostic]:
+    """Find a cycle, and tell its nodes in order."""
+    waiting = {node: len(others) for node, others in up.items()}
+    ready = deque(node for node, count in waiting.items() if count == 0)
+    done = 0
+    while ready:
+        node = ready.popleft()
+        done += 1
+        for other in down[node]:
+            waiting[other] -= 1
+            if waiting[other] == 0:
+                ready.append(other)
+    if done == len(up):
+        return
+    stuck = {node for node, count in waiting.items() if count}
+    circle = walk(next(node.id for node in workflow.nodes if node.id in stuck), up, stuck)
+    spans = {node.id: node.span for node in workflow.nodes}
+    names = " → ".join(f"`{node}`" for node in [*circle, circle[0]])
+    yield entity_fault(
+        "cycle",
+        f"nodes wait for each other: {names}",
+        spans[circle[0]],
+        "this node can never start",
+        "remove one of the `>>` or arguments that close the circle",
+    )
+
+
+def walk(start: NodeId, up: Mapping[NodeId, set[NodeId]], stuck: set[NodeId]) -> list[NodeId]:
+    """Return a cycle, following predecessors that are stuck from `start` on."""
+    path: list[NodeId] = []
+    node = start
+    while node not in path:
+        path.append(node)
+        node = min(up[node] & stuck)
+    return list(reversed(path[path.index(node) :]))

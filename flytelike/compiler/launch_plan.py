@@ -1,0 +1,55 @@
+"""Checks of one launch plan."""
+
+from collections.abc import Iterator
+
+from flytelike.compiler.constants import is_value_of, word_for
+from flytelike.compiler.describe import describe_type
+from flytelike.compiler.faults import entity_fault
+from flytelike.model.diagnostic import Diagnostic, Label
+from flytelike.model.graph import LaunchPlanTemplate
+from flytelike.model.interface import TypedInterface
+
+
+def launch_plan_faults(plan: LaunchPlanTemplate, interface: TypedInterface | None) -> Iterator[Diagnostic]:
+    """Find what is wrong with a launch plan; `interface` is its workflow's, None when that is unknown."""
+    name = plan.id.name.rpartition(".")[2]
+    if interface is None:
+        yield entity_fault(
+            "workflow-not-found",
+            f"the launch plan `{name}` is of the workflow `{plan.workflow}`, which is not registered",
+            plan.span,
+            "here",
+            "register the workflow first, or together with the launch plan",
+        )
+        return
+    given = [(key, found.default, "default") for key, found in plan.inputs.items()]
+    given += [(key, literal, "fixed") for key, literal in plan.fixed.items()]
+    for key, literal, noun in given:
+        variable = interface.inputs.get(key)
+        if variable is None:
+            known = ", ".join(interface.inputs) or "none"
+            yield entity_fault(
+                "unknown-launch-plan-input",
+                f"the launch plan `{name}` gives `{key}`, which its workflow has not",
+                plan.span,
+                "here",
+                f"the workflow's inputs are: {known}",
+            )
+        elif literal is not None and not is_value_of(literal, variable.type):
+            expected = describe_type(variable.type)
+            yield entity_fault(
+                "launch-plan-value-of-wrong-type",
+                f"the {noun} value of `{key}` in the launch plan `{name}` is {word_for(literal)}, not `{expected}`",
+                plan.span,
+                "here",
+                f"give a value of type `{expected}`",
+                Label(variable.span, f"`{key}` is declared here"),
+            )
+    for key in plan.fixed.keys() & plan.inputs.keys():
+        yield entity_fault(
+            "input-fixed-and-defaulted",
+            f"the launch plan `{name}` both fixes `{key}` and gives it a default",
+            plan.span,
+            "here",
+            "a fixed input cannot be changed by callers: leave its default out",
+        )

@@ -1,0 +1,36 @@
+"""Values of arguments while a workflow is traced: constants, promises, and containers of both."""
+
+from collections.abc import Iterator
+
+from flytelike.sdk.promise import Promise, VoidPromise
+
+_PLAIN = (str, int, float, bool, type(None))
+
+
+def bound_copy(value: object) -> object:
+    """Return a copy of lists and dicts, so that what the author changes later doesn't change the node."""
+    if isinstance(value, list) and type(value) is list:
+        return [bound_copy(item) for item in value]
+    if isinstance(value, dict) and type(value) is dict:
+        return {key: bound_copy(item) for key, item in value.items()}
+    return value
+
+
+def promises_in(value: object) -> Iterator[Promise | VoidPromise]:
+    """Find the promises in an argument."""
+    match value:
+        case Promise() | VoidPromise():
+            yield value
+        case list() | tuple():
+            for item in value:
+                yield from promises_in(item)
+        case dict():
+            for item in value.values():
+                yield from promises_in(item)
+        case _:
+            return
+
+
+def holds_promise(value: object) -> bool:
+    """Tell whether there is a promise in an argument."""
+    return not isinstance(value, _PLAIN) and next(promises_in(value), None) is not None

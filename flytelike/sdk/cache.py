@@ -1,0 +1,19 @@
+"""How an author asks for results to be kept."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """Keep a task's results for equal inputs.
+
+    Attributes:
+        version: Results are shared between tasks of the same name and version; empty derives
+            it from the task's code.
+        serialize: Do equal work that runs at the same time once.
+        ignored_inputs: Inputs that don't count when inputs are compared.
+    """
+
+    version: str = ""
+    serialize: bool = False
+    ignored_inputs: tuple[str, ...] | str = ()

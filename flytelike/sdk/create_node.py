@@ -1,0 +1,95 @@
+"""`create_node`: a call as a node that can be named, ordered and overridden with types a checker knows."""
+
+from collections.abc import Mapping
+from typing import Generic, TypeVar, cast
+
+from typing_extensions import Self, Unpack, override
+
+from flytelike.model.diagnostic import DiagnosticError
+from flytelike.sdk.entity import NodeEntity, P, R
+from flytelike.sdk.faults import fault
+from flytelike.sdk.frames import author_site, caller
+from flytelike.sdk.node_options import NodeOptions
+from flytelike.sdk.promise import Promise, Source, VoidPromise
+from flytelike.sdk.results import packed
+from flytelike.sdk.signature import Shape
+from flytelike.sdk.trace import TracedNode, current_trace
+
+_T = TypeVar("_T")
+
+
+class Node(Generic[R]):
+    """A call in a workflow's body. Outputs are attributes: `node.o0`, or the NamedTuple's fields."""
+
+    __flytelike_node__: TracedNode
+
+    def __init__(self, node: TracedNode) -> None:
+        """Stand for `node`."""
+        self.__flytelike_node__ = node
+
+    @property
+    def id(self) -> str:
+        """The node's id."""
+        return self.__flytelike_node__.id
+
+    @property
+    def result(self) -> R:
+        """What the call gives, in the shape of the author's function."""
+        node = self.__flytelike_node__
+        declared = node.entity.signature.outputs
+        if declared.shape is Shape.NOTHING:
+            return cast("R", VoidPromise(node))
+        return cast("R", packed(declared, self.outputs, node))
+
+    @property
+    def outputs(self) -> Mapping[str, Promise]:
+        """Promises of the outputs by name."""
+        node = self.__flytelike_node__
+        return {name: Promise(Source(node.trace, node, name)) for name in node.entity.signature.outputs.hints}
+
+    def __getattr__(self, name: str) -> Promise:
+        """Return the promise of an output."""
+        if name in self.__flytelike_node__.entity.signature.outputs.hints:
+            return self.outputs[name]
+        raise AttributeError(f"{self!r} has no output `{name}`")
+
+    def __rshift__(self, other: _T) -> _T:
+        """Run what `other` stands for after this node; return `other`."""
+        self.__flytelike_node__.then(other)
+        return other
+
+    def runs_before(self, other: object) -> None:
+        """Run what `other` stands for after this node."""
+        self.__flytelike_node__.then(other)
+
+    def with_overrides(self, **options: Unpack[NodeOptions]) -> Self:
+        """Change what this node asks of the platform; return this node."""
+        self.__flytelike_node__.override(options)
+        return self
+
+    @override
+    def __repr__(self) -> str:
+        """Say which node it is."""
+        return f"<node {self.id}>"
+
+
+def create_node(entity: NodeEntity[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Node[R]:
+    """Call an entity inside a workflow's body and return the node, to name, order or override it.
+
+    Raises:
+        DiagnosticError: There is no workflow being put together.
+    """
+    trace = current_trace()
+    if trace is None:
+        raise DiagnosticError(
+            [
+                fault(
+                    "no-workflow-here",
+                    "`create_node` makes a node of a workflow, but none is being put together here",
+                    author_site().span,
+                    "outside a workflow's body",
+                    help=(f"call `{entity.short_name}(...)` itself",),
+                )
+            ]
+        )
+    return Node(trace.record(entity, args, kwargs, caller()))

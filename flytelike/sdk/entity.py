@@ -1,0 +1,147 @@
+"""What tasks, workflows and launch plans have in common: they can be called, in a trace or not."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property, update_wrapper
+from inspect import Signature as PythonSignature
+from inspect import signature as python_signature
+from typing import ClassVar, Generic, ParamSpec, TypeAlias, TypeVar, cast
+
+from typing_extensions import Unpack
+
+from flytelike.model.diagnostic import Diagnostic
+from flytelike.model.ids import ResourceKind
+from flytelike.sdk.faults import raise_faults
+from flytelike.sdk.frames import caller
+from flytelike.sdk.node_options import NodeOptions
+from flytelike.sdk.results import packed
+from flytelike.sdk.signature import Signature, signature_of
+from flytelike.sdk.trace import current_trace
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+AnyEntity: TypeAlias = "NodeEntity[..., object]"
+
+
+class NodeEntity(ABC, Generic[P, R]):
+    """Something that becomes a node when it is called inside a workflow.
+
+    To a type checker a call gives what the author's function returns. Inside a workflow's
+    body it really gives promises of it; outside, it runs as plain Python.
+    """
+
+    resource_kind: ClassVar[ResourceKind]
+
+    def __init__(self, function: Callable[P, R], kind: str) -> None:
+        """Wrap the author's function; `kind` is the word for it in messages."""
+        self.function = function
+        self.kind = kind
+        update_wrapper(self, function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Record a node (inside a workflow's body), or run as plain Python."""
+        trace = current_trace()
+        if trace is None:
+            self.check()
+            return cast("R", self.call_locally(self.bind(args, kwargs)))
+        return cast("R", trace.call(self, args, kwargs, caller()))
+
+    def with_overrides(self, **options: Unpack[NodeOptions]) -> "Overridden[P, R]":
+        """Return this entity with other policies for the calls made through it.
+
+        Unlike `.with_overrides` on a call's result, type checkers understand it:
+        `train.with_overrides(retries=3)(rows=rows)`.
+        """
+        return Overridden(self, options)
+
+    @property
+    def short_name(self) -> str:
+        """The function's own name."""
+        return self.function.__name__
+
+    @property
+    def is_task(self) -> bool:
+        """Whether policies of tasks (resources, image, cache) can be overridden."""
+        return self.resource_kind is ResourceKind.TASK
+
+    @cached_property
+    def signature(self) -> Signature:
+        """What the author's function takes and gives."""
+        return signature_of(self.function, self.kind)
+
+    @cached_property
+    def callable_inputs(self) -> Iterable[str]:
+        """Names of the inputs a caller may give."""
+        return dict.fromkeys(self.signature.inputs)
+
+    @cached_property
+    def required_inputs(self) -> Iterable[str]:
+        """Names of the inputs a caller must give."""
+        return tuple(name for name, found in self.signature.inputs.items() if found.required)
+
+    def why_not_callable_with(self, name: str) -> str:
+        """Say why there can be no argument of a name; completes "`<entity>` ..."."""
+        return f"has no input `{name}`"
+
+    def faults(self) -> Iterable[Diagnostic]:
+        """Return everything that is wrong with the entity itself."""
+        return self.signature.faults
+
+    def calls(self) -> Iterable[AnyEntity]:
+        """Return the entities that this one's graph calls."""
+        return ()
+
+    def check(self) -> None:
+        """Raise DiagnosticError with all faults of the entity and of everything it calls."""
+        raise_faults(found for entity in reachable(self) for found in entity.faults())
+
+    def bind(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Mapping[str, object]:
+        """Return the arguments of a call outside a trace by name, defaults filled in; TypeError as Python's."""
+        bound = self.python_signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return bound.arguments
+
+    def call_locally(self, inputs: Mapping[str, object]) -> object:
+        """Run as plain Python; return the result in the author's shape."""
+        return packed(self.signature.outputs, self.run(inputs))
+
+    @abstractmethod
+    def run(self, inputs: Mapping[str, object]) -> Mapping[str, object]:
+        """Run as plain Python with inputs by name; return outputs by name."""
+
+    @cached_property
+    def python_signature(self) -> PythonSignature:
+        """The function's parameters as Python sees them."""
+        return python_signature(self.function)
+
+
+class Overridden(Generic[P, R]):
+    """An entity with other policies for the calls made through it."""
+
+    def __init__(self, entity: NodeEntity[P, R], options: NodeOptions) -> None:
+        """Keep both; the options are checked where a node is made."""
+        self._entity = entity
+        self._options = options
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the entity; inside a workflow's body, override its node."""
+        trace = current_trace()
+        if trace is None:
+            return self._entity(*args, **kwargs)
+        result = trace.call(self._entity, args, kwargs, caller())
+        trace.nodes[-1].override(self._options)
+        return cast("R", result)
+
+
+def reachable(*entities: AnyEntity) -> Iterator[AnyEntity]:
+    """Yield entities and everything their graphs call, each once, callers first."""
+    waiting = list(reversed(entities))
+    seen: set[int] = set()
+    while waiting:
+        entity = waiting.pop()
+        if id(entity) in seen:
+            continue
+        seen.add(id(entity))
+        yield entity
+        waiting.extend(reversed(tuple(entity.calls())))

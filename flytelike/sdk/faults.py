@@ -1,0 +1,44 @@
+"""Making diagnostics of the author's side."""
+
+from collections.abc import Iterable
+
+from flytelike.model.diagnostic import Diagnostic, DiagnosticError, Label
+from flytelike.model.span import SourceSpan
+from flytelike.sdk.source import source_file
+
+
+class ArgumentError(DiagnosticError, TypeError):
+    """A call that doesn't fit the callee's signature. It is a `TypeError` too, as in Python."""
+
+
+def fault(
+    code: str,
+    headline: str,
+    span: SourceSpan | None,
+    text: str = "",
+    *,
+    help: Iterable[str] = (),  # noqa: A002  (the diagnostic's own word)
+    related: Iterable[Label] = (),
+) -> Diagnostic:
+    """Return an error with the source lines of its primary place."""
+    return Diagnostic(code, headline, label(span, text), tuple(related), tuple(help))
+
+
+def label(span: SourceSpan | None, text: str) -> Label:
+    """Return a label that carries the lines it points at."""
+    return Label(span, text, source_file(span.file).text(span) if span else ())
+
+
+def raise_faults(faults: Iterable[Diagnostic]) -> None:
+    """Raise all faults together; do nothing if there are none."""
+    unique = tuple(dict.fromkeys(faults))
+    if unique:
+        raise DiagnosticError(unique)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return ` (did you mean ...?)` with the closest known word, or nothing."""
+    from difflib import get_close_matches  # noqa: PLC0415  (only needed for a message)
+
+    close = get_close_matches(word, list(known), n=1)
+    return f" (did you mean `{close[0]}`?)" if close else ""

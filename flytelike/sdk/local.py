@@ -1,0 +1,70 @@
+"""Values at a task's door, when it runs as plain Python."""
+
+from collections.abc import Mapping
+
+from flytelike.model.diagnostic import Diagnostic
+from flytelike.sdk.faults import ArgumentError, fault
+from flytelike.sdk.signature import Hint, Signature
+
+_EXACT = (int, float, str, bool, bytes, list, dict)
+"""Annotations that need no checker when the value's type is exactly this."""
+
+
+def check_inputs(name: str, signature: Signature, values: Mapping[str, object]) -> None:
+    """Raise ArgumentError with every input that doesn't fit its annotation."""
+    faults: list[Diagnostic] = []
+    for key, declared in signature.inputs.items():
+        reason = misfit(values[key], declared.hint)
+        if reason:
+            faults.append(
+                fault(
+                    "value-of-wrong-type",
+                    f"`{name}` can't take this value for `{key}`",
+                    signature.input_span(key),
+                    reason,
+                )
+            )
+    if faults:
+        raise ArgumentError(faults)
+
+
+def check_outputs(name: str, signature: Signature, values: Mapping[str, object]) -> None:
+    """Raise ArgumentError with every output that doesn't fit its annotation."""
+    faults: list[Diagnostic] = []
+    for key, hint in signature.outputs.hints.items():
+        reason = misfit(values[key], hint)
+        if reason:
+            where = "its result" if list(signature.outputs.hints) == ["o0"] else f"`{key}`"
+            faults.append(
+                fault(
+                    "value-of-wrong-type",
+                    f"`{name}` returned something else than it declares for {where}",
+                    signature.output_span(),
+                    reason,
+                )
+            )
+    if faults:
+        raise ArgumentError(faults)
+
+
+def misfit(value: object, hint: Hint) -> str:
+    """Say how a value doesn't fit an annotation; empty if it does."""
+    if hint in _EXACT and type(value) is hint:
+        return ""
+    from typeguard import (  # noqa: PLC0415  (0.05 s that importing the SDK needn't pay)
+        CollectionCheckStrategy,
+        ForwardRefPolicy,
+        TypeCheckError,
+        check_type,
+    )
+
+    try:
+        check_type(
+            value,
+            hint,
+            forward_ref_policy=ForwardRefPolicy.IGNORE,
+            collection_check_strategy=CollectionCheckStrategy.ALL_ITEMS,
+        )
+    except TypeCheckError as error:
+        return str(error)
+    return ""

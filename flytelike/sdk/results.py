@@ -1,0 +1,86 @@
+"""What a call hands back, in the author's shape: one value, a tuple, a NamedTuple, nothing."""
+
+from collections import namedtuple
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, assert_never, cast
+
+from typing_extensions import Self, Unpack
+
+from flytelike.sdk.signature import Outputs, Shape
+
+if TYPE_CHECKING:
+    from flytelike.sdk.node_options import NodeOptions
+    from flytelike.sdk.trace import TracedNode
+
+
+class ResultShapeError(TypeError):
+    """A function returned something else than its annotation says."""
+
+
+def packed(outputs: Outputs, values: Mapping[str, object], node: "TracedNode | None" = None) -> object:
+    """Return values by output name in the author's shape.
+
+    With a node (inside a trace) tuples can also be ordered (`>>`) and overridden.
+    """
+    match outputs.shape:
+        case Shape.NOTHING:
+            return None
+        case Shape.SINGLE:
+            return values["o0"]
+        case Shape.TUPLE if node is None:
+            return tuple(values.values())
+        case Shape.NAMED if node is None and outputs.named is not None:
+            return outputs.named(**values)
+        case Shape.TUPLE | Shape.NAMED:
+            result = _tuple_of_promises(tuple(outputs.hints), outputs.named)(**values)
+            result.__flytelike_node__ = node
+            return result
+        case _ as never:
+            assert_never(never)
+
+
+def unpacked(outputs: Outputs, result: object, name: str) -> dict[str, object]:
+    """Return a function's result by output name.
+
+    Raises:
+        ResultShapeError: The result has another shape than the annotation says.
+    """
+    names = tuple(outputs.hints)
+    match outputs.shape:
+        case Shape.NOTHING:
+            if result is not None:
+                raise ResultShapeError(f"`{name}` declares no output but returned {type(result).__name__}")
+            return {}
+        case Shape.SINGLE:
+            return {names[0]: result}
+        case Shape.TUPLE | Shape.NAMED:
+            if not isinstance(result, tuple):
+                raise ResultShapeError(f"`{name}` declares {len(names)} outputs but returned {type(result).__name__}")
+            if len(result) != len(names):
+                raise ResultShapeError(f"`{name}` declares {len(names)} outputs but returned {len(result)}")
+            return dict(zip(names, result, strict=True))
+        case _ as never:
+            assert_never(never)
+
+
+class _Ordered:
+    """What a tuple of promises can do besides being a tuple."""
+
+    __flytelike_node__: "TracedNode"
+
+    def __rshift__(self, other: object) -> object:
+        return self.__flytelike_node__.then(other)
+
+    def runs_before(self, other: object) -> None:
+        self.__flytelike_node__.then(other)
+
+    def with_overrides(self, **options: Unpack["NodeOptions"]) -> Self:
+        self.__flytelike_node__.override(options)
+        return self
+
+
+@lru_cache(maxsize=4096)
+def _tuple_of_promises(names: tuple[str, ...], named: Callable[..., tuple[object, ...]] | None) -> type[_Ordered]:
+    base = named if isinstance(named, type) else namedtuple("Outputs", names)  # noqa: PYI024  (fields known late)
+    return cast("type[_Ordered]", type(base.__name__, (_Ordered, base), {}))

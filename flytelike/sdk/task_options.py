@@ -1,0 +1,184 @@
+"""The options of `@task`, and what is wrong with them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TypedDict
+
+from flytelike.model.graph import SecretRequest
+from flytelike.model.policies import CachePolicy, Resources as ModelResources, TaskMetadata
+from flytelike.sdk.cache import Cache
+from flytelike.sdk.documentation import Documentation
+from flytelike.sdk.option_rules import (
+    OptionFault,
+    duration_faults,
+    duration_ns,
+    resources_option_faults,
+    text_map_faults,
+    unknown_options,
+    wrong_types,
+)
+from flytelike.sdk.resources import Resources, resources_of
+from flytelike.sdk.secret import MountType, Secret
+
+
+class TaskOptions(TypedDict, total=False):
+    """What `@task(...)` takes.
+
+    Attributes:
+        retries: How often a failed attempt is tried again.
+        timeout: The longest time one attempt may take; a number counts seconds.
+        cache: Whether results are kept for equal inputs, or how.
+        cache_version: The version of the kept results; derived from the code if not given.
+        cache_serialize: Do equal work that runs at the same time once.
+        cache_ignore_input_vars: Inputs that don't count when inputs are compared.
+        interruptible: Whether the task may run on machines that can be taken away.
+        deprecated: A message for those who still use the task.
+        requests: What the task needs of a machine.
+        limits: What the task may use of a machine at most.
+        resources: Requests and limits in one.
+        environment: Environment variables.
+        container_image: The image to run in, instead of the platform's own.
+        secret_requests: Secrets the task reads.
+        enable_deck: Whether the task writes a report.
+        pod_template_name: A pod template that the cluster's administrators keep.
+        docs: Documentation, instead of the docstring.
+    """
+
+    retries: int
+    timeout: timedelta | int
+    cache: bool | Cache
+    cache_version: str
+    cache_serialize: bool
+    cache_ignore_input_vars: Sequence[str]
+    interruptible: bool | None
+    deprecated: str
+    requests: Resources | None
+    limits: Resources | None
+    resources: Resources | None
+    environment: Mapping[str, str] | None
+    container_image: str | None
+    secret_requests: Sequence[Secret] | None
+    enable_deck: bool | None
+    pod_template_name: str | None
+    docs: Documentation | None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPolicies:
+    """The options of a task in the model's terms."""
+
+    metadata: TaskMetadata = field(default_factory=TaskMetadata)
+    resources: ModelResources = field(default_factory=ModelResources)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    image: str = ""
+    secrets: tuple[SecretRequest, ...] = ()
+    docs: Documentation | None = None
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "retries": (int,),
+    "timeout": (timedelta, int),
+    "cache": (bool, Cache),
+    "cache_version": (str,),
+    "cache_serialize": (bool,),
+    "cache_ignore_input_vars": (tuple, list),
+    "interruptible": (bool, type(None)),
+    "deprecated": (str,),
+    "requests": (Resources, type(None)),
+    "limits": (Resources, type(None)),
+    "resources": (Resources, type(None)),
+    "environment": (Mapping, type(None)),
+    "container_image": (str, type(None)),
+    "secret_requests": (list, tuple, type(None)),
+    "enable_deck": (bool, type(None)),
+    "pod_template_name": (str, type(None)),
+    "docs": (Documentation, type(None)),
+}
+
+MAX_RETRIES = 100
+"""More is a loop, not a retry."""
+
+
+def task_option_faults(options: TaskOptions, inputs: Sequence[str]) -> Iterator[OptionFault]:
+    """Tell what is wrong with a task's options. `inputs` are the task's input names."""
+    yield from unknown_options(options, _TYPES)
+    broken = tuple(wrong_types(options, _TYPES))
+    yield from broken
+    if broken:
+        return
+    if not 0 <= options.get("retries", 0) <= MAX_RETRIES:
+        yield OptionFault("bad-option", "retries", f"`retries` must lie between 0 and {MAX_RETRIES}")
+    yield from duration_faults("timeout", options.get("timeout"))
+    yield from text_map_faults("environment", options.get("environment"))
+    yield from resources_option_faults(options.get("requests"), options.get("limits"), options.get("resources"))
+    yield from _secret_faults(options.get("secret_requests") or ())
+    yield from _cache_faults(options, inputs)
+
+
+def task_policies(options: TaskOptions) -> TaskPolicies:
+    """Return options that have no faults in the model's terms."""
+    return TaskPolicies(
+        metadata=TaskMetadata(
+            retries=options.get("retries", 0),
+            timeout_ns=duration_ns(options.get("timeout", 0)),
+            interruptible=options.get("interruptible"),
+            cache=_cache(options),
+            deprecated=options.get("deprecated", ""),
+            pod_template_name=options.get("pod_template_name") or "",
+            generates_deck=bool(options.get("enable_deck")),
+        ),
+        resources=resources_of(options.get("requests"), options.get("limits"), options.get("resources")),
+        environment=dict(options.get("environment") or {}),
+        image=options.get("container_image") or "",
+        secrets=tuple(_secret(asked) for asked in options.get("secret_requests") or ()),
+        docs=options.get("docs"),
+    )
+
+
+_CACHE_DETAILS = ("cache_version", "cache_serialize", "cache_ignore_input_vars")
+
+
+def _cache_faults(options: TaskOptions, inputs: Sequence[str]) -> Iterator[OptionFault]:
+    cache = options.get("cache", False)
+    details = [word for word in _CACHE_DETAILS if options.get(word)]
+    if isinstance(cache, Cache):
+        for word in details:
+            yield OptionFault("contradictory-options", word, f"`cache=Cache(...)` and `{word}` both say how to cache")
+    elif not cache:
+        for word in details:
+            yield OptionFault("contradictory-options", word, f"`{word}` has no effect without `cache=True`")
+    place = "cache" if isinstance(cache, Cache) else "cache_ignore_input_vars"
+    for name in _ignored(options):
+        if name not in inputs:
+            yield OptionFault("unknown-input", place, f"the task has no input `{name}` that caching could ignore")
+
+
+def _cache(options: TaskOptions) -> CachePolicy:
+    cache = options.get("cache", False)
+    if isinstance(cache, Cache):
+        return CachePolicy(True, cache.version, cache.serialize, _ignored(options))
+    if not cache:
+        return CachePolicy()
+    return CachePolicy(True, options.get("cache_version", ""), options.get("cache_serialize", False), _ignored(options))
+
+
+def _ignored(options: TaskOptions) -> tuple[str, ...]:
+    cache = options.get("cache", False)
+    if not isinstance(cache, Cache):
+        return tuple(options.get("cache_ignore_input_vars", ()))
+    return (cache.ignored_inputs,) if isinstance(cache.ignored_inputs, str) else tuple(cache.ignored_inputs)
+
+
+def _secret_faults(secrets: Sequence[Secret]) -> Iterator[OptionFault]:
+    for asked in secrets:
+        if not isinstance(asked, Secret):
+            yield OptionFault("bad-option", "secret_requests", f"{asked!r} is no `Secret`")
+        elif not (asked.group or asked.key):
+            yield OptionFault("bad-option", "secret_requests", "a secret needs a group or a key")
+
+
+def _secret(asked: Secret) -> SecretRequest:
+    return SecretRequest(
+        asked.group, asked.key, asked.group_version, asked.mount_requirement is MountType.FILE, asked.env_var
+    )

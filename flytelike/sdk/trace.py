@@ -1,0 +1,253 @@
+"""Tracing: a workflow's body runs once with promises, and each call in it becomes a node."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn, cast
+
+from flytelike.model.diagnostic import Diagnostic, DiagnosticError
+from flytelike.model.ids import NodeId
+from flytelike.model.span import SourceSpan
+from flytelike.sdk.bound import bound_copy, promises_in
+from flytelike.sdk.faults import fault, label, nearest
+from flytelike.sdk.frames import author_site
+from flytelike.sdk.node_options import NodeOptions, node_id_of, node_option_faults
+from flytelike.sdk.promise import Promise, Source, VoidPromise, source_of
+from flytelike.sdk.results import packed
+from flytelike.sdk.signature import Shape
+from flytelike.sdk.source import CallSite, call_site
+
+if TYPE_CHECKING:
+    from flytelike.sdk.entity import NodeEntity
+
+_current: ContextVar["Trace | None"] = ContextVar("flytelike-trace", default=None)
+
+
+def current_trace() -> "Trace | None":
+    """Return the trace that is going on in this thread, if any."""
+    return _current.get()
+
+
+class TracedNode:
+    """One call in a workflow's body."""
+
+    __slots__ = ("arguments", "entity", "index", "options", "site", "trace", "upstream")
+
+    def __init__(
+        self,
+        trace: "Trace",
+        index: int,
+        entity: "NodeEntity[..., object]",
+        arguments: Mapping[str, object],
+        site: CallSite,
+    ) -> None:
+        """Record that `entity` was called with `arguments` (values and promises by input)."""
+        self.trace = trace
+        self.index = index
+        self.entity = entity
+        self.arguments = arguments
+        self.site = site
+        self.options: NodeOptions = {}
+        self.upstream: list[TracedNode] = []
+
+    @property
+    def id(self) -> NodeId:
+        """The node's id: `n<position>`, or the name it was given."""
+        if self.options and "node_name" in self.options:
+            return NodeId(node_id_of(self.options["node_name"]))
+        return NodeId(f"n{self.index}")
+
+    @property
+    def span(self) -> SourceSpan:
+        """Where the call stands."""
+        return self.site.span
+
+    def then(self, other: object) -> object:
+        """Run what `other` stands for after this node; return `other`."""
+        for node in _nodes_of(other):
+            if node.trace is not self.trace:
+                self.trace.refuse_foreign(node.span)
+            if self not in node.upstream:
+                node.upstream.append(self)
+        return other
+
+    def override(self, options: NodeOptions) -> None:
+        """Change what this node asks of the platform; faults are kept with the trace's."""
+        outputs = self.entity.signature.outputs.hints
+        broken = set()
+        for found in node_option_faults(options, is_task=self.entity.is_task, outputs=outputs):
+            broken.add(found.option)
+            self.trace.faults.append(
+                fault(found.code, found.headline, author_site().span, "", help=filter(None, [found.help]))
+            )
+        sound = {word: value for word, value in options.items() if word not in broken}
+        self.options = cast("NodeOptions", {**self.options, **sound})
+
+
+class Trace:
+    """What has been recorded of one workflow's body."""
+
+    def __init__(self, name: str, input_span: Callable[[str], SourceSpan]) -> None:
+        """Start empty.
+
+        Args:
+            name: The workflow's name, for messages.
+            input_span: Tells where an input of the workflow is declared.
+        """
+        self.name = name
+        self.input_span = input_span
+        self.nodes: list[TracedNode] = []
+        self.faults: list[Diagnostic] = []
+
+    @contextmanager
+    def going_on(self) -> Iterator[None]:
+        """Let calls be recorded here."""
+        token = _current.set(self)
+        try:
+            yield
+        finally:
+            _current.reset(token)
+
+    def input(self, name: str) -> Promise:
+        """Return the promise of a workflow input."""
+        return Promise(Source(self, None, name))
+
+    def call(
+        self,
+        entity: "NodeEntity[..., object]",
+        positional: tuple[object, ...],
+        named: Mapping[str, object],
+        frame: FrameType,
+    ) -> object:
+        """Record a call as a node and return promises in the shape of the entity's outputs."""
+        node = self.record(entity, positional, named, frame)
+        outputs = entity.signature.outputs
+        if outputs.shape is Shape.NOTHING:
+            return VoidPromise(node)
+        return packed(outputs, {name: Promise(Source(self, node, name)) for name in outputs.hints}, node)
+
+    def record(
+        self,
+        entity: "NodeEntity[..., object]",
+        positional: tuple[object, ...],
+        named: Mapping[str, object],
+        frame: FrameType,
+    ) -> TracedNode:
+        """Record a call as a node. Faults of the call are kept, so that tracing can go on."""
+        site = call_site(frame)
+        arguments: dict[str, object] = {}
+        if entity.signature.faults:  # reported with the entity; what follows from them is left out
+            named, positional = {}, (None,)
+        elif positional:
+            self._refuse_positional(entity, site, len(positional))
+        for name, value in named.items():
+            if name in entity.callable_inputs:
+                arguments[name] = bound_copy(value)
+                self._check_value(value, name, entity, site)
+            else:
+                self._refuse_unknown(entity, name, site)
+        if not positional:
+            for name in entity.required_inputs:
+                if name not in named:
+                    self._refuse_missing(entity, name, site)
+        node = TracedNode(self, len(self.nodes), entity, arguments, site)
+        self.nodes.append(node)
+        return node
+
+    def _check_value(self, value: object, name: str, entity: "NodeEntity[..., object]", site: CallSite) -> None:
+        for promise in promises_in(value):
+            if isinstance(promise, VoidPromise):
+                called = promise.__flytelike_node__
+                self.faults.append(
+                    fault(
+                        "no-output-to-use",
+                        f"`{called.entity.short_name}` has no output to give to `{name}`",
+                        site.argument_spans().get(name, site.span),
+                        "there is no value here",
+                        help=(f"annotate what `{called.entity.short_name}` returns, or order the two with `>>`",),
+                        related=(label(called.span, "it was called here"),),
+                    )
+                )
+            elif source_of(promise).trace is not self:
+                self.refuse_foreign(site.argument_spans().get(name, site.span))
+
+    def refuse_foreign(self, span: SourceSpan) -> NoReturn:
+        """Refuse a promise or node of another workflow."""
+        raise DiagnosticError(
+            [
+                fault(
+                    "promise-of-another-workflow",
+                    f"`{self.name}` uses a promise that belongs to another workflow",
+                    span,
+                    "it has no value here",
+                    help=("give it to this workflow as an input",),
+                )
+            ]
+        )
+
+    def _refuse_positional(self, entity: "NodeEntity[..., object]", site: CallSite, given: int) -> None:
+        names = list(entity.callable_inputs)[:given]
+        written = ", ".join(f"{name}=..." for name in names)
+        self.faults.append(
+            fault(
+                "positional-argument",
+                f"`{entity.short_name}` is called with values that have no name",
+                site.span,
+                "inputs are given by name inside a workflow",
+                help=(f"write `{entity.short_name}({written})`",),
+            )
+        )
+
+    def _refuse_unknown(self, entity: "NodeEntity[..., object]", name: str, site: CallSite) -> None:
+        inputs = ", ".join(f"`{known}`" for known in entity.callable_inputs) or "none"
+        reason = entity.why_not_callable_with(name)
+        self.faults.append(
+            fault(
+                "unknown-input",
+                f"`{entity.short_name}` {reason}{nearest(name, entity.callable_inputs)}",
+                site.argument_spans().get(name, site.span),
+                "this value would go nowhere",
+                help=(f"its inputs are {inputs}",),
+                related=(label(entity.signature.span, f"`{entity.short_name}` is defined here"),),
+            )
+        )
+
+    def _refuse_missing(self, entity: "NodeEntity[..., object]", name: str, site: CallSite) -> None:
+        self.faults.append(
+            fault(
+                "missing-input",
+                f"`{entity.short_name}` is called without `{name}`, which has no default",
+                site.span,
+                f"`{name}=...` is missing",
+                related=(label(entity.signature.input_span(name), "declared here"),),
+            )
+        )
+
+
+def _nodes_of(thing: object) -> Iterator[TracedNode]:
+    """Find the nodes that something written after `>>` stands for."""
+    match thing:
+        case TracedNode():
+            yield thing
+        case VoidPromise():
+            yield thing.__flytelike_node__
+        case Promise() if (node := source_of(thing).node) is not None:
+            yield node
+        case tuple() | list():
+            for item in thing:
+                yield from _nodes_of(item)
+        case _ if isinstance(node := getattr(thing, "__flytelike_node__", None), TracedNode):
+            yield node
+        case _:
+            raise DiagnosticError(
+                [
+                    fault(
+                        "not-a-node",
+                        "only the result of a call can be ordered with `>>`",
+                        author_site().span,
+                        f"this is {type(thing).__name__}",
+                        help=("write `first() >> second()`, or `create_node(second)` for a node of its own",),
+                    )
+                ]
+            )

@@ -1,0 +1,186 @@
+"""`@workflow`: a function whose body says which calls feed which."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypedDict, overload
+
+from typing_extensions import Unpack, override
+
+from flytelike.model.diagnostic import Diagnostic, DiagnosticError
+from flytelike.model.ids import ResourceKind
+from flytelike.model.policies import FailurePolicy, WorkflowMetadata
+from flytelike.sdk.documentation import Documentation
+from flytelike.sdk.entity import AnyEntity, NodeEntity, P, R
+from flytelike.sdk.faults import fault
+from flytelike.sdk.local import check_inputs
+from flytelike.sdk.local_run import run_nodes
+from flytelike.sdk.option_rules import OptionFault, unknown_options, wrong_types
+from flytelike.sdk.promise import VoidPromise
+from flytelike.sdk.results import ResultShapeError, unpacked
+from flytelike.sdk.signature import Shape, Signature, plain_function
+from flytelike.sdk.source import extent_of, option_span, returns
+from flytelike.sdk.trace import Trace, TracedNode
+
+
+class WorkflowOptions(TypedDict, total=False):
+    """What `@workflow(...)` takes.
+
+    Attributes:
+        failure_policy: What a failed node does to the others.
+        interruptible: Whether tasks may run on machines that can be taken away, unless they say.
+        docs: Documentation, instead of the docstring.
+    """
+
+    failure_policy: FailurePolicy | None
+    interruptible: bool
+    docs: Documentation | None
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "failure_policy": (FailurePolicy, type(None)),
+    "interruptible": (bool,),
+    "docs": (Documentation, type(None)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """What a body's trace gave: nodes in call order, outputs by name (values and promises), faults."""
+
+    nodes: tuple[TracedNode, ...]
+    outputs: Mapping[str, object]
+    faults: tuple[Diagnostic, ...] = ()
+
+
+class Workflow(NodeEntity[P, R]):
+    """A workflow: the author's function, traced when first used."""
+
+    resource_kind = ResourceKind.WORKFLOW
+
+    def __init__(self, function: Callable[P, R], options: WorkflowOptions) -> None:
+        """Wrap a function; what is wrong with it or its options is told when it is first used."""
+        plain_function(function)
+        super().__init__(function, "workflow")
+        self.options = options
+
+    @property
+    def metadata(self) -> WorkflowMetadata:
+        """The options in the model's terms."""
+        policy = self.options.get("failure_policy")
+        return WorkflowMetadata(
+            FailurePolicy.FAIL_IMMEDIATELY if policy is None else policy, self.options.get("interruptible", False)
+        )
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The body's nodes and outputs. Other exceptions than DiagnosticError are the author's and pass through."""
+        if self.signature.faults:
+            return Graph((), {})
+        trace = Trace(self.short_name, self.signature.input_span)
+        promises = {name: trace.input(name) for name in self.signature.inputs}
+        outputs: Mapping[str, object] = {}
+        try:
+            with trace.going_on():
+                result = self.function(**promises)  # type: ignore[call-arg]
+            outputs = self._outputs(trace, result)
+        except DiagnosticError as error:
+            trace.faults.extend(error.diagnostics)
+        trace.faults.extend(_duplicate_ids(trace.nodes))
+        return Graph(tuple(trace.nodes), outputs, tuple(trace.faults))
+
+    @override
+    def faults(self) -> Iterable[Diagnostic]:
+        yield from (
+            fault(
+                found.code,
+                found.headline,
+                option_span(self.signature.code, found.option),
+                help=filter(None, [found.help]),
+            )
+            for found in _option_faults(self.options)
+        )
+        yield from self.signature.faults
+        yield from self.graph.faults
+
+    @override
+    def calls(self) -> Iterable[AnyEntity]:
+        return tuple(dict.fromkeys(node.entity for node in self.graph.nodes))
+
+    @override
+    def run(self, inputs: Mapping[str, object]) -> Mapping[str, object]:
+        """Run each node's Python function in the graph's order; what a task raises passes through."""
+        check_inputs(self.short_name, self.signature, inputs)
+        return run_nodes(self.graph.nodes, self.graph.outputs, inputs)
+
+    def _outputs(self, trace: Trace, result: object) -> Mapping[str, object]:
+        declared = self.signature.outputs
+        if declared.shape is Shape.NOTHING and isinstance(result, VoidPromise):
+            return {}
+        if declared.shape is Shape.SINGLE and isinstance(result, VoidPromise):
+            trace.faults.append(_void_output(self.signature, result.__flytelike_node__))
+            return {}
+        try:
+            return unpacked(declared, result, self.short_name)
+        except ResultShapeError as error:
+            trace.faults.append(_wrong_shape(self.signature, str(error)))
+            return {}
+
+
+@overload
+def workflow(function: Callable[P, R], /) -> Workflow[P, R]: ...
+
+
+@overload
+def workflow(**options: Unpack[WorkflowOptions]) -> Callable[[Callable[P, R]], Workflow[P, R]]: ...
+
+
+def workflow(
+    function: Callable[P, R] | None = None, /, **options: Unpack[WorkflowOptions]
+) -> Workflow[P, R] | Callable[[Callable[P, R]], Workflow[P, R]]:
+    """Make a workflow of a function. Used with or without parentheses.
+
+    Args:
+        function: The function, when used without parentheses.
+        **options: See `WorkflowOptions`.
+    """
+    if function is not None:
+        return Workflow(function, options)
+    return lambda decorated: Workflow(decorated, options)
+
+
+def _option_faults(options: WorkflowOptions) -> Iterator[OptionFault]:
+    yield from unknown_options(options, _TYPES)
+    yield from wrong_types(options, _TYPES)
+
+
+def _duplicate_ids(nodes: Iterable[TracedNode]) -> Iterator[Diagnostic]:
+    first: dict[str, TracedNode] = {}
+    for node in nodes:
+        other = first.setdefault(node.id, node)
+        if other is not node:
+            yield fault(
+                "duplicate-node-name",
+                f"two nodes are named `{node.id}`",
+                node.span,
+                "the second",
+                help=("give each call a `node_name` of its own",),
+            )
+
+
+def _wrong_shape(signature: Signature, text: str) -> Diagnostic:
+    file, statements = returns(signature.code)
+    span = file.span(extent_of(statements[-1])) if statements else signature.span
+    return fault(
+        "wrong-outputs", text, span, "what is returned and what is declared must agree",
+        help=("change the return annotation or the `return`",),
+    )  # fmt: skip
+
+
+def _void_output(signature: Signature, node: TracedNode) -> Diagnostic:
+    file, statements = returns(signature.code)
+    span = file.span(extent_of(statements[-1])) if statements else signature.span
+    return fault(
+        "no-output-to-use", f"`{node.entity.short_name}` has no output to return", span, "there is no value here",
+        help=(f"annotate what `{node.entity.short_name}` returns, or return nothing",),
+    )  # fmt: skip
