@@ -1,1 +1,81 @@
-"""Flytelike: typed, versioned workflows that compile to immutable specs."""
+"""Flytelike: typed, versioned workflows that compile to immutable specs.
+
+The names here are what authors write with; each is loaded when it is first used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flytelike.model.exceptions import FlyteRecoverableException
+    from flytelike.model.policies import FailurePolicy as WorkflowFailurePolicy
+    from flytelike.sdk.cache import Cache
+    from flytelike.sdk.create_node import create_node
+    from flytelike.sdk.documentation import Documentation
+    from flytelike.sdk.launch_plan import LaunchPlan
+    from flytelike.sdk.reference import reference_launch_plan, reference_task, reference_workflow
+    from flytelike.sdk.resources import Resources
+    from flytelike.sdk.secret import Secret
+    from flytelike.sdk.task import Task, task
+    from flytelike.sdk.workflow import Workflow, workflow
+    from flytelike.types.directory import FlyteDirectory
+    from flytelike.types.file import FlyteFile
+    from flytelike.types.structured import StructuredDataset
+
+_PLACES = {
+    "Cache": "flytelike.sdk.cache",
+    "Documentation": "flytelike.sdk.documentation",
+    "FlyteDirectory": "flytelike.types.directory",
+    "FlyteFile": "flytelike.types.file",
+    "FlyteRecoverableException": "flytelike.model.exceptions",
+    "LaunchPlan": "flytelike.sdk.launch_plan",
+    "Resources": "flytelike.sdk.resources",
+    "Secret": "flytelike.sdk.secret",
+    "StructuredDataset": "flytelike.types.structured",
+    "Task": "flytelike.sdk.task",
+    "Workflow": "flytelike.sdk.workflow",
+    "WorkflowFailurePolicy": "flytelike.model.policies",
+    "create_node": "flytelike.sdk.create_node",
+    "reference_launch_plan": "flytelike.sdk.reference",
+    "reference_task": "flytelike.sdk.reference",
+    "reference_workflow": "flytelike.sdk.reference",
+    "task": "flytelike.sdk.task",
+    "workflow": "flytelike.sdk.workflow",
+}
+
+__all__ = [
+    "Cache",
+    "Documentation",
+    "FlyteDirectory",
+    "FlyteFile",
+    "FlyteRecoverableException",
+    "LaunchPlan",
+    "Resources",
+    "Secret",
+    "StructuredDataset",
+    "Task",
+    "Workflow",
+    "WorkflowFailurePolicy",
+    "create_node",
+    "reference_launch_plan",
+    "reference_task",
+    "reference_workflow",
+    "task",
+    "workflow",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name when it is first used."""
+    place = _PLACES.get(name)
+    if place is None:
+        raise AttributeError(f"module `flytelike` has no attribute `{name}`")
+    module = importlib.import_module(place)
+    value: object = getattr(module, "FailurePolicy" if name == "WorkflowFailurePolicy" else name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return __all__

@@ -108,14 +108,14 @@ def from_text(parameters: Mapping[str, Parameter], flag: Flag) -> Outcome:
     """Return the literal a flag gives, or its faults."""
     if flag.name not in parameters:
         return [unknown(flag.name, parameters)]
-    return outcome_of(flag.name, lambda kind: parse_text(flag.text or "", kind), parameters)
+    return parse_text(flag.text or "", parameters[flag.name].variable.type, f"--{flag.name}")
 
 
 def from_json(parameters: Mapping[str, Parameter], name: str, value: Json) -> Outcome:
     """Return the literal a file's entry gives, or its faults."""
     if name not in parameters:
         return [unknown(name, parameters)]
-    return outcome_of(name, lambda kind: literal_from_json(value, kind, f"$.{name}"), parameters)
+    return literal_from_json(value, parameters[name].variable.type, f"$.{name}")
 
 
 def document(file: Path) -> dict[str, Json]:

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 
-from flytelike_idl.core import compiler_pb2 as pb
-
 from flytelike.codec.faults import each, inside, required
 from flytelike.codec.ids import fill_identifier, identifier_from_proto
 from flytelike.codec.interface import fill_interface, interface_from_proto
@@ -13,6 +11,7 @@ from flytelike.model.closure import CompiledWorkflow, WorkflowClosure
 from flytelike.model.graph import TaskTemplate
 from flytelike.model.ids import Identifier, NodeId
 from flytelike.model.interface import TypedInterface
+from flytelike_idl.core import compiler_pb2 as pb
 
 
 def closure_to_proto(closure: WorkflowClosure) -> pb.CompiledWorkflowClosure:

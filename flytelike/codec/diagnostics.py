@@ -1,9 +1,8 @@
 """Diagnostics: a service's answer about what is wrong with what it was sent."""
 
-from flytelike_idl.service import registration_pb2 as pb
-
 from flytelike.codec.ids import fill_span, span_from_proto
 from flytelike.model.diagnostic import Diagnostic, Label, Severity
+from flytelike_idl.service import registration_pb2 as pb
 
 _TO_WIRE = {Severity.ERROR: pb.Diagnostic.ERROR, Severity.WARNING: pb.Diagnostic.WARNING}
 

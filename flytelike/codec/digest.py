@@ -55,10 +55,29 @@ def _plan(kind: Descriptor) -> tuple[tuple[str, ...], tuple[tuple[str, bool], ..
     spans: list[str] = []
     others: list[tuple[str, bool]] = []
     for field in kind.fields:
-        if field.message_type is None:
+        below = _value_type(field)
+        if below is None:
             continue
-        if field.message_type.full_name == _SPAN:
+        if below.full_name == _SPAN:
             spans.append(field.name)
-        elif _value_type(field) in _kinds_above_spans(kind.file.pool):
+        elif _holds_spans(below, ()):
             others.append((field.name, field.is_repeated))
     return tuple(spans), tuple(others)
+
+
+def _value_type(field: FieldDescriptor) -> Descriptor | None:
+    """Return the message type of a field, or of a map's values."""
+    kind = field.message_type
+    if kind is not None and kind.GetOptions().map_entry:
+        return kind.fields_by_name["value"].message_type
+    return kind
+
+
+def _holds_spans(kind: Descriptor, above: tuple[str, ...]) -> bool:
+    """Tell whether there may be a span somewhere below a message."""
+    if kind.full_name == _SPAN:
+        return True
+    if kind.full_name in above:
+        return False
+    inner = (_value_type(field) for field in kind.fields)
+    return any(_holds_spans(found, (*above, kind.full_name)) for found in inner if found is not None)

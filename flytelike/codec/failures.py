@@ -1,9 +1,8 @@
 """Failures: as events tell them, and as a task leaves them behind in `error.pb`."""
 
-from flytelike_idl.core import errors_pb2, execution_pb2
-
 from flytelike.codec.faults import MalformedError
 from flytelike.model.failure import Failure, Fault
+from flytelike_idl.core import errors_pb2, execution_pb2
 
 _FAULTS = {int(fault.value): fault for fault in Fault}
 

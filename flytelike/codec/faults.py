@@ -5,7 +5,9 @@ Nothing is paid for paths until something is wrong.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol, TypeVar
+from typing import TypeVar
+
+from google.protobuf.message import Message
 
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 
@@ -17,18 +19,9 @@ Protobuf readers refuse more than 100 messages inside each other, and a level ta
 
 MALFORMED = "malformed-message"
 
-M = TypeVar("M", contravariant=True)
 T = TypeVar("T")
 S = TypeVar("S")
 K = TypeVar("K", bound=int | str)
-
-
-class HasFields(Protocol):
-    """What `required` needs of a message."""
-
-    def HasField(self, field_name: str, /) -> bool:  # noqa: N802 - protobuf's name
-        """Tell whether the field is set."""
-        ...
 
 
 class MalformedError(DiagnosticError):
@@ -48,7 +41,7 @@ class MalformedError(DiagnosticError):
         return MalformedError(self.problem, f"{step}.{self.path}" if self.path else step)
 
 
-def required(message: HasFields, field: str) -> None:
+def required(message: Message, field: str) -> None:
     """Raise unless `message` has `field`."""
     if not message.HasField(field):
         raise MalformedError(f"{field} required")

@@ -1,8 +1,5 @@
 """Identifiers of entities and executions, and places in source."""
 
-from flytelike_idl.core import identifier_pb2 as pb
-from flytelike_idl.core import source_pb2
-
 from flytelike.codec.faults import MalformedError, inside, known, required
 from flytelike.model.ids import (
     ExecutionId,
@@ -13,6 +10,8 @@ from flytelike.model.ids import (
     TaskExecutionId,
 )
 from flytelike.model.span import SourceSpan
+from flytelike_idl.core import identifier_pb2 as pb
+from flytelike_idl.core import source_pb2
 
 _KINDS = {int(kind): kind for kind in ResourceKind}
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 
-from flytelike_idl.core import interface_pb2 as pb
-
 from flytelike.codec.faults import MalformedError, each_value, inside, required
 from flytelike.codec.ids import fill_span, span_from_proto
 from flytelike.codec.literals import fill_literal, literal_from_proto
 from flytelike.codec.types import fill_literal_type, literal_type_from_proto
 from flytelike.model.interface import Parameter, TypedInterface, Variable
+from flytelike_idl.core import interface_pb2 as pb
 
 
 def variable_to_proto(variable: Variable) -> pb.Variable:

@@ -1,7 +1,5 @@
 """Launch plans. Their id is not part of the message: it travels beside the spec."""
 
-from flytelike_idl.admin import launch_plan_pb2 as pb
-
 from flytelike.codec.faults import inside, required
 from flytelike.codec.ids import fill_identifier, identifier_from_proto
 from flytelike.codec.interface import fill_parameter_map, parameter_map_from_proto
@@ -9,6 +7,7 @@ from flytelike.codec.literals import fill_literal_map, literal_map_from_proto
 from flytelike.codec.parse import parse, serialise
 from flytelike.model.graph import LaunchPlanTemplate
 from flytelike.model.ids import Identifier
+from flytelike_idl.admin import launch_plan_pb2 as pb
 
 _PARSED = ("workflow_id", "default_inputs", "fixed_inputs")
 
@@ -41,7 +40,7 @@ def _options(message: pb.LaunchPlanSpec) -> bytes:
         left.ClearField(name)  # type: ignore[arg-type]  # the stub wants literal names
     for field, value in left.ListFields():
         # Flyte's SDK sets labels, annotations and more to empty messages; they say nothing.
-        if field.message_type is not None and not field.is_repeated and not value.ByteSize():
-            if field.message_type.name != "BoolValue":  # an empty one says "false"
-                left.ClearField(field.name)  # type: ignore[arg-type]  # the stub wants literal names
+        single = field.message_type is not None and not field.is_repeated
+        if single and not value.ByteSize() and field.message_type.name != "BoolValue":  # an empty one says "false"
+            left.ClearField(field.name)  # type: ignore[arg-type]  # the stub wants literal names
     return serialise(left)

@@ -2,7 +2,6 @@
 
 from typing import assert_never
 
-from flytelike_idl.core import literals_pb2 as pb
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -38,6 +37,7 @@ from flytelike.model.literals import (
     UnionValue,
     Void,
 )
+from flytelike_idl.core import literals_pb2 as pb
 
 _NS = 1_000_000_000
 _VOID = Void()
@@ -309,7 +309,7 @@ def _scalar(message: pb.Scalar, depth: int) -> Scalar:
 
 def _union(message: pb.Union, depth: int) -> UnionValue:
     for field in ("value", "type"):
-        if not message.HasField(field):  # type: ignore[arg-type]  # the stub wants literal names
+        if not message.HasField(field):
             raise MalformedError(f"{field} required", "union")
     try:
         return UnionValue(_literal(message.value, depth), literal_type_from_proto(message.type))

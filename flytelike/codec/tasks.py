@@ -6,8 +6,6 @@ What the model computes on is parsed; every other part of the message travels al
 
 from collections.abc import Mapping
 
-from flytelike_idl.core import interface_pb2, literals_pb2, security_pb2
-from flytelike_idl.core import tasks_pb2 as pb
 from google.protobuf.message import DecodeError, Message
 
 from flytelike.codec.faults import MalformedError, inside, known, required
@@ -19,6 +17,8 @@ from flytelike.codec.parse import serialise
 from flytelike.model.graph import Container, SecretRequest, TaskTemplate
 from flytelike.model.policies import CachePolicy, ResourceName, Resources, TaskMetadata
 from flytelike.model.types import NO_JSON
+from flytelike_idl.core import interface_pb2, literals_pb2, security_pb2
+from flytelike_idl.core import tasks_pb2 as pb
 
 _RESOURCES = {int(name): name for name in ResourceName}
 _PARSED = ("id", "type", "custom", "task_type_version", "config", "span")
@@ -86,7 +86,7 @@ def fill_resources(resources: Resources, out: pb.Resources) -> None:
     out.SetInParent()
     for entries, side in ((resources.requests, out.requests), (resources.limits, out.limits)):
         for name in sorted(entries):
-            side.add(name=int(name), value=entries[name])  # type: ignore[arg-type]  # the stub's own enum
+            side.add(name=int(name), value=entries[name])  # the stub's own enum
 
 
 def resources_from_proto(message: pb.Resources) -> Resources:
@@ -198,8 +198,8 @@ def _container(message: pb.Container) -> Container:
     )
 
 
-def _pairs(message: "list[literals_pb2.KeyValuePair] | object") -> dict[str, str]:
-    return {pair.key: pair.value for pair in message}  # type: ignore[attr-defined]
+def _pairs(message: "Iterable[literals_pb2.KeyValuePair]") -> dict[str, str]:
+    return {pair.key: pair.value for pair in message}
 
 
 def _secret(message: security_pb2.Secret) -> SecretRequest:
@@ -239,7 +239,7 @@ def _keep_artifacts(interface: interface_pb2.TypedInterface) -> None:
                 del side.variables[name]
     for name in ("inputs", "outputs"):
         if not getattr(interface, name).variables:
-            interface.ClearField(name)  # type: ignore[arg-type]  # the stub wants literal names
+            interface.ClearField(name)  # the stub wants literal names
 
 
 def _clear(message: Message, fields: tuple[str, ...]) -> None:

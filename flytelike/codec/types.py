@@ -2,8 +2,6 @@
 
 from typing import assert_never
 
-from flytelike_idl.core import types_pb2 as pb
-
 from flytelike.codec.faults import MalformedError, descend, inside, known
 from flytelike.codec.json_struct import fill_struct, struct_from_proto
 from flytelike.model.types import (
@@ -22,6 +20,7 @@ from flytelike.model.types import (
     TypeStructure,
     UnionType,
 )
+from flytelike_idl.core import types_pb2 as pb
 
 _COLUMNS = {int(kind): kind for kind in ColumnKind}
 _SIMPLE = {int(kind): SimpleType(kind) for kind in SimpleKind}
@@ -58,7 +57,7 @@ def fill_literal_type(type_: LiteralType, out: pb.LiteralType, depth: int = 0) -
 def _fill_kind(kind: TypeKind, out: pb.LiteralType, depth: int) -> None:
     match kind:
         case SimpleType(simple):
-            out.simple = int(simple)  # type: ignore[assignment]  # the stub wants its own enum
+            out.simple = int(simple)
         case CollectionType(element):
             fill_literal_type(element, out.collection_type, depth)
         case MapType(value):
@@ -91,7 +90,7 @@ def fill_schema_type(type_: SchemaType, out: pb.SchemaType) -> None:
     """Write a schema's type into `out`."""
     out.SetInParent()
     for name, column in type_.columns:
-        out.columns.add(name=name, type=int(column))  # type: ignore[arg-type]  # the stub's own enum
+        out.columns.add(name=name, type=int(column))
 
 
 def fill_dataset_type(type_: StructuredDatasetType, out: pb.StructuredDatasetType, depth: int) -> None:

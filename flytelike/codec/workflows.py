@@ -7,8 +7,6 @@ which takes half the time of building and copying them.
 from collections.abc import Mapping
 from typing import assert_never
 
-from flytelike_idl.core import literals_pb2, tasks_pb2, types_pb2
-from flytelike_idl.core import workflow_pb2 as pb
 from google.protobuf.message import DecodeError
 
 from flytelike.codec.faults import MalformedError, descend, each, inside, known, required
@@ -48,6 +46,8 @@ from flytelike.model.graph import (
 from flytelike.model.ids import END_NODE, START_NODE, WORKFLOW_INPUTS, NodeId
 from flytelike.model.policies import FailurePolicy, NodeMetadata, WorkflowMetadata
 from flytelike.model.types import LiteralType
+from flytelike_idl.core import literals_pb2, tasks_pb2, types_pb2
+from flytelike_idl.core import workflow_pb2 as pb
 
 _POLICIES = {int(policy): policy for policy in FailurePolicy}
 _NO_METADATA = NodeMetadata()
@@ -196,7 +196,7 @@ def _fill_overrides(overrides: TaskOverrides, out: pb.TaskNodeOverrides) -> None
         fill_resources(overrides.resources, out.resources)
     if overrides.container_image:
         out.container_image = overrides.container_image
-    for name, data in overrides.extra.items():
+    for name, data in overrides.extra:
         try:
             getattr(out, name).MergeFromString(data)
         except (AttributeError, DecodeError) as error:
@@ -302,7 +302,7 @@ def _task_target(message: pb.TaskNode) -> TaskTarget:
     resources = (
         inside("overrides.resources", resources_from_proto, overrides.resources) if _any_resource(overrides) else None
     )
-    return TaskTarget(task, TaskOverrides(resources, overrides.container_image, extra))
+    return TaskTarget(task, TaskOverrides(resources, overrides.container_image, tuple(extra.items())))
 
 
 def _any_resource(overrides: pb.TaskNodeOverrides) -> bool:

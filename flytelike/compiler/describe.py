@@ -30,7 +30,7 @@ NAMES = {
 }
 
 
-def describe_type(kind: LiteralType) -> str:  # noqa: PLR0911 - one line a kind
+def describe_type(kind: LiteralType) -> str:
     """Return a literal type in Python's words, such as `list[int]` or `FlyteFile["csv"]`."""
     match kind.kind:
         case SimpleType(SimpleKind.STRUCT) if kind.metadata:

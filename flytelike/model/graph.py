@@ -80,10 +80,14 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class TaskOverrides:
-    """What a node changes of the task it runs."""
+    """What a node changes of the task it runs.
+
+    `extra` keeps serialised parts of the wire message that nothing here computes on.
+    """
 
     resources: Resources | None = None
     container_image: str = ""
+    extra: tuple[tuple[str, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

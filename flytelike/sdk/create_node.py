@@ -1,9 +1,9 @@
 """`create_node`: a call as a node that can be named, ordered and overridden with types a checker knows."""
 
 from collections.abc import Mapping
-from typing import Generic, TypeVar, cast
+from typing import Generic, Self, TypeVar, cast
 
-from typing_extensions import Self, Unpack, override
+from typing_extensions import Unpack, override
 
 from flytelike.model.diagnostic import DiagnosticError
 from flytelike.sdk.entity import NodeEntity, P, R

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property, update_wrapper
 from inspect import Signature as PythonSignature
 from inspect import signature as python_signature
-from typing import ClassVar, Generic, ParamSpec, TypeAlias, TypeVar, cast
+from typing import Any, ClassVar, Generic, ParamSpec, TypeAlias, TypeVar, cast
 
 from typing_extensions import Unpack
 
@@ -21,7 +21,7 @@ from flytelike.sdk.trace import current_trace
 P = ParamSpec("P")
 R = TypeVar("R")
 
-AnyEntity: TypeAlias = "NodeEntity[..., object]"
+AnyEntity: TypeAlias = "NodeEntity[..., Any]"
 
 
 class NodeEntity(ABC, Generic[P, R]):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import ParamSpec, TypeVar, overload
+from typing import Any, ParamSpec, TypeVar, overload
 
 from typing_extensions import Unpack, override
 
@@ -131,7 +131,7 @@ class LaunchPlan(NodeEntity[P, R]):
             return plan
         if not plan.same_as(existing):
             raise DiagnosticError([_name_taken(plan, existing)])
-        return existing  # type: ignore[return-value]  # the same workflow: the same types
+        return existing
 
     @staticmethod
     def get_default_launch_plan(workflow: Workflow[Q, S]) -> "LaunchPlan[Q, S]":
@@ -208,7 +208,7 @@ class LaunchPlan(NodeEntity[P, R]):
 
     def same_as(self, other: AnyEntity) -> bool:
         """Whether both say the same."""
-        return isinstance(other, LaunchPlan) and self._content() == other._content()
+        return isinstance(other, LaunchPlan) and self.content() == other.content()
 
     def replaces(self, other: AnyEntity) -> bool:
         """Whether this is a newer version of the other, from a module that was loaded again."""
@@ -218,14 +218,15 @@ class LaunchPlan(NodeEntity[P, R]):
             and (self.module, _place(self.workflow.function)) == (other.module, _place(other.workflow.function))
         )
 
-    def _content(self) -> tuple[object, ...]:
+    def content(self) -> tuple[object, ...]:
+        """Return what two plans must share to be the same."""
         return (id(self.workflow), self.default_inputs, self.fixed_inputs, self.options)
 
 
-_created: dict[str, LaunchPlan[..., object]] = {}
+_created: dict[str, LaunchPlan[..., Any]] = {}
 
 
-def created_in(modules: Iterable[str]) -> Iterator[LaunchPlan[..., object]]:
+def created_in(modules: Iterable[str]) -> Iterator[LaunchPlan[..., Any]]:
     """Yield the named launch plans that modules made, whether or not they kept them in a variable."""
     wanted = frozenset(modules)
     yield from (plan for plan in list(_created.values()) if plan.module in wanted)
@@ -235,7 +236,7 @@ def _place(function: Callable[..., object]) -> tuple[str, str]:
     return function.__module__, function.__qualname__
 
 
-def _name_taken(plan: LaunchPlan[..., object], existing: LaunchPlan[..., object]) -> Diagnostic:
+def _name_taken(plan: LaunchPlan[..., Any], existing: LaunchPlan[..., Any]) -> Diagnostic:
     return fault(
         "launch-plan-name-taken",
         f"there is already a launch plan `{plan.given_name}`",
@@ -246,7 +247,7 @@ def _name_taken(plan: LaunchPlan[..., object], existing: LaunchPlan[..., object]
     )
 
 
-def _default_with_options(plan: LaunchPlan[..., object]) -> Diagnostic:
+def _default_with_options(plan: LaunchPlan[..., Any]) -> Diagnostic:
     return fault(
         "default-launch-plan-with-options",
         "a workflow's default launch plan has no inputs or options of its own",

@@ -61,7 +61,7 @@ def packed_options(options: LaunchPlanOptions) -> bytes:
     asked = {word: value for word, value in options.items() if value is not None}
     if not asked:
         return b""
-    from flytelike_idl.flytelike.admin.launch_plan_pb2 import LaunchPlanSpec  # noqa: PLC0415  (protobuf is heavy)
+    from flytelike_idl.admin.launch_plan_pb2 import LaunchPlanSpec  # noqa: PLC0415  (protobuf is heavy)
 
     spec = LaunchPlanSpec(
         max_parallelism=options.get("max_parallelism") or 0, overwrite_cache=bool(options.get("overwrite_cache"))

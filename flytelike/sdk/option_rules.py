@@ -54,9 +54,9 @@ def duration_faults(word: str, value: timedelta | int | None) -> Iterator[Option
         yield OptionFault("bad-option", word, f"`{word}` can't be negative")
 
 
-def text_map_faults(word: str, value: Mapping[str, str] | None) -> Iterator[OptionFault]:
+def text_map_faults(word: str, value: object) -> Iterator[OptionFault]:
     """Tell of keys and values that are no text."""
-    for key, text in (value or {}).items():
+    for key, text in value.items() if isinstance(value, Mapping) else ():
         if not isinstance(key, str) or not isinstance(text, str):
             yield OptionFault("bad-option", word, f"`{word}` maps text to text, but holds {key!r}: {text!r}")
 

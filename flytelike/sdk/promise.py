@@ -66,7 +66,7 @@ class Promise:
         return _refuse(self, "indexed by that", "index with a key or a position counted from 0, or slice inside a task")
 
     def _into(self, step: str | int) -> "Promise":
-        source = self.__flytelike_source__
+        source = source_of(self)
         return Promise(Source(source.trace, source.node, source.var, (*source.path, step)))
 
     def __rshift__(self, other: object) -> object:
@@ -113,7 +113,7 @@ class VoidPromise:
 
 def source_of(promise: Promise) -> Source:
     """Return where a promise's value comes from."""
-    source: Source = promise.__flytelike_source__
+    source: Source = object.__getattribute__(promise, "__flytelike_source__")
     return source
 
 
@@ -139,7 +139,10 @@ _NEEDS_A_VALUE: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "turned into text": ("format it inside a task; `repr()` shows the promise itself", ("__str__", "__format__")),
     "called": ("call the method inside a task", ("__call__",)),
-    "changed": ("change the value inside a task and return it", ("__setitem__", "__delitem__", "__setattr__", "__delattr__")),
+    "changed": (
+        "change the value inside a task and return it",
+        ("__setitem__", "__delitem__", "__setattr__", "__delattr__"),
+    ),
     "turned into a number": (_IN_A_TASK, ("__int__", "__float__", "__complex__", "__index__", "__round__")),
     "compared": (_IN_A_TASK, ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__")),
     "used in a `with` or `await`": (_IN_A_TASK, ("__enter__", "__exit__", "__await__", "__aiter__")),
@@ -147,7 +150,8 @@ _NEEDS_A_VALUE: dict[str, tuple[str, tuple[str, ...]]] = {
         _IN_A_TASK,
         (
             *(f"__{side}{name}__" for side in ("", "r") for name in
-              ("add", "sub", "mul", "truediv", "floordiv", "mod", "divmod", "pow", "matmul", "and", "or", "xor", "lshift")),
+              ("add", "sub", "mul", "truediv", "floordiv", "mod", "divmod", "pow", "matmul",
+               "and", "or", "xor", "lshift")),
             "__rrshift__", "__neg__", "__pos__", "__abs__", "__invert__",
         ),
     ),

@@ -3,9 +3,9 @@
 from collections import namedtuple
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, assert_never, cast
+from typing import TYPE_CHECKING, Self, assert_never, cast
 
-from typing_extensions import Self, Unpack
+from typing_extensions import Unpack
 
 from flytelike.sdk.signature import Outputs, Shape
 
@@ -34,7 +34,8 @@ def packed(outputs: Outputs, values: Mapping[str, object], node: "TracedNode | N
             return outputs.named(**values)
         case Shape.TUPLE | Shape.NAMED:
             result = _tuple_of_promises(tuple(outputs.hints), outputs.named)(**values)
-            result.__flytelike_node__ = node
+            if node is not None:
+                result.__flytelike_node__ = node
             return result
         case _ as never:
             assert_never(never)

@@ -53,7 +53,7 @@ class Task(NodeEntity[P, R]):
     def run(self, inputs: Mapping[str, object]) -> Mapping[str, object]:
         """Run the function on checked values; what it raises passes through."""
         check_inputs(self.short_name, self.signature, inputs)
-        result = self.function(**inputs)  # type: ignore[call-arg]
+        result = self.function(**inputs)  # type: ignore[arg-type, call-arg]
         outputs = self.outputs_of(result)
         check_outputs(self.short_name, self.signature, outputs)
         return outputs

@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import TypedDict
 
 from flytelike.model.graph import SecretRequest
-from flytelike.model.policies import CachePolicy, Resources as ModelResources, TaskMetadata
+from flytelike.model.policies import CachePolicy, TaskMetadata
+from flytelike.model.policies import Resources as ModelResources
 from flytelike.sdk.cache import Cache
 from flytelike.sdk.documentation import Documentation
 from flytelike.sdk.option_rules import (

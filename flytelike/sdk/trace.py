@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import FrameType
-from typing import TYPE_CHECKING, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.model.ids import NodeId
@@ -38,7 +38,7 @@ class TracedNode:
         self,
         trace: "Trace",
         index: int,
-        entity: "NodeEntity[..., object]",
+        entity: "NodeEntity[..., Any]",
         arguments: Mapping[str, object],
         site: CallSite,
     ) -> None:
@@ -115,7 +115,7 @@ class Trace:
 
     def call(
         self,
-        entity: "NodeEntity[..., object]",
+        entity: "NodeEntity[..., Any]",
         positional: tuple[object, ...],
         named: Mapping[str, object],
         frame: FrameType,
@@ -129,7 +129,7 @@ class Trace:
 
     def record(
         self,
-        entity: "NodeEntity[..., object]",
+        entity: "NodeEntity[..., Any]",
         positional: tuple[object, ...],
         named: Mapping[str, object],
         frame: FrameType,
@@ -144,7 +144,7 @@ class Trace:
         for name, value in named.items():
             if name in entity.callable_inputs:
                 arguments[name] = bound_copy(value)
-                self._check_value(value, name, entity, site)
+                self._check_value(value, name, site)
             else:
                 self._refuse_unknown(entity, name, site)
         if not positional:
@@ -155,7 +155,7 @@ class Trace:
         self.nodes.append(node)
         return node
 
-    def _check_value(self, value: object, name: str, entity: "NodeEntity[..., object]", site: CallSite) -> None:
+    def _check_value(self, value: object, name: str, site: CallSite) -> None:
         for promise in promises_in(value):
             if isinstance(promise, VoidPromise):
                 called = promise.__flytelike_node__
@@ -186,7 +186,7 @@ class Trace:
             ]
         )
 
-    def _refuse_positional(self, entity: "NodeEntity[..., object]", site: CallSite, given: int) -> None:
+    def _refuse_positional(self, entity: "NodeEntity[..., Any]", site: CallSite, given: int) -> None:
         names = list(entity.callable_inputs)[:given]
         written = ", ".join(f"{name}=..." for name in names)
         self.faults.append(
@@ -199,7 +199,7 @@ class Trace:
             )
         )
 
-    def _refuse_unknown(self, entity: "NodeEntity[..., object]", name: str, site: CallSite) -> None:
+    def _refuse_unknown(self, entity: "NodeEntity[..., Any]", name: str, site: CallSite) -> None:
         inputs = ", ".join(f"`{known}`" for known in entity.callable_inputs) or "none"
         reason = entity.why_not_callable_with(name)
         self.faults.append(
@@ -213,7 +213,7 @@ class Trace:
             )
         )
 
-    def _refuse_missing(self, entity: "NodeEntity[..., object]", name: str, site: CallSite) -> None:
+    def _refuse_missing(self, entity: "NodeEntity[..., Any]", name: str, site: CallSite) -> None:
         self.faults.append(
             fault(
                 "missing-input",

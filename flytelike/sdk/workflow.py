@@ -82,7 +82,7 @@ class Workflow(NodeEntity[P, R]):
         outputs: Mapping[str, object] = {}
         try:
             with trace.going_on():
-                result = self.function(**promises)  # type: ignore[call-arg]
+                result = self.function(**promises)  # type: ignore[arg-type, call-arg]
             outputs = self._outputs(trace, result)
         except DiagnosticError as error:
             trace.faults.extend(error.diagnostics)

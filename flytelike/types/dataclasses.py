@@ -76,7 +76,7 @@ class DataclassTransformer:
 
     # --- values to plain data -------------------------------------------------------------
 
-    def plain(self, value: Any, hint: Hint, ctx: ValueContext, path: str) -> Any:  # noqa: ANN401, PLR0911
+    def plain(self, value: Any, hint: Hint, ctx: ValueContext, path: str) -> Any:  # noqa: ANN401
         """Return the plain data of a value under an annotation."""
         hint = bare(hint)
         if dataclasses.is_dataclass(hint) and isinstance(value, hint):  # type: ignore[arg-type]

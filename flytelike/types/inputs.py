@@ -91,7 +91,7 @@ def text_of_union(text: str, union: UnionType, path: str) -> Outcome:
     return fault(path, f"expected {expected(LiteralType(union))}, got {text!r}")
 
 
-def literal_from_json(  # noqa: PLR0911 - one line a kind
+def literal_from_json(
     value: Any,  # noqa: ANN401 - JSON or YAML
     kind: LiteralType,
     path: str = "$",
@@ -125,7 +125,7 @@ def literal_from_json(  # noqa: PLR0911 - one line a kind
             assert_never(never)
 
 
-def simple_literal(value: Any, simple: SimpleKind, kind: LiteralType, path: str) -> Outcome:  # noqa: ANN401, PLR0911
+def simple_literal(value: Any, simple: SimpleKind, kind: LiteralType, path: str) -> Outcome:  # noqa: ANN401
     """Return the literal of a simple type."""
     match simple:
         case SimpleKind.INTEGER if type(value) is int and -INT64_MAX - 1 <= value <= INT64_MAX:
@@ -329,7 +329,7 @@ def fault(path: str, text: str) -> list[Diagnostic]:
 # --- printing -----------------------------------------------------------------------------
 
 
-def json_from_literal(literal: Literal) -> Json:  # noqa: PLR0911 - one line a kind
+def json_from_literal(literal: Literal) -> Json:
     """Return a literal as JSON, for printing; stored data are shown by their uri."""
     match literal.value:
         case Primitive(value):

@@ -1,0 +1,268 @@
+"""Entities to templates: what registration sends and the compiler checks."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path, PurePath
+from typing import Any
+
+from flytelike.model.diagnostic import Diagnostic, DiagnosticError
+from flytelike.model.graph import (
+    Container,
+    Entity,
+    LaunchPlanTarget,
+    LaunchPlanTemplate,
+    Node,
+    NodeTarget,
+    SubWorkflowTarget,
+    TaskTarget,
+    TaskTemplate,
+    WorkflowTemplate,
+)
+from flytelike.model.ids import Identifier, ResourceKind
+from flytelike.model.interface import Parameter, TypedInterface, Variable
+from flytelike.model.span import SourceSpan
+from flytelike.sdk.bindings import bindings, literal_of
+from flytelike.sdk.documentation import Documentation, documentation_of
+from flytelike.sdk.entity import AnyEntity, reachable
+from flytelike.sdk.faults import fault, raise_faults
+from flytelike.sdk.launch_plan import LaunchPlan
+from flytelike.sdk.launch_plan_options import packed_options
+from flytelike.sdk.node_options import aliases, node_metadata, task_overrides
+from flytelike.sdk.reference import Reference
+from flytelike.sdk.settings import Settings
+from flytelike.sdk.signature import NO_DEFAULT
+from flytelike.sdk.source import CallSite
+from flytelike.sdk.task import Task
+from flytelike.sdk.trace import TracedNode
+from flytelike.sdk.workflow import Workflow
+from flytelike.types.registry import literal_type_of
+
+EXECUTE = (
+    "flytelike-execute",
+    "--inputs",
+    "{{.input}}",
+    "--output-prefix",
+    "{{.outputPrefix}}",
+    "--raw-output-data-prefix",
+    "{{.rawOutputDataPrefix}}",
+    "--checkpoint-path",
+    "{{.checkpointOutputPrefix}}",
+    "--prev-checkpoint",
+    "{{.prevCheckpointPrefix}}",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Templates:
+    """Everything that registration needs, each entity once, and their documentation by name."""
+
+    tasks: tuple[TaskTemplate, ...] = ()
+    workflows: tuple[WorkflowTemplate, ...] = ()
+    launch_plans: tuple[LaunchPlanTemplate, ...] = ()
+    documentation: Mapping[Identifier, Documentation] = field(default_factory=dict)
+
+    @property
+    def entities(self) -> tuple[Entity, ...]:
+        """All templates: tasks, workflows, launch plans."""
+        return (*self.tasks, *self.workflows, *self.launch_plans)
+
+
+def templates(entities: Iterable[AnyEntity], settings: Settings) -> Templates:
+    """Return the templates of entities and of all they call, with each workflow's default launch plan.
+
+    Raises:
+        DiagnosticError: everything that is wrong with any of them.
+    """
+    found = list(dict.fromkeys(reachable(*entities)))
+    raise_faults(told for entity in found for told in entity.faults())
+    work = Assembly(settings)
+    for entity in found:
+        work.add(entity)
+    raise_faults(work.faults)
+    return Templates(
+        tuple(work.tasks.values()), tuple(work.workflows.values()), tuple(work.launch_plans.values()), work.docs
+    )
+
+
+def identifier_of(entity: AnyEntity, settings: Settings) -> Identifier:
+    """Return the name under which an entity is (or was) registered."""
+    if isinstance(entity, Reference):
+        return entity.identifier
+    name = f"{entity.function.__module__}.{entity.function.__name__}"
+    if isinstance(entity, LaunchPlan) and entity.given_name:
+        name = entity.given_name
+    return Identifier(entity.resource_kind, settings.project, settings.domain, name, settings.version)
+
+
+@dataclass(slots=True)
+class Assembly:
+    """Collects templates and faults."""
+
+    settings: Settings
+    tasks: dict[Identifier, TaskTemplate] = field(default_factory=dict)
+    workflows: dict[Identifier, WorkflowTemplate] = field(default_factory=dict)
+    launch_plans: dict[Identifier, LaunchPlanTemplate] = field(default_factory=dict)
+    docs: dict[Identifier, Documentation] = field(default_factory=dict)
+    faults: list[Diagnostic] = field(default_factory=list)
+    spans: dict[int, dict[str, SourceSpan]] = field(default_factory=dict)
+
+    def add(self, entity: AnyEntity) -> None:
+        """Add an entity's template."""
+        identifier = identifier_of(entity, self.settings)
+        match entity:
+            case Task():
+                self.tasks[identifier] = self.task(entity, identifier)
+            case Workflow():
+                self.workflows[identifier] = self.workflow(entity, identifier)
+                self.plan(LaunchPlan.get_default_launch_plan(entity))
+            case LaunchPlan():
+                self.plan(entity)
+            case _:
+                return
+
+    def task(self, task: Task[..., Any], identifier: Identifier) -> TaskTemplate:
+        """Return a task's template."""
+        policies = task.policies
+        settings = self.settings
+        code = ("--code", settings.code) if settings.code else ()
+        module, _, name = identifier.name.rpartition(".")
+        return TaskTemplate(
+            identifier,
+            "python-task",
+            policies.metadata,
+            self.interface(task, identifier),
+            Container(
+                image=policies.image or settings.image,
+                args=(*EXECUTE, *code, "--", "module", module, "task", name),
+                resources=policies.resources,
+                env={**settings.env, **policies.environment},
+            ),
+            secrets=policies.secrets,
+            span=self.relative(task.signature.span),
+        )
+
+    def workflow(self, workflow: Workflow[..., Any], identifier: Identifier) -> WorkflowTemplate:
+        """Return a workflow's template."""
+        graph = workflow.graph
+        signature = workflow.signature
+        span = self.relative(signature.output_span())
+        return WorkflowTemplate(
+            identifier,
+            self.interface(workflow, identifier),
+            tuple(self.node(node) for node in graph.nodes),
+            bindings(graph.outputs, signature.outputs.hints, {}, span, self.faults),
+            workflow.metadata,
+            span=self.relative(signature.span),
+        )
+
+    def node(self, node: TracedNode) -> Node:
+        """Return a node: given arguments, then defaults of those left out."""
+        entity = node.entity
+        declared = entity.signature.inputs
+        arguments = dict(node.arguments)
+        if not isinstance(entity, LaunchPlan):
+            for name, found in declared.items():
+                if name not in arguments and found.default is not NO_DEFAULT:
+                    arguments[name] = found.default
+        span = self.relative(node.span)
+        hints = {name: found.hint for name, found in declared.items()}
+        return Node(
+            node.id,
+            self.target(node),
+            bindings(arguments, hints, self.argument_spans(node.site), span, self.faults),
+            tuple(sorted({other.id for other in node.upstream})),
+            node_metadata(node.options, entity.short_name),
+            aliases(node.options),
+            span,
+        )
+
+    def target(self, node: TracedNode) -> NodeTarget:
+        """Return what a node runs."""
+        identifier = identifier_of(node.entity, self.settings)
+        match identifier.kind:
+            case ResourceKind.TASK:
+                return TaskTarget(identifier, task_overrides(node.options))
+            case ResourceKind.WORKFLOW:
+                return SubWorkflowTarget(identifier)
+            case _:
+                return LaunchPlanTarget(identifier)
+
+    def plan(self, plan: LaunchPlan[..., Any]) -> None:
+        """Add a launch plan's template: its workflow's inputs with their defaults, and what is fixed."""
+        identifier = identifier_of(plan, self.settings)
+        workflow = identifier_of(plan.workflow, self.settings)
+        interface = self.interface(plan.workflow, workflow)
+        declared = plan.workflow.signature.inputs
+        inputs: dict[str, Parameter] = {}
+        fixed = {}
+        for name, variable in interface.inputs.items():
+            value = plan.default_inputs.get(name, declared[name].default)
+            try:
+                if name in plan.fixed_inputs:
+                    fixed[name] = literal_of(plan.fixed_inputs[name], declared[name].hint)
+                elif value is NO_DEFAULT:
+                    inputs[name] = Parameter(variable)
+                else:
+                    inputs[name] = Parameter(variable, literal_of(value, declared[name].hint), required=False)
+            except DiagnosticError as error:
+                self.faults.extend(
+                    fault(told.code, f"`{name}`: {told.headline}", plan.span, "given here", help=told.help)
+                    for told in error.diagnostics
+                )
+        span = self.relative(plan.span) if plan.given_name else self.relative(plan.workflow.signature.span)
+        options = packed_options(plan.options)
+        self.launch_plans[identifier] = LaunchPlanTemplate(identifier, workflow, inputs, fixed, span, options)
+
+    def interface(self, entity: AnyEntity, identifier: Identifier) -> TypedInterface:
+        """Return an entity's interface, described by its docstring."""
+        signature = entity.signature
+        docs = self.documentation(entity, identifier)
+        inputs = {
+            name: self.variable(found.hint, docs.inputs.get(name, ""), signature.input_span(name), name)
+            for name, found in signature.inputs.items()
+        }
+        outputs = {
+            name: self.variable(hint, docs.outputs.get(name, ""), signature.output_span(), name)
+            for name, hint in signature.outputs.hints.items()
+        }
+        return TypedInterface(inputs, outputs)
+
+    def variable(self, hint: object, description: str, span: SourceSpan, name: str) -> Variable:
+        """Return a variable; an annotation without a literal type is a fault."""
+        try:
+            kind = literal_type_of(hint)
+        except DiagnosticError as error:
+            self.faults.extend(
+                fault(told.code, f"`{name}`: {told.headline}", span, "declared here", help=told.help)
+                for told in error.diagnostics
+            )
+            kind = literal_type_of(None)
+        return Variable(kind, description, self.relative(span))
+
+    def documentation(self, entity: AnyEntity, identifier: Identifier) -> Documentation:
+        """Return an entity's documentation, read once."""
+        if identifier not in self.docs:
+            given = entity.options.get("docs") if isinstance(entity, Task | Workflow) else None
+            outputs = tuple(entity.signature.outputs.hints)
+            self.docs[identifier] = given or documentation_of(entity.function, outputs)
+        return self.docs[identifier]
+
+    def argument_spans(self, site: CallSite) -> Mapping[str, SourceSpan]:
+        """Return where the arguments of a call stand; a call in a loop is looked up once."""
+        known = self.spans.get(id(site))
+        if known is None:
+            known = {name: self.relative(span) for name, span in site.argument_spans().items()}
+            self.spans[id(site)] = known
+        return known
+
+    def relative(self, span: SourceSpan) -> SourceSpan:
+        """Return a span whose file is relative to the project's root."""
+        return replace(span, file=relative_path(span.file, self.settings.root))
+
+
+@lru_cache(maxsize=4096)
+def relative_path(file: str, root: Path) -> str:
+    """Return a file's path below `root` with forward slashes; its name alone when it lies elsewhere."""
+    path = PurePath(file)
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name

@@ -1,0 +1,172 @@
+"""Finding entities in files, folders and packages, by importing them as Python would."""
+
+import importlib
+import sys
+import traceback
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType, TracebackType
+
+from flytelike.model.diagnostic import Diagnostic, DiagnosticError, Label
+from flytelike.model.span import SourceSpan
+from flytelike.sdk.entity import AnyEntity, NodeEntity
+from flytelike.sdk.frames import is_ours
+from flytelike.sdk.launch_plan import LaunchPlan, created_in
+from flytelike.sdk.reference import Reference
+from flytelike.sdk.task import Task
+from flytelike.sdk.workflow import Workflow
+
+SKIPPED = {"__pycache__", "node_modules", "build", "dist"}
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What was found: the project's root folder, the modules asked for, and their entities."""
+
+    root: Path
+    modules: tuple[ModuleType, ...]
+    entities: tuple[AnyEntity, ...]
+
+    def named(self, name: str) -> AnyEntity:
+        """Return the entity of a name; an empty one means the only workflow.
+
+        Raises:
+            DiagnosticError: `entity-not-found`, with the names there are.
+        """
+        known = {short_name(entity): entity for entity in self.entities}
+        workflows = [entity for entity in self.entities if isinstance(entity, Workflow)]
+        if name in known:
+            return known[name]
+        if not name and len(workflows) == 1:
+            return workflows[0]
+        where = ", ".join(sorted(module.__name__ for module in self.modules))
+        headline = f"there is no `{name}` in {where}" if name else f"which of the workflows in {where} is meant?"
+        listed = ", ".join(f"`{found}`" for found in known) or "none"
+        raise DiagnosticError([Diagnostic("entity-not-found", headline, help=(f"entities found: {listed}",))])
+
+
+def short_name(entity: AnyEntity) -> str:
+    """Return the name people call an entity by."""
+    return entity.given_name if isinstance(entity, LaunchPlan) and entity.given_name else entity.short_name
+
+
+def load(paths: Iterable[Path]) -> Loaded:
+    """Import files (or all modules of folders) and return the entities that they define.
+
+    Raises:
+        DiagnosticError: a path does not exist, or user code fails while it is imported.
+    """
+    files = [file for path in paths for file in python_files(path.resolve())]
+    root = common_root(files)
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    modules = tuple(imported(file, root) for file in files)
+    return Loaded(root, modules, tuple(entities_of(modules)))
+
+
+def python_files(path: Path) -> list[Path]:
+    """Return a file itself, or all Python files below a folder."""
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        found = sorted(
+            file
+            for file in path.rglob("*.py")
+            if not any(part in SKIPPED or part.startswith(".") for part in file.relative_to(path).parts)
+        )
+        if found:
+            return found
+    raise DiagnosticError(
+        [
+            Diagnostic(
+                "path-not-found",
+                f"{path} is no Python file and holds none",
+                help=("give the path of a file such as `workflows.py`, or of a folder with Python files",),
+            )
+        ]
+    )
+
+
+def common_root(files: Iterable[Path]) -> Path:
+    """Return the folder that all files are imported from: the top-most without `__init__.py`."""
+    roots = {package_root(file) for file in files}
+    if len(roots) == 1:
+        return roots.pop()
+    shared = min(roots, key=lambda found: len(found.parts))
+    while not all(root.is_relative_to(shared) for root in roots):
+        shared = shared.parent
+    return shared
+
+
+def package_root(file: Path) -> Path:
+    """Return the nearest folder above a file that is no package."""
+    folder = file.parent
+    while (folder / "__init__.py").exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder
+
+
+def imported(file: Path, root: Path) -> ModuleType:
+    """Import a file under its dotted name; user code that fails becomes a diagnostic."""
+    parts = file.relative_to(root).with_suffix("").parts
+    name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+    loaded = sys.modules.get(name)
+    if loaded is not None and Path(getattr(loaded, "__file__", None) or "/").resolve() != file:
+        headline = f"the module name `{name}` of {file.name} belongs to another module"
+        raise DiagnosticError([Diagnostic("module-name-taken", headline, help=("rename the file",))])
+    try:
+        return importlib.import_module(name)
+    except DiagnosticError:
+        raise
+    except SyntaxError as error:
+        raise DiagnosticError([syntax_fault(error, file)]) from None
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - user code may raise anything
+        raise DiagnosticError([import_fault(error, file)]) from None
+
+
+def syntax_fault(error: SyntaxError, file: Path) -> Diagnostic:
+    """Return the diagnostic for code that Python cannot parse."""
+    span = SourceSpan(error.filename or str(file), error.lineno or 0, error.offset or 0)
+    line = (error.text.rstrip("\n"),) if error.text else ()
+    return Diagnostic("syntax-error", f"invalid syntax: {error.msg}", Label(span, "here", line))
+
+
+def import_fault(error: BaseException, file: Path) -> Diagnostic:
+    """Return the diagnostic for user code that failed while it was imported."""
+    frames = user_frames(error.__traceback__)
+    name = type(error).__name__
+    headline = f"{file.name} cannot be imported: {name}: {error}"
+    help_ = "install the missing package, or correct its name" if isinstance(error, ImportError) else ""
+    code = "module-not-found" if isinstance(error, ModuleNotFoundError) else "import-failed"
+    if not frames:
+        return Diagnostic(code, headline, Label(SourceSpan(str(file)), ""), help=(help_,) if help_ else ())
+    labels = [Label(SourceSpan(frame.filename, frame.lineno or 0), text) for frame, text in frames]
+    return Diagnostic(code, headline, labels[-1], tuple(reversed(labels[:-1])), (help_,) if help_ else ())
+
+
+def user_frames(trace: TracebackType | None) -> list[tuple[traceback.FrameSummary, str]]:
+    """Return the frames of the user's own files, outermost first, each with what happens there."""
+    modules = (frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(trace))
+    frames = [
+        frame
+        for frame, module in zip(traceback.extract_tb(trace), modules, strict=True)
+        if not is_ours(module) and not module.startswith("importlib") and "<frozen" not in frame.filename
+    ]
+    return [(frame, "raised here" if frame is frames[-1] else "called here") for frame in frames]
+
+
+def entities_of(modules: Iterable[ModuleType]) -> Iterable[AnyEntity]:
+    """Return the tasks, workflows and launch plans that modules define, in the order of their names."""
+    names = {module.__name__ for module in modules}
+    found: dict[int, AnyEntity] = {}
+    for module in modules:
+        for value in vars(module).values():
+            if not isinstance(value, NodeEntity) or isinstance(value, Reference):
+                continue
+            if isinstance(value, Task | Workflow) and value.function.__module__ not in names:
+                continue
+            found.setdefault(id(value), value)
+    for plan in created_in(names):
+        found.setdefault(id(plan), plan)
+    return found.values()
