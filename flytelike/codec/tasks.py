@@ -4,7 +4,7 @@ What the model computes on is parsed; every other part of the message travels al
 `TaskTemplate.extra`: the leftover of each field, serialised, which is merged back on the way out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from google.protobuf.message import DecodeError, Message
 

@@ -57,7 +57,7 @@ def fill_literal_type(type_: LiteralType, out: pb.LiteralType, depth: int = 0) -
 def _fill_kind(kind: TypeKind, out: pb.LiteralType, depth: int) -> None:
     match kind:
         case SimpleType(simple):
-            out.simple = int(simple)
+            out.simple = int(simple)  # type: ignore[assignment]
         case CollectionType(element):
             fill_literal_type(element, out.collection_type, depth)
         case MapType(value):

@@ -115,9 +115,7 @@ class SqliteDriver:
 
     def connect(self, durability: Durability) -> Connection:
         """Open the file. Small files are checked for damage first."""
-        connection = sqlite3.connect(
-            self._path, timeout=LOCK_TIMEOUT_S, isolation_level=None, check_same_thread=False
-        )
+        connection = sqlite3.connect(self._path, timeout=LOCK_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             # FULL syncs the log at each commit. NORMAL hands it to the operating system, which

@@ -10,7 +10,7 @@ fault fails.
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import TypeAlias
@@ -111,7 +111,7 @@ class Writer:
             results = _Step(cursor, self._statements).write(group)
             cursor.execute("COMMIT")
             cursor.close()
-        except Exception as error:  # noqa: BLE001 - whatever the library raises, the callers are told
+        except Exception as error:
             self._rollback()
             raise self._driver.explain(error) from error
         return results
@@ -194,9 +194,7 @@ class _Step:
 
     def _gather(self, number: int, commit: Commit) -> None:
         s = self._statements
-        cell, drop, put, history = (
-            f.bind for f in (s.put_cell, s.drop_command, s.put_command, s.put_history)
-        )
+        cell, drop, put, history = (f.bind for f in (s.put_cell, s.drop_command, s.put_command, s.put_history))
         outputs = commit.outputs
         self._cells += [
             cell({"execution": number, "key": key, "state": state, "output": outputs.get(key)})
@@ -209,8 +207,7 @@ class _Step:
         ]
         self._done += [drop({"execution": number, "id": id_}) for id_ in commit.done]
         self._commands += [
-            put({"execution": number, "id": id_, "payload": payload})
-            for id_, payload in commit.commands.items()
+            put({"execution": number, "id": id_, "payload": payload}) for id_, payload in commit.commands.items()
         ]
         if commit.history is not None:
             batch = commit.history

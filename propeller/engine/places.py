@@ -1,0 +1,35 @@
+"""Where an execution's data lie, as in Flyte's task contract."""
+
+import hashlib
+
+from flytelike.model.ids import ExecutionId, NodePath
+
+END = "end-node"
+LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def node_folder(prefix: str, execution: ExecutionId, path: NodePath | str) -> str:
+    """Return the folder of a node's inputs and outputs; an empty path stands for the execution's own outputs."""
+    return f"{prefix}/{execution.project}-{execution.domain}-{execution.name}/{path or END}/data"
+
+
+def inputs_uri(prefix: str, execution: ExecutionId, path: NodePath) -> str:
+    """Return the uri of a node's `inputs.pb`."""
+    return f"{node_folder(prefix, execution, path)}/inputs.pb"
+
+
+def output_prefix(prefix: str, execution: ExecutionId, path: NodePath, attempt: int) -> str:
+    """Return the folder that an attempt writes `outputs.pb` or `error.pb` to."""
+    return f"{node_folder(prefix, execution, path)}/{attempt}"
+
+
+def outputs_uri(prefix: str, execution: ExecutionId, path: NodePath, attempt: int) -> str:
+    """Return the uri of an attempt's `outputs.pb`."""
+    return f"{output_prefix(prefix, execution, path, attempt)}/outputs.pb"
+
+
+def raw_prefix(prefix: str, execution: ExecutionId, path: NodePath, attempt: int) -> str:
+    """Return the folder for an attempt's data; two letters in front spread them over a store's shards."""
+    name = f"{execution.name}-{path}-{attempt}"
+    first, second = hashlib.sha256(f"{execution}/{name}".encode()).digest()[:2]
+    return f"{prefix}/{LETTERS[first % 36]}{LETTERS[second % 36]}/{name}"
