@@ -84,3 +84,11 @@ constraints: $(READY) ## renew constraints.txt
 .PHONY: clean
 clean: ## remove what the other targets made
 	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+.PHONY: simulate
+simulate: $(STAMP) ## run 10,000 simulated worlds against the core
+	@$(BIN)/python -m tests.simulation.run --seeds 0:10000 --jobs 2
+
+.PHONY: mutants
+mutants: $(STAMP) ## plant faults in the core, each must be found
+	@$(BIN)/python -m tests.simulation.mutants
