@@ -73,6 +73,10 @@ bench: $(READY) ## measure, print a table, and write bench/results.json
 simulate: $(READY) ## run propeller's simulation on SEEDS seeds (10000)
 	@$(BIN)/python -m tests.simulation.run --seeds $(SEEDS)
 
+.PHONY: mutants
+mutants: $(READY) ## plant faults in propeller's core; the simulation must find each
+	@$(BIN)/python -m tests.simulation.mutants
+
 .PHONY: chaos
 chaos: $(READY) ## kill -9 the platform at MOMENTS random moments (100) and check the results
 	@CHAOS_MOMENTS=$(MOMENTS) $(BIN)/pytest -q -p no:cacheprovider tests/e2e/test_chaos.py
@@ -84,11 +88,3 @@ constraints: $(READY) ## renew constraints.txt
 .PHONY: clean
 clean: ## remove what the other targets made
 	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
-
-.PHONY: simulate
-simulate: $(STAMP) ## run 10,000 simulated worlds against the core
-	@$(BIN)/python -m tests.simulation.run --seeds 0:10000 --jobs 2
-
-.PHONY: mutants
-mutants: $(STAMP) ## plant faults in the core, each must be found
-	@$(BIN)/python -m tests.simulation.mutants

@@ -36,9 +36,7 @@ def _mutant(name: str, module: str, old: str, new: str) -> Mutant:
     return Mutant(name, f"propeller.core.{module}", old, new)
 
 
-_STALE = (
-    "if not isinstance(state, Started | Running) or state.attempt != event.attempt:\n        return\n    place"
-)
+_STALE = "if not isinstance(state, Started | Running) or state.attempt != event.attempt:\n        return\n    place"
 _OPEN = "if not isinstance(state, Started | Running):\n        return\n    place"
 
 MUTANTS = (
@@ -78,9 +76,7 @@ MUTANTS = (
     _mutant("used-up retries are not told", "retry", "code=EXHAUSTED + failure.code", "code=failure.code"),
     _mutant("a scope is retried too often", "retry", "failures + 1 > retries", "failures > retries"),
     _mutant("nodes start before all above them", "index", ".upstream)\n", ".upstream) - 1\n"),
-    _mutant(
-        "failure policies are swapped", "settle", "on_failure is FailurePolicy", "on_failure is not FailurePolicy"
-    ),
+    _mutant("failure policies are swapped", "settle", "on_failure is FailurePolicy", "on_failure is not FailurePolicy"),
     _mutant(
         "skips do not go on",
         "settle",

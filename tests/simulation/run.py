@@ -1,4 +1,4 @@
-"""Run simulated worlds: `python -m tests.simulation.run --seed N` shows one, `--seeds A:B` runs many."""
+"""Run simulated worlds: `python -m tests.simulation.run --seed N` shows one, `--seeds N` runs many."""
 
 import argparse
 import multiprocessing
@@ -190,12 +190,13 @@ def main() -> int:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, help="run this seed and print its trace")
-    parser.add_argument("--seeds", default="0:10000", help="run seeds A to B-1")
+    parser.add_argument("--seeds", default="10000", help="run seeds A to B-1; a number N means 0:N")
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
     if arguments.seed is not None:
         return _show(arguments.seed)
-    first, last = (int(part) for part in arguments.seeds.split(":"))
+    start, _, end = arguments.seeds.rpartition(":")
+    first, last = int(start or 0), int(end)
     began = time.perf_counter()
     parts = [range(start, min(start + 250, last)) for start in range(first, last, 250)]
     with multiprocessing.get_context("spawn").Pool(arguments.jobs) as pool:
