@@ -55,13 +55,7 @@ class ExecutionAborted:
 
 
 Status: TypeAlias = (
-    Accepted
-    | InProgress
-    | Succeeding
-    | ExecutionSucceeded
-    | ExecutionFailed
-    | ExecutionTimedOut
-    | ExecutionAborted
+    Accepted | InProgress | Succeeding | ExecutionSucceeded | ExecutionFailed | ExecutionTimedOut | ExecutionAborted
 )
 
 

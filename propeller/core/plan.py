@@ -189,9 +189,7 @@ def _node_plan(node: Node, compiled: CompiledWorkflow, closure: WorkflowClosure,
     match node.target:
         case TaskTarget(task=identifier):
             if identifier not in closure.tasks:
-                raise UnsupportedPlan(
-                    f"{compiled.template.id}: node {node.id!r} names a missing task {identifier}"
-                )
+                raise UnsupportedPlan(f"{compiled.template.id}: node {node.id!r} names a missing task {identifier}")
             of_task = closure.tasks[identifier].metadata
             retries = retries or of_task.retries
             timeout_ns = timeout_ns or of_task.timeout_ns
@@ -199,9 +197,7 @@ def _node_plan(node: Node, compiled: CompiledWorkflow, closure: WorkflowClosure,
             work = TaskWork(identifier)
         case SubWorkflowTarget(workflow=identifier):
             if identifier not in closure.sub_workflows:
-                raise UnsupportedPlan(
-                    f"{compiled.template.id}: node {node.id!r} names a missing workflow {identifier}"
-                )
+                raise UnsupportedPlan(f"{compiled.template.id}: node {node.id!r} names a missing workflow {identifier}")
             work = SubWorkflowWork(identifier)
         case LaunchPlanTarget(launch_plan=identifier):
             work = LaunchPlanWork(identifier)

@@ -40,7 +40,6 @@ def draw(transitions: Iterable[Transition]) -> str:
         source = row.source.__name__ if row.source else "[*]"
         arrows.setdefault((source, row.target.__name__), []).append(row.cause.name.lower())
     lines = [
-        f"    {source} --> {target}: {', '.join(sorted(causes))}"
-        for (source, target), causes in sorted(arrows.items())
+        f"    {source} --> {target}: {', '.join(sorted(causes))}" for (source, target), causes in sorted(arrows.items())
     ]
     return "\n".join(["stateDiagram-v2", *lines])

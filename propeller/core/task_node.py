@@ -74,9 +74,7 @@ def timer_fired(turn: Turn, event: TimerFired) -> None:
         _fail(turn, place, state, failure)
 
 
-def start_command(
-    plan: Plan, place: Place, work: TaskWork, state: Started | Running, limits: Limits
-) -> StartAttempt:
+def start_command(plan: Plan, place: Place, work: TaskWork, state: Started | Running, limits: Limits) -> StartAttempt:
     """Return the command that starts the attempt the node is in."""
     attempt = state.attempt
     interruptible = _interruptible(plan, place.node, limits, state.system_failures)

@@ -167,6 +167,4 @@ def without_vain(commands: Sequence[Command]) -> Sequence[Command]:
         return commands
     started = {(it.path, it.attempt) for it in commands if isinstance(it, StartAttempt | StartChild)}
     vain = stopped & started
-    return [
-        it for it in commands if isinstance(it, SetTimer | CollectOutputs) or (it.path, it.attempt) not in vain
-    ]
+    return [it for it in commands if isinstance(it, SetTimer | CollectOutputs) or (it.path, it.attempt) not in vain]

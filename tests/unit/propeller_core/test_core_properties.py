@@ -129,9 +129,7 @@ def test_a_task_is_tried_as_often_as_its_budget_says(
         match judge(failure, users, systems, Budget(retries, system_retries)):
             case GiveUp(exhausted=exhausted):
                 assert exhausted
-                assert (users if failure is FLAKE else systems) == (
-                    retries if failure is FLAKE else system_retries
-                )
+                assert (users if failure is FLAKE else systems) == (retries if failure is FLAKE else system_retries)
                 return
             case RetryNow(users, systems) | RetryLater(users, systems):
                 assert users <= retries
