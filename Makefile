@@ -73,6 +73,10 @@ bench: $(READY) ## measure, print a table, and write bench/results.json
 simulate: $(READY) ## run propeller's simulation on SEEDS seeds (10000)
 	@$(BIN)/python -m tests.simulation.run --seeds $(SEEDS)
 
+.PHONY: mutants
+mutants: $(READY) ## plant faults in propeller's core; the simulation must find each
+	@$(BIN)/python -m tests.simulation.mutants
+
 .PHONY: chaos
 chaos: $(READY) ## kill -9 the platform at MOMENTS random moments (100) and check the results
 	@CHAOS_MOMENTS=$(MOMENTS) $(BIN)/pytest -q -p no:cacheprovider tests/e2e/test_chaos.py

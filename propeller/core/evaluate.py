@@ -29,7 +29,8 @@ def evaluate(plan: Plan, state: ExecutionState, events: Sequence[Event]) -> Deci
 
     Pure: `state` is read only, and the same arguments give the same decision. Costs grow
     with what changes, not with the size of the workflow. A batch gives what its events give
-    one by one. Events that speak of something no longer current change nothing.
+    one by one, save that what it both starts and stops again is not started at all. Events
+    that speak of something no longer current change nothing.
     """
     turn = Turn(plan, state)
     for event in events:

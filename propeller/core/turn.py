@@ -5,13 +5,21 @@ the numbers are kept right in one place.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from flytelike.model.failure import Failure
 from flytelike.model.history import AttemptChanged, ExecutionChanged, NodeChanged, Record
 from flytelike.model.ids import ROOT, NodePath
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
-from propeller.core.commands import Command
+from propeller.core.commands import (
+    AbortAttempt,
+    AbortChild,
+    CollectOutputs,
+    Command,
+    SetTimer,
+    StartAttempt,
+    StartChild,
+)
 from propeller.core.decision import Decision, Step
 from propeller.core.header import Header, Status
 from propeller.core.node_state import END_STATES, Held, NodeState
@@ -148,4 +156,15 @@ class Turn:
 
     def decision(self) -> Decision:
         """Return everything that changed."""
-        return Decision(self.header, self._nodes, tuple(self.commands), tuple(self.records), tuple(self._steps))
+        commands = tuple(without_vain(self.commands))
+        return Decision(self.header, self._nodes, commands, tuple(self.records), tuple(self._steps))
+
+
+def without_vain(commands: Sequence[Command]) -> Sequence[Command]:
+    """Leave out what one and the same batch starts and stops again, so that it never runs."""
+    stopped = {(it.path, it.attempt) for it in commands if isinstance(it, AbortAttempt | AbortChild)}
+    if not stopped:
+        return commands
+    started = {(it.path, it.attempt) for it in commands if isinstance(it, StartAttempt | StartChild)}
+    vain = stopped & started
+    return [it for it in commands if isinstance(it, SetTimer | CollectOutputs) or (it.path, it.attempt) not in vain]

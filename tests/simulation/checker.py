@@ -106,9 +106,7 @@ class Checker:
         seen, retries = self.nodes[path], self.sketch(path).task.retries
         must(attempt <= retries + SYSTEM_RETRIES, f"{path}: attempt {attempt} is one too many")
         must(attempt == len(seen.attempts) - 1, f"{path}: attempt {attempt} was not recorded as the newest")
-        must(
-            not interruptible or seen.system_failures < SYSTEM_RETRIES, f"{path}: the last chance is interruptible"
-        )
+        must(not interruptible or seen.system_failures < SYSTEM_RETRIES, f"{path}: the last chance is interruptible")
         self.live[path] = attempt
         self._slots()
 
@@ -237,8 +235,8 @@ class Checker:
             attempt = self._newest_scope(path)
             missing = [node.id for node in inner.nodes if not self._succeeded(f"{path}.{attempt}", node)]
             must(not missing, f"{path}: succeeded without {missing}")
-            collected = any(k[0] == path and None in done for k, done in self.bound.items())
-            must(not inner.outputs or collected, f"{path}: succeeded without its outputs")
+            collected = None in self.bound[path, attempt]
+            must(not inner.outputs or collected, f"{path}: succeeded without the outputs of {attempt}")
         elif sketch.launch_plan:
             phase, _ = self.child_results.get((path, self.newest[path]), (None, None))
             must(phase is WorkflowPhase.SUCCEEDED, f"{path}: succeeded, its child is {phase}")

@@ -9,7 +9,7 @@ from propeller.core.plan import Plan
 from tests.unit.propeller_core.builders import GraphSketch, NodeSketch, S, child, closure_of, graph, sub, task
 
 MAX_INNER = 3
-MAX_NODES = 7
+MAX_NODES = 12
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ def random_scenario(rng: random.Random) -> Scenario:
     inner: dict[str, GraphSketch] = {}
     for number in range(rng.choice([0, 0, 1, 2, MAX_INNER])):
         name = f"w{number}"
-        inner[name] = _random_graph(rng, name, list(inner), rng.randint(0, 4))
-    primary = _random_graph(rng, "main", list(inner), rng.choice([0, 1, 2, 3, 4, 5, 6, MAX_NODES]))
+        inner[name] = _random_graph(rng, name, list(inner), rng.randint(0, 5))
+    primary = _random_graph(rng, "main", list(inner), rng.choice([0, 1, 2, 3, 4, 5, 6, 7, 9, MAX_NODES]))
     limits = Limits(
         max_parallelism=rng.choice([0, 0, 0, 1, 2, 3]),
         timeout_ns=rng.randint(20, 400) * S if rng.random() < 0.12 else 0,

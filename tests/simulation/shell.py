@@ -1,4 +1,4 @@
-"""A small platform around the core: it loads, evaluates, commits, acts, acknowledges, and may die between any two."""
+"""A small platform around the core: it loads, evaluates, commits and acts, and may die between any two steps."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field

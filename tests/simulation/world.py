@@ -96,6 +96,7 @@ class World:
     true_ns: int = 1_000 * S
     offset_ns: int = 0
     inbox: list[events.Event] | None = None
+    lives: int = 0
     processes: dict[Key, Process] = field(default_factory=dict)
     children: dict[Key, Process] = field(default_factory=dict)
     timers: dict[str, Timer] = field(default_factory=dict)
@@ -113,9 +114,15 @@ class World:
 
     def post(self, event: events.Event) -> None:
         """Send news to the platform; it may come late and twice, and is lost if the platform is down."""
-        self.later(f"news {event}", self.rng.choice([0, 0, 0.1, 2]), lambda: self.deliver(event))
+        life = self.lives
+        self.later(f"news {event}", self.rng.choice([0, 0, 0.1, 2]), lambda: self._arrive(event, life))
         if self.rng.random() < self.weather.duplicate:
-            self.later(f"news again {event}", self.rng.choice([0, 1, 30]), lambda: self.deliver(event))
+            self.later(f"news again {event}", self.rng.choice([0, 1, 30]), lambda: self._arrive(event, life))
+
+    def _arrive(self, event: events.Event, life: int) -> None:
+        """News of the platform's own workers die with it; others find the next one."""
+        if self.weather.survives or life == self.lives:
+            self.deliver(event)
 
     def deliver(self, event: events.Event) -> None:
         """Put news into the platform's memory."""
@@ -150,6 +157,7 @@ class World:
     def platform_crashed(self) -> None:
         """Forget what lay in the platform's memory; its own workers die with it."""
         self.inbox = None
+        self.lives += 1
         self.timers.clear()
         if self.weather.survives:
             return
@@ -248,9 +256,7 @@ class World:
         if self.rng.random() < self.weather.bad_end:
             phase = self.rng.choice([WorkflowPhase.FAILED, WorkflowPhase.TIMED_OUT, WorkflowPhase.ABORTED])
             failure = self.rng.choice([BUG, FLAKE, LOST, None]) if phase is WorkflowPhase.FAILED else None
-        self.later(
-            f"child ends {key}", self.rng.choice([0, 1, 15, 90]), lambda: self._child_ended(key, phase, failure)
-        )
+        self.later(f"child ends {key}", self.rng.choice([0, 1, 15, 90]), lambda: self._child_ended(key, phase, failure))
 
     def _child_ended(self, key: Key, phase: WorkflowPhase, failure: Failure | None) -> None:
         it = self.children[key]
@@ -285,23 +291,27 @@ class World:
             return
         path, attempt = self.rng.choice(keys)
         newest = max(number for other, number in keys if other == path)
-        attempt = self.rng.choice([attempt - 1, newest - 1, newest + 7, newest + 8])
-        now_ns = self.now_ns
+        old = self.rng.choice([attempt - 1, newest - 1, newest + 7, newest + 8])
+        at_ns = self.now_ns
+        outer, _, inner_attempt = path.rpartition(".")[0].rpartition(".")
+        scope, old_scope = NodePath(outer), int(inner_attempt or 0) - 1
         self.deliver(
             self.rng.choice(
                 [
-                    events.AttemptSucceeded(path, attempt, now_ns),
-                    events.AttemptFailed(path, attempt, now_ns, BUG),
-                    events.AttemptFailed(path, attempt, now_ns, LOST),
-                    events.AttemptRunning(path, attempt, now_ns),
-                    events.ChildEnded(path, attempt, now_ns, WorkflowPhase.SUCCEEDED),
-                    events.ChildEnded(path, newest, now_ns, WorkflowPhase.RUNNING),
-                    events.TimerFired(path, f"{attempt}/retry", now_ns),
-                    events.TimerFired(path, f"{newest}/deadline/1", now_ns),
-                    events.OutputsCollected(path, attempt, now_ns),
-                    events.OutputsFailed(NodePath(path.rpartition(".")[0].rpartition(".")[0]), 9, now_ns, BUG),
-                    events.AttemptSucceeded(NodePath("nobody"), 0, now_ns),
-                    events.ExecutionStarted(now_ns),
+                    events.AttemptSucceeded(path, old, at_ns),
+                    events.AttemptFailed(path, old, at_ns, BUG),
+                    events.AttemptFailed(path, old, at_ns, LOST),
+                    events.AttemptRunning(path, old, at_ns),
+                    events.ChildEnded(path, old, at_ns, WorkflowPhase.SUCCEEDED),
+                    events.ChildEnded(path, newest, at_ns, WorkflowPhase.RUNNING),
+                    events.TimerFired(path, f"{old}/retry", at_ns),
+                    events.TimerFired(path, f"{newest}/deadline/1", at_ns),
+                    events.TimerFired(scope, f"{old_scope + 1}/deadline/1", at_ns),
+                    events.OutputsCollected(path, old, at_ns),
+                    events.OutputsCollected(scope, old_scope, at_ns),
+                    events.OutputsFailed(scope, old_scope, at_ns, BUG),
+                    events.AttemptSucceeded(NodePath("nobody"), 0, at_ns),
+                    events.ExecutionStarted(at_ns),
                 ]
             )
         )
