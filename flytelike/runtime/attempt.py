@@ -11,10 +11,10 @@ from flytelike.model.failure import Failure
 from flytelike.runtime.arguments import Invocation
 from flytelike.runtime.code import code_folder
 from flytelike.runtime.contract import RunnableTask
-from flytelike.runtime.documents import DocumentNotFound, Documents
 from flytelike.runtime.failures import INPUTS_NOT_FOUND, AttemptError, of_runtime, of_task, system_error
 from flytelike.runtime.loading import load_task
 from flytelike.runtime.values import decode_inputs, encode_outputs
+from flytelike.storage import NotFound, StorageError, Store
 from flytelike.types import ValueContext
 
 OUTPUTS = "outputs.pb"
@@ -25,12 +25,12 @@ class Runner:
     """Runs attempts in this process, one after another; remembers what it has loaded.
 
     Args:
-        documents: Where inputs are read and outputs written.
+        store: Where inputs are read and outputs written.
         scratch: A folder for what values need on this machine while the task runs.
     """
 
-    def __init__(self, documents: Documents, scratch: Path) -> None:
-        self._documents = documents
+    def __init__(self, store: Store, scratch: Path) -> None:
+        self._store = store
         self._scratch = scratch
         self._tasks: dict[tuple[str, str, str], RunnableTask] = {}
 
@@ -68,15 +68,15 @@ class Runner:
         enter: Callable[[str], None],
         imported: Callable[[], None],
     ) -> None:
-        code_root = code_folder(invocation.code, env, self._documents) if invocation.code else ""
+        code_root = code_folder(invocation.code, env, self._store) if invocation.code else ""
         enter(code_root)
         task = self._load(invocation, code_root, imported)
         try:
-            document = self._documents.get(invocation.inputs_uri)
-        except DocumentNotFound:
+            document = self._store.get(invocation.inputs_uri)
+        except NotFound:
             raise system_error(INPUTS_NOT_FOUND, f"there are no inputs at {invocation.inputs_uri}") from None
         context = ValueContext(
-            store=self._documents.store, raw_prefix=invocation.raw_output_prefix, local_dir=self._scratch
+            store=self._store, raw_prefix=invocation.raw_output_prefix, local_dir=self._scratch
         )
         inputs = decode_inputs(document, task, context)
         try:
@@ -84,7 +84,7 @@ class Runner:
         except IgnoreOutputs:
             return
         outputs = encode_outputs(result, task, context)
-        self._documents.put(_below(invocation.output_prefix, OUTPUTS), outputs)
+        self._store.put(_below(invocation.output_prefix, OUTPUTS), outputs)
 
     def _load(self, invocation: Invocation, code_root: str, imported: Callable[[], None]) -> RunnableTask:
         key = (code_root, invocation.module, invocation.task)
@@ -98,8 +98,8 @@ class Runner:
         message = failure_to_document(failure)
         message.error.timestamp.GetCurrentTime()
         # Whoever waits also learns the failure from this process; the document is for later readers.
-        with contextlib.suppress(OSError):
-            self._documents.put(
+        with contextlib.suppress(OSError, StorageError):
+            self._store.put(
                 _below(invocation.output_prefix, ERROR), message.SerializeToString(deterministic=True)
             )
 

@@ -10,20 +10,21 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from flytelike.runtime.documents import DocumentNotFound, Documents
 from flytelike.runtime.failures import CODE_CORRUPT, CODE_NOT_FOUND, AttemptError, user_error
+from flytelike.storage import NotFound, Store
 
 UPLOAD_PREFIX = "FLYTELIKE_UPLOAD_PREFIX"
 CODE_CACHE = "FLYTELIKE_CODE_CACHE"
 
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 
+MAX_ARCHIVE_BYTES = 1 << 30
 MAX_FILES = 100_000
 MAX_BYTES = 4 << 30
 """Bounds on what an archive may unpack to, so that a small hostile one cannot fill the disk."""
 
 
-def code_folder(code: str, env: Mapping[str, str], documents: Documents) -> str:
+def code_folder(code: str, env: Mapping[str, str], store: Store) -> str:
     """Return the folder with the unpacked bundle, fetching it when it is not there yet.
 
     Several processes may do so at once: the first to finish wins, the others use its folder.
@@ -32,7 +33,7 @@ def code_folder(code: str, env: Mapping[str, str], documents: Documents) -> str:
         code: `sha256:<hex>`.
         env: Tells where bundles lie (`FLYTELIKE_UPLOAD_PREFIX`, project and domain) and where
             they are kept (`FLYTELIKE_CODE_CACHE`, a folder).
-        documents: Reads the bundle.
+        store: Reads the bundle.
 
     Raises:
         AttemptError: The bundle is not there, or is not what its digest says, or is unsafe.
@@ -43,7 +44,7 @@ def code_folder(code: str, env: Mapping[str, str], documents: Documents) -> str:
     cache = Path(env.get(CODE_CACHE) or _default_cache(env))
     folder = cache / match[1]
     if not folder.is_dir():
-        _fetch(match[1], folder, _bundle_uri(match[1], env), documents)
+        _fetch(match[1], folder, _bundle_uri(match[1], env), store)
     return str(folder)
 
 
@@ -63,10 +64,10 @@ def _bundle_uri(hexadecimal: str, env: Mapping[str, str]) -> str:
     return f"{prefix.rstrip('/')}/{project}/{domain}/{hexadecimal}/bundle.tar.gz"
 
 
-def _fetch(hexadecimal: str, folder: Path, uri: str, documents: Documents) -> None:
+def _fetch(hexadecimal: str, folder: Path, uri: str, store: Store) -> None:
     try:
-        archive = documents.get(uri)
-    except DocumentNotFound:
+        archive = store.get(uri, max_bytes=MAX_ARCHIVE_BYTES)
+    except NotFound:
         raise user_error(CODE_NOT_FOUND, f"there is no code bundle at {uri}. Register again.") from None
     found = hashlib.sha256(archive).hexdigest()
     if found != hexadecimal:

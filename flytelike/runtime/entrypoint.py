@@ -12,7 +12,7 @@ from pathlib import Path
 
 from flytelike.runtime.arguments import PROGRAM, ArgumentsError, parse
 from flytelike.runtime.attempt import Runner
-from flytelike.runtime.documents import Documents
+from flytelike.storage import Store, StoreConfig
 
 FAIL_ON_ERROR = "FLYTE_FAIL_ON_ERROR"
 
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{PROGRAM}: {error}\n")
         return 2
     with tempfile.TemporaryDirectory(prefix="flytelike-", ignore_cleanup_errors=True) as scratch:
-        failure = Runner(Documents(durable=True), Path(scratch)).run(invocation, os.environ)
+        failure = Runner(Store(StoreConfig.from_env(durable=True)), Path(scratch)).run(invocation, os.environ)
     if failure is None:
         return 0
     sys.stderr.write(f"{failure.message}\n")

@@ -6,6 +6,7 @@ Codes follow Flyte: an author's exception is `USER:<type>`; the rest is named fo
 from flytelike.model.exceptions import FlyteNonRecoverableSystemException, FlyteRecoverableException
 from flytelike.model.failure import Failure, Fault
 from flytelike.runtime.source_trace import headline, render, shortened
+from flytelike.storage import OutOfSpace
 
 ARGUMENTS = "InvalidArguments"
 CODE_NOT_FOUND = "CodeNotFound"
@@ -88,7 +89,7 @@ def of_import(error: BaseException, module: str, code_root: str) -> Failure:
 
 def of_runtime(error: BaseException) -> Failure:
     """Return the failure for an error of the runtime's own."""
-    if isinstance(error, OSError) and error.errno in _FULL:
+    if isinstance(error, OutOfSpace) or (isinstance(error, OSError) and error.errno in _FULL):
         return Failure(DISK_FULL, f"Nothing more can be written: {error}", Fault.SYSTEM, retryable=True)
     return Failure(SYSTEM, shortened(render(error) or headline(error)), Fault.SYSTEM, retryable=True)
 

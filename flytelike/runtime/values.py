@@ -18,6 +18,7 @@ from flytelike.runtime.failures import (
     user_error,
 )
 from flytelike.runtime.source_trace import headline
+from flytelike.storage import StorageError
 from flytelike.types import ValueContext, registry
 
 
@@ -70,8 +71,8 @@ def encode_outputs(result: object, task: RunnableTask, context: ValueContext) ->
             continue
         try:
             literals[name] = registry.to_literal(value, hint, context)
-        except OSError:
-            raise
+        except (OSError, StorageError):
+            raise  # the store's trouble, not the value's
         except Exception as error:  # a transformer may be the author's own
             code = OUTPUT_NOT_ENCODABLE
             faults.append(f"output {name}, a {type(value).__name__}, cannot be stored as {_shown(hint)}: {headline(error)}")

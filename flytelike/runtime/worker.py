@@ -16,11 +16,11 @@ from flytelike.codec.worker_frames import Done, FrameReader, Run, encode
 from flytelike.model.failure import Failure
 from flytelike.runtime.arguments import ArgumentsError, parse
 from flytelike.runtime.attempt import Runner
-from flytelike.runtime.documents import Documents
 from flytelike.runtime.failures import ARGUMENTS, user_error
 from flytelike.runtime.hygiene import Environment, Standards, WorkingFolder
 from flytelike.runtime.process import rss_bytes
 from flytelike.runtime.source_trace import forget_sources
+from flytelike.storage import Store, StoreConfig
 
 DURABLE = "FLYTELIKE_DURABLE"
 
@@ -57,8 +57,8 @@ class _Worker:
         self._environment = Environment()
         self._folder = WorkingFolder(scratch)
         self._standards = Standards()
-        documents = Documents(durable=os.environ.get(DURABLE) == "1")
-        self._runner = Runner(documents, self._folder.temporary)
+        store = Store(StoreConfig.from_env(durable=os.environ.get(DURABLE) == "1"))
+        self._runner = Runner(store, self._folder.temporary)
 
     def serve(self) -> None:
         while True:

@@ -1,8 +1,5 @@
 """What attempts leave in the object store: outputs, failures, and the mark of a whole attempt."""
 
-import os
-from pathlib import Path
-
 from flytelike.codec.failures import failure_from_document, failure_to_document
 from flytelike.codec.literals import literal_map_from_proto
 from flytelike.model.failure import Failure
@@ -37,9 +34,6 @@ class Results:
 
     async def found(self, prefix: str) -> "Failure | bool":
         """Return the failure stored below `prefix`, else whether outputs are there."""
-        local = _local(prefix)
-        if local is not None and not os.path.isdir(local):  # noqa: PTH112 - every attempt's way
-            return False
         document = await self._read(prefix, ERROR)
         if document is not None:
             message = errors_pb2.ErrorDocument.FromString(document)
@@ -48,9 +42,6 @@ class Results:
 
     async def exists(self, prefix: str, name: str) -> bool:
         """Tell whether a document is there."""
-        local = _local(prefix)
-        if local is not None:
-            return os.path.exists(f"{local}/{name}")  # noqa: PTH110 - every attempt's way
         return await self._store.exists_async(f"{prefix}/{name}")
 
     async def inputs(self, uri: str) -> "dict[str, Literal]":
@@ -79,21 +70,7 @@ class Results:
                 await self._store.delete_async(f"{prefix}/{name}")
 
     async def _read(self, prefix: str, name: str) -> bytes | None:
-        local = _local(prefix)
-        if local is not None:
-            try:
-                return Path(f"{local}/{name}").read_bytes()
-            except (FileNotFoundError, NotADirectoryError):
-                return None
         try:
             return await self._store.get_async(f"{prefix}/{name}")
         except NotFound:
             return None
-
-
-def _local(uri: str) -> str | None:
-    if uri.startswith("/"):
-        return uri
-    if uri.startswith("file://"):
-        return uri[len("file://") :]
-    return None
