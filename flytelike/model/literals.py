@@ -130,7 +130,7 @@ class Literal:
 
     value: LiteralValue
     hash: str = ""
-    metadata: Mapping[str, str] = field(default=_NO_METADATA)
+    metadata: Mapping[str, str] = field(default_factory=lambda: _NO_METADATA)
 
 
 LiteralMap: TypeAlias = Mapping[str, Literal]
