@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TextIO
 
 from flytelike.runtime.process import has_children
 
@@ -87,8 +88,9 @@ class Standards:
     """Standard streams, signal handlers and the root logger, as they were when first seen."""
 
     def __init__(self) -> None:
-        self._streams = (sys.stdin, sys.stdout, sys.stderr)
         self._output = os.dup(1)
+        self._streams = _opened_streams()
+        sys.stdin, sys.stdout, sys.stderr = self._streams
         self._place = _place(1)
         self._handlers = {number: signal.getsignal(number) for number in _SIGNALS}
         self._logging: tuple[list[logging.Handler], int, int] | None = None
@@ -129,9 +131,8 @@ class Standards:
     def _reopen(self) -> None:
         os.dup2(self._output, 1)
         os.dup2(self._output, 2)
-        sys.stdout = os.fdopen(1, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
-        sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
-        self._streams = (self._streams[0], sys.stdout, sys.stderr)
+        self._streams = _opened_streams()
+        sys.stdin, sys.stdout, sys.stderr = self._streams
 
     @staticmethod
     def _restore_logging(handlers: list[logging.Handler], level: int, disable: int) -> None:
@@ -142,6 +143,15 @@ class Standards:
             root.setLevel(level)
         if logging.root.manager.disable != disable:
             logging.disable(disable)
+
+
+def _opened_streams() -> tuple[TextIO, TextIO, TextIO]:
+    """Return standard streams that send out each line as it is written, whatever it holds."""
+    output, errors = (
+        os.fdopen(fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+        for fd in (1, 2)
+    )
+    return os.fdopen(0, encoding="utf-8", closefd=False), output, errors
 
 
 def _place(fd: int) -> tuple[int, int]:

@@ -8,9 +8,10 @@ The worker ends when the socket closes; the kernel ends it when the zygote dies.
 import os
 import socket
 import sys
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import NoReturn
 
 from flytelike.codec.worker_frames import Done, FrameReader, Run, encode
 from flytelike.model.failure import Failure
@@ -40,12 +41,12 @@ def serve(control: socket.socket, scratch: str, env: Mapping[str, str]) -> NoRet
     try:
         os.environ.update(env)
         os.environ["TMPDIR"] = f"{scratch}/tmp"
-        for stream in (sys.stdout, sys.stderr):
-            _as_log(stream)
         _Worker(control, Path(scratch)).serve()
         status = 0
     except ConnectionError:
         status = 0  # the platform is gone
+    except BaseException:  # noqa: BLE001 - the end of the process: its output is the only place left to tell
+        traceback.print_exc(file=sys.__stderr__)
     finally:
         os._exit(status)
 
@@ -88,11 +89,5 @@ class _Worker:
             invocation = parse(run.args[1:])
         except ArgumentsError as error:
             return user_error(ARGUMENTS, f"the task's container arguments are wrong: {error}").failure
-        return self._runner.run(invocation, run.env, self._folder.enter, self._standards.note)
+        return self._runner.run(invocation, os.environ, self._folder.enter, self._standards.note)
 
-
-def _as_log(stream: TextIO) -> None:
-    """Send out each line as it is written, whatever characters it holds."""
-    reconfigure = getattr(stream, "reconfigure", None)
-    if reconfigure is not None:
-        reconfigure(line_buffering=True, encoding="utf-8", errors="backslashreplace")
