@@ -1,0 +1,239 @@
+"""What the process executor, its zygote and its workers tell each other, and the bytes of it.
+
+Every frame is a length (4 bytes, big endian) and a msgpack array whose first item is the
+frame's tag. File descriptors travel beside `Fork` and `Exec` (SCM_RIGHTS). Both ends come from
+one installation; the version in `Hello` guards against a stale one. Nothing that a reader gets
+is trusted: a worker runs its author's code, which may write to any descriptor it finds.
+"""
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import msgpack
+
+from flytelike.model.failure import Failure, Fault
+
+PROTOCOL_VERSION = 1
+
+MAX_FRAME_BYTES = 8 << 20
+"""Environment and arguments of an attempt stay far below; the kernel's own bound is 2 MiB."""
+
+_HEADER = struct.Struct(">I")
+
+
+class FrameError(Exception):
+    """The bytes are no frame of this protocol."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """Zygote to executor: it listens."""
+
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """Executor to zygote: fork a warm worker; its control socket and output pipe come along.
+
+    `scratch` is the folder that is the worker's own; `env` is added to its environment.
+    """
+
+    worker: int
+    scratch: str
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Exec:
+    """Executor to zygote: run a program of its own; its output pipe comes along."""
+
+    worker: int
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: str
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Executor to zygote: send a signal to a worker and all that it started."""
+
+    worker: int
+    signal: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forked:
+    """Zygote to executor: the process lives."""
+
+    worker: int
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotForked:
+    """Zygote to executor: the process could not be made; `error` is an errno, 0 for none."""
+
+    worker: int
+    error: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """Zygote to executor: the process ended. `status` is negative for a signal."""
+
+    worker: int
+    status: int
+    peak_rss_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Executor to worker: run one attempt. `env` is the attempt's own part of the environment."""
+
+    args: tuple[str, ...]
+    env: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Worker to executor: the attempt ended, its documents are stored.
+
+    `retire` says why the worker must not be used again; empty when it may.
+    """
+
+    failure: Failure | None
+    rss_bytes: int
+    retire: str = ""
+
+
+Frame: TypeAlias = Hello | Fork | Exec | Signal | Forked | NotForked | Exited | Run | Done
+
+_HELLO, _FORK, _EXEC, _SIGNAL, _FORKED, _NOT_FORKED, _EXITED, _RUN, _DONE = range(9)
+
+
+def encode(frame: Frame) -> bytes:
+    """Return the frame's bytes with its length before them.
+
+    Raises `FrameError` when it is longer than `MAX_FRAME_BYTES`.
+    """
+    body: bytes = msgpack.packb(_fields(frame))
+    if len(body) > MAX_FRAME_BYTES:
+        raise FrameError(f"a frame of {len(body)} bytes; at most {MAX_FRAME_BYTES} are allowed")
+    return _HEADER.pack(len(body)) + body
+
+
+class FrameReader:
+    """Cuts a stream of bytes into frames."""
+
+    __slots__ = ("_buffer",)
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """Return the frames completed by `data`. Raises `FrameError` for anything else."""
+        buffer = self._buffer
+        buffer += data
+        frames: list[Frame] = []
+        at = 0
+        while len(buffer) - at >= _HEADER.size:
+            (length,) = _HEADER.unpack_from(buffer, at)
+            if length > MAX_FRAME_BYTES:
+                raise FrameError(f"a frame of {length} bytes; at most {MAX_FRAME_BYTES} are allowed")
+            end = at + _HEADER.size + length
+            if len(buffer) < end:
+                break
+            frames.append(_decode(bytes(buffer[at + _HEADER.size : end])))
+            at = end
+        del buffer[:at]
+        return frames
+
+
+def _fields(frame: Frame) -> tuple[object, ...]:
+    match frame:
+        case Run(args, env):
+            return (_RUN, args, env)
+        case Done(failure, rss_bytes, retire):
+            return (_DONE, _failure_fields(failure), rss_bytes, retire)
+        case Hello(version):
+            return (_HELLO, version)
+        case Fork(worker, scratch, env):
+            return (_FORK, worker, scratch, env)
+        case Exec(worker, argv, env, cwd):
+            return (_EXEC, worker, argv, env, cwd)
+        case Signal(worker, signal):
+            return (_SIGNAL, worker, signal)
+        case Forked(worker, pid):
+            return (_FORKED, worker, pid)
+        case NotForked(worker, error, message):
+            return (_NOT_FORKED, worker, error, message)
+        case Exited(worker, status, peak):
+            return (_EXITED, worker, status, peak)
+
+
+def _failure_fields(failure: Failure | None) -> tuple[str, str, int, bool, str] | None:
+    if failure is None:
+        return None
+    return (failure.code, failure.message, failure.fault.value, failure.retryable, failure.origin)
+
+
+def _decode(body: bytes) -> Frame:
+    try:
+        tag, *items = msgpack.unpackb(body)
+        return _frame(tag, items)
+    except FrameError:
+        raise
+    except Exception as error:  # whatever msgpack and the fields' checks raise: it is no frame
+        raise FrameError(f"not a frame: {error}") from error
+
+
+def _frame(tag: object, items: list[object]) -> Frame:  # noqa: PLR0911 - one return a frame
+    match tag, items:
+        case int(), [list(args), dict(env)] if tag == _RUN:
+            return Run(_texts(args), _text_map(env))
+        case int(), [failure, int(rss), str(retire)] if tag == _DONE:
+            return Done(_failure(failure), rss, retire)
+        case int(), [int(version)] if tag == _HELLO:
+            return Hello(version)
+        case int(), [int(worker), str(scratch), dict(env)] if tag == _FORK:
+            return Fork(worker, scratch, _text_map(env))
+        case int(), [int(worker), list(argv), dict(env), str(cwd)] if tag == _EXEC:
+            return Exec(worker, _texts(argv), _text_map(env), cwd)
+        case int(), [int(worker), int(signal)] if tag == _SIGNAL:
+            return Signal(worker, signal)
+        case int(), [int(worker), int(pid)] if tag == _FORKED:
+            return Forked(worker, pid)
+        case int(), [int(worker), int(error), str(message)] if tag == _NOT_FORKED:
+            return NotForked(worker, error, message)
+        case int(), [int(worker), int(status), int(peak)] if tag == _EXITED:
+            return Exited(worker, status, peak)
+        case _:
+            raise FrameError(f"no frame has tag {tag!r} with {len(items)} such fields")
+
+
+def _failure(fields: object) -> Failure | None:
+    match fields:
+        case None:
+            return None
+        case [str(code), str(message), int(fault), bool(retryable), str(origin)]:
+            return Failure(code, message, Fault(fault), retryable, origin)
+        case _:
+            raise FrameError("a failure has a code, a message, a fault, whether to retry, and an origin")
+
+
+def _texts(items: list[object]) -> tuple[str, ...]:
+    texts = tuple(item for item in items if isinstance(item, str))
+    if len(texts) != len(items):
+        raise FrameError("a list of texts holds something else")
+    return texts
+
+
+def _text_map(items: dict[object, object]) -> dict[str, str]:
+    texts = {key: value for key, value in items.items() if isinstance(key, str) and isinstance(value, str)}
+    if len(texts) != len(items):
+        raise FrameError("a map of texts holds something else")
+    return texts

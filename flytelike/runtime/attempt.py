@@ -1,0 +1,123 @@
+"""One attempt: from its arguments to `outputs.pb` or `error.pb`."""
+
+import contextlib
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from flytelike.codec.failures import failure_to_document
+from flytelike.model.exceptions import IgnoreOutputs
+from flytelike.model.failure import Failure
+from flytelike.runtime.arguments import Invocation
+from flytelike.runtime.code import code_folder
+from flytelike.runtime.contract import RunnableTask
+from flytelike.runtime.failures import INPUTS_NOT_FOUND, AttemptError, of_runtime, of_task, system_error
+from flytelike.runtime.loading import load_task
+from flytelike.runtime.values import decode_inputs, encode_outputs
+from flytelike.storage import NotFound, StorageError, Store
+from flytelike.types import ValueContext
+
+OUTPUTS = "outputs.pb"
+ERROR = "error.pb"
+
+
+class Runner:
+    """Runs attempts in this process, one after another; remembers what it has loaded.
+
+    Args:
+        store: Where inputs are read and outputs written.
+        scratch: A folder for what values need on this machine while the task runs.
+    """
+
+    def __init__(self, store: Store, scratch: Path) -> None:
+        self._store = store
+        self._scratch = scratch
+        self._tasks: dict[tuple[str, str, str], RunnableTask] = {}
+
+    def run(
+        self,
+        invocation: Invocation,
+        env: Mapping[str, str],
+        enter: Callable[[str], None] = lambda _: None,
+        imported: Callable[[], None] = lambda: None,
+    ) -> Failure | None:
+        """Run one attempt and store its documents; return its failure, or None.
+
+        Args:
+            invocation: What to run.
+            env: The attempt's environment; tells where code bundles lie.
+            enter: Told the code's folder (or an empty text) before the author's module is
+                imported, to prepare the working directory.
+            imported: Told after the author's module was imported for the first time.
+        """
+        try:
+            self._run(invocation, env, enter, imported)
+        except AttemptError as error:
+            failure = error.failure
+        except Exception as error:  # the boundary: whatever is wrong becomes the attempt's failure
+            failure = of_runtime(error)
+        else:
+            return None
+        self._tell(invocation, failure)
+        return failure
+
+    def _run(
+        self,
+        invocation: Invocation,
+        env: Mapping[str, str],
+        enter: Callable[[str], None],
+        imported: Callable[[], None],
+    ) -> None:
+        code_root = code_folder(invocation.code, env, self._store) if invocation.code else ""
+        enter(code_root)
+        task = self._load(invocation, code_root, imported)
+        try:
+            document = self._store.get(invocation.inputs_uri)
+        except NotFound:
+            raise system_error(INPUTS_NOT_FOUND, f"there are no inputs at {invocation.inputs_uri}") from None
+        context = ValueContext(
+            store=self._store, raw_prefix=invocation.raw_output_prefix, local_dir=self._scratch
+        )
+        inputs = decode_inputs(document, task, context)
+        try:
+            result = _call(task, inputs, code_root)
+        except IgnoreOutputs:
+            return
+        outputs = encode_outputs(result, task, context)
+        self._store.put(_below(invocation.output_prefix, OUTPUTS), outputs)
+
+    def _load(self, invocation: Invocation, code_root: str, imported: Callable[[], None]) -> RunnableTask:
+        key = (code_root, invocation.module, invocation.task)
+        task = self._tasks.get(key)
+        if task is None:
+            task = self._tasks[key] = load_task(invocation.module, invocation.task, code_root)
+            imported()
+        return task
+
+    def _tell(self, invocation: Invocation, failure: Failure) -> None:
+        message = failure_to_document(failure)
+        message.error.timestamp.GetCurrentTime()
+        # Whoever waits also learns the failure from this process; the document is for later readers.
+        with contextlib.suppress(OSError, StorageError):
+            self._store.put(
+                _below(invocation.output_prefix, ERROR), message.SerializeToString(deterministic=True)
+            )
+
+
+def _call(task: RunnableTask, inputs: Mapping[str, object], code_root: str) -> object:
+    process = os.getpid()
+    try:
+        result = task.function(**inputs)
+    except IgnoreOutputs:
+        raise
+    except BaseException as error:
+        if os.getpid() != process:
+            os._exit(1)
+        raise AttemptError(of_task(error, code_root)) from error
+    if os.getpid() != process:
+        os._exit(0)  # a child that the task forked came back here: the outputs are its parent's to write
+    return result
+
+
+def _below(prefix: str, name: str) -> str:
+    return f"{prefix.rstrip('/')}/{name}"

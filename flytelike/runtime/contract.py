@@ -1,0 +1,54 @@
+"""What the runtime asks of a task object it finds in an author's module.
+
+Tasks made by the SDK's decorator have all of it; so may an author's own kind of task.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol, runtime_checkable
+
+
+class HintedInput(Protocol):
+    """One input of a task."""
+
+    @property
+    def hint(self) -> object:
+        """Return its annotation, evaluated."""
+
+
+class HintedOutputs(Protocol):
+    """The outputs of a task."""
+
+    @property
+    def hints(self) -> Mapping[str, object]:
+        """Return their annotations, evaluated, by name, in the author's order."""
+
+
+class HintedSignature(Protocol):
+    """What a task takes and gives."""
+
+    @property
+    def inputs(self) -> Mapping[str, HintedInput]:
+        """Return the inputs by name."""
+
+    @property
+    def outputs(self) -> HintedOutputs:
+        """Return the outputs."""
+
+
+@runtime_checkable
+class RunnableTask(Protocol):
+    """A task whose function can be called with Python values."""
+
+    @property
+    def signature(self) -> HintedSignature:
+        """Return what the task takes and gives."""
+
+    @property
+    def function(self) -> Callable[..., object]:
+        """Return the author's function."""
+
+    def outputs_of(self, result: object) -> Mapping[str, object]:
+        """Return a result of the function by output name.
+
+        Raises `TypeError` when it has another shape than was declared.
+        """

@@ -1,0 +1,37 @@
+"""`flytelike-execute`: runs one attempt of a task under Flyte's task contract.
+
+Exits 0 once `outputs.pb` or `error.pb` is written, whichever it is, as Flyte's own entry point
+does; 1 for a failed task when FLYTE_FAIL_ON_ERROR is true; 2 for a wrong command line.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from flytelike.runtime.arguments import PROGRAM, ArgumentsError, parse
+from flytelike.runtime.attempt import Runner
+from flytelike.storage import Store, StoreConfig
+
+FAIL_ON_ERROR = "FLYTE_FAIL_ON_ERROR"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the attempt named by `argv` (default: the process's arguments); return the exit code."""
+    args = sys.argv[1:] if argv is None else list(argv)
+    try:
+        invocation = parse(args)
+    except ArgumentsError as error:
+        sys.stderr.write(f"{PROGRAM}: {error}\n")
+        return 2
+    with tempfile.TemporaryDirectory(prefix="flytelike-", ignore_cleanup_errors=True) as scratch:
+        failure = Runner(Store(StoreConfig.from_env(durable=True)), Path(scratch)).run(invocation, os.environ)
+    if failure is None:
+        return 0
+    sys.stderr.write(f"{failure.message}\n")
+    return 1 if os.environ.get(FAIL_ON_ERROR, "").lower() == "true" else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

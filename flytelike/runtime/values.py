@@ -1,0 +1,96 @@
+"""Inputs from their document to Python, outputs from Python to their document."""
+
+from collections.abc import Mapping
+
+from flytelike_idl.core import literals_pb2
+from google.protobuf.message import DecodeError
+
+from flytelike.codec.literals import literal_map_from_proto, literal_map_to_proto
+from flytelike.model.literals import Literal
+from flytelike.runtime.contract import RunnableTask
+from flytelike.runtime.door import mismatch
+from flytelike.runtime.failures import (
+    INPUT_MISMATCH,
+    INPUT_NOT_DECODABLE,
+    OUTPUT_MISMATCH,
+    OUTPUT_NOT_ENCODABLE,
+    AttemptError,
+    user_error,
+)
+from flytelike.runtime.source_trace import headline
+from flytelike.storage import StorageError
+from flytelike.types import ValueContext, registry
+
+
+def decode_inputs(document: bytes, task: RunnableTask, context: ValueContext) -> dict[str, object]:
+    """Return the task's arguments. Every input's fault is told at once.
+
+    Raises:
+        AttemptError: The document is damaged, an input is missing, or a value does not fit.
+    """
+    literals = _parse(document)
+    values: dict[str, object] = {}
+    faults: list[str] = []
+    code = INPUT_NOT_DECODABLE
+    for name, declared in task.signature.inputs.items():
+        literal = literals.get(name)
+        if literal is None:
+            faults.append(f"input {name} is not given")
+            continue
+        try:
+            values[name] = registry.to_python(literal, declared.hint, context)
+        except Exception as error:  # a transformer may be the author's own
+            faults.append(f"input {name} cannot be turned into {_shown(declared.hint)}: {headline(error)}")
+            continue
+        if (complaint := mismatch(values[name], declared.hint)) is not None:
+            code = INPUT_MISMATCH
+            faults.append(f"input {name}: {complaint}")
+    if faults:
+        raise user_error(code, "; ".join(faults))
+    return values
+
+
+def encode_outputs(result: object, task: RunnableTask, context: ValueContext) -> bytes:
+    """Return the document of a function's result. Every output's fault is told at once.
+
+    Raises:
+        AttemptError: The result has another shape or other types than declared, or a value
+            cannot be stored.
+    """
+    try:
+        values = task.outputs_of(result)
+    except TypeError as error:
+        raise user_error(OUTPUT_MISMATCH, str(error)) from error
+    literals: dict[str, Literal] = {}
+    faults: list[str] = []
+    code = OUTPUT_MISMATCH
+    for name, hint in task.signature.outputs.hints.items():
+        value = values[name]
+        if (complaint := mismatch(value, hint)) is not None:
+            faults.append(f"output {name}: {complaint}")
+            continue
+        try:
+            literals[name] = registry.to_literal(value, hint, context)
+        except (OSError, StorageError):
+            raise  # the store's trouble, not the value's
+        except Exception as error:  # a transformer may be the author's own
+            code = OUTPUT_NOT_ENCODABLE
+            faults.append(f"output {name}, a {type(value).__name__}, cannot be stored as {_shown(hint)}: {headline(error)}")
+    if faults:
+        raise user_error(code, "; ".join(faults))
+    return literal_map_to_proto(literals).SerializeToString(deterministic=True)
+
+
+def _parse(document: bytes) -> Mapping[str, Literal]:
+    try:
+        return literal_map_from_proto(literals_pb2.LiteralMap.FromString(document))
+    except (DecodeError, ValueError) as error:
+        raise _damaged(error) from error
+
+
+def _damaged(error: Exception) -> AttemptError:
+    return user_error(INPUT_NOT_DECODABLE, f"the inputs' document is damaged: {error}")
+
+
+def _shown(hint: object) -> str:
+    return hint.__name__ if isinstance(hint, type) else str(hint)

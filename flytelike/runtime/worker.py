@@ -1,0 +1,93 @@
+"""The warm worker: runs one attempt after another, each as if in a process of its own.
+
+It is forked by the zygote, obeys `Run` frames on its control socket and answers each with
+`Done`. What the author's code prints goes to the output pipe, which is file descriptors 1 and 2.
+The worker ends when the socket closes; the kernel ends it when the zygote dies.
+"""
+
+import os
+import socket
+import sys
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NoReturn
+
+from flytelike.codec.worker_frames import Done, FrameReader, Run, encode
+from flytelike.model.failure import Failure
+from flytelike.runtime.arguments import ArgumentsError, parse
+from flytelike.runtime.attempt import Runner
+from flytelike.runtime.failures import ARGUMENTS, user_error
+from flytelike.runtime.hygiene import Environment, Standards, WorkingFolder
+from flytelike.runtime.process import rss_bytes
+from flytelike.runtime.source_trace import forget_sources
+from flytelike.storage import Store, StoreConfig
+
+DURABLE = "FLYTELIKE_DURABLE"
+
+_LAST = ("USER:MemoryError", "ImportFailed", "ModuleNotFound")
+"""After these the process is in a state that nobody else should get."""
+
+
+def serve(control: socket.socket, scratch: str, env: Mapping[str, str]) -> NoReturn:
+    """Run attempts until the control socket closes.
+
+    Args:
+        control: Speaks `flytelike.codec.worker_frames`; blocking.
+        scratch: This worker's own folder.
+        env: Added to the environment before anything of the author's is loaded.
+    """
+    status = 1
+    try:
+        os.environ.update(env)
+        os.environ["TMPDIR"] = f"{scratch}/tmp"
+        _Worker(control, Path(scratch)).serve()
+        status = 0
+    except ConnectionError:
+        status = 0  # the platform is gone
+    except BaseException:  # noqa: BLE001 - the end of the process: its output is the only place left to tell
+        traceback.print_exc(file=sys.__stderr__)
+    finally:
+        os._exit(status)
+
+
+class _Worker:
+    def __init__(self, control: socket.socket, scratch: Path) -> None:
+        self._control = control
+        self._reader = FrameReader()
+        self._environment = Environment()
+        self._folder = WorkingFolder(scratch)
+        self._standards = Standards()
+        store = Store(StoreConfig.from_env(durable=os.environ.get(DURABLE) == "1"))
+        self._runner = Runner(store, self._folder.temporary)
+
+    def serve(self) -> None:
+        while True:
+            try:
+                data = self._control.recv(65536)
+            except KeyboardInterrupt:
+                continue  # meant for a task, and there is none now
+            if not data:
+                return
+            for frame in self._reader.feed(data):
+                if isinstance(frame, Run):
+                    self._obey(frame)
+
+    def _obey(self, run: Run) -> None:
+        self._environment.enter(run.env)
+        sys.argv = list(run.args)
+        failure = self._attempt(run)
+        self._standards.restore()
+        remains = self._standards.remains()
+        if failure is not None:
+            forget_sources()
+            remains = remains or (failure.code if failure.code in _LAST else "")
+        self._control.sendall(encode(Done(failure, rss_bytes(), remains)))
+
+    def _attempt(self, run: Run) -> Failure | None:
+        try:
+            invocation = parse(run.args[1:])
+        except ArgumentsError as error:
+            return user_error(ARGUMENTS, f"the task's container arguments are wrong: {error}").failure
+        return self._runner.run(invocation, os.environ, self._folder.enter, self._standards.note)
+

@@ -1,0 +1,65 @@
+"""The environment of an attempt, divided by whom it belongs to."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+import sys
+
+from propeller.executors.process.settings import ProcessSettings
+from propeller.ports import AttemptSpec
+
+_OF_ATTEMPT = re.compile(r"FLYTE_|_F_|_FSEC_")
+"""What names beginning so hold may differ from attempt to attempt without another process."""
+
+_OF_INTERPRETER = re.compile(r"PYTHON(?!UNBUFFERED$)|LD_|DYLD_|MALLOC_|GLIBC_TUNABLES$")
+"""What names beginning so hold acts when an interpreter starts: a forked worker is too late for it."""
+
+_DURABLE = "FLYTELIKE_DURABLE"
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnvironment:
+    """`own` changes with every attempt; `worker` is equal for all attempts a worker may run.
+
+    `fresh` tells that the attempt needs an interpreter of its own.
+    """
+
+    own: Mapping[str, str]
+    worker: tuple[tuple[str, str], ...]
+    fresh: bool
+
+
+def environment_of(spec: AttemptSpec) -> AttemptEnvironment:
+    """Return the environment that an attempt's task, node and execution ask for."""
+    declared = spec.task.container.env if spec.task.container is not None else {}
+    asked = {**declared, **spec.env}
+    own = _contract(spec)
+    shared: dict[str, str] = {}
+    for name, value in asked.items():
+        (own if _OF_ATTEMPT.match(name) else shared)[name] = value
+    fresh = any(_OF_INTERPRETER.match(name) for name in shared)
+    return AttemptEnvironment(own, tuple(sorted(shared.items())), fresh)
+
+
+def base_environment(settings: ProcessSettings) -> dict[str, str]:
+    """Return what every attempt's environment begins with."""
+    inherited = dict(os.environ) if settings.inherit_env else {}
+    # Programs installed beside this interpreter (pyflyte-execute, say) shall be found.
+    path = os.pathsep.join(filter(None, [str(Path(sys.executable).parent), inherited.get("PATH", os.defpath)]))
+    return {**inherited, "PATH": path, **settings.env, _DURABLE: "1" if settings.durable else "0"}
+
+
+def _contract(spec: AttemptSpec) -> dict[str, str]:
+    execution, task = spec.key.execution, spec.task.id
+    return {
+        "FLYTE_INTERNAL_EXECUTION_ID": execution.name,
+        "FLYTE_INTERNAL_EXECUTION_PROJECT": execution.project,
+        "FLYTE_INTERNAL_EXECUTION_DOMAIN": execution.domain,
+        "FLYTE_INTERNAL_TASK_PROJECT": task.project,
+        "FLYTE_INTERNAL_TASK_DOMAIN": task.domain,
+        "FLYTE_INTERNAL_TASK_NAME": task.name,
+        "FLYTE_INTERNAL_TASK_VERSION": task.version,
+        "FLYTE_ATTEMPT_NUMBER": str(spec.key.attempt),
+    }

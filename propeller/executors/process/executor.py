@@ -1,0 +1,371 @@
+"""Runs attempts as processes of this machine."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import time
+from collections import OrderedDict, deque
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+
+from typing_extensions import override
+
+from flytelike.codec.worker_frames import Done
+from flytelike.model.failure import Failure
+from flytelike.storage import NotFound, Store
+from propeller.executors.process.environment import base_environment
+from propeller.executors.process.logs import AttemptLogs
+from propeller.executors.process.memory import kernel_kills
+from propeller.executors.process.outcome import (
+    LOST,
+    Aborted,
+    OverMemory,
+    Stop,
+    TimedOut,
+    failure_of_exit,
+    failure_of_no_outputs,
+    failure_of_start,
+    failure_of_stop,
+)
+from propeller.executors.process.plan import (
+    Plan,
+    ProgramPlan,
+    WarmPlan,
+    bad_task,
+    memory_limit,
+    needs_inputs,
+    plan_of,
+    task_document,
+    uses_task_template,
+)
+from propeller.executors.process.results import Results
+from propeller.executors.process.settings import ProcessSettings
+from propeller.executors.process.watch import MemoryWatch
+from propeller.executors.process.worker import Worker
+from propeller.executors.process.workers import Workers, WorkersListener
+from propeller.ports import AttemptKey, AttemptListener, AttemptSpec, Executor
+
+_LOG = logging.getLogger(__name__)
+
+_REMEMBERED = 4096
+"""How many ended attempts are remembered, to answer a second start with the same news."""
+
+_TAIL_BYTES = 2000
+
+
+class _Run:
+    """The attempt is to be run."""
+
+
+_RUN = _Run()
+
+
+@dataclass(slots=True, eq=False)
+class _Attempt:
+    spec: AttemptSpec
+    plan: Plan | None = None
+    memory_bytes: int = 0
+    worker: Worker | None = None
+    stop: Stop | None = None
+    timers: list[asyncio.TimerHandle] = field(default_factory=list)
+    kernel_kills: int = 0
+
+
+class ProcessExecutor(Executor, WorkersListener):
+    """The embedded platform's executor. Make it on the event loop that will use it.
+
+    Attempts of `flytelike-execute` run in warm workers, one at a time each; any other command
+    runs as a program of its own. At most `settings.slots` attempts run, first come first served.
+
+    Args:
+        settings: How many, how long, how large.
+        store: The object store, for documents that do not lie on this machine.
+        listener: Told how attempts go.
+    """
+
+    def __init__(self, settings: ProcessSettings, store: Store, listener: AttemptListener) -> None:
+        self._settings = settings
+        self._listener = listener
+        self._results = Results(store)
+        self._workers = Workers(settings, base_environment(settings), self)
+        self._watch = MemoryWatch(settings.memory_poll_s, self._over_memory)
+        self.logs = AttemptLogs(settings.logs, settings.log_bytes)
+        self._live: dict[AttemptKey, _Attempt] = {}
+        self._queue: deque[_Attempt] = deque()
+        self._by_worker: dict[int, _Attempt] = {}
+        self._recent: OrderedDict[AttemptKey, Failure | None] = OrderedDict()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._kernel_kills = kernel_kills()
+        self._closed = False
+
+    async def open(self) -> None:
+        """Make ready ahead of the first attempt; `start` does it else."""
+        await self._workers.open()
+
+    @override
+    async def start(self, spec: AttemptSpec) -> None:
+        if spec.key in self._live or self._closed:
+            return
+        if spec.key in self._recent:
+            self._tell(spec.key, self._recent[spec.key])
+            return
+        attempt = self._live[spec.key] = _Attempt(spec)
+        self.logs.begin(spec.key)
+        try:
+            verdict = await self._prepare(attempt)
+        except Exception as error:
+            _LOG.exception("attempt %s cannot be prepared", spec.key)
+            verdict = failure_of_start(0, str(error), "the attempt")
+        if self._live.get(spec.key) is not attempt:
+            return  # aborted in the meantime
+        if not isinstance(verdict, _Run):
+            self._end(attempt, verdict)
+            return
+        self._queue.append(attempt)
+        self._pump()
+
+    @override
+    async def abort(self, key: AttemptKey, reason: str) -> None:
+        attempt = self._live.get(key)
+        if attempt is None:
+            return
+        if attempt.worker is None:
+            attempt.stop = Aborted(reason)
+            self._forget(attempt)
+        else:
+            self._stop(attempt, Aborted(reason))
+
+    @override
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        for attempt in self._live.values():
+            _cancel(attempt)
+        await self._watch.close()
+        await self._workers.close()
+        if self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._live.clear()
+        self._queue.clear()
+        self._by_worker.clear()
+        self.logs.close()
+
+    # --- from a spec to a process ---------------------------------------------------------
+
+    async def _prepare(self, attempt: _Attempt) -> "Failure | _Run | None":
+        """Return `_RUN` to run the attempt; else its news: a failure, or None for success."""
+        spec = attempt.spec
+        limit = memory_limit(spec)
+        if isinstance(limit, Failure):
+            return limit
+        attempt.memory_bytes = limit
+        inputs = {}
+        if needs_inputs(spec):
+            try:
+                inputs = await self._results.inputs(spec.inputs_uri)
+            except NotFound:
+                return bad_task(f"there are no inputs at {spec.inputs_uri}")
+        plan = plan_of(spec, inputs)
+        if isinstance(plan, Failure):
+            return plan
+        attempt.plan = plan
+        marked = isinstance(plan, ProgramPlan) and plan.marked
+        stored = await self._results.of_whole_attempt(spec.output_prefix, marked=marked)
+        if isinstance(stored, Failure):
+            return stored
+        if stored:
+            return None
+        if marked:
+            await self._results.clear(spec.output_prefix)
+        if uses_task_template(spec):
+            await self._results.put(spec.output_prefix, "task.pb", task_document(spec))
+        if not self._workers.ready:
+            await self._workers.open()
+        return _RUN
+
+    def _pump(self) -> None:
+        while self._queue and len(self._by_worker) < self._settings.slots and not self._closed:
+            if not self._workers.ready:
+                self._later(self._revive())
+                return
+            attempt = self._queue.popleft()
+            if attempt.stop is None:
+                self._dispatch(attempt)
+
+    async def _revive(self) -> None:
+        await self._workers.open()
+        self._pump()
+
+    def _dispatch(self, attempt: _Attempt) -> None:
+        match attempt.plan:
+            case WarmPlan() as plan:
+                worker = self._workers.run(plan)
+            case ProgramPlan() as plan:
+                worker = self._workers.execute(plan)
+            case None:
+                raise RuntimeError("an attempt without a plan was queued")
+        attempt.worker = worker
+        self._by_worker[worker.number] = attempt
+        if worker.pid:
+            self.started(worker)
+
+    # --- what processes tell --------------------------------------------------------------
+
+    @override
+    def started(self, worker: Worker) -> None:
+        attempt = self._by_worker.get(worker.number)
+        if attempt is None or attempt.stop is not None:
+            return
+        spec = attempt.spec
+        if spec.deadline_ns:
+            loop = asyncio.get_running_loop()
+            late = TimedOut(spec.deadline_ns)
+            attempt.timers.append(loop.call_later(spec.deadline_ns / 1e9, self._stop, attempt, late))
+        if attempt.memory_bytes:
+            self._watch.add(worker.number, worker.pid, attempt.memory_bytes)
+        attempt.kernel_kills = self._kernel_kills
+        self._listener.running(spec.key, time.time_ns())
+
+    @override
+    def printed(self, worker: Worker, data: bytes) -> None:
+        attempt = self._by_worker.get(worker.number)
+        if attempt is not None:
+            self.logs.append(attempt.spec.key, data)
+
+    @override
+    def done(self, worker: Worker, done: Done) -> None:
+        attempt = self._by_worker.pop(worker.number, None)
+        self._workers.release(worker, done, reusable=attempt is not None and attempt.stop is None)
+        if attempt is None:
+            return
+        if attempt.stop is not None and done.failure is not None:
+            self._end_stopped(attempt, attempt.stop)
+        elif isinstance(attempt.stop, Aborted):
+            self._forget(attempt)
+        else:
+            self._end(attempt, done.failure)
+        self._pump()
+
+    @override
+    def ended(self, worker: Worker, status: int) -> None:
+        attempt = self._by_worker.pop(worker.number, None)
+        if attempt is None:
+            return
+        if attempt.stop is not None:
+            self._end_stopped(attempt, attempt.stop)
+        else:
+            self._later(self._judge(attempt, status))
+        self._pump()
+
+    @override
+    def not_started(self, worker: Worker, error: int, message: str) -> None:
+        attempt = self._by_worker.pop(worker.number, None)
+        if attempt is not None:
+            program = attempt.plan.argv[0] if isinstance(attempt.plan, ProgramPlan) else "a worker"
+            self._end(attempt, failure_of_start(error, message, program))
+            self._pump()
+
+    @override
+    def lost(self, worker: Worker) -> None:
+        attempt = self._by_worker.pop(worker.number, None)
+        if attempt is not None:
+            self._end(attempt, LOST)
+            self._pump()
+
+    def _over_memory(self, worker: int, used_bytes: int, limit_bytes: int) -> None:
+        attempt = self._by_worker.get(worker)
+        if attempt is not None and attempt.worker is not None and attempt.stop is None:
+            attempt.stop = OverMemory(used_bytes, limit_bytes)
+            self._workers.signal(attempt.worker, signal.SIGKILL)
+
+    def _stop(self, attempt: _Attempt, why: Stop) -> None:
+        worker = attempt.worker
+        if worker is None or attempt.stop is not None:
+            return
+        attempt.stop = why
+        self._workers.signal(worker, signal.SIGTERM)
+        loop = asyncio.get_running_loop()
+        kill = loop.call_later(self._settings.grace_s, self._workers.signal, worker, signal.SIGKILL)
+        attempt.timers.append(kill)
+
+    # --- from an end to its news ----------------------------------------------------------
+
+    async def _judge(self, attempt: _Attempt, status: int) -> None:
+        """Find out how an attempt went whose process ended without telling."""
+        prefix = attempt.spec.output_prefix
+        found = await self._results.found(prefix)
+        failure = found if isinstance(found, Failure) else self._verdict(attempt, status, outputs=found)
+        if failure is not None and failure is not found:
+            await self._keep(prefix, failure)
+        if isinstance(attempt.plan, ProgramPlan) and attempt.plan.marked:
+            with contextlib.suppress(OSError):
+                await self._results.mark(prefix)
+        self._end(attempt, failure)
+
+    def _verdict(self, attempt: _Attempt, status: int, *, outputs: bool) -> Failure | None:
+        tail = self.logs.tail(attempt.spec.key, _TAIL_BYTES)
+        self._kernel_kills = kernel_kills()
+        memory_event = self._kernel_kills > attempt.kernel_kills
+        if isinstance(attempt.plan, WarmPlan):
+            # Outputs appear whole or not at all: once there, the task had returned.
+            return None if outputs else failure_of_exit(status, memory_event=memory_event, tail=tail)
+        if status != 0:
+            return failure_of_exit(status, memory_event=memory_event, tail=tail)
+        if outputs or not attempt.spec.task.interface.outputs:
+            return None
+        return failure_of_no_outputs(attempt.spec.output_prefix, tail)
+
+    def _end_stopped(self, attempt: _Attempt, stop: Stop) -> None:
+        if isinstance(stop, Aborted):
+            self._forget(attempt)  # who asked for it needs no answer
+        else:
+            self._later(self._keep_and_end(attempt, failure_of_stop(stop)))
+
+    async def _keep_and_end(self, attempt: _Attempt, failure: Failure) -> None:
+        await self._keep(attempt.spec.output_prefix, failure)
+        self._end(attempt, failure)
+
+    async def _keep(self, prefix: str, failure: Failure) -> None:
+        """Store a failure, so that after a restart the attempt is known to have ended."""
+        try:
+            await self._results.put_failure(prefix, failure)
+        except Exception:
+            _LOG.exception("the failure %s could not be stored below %s", failure.code, prefix)
+
+    def _end(self, attempt: _Attempt, failure: Failure | None) -> None:
+        key = attempt.spec.key
+        self._forget(attempt)
+        self._recent[key] = failure
+        if len(self._recent) > _REMEMBERED:
+            self._recent.popitem(last=False)
+        self._tell(key, failure)
+
+    def _forget(self, attempt: _Attempt) -> None:
+        _cancel(attempt)
+        if attempt.worker is not None:
+            self._watch.remove(attempt.worker.number)
+        key = attempt.spec.key
+        if self._live.get(key) is attempt:
+            del self._live[key]
+            self.logs.end(key)
+
+    def _tell(self, key: AttemptKey, failure: Failure | None) -> None:
+        if self._closed:
+            return
+        if failure is None:
+            self._listener.succeeded(key, time.time_ns())
+        else:
+            self._listener.failed(key, time.time_ns(), failure)
+
+    def _later(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _cancel(attempt: _Attempt) -> None:
+    for timer in attempt.timers:
+        timer.cancel()
+    attempt.timers.clear()

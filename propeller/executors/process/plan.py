@@ -1,0 +1,141 @@
+"""How an attempt is to be run: by a warm worker, or as a program of its own."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TypeAlias
+
+from flytelike.codec.tasks import task_template_to_proto
+from flytelike.model.failure import Failure, Fault
+from flytelike.model.literals import Literal
+from flytelike.model.policies import ResourceName
+from propeller.executors.process.environment import environment_of
+from propeller.executors.process.outcome import BAD_TASK
+from propeller.executors.process.quantity import bytes_of
+from propeller.executors.process.templates import TemplateError, names_in, render
+from propeller.executors.process.worker import WorkerKey
+from propeller.ports import AttemptKey, AttemptSpec
+
+OURS = "flytelike-execute"
+_FAST = "pyflyte-fast-execute"
+_FAST_FOLDERS = frozenset({"--dest-dir", "--dynamic-dest-dir"})
+_ENTRYPOINT = (sys.executable, "-P", "-m", "flytelike.runtime.entrypoint")
+
+
+@dataclass(frozen=True, slots=True)
+class WarmPlan:
+    """Give the arguments to a warm worker with this key."""
+
+    key: WorkerKey
+    args: tuple[str, ...]
+    env: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramPlan:
+    """Run a program. `marked` tells that its documents need the mark of a whole attempt."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    marked: bool
+
+
+Plan: TypeAlias = WarmPlan | ProgramPlan
+
+
+def needs_inputs(spec: AttemptSpec) -> bool:
+    """Tell whether the command shows values of inputs, which must be read to render it."""
+    return any(name.startswith("inputs.") for name in names_in(_words(spec)))
+
+
+def uses_task_template(spec: AttemptSpec) -> bool:
+    """Tell whether the command wants the task's template as a file."""
+    return "tasktemplatepath" in names_in(_words(spec))
+
+
+def task_document(spec: AttemptSpec) -> bytes:
+    """Return the task's template as its file holds it."""
+    return task_template_to_proto(spec.task).SerializeToString(deterministic=True)
+
+
+def plan_of(spec: AttemptSpec, inputs: Mapping[str, Literal]) -> Plan | Failure:
+    """Return how to run the attempt, or why it cannot be run."""
+    words = _words(spec)
+    if not words:
+        return bad_task(f"task {spec.task.id} has no command; a task of type {spec.task.type!r} cannot run as a process")
+    try:
+        rendered = render(words, _variables(spec), inputs.get)
+    except TemplateError as error:
+        return bad_task(str(error))
+    if "\0" in "".join(rendered):
+        return bad_task("an argument holds a NUL character")
+    environment = environment_of(spec)
+    program = PurePosixPath(rendered[0]).name
+    if program != OURS:
+        argv = _in_own_folder(rendered) if program == _FAST else rendered
+        return ProgramPlan(argv, {**environment.own, **dict(environment.worker)}, marked=True)
+    if environment.fresh:
+        argv = (*_ENTRYPOINT, *rendered[1:])
+        return ProgramPlan(argv, {**environment.own, **dict(environment.worker)}, marked=False)
+    task = spec.task.id
+    key = WorkerKey(task.project, task.domain, _code(rendered), environment.worker)
+    return WarmPlan(key, rendered, environment.own)
+
+
+def memory_limit(spec: AttemptSpec) -> int | Failure:
+    """Return the memory the attempt may use, in bytes; 0 for no limit."""
+    container = spec.task.container
+    quantity = container.resources.limits.get(ResourceName.MEMORY, "") if container is not None else ""
+    if not quantity:
+        return 0
+    try:
+        return bytes_of(quantity)
+    except ValueError as error:
+        return bad_task(str(error))
+
+
+def bad_task(message: str) -> Failure:
+    """Return the failure of a task that no retry makes runnable."""
+    return Failure(BAD_TASK, message, Fault.USER, retryable=False)
+
+
+def _words(spec: AttemptSpec) -> tuple[str, ...]:
+    container = spec.task.container
+    return (*container.command, *container.args) if container is not None else ()
+
+
+def _variables(spec: AttemptSpec) -> dict[str, str]:
+    return {
+        "input": spec.inputs_uri,
+        "inputprefix": spec.inputs_uri.rpartition("/")[0],
+        "outputprefix": spec.output_prefix,
+        "rawoutputdataprefix": spec.raw_output_prefix,
+        "checkpointoutputprefix": spec.checkpoint_prefix,
+        "prevcheckpointprefix": spec.previous_checkpoint_prefix or '""',
+        "perretryuniquekey": unique_key(spec.key),
+        "tasktemplatepath": f"{spec.output_prefix}/task.pb",
+        "namespace": f"{spec.key.execution.project}-{spec.key.execution.domain}",
+    }
+
+
+def unique_key(key: AttemptKey) -> str:
+    """Return a name for the attempt that holds only letters, digits and underscores."""
+    name = f"{key.execution.name}_{key.path}_{key.attempt}"
+    return "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in name)
+
+
+def _code(args: tuple[str, ...]) -> str:
+    for word, following in zip(args, (*args[1:], ""), strict=True):
+        if word == "--code":
+            return following
+        if word.startswith("--code="):
+            return word.partition("=")[2]
+    return ""
+
+
+def _in_own_folder(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Have a stock fast-registered task unpack where it runs, not into the container's `/root`."""
+    return tuple(
+        "." if before in _FAST_FOLDERS else word for before, word in zip(("", *words), words, strict=False)
+    )

@@ -1,0 +1,76 @@
+"""What attempts leave in the object store: outputs, failures, and the mark of a whole attempt."""
+
+from flytelike.codec.failures import failure_from_document, failure_to_document
+from flytelike.codec.literals import literal_map_from_proto
+from flytelike.model.failure import Failure
+from flytelike.model.literals import Literal
+from flytelike.storage import NotFound, Store
+from flytelike_idl.core import errors_pb2, literals_pb2
+
+OUTPUTS = "outputs.pb"
+FUTURES = "futures.pb"
+ERROR = "error.pb"
+MARK = "attempt.done"
+"""Written once a program of its own has ended well: only then its documents are known to be whole."""
+
+
+class Results:
+    """Reads and writes attempts' documents.
+
+    Documents of `flytelike-execute` appear at once or not at all, so they need no mark.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def of_whole_attempt(self, prefix: str, *, marked: bool) -> "Failure | bool":
+        """Return what a whole attempt left: its failure, or True for outputs; False for none.
+
+        With `marked`, documents count only beside the mark.
+        """
+        if marked and not await self.exists(prefix, MARK):
+            return False
+        return await self.found(prefix)
+
+    async def found(self, prefix: str) -> "Failure | bool":
+        """Return the failure stored below `prefix`, else whether outputs are there."""
+        document = await self._read(prefix, ERROR)
+        if document is not None:
+            message = errors_pb2.ErrorDocument.FromString(document)
+            return failure_from_document(message, f"{prefix}/{ERROR}")
+        return await self.exists(prefix, OUTPUTS) or await self.exists(prefix, FUTURES)
+
+    async def exists(self, prefix: str, name: str) -> bool:
+        """Tell whether a document is there."""
+        return await self._store.exists_async(f"{prefix}/{name}")
+
+    async def inputs(self, uri: str) -> "dict[str, Literal]":
+        """Return an attempt's inputs. Raises `NotFound`."""
+        data = await self._store.get_async(uri)
+        return dict(literal_map_from_proto(literals_pb2.LiteralMap.FromString(data)))
+
+    async def put(self, prefix: str, name: str, data: bytes) -> None:
+        """Store a document."""
+        await self._store.put_async(f"{prefix}/{name}", data)
+
+    async def mark(self, prefix: str) -> None:
+        """Mark that all documents below `prefix` are whole."""
+        await self._store.put_async(f"{prefix}/{MARK}", b"")
+
+    async def put_failure(self, prefix: str, failure: Failure) -> None:
+        """Store a failure that the attempt itself could not tell."""
+        document = failure_to_document(failure)
+        document.error.timestamp.GetCurrentTime()
+        await self._store.put_async(f"{prefix}/{ERROR}", document.SerializeToString(deterministic=True))
+
+    async def clear(self, prefix: str) -> None:
+        """Remove what a killed try left half written."""
+        for name in (OUTPUTS, FUTURES, ERROR):
+            if await self.exists(prefix, name):
+                await self._store.delete_async(f"{prefix}/{name}")
+
+    async def _read(self, prefix: str, name: str) -> bytes | None:
+        try:
+            return await self._store.get_async(f"{prefix}/{name}")
+        except NotFound:
+            return None

@@ -1,0 +1,50 @@
+"""How the process executor is set up."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+def _cpu_count() -> int:
+    return os.cpu_count() or 1
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSettings:
+    """Settings of the process executor.
+
+    Attributes:
+        logs: Folder for what attempts print.
+        slots: How many attempts run at once.
+        idle_workers: How many warm workers may wait for work beside the running ones.
+        idle_s: How long a warm worker waits for work before it is ended.
+        env: Set for every attempt: where code bundles lie, the platform's address, and so on.
+        inherit_env: Whether attempts also get this process's own environment.
+        preload: Modules that every worker has loaded from its first moment.
+        durable: Whether outputs survive a power cut.
+        grace_s: Time between SIGTERM and SIGKILL.
+        attempts_per_worker: After so many a worker is replaced.
+        rss_growth_bytes: A worker that grew by more since its first attempt is replaced.
+        log_bytes: What an attempt may print; the rest is dropped, and the log says so.
+        memory_poll_s: How often the memory of attempts with a limit is looked at.
+    """
+
+    logs: Path
+    slots: int = field(default_factory=_cpu_count)
+    idle_workers: int = field(default_factory=_cpu_count)
+    idle_s: float = 300.0
+    env: Mapping[str, str] = field(default_factory=dict)
+    inherit_env: bool = True
+    preload: tuple[str, ...] = ()
+    durable: bool = True
+    grace_s: float = 5.0
+    attempts_per_worker: int = 10_000
+    rss_growth_bytes: int = 512 << 20
+    log_bytes: int = 64 << 20
+    memory_poll_s: float = 0.05
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work."""
+        if self.slots < 1 or self.idle_workers < 0 or self.attempts_per_worker < 1:
+            raise ValueError("slots and attempts_per_worker are at least 1, idle_workers at least 0")

@@ -1,0 +1,143 @@
+"""The executor's end of the zygote: starts it, asks it for processes, hears of their ends."""
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from flytelike.codec.worker_frames import (
+    PROTOCOL_VERSION,
+    Exec,
+    Exited,
+    Fork,
+    Forked,
+    Frame,
+    Hello,
+    NotForked,
+    Signal,
+)
+from propeller.executors.process.channel import FrameChannel
+
+_MODULE = "flytelike.runtime.zygote"
+_END_S = 10.0
+
+
+class ZygoteListener(Protocol):
+    """Told about the zygote's processes."""
+
+    def forked(self, worker: int, pid: int) -> None:
+        """Tell that the process lives."""
+
+    def not_forked(self, worker: int, error: int, message: str) -> None:
+        """Tell that it could not be made."""
+
+    def exited(self, worker: int, status: int) -> None:
+        """Tell that it ended; everything it started is being killed."""
+
+    def lost(self) -> None:
+        """Tell that the zygote is gone, and all its processes with it."""
+
+
+class Zygote:
+    """A running zygote. Make it with `start`."""
+
+    def __init__(self, process: subprocess.Popen[bytes], scratch: str, listener: ZygoteListener) -> None:
+        self._process = process
+        self._listener = listener
+        self._channel: FrameChannel | None = None
+        self.scratch = scratch
+
+    @classmethod
+    async def start(
+        cls, preload: tuple[str, ...], env: Mapping[str, str], listener: ZygoteListener
+    ) -> "Zygote":
+        """Start a zygote with an environment; it is ready for orders at once."""
+        ours, theirs = socket.socketpair()
+        # Short, because authors' libraries put sockets into TMPDIR, whose paths may have 108 bytes.
+        scratch = tempfile.mkdtemp(prefix="ftl-")
+        command = [sys.executable, "-P", "-m", _MODULE, str(theirs.fileno()), scratch, *preload]
+
+        def launch() -> subprocess.Popen[bytes]:
+            return subprocess.Popen(  # noqa: S603 - our own module
+                command,
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                env=dict(env),
+                start_new_session=True,
+            )
+
+        try:
+            process = await asyncio.to_thread(launch)
+        finally:
+            theirs.close()
+        zygote = cls(process, scratch, listener)
+        zygote._channel = FrameChannel(ours, zygote._hear, zygote._gone)  # noqa: SLF001 - its own maker
+        return zygote
+
+    @property
+    def pid(self) -> int:
+        """The zygote's own pid."""
+        return self._process.pid
+
+    def fork(self, worker: int, env: Mapping[str, str]) -> tuple[socket.socket, int, str]:
+        """Ask for a warm worker.
+
+        Returns:
+            Its control socket, the reading end of its output, and its scratch folder. Orders
+            can be sent at once; they wait in the socket until the worker lives.
+        """
+        ours, theirs = socket.socketpair()
+        read, write = os.pipe()
+        scratch = f"{self.scratch}/{worker}"
+        self._send(Fork(worker, scratch, env), (theirs.detach(), write))
+        return ours, read, scratch
+
+    def execute(self, worker: int, argv: tuple[str, ...], env: Mapping[str, str], cwd: str) -> int:
+        """Ask for a program of its own; return the reading end of its output."""
+        read, write = os.pipe()
+        self._send(Exec(worker, argv, env, cwd), (write,))
+        return read
+
+    def signal(self, worker: int, number: int) -> None:
+        """Send a signal to a process and everything below it."""
+        self._send(Signal(worker, number), ())
+
+    async def close(self) -> None:
+        """End the zygote with everything below it, and wait until it has ended."""
+        if self._channel is not None:
+            self._channel.close()
+        await asyncio.to_thread(self._bury)
+
+    def _bury(self) -> None:
+        try:
+            self._process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def _send(self, frame: Frame, fds: tuple[int, ...]) -> None:
+        if self._channel is not None:
+            self._channel.send(frame, fds)
+
+    def _hear(self, frame: Frame) -> None:
+        match frame:
+            case Exited(worker, status, _):
+                self._listener.exited(worker, status)
+            case Forked(worker, pid):
+                self._listener.forked(worker, pid)
+            case NotForked(worker, error, message):
+                self._listener.not_forked(worker, error, message)
+            case Hello(version) if version != PROTOCOL_VERSION:
+                self._process.kill()
+            case _:
+                pass
+
+    def _gone(self) -> None:
+        self._process.kill()
+        self._listener.lost()

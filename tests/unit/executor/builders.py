@@ -1,0 +1,174 @@
+"""Builders for the process executor's tests: bundles, attempts, a listener that can be awaited."""
+
+import asyncio
+import hashlib
+import io
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from flytelike_idl.core import literals_pb2
+
+from flytelike.codec.literals import literal_map_from_proto, literal_map_to_proto
+from flytelike.model.failure import Failure
+from flytelike.model.graph import Container, TaskTemplate
+from flytelike.model.ids import ExecutionId, Identifier, NodePath, ResourceKind
+from flytelike.model.interface import TypedInterface, Variable
+from flytelike.model.literals import Literal, Primitive
+from flytelike.model.policies import ResourceName, Resources, TaskMetadata
+from flytelike.model.types import INTEGER
+from propeller.ports import AttemptKey, AttemptSpec
+
+BUNDLES = Path(__file__).parent / "bundles"
+
+ARGS = (
+    "flytelike-execute",
+    "--inputs",
+    "{{.input}}",
+    "--output-prefix",
+    "{{.outputPrefix}}",
+    "--raw-output-data-prefix",
+    "{{.rawOutputDataPrefix}}",
+    "--checkpoint-path",
+    "{{.checkpointOutputPrefix}}",
+    "--prev-checkpoint",
+    "{{.prevCheckpointPrefix}}",
+)
+
+
+class Listener:
+    """Remembers what an executor tells; `ended` waits for an attempt's end."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, AttemptKey]] = []
+        self.ends: dict[AttemptKey, Failure | None] = {}
+        self._waiting: dict[tuple[str, AttemptKey], asyncio.Future[None]] = {}
+
+    def running(self, key: AttemptKey, at_ns: int) -> None:
+        self._note("running", key)
+
+    def succeeded(self, key: AttemptKey, at_ns: int) -> None:
+        self.ends[key] = None
+        self._note("ended", key)
+
+    def failed(self, key: AttemptKey, at_ns: int, failure: Failure) -> None:
+        self.ends[key] = failure
+        self._note("ended", key)
+
+    def count(self, event: str, key: AttemptKey) -> int:
+        return self.events.count((event, key))
+
+    async def ended(self, key: AttemptKey) -> Failure | None:
+        if key not in self.ends:
+            await self._wait("ended", key)
+        return self.ends[key]
+
+    async def ran(self, key: AttemptKey) -> None:
+        if ("running", key) not in self.events:
+            await self._wait("running", key)
+
+    async def _wait(self, event: str, key: AttemptKey) -> None:
+        future = self._waiting.setdefault((event, key), asyncio.get_running_loop().create_future())
+        await asyncio.wait_for(asyncio.shield(future), 30)
+
+    def _note(self, event: str, key: AttemptKey) -> None:
+        self.events.append((event, key))
+        future = self._waiting.pop((event, key), None)
+        if future is not None and not future.done():
+            future.set_result(None)
+
+
+def bundle_bytes(folder: Path) -> bytes:
+    """Return a small deterministic archive of a folder."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as tar:
+        for path in sorted(folder.rglob("*")):
+            if "__pycache__" not in path.parts:
+                tar.add(path, arcname=str(path.relative_to(folder)), recursive=False)
+    return buffer.getvalue()
+
+
+@dataclass
+class Site:
+    """A folder with a code bundle in it, and attempts below it."""
+
+    root: Path
+    code: str = ""
+    count: int = 0
+    prefix: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.prefix = f"{self.root}/bundles"
+        self.code = self.code or self.add_bundle(BUNDLES)
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {"FLYTELIKE_UPLOAD_PREFIX": self.prefix, "FLYTELIKE_CODE_CACHE": f"{self.root}/code"}
+
+    def add_bundle(self, folder: Path) -> str:
+        return self.add_archive(bundle_bytes(folder))
+
+    def add_archive(self, archive: bytes, digest: str = "") -> str:
+        digest = digest or hashlib.sha256(archive).hexdigest()
+        path = Path(f"{self.prefix}/p/development/{digest}/bundle.tar.gz")
+        path.parent.mkdir(parents=True)
+        path.write_bytes(archive)
+        return f"sha256:{digest}"
+
+    def attempt(self, task: str, inputs: Mapping[str, object] | None = None, **options: object) -> AttemptSpec:
+        """Return an attempt of a task in the bundle. Options as for `spec`, and `module`, `code`."""
+        module = str(options.pop("module", "chores"))
+        code = str(options.pop("code", self.code))
+        args = (*ARGS, "--code", code, "--", "module", module, "task", task)
+        return self.spec(args, inputs, name=task, **options)
+
+    def spec(
+        self,
+        args: tuple[str, ...],
+        inputs: Mapping[str, object] | None = None,
+        *,
+        name: str = "t",
+        env: Mapping[str, str] | None = None,
+        memory: str = "",
+        timeout_ms: int = 0,
+        outputs: bool = False,
+        attempt: int = 0,
+    ) -> AttemptSpec:
+        """Return an attempt of any command, its inputs stored."""
+        self.count += 1
+        folder = f"{self.root}/runs/e{self.count}/n0/data"
+        Path(folder).mkdir(parents=True)
+        literals = {key: Literal(Primitive(value)) for key, value in (inputs or {}).items()}
+        Path(f"{folder}/inputs.pb").write_bytes(literal_map_to_proto(literals).SerializeToString())
+        limits = {ResourceName.MEMORY: memory} if memory else {}
+        template = TaskTemplate(
+            Identifier(ResourceKind.TASK, "p", "development", name, "v1"),
+            "python-task",
+            TaskMetadata(),
+            TypedInterface(outputs={"o0": Variable(INTEGER)} if outputs else {}),
+            Container("image", args=args, resources=Resources(limits=limits), env=env or {}),
+        )
+        return AttemptSpec(
+            key=AttemptKey(ExecutionId("p", "development", f"e{self.count}"), NodePath("n0"), attempt),
+            task=template,
+            inputs_uri=f"{folder}/inputs.pb",
+            output_prefix=f"{folder}/{attempt}",
+            raw_output_prefix=f"{self.root}/raw/e{self.count}",
+            deadline_ns=timeout_ms * 1_000_000,
+        )
+
+
+def output(spec: AttemptSpec) -> object:
+    """Return the one output an attempt stored."""
+    message = literals_pb2.LiteralMap.FromString(Path(f"{spec.output_prefix}/outputs.pb").read_bytes())
+    value = literal_map_from_proto(message)["o0"].value
+    assert isinstance(value, Primitive)
+    return value.value
+
+
+def retried(spec: AttemptSpec) -> AttemptSpec:
+    """Return the next attempt of the same node."""
+    key = replace(spec.key, attempt=spec.key.attempt + 1)
+    prefix = spec.output_prefix.rpartition("/")[0]
+    return replace(spec, key=key, output_prefix=f"{prefix}/{key.attempt}")
