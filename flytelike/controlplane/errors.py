@@ -66,6 +66,11 @@ class Faults:
         """Note several."""
         self._found.extend(diagnostics)
 
+    @property
+    def found(self) -> tuple[Diagnostic, ...]:
+        """Return the faults noted so far."""
+        return tuple(self._found)
+
     def __bool__(self) -> bool:
         return bool(self._found)
 

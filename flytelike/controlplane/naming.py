@@ -14,6 +14,8 @@ PROJECT_ID = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z")
 PROJECT_ID_MAX = 63
 ENTITY_NAME_MAX = 255
 PATH_SEGMENT_MAX = 255
+GENERATED_PREFIX = ".flytegen."
+"""Workflows that the platform makes for tasks run on their own are named so (Flyte's convention)."""
 
 _ALPHABET = string.ascii_lowercase + string.digits
 _GENERATED_CHARACTERS = 19
@@ -76,6 +78,10 @@ def check_identifier(identifier: Identifier, kind: ResourceKind, faults: Faults)
                 f"{value[:40]!r} cannot be a {part}",
                 f"use up to {ENTITY_NAME_MAX} printable characters",
             )
+    if identifier.name.startswith(GENERATED_PREFIX):
+        faults.add(
+            "reserved-name", f"names that begin with {GENERATED_PREFIX} are the platform's own", "choose another"
+        )
     check_org(identifier.org, faults)
 
 

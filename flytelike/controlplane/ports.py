@@ -32,6 +32,15 @@ class LogNotFound(Exception):
     """There is no log for the attempt (yet)."""
 
 
+class NoLogs:
+    """A log reader that knows of no attempt."""
+
+    async def read(self, attempt: TaskExecutionId, offset: int, *, follow: bool) -> AsyncIterator[bytes]:
+        """Raise `LogNotFound`."""
+        raise LogNotFound(f"no logs are kept; asked for {attempt.node.path} from {offset}, follow={follow}")
+        yield b""
+
+
 class Clock(Protocol):
     """Time, so that tests can set it."""
 

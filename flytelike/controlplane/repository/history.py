@@ -7,11 +7,12 @@ one statement a table, so that the cost of an entry stays in the tens of microse
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Executable, Table, bindparam, case, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Insert, Table, bindparam, case, func, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from flytelike.controlplane.repository.history_fold import ExecutionFold, Params
+from flytelike.controlplane.repository.history_fold import ExecutionFold
 from flytelike.controlplane.schema import executions, node_executions, task_executions
 from flytelike.model.history import HistoryEntry
 from flytelike.model.ids import ExecutionId, NodeExecutionId, NodePath
@@ -126,12 +127,12 @@ def _write(connection: Connection, folds: Sequence[ExecutionFold]) -> None:
             connection.execute(statement, rows)
 
 
-def _upsert(dialect: str, table: Table, terminal: Iterable[int]) -> Executable:
+def _upsert(dialect: str, table: Table, terminal: Iterable[int]) -> Insert:
     """Return the statement that adds a row or merges it into the one there; terminal rows keep their phase."""
     insert = (sqlite if dialect == "sqlite" else postgresql).insert(table)
     old, new = table.c, insert.excluded
     ended = old.phase.in_(list(terminal))
-    merged: Params | dict[str, object] = {"sequence": new.sequence}
+    merged: dict[str, ColumnElement[Any]] = {"sequence": new.sequence}
     for column in ("phase", "updated_at"):
         merged[column] = case((ended, old[column]), else_=new[column])
     for column in ("inputs_uri", "output_uri", "log_uri", "child"):
@@ -142,7 +143,8 @@ def _upsert(dialect: str, table: Table, terminal: Iterable[int]) -> Executable:
             merged[column] = or_(old[column], new[column])
     merged["error"] = case((ended, old.error), else_=func.coalesce(new.error, old.error))
     merged["started_at"] = func.coalesce(func.nullif(old.started_at, 0), new.started_at)
-    return insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=merged)
+    statement: Insert = insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=merged)
+    return statement
 
 
 _UPSERTS = {

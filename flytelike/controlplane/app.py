@@ -1,0 +1,90 @@
+"""The control plane in one object: its use cases on one database and one store."""
+
+import asyncio
+from collections.abc import Sequence
+
+from flytelike.controlplane.children import Children
+from flytelike.controlplane.database import Database
+from flytelike.controlplane.dispatch import Dispatch
+from flytelike.controlplane.executions import Executions, Tools
+from flytelike.controlplane.finding import Finding
+from flytelike.controlplane.history import History
+from flytelike.controlplane.migrations.upgrade import upgrade
+from flytelike.controlplane.notifier import Notifier
+from flytelike.controlplane.ports import Clock, Launcher, LogReader, NoLogs, SystemClock
+from flytelike.controlplane.projects import Projects
+from flytelike.controlplane.reading import Reading
+from flytelike.controlplane.registry import Registry
+from flytelike.controlplane.settings import Settings
+from flytelike.controlplane.uploads import Uploads
+from flytelike.controlplane.watch import Watch
+from flytelike.model.history import HistoryEntry
+from flytelike.storage import Store
+
+
+class ControlPlane:
+    """All use cases. Call `start` before anything else and `close` at the end.
+
+    Propeller's side of it: `record` takes history, `children` starts executions for launch-plan
+    nodes, `history.on_child_ended` tells of their end.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        launcher: Launcher,
+        *,
+        logs: LogReader | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """Compose; nothing is opened yet.
+
+        Args:
+            settings: how it is set up.
+            store: the object store.
+            launcher: starts and stops executions.
+            logs: gives what attempts printed; without one, there are no logs.
+            clock: the time; by default the machine's.
+        """
+        self.settings = settings
+        self.store = store
+        self.clock: Clock = clock or SystemClock()
+        self.logs: LogReader = logs or NoLogs()
+        self.database = Database(settings.database_url)
+        self.notifier = Notifier()
+        self.history = History(self.database, self.notifier)
+        self.projects = Projects(self.database, settings, self.clock)
+        self.registry = Registry(self.database, store, settings, self.clock)
+        self.finding = Finding(self.database, store, self.clock)
+        self.dispatch = Dispatch(self.database, launcher, settings)
+        self.executions = Executions(
+            Tools(self.database, store, settings, self.clock, self.registry, self.dispatch, self.notifier)
+        )
+        self.children = Children(self.executions, store, settings.limits.launch_plan_depth)
+        self.reading = Reading(self.database, store, settings)
+        self.uploads = Uploads(store, settings, self.clock)
+        self.watch = Watch(self.database, self.notifier)
+
+    async def start(self) -> None:
+        """Open the database and bring its tables up to date.
+
+        Raises:
+            DiagnosticError: `corrupt-database`, `newer-database` or `database-unavailable`.
+        """
+        await asyncio.to_thread(upgrade, self.database)
+        await self.database.write(self.projects.add_defaults)
+
+    async def reconcile(self) -> None:
+        """Hand over to the launcher what was decided before a crash; call it once the launcher works."""
+        await self.dispatch.reconcile_or_retry()
+
+    async def record(self, batch: Sequence[HistoryEntry]) -> None:
+        """Take history over; see `History.record`."""
+        await self.history.record(batch)
+
+    async def close(self) -> None:
+        """Stop watching and retrying, and close the database. What is under way is finished."""
+        self.notifier.close()
+        await self.dispatch.close()
+        await asyncio.to_thread(self.database.close)

@@ -1,0 +1,76 @@
+"""Executions that launch-plan nodes start: one for each attempt of the node, however often it is asked for."""
+
+from dataclasses import dataclass
+
+from flytelike.codec.failures import failure_from_proto
+from flytelike.codec.literals import literal_map_from_proto
+from flytelike.codec.parse import parse
+from flytelike.controlplane.errors import Refusal, Status, invalid
+from flytelike.controlplane.executions import Executions, Parent, Wanted
+from flytelike.controlplane.naming import child_execution_name
+from flytelike.controlplane.runnable import inherit
+from flytelike.model.failure import Failure
+from flytelike.model.ids import ExecutionId, Identifier, NodeExecutionId
+from flytelike.model.phases import WorkflowPhase
+from flytelike.storage import Store
+from flytelike_idl.admin import execution_pb2
+from flytelike_idl.core import execution_pb2 as core_execution_pb2
+from flytelike_idl.core import literals_pb2
+
+
+@dataclass(frozen=True, slots=True)
+class ChildState:
+    """How a child goes; `output_uri` is set once it succeeded, `failure` once it failed."""
+
+    phase: WorkflowPhase
+    output_uri: str = ""
+    failure: Failure | None = None
+
+
+class Children:
+    """Starts children and tells how they go."""
+
+    def __init__(self, executions: Executions, store: Store, depth_max: int) -> None:
+        """Create through `executions`; children may lie `depth_max` deep."""
+        self._executions = executions
+        self._store = store
+        self._depth_max = depth_max
+
+    async def start_child(
+        self, parent: NodeExecutionId, attempt: int, launch_plan: Identifier, inputs_uri: str
+    ) -> ExecutionId:
+        """Create the child of a node's attempt, or return the one created before.
+
+        The child gets the options of its parent (labels, environment, where data goes, ...).
+
+        Raises:
+            Refusal: the launch plan or its inputs are not acceptable, or children lie too deep.
+        """
+        above = await self._executions.row(parent.execution)
+        if above.depth >= self._depth_max:
+            raise invalid(
+                "launch-plans-too-deep",
+                f"launch plans start each other more than {self._depth_max} deep",
+                "look for a workflow that starts itself",
+            )
+        spec = execution_pb2.ExecutionSpec()
+        inherit(spec, execution_pb2.ExecutionSpec.FromString(above.spec))
+        stored = parse(literals_pb2.LiteralMap, await self._store.get_async(inputs_uri))
+        child = ExecutionId(above.project, above.domain, child_execution_name(parent, attempt))
+        place = Parent(parent, attempt, above.depth + 1)
+        try:
+            return await self._executions.start(
+                Wanted(child, launch_plan, spec, literal_map_from_proto(stored), above.user, place)
+            )
+        except Refusal as error:
+            if error.status is Status.ALREADY_EXISTS:
+                return child
+            raise
+
+    async def child_status(self, child: ExecutionId) -> ChildState:
+        """Return how a child goes; raises Refusal NOT_FOUND."""
+        row = await self._executions.row(child)
+        failure = None
+        if row.error is not None:
+            failure = failure_from_proto(parse(core_execution_pb2.ExecutionError, row.error))
+        return ChildState(WorkflowPhase(row.phase), row.outputs_uri, failure)

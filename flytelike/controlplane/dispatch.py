@@ -1,0 +1,77 @@
+"""Makes sure that what was decided about executions reaches the launcher, whatever fails meanwhile.
+
+The database says what is due: an execution of which nothing was heard yet is to be launched,
+one that is aborting is to be aborted. Both are idempotent, so asking once more is harmless.
+"""
+
+import asyncio
+import logging
+
+from flytelike.controlplane.database import Database
+from flytelike.controlplane.launching import launch_request
+from flytelike.controlplane.messages import execution_id
+from flytelike.controlplane.ports import Launcher
+from flytelike.controlplane.repository.executions import unfinished_business
+from flytelike.controlplane.repository.rows import ExecutionRow
+from flytelike.controlplane.settings import Settings
+from flytelike.model.phases import WorkflowPhase
+
+FIRST_DELAY_S = 0.5
+DELAY_MAX_S = 30.0
+
+log = logging.getLogger(__name__)
+
+
+class Dispatch:
+    """Tells the launcher, now and again after failures."""
+
+    def __init__(self, database: Database, launcher: Launcher, settings: Settings) -> None:
+        """Tell `launcher`; what is due is read from `database`."""
+        self._database = database
+        self._launcher = launcher
+        self._settings = settings
+        self._retry: asyncio.Task[None] | None = None
+
+    async def tell(self, row: ExecutionRow) -> None:
+        """Hand over what is due for an execution; a failure is tried again later and not raised."""
+        if not await self._told(row):
+            self._retry_later()
+
+    async def reconcile(self) -> int:
+        """Hand over everything that is due; return how many executions could not be handed over."""
+        rows = await self._database.read(unfinished_business)
+        return sum([not await self._told(row) for row in rows])
+
+    async def reconcile_or_retry(self) -> None:
+        """Hand over everything that is due; what fails is tried again later."""
+        if await self.reconcile():
+            self._retry_later()
+
+    async def close(self) -> None:
+        """Stop trying."""
+        if self._retry is not None:
+            self._retry.cancel()
+            await asyncio.gather(self._retry, return_exceptions=True)
+
+    async def _told(self, row: ExecutionRow) -> bool:
+        try:
+            if row.sequence == 0:
+                await self._launcher.launch(launch_request(row, self._settings))
+            if row.phase == WorkflowPhase.ABORTING:
+                await self._launcher.abort(execution_id(row), row.abort_cause, row.abort_principal)
+        except Exception:
+            log.exception("could not hand over execution %s", execution_id(row))
+            return False
+        return True
+
+    def _retry_later(self) -> None:
+        if self._retry is None or self._retry.done():
+            self._retry = asyncio.create_task(self._retries())
+
+    async def _retries(self) -> None:
+        delay_s = FIRST_DELAY_S
+        while True:
+            await asyncio.sleep(delay_s)
+            if await self.reconcile() == 0:
+                return
+            delay_s = min(2 * delay_s, DELAY_MAX_S)

@@ -1,0 +1,224 @@
+"""Rows as the messages that clients get."""
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from flytelike.codec.literals import fill_duration, fill_timestamp
+from flytelike.controlplane.repository.entities import NamedRow
+from flytelike.controlplane.repository.projects import ProjectRow
+from flytelike.controlplane.repository.rows import AttemptRow, EntityRow, ExecutionRow, NodeRow
+from flytelike.model.ids import ExecutionId, Identifier, ResourceKind
+from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
+from flytelike_idl.admin import (
+    common_pb2,
+    execution_pb2,
+    launch_plan_pb2,
+    node_execution_pb2,
+    project_pb2,
+    task_execution_pb2,
+    task_pb2,
+    workflow_pb2,
+)
+from flytelike_idl.core import compiler_pb2, identifier_pb2
+from flytelike_idl.core import execution_pb2 as core_execution_pb2
+
+
+def timestamp(ns: int) -> Timestamp:
+    """Return the message of an instant."""
+    out = Timestamp()
+    fill_timestamp(ns, out)
+    return out
+
+
+def execution_id(row: ExecutionRow) -> ExecutionId:
+    """Return the id of a row's execution."""
+    return ExecutionId(row.project, row.domain, row.name)
+
+
+def launched(row: ExecutionRow) -> Identifier:
+    """Return what was run: a launch plan or a task."""
+    return Identifier(
+        ResourceKind(row.launched_kind),
+        row.launched_project,
+        row.launched_domain,
+        row.launched_name,
+        row.launched_version,
+    )
+
+
+def workflow_of(row: ExecutionRow) -> Identifier:
+    """Return the workflow that an execution runs."""
+    return Identifier(
+        ResourceKind.WORKFLOW, row.workflow_project, row.workflow_domain, row.workflow_name, row.workflow_version
+    )
+
+
+def execution_message(row: ExecutionRow) -> execution_pb2.Execution:
+    """Return the message of an execution."""
+    out = execution_pb2.Execution(
+        id=_execution_id(row.project, row.domain, row.name),
+        spec=execution_pb2.ExecutionSpec.FromString(row.spec),
+    )
+    closure = out.closure
+    phase = WorkflowPhase(row.phase)
+    closure.phase = row.phase  # type: ignore[assignment] # the values are the same
+    closure.workflow_id.CopyFrom(
+        identifier_pb2.Identifier(
+            resource_type=identifier_pb2.WORKFLOW,
+            project=row.workflow_project,
+            domain=row.workflow_domain,
+            name=row.workflow_name,
+            version=row.workflow_version,
+        )
+    )
+    _fill_times(closure, row, ended=phase.terminal)
+    if phase in {WorkflowPhase.ABORTED, WorkflowPhase.ABORTING}:
+        closure.abort_metadata.cause = row.abort_cause
+        closure.abort_metadata.principal = row.abort_principal
+    elif row.error is not None:
+        closure.error.ParseFromString(row.error)
+    elif row.outputs_uri:
+        closure.outputs.uri = row.outputs_uri
+    if row.state_at:
+        closure.state_change_details.state = row.state  # type: ignore[assignment] # the values are the same
+        closure.state_change_details.principal = row.state_principal
+        closure.state_change_details.occurred_at.CopyFrom(timestamp(row.state_at))
+    return out
+
+
+def node_message(execution: ExecutionId, row: NodeRow) -> node_execution_pb2.NodeExecution:
+    """Return the message of a node of `execution`."""
+    out = node_execution_pb2.NodeExecution(id=node_id(execution, row.path), input_uri=row.inputs_uri)
+    out.metadata.spec_node_id = row.spec_node_id
+    out.metadata.is_parent_node = row.is_parent
+    closure = out.closure
+    closure.phase = row.phase  # type: ignore[assignment] # the values are the same
+    _fill_times(closure, row, ended=NodePhase(row.phase).terminal)
+    _fill_result(closure, row)
+    if row.child:
+        child = _execution_id(execution.project, execution.domain, row.child)
+        closure.workflow_node_metadata.executionId.CopyFrom(child)
+    return out
+
+
+def attempt_message(execution: ExecutionId, row: AttemptRow) -> task_execution_pb2.TaskExecution:
+    """Return the message of an attempt in `execution`."""
+    out = task_execution_pb2.TaskExecution(input_uri=row.inputs_uri)
+    out.id.node_execution_id.CopyFrom(node_id(execution, row.path))
+    out.id.retry_attempt = row.attempt
+    out.id.task_id.CopyFrom(
+        identifier_pb2.Identifier(
+            resource_type=identifier_pb2.TASK,
+            project=row.task_project,
+            domain=row.task_domain,
+            name=row.task_name,
+            version=row.task_version,
+        )
+    )
+    closure = out.closure
+    closure.phase = row.phase  # type: ignore[assignment] # the values are the same
+    _fill_times(closure, row, ended=TaskPhase(row.phase).terminal)
+    _fill_result(closure, row)
+    if row.log_uri:
+        closure.logs.append(core_execution_pb2.TaskLog(uri=row.log_uri, name="output"))
+    return out
+
+
+def task_message(row: EntityRow) -> task_pb2.Task:
+    """Return the message of a task."""
+    out = task_pb2.Task(id=_identifier(identifier_pb2.TASK, row), short_description=row.short_description)
+    out.closure.compiled_task.ParseFromString(row.body)
+    out.closure.created_at.CopyFrom(timestamp(row.created_at))
+    return out
+
+
+def workflow_message(row: EntityRow, closure: bytes | None) -> workflow_pb2.Workflow:
+    """Return the message of a workflow; without its closure it tells the interface only."""
+    identifier = _identifier(identifier_pb2.WORKFLOW, row)
+    out = workflow_pb2.Workflow(id=identifier, short_description=row.short_description)
+    out.closure.created_at.CopyFrom(timestamp(row.created_at))
+    if closure is not None:
+        out.closure.compiled_workflow.ParseFromString(closure)
+        return out
+    template = out.closure.compiled_workflow.primary.template
+    template.id.CopyFrom(identifier)
+    template.interface.ParseFromString(row.body)
+    return out
+
+
+def closure_message(data: bytes) -> compiler_pb2.CompiledWorkflowClosure:
+    """Return a compiled closure."""
+    return compiler_pb2.CompiledWorkflowClosure.FromString(data)
+
+
+def launch_plan_message(row: EntityRow) -> launch_plan_pb2.LaunchPlan:
+    """Return the message of a launch plan."""
+    out = launch_plan_pb2.LaunchPlan.FromString(row.body)
+    out.closure.state = row.state  # type: ignore[assignment] # the values are the same
+    out.closure.created_at.CopyFrom(timestamp(row.created_at))
+    out.closure.updated_at.CopyFrom(timestamp(row.updated_at))
+    return out
+
+
+def named_message(row: NamedRow) -> common_pb2.NamedEntity:
+    """Return the message of a name."""
+    return common_pb2.NamedEntity(
+        resource_type=row.kind,  # type: ignore[arg-type] # the values are the same
+        id=common_pb2.NamedEntityIdentifier(project=row.project, domain=row.domain, name=row.name),
+        metadata=common_pb2.NamedEntityMetadata(
+            description=row.description,
+            state=row.state,  # type: ignore[arg-type] # the values are the same
+        ),
+    )
+
+
+def project_message(row: ProjectRow, domains: tuple[tuple[str, str], ...]) -> project_pb2.Project:
+    """Return the message of a project, which has all domains."""
+    return project_pb2.Project(
+        id=row.id,
+        name=row.name,
+        description=row.description,
+        labels=common_pb2.Labels.FromString(row.labels),
+        state=row.state,  # type: ignore[arg-type] # the values are the same
+        domains=[project_pb2.Domain(id=domain, name=name) for domain, name in domains],
+    )
+
+
+def node_id(execution: ExecutionId, path: str) -> identifier_pb2.NodeExecutionIdentifier:
+    """Return the message of a node's id."""
+    return identifier_pb2.NodeExecutionIdentifier(
+        node_id=path, execution_id=_execution_id(execution.project, execution.domain, execution.name)
+    )
+
+
+def _execution_id(project: str, domain: str, name: str) -> identifier_pb2.WorkflowExecutionIdentifier:
+    return identifier_pb2.WorkflowExecutionIdentifier(project=project, domain=domain, name=name)
+
+
+def _identifier(kind: identifier_pb2.ResourceType.ValueType, row: EntityRow) -> identifier_pb2.Identifier:
+    return identifier_pb2.Identifier(
+        resource_type=kind, project=row.project, domain=row.domain, name=row.name, version=row.version
+    )
+
+
+_Closure = (
+    execution_pb2.ExecutionClosure | node_execution_pb2.NodeExecutionClosure | task_execution_pb2.TaskExecutionClosure
+)
+
+
+def _fill_times(closure: _Closure, row: ExecutionRow | NodeRow | AttemptRow, *, ended: bool) -> None:
+    fill_timestamp(row.created_at, closure.created_at)
+    fill_timestamp(row.updated_at, closure.updated_at)
+    if row.started_at:
+        fill_timestamp(row.started_at, closure.started_at)
+        if ended:
+            fill_duration(row.updated_at - row.started_at, closure.duration)
+
+
+def _fill_result(
+    closure: node_execution_pb2.NodeExecutionClosure | task_execution_pb2.TaskExecutionClosure,
+    row: NodeRow | AttemptRow,
+) -> None:
+    if row.error is not None:
+        closure.error.ParseFromString(row.error)
+    elif row.output_uri:
+        closure.output_uri = row.output_uri

@@ -1,0 +1,123 @@
+"""Reading executions, their nodes and attempts, and the data that went in and came out."""
+
+import asyncio
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from flytelike.codec.parse import parse
+from flytelike.controlplane.database import Database
+from flytelike.controlplane.errors import Status, not_found, refusal
+from flytelike.controlplane.executions import found
+from flytelike.controlplane.listing import ListQuery
+from flytelike.controlplane.messages import attempt_message, execution_message, node_message
+from flytelike.controlplane.repository import executions as repository
+from flytelike.controlplane.repository.rows import AttemptRow, ExecutionRow, NodeRow
+from flytelike.controlplane.settings import Settings
+from flytelike.model.ids import ExecutionId, NodeExecutionId, TaskExecutionId
+from flytelike.storage import NotFound, Store, TooLarge
+from flytelike_idl.admin import common_pb2, execution_pb2, node_execution_pb2, task_execution_pb2
+from flytelike_idl.core import literals_pb2
+
+EVERYWHERE = "*"
+"""As parent in a list of nodes: nodes at any depth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """What went in or came out: where it lies, its size, and the values when they are small enough to send."""
+
+    blob: common_pb2.UrlBlob
+    literals: literals_pb2.LiteralMap
+
+
+class Reading:
+    """The use cases of reading."""
+
+    def __init__(self, database: Database, store: Store, settings: Settings) -> None:
+        """Read rows from `database` and values from `store`."""
+        self._database = database
+        self._store = store
+        self._inline_bytes = settings.limits.inline_bytes
+
+    async def execution(self, execution: ExecutionId) -> execution_pb2.Execution:
+        """Return an execution; raises Refusal NOT_FOUND, as all methods here do."""
+        return execution_message(await self.execution_row(execution))
+
+    async def execution_row(self, execution: ExecutionId) -> ExecutionRow:
+        """Return an execution's row."""
+        return await self._database.read(lambda connection: found(connection, execution))
+
+    async def executions(self, project: str, domain: str, name: str, query: ListQuery) -> list[execution_pb2.Execution]:
+        """Return a page of executions."""
+        rows = await self._database.read(
+            lambda connection: repository.list_executions(connection, project, domain, name, query)
+        )
+        return [execution_message(row) for row in rows]
+
+    async def node(self, node: NodeExecutionId) -> node_execution_pb2.NodeExecution:
+        """Return a node of an execution."""
+        return node_message(node.execution, await self.node_row(node))
+
+    async def node_row(self, node: NodeExecutionId) -> NodeRow:
+        """Return a node's row."""
+
+        def look(connection: Connection) -> NodeRow:
+            row = repository.find_node(connection, found(connection, node.execution).id, node.path)
+            if row is None:
+                raise not_found("node execution", f"{node.execution}/{node.path}")
+            return row
+
+        return await self._database.read(look)
+
+    async def nodes(
+        self, execution: ExecutionId, parent: str, query: ListQuery
+    ) -> list[node_execution_pb2.NodeExecution]:
+        """Return a page of the nodes that lie in the node `parent`: `""` for the top, `*` for all."""
+        within = None if parent == EVERYWHERE else parent
+        rows = await self._database.read(
+            lambda connection: repository.list_nodes(connection, found(connection, execution).id, within, query)
+        )
+        return [node_message(execution, row) for row in rows]
+
+    async def attempt(self, attempt: TaskExecutionId) -> task_execution_pb2.TaskExecution:
+        """Return an attempt of a task node."""
+        return attempt_message(attempt.node.execution, await self.attempt_row(attempt.node, attempt.attempt))
+
+    async def attempt_row(self, node: NodeExecutionId, attempt: int) -> AttemptRow:
+        """Return an attempt's row."""
+
+        def look(connection: Connection) -> AttemptRow:
+            row = repository.find_attempt(connection, found(connection, node.execution).id, node.path, attempt)
+            if row is None:
+                raise not_found("task execution", f"{node.execution}/{node.path}/{attempt}")
+            return row
+
+        return await self._database.read(look)
+
+    async def attempts(self, node: NodeExecutionId, query: ListQuery) -> list[task_execution_pb2.TaskExecution]:
+        """Return a page of a node's attempts."""
+        rows = await self._database.read(
+            lambda connection: repository.list_attempts(
+                connection, found(connection, node.execution).id, node.path, query
+            )
+        )
+        return [attempt_message(node.execution, row) for row in rows]
+
+    async def data(self, uri: str) -> Data:
+        """Return the literals at `uri`; an empty uri gives empty data.
+
+        Values that are too large for a message are left out: the blob says where they are.
+        """
+        blob = common_pb2.UrlBlob(url=uri)
+        if not uri:
+            return Data(blob, literals_pb2.LiteralMap())
+        try:
+            stored = await self._store.get_async(uri, self._inline_bytes)
+        except TooLarge:
+            blob.bytes = (await asyncio.to_thread(self._store.head, uri)).size_bytes
+            return Data(blob, literals_pb2.LiteralMap())
+        except NotFound:
+            raise refusal(Status.NOT_FOUND, "unknown-data", f"the data at {uri} is gone") from None
+        blob.bytes = len(stored)
+        return Data(blob, parse(literals_pb2.LiteralMap, stored))

@@ -1,0 +1,192 @@
+"""Executions, their nodes and attempts: kept and found."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+
+from sqlalchemy import ColumnElement, Connection, Insert, Table, and_, case, func, insert, select, update
+
+from flytelike.controlplane.listing import ListQuery
+from flytelike.controlplane.repository.pages import Field, Fields, duration, instant, member, paged
+from flytelike.controlplane.repository.rows import AttemptRow, ExecutionRow, NodeRow
+from flytelike.controlplane.schema import executions, node_executions, task_executions
+from flytelike.model.ids import ExecutionId
+from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
+
+Values = Mapping[str, str | int | bytes | None]
+
+_TERMINAL = [phase.value for phase in WorkflowPhase if phase.terminal]
+_MODES = {"MANUAL": 0, "SCHEDULED": 1, "SYSTEM": 2, "RELAUNCH": 3, "CHILD_WORKFLOW": 4, "RECOVERED": 5, "TRIGGER": 6}
+_STATES = {"EXECUTION_ACTIVE": 0, "EXECUTION_ARCHIVED": 1, "ACTIVE": 0, "ARCHIVED": 1}
+
+
+def _lasted(table: Table) -> ColumnElement[int]:
+    """Return how long a row's thing ran, in nanoseconds; 0 while it has not started."""
+    return case((table.c.started_at > 0, table.c.updated_at - table.c.started_at), else_=0)
+
+
+def _timed(table: Table) -> dict[str, Field]:
+    return {
+        "created_at": Field(table.c.created_at, instant),
+        "updated_at": Field(table.c.updated_at, instant),
+        "started_at": Field(table.c.started_at, instant),
+        "duration": Field(_lasted(table), duration),
+    }
+
+
+EXECUTION_FIELDS: Fields = {
+    **_timed(executions),
+    "execution_created_at": Field(executions.c.created_at, instant),
+    "execution_updated_at": Field(executions.c.updated_at, instant),
+    "project": Field(executions.c.project),
+    "domain": Field(executions.c.domain),
+    "name": Field(executions.c.name),
+    "execution_name": Field(executions.c.name),
+    "phase": Field(executions.c.phase, member(WorkflowPhase.__members__)),
+    "state": Field(executions.c.state, member(_STATES)),
+    "mode": Field(executions.c.mode, member(_MODES)),
+    "user": Field(executions.c.user),
+    "error_code": Field(executions.c.error_code),
+    "launch_plan_name": Field(executions.c.launched_name),
+    "launch_plan_version": Field(executions.c.launched_version),
+    "workflow_name": Field(executions.c.workflow_name),
+    "workflow_version": Field(executions.c.workflow_version),
+    "parent_execution_name": Field(executions.c.parent_name),
+}
+
+NODE_FIELDS: Fields = {
+    **_timed(node_executions),
+    "node_execution_created_at": Field(node_executions.c.created_at, instant),
+    "node_id": Field(node_executions.c.path),
+    "spec_node_id": Field(node_executions.c.spec_node_id),
+    "parent": Field(node_executions.c.parent),
+    "phase": Field(node_executions.c.phase, member(NodePhase.__members__)),
+}
+
+TASK_FIELDS: Fields = {
+    **_timed(task_executions),
+    "task_execution_created_at": Field(task_executions.c.created_at, instant),
+    "retry_attempt": Field(task_executions.c.attempt, int),
+    "phase": Field(task_executions.c.phase, member(TaskPhase.__members__)),
+    "name": Field(task_executions.c.task_name),
+    "version": Field(task_executions.c.task_version),
+}
+
+_EXECUTION = select(*[executions.c[field.name] for field in fields(ExecutionRow)])
+_NODE = select(*[node_executions.c[field.name] for field in fields(NodeRow)])
+_ATTEMPT = select(*[task_executions.c[field.name] for field in fields(AttemptRow)])
+_INSERT: Insert = insert(executions)
+
+
+def add_execution(connection: Connection, values: Values) -> None:
+    """Keep a new execution; an existing name is the database's IntegrityError."""
+    connection.execute(_INSERT, dict(values))
+
+
+def find_execution(connection: Connection, execution: ExecutionId) -> ExecutionRow | None:
+    """Return an execution's row."""
+    row = connection.execute(_EXECUTION.where(_is(execution))).first()
+    return None if row is None else ExecutionRow(*row)
+
+
+def update_execution(connection: Connection, execution: ExecutionId, values: Values) -> bool:
+    """Set columns of an execution that has not ended; tell whether there was one."""
+    statement = update(executions).where(_is(execution), executions.c.phase.not_in(_TERMINAL)).values(**values)
+    return connection.execute(statement).rowcount > 0
+
+
+def set_execution_state(connection: Connection, execution: ExecutionId, values: Values) -> bool:
+    """Set columns that may change even when the execution has ended; tell whether there was one."""
+    return connection.execute(update(executions).where(_is(execution)).values(**values)).rowcount > 0
+
+
+def list_executions(
+    connection: Connection, project: str, domain: str, name: str, query: ListQuery
+) -> list[ExecutionRow]:
+    """Return a page of a domain's executions, all of them or those named `name`."""
+    where = [executions.c.project == project, executions.c.domain == domain]
+    if name:
+        where.append(executions.c.name == name)
+    statement = paged(_EXECUTION.where(*where), EXECUTION_FIELDS, query, "created_at", (executions.c.id,))
+    return [ExecutionRow(*row) for row in connection.execute(statement)]
+
+
+def unfinished_business(connection: Connection) -> list[ExecutionRow]:
+    """Return the executions nothing was heard of yet, and those that somebody wants to end."""
+    statement = _EXECUTION.where(
+        executions.c.phase.not_in(_TERMINAL),
+        (executions.c.sequence == 0) | (executions.c.phase == WorkflowPhase.ABORTING.value),
+    ).order_by(executions.c.id)
+    return [ExecutionRow(*row) for row in connection.execute(statement)]
+
+
+def find_node(connection: Connection, execution: int, path: str) -> NodeRow | None:
+    """Return a node's row."""
+    row = connection.execute(
+        _NODE.where(node_executions.c.execution == execution, node_executions.c.path == path)
+    ).first()
+    return None if row is None else NodeRow(*row)
+
+
+def list_nodes(connection: Connection, execution: int, parent: str | None, query: ListQuery) -> list[NodeRow]:
+    """Return a page of the nodes that lie in `parent` (`""`: at the top; None: anywhere)."""
+    where = [node_executions.c.execution == execution]
+    if parent is not None:
+        where.append(node_executions.c.parent == parent)
+    statement = paged(_NODE.where(*where), NODE_FIELDS, query, "created_at", (node_executions.c.path,))
+    return [NodeRow(*row) for row in connection.execute(statement)]
+
+
+def changed_nodes(connection: Connection, execution: int, after: int, limit: int) -> list[NodeRow]:
+    """Return the nodes changed by history entries after number `after`, oldest change first."""
+    statement = (
+        _NODE.where(node_executions.c.execution == execution, node_executions.c.sequence > after)
+        .order_by(node_executions.c.sequence)
+        .limit(limit)
+    )
+    return [NodeRow(*row) for row in connection.execute(statement)]
+
+
+def find_attempt(connection: Connection, execution: int, path: str, attempt: int) -> AttemptRow | None:
+    """Return an attempt's row."""
+    table = task_executions.c
+    row = connection.execute(
+        _ATTEMPT.where(table.execution == execution, table.path == path, table.attempt == attempt)
+    ).first()
+    return None if row is None else AttemptRow(*row)
+
+
+def list_attempts(connection: Connection, execution: int, path: str, query: ListQuery) -> list[AttemptRow]:
+    """Return a page of a node's attempts."""
+    table = task_executions.c
+    statement = paged(
+        _ATTEMPT.where(table.execution == execution, table.path == path),
+        TASK_FIELDS,
+        query,
+        "created_at",
+        (table.attempt,),
+    )
+    return [AttemptRow(*row) for row in connection.execute(statement)]
+
+
+def changed_attempts(connection: Connection, execution: int, after: int, limit: int) -> list[AttemptRow]:
+    """Return the attempts changed by history entries after number `after`, oldest change first."""
+    statement = (
+        _ATTEMPT.where(task_executions.c.execution == execution, task_executions.c.sequence > after)
+        .order_by(task_executions.c.sequence)
+        .limit(limit)
+    )
+    return [AttemptRow(*row) for row in connection.execute(statement)]
+
+
+def count_active(connection: Connection) -> int:
+    """Return how many executions have not ended."""
+    statement = select(func.count()).select_from(executions).where(executions.c.phase.not_in(_TERMINAL))
+    return connection.execute(statement).scalar_one()
+
+
+def _is(execution: ExecutionId) -> ColumnElement[bool]:
+    return and_(
+        executions.c.project == execution.project,
+        executions.c.domain == execution.domain,
+        executions.c.name == execution.name,
+    )

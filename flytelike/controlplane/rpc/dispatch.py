@@ -1,0 +1,120 @@
+"""Services as gRPC handlers, built from their descriptors: every call passes through here.
+
+A servicer is an object with a coroutine (or for streams an asynchronous generator) for each
+RPC it answers, named in snake case, from request to response. An RPC it has no method for is
+answered UNIMPLEMENTED. Requests are parsed and responses serialised here, so that a message
+that cannot be parsed is the client's fault, and nothing that goes wrong is told as UNKNOWN: a
+stock client would take that for a reason to log in.
+"""
+
+import logging
+import re
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, NoReturn, TypeAlias
+
+import grpc
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.message_factory import GetMessageClass
+from grpc import aio
+
+from flytelike.controlplane.rpc.status import WireError, wire_error
+
+Unary = Callable[[Message], Awaitable[Message]]
+Stream = Callable[[Message], AsyncIterator[Message]]
+Context: TypeAlias = "aio.ServicerContext[bytes, bytes]"
+
+NAMES = ("flytelike", "flyteidl")
+"""Our own package, and the one under which stock clients call the same services."""
+
+log = logging.getLogger(__name__)
+
+
+def service_handlers(service: ServiceDescriptor, *servicers: object) -> list[grpc.GenericRpcHandler]:
+    """Return the handlers of a service, whose RPCs `servicers` answer together, under both names."""
+    methods = {method.name: _method_handler(method, servicers) for method in service.methods}
+    _, _, rest = service.full_name.partition(".")
+    return [grpc.method_handlers_generic_handler(f"{package}.{rest}", methods) for package in NAMES]
+
+
+def method_name(rpc: str) -> str:
+    """Return the name of the method that answers an RPC: `GetTask` is `get_task`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", rpc).lower()
+
+
+def answer_of(rpc: str, servicers: Sequence[object]) -> Any:  # noqa: ANN401 - a method of some RPC's type
+    """Return the method that answers an RPC; its type is that of the descriptor, which a test holds it to."""
+    name = method_name(rpc)
+    return next((getattr(servicer, name) for servicer in servicers if hasattr(servicer, name)), None)
+
+
+def _method_handler(method: MethodDescriptor, servicers: Sequence[object]) -> "grpc.RpcMethodHandler[bytes, bytes]":
+    answer = answer_of(method.name, servicers)
+    request_class = GetMessageClass(method.input_type)
+    if answer is None:
+        return grpc.unary_unary_rpc_method_handler(_unimplemented(method))
+    if method.server_streaming:
+        return grpc.unary_stream_rpc_method_handler(_stream(method, request_class, answer))
+    return grpc.unary_unary_rpc_method_handler(_unary(method, request_class, answer))
+
+
+def _unary(
+    method: MethodDescriptor, request_class: type[Message], answer: Unary
+) -> Callable[[bytes, Context], Awaitable[bytes]]:
+    async def handle(data: bytes, context: Context) -> bytes:
+        try:
+            response = await answer(_parsed(request_class, data))
+            return response.SerializeToString()
+        except Exception as error:  # noqa: BLE001 - the one place where whatever happened becomes an answer
+            await _abort(context, method, error)
+
+    return handle
+
+
+def _stream(
+    method: MethodDescriptor, request_class: type[Message], answer: Stream
+) -> Callable[[bytes, Context], AsyncIterator[bytes]]:
+    async def handle(data: bytes, context: Context) -> AsyncIterator[bytes]:
+        try:
+            async for response in answer(_parsed(request_class, data)):
+                yield response.SerializeToString()
+        except Exception as error:  # noqa: BLE001 - as above
+            await _abort(context, method, error)
+
+    return handle
+
+
+def _unimplemented(method: MethodDescriptor) -> Callable[[bytes, Context], Awaitable[bytes]]:
+    async def handle(_data: bytes, context: Context) -> bytes:
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"{method.name} is not available on this platform")
+
+    return handle
+
+
+class MalformedMessage(Exception):
+    """The bytes of a request are not those of its message."""
+
+
+def _parsed(request_class: type[Message], data: bytes) -> Message:
+    try:
+        return request_class.FromString(data)
+    except DecodeError:
+        raise MalformedMessage(f"the request is not a {request_class.DESCRIPTOR.full_name}") from None
+
+
+async def _abort(context: Context, method: MethodDescriptor, error: Exception) -> NoReturn:
+    told = _told(method, error)
+    await context.abort(told.code, told.text, told.trailing_metadata)
+
+
+def _told(method: MethodDescriptor, error: Exception) -> WireError:
+    """Return what the client is told; what nobody expected is told by an id that the log carries."""
+    if isinstance(error, MalformedMessage):
+        return WireError(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+    told = wire_error(error)
+    if told is not None:
+        return told
+    incident = secrets.token_hex(6)
+    log.error("incident %s in %s", incident, method.full_name, exc_info=error)
+    return WireError(grpc.StatusCode.INTERNAL, f"something went wrong in {method.name}; the log has it as {incident}")
