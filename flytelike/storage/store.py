@@ -1,0 +1,289 @@
+"""The one door to stored bytes: by uri, whichever kind of store it names."""
+
+import base64
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Literal, TypeVar
+
+from flytelike.model.ids import Digest
+from flytelike.storage.config import StoreConfig
+from flytelike.storage.errors import InvalidUri, NotFound, SigningUnsupported
+from flytelike.storage.folder import Folder
+from flytelike.storage.stored import Head, SignedPut, Uploaded
+from flytelike.storage.trees import (
+    EMPTY_MARK,
+    TRANSFERS_AT_ONCE,
+    download_stream,
+    download_tree,
+    in_parallel,
+    local_files,
+    tree_digest,
+    upload_stream,
+)
+from flytelike.storage.uri import Location, Scheme, parse
+from flytelike.storage.writing import StoredWriter
+
+if TYPE_CHECKING:
+    from flytelike.storage.bucket import Bucket
+
+GET_BYTES_MAX = 256 << 20
+"""Default bound of what `get` reads into memory."""
+INLINE_BYTES_MAX = 256 << 10
+"""Local files up to this size are read and written on the event loop: a thread costs more than they do."""
+EXPIRES_S_MAX = 7 * 24 * 3600
+"""S3's own limit for signed addresses."""
+
+T = TypeVar("T")
+
+
+class Store:
+    """Reads and writes objects in local folders, S3-compatible buckets and memory.
+
+    Stores are opened when first named, and kept. One `Store` may be used by many threads. `memory://` is
+    private to its `Store`. After a fork, a child makes its own `Store` for buckets (obstore's threads
+    don't survive a fork); local folders need nothing.
+
+    The `_async` twins exist for the platform's event loops. Buckets are truly asynchronous there;
+    local files are read and written right away when they are small (about 50 µs), and in a thread
+    when they are large or must be synced (about 0.4 ms and up).
+
+    All methods raise `StorageError`s: `NotFound`, `AccessDenied`, `OutOfSpace`, `InvalidUri`,
+    `Unavailable`, and those named with a method.
+    """
+
+    def __init__(self, config: StoreConfig | None = None) -> None:
+        """Keep the settings, by default those of the environment; opens nothing."""
+        self.config = StoreConfig.from_env() if config is None else config
+        self._folder = Folder()
+        self._buckets: dict[tuple[Scheme, str], Bucket] = {}
+
+    def get(self, uri: str, *, max_bytes: int = GET_BYTES_MAX) -> bytes:
+        """Return an object's bytes. Raises TooLarge, before reading, when there are more than `max_bytes`."""
+        location = parse(uri)
+        return self._backend(location).get(uri, location.key, max_bytes)
+
+    def put(self, uri: str, data: bytes, *, durable: bool | None = None) -> None:
+        """Write an object at once: others see the old bytes or the new. `durable` overrides the settings."""
+        location = parse(uri)
+        self._backend(location).put(uri, location.key, data, durable=self._durable(durable))
+
+    def head(self, uri: str) -> Head:
+        """Return an object's size, time of change and, if the store knows it, digest."""
+        location = parse(uri)
+        return self._backend(location).head(uri, location.key)
+
+    def exists(self, uri: str) -> bool:
+        """Return whether an object lies at the uri. Folders don't count."""
+        try:
+            self.head(uri)
+        except NotFound:
+            return False
+        return True
+
+    def list(self, prefix: str) -> Iterator[Head]:
+        """Yield all objects below a folder (whole path segments), sorted by key; none when it is missing."""
+        location = parse(prefix)
+        try:
+            for _, head in self._backend(location).walk(prefix, location.key):
+                yield head
+        except NotFound:
+            return
+
+    def delete(self, uri: str) -> None:
+        """Delete an object; a missing one is fine."""
+        location = parse(uri)
+        self._backend(location).delete(uri, location.key)
+
+    def upload_file(self, path: Path, uri: str, *, durable: bool | None = None) -> Uploaded:
+        """Copy a local file to the store in bounded memory."""
+        location = parse(uri)
+        with self._backend(location).sink(uri, location.key, durable=self._durable(durable)) as sink:
+            return upload_stream(path, uri, sink)
+
+    def download_file(self, uri: str, path: Path, *, expected: Digest | None = None) -> Uploaded:
+        """Copy an object to a local file, which appears complete or not at all.
+
+        Raises:
+            DigestMismatch: the content is not the `expected` one.
+        """
+        location = parse(uri)
+        return download_stream(self._backend(location), uri, location.key, absolute(path), expected=expected)
+
+    def upload_directory(self, path: Path, uri: str, *, durable: bool | None = None) -> Uploaded:
+        """Copy a local folder's files. The digest is of the relative paths and contents, nothing else.
+
+        Raises:
+            UnsafePath: a symbolic link leads out of the folder, nowhere, or in a circle.
+            TooLarge: more than a million files.
+        """
+        root = uri.rstrip("/")
+        files = local_files(path)
+        if not files:
+            self._mark_empty(root)
+
+        def send(file: tuple[str, str]) -> tuple[str, Uploaded]:
+            relative, source = file
+            return relative, self.upload_file(Path(source), f"{root}/{relative}", durable=durable)
+
+        return tree_digest(uri, in_parallel(send, files, self._at_once(root)))
+
+    def download_directory(self, uri: str, path: Path) -> int:
+        """Copy all objects below a uri into a local folder; returns how many files.
+
+        Raises:
+            UnsafePath: an object's name cannot be a path below the folder.
+        """
+        root = uri.rstrip("/")
+        location = parse(root)
+        backend = self._backend(location)
+        return download_tree(backend, root, location.key, absolute(path), at_once=self._at_once(root))
+
+    def open_read(self, uri: str) -> BinaryIO:
+        """Open an object as a seekable file; pieces are fetched as they are read. Close it."""
+        location = parse(uri)
+        return self._backend(location).reader(uri, location.key)
+
+    def open_write(self, uri: str, *, durable: bool | None = None) -> StoredWriter:
+        """Open a new object as a file; it appears when closed, and not if `with` is left by an exception."""
+        location = parse(uri)
+        sink = self._backend(location).sink(uri, location.key, durable=self._durable(durable))
+        return StoredWriter(uri, sink)
+
+    def sign_put(
+        self,
+        uri: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        content_md5: bytes = b"",
+        expires_s: int = 3600,
+    ) -> SignedPut:
+        """Return an address that takes this one object by HTTP PUT, and the headers to send.
+
+        `content_md5` (16 bytes) becomes a `Content-MD5` header, with which the store refuses other bytes.
+
+        Raises:
+            SigningUnsupported: local folders and memory; who serves those signs for them.
+        """
+        sent = dict(headers or {})
+        if content_md5:
+            sent["Content-MD5"] = base64.b64encode(content_md5).decode()
+        return SignedPut(self._signed(uri, "PUT", expires_s), sent)
+
+    def sign_get(self, uri: str, *, expires_s: int = 3600) -> str:
+        """Return an address that gives this one object by HTTP GET. Raises SigningUnsupported as `sign_put`."""
+        return self._signed(uri, "GET", expires_s)
+
+    async def get_async(self, uri: str, *, max_bytes: int = GET_BYTES_MAX) -> bytes:
+        """Do as `get`."""
+        location = parse(uri)
+        backend = self._backend(location)
+        if not isinstance(backend, Folder):
+            return await backend.get_async(uri, location.key, max_bytes)
+        if max_bytes > INLINE_BYTES_MAX and local_size(location.key) > INLINE_BYTES_MAX:
+            return await in_thread(lambda: backend.get(uri, location.key, max_bytes))
+        return backend.get(uri, location.key, max_bytes)
+
+    async def put_async(self, uri: str, data: bytes, *, durable: bool | None = None) -> None:
+        """Do as `put`."""
+        location = parse(uri)
+        backend = self._backend(location)
+        if not isinstance(backend, Folder):
+            await backend.put_async(uri, location.key, data)
+        elif self._durable(durable) or len(data) > INLINE_BYTES_MAX:
+            await in_thread(lambda: self.put(uri, data, durable=durable))
+        else:
+            self.put(uri, data, durable=durable)
+
+    async def head_async(self, uri: str) -> Head:
+        """Do as `head`."""
+        location = parse(uri)
+        backend = self._backend(location)
+        if not isinstance(backend, Folder):
+            return await backend.head_async(uri, location.key)
+        return backend.head(uri, location.key)
+
+    async def exists_async(self, uri: str) -> bool:
+        """Do as `exists`."""
+        try:
+            await self.head_async(uri)
+        except NotFound:
+            return False
+        return True
+
+    async def list_async(self, prefix: str) -> Sequence[Head]:
+        """Return all objects below a folder, sorted by key."""
+        location = parse(prefix)
+        backend = self._backend(location)
+        if not isinstance(backend, Folder):
+            return [head for _, head in await backend.walk_async(prefix, location.key)]
+        return await in_thread(lambda: list(self.list(prefix)))
+
+    async def delete_async(self, uri: str) -> None:
+        """Do as `delete`."""
+        location = parse(uri)
+        backend = self._backend(location)
+        if not isinstance(backend, Folder):
+            await backend.delete_async(uri, location.key)
+        else:
+            backend.delete(uri, location.key)
+
+    def _backend(self, location: Location) -> "Folder | Bucket":
+        if location.scheme is Scheme.FILE:
+            return self._folder
+        key = (location.scheme, location.bucket)
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            # Two threads may both open one; all use the first that was kept.
+            bucket = self._buckets.setdefault(key, self._opened(location))
+        return bucket
+
+    def _opened(self, location: Location) -> "Bucket":
+        from flytelike.storage import bucket  # noqa: PLC0415 - loads obstore, which few processes need
+
+        if location.scheme is Scheme.MEMORY:
+            return bucket.memory_bucket()
+        return bucket.s3_bucket(location.bucket, self.config.s3)
+
+    def _durable(self, asked: bool | None) -> bool:
+        return self.config.durable if asked is None else asked
+
+    def _at_once(self, uri: str) -> int:
+        return 1 if parse(uri).scheme is Scheme.FILE else TRANSFERS_AT_ONCE
+
+    def _mark_empty(self, root: str) -> None:
+        location = parse(root)
+        backend = self._backend(location)
+        if not isinstance(backend, Folder):
+            backend.put(root, f"{location.key}/{EMPTY_MARK}", b"", durable=False)
+        else:
+            Path(location.key).mkdir(parents=True, exist_ok=True)
+
+    def _signed(self, uri: str, method: Literal["GET", "PUT"], expires_s: int) -> str:
+        location = parse(uri)
+        backend = self._backend(location)
+        if isinstance(backend, Folder):
+            raise SigningUnsupported(uri, "a local folder has no addresses for others")
+        if not 0 < expires_s <= EXPIRES_S_MAX:
+            raise InvalidUri(uri, f"a signed address lives 1 to {EXPIRES_S_MAX} seconds, not {expires_s}")
+        return backend.signed(uri, location.key, method, expires_s)
+
+
+async def in_thread(function: Callable[[], T]) -> T:
+    """Call the function in a thread."""
+    import asyncio  # noqa: PLC0415 - 30 ms that a process without an event loop need not pay
+
+    return await asyncio.to_thread(function)
+
+
+def absolute(path: Path) -> Path:
+    """Return the path from the root, without resolving links."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - Path.resolve would follow links
+
+
+def local_size(key: str) -> int:
+    """Return a local file's size; 0 when it cannot be told, which the read will."""
+    try:
+        return os.stat(key).st_size  # noqa: PTH116
+    except OSError:
+        return 0
