@@ -1,31 +1,46 @@
-"""Bytes by uri: a local folder, memory, or S3, on obstore. What passes through is digested.
+"""Stored bytes by uri: local folders, S3-compatible buckets, memory.
 
-The package must not know what the bytes mean.
+`Store` is the door. It digests what passes through, writes at once or not at all, and bounds
+what it reads. It must not know what the bytes mean.
 """
 
-from flytelike.storage.config import StoreConfig
+from flytelike.storage.config import S3Config, StoreConfig
 from flytelike.storage.errors import (
     AccessDenied,
+    DigestMismatch,
     InvalidUri,
     NotFound,
     OutOfSpace,
     SigningUnsupported,
     StorageError,
     TooLarge,
+    Unavailable,
+    UnsafePath,
 )
-from flytelike.storage.store import ObjectInfo, SignedPut, Store, Uploaded
+from flytelike.storage.store import Store
+from flytelike.storage.stored import Head, SignedPut, Uploaded
+from flytelike.storage.uri import file_uri, is_local, join
+from flytelike.storage.writing import StoredWriter
 
 __all__ = [
     "AccessDenied",
+    "DigestMismatch",
+    "Head",
     "InvalidUri",
     "NotFound",
-    "ObjectInfo",
     "OutOfSpace",
+    "S3Config",
     "SignedPut",
     "SigningUnsupported",
     "StorageError",
     "Store",
     "StoreConfig",
+    "StoredWriter",
     "TooLarge",
+    "Unavailable",
+    "UnsafePath",
     "Uploaded",
+    "file_uri",
+    "is_local",
+    "join",
 ]

@@ -1,36 +1,59 @@
-"""How stores are reached."""
+"""Where stores are and how they are reached."""
 
-from dataclasses import dataclass
-
-from typing_extensions import override
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
-class StoreConfig:
-    """Settings of S3-compatible stores; what is empty comes from the environment (`AWS_*`).
+class S3Config:
+    """How S3-compatible stores are reached. What is empty is found as the AWS tools find it.
 
-    `endpoint` is a url for stores other than Amazon's. The secret is never shown.
+    Times are in seconds: `timeout_s` for one request, `retry_s` for a request with all its
+    repetitions.
     """
 
     endpoint: str = ""
     region: str = ""
     access_key_id: str = ""
-    secret_access_key: str = ""
+    secret_access_key: str = field(default="", repr=False)
+    session_token: str = field(default="", repr=False)
+    timeout_s: float = 60.0
+    retry_s: float = 30.0
+    retries_max: int = 5
 
-    @override
-    def __repr__(self) -> str:
-        """Return the settings without the secret."""
-        return f"StoreConfig(endpoint={self.endpoint!r}, region={self.region!r})"
 
-    def s3_options(self) -> dict[str, str]:
-        """Return obstore's options for S3."""
-        named = {
-            "endpoint": self.endpoint,
-            "region": self.region,
-            "access_key_id": self.access_key_id,
-            "secret_access_key": self.secret_access_key,
-        }
-        options = {key: value for key, value in named.items() if value}
-        if self.endpoint.startswith("http://"):
-            options["allow_http"] = "true"
-        return options
+@dataclass(frozen=True, slots=True)
+class StoreConfig:
+    """Settings of a `Store`.
+
+    With `durable`, a write to a local folder returns once it would survive a power cut (file
+    and folder are synced); without, once it would survive the process. Buckets are always durable.
+    """
+
+    durable: bool = False
+    s3: S3Config = field(default_factory=S3Config)
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None, *, durable: bool = False) -> Self:
+        """Read the S3 settings from the environment.
+
+        `FLYTE_AWS_ENDPOINT`, `FLYTE_AWS_ACCESS_KEY_ID` and `FLYTE_AWS_SECRET_ACCESS_KEY` are the
+        names that Flyte's containers get; the AWS tools' own names are the fallback.
+        """
+        given = os.environ if env is None else env
+
+        def first(*names: str) -> str:
+            return next((given[name] for name in names if given.get(name)), "")
+
+        return cls(
+            durable=durable,
+            s3=S3Config(
+                endpoint=first("FLYTE_AWS_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
+                region=first("AWS_REGION", "AWS_DEFAULT_REGION"),
+                access_key_id=first("FLYTE_AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY_ID"),
+                secret_access_key=first("FLYTE_AWS_SECRET_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY"),
+                session_token=first("AWS_SESSION_TOKEN"),
+            ),
+        )

@@ -1,28 +1,35 @@
-"""Digests of content: SHA-256, as `sha256:` and 64 hexadecimal digits."""
+"""Content digests: SHA-256 of the bytes, as they stream by."""
 
 import hashlib
 from collections.abc import Iterable
-from pathlib import Path
+from typing import BinaryIO
 
 from flytelike.model.ids import Digest
 
-CHUNK_BYTES = 1024 * 1024
+CHUNK_BYTES = 1 << 20
 
 
-def of_bytes(data: bytes) -> Digest:
-    """Return the digest of bytes."""
+def digest_of_bytes(data: bytes) -> Digest:
+    """Return the digest of `data`."""
     return Digest(f"sha256:{hashlib.sha256(data).hexdigest()}")
 
 
-def of_file(path: Path) -> Digest:
-    """Return the digest of a file's content."""
-    with path.open("rb") as file:
-        return Digest(f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}")
+def digest_of_stream(stream: BinaryIO) -> Digest:
+    """Read the stream to its end in bounded pieces and return the digest of what was read."""
+    running = hashlib.sha256()
+    while chunk := stream.read(CHUNK_BYTES):
+        running.update(chunk)
+    return Digest(f"sha256:{running.hexdigest()}")
 
 
-def of_tree(files: Iterable[tuple[str, Digest]]) -> Digest:
-    """Return the digest of a folder, given its files' relative paths and digests, in any order."""
-    whole = hashlib.sha256()
-    for name, digest in sorted(files):
-        whole.update(f"{len(name.encode())}:{name}{digest}".encode())
-    return Digest(f"sha256:{whole.hexdigest()}")
+def digest_of_tree(files: Iterable[tuple[str, Digest]]) -> Digest:
+    """Return the digest of a folder: of its files' relative paths and digests, in the paths' order.
+
+    Names are length-prefixed, so that no two folders give the same bytes. Rights, times and
+    empty folders don't count.
+    """
+    running = hashlib.sha256(b"flytelike folder v1\n")
+    for path, digest in sorted(files):
+        name = path.encode("utf-8", "surrogateescape")
+        running.update(b"%d:%b %b\n" % (len(name), name, digest.encode()))
+    return Digest(f"sha256:{running.hexdigest()}")

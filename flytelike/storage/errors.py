@@ -1,81 +1,92 @@
-"""What can go wrong with an object store.
+"""What can go wrong with a store.
 
 StorageError
-NotFound            nothing is stored at the uri
-AccessDenied        the store refuses
-OutOfSpace          no room left on the disk
-TooLarge            larger than the caller's bound
-InvalidUri          not a uri of a known store, or one that leads outside
-SigningUnsupported  the store cannot sign uploads
+├── NotFound             nothing lies at the uri
+├── AccessDenied         the store refuses the credentials, or the file's rights forbid it
+├── OutOfSpace           the disk or quota is full
+├── InvalidUri           no store can have such an address
+├── TooLarge             more bytes than the caller allows
+├── DigestMismatch       the bytes are not those that were promised
+├── UnsafePath           a folder's symbolic link leads out of the folder
+├── SigningUnsupported   this kind of store cannot sign addresses
+└── Unavailable          the store did not answer, or broke off; trying later may help
 """
 
 import errno
-from collections.abc import Iterator
-from contextlib import contextmanager
+
+from typing_extensions import override
 
 
 class StorageError(Exception):
-    """An operation on `uri` failed; nothing of it is visible."""
+    """A store could not do what was asked. `uri` is the address, `reason` one phrase."""
 
     def __init__(self, uri: str, reason: str) -> None:
+        """Keep the address and the reason."""
+        super().__init__(uri, reason)
         self.uri = uri
         self.reason = reason
-        super().__init__(f"{uri}: {reason}")
+
+    @override
+    def __str__(self) -> str:
+        """Return `<uri>: <reason>`."""
+        return f"{self.uri}: {self.reason}"
 
 
 class NotFound(StorageError):
-    """Nothing is stored at the uri."""
+    """Nothing lies at the uri."""
+
+    def __init__(self, uri: str, reason: str = "nothing is stored here") -> None:
+        """Keep the address."""
+        super().__init__(uri, reason)
 
 
 class AccessDenied(StorageError):
-    """The store refuses."""
+    """The store refuses the credentials, or the file's rights forbid it."""
 
 
 class OutOfSpace(StorageError):
-    """No room is left on the disk."""
-
-
-class TooLarge(StorageError):
-    """The object is larger than the caller's bound."""
+    """The disk or quota is full. What was written before stays; nothing half written is visible."""
 
 
 class InvalidUri(StorageError):
-    """The uri names no known store, or leads outside of it."""
+    """No store can have such an address."""
+
+
+class TooLarge(StorageError):
+    """There are more bytes than the caller allows."""
+
+
+class DigestMismatch(StorageError):
+    """The bytes are not those that were promised."""
+
+
+class UnsafePath(StorageError):
+    """A symbolic link leads out of the folder that is read, or in a circle."""
 
 
 class SigningUnsupported(StorageError):
-    """The store cannot sign uploads."""
+    """This kind of store cannot sign addresses."""
 
 
-@contextmanager
-def translated(uri: str) -> Iterator[None]:
-    """Turn errors of the operating system and of obstore into ours."""
-    try:
-        yield
-    except StorageError:
-        raise
-    except FileNotFoundError as error:
-        raise NotFound(uri, "not found") from error
-    except PermissionError as error:
-        raise AccessDenied(uri, str(error)) from error
-    except OSError as error:
-        kind = OutOfSpace if error.errno in {errno.ENOSPC, errno.EDQUOT} else StorageError
-        raise kind(uri, error.strerror or str(error)) from error
-    except Exception as error:
-        raise of_obstore(uri, error) from error
+class Unavailable(StorageError):
+    """The store did not answer or broke off. Trying again later may help."""
 
 
-def of_obstore(uri: str, error: Exception) -> StorageError:
-    """Return our error for one of obstore's (told by name: obstore is imported lazily)."""
-    text = str(error).splitlines()[0] if str(error) else type(error).__name__
-    if "os error 28" in str(error) or "No space left" in str(error):
-        return OutOfSpace(uri, "no space left on device")
-    match type(error).__name__:
-        case "NotFoundError":
-            return NotFound(uri, "not found")
-        case "PermissionDeniedError" | "UnauthenticatedError":
-            return AccessDenied(uri, text)
-        case "InvalidPathError":
-            return InvalidUri(uri, text)
+def from_os_error(uri: str, error: OSError, *, writing: bool = False) -> StorageError:
+    """Return the storage error that an operating system's error means for `uri`."""
+    reason = error.strerror or str(error)
+    match error.errno:
+        case errno.EISDIR | errno.ENOTDIR | errno.EEXIST if writing:
+            return InvalidUri(uri, f"a folder stands where a file should, or the other way round ({reason})")
+        case errno.ENOENT | errno.ENOTDIR:
+            return NotFound(uri)
+        case errno.EISDIR:
+            return NotFound(uri, "this is a folder, not a file")
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return AccessDenied(uri, f"access denied ({reason})")
+        case errno.ENOSPC | errno.EDQUOT:
+            return OutOfSpace(uri, f"no space left to write ({reason}); free some, then run again")
+        case errno.ENAMETOOLONG | errno.EILSEQ | errno.ELOOP:
+            return InvalidUri(uri, f"not a usable path ({reason})")
         case _:
-            return StorageError(uri, text)
+            return Unavailable(uri, reason)

@@ -1,327 +1,289 @@
-"""The store: one door to all object stores, dispatched by uri.
+"""The one door to stored bytes: by uri, whichever kind of store it names."""
 
-Local files are read and written with plain system calls, which cost a third of a trip
-through obstore's runtime and can be synced; everything else goes through obstore.
-Temporary files of local writes start with `.tmp-` and are never listed.
-"""
-
-import asyncio
-import itertools
+import base64
 import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, Literal, TypeVar
 
 from flytelike.model.ids import Digest
-from flytelike.storage import digest as digests
 from flytelike.storage.config import StoreConfig
-from flytelike.storage.errors import InvalidUri, NotFound, SigningUnsupported, TooLarge, translated
-from flytelike.storage.uri import Location, join, parse
+from flytelike.storage.errors import InvalidUri, NotFound, SigningUnsupported
+from flytelike.storage.folder import Folder
+from flytelike.storage.stored import Head, SignedPut, Uploaded
+from flytelike.storage.trees import (
+    EMPTY_MARK,
+    TRANSFERS_AT_ONCE,
+    download_stream,
+    download_tree,
+    in_parallel,
+    local_files,
+    tree_digest,
+    upload_stream,
+)
+from flytelike.storage.uri import Location, Scheme, parse
+from flytelike.storage.writing import StoredWriter
 
 if TYPE_CHECKING:
-    from obstore.store import MemoryStore, S3Store
+    from flytelike.storage.bucket import Bucket
 
-TEMPORARY = ".tmp-"
-_numbers = itertools.count()
+GET_BYTES_MAX = 256 << 20
+"""Default bound of what `get` reads into memory."""
+INLINE_BYTES_MAX = 256 << 10
+"""Local files up to this size are read and written on the event loop: a thread costs more than they do."""
+EXPIRES_S_MAX = 7 * 24 * 3600
+"""S3's own limit for signed addresses."""
 
-
-@dataclass(frozen=True, slots=True)
-class ObjectInfo:
-    """What is known of a stored object; `modified_ns` is nanoseconds since 1970."""
-
-    uri: str
-    size_bytes: int
-    modified_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class Uploaded:
-    """Something stored: where, the digest of its content, and its size."""
-
-    uri: str
-    digest: Digest
-    size_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class SignedPut:
-    """An address that takes one upload by HTTP PUT, with the headers to send."""
-
-    url: str
-    headers: dict[str, str]
+T = TypeVar("T")
 
 
 class Store:
-    """Reads and writes objects by uri. Safe to share between threads."""
+    """Reads and writes objects in local folders, S3-compatible buckets and memory.
+
+    Stores are opened when first named, and kept. One `Store` may be used by many threads. `memory://` is
+    private to its `Store`. After a fork, a child makes its own `Store` for buckets (obstore's threads
+    don't survive a fork); local folders need nothing.
+
+    The `_async` twins exist for the platform's event loops. Buckets are truly asynchronous there;
+    local files are read and written right away when they are small (about 50 µs), and in a thread
+    when they are large or must be synced (about 0.4 ms and up).
+
+    All methods raise `StorageError`s: `NotFound`, `AccessDenied`, `OutOfSpace`, `InvalidUri`,
+    `Unavailable`, and those named with a method.
+    """
 
     def __init__(self, config: StoreConfig | None = None) -> None:
-        """Prepare; stores are opened when first used."""
-        self._config = config or StoreConfig()
-        self._opened: dict[tuple[str, str], MemoryStore | S3Store] = {}
+        """Keep the settings, by default those of the environment; opens nothing."""
+        self.config = StoreConfig.from_env() if config is None else config
+        self._folder = Folder()
+        self._buckets: dict[tuple[Scheme, str], Bucket] = {}
 
-    # --- whole objects ------------------------------------------------------------------
+    def get(self, uri: str, *, max_bytes: int = GET_BYTES_MAX) -> bytes:
+        """Return an object's bytes. Raises TooLarge, before reading, when there are more than `max_bytes`."""
+        location = parse(uri)
+        return self._backend(location).get(uri, location.key, max_bytes)
 
-    def get(self, uri: str, max_bytes: int | None = None) -> bytes:
-        """Return an object's bytes.
+    def put(self, uri: str, data: bytes, *, durable: bool | None = None) -> None:
+        """Write an object at once: others see the old bytes or the new. `durable` overrides the settings."""
+        location = parse(uri)
+        self._backend(location).put(uri, location.key, data, durable=self._durable(durable))
 
-        Raises:
-            NotFound: nothing is there.
-            TooLarge: it has more than `max_bytes` bytes; nothing is read then.
-        """
-        place = parse(uri)
-        with translated(uri):
-            if place.scheme == "file":
-                with open(place.key, "rb") as file:  # noqa: PTH123 - Path.open costs more than the read
-                    if max_bytes is not None and os.fstat(file.fileno()).st_size > max_bytes:
-                        raise TooLarge(uri, f"larger than {max_bytes} bytes")
-                    return file.read()
-            if max_bytes is not None and self.head(uri).size_bytes > max_bytes:
-                raise TooLarge(uri, f"larger than {max_bytes} bytes")
-            import obstore  # noqa: PLC0415 - heavy
-
-            return bytes(obstore.get(self._open(place), place.key).bytes())
-
-    def put(self, uri: str, data: bytes, *, durable: bool = False) -> Uploaded:
-        """Store bytes at once or not at all; with `durable`, a local file survives a power cut."""
-        place = parse(uri)
-        with translated(uri):
-            if place.scheme == "file":
-                with _replacing(place.key, durable=durable) as file:
-                    file.write(data)
-            else:
-                import obstore  # noqa: PLC0415 - heavy
-
-                obstore.put(self._open(place), place.key, data)
-        return Uploaded(uri, digests.of_bytes(data), len(data))
+    def head(self, uri: str) -> Head:
+        """Return an object's size, time of change and, if the store knows it, digest."""
+        location = parse(uri)
+        return self._backend(location).head(uri, location.key)
 
     def exists(self, uri: str) -> bool:
-        """Tell whether an object (or, locally, a folder) is there."""
-        place = parse(uri)
-        if place.scheme == "file":
-            return os.path.exists(place.key)  # noqa: PTH110 - on the hot path
+        """Return whether an object lies at the uri. Folders don't count."""
         try:
             self.head(uri)
         except NotFound:
             return False
         return True
 
-    def head(self, uri: str) -> ObjectInfo:
-        """Return an object's size and time; raises NotFound."""
-        place = parse(uri)
-        with translated(uri):
-            if place.scheme == "file":
-                found = os.stat(place.key)  # noqa: PTH116 - on the hot path
-                return ObjectInfo(uri, found.st_size, found.st_mtime_ns)
-            import obstore  # noqa: PLC0415 - heavy
-
-            meta = obstore.head(self._open(place), place.key)
-            return ObjectInfo(uri, meta["size"], int(meta["last_modified"].timestamp() * 1e9))
+    def list(self, prefix: str) -> Iterator[Head]:
+        """Yield all objects below a folder (whole path segments), sorted by key; none when it is missing."""
+        location = parse(prefix)
+        try:
+            for _, head in self._backend(location).walk(prefix, location.key):
+                yield head
+        except NotFound:
+            return
 
     def delete(self, uri: str) -> None:
-        """Delete an object; deleting what is not there is fine."""
-        place = parse(uri)
-        with translated(uri):
-            if place.scheme == "file":
-                Path(place.key).unlink(missing_ok=True)
-                return
-            import obstore  # noqa: PLC0415 - heavy
+        """Delete an object; a missing one is fine."""
+        location = parse(uri)
+        self._backend(location).delete(uri, location.key)
 
-            obstore.delete(self._open(place), place.key)
+    def upload_file(self, path: Path, uri: str, *, durable: bool | None = None) -> Uploaded:
+        """Copy a local file to the store in bounded memory."""
+        location = parse(uri)
+        with self._backend(location).sink(uri, location.key, durable=self._durable(durable)) as sink:
+            return upload_stream(path, uri, sink)
 
-    def delete_below(self, prefix: str) -> None:
-        """Delete everything below a folder; a folder that is not there is fine."""
-        place = parse(prefix)
-        if place.scheme == "file":
-            with translated(prefix):
-                shutil.rmtree(place.key, ignore_errors=True)
-            return
-        for found in list(self.list(prefix)):
-            self.delete(found.uri)
+    def download_file(self, uri: str, path: Path, *, expected: Digest | None = None) -> Uploaded:
+        """Copy an object to a local file, which appears complete or not at all.
 
-    def sync(self, uri: str) -> None:
-        """Make a local object and its name survive a power cut; other stores do so by themselves."""
-        place = parse(uri)
-        if place.scheme == "file":
-            with translated(uri):
-                _fsync(place.key)
-                _fsync(os.path.dirname(place.key))  # noqa: PTH120 - on the hot path
+        Raises:
+            DigestMismatch: the content is not the `expected` one.
+        """
+        location = parse(uri)
+        return download_stream(self._backend(location), uri, location.key, absolute(path), expected=expected)
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Yield the objects below a folder, at any depth, sorted by uri in each page."""
-        place = parse(prefix)
-        if place.scheme == "file":
-            yield from _listed(prefix, Path(place.key))
-            return
-        import obstore  # noqa: PLC0415 - heavy
+    def upload_directory(self, path: Path, uri: str, *, durable: bool | None = None) -> Uploaded:
+        """Copy a local folder's files. The digest is of the relative paths and contents, nothing else.
 
-        base = prefix[: len(prefix) - len(place.key)]
-        key = place.key.rstrip("/")
-        with translated(prefix):
-            for page in obstore.list(self._open(place), prefix=key or None):
-                for meta in sorted(page, key=lambda found: found["path"]):
-                    modified = int(meta["last_modified"].timestamp() * 1e9)
-                    yield ObjectInfo(base + meta["path"], meta["size"], modified)
+        Raises:
+            UnsafePath: a symbolic link leads out of the folder, nowhere, or in a circle.
+            TooLarge: more than a million files.
+        """
+        root = uri.rstrip("/")
+        files = local_files(path)
+        if not files:
+            self._mark_empty(root)
 
-    # --- asynchronous twins, for servers --------------------------------------------------
+        def send(file: tuple[str, str]) -> tuple[str, Uploaded]:
+            relative, source = file
+            return relative, self.upload_file(Path(source), f"{root}/{relative}", durable=durable)
 
-    async def get_async(self, uri: str, max_bytes: int | None = None) -> bytes:
-        """Return an object's bytes; small local files are read at once, the rest in a thread."""
-        if parse(uri).scheme == "file":
-            return self.get(uri, max_bytes)
-        return await asyncio.to_thread(self.get, uri, max_bytes)
+        return tree_digest(uri, in_parallel(send, files, self._at_once(root)))
 
-    async def put_async(self, uri: str, data: bytes, *, durable: bool = False) -> Uploaded:
-        """Store bytes; unsynced local writes happen at once, the rest in a thread."""
-        if parse(uri).scheme == "file" and not durable:
-            return self.put(uri, data)
-        return await asyncio.to_thread(self.put, uri, data, durable=durable)
+    def download_directory(self, uri: str, path: Path) -> int:
+        """Copy all objects below a uri into a local folder; returns how many files.
+
+        Raises:
+            UnsafePath: an object's name cannot be a path below the folder.
+        """
+        root = uri.rstrip("/")
+        location = parse(root)
+        backend = self._backend(location)
+        return download_tree(backend, root, location.key, absolute(path), at_once=self._at_once(root))
+
+    def open_read(self, uri: str) -> BinaryIO:
+        """Open an object as a seekable file; pieces are fetched as they are read. Close it."""
+        location = parse(uri)
+        return self._backend(location).reader(uri, location.key)
+
+    def open_write(self, uri: str, *, durable: bool | None = None) -> StoredWriter:
+        """Open a new object as a file; it appears when closed, and not if `with` is left by an exception."""
+        location = parse(uri)
+        sink = self._backend(location).sink(uri, location.key, durable=self._durable(durable))
+        return StoredWriter(uri, sink)
+
+    def sign_put(
+        self,
+        uri: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        content_md5: bytes = b"",
+        expires_s: int = 3600,
+    ) -> SignedPut:
+        """Return an address that takes this one object by HTTP PUT, and the headers to send.
+
+        `content_md5` (16 bytes) becomes a `Content-MD5` header, with which the store refuses other bytes.
+
+        Raises:
+            SigningUnsupported: local folders and memory; who serves those signs for them.
+        """
+        sent = dict(headers or {})
+        if content_md5:
+            sent["Content-MD5"] = base64.b64encode(content_md5).decode()
+        return SignedPut(self._signed(uri, "PUT", expires_s), sent)
+
+    def sign_get(self, uri: str, *, expires_s: int = 3600) -> str:
+        """Return an address that gives this one object by HTTP GET. Raises SigningUnsupported as `sign_put`."""
+        return self._signed(uri, "GET", expires_s)
+
+    async def get_async(self, uri: str, *, max_bytes: int = GET_BYTES_MAX) -> bytes:
+        """Do as `get`."""
+        location = parse(uri)
+        backend = self._backend(location)
+        if not isinstance(backend, Folder):
+            return await backend.get_async(uri, location.key, max_bytes)
+        if max_bytes > INLINE_BYTES_MAX and local_size(location.key) > INLINE_BYTES_MAX:
+            return await in_thread(lambda: backend.get(uri, location.key, max_bytes))
+        return backend.get(uri, location.key, max_bytes)
+
+    async def put_async(self, uri: str, data: bytes, *, durable: bool | None = None) -> None:
+        """Do as `put`."""
+        location = parse(uri)
+        backend = self._backend(location)
+        if not isinstance(backend, Folder):
+            await backend.put_async(uri, location.key, data)
+        elif self._durable(durable) or len(data) > INLINE_BYTES_MAX:
+            await in_thread(lambda: self.put(uri, data, durable=durable))
+        else:
+            self.put(uri, data, durable=durable)
+
+    async def head_async(self, uri: str) -> Head:
+        """Do as `head`."""
+        location = parse(uri)
+        backend = self._backend(location)
+        if not isinstance(backend, Folder):
+            return await backend.head_async(uri, location.key)
+        return backend.head(uri, location.key)
 
     async def exists_async(self, uri: str) -> bool:
-        """Tell whether an object is there."""
-        if parse(uri).scheme == "file":
-            return self.exists(uri)
-        return await asyncio.to_thread(self.exists, uri)
+        """Do as `exists`."""
+        try:
+            await self.head_async(uri)
+        except NotFound:
+            return False
+        return True
+
+    async def list_async(self, prefix: str) -> Sequence[Head]:
+        """Return all objects below a folder, sorted by key."""
+        location = parse(prefix)
+        backend = self._backend(location)
+        if not isinstance(backend, Folder):
+            return [head for _, head in await backend.walk_async(prefix, location.key)]
+        return await in_thread(lambda: list(self.list(prefix)))
 
     async def delete_async(self, uri: str) -> None:
-        """Delete an object."""
-        await asyncio.to_thread(self.delete, uri)
+        """Do as `delete`."""
+        location = parse(uri)
+        backend = self._backend(location)
+        if not isinstance(backend, Folder):
+            await backend.delete_async(uri, location.key)
+        else:
+            backend.delete(uri, location.key)
 
-    # --- files and folders ----------------------------------------------------------------
+    def _backend(self, location: Location) -> "Folder | Bucket":
+        if location.scheme is Scheme.FILE:
+            return self._folder
+        key = (location.scheme, location.bucket)
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            # Two threads may both open one; all use the first that was kept.
+            bucket = self._buckets.setdefault(key, self._opened(location))
+        return bucket
 
-    def upload_file(self, path: Path, uri: str) -> Uploaded:
-        """Store a file's content and return its digest; read in chunks."""
-        place = parse(uri)
-        with translated(str(path)):
-            if not path.is_file():
-                raise NotFound(str(path), "no such file")
-            digest = digests.of_file(path)
-            size = path.stat().st_size
-        with translated(uri):
-            if place.scheme == "file":
-                with path.open("rb") as source, _replacing(place.key, durable=True) as target:
-                    shutil.copyfileobj(source, target, digests.CHUNK_BYTES)
-            else:
-                import obstore  # noqa: PLC0415 - heavy
+    def _opened(self, location: Location) -> "Bucket":
+        from flytelike.storage import bucket  # noqa: PLC0415 - loads obstore, which few processes need
 
-                obstore.put(self._open(place), place.key, path)
-        return Uploaded(uri, digest, size)
+        if location.scheme is Scheme.MEMORY:
+            return bucket.memory_bucket()
+        return bucket.s3_bucket(location.bucket, self.config.s3)
 
-    def download_file(self, uri: str, path: Path) -> Path:
-        """Copy an object to a local file, which appears whole or not at all."""
-        place = parse(uri)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with translated(uri), _replacing(str(path), durable=False) as target:
-            if place.scheme == "file":
-                with open(place.key, "rb") as source:  # noqa: PTH123 - as in `get`
-                    shutil.copyfileobj(source, target, digests.CHUNK_BYTES)
-            else:
-                import obstore  # noqa: PLC0415 - heavy
+    def _durable(self, asked: bool | None) -> bool:
+        return self.config.durable if asked is None else asked
 
-                for chunk in obstore.get(self._open(place), place.key).stream():
-                    target.write(chunk)
-        return path
+    def _at_once(self, uri: str) -> int:
+        return 1 if parse(uri).scheme is Scheme.FILE else TRANSFERS_AT_ONCE
 
-    def upload_directory(self, folder: Path, uri: str) -> Uploaded:
-        """Store a folder's files; links that lead out of it are refused."""
-        if not folder.is_dir():
-            raise NotFound(str(folder), "no such folder")
-        root = folder.resolve()
-        stored: list[tuple[str, Digest]] = []
-        size = 0
-        for path in sorted(p for p in root.rglob("*") if p.is_file()):
-            if not path.resolve().is_relative_to(root):
-                raise InvalidUri(str(path), "the link leads outside of the folder")
-            name = path.relative_to(root).as_posix()
-            done = self.upload_file(path, join(uri, name))
-            stored.append((name, done.digest))
-            size += done.size_bytes
-        if not stored and parse(uri).scheme == "file":
-            Path(parse(uri).key).mkdir(parents=True, exist_ok=True)
-        return Uploaded(uri, digests.of_tree(stored), size)
+    def _mark_empty(self, root: str) -> None:
+        location = parse(root)
+        backend = self._backend(location)
+        if not isinstance(backend, Folder):
+            backend.put(root, f"{location.key}/{EMPTY_MARK}", b"", durable=False)
+        else:
+            Path(location.key).mkdir(parents=True, exist_ok=True)
 
-    def download_directory(self, uri: str, folder: Path) -> Path:
-        """Copy everything below `uri` to a local folder."""
-        folder.mkdir(parents=True, exist_ok=True)
-        base = uri.rstrip("/") + "/"
-        for found in self.list(uri):
-            self.download_file(found.uri, folder / found.uri.removeprefix(base))
-        return folder
-
-    def sign_put(self, uri: str, expires_s: int) -> SignedPut:
-        """Return an address that takes an upload; raises SigningUnsupported for folders and memory."""
-        place = parse(uri)
-        if place.scheme != "s3":
-            raise SigningUnsupported(uri, "only S3-like stores sign uploads")
-        import obstore  # noqa: PLC0415 - heavy
-        from obstore.store import S3Store  # noqa: PLC0415 - heavy
-
-        with translated(uri):
-            store = self._open(place)
-            assert isinstance(store, S3Store)
-            return SignedPut(obstore.sign(store, "PUT", place.key, timedelta(seconds=expires_s)), {})
-
-    def local_path(self, uri: str) -> Path | None:
-        """Return the path of a local object, or None for other stores."""
-        place = parse(uri)
-        return Path(place.key) if place.scheme == "file" else None
-
-    def _open(self, place: Location) -> "MemoryStore | S3Store":
-        """Return the obstore store for a location, opened once."""
-        name = (place.scheme, place.bucket)
-        if name not in self._opened:
-            from obstore.store import MemoryStore, S3Store  # noqa: PLC0415 - heavy
-
-            self._opened[name] = (
-                MemoryStore() if place.scheme == "memory" else S3Store(place.bucket, config=self._config.s3_options())  # type: ignore[arg-type]
-            )
-        return self._opened[name]
+    def _signed(self, uri: str, method: Literal["GET", "PUT"], expires_s: int) -> str:
+        location = parse(uri)
+        backend = self._backend(location)
+        if isinstance(backend, Folder):
+            raise SigningUnsupported(uri, "a local folder has no addresses for others")
+        if not 0 < expires_s <= EXPIRES_S_MAX:
+            raise InvalidUri(uri, f"a signed address lives 1 to {EXPIRES_S_MAX} seconds, not {expires_s}")
+        return backend.signed(uri, location.key, method, expires_s)
 
 
-@contextmanager
-def _replacing(path: str, *, durable: bool) -> Iterator[IO[bytes]]:
-    """Yield a file whose content takes the place of `path` in one step once the block is left."""
-    folder, name = os.path.split(path)
-    draft = f"{folder}/{TEMPORARY}{os.getpid()}-{next(_numbers)}-{name[:64]}"
+async def in_thread(function: Callable[[], T]) -> T:
+    """Call the function in a thread."""
+    import asyncio  # noqa: PLC0415 - 30 ms that a process without an event loop need not pay
+
+    return await asyncio.to_thread(function)
+
+
+def absolute(path: Path) -> Path:
+    """Return the path from the root, without resolving links."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - Path.resolve would follow links
+
+
+def local_size(key: str) -> int:
+    """Return a local file's size; 0 when it cannot be told, which the read will."""
     try:
-        file = open(draft, "wb")  # noqa: PTH123, SIM115 - closed below, before the rename
-    except FileNotFoundError:
-        os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - on the hot path
-        file = open(draft, "wb")  # noqa: PTH123, SIM115
-    try:
-        with file:
-            yield file
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        os.replace(draft, path)  # noqa: PTH105 - on the hot path
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise
-    if durable:
-        _fsync(folder)
-
-
-def _fsync(path: str) -> None:
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
-
-
-def _listed(prefix: str, root: Path) -> Iterator[ObjectInfo]:
-    base = prefix.rstrip("/")
-    if not root.is_dir():
-        return
-    for folder, names, files in os.walk(root):
-        names.sort()
-        for name in sorted(files):
-            if name.startswith(TEMPORARY):
-                continue
-            path = Path(folder) / name
-            found = path.stat()
-            yield ObjectInfo(f"{base}/{path.relative_to(root).as_posix()}", found.st_size, found.st_mtime_ns)
+        return os.stat(key).st_size  # noqa: PTH116
+    except OSError:
+        return 0
