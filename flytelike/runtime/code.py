@@ -99,9 +99,8 @@ def _unpack(archive: bytes, folder: Path, uri: str) -> None:
 
 
 def _check_bounds(tar: tarfile.TarFile, uri: str) -> None:
-    files = size = 0
-    for member in tar:
-        files += 1
+    size = 0
+    for files, member in enumerate(tar, 1):
         size += member.size
         if files > MAX_FILES or size > MAX_BYTES:
             raise _too_large(uri)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from flytelike_idl.core import literals_pb2
 from google.protobuf.message import DecodeError
 
 from flytelike.codec.literals import literal_map_from_proto, literal_map_to_proto
@@ -20,6 +19,7 @@ from flytelike.runtime.failures import (
 from flytelike.runtime.source_trace import headline
 from flytelike.storage import StorageError
 from flytelike.types import ValueContext, registry
+from flytelike_idl.core import literals_pb2
 
 
 def decode_inputs(document: bytes, task: RunnableTask, context: ValueContext) -> dict[str, object]:
@@ -39,7 +39,7 @@ def decode_inputs(document: bytes, task: RunnableTask, context: ValueContext) ->
             continue
         try:
             values[name] = registry.to_python(literal, declared.hint, context)
-        except Exception as error:  # a transformer may be the author's own
+        except Exception as error:  # noqa: BLE001 - a transformer may be the author's own
             faults.append(f"input {name} cannot be turned into {_shown(declared.hint)}: {headline(error)}")
             continue
         if (complaint := mismatch(values[name], declared.hint)) is not None:
@@ -73,9 +73,11 @@ def encode_outputs(result: object, task: RunnableTask, context: ValueContext) ->
             literals[name] = registry.to_literal(value, hint, context)
         except (OSError, StorageError):
             raise  # the store's trouble, not the value's
-        except Exception as error:  # a transformer may be the author's own
+        except Exception as error:  # noqa: BLE001 - a transformer may be the author's own
             code = OUTPUT_NOT_ENCODABLE
-            faults.append(f"output {name}, a {type(value).__name__}, cannot be stored as {_shown(hint)}: {headline(error)}")
+            faults.append(
+                f"output {name}, a {type(value).__name__}, cannot be stored as {_shown(hint)}: {headline(error)}"
+            )
     if faults:
         raise user_error(code, "; ".join(faults))
     return literal_map_to_proto(literals).SerializeToString(deterministic=True)
