@@ -106,9 +106,7 @@ class Checker:
         seen, retries = self.nodes[path], self.sketch(path).task.retries
         must(attempt <= retries + SYSTEM_RETRIES, f"{path}: attempt {attempt} is one too many")
         must(attempt == len(seen.attempts) - 1, f"{path}: attempt {attempt} was not recorded as the newest")
-        must(
-            not interruptible or seen.system_failures < SYSTEM_RETRIES, f"{path}: the last chance is interruptible"
-        )
+        must(not interruptible or seen.system_failures < SYSTEM_RETRIES, f"{path}: the last chance is interruptible")
         self.live[path] = attempt
         self._slots()
 

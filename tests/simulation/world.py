@@ -248,9 +248,7 @@ class World:
         if self.rng.random() < self.weather.bad_end:
             phase = self.rng.choice([WorkflowPhase.FAILED, WorkflowPhase.TIMED_OUT, WorkflowPhase.ABORTED])
             failure = self.rng.choice([BUG, FLAKE, LOST, None]) if phase is WorkflowPhase.FAILED else None
-        self.later(
-            f"child ends {key}", self.rng.choice([0, 1, 15, 90]), lambda: self._child_ended(key, phase, failure)
-        )
+        self.later(f"child ends {key}", self.rng.choice([0, 1, 15, 90]), lambda: self._child_ended(key, phase, failure))
 
     def _child_ended(self, key: Key, phase: WorkflowPhase, failure: Failure | None) -> None:
         it = self.children[key]

@@ -131,7 +131,8 @@ def _upsert(dialect: str, table: Table, terminal: Iterable[int]) -> Insert:
     """Return the statement that adds a row or merges it into the one there; terminal rows keep their phase."""
     insert = (sqlite if dialect == "sqlite" else postgresql).insert(table)
     old, new = table.c, insert.excluded
-    ended = old.phase.in_(list(terminal))
+    # Not `IN`, which cannot be used in statements for many rows at once.
+    ended = or_(*(old.phase == phase for phase in terminal))
     merged: dict[str, ColumnElement[Any]] = {"sequence": new.sequence}
     for column in ("phase", "updated_at"):
         merged[column] = case((ended, old[column]), else_=new[column])

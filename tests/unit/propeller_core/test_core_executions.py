@@ -52,9 +52,7 @@ def test_a_launch_plan_node_starts_a_child_and_waits_for_it() -> None:
         (WorkflowPhase.ABORTED, None, "ChildAborted"),
     ],
 )
-def test_a_child_that_does_not_succeed_fails_its_node(
-    phase: WorkflowPhase, failure: Failure | None, code: str
-) -> None:
+def test_a_child_that_does_not_succeed_fails_its_node(phase: WorkflowPhase, failure: Failure | None, code: str) -> None:
     run = run_of(graph(child("c", "nightly")))
     run.on(child_ended("c", phase, failure))
     assert run.told[0] == f"node c FAILED {code}"
@@ -203,9 +201,7 @@ def test_an_abort_while_outputs_are_collected_wins() -> None:
 
 
 def test_a_restart_gives_again_what_is_unanswered() -> None:
-    sketch = graph(
-        task("a"), task("b", timeout_ns=S), task("c"), child("d", "lp", timeout_ns=S), sub("s", "empty")
-    )
+    sketch = graph(task("a"), task("b", timeout_ns=S), task("c"), child("d", "lp", timeout_ns=S), sub("s", "empty"))
     run = Run(plan_of(sketch, graph(name="empty")), Limits(timeout_ns=9 * S))
     assert run.waits_for() == []
     run.on(begin(), runs("b", at=S), err("c", LOST, at=S))
