@@ -1,90 +1,149 @@
-"""Telling the history: in order for each execution, batched over all, at least once."""
+"""Telling the history: in order for each execution, batched over all, at least once.
+
+Off the path of the executions: they only hand over what is committed already. What the sink has
+taken is dropped from the store in the next group of commits; a crash in between means that the
+sink sees it again, and it keeps the first.
+"""
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Sequence
+from itertools import islice
 
 from flytelike.model.history import HistoryEntry
 from flytelike.model.ids import ExecutionId
 from propeller.engine.encoding import decode
-from propeller.ports import EventSink, StateStore, StoreError
+from propeller.engine.settings import EngineSettings
+from propeller.ports import Clock, EventSink, StateStore, StoreError
 
 _LOG = logging.getLogger(__name__)
 
-BATCH_MAX = 1000
-CLEAN_AFTER = 2000
-RETRY_S = 0.5
+BATCHES_READ = 500
+"""How many commits' history is read back from the store at once."""
 
 
 class Delivery:
-    """Hands committed records to the sink, off the path of the executions themselves.
+    """Hands committed records to the sink.
 
-    What was handed over is dropped from the store later, many at once: a crash in between
-    only means that the sink sees some again.
+    Records wait in memory. When too many do, since the sink is slow or away, those that come
+    are left in the store, and read back from there once the sink has caught up.
     """
 
-    def __init__(self, store: StateStore, sink: EventSink) -> None:
+    def __init__(self, store: StateStore, sink: EventSink, clock: Clock, settings: EngineSettings) -> None:
         """Prepare; `start` begins."""
         self._store = store
         self._sink = sink
-        self._waiting: list[HistoryEntry] = []
+        self._clock = clock
+        self._settings = settings
+        self._waiting: deque[HistoryEntry] = deque()
+        self._behind = True
+        self._missed = True
         self._wake = asyncio.Event()
-        self._told: dict[ExecutionId, int] = {}
-        self._told_count = 0
         self._task: asyncio.Task[None] | None = None
         self._closing = False
+        self._failures = 0
+        self._over: asyncio.Future[None] | None = None
 
-    async def start(self) -> None:
-        """Hand over what an earlier engine left, then begin."""
-        left = await self._store.undelivered(1_000_000)
-        for _, batch in left:
-            self._waiting.extend(decode(batch.payload))
+    def start(self) -> None:
+        """Begin, with what an earlier engine left in the store."""
         self._wake.set()
-        self._task = asyncio.create_task(self._run(), name="propeller-delivery")
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="propeller-delivery")
 
     def add(self, entries: Sequence[HistoryEntry]) -> None:
         """Take entries that were committed."""
-        self._waiting.extend(entries)
+        if len(self._waiting) + len(entries) > self._settings.history_waiting_max:
+            self._behind = True
+        if self._behind:
+            self._missed = True
+        else:
+            self._waiting.extend(entries)
         self._wake.set()
 
     async def close(self) -> None:
-        """Hand over what is waiting, as far as the sink takes it, then stop."""
+        """Hand over what waits, as far as the sink takes it in reasonable time, then stop."""
+        if self._task is None:
+            return
         self._closing = True
         self._wake.set()
-        if self._task is not None:
-            await self._task
+        self._go_on()
+        task, self._task = self._task, None
+        due_ns = self._clock.now_ns() + self._settings.close_patience_ns
+        patience = self._clock.call_at(due_ns, lambda: _break_off(task))
+        await asyncio.wait([task])
+        patience.cancel()
 
     async def _run(self) -> None:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._waiting:
-                batch = self._waiting[:BATCH_MAX]
-                if not await self._hand_over(batch):
+            while self._waiting or self._behind:
+                batch = await self._next()
+                if batch and not await self._hand_over(batch):
                     if self._closing:
-                        return
-                    await asyncio.sleep(RETRY_S)
-                    continue
-                del self._waiting[: len(batch)]
-            if self._closing or self._told_count >= CLEAN_AFTER:
-                await self._clean()
-            if self._closing and not self._waiting:
+                        return  # It is in the store; the next engine tells it.
+                    await self._pause(self._settings.pause_ns(self._failures))
+                elif batch and not self._closing:
+                    await self._pause(self._settings.history_pause_ns)
+            if self._closing:
                 return
+
+    async def _next(self) -> Sequence[HistoryEntry]:
+        """Return the oldest entries, from memory or from the store; none when all is told."""
+        if self._waiting:
+            return list(islice(self._waiting, self._settings.history_batch))
+        self._missed = False
+        try:
+            left = await self._store.undelivered(BATCHES_READ)
+        except StoreError as error:
+            _LOG.warning("the history cannot be read back: %s", error)
+            if self._closing:
+                self._behind = False
+            else:
+                await self._pause(self._settings.backoff_ns)
+            return ()
+        self._waiting.extend(entry for _, batch in left for entry in decode(batch.payload))
+        # What was committed while the store was read may not have been seen there.
+        if not left and not self._missed:
+            self._behind = False
+        return list(islice(self._waiting, self._settings.history_batch))
 
     async def _hand_over(self, batch: Sequence[HistoryEntry]) -> bool:
         try:
             await self._sink.record(batch)
-        except Exception:  # noqa: BLE001 - whatever the sink does, the history must not be lost
-            _LOG.exception("the history could not be handed over; trying again")
+        except Exception as error:  # noqa: BLE001 - whatever the sink does, the history must not be lost
+            self._failures += 1
+            if self._failures == 1:
+                _LOG.warning("the history cannot be handed over; trying again", exc_info=error)
             return False
-        for entry in batch:
-            self._told[entry.execution] = entry.sequence
-        self._told_count += len(batch)
+        if self._failures:
+            _LOG.warning("the history is handed over again, after %d failures", self._failures)
+            self._failures = 0
+        for _ in batch:
+            self._waiting.popleft()
+        await self._drop({entry.execution: entry.sequence for entry in batch})
         return True
 
-    async def _clean(self) -> None:
-        told, self._told, self._told_count = self._told, {}, 0
+    async def _drop(self, told: dict[ExecutionId, int]) -> None:
+        """Drop what was told. Whole commits only: what is told of a part of one is told again."""
         try:
             await self._store.delivered(told)
         except StoreError as error:
             _LOG.warning("delivered history could not be dropped: %s", error)
+
+    async def _pause(self, pause_ns: int) -> None:
+        """Wait for the clock, or until the engine closes."""
+        if self._closing:
+            return
+        self._over = over = asyncio.get_running_loop().create_future()
+        alarm = self._clock.call_at(self._clock.now_ns() + pause_ns, self._go_on)
+        await over
+        alarm.cancel()
+
+    def _go_on(self) -> None:
+        if self._over is not None and not self._over.done():
+            self._over.set_result(None)
+
+
+def _break_off(task: asyncio.Task[None]) -> None:
+    task.cancel()

@@ -1,10 +1,15 @@
-"""Carrying out commands: the only place where the engine touches the world."""
+"""Carrying out one errand: the only place where the engine touches the world.
 
-from typing import TYPE_CHECKING, assert_never
+Every errand may be done twice: after a crash it is given again. What it comes to is posted as an event.
+"""
 
+from collections.abc import Callable
+from typing import assert_never
+
+from flytelike.codec.faults import MalformedError
 from flytelike.codec.parse import parse, serialise
 from flytelike.model.failure import Failure, Fault
-from flytelike.model.graph import TaskTarget, TaskTemplate
+from flytelike.model.graph import LaunchPlanTarget, TaskTarget, TaskTemplate
 from flytelike.model.ids import ROOT, ExecutionId, NodeExecutionId, NodePath
 from flytelike.model.phases import WorkflowPhase
 from flytelike_idl.core import literals_pb2 as pb
@@ -12,225 +17,279 @@ from propeller.core.commands import (
     AbortAttempt,
     AbortChild,
     CollectOutputs,
-    Command,
     SetTimer,
     StartAttempt,
     StartChild,
 )
-from propeller.core.events import AttemptFailed, ChildEnded, OutputsCollected, OutputsFailed, TimerFired
-from propeller.core.header import ExecutionAborted, ExecutionFailed, ExecutionTimedOut
-from propeller.core.node_state import ChildRunning
+from propeller.core.events import (
+    AttemptFailed,
+    AttemptSucceeded,
+    ChildEnded,
+    OutputsCollected,
+    OutputsFailed,
+    TimerFired,
+)
 from propeller.core.plan import scope_of
 from propeller.engine import places
+from propeller.engine.binding import BindingFailed
 from propeller.engine.overrides import overridden
-from propeller.engine.run import Run, Values
+from propeller.engine.outside import Ports
+from propeller.engine.run import Arrival, Errand, Kept, RestoreOutputs, Run, StoreInputs, TakeChild, TakeOutputs
 from propeller.engine.settings import EngineSettings
-from propeller.engine.values import BindingFailed
-from propeller.ports import AttemptKey, AttemptSpec, Blobs, ChildRefused, Children, Clock, Executor
+from propeller.engine.values import Values
+from propeller.ports import (
+    AttemptKey,
+    AttemptSpec,
+    ChildRefused,
+    ChildStatus,
+    Executor,
+)
 
-if TYPE_CHECKING:
-    from propeller.engine.engine import Engine
+OUTPUTS_NOT_FOUND = "OutputsNotFound"
+"""Flyte's code for a task that ended without the outputs it declares."""
+
+Post = Callable[[Run, Arrival], None]
 
 
 class Effects:
-    """Starts and stops attempts and children, binds and stores values, sets timers."""
+    """Starts and stops attempts and children, binds, checks and stores values, sets timers."""
 
-    def __init__(
-        self,
-        engine: "Engine",
-        values: Values,
-        blobs: Blobs,
-        children: Children,
-        clock: Clock,
-        settings: EngineSettings,
-    ) -> None:
+    def __init__(self, post: Post, values: Values, ports: Ports, settings: EngineSettings) -> None:
         """Connect the ports; the executor is set when the engine starts."""
         self.executor: Executor | None = None
-        self._engine = engine
+        self._post = post
         self._values = values
-        self._blobs = blobs
-        self._children = children
-        self._clock = clock
+        self._store = ports.store
+        self._blobs = ports.blobs
+        self._children = ports.children
+        self._clock = ports.clock
         self._settings = settings
 
-    async def carry_out(self, run: Run, command: Command) -> None:
-        """Do what a command says; what comes of it is posted as an event."""
-        match command:
+    async def carry_out(self, run: Run, errand: Errand) -> None:
+        """Do an errand. Raises what the ports raise."""
+        match errand:
             case StartAttempt():
-                await self._start_attempt(run, command)
-            case AbortAttempt(_, path, attempt, reason):
+                await self._start_attempt(run, errand)
+            case AbortAttempt(path=path, attempt=attempt, reason=reason):
                 await self._running().abort(AttemptKey(run.id, path, attempt), reason)
             case StartChild():
-                await self._start_child(run, command)
-            case AbortChild(_, path, attempt, reason):
-                await self._abort_child(run, path, attempt, reason)
+                await self._start_child(run, errand)
+            case AbortChild():
+                await self._abort_child(run, errand)
             case CollectOutputs():
-                await self._collect(run, command)
-            case SetTimer(_, path, stamp, due_ns):
-                event = TimerFired(path, stamp, due_ns)
-                self._clock.call_at(due_ns, lambda: self._engine.post(run.id, event))
+                await self._collect(run, errand)
+            case SetTimer():
+                self._set_timer(run, errand)
+            case TakeOutputs():
+                await self._take_outputs(run, errand)
+            case TakeChild(path=path, attempt=attempt, child=child):
+                await self._take_child(run, path, attempt, child)
+            case StoreInputs(path=path):
+                await self._store_inputs(run, path)
+            case RestoreOutputs(path=path, attempt=attempt):
+                await self._restore(run, path, attempt)
             case unreachable:
                 assert_never(unreachable)
-
-    async def close(self) -> None:
-        """Stop all attempts."""
-        if self.executor is not None:
-            await self.executor.close()
-
-    def log_uri(self, key: AttemptKey) -> str:
-        """Return where an attempt's output is kept, as the control plane's log reader knows it."""
-        return f"{key.execution}/{key.path}/{key.attempt}"
 
     def _running(self) -> Executor:
         assert self.executor is not None, "the engine was started"
         return self.executor
 
+    def _set_timer(self, run: Run, timer: SetTimer) -> None:
+        timers = run.timers.setdefault(timer.path, {})
+        if timer.stamp not in timers:
+            timers[timer.stamp] = self._clock.call_at(timer.due_ns, lambda: self._fire(run, timer))
+
+    def _fire(self, run: Run, timer: SetTimer) -> None:
+        run.timers.get(timer.path, {}).pop(timer.stamp, None)
+        at_ns = max(timer.due_ns, self._clock.now_ns())
+        self._post(run, Arrival(TimerFired(timer.path, timer.stamp, at_ns)))
+
     # --- attempts ---------------------------------------------------------------------------
 
     async def _start_attempt(self, run: Run, command: StartAttempt) -> None:
-        key = AttemptKey(run.id, command.path, command.attempt)
+        path, attempt = command.path, command.attempt
         try:
-            inputs = await self._values.inputs(run, command.path)
+            inputs_uri = await self._store_inputs(run, path)
         except BindingFailed as error:
-            now = self._clock.now_ns()
-            self._engine.post(run.id, AttemptFailed(command.path, command.attempt, now, error.failure))
+            self._post(run, Arrival(AttemptFailed(path, attempt, self._clock.now_ns(), error.failure)))
             return
-        prefix = self._settings.metadata_prefix
-        inputs_uri = places.inputs_uri(prefix, run.id, command.path)
-        await self._blobs.write(inputs_uri, serialise(inputs))
-        raw = run.request.raw_output_prefix or self._settings.raw_output_prefix
-        raw_prefix = places.raw_prefix(raw, run.id, command.path, command.attempt)
-        previous = places.raw_prefix(raw, run.id, command.path, command.attempt - 1) if command.attempt else ""
+        raw_root = run.request.raw_output_prefix or self._settings.raw_output_prefix
+        raw = places.raw_prefix(raw_root, run.id, path, attempt)
+        previous = places.checkpoints(places.raw_prefix(raw_root, run.id, path, attempt - 1)) if attempt else ""
         await self._running().start(
             AttemptSpec(
-                key,
-                self._task(run, command),
-                inputs_uri,
-                places.output_prefix(prefix, run.id, command.path, command.attempt),
-                raw_prefix,
-                f"{raw_prefix}/_flytecheckpoints",
-                f"{previous}/_flytecheckpoints" if previous else "",
-                run.plan.place(command.path).node.timeout_ns,
-                command.interruptible,
-                run.request.envs,
+                key=AttemptKey(run.id, path, attempt),
+                task=_task(run, command),
+                inputs_uri=inputs_uri,
+                output_prefix=places.output_prefix(self._settings.metadata_prefix, run.id, path, attempt),
+                raw_output_prefix=raw,
+                checkpoint_prefix=places.checkpoints(raw),
+                previous_checkpoint_prefix=previous,
+                deadline_ns=run.state.plan.place(path).node.timeout_ns,
+                interruptible=command.interruptible,
+                env=run.request.envs,
             )
         )
 
-    def _task(self, run: Run, command: StartAttempt) -> TaskTemplate:
-        """Return the task with what its node overrides."""
-        task = run.closure.tasks[command.task]
-        target = self._values.node(run, command.path).target
-        return overridden(task, target.overrides) if isinstance(target, TaskTarget) else task
+    async def _store_inputs(self, run: Run, path: NodePath) -> str:
+        """Bind and store a node's inputs; return where. Raises `BindingFailed`."""
+        inputs = await self._values.inputs(run, path)
+        uri = places.inputs_uri(self._settings.metadata_prefix, run.id, path)
+        await self._blobs.write(uri, serialise(inputs))
+        return uri
 
-    async def take_outputs(self, run: Run, key: AttemptKey) -> Failure | None:
-        """Read what an attempt gave; return why it is no success after all."""
-        task_id = self._values.node(run, key.path).target
-        declared = run.closure.tasks[task_id.task].interface.outputs if isinstance(task_id, TaskTarget) else {}
-        uri = places.outputs_uri(self._settings.metadata_prefix, run.id, key.path, key.attempt)
+    async def _take_outputs(self, run: Run, news: TakeOutputs) -> None:
+        """Tell of an attempt's success, with what it gave; or of its failure, if it gave too little."""
+        path, attempt = news.path, news.attempt
+        uri = places.outputs_uri(self._settings.metadata_prefix, run.id, path, attempt)
+        declared = run.program.interface(path).outputs
+        try:
+            kept = await self._kept(run, path, attempt, uri, list(declared)) if declared else None
+        except _NoOutputs as error:
+            self._post(run, Arrival(AttemptFailed(path, attempt, news.at_ns, error.failure)))
+        else:
+            self._post(run, Arrival(AttemptSucceeded(path, attempt, news.at_ns), kept))
+
+    async def _kept(self, run: Run, path: NodePath, attempt: int, uri: str, declared: list[str]) -> Kept | None:
+        """Check outputs and make them last; return them if they are to be kept in the commit."""
         try:
             data = await self._blobs.read(uri)
         except KeyError:
-            data = b""
-            if declared:
-                message = f"the task ended without its outputs (there is no {uri})"
-                return Failure("OutputsNotFound", message, Fault.USER, retryable=True)
-        outputs = parse(pb.LiteralMap, data)
-        missing = [name for name in declared if name not in outputs.literals]
+            raise _NoOutputs(f"it ended without its outputs (there is nothing at {uri})") from None
+        if len(data) > self._settings.outputs_bytes_max:
+            limit = self._settings.outputs_bytes_max
+            raise _NoOutputs(f"its outputs are {len(data)} bytes, the limit is {limit}; give large values as files")
+        try:
+            outputs = parse(pb.LiteralMap, data)
+        except MalformedError as error:
+            raise _NoOutputs(f"its outputs at {uri} cannot be read: {error}") from error
+        missing = [f"`{name}`" for name in declared if name not in outputs.literals]
         if missing:
-            return Failure("OutputsNotFound", f"the task gave no {', '.join(missing)}", Fault.USER, retryable=True)
-        await self._keep(run, key.path, key.attempt, outputs, data, uri)
+            raise _NoOutputs(f"it gave no {', '.join(missing)}")
+        self._values.keep(run, path, outputs, len(data))
+        if len(data) <= self._settings.inline_outputs_bytes_max:
+            return Kept(path, attempt, data)
+        await self._blobs.sync(uri)
         return None
 
-    async def _keep(
-        self, run: Run, path: NodePath, attempt: int, outputs: pb.LiteralMap, data: bytes, uri: str
-    ) -> None:
-        """Keep outputs for the next commit; those too large for it are synced in the store."""
-        self._values.keep_outputs(run, path, attempt, outputs, data)
-        if len(data) > self._settings.inline_outputs_bytes_max:
-            await self._blobs.sync(uri)
+    async def _restore(self, run: Run, path: NodePath, attempt: int) -> None:
+        """Write outputs that were kept in a commit again, where a power cut took them."""
+        data = await self._store.output(run.id, path)
+        if data is None:
+            return
+        uri = places.outputs_uri(self._settings.metadata_prefix, run.id, path, attempt)
+        try:
+            whole = await self._blobs.read(uri) == data
+        except KeyError:
+            whole = False
+        if not whole:
+            await self._blobs.write(uri, data)
 
     # --- scopes -----------------------------------------------------------------------------
 
     async def _collect(self, run: Run, command: CollectOutputs) -> None:
-        scope = scope_of(command.path, command.attempt) if command.path else ROOT
-        now = self._clock.now_ns()
+        path, attempt = command.path, command.attempt
         try:
-            outputs = await self._values.results(run, scope)
+            outputs = await self._values.results(run, scope_of(path, attempt) if path else ROOT)
         except BindingFailed as error:
-            self._engine.post(run.id, OutputsFailed(command.path, command.attempt, now, error.failure))
+            self._post(run, Arrival(OutputsFailed(path, attempt, self._clock.now_ns(), error.failure)))
             return
-        uri = places.outputs_uri(self._settings.metadata_prefix, run.id, command.path, command.attempt)
+        uri = places.outputs_uri(self._settings.metadata_prefix, run.id, path, attempt)
         data = serialise(outputs)
         await self._blobs.write(uri, data)
-        if command.path == ROOT:
+        # An ended execution is not taken over again, so that nobody would restore its outputs.
+        if path == ROOT or len(data) > self._settings.inline_outputs_bytes_max:
             await self._blobs.sync(uri)
-        else:
-            await self._keep(run, command.path, command.attempt, outputs, data, uri)
-        self._engine.post(run.id, OutputsCollected(command.path, command.attempt, now))
+        self._values.keep(run, path, outputs, len(data))
+        kept = Kept(path, attempt, data) if len(data) <= self._settings.inline_outputs_bytes_max else None
+        self._post(run, Arrival(OutputsCollected(path, attempt, self._clock.now_ns()), kept))
 
     # --- children ---------------------------------------------------------------------------
 
     async def _start_child(self, run: Run, command: StartChild) -> None:
         path, attempt = command.path, command.attempt
-        now = self._clock.now_ns()
         try:
-            inputs = await self._values.inputs(run, path)
-            uri = places.inputs_uri(self._settings.metadata_prefix, run.id, path)
-            await self._blobs.write(uri, serialise(inputs))
+            uri = await self._store_inputs(run, path)
             parent = NodeExecutionId(run.id, path)
             child = await self._children.start(parent, attempt, command.launch_plan, uri)
         except (BindingFailed, ChildRefused) as error:
-            ended = ChildEnded(path, attempt, now, WorkflowPhase.FAILED, error.failure)
-            self._engine.post(run.id, ended)
+            self._child_ended(run, path, attempt, ChildStatus(WorkflowPhase.FAILED, failure=error.failure))
             return
-        run.children[path] = child
-        await self._look_at_child(run, path, attempt, child)
+        run.children.setdefault(path, {})[attempt] = child
+        await self._take_child(run, path, attempt, child)
 
-    async def _look_at_child(self, run: Run, path: NodePath, attempt: int, child: ExecutionId) -> None:
-        """Post that a child has ended, if it has; otherwise the child's own end will be told."""
+    async def _take_child(self, run: Run, path: NodePath, attempt: int, child: ExecutionId) -> None:
+        """Tell that a child has ended, if it has; otherwise its end will be told."""
         status = await self._children.phase(child)
         if not status.phase.terminal:
             return
-        failure = status.failure
-        if status.phase is WorkflowPhase.SUCCEEDED:
-            failure = await self._take_child_outputs(run, path, attempt, child)
-        phase = WorkflowPhase.FAILED if failure and status.phase is WorkflowPhase.SUCCEEDED else status.phase
-        self._engine.post(run.id, ChildEnded(path, attempt, self._clock.now_ns(), phase, failure))
-
-    async def _take_child_outputs(self, run: Run, path: NodePath, attempt: int, child: ExecutionId) -> Failure | None:
-        prefix = self._settings.metadata_prefix
+        if status.phase is not WorkflowPhase.SUCCEEDED:
+            self._child_ended(run, path, attempt, status)
+            return
         try:
-            data = await self._blobs.read(places.outputs_uri(prefix, child, ROOT, 0))
+            kept = await self._taken_over(run, path, attempt, status)
+        except _NoOutputs as error:
+            failed = ChildStatus(WorkflowPhase.FAILED, failure=error.failure)
+            self._child_ended(run, path, attempt, failed)
+            return
+        self._child_ended(run, path, attempt, status, kept)
+
+    async def _taken_over(self, run: Run, path: NodePath, attempt: int, status: ChildStatus) -> Kept | None:
+        """Copy a child's outputs to where those of its node lie."""
+        declared = list(run.program.interface(path).outputs)
+        if not status.output_uri:
+            if declared:
+                raise _NoOutputs("the child execution has no outputs")
+            return None
+        try:
+            data = await self._blobs.read(status.output_uri)
         except KeyError:
-            return Failure("OutputsNotFound", f"the outputs of {child} are gone", Fault.SYSTEM, retryable=False)
-        uri = places.outputs_uri(prefix, run.id, path, attempt)
+            raise _NoOutputs(f"the child execution's outputs are gone from {status.output_uri}") from None
+        uri = places.outputs_uri(self._settings.metadata_prefix, run.id, path, attempt)
         await self._blobs.write(uri, data)
-        await self._keep(run, path, attempt, parse(pb.LiteralMap, data), data, uri)
-        return None
+        return await self._kept(run, path, attempt, uri, declared)
 
-    async def _abort_child(self, run: Run, path: NodePath, attempt: int, reason: str) -> None:
-        child = run.children.get(path)
+    def _child_ended(
+        self, run: Run, path: NodePath, attempt: int, status: ChildStatus, kept: Kept | None = None
+    ) -> None:
+        event = ChildEnded(path, attempt, self._clock.now_ns(), status.phase, status.failure)
+        self._post(run, Arrival(event, kept))
+
+    async def _abort_child(self, run: Run, command: AbortChild) -> None:
+        path, attempt = command.path, command.attempt
+        child = run.children.get(path, {}).get(attempt)
+        if child is None:
+            child = await self._child_of_earlier_engine(run, path, attempt)
         if child is not None:
-            await self._children.abort(child, reason)
-        else:
-            self._engine.post(run.id, ChildEnded(path, attempt, self._clock.now_ns(), WorkflowPhase.ABORTED, None))
+            await self._children.abort(child, command.reason)
 
-    async def tell_parent(self, run: Run) -> None:
-        """Tell the execution that started this one that it has ended."""
-        parent = run.request.parent
-        above = self._engine.known(parent.execution) if parent is not None else None
-        if parent is None or above is None:
-            return
-        state = above.state.get(parent.path)
-        if not isinstance(state, ChildRunning):
-            return
-        status = run.state.header.status
-        failure = status.failure if isinstance(status, ExecutionFailed | ExecutionTimedOut) else None
-        if isinstance(status, ExecutionAborted):
-            failure = Failure("ChildAborted", f"{run.id} was aborted: {status.cause}", Fault.USER, retryable=False)
-        phase = run.state.header.phase
-        if phase is WorkflowPhase.SUCCEEDED:
-            failure = await self._take_child_outputs(above, parent.path, state.attempt, run.id)
-            phase = WorkflowPhase.FAILED if failure is not None else phase
-        now = self._clock.now_ns()
-        self._engine.post(parent.execution, ChildEnded(parent.path, state.attempt, now, phase, failure))
+    async def _child_of_earlier_engine(self, run: Run, path: NodePath, attempt: int) -> ExecutionId | None:
+        """Return the child that was started before this engine took over, or while its start was called off.
+
+        To ask for the child again is the way to learn its name.
+        """
+        target = run.program.node(path).target
+        uri = places.inputs_uri(self._settings.metadata_prefix, run.id, path)
+        if not isinstance(target, LaunchPlanTarget):
+            return None
+        try:
+            await self._blobs.read(uri)
+            return await self._children.start(NodeExecutionId(run.id, path), attempt, target.launch_plan, uri)
+        except (KeyError, ChildRefused):
+            return None  # Without stored inputs no child was ever asked for.
+
+
+class _NoOutputs(Exception):
+    """An attempt or child said that it succeeded, but what it gave is not what it declares."""
+
+    def __init__(self, message: str) -> None:
+        self.failure = Failure(OUTPUTS_NOT_FOUND, message, Fault.USER, retryable=True)
+        super().__init__(message)
+
+
+def _task(run: Run, command: StartAttempt) -> TaskTemplate:
+    """Return the task with what its node overrides."""
+    task = run.program.closure.tasks[command.task]
+    target = run.program.node(command.path).target
+    return overridden(task, target.overrides) if isinstance(target, TaskTarget) else task

@@ -8,8 +8,8 @@ END = "end-node"
 LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
-def node_folder(prefix: str, execution: ExecutionId, path: NodePath | str) -> str:
-    """Return the folder of a node's inputs and outputs; an empty path stands for the execution's own outputs."""
+def node_folder(prefix: str, execution: ExecutionId, path: NodePath) -> str:
+    """Return the folder of a node's inputs and outputs; ROOT stands for the execution's own outputs."""
     return f"{prefix}/{execution.project}-{execution.domain}-{execution.name}/{path or END}/data"
 
 
@@ -33,3 +33,8 @@ def raw_prefix(prefix: str, execution: ExecutionId, path: NodePath, attempt: int
     name = f"{execution.name}-{path}-{attempt}"
     first, second = hashlib.sha256(f"{execution}/{name}".encode()).digest()[:2]
     return f"{prefix}/{LETTERS[first % 36]}{LETTERS[second % 36]}/{name}"
+
+
+def checkpoints(raw: str) -> str:
+    """Return the folder for an attempt's checkpoints, below its data."""
+    return f"{raw}/_flytecheckpoints"

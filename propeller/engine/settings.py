@@ -5,15 +5,47 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """Where executions keep their data, and how patient the engine is.
+    """Where executions keep their data, how much the engine takes on, and how patient it is.
 
-    `metadata_prefix` is the uri below which inputs and outputs of nodes lie,
-    `raw_output_prefix` the one for data that tasks write when the launch request names none.
+    Attributes:
+        metadata_prefix: Uri below which inputs and outputs of nodes lie.
+        raw_output_prefix: The one for data that tasks write, when the launch request names none.
+        inline_outputs_bytes_max: Outputs up to this size are kept in the store of record too.
+        outputs_bytes_max: Larger `outputs.pb` fail their attempt: large values belong into files.
+        cache_bytes_max: Memory for inputs and outputs of nodes.
+        executions_max: How many executions are in memory; further ones wait, those that a
+            launch-plan node started do not (their parents wait for them).
+        events_max: How many events one evaluation takes.
+        effects_max: How many commands are carried out at once.
+        tries_max: How often a command or an execution that fails the engine is tried.
+        backoff_ns: The pause after a first failure; it doubles up to `backoff_ns_max`.
+        backoff_ns_max: The longest pause.
+        linger_ns: How long news that change nothing by themselves (an attempt began) wait for
+            others to share their commit.
+        history_batch: How many records the sink is given at once.
+        history_waiting_max: How many wait in memory; when there are more, they are read back
+            from the store.
+        history_pause_ns: The shortest time between two calls of the sink, so that records gather.
+        close_patience_ns: How long `close` waits for the sink.
     """
 
     metadata_prefix: str
     raw_output_prefix: str
     inline_outputs_bytes_max: int = 64 * 1024
-    failures_max: int = 5
+    outputs_bytes_max: int = 64 * 1024 * 1024
+    cache_bytes_max: int = 64 * 1024 * 1024
+    executions_max: int = 1000
+    events_max: int = 1000
+    effects_max: int = 64
+    tries_max: int = 6
     backoff_ns: int = 200_000_000
-    outputs_cached: int = 8192
+    backoff_ns_max: int = 30_000_000_000
+    linger_ns: int = 50_000_000
+    history_batch: int = 1000
+    history_waiting_max: int = 20_000
+    history_pause_ns: int = 10_000_000
+    close_patience_ns: int = 5_000_000_000
+
+    def pause_ns(self, failures: int) -> int:
+        """Return the pause after the n-th failure in a row."""
+        return min(self.backoff_ns << min(max(failures - 1, 0), 32), self.backoff_ns_max)

@@ -1,41 +1,48 @@
-"""From records to history entries: where the inputs, outputs and logs they speak of lie."""
+"""From a decision's records to history entries: where the values and logs they speak of lie."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from typing import assert_never
 
 from flytelike.model.history import AttemptChanged, ExecutionChanged, HistoryEntry, NodeChanged, Record
 from flytelike.model.ids import ROOT
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
+from propeller.core.decision import Decision
 from propeller.core.node_state import Succeeded
-from propeller.core.plan import TaskWork
 from propeller.engine import places
 from propeller.engine.run import Run
-from propeller.engine.settings import EngineSettings
 from propeller.ports import AttemptKey
 
-LogUri = Callable[[AttemptKey], str]
+
+def entries_of(run: Run, decision: Decision, prefix: str) -> Sequence[HistoryEntry]:
+    """Return the entries that tell a decision's records; `prefix` is where metadata lies."""
+    return [
+        _entry_of(run, decision, sequence, record, prefix)
+        for sequence, record in enumerate(decision.records, run.sequence + 1)
+    ]
 
 
-def entry_of(run: Run, sequence: int, record: Record, settings: EngineSettings, log_uri: LogUri) -> HistoryEntry:
-    """Return the entry that tells a record."""
-    prefix = settings.metadata_prefix
+def log_uri(key: AttemptKey) -> str:
+    """Return where an attempt's output is kept, as the control plane's log reader knows it."""
+    return f"{key.execution}/{key.path}/{key.attempt}"
+
+
+def _entry_of(run: Run, decision: Decision, sequence: int, record: Record, prefix: str) -> HistoryEntry:
     match record:
-        case ExecutionChanged(phase):
-            output = places.outputs_uri(prefix, run.id, ROOT, 0) if phase is WorkflowPhase.SUCCEEDED else ""
+        case ExecutionChanged(phase=phase):
+            has_outputs = phase is WorkflowPhase.SUCCEEDED and run.program.plan.primary.has_outputs
+            output = places.outputs_uri(prefix, run.id, ROOT, 0) if has_outputs else ""
             return HistoryEntry(run.id, sequence, record, run.request.inputs_uri, output)
-        case NodeChanged(path, phase=phase):
-            is_task = isinstance(run.plan.place(path).node.work, TaskWork)
-            inputs = places.inputs_uri(prefix, run.id, path) if is_task or record.is_child_execution else ""
+        case NodeChanged(path=path, phase=node_phase):
             output = ""
-            if phase is NodePhase.SUCCEEDED:
-                output = places.outputs_uri(prefix, run.id, path, attempt_of(run, record))
-            return HistoryEntry(run.id, sequence, record, inputs, output, child=run.children.get(path))
-        case AttemptChanged(path, attempt, phase=phase):
-            uri = places.outputs_uri(prefix, run.id, path, attempt) if phase is TaskPhase.SUCCEEDED else ""
+            now = decision.nodes.get(path)
+            if node_phase is NodePhase.SUCCEEDED and isinstance(now, Succeeded):
+                output = places.outputs_uri(prefix, run.id, path, now.attempt)
+            child = run.child_of(path)
+            return HistoryEntry(run.id, sequence, record, places.inputs_uri(prefix, run.id, path), output, child=child)
+        case AttemptChanged(path=path, attempt=attempt, phase=task_phase):
+            succeeded = task_phase is TaskPhase.SUCCEEDED
+            output = places.outputs_uri(prefix, run.id, path, attempt) if succeeded else ""
             log = log_uri(AttemptKey(run.id, path, attempt))
-            return HistoryEntry(run.id, sequence, record, places.inputs_uri(prefix, run.id, path), uri, log)
-
-
-def attempt_of(run: Run, record: NodeChanged) -> int:
-    """Return the attempt whose outputs a node that succeeds has: the one that is current before the change."""
-    state = run.state.get(record.path)
-    return state.attempt if isinstance(state, Succeeded) else int(getattr(state, "attempt", 0))
+            return HistoryEntry(run.id, sequence, record, places.inputs_uri(prefix, run.id, path), output, log)
+        case unreachable:
+            assert_never(unreachable)

@@ -1,120 +1,153 @@
-"""Binding values: from bindings and upstream outputs to a node's inputs."""
+"""The inputs and outputs of nodes: kept in memory while there is room, else read back."""
 
-from collections.abc import Awaitable, Callable
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 
-import msgpack
-
-from flytelike.codec.literals import fill_literal, fill_scalar
-from flytelike.model.failure import Failure, Fault
-from flytelike.model.graph import (
-    Binding,
-    BindingData,
-    BoundCollection,
-    BoundMap,
-    BoundOffloaded,
-    BoundPromise,
-    BoundScalar,
-    Promise,
-)
-from flytelike.model.literals import Literal
+from flytelike.codec.faults import MalformedError
+from flytelike.codec.parse import parse
+from flytelike.model.graph import Binding
+from flytelike.model.ids import ROOT, START_NODE, WORKFLOW_INPUTS, ExecutionId, NodeId, NodePath
+from flytelike.model.interface import Variable
 from flytelike_idl.core import literals_pb2 as pb
+from propeller.core.node_state import Succeeded
+from propeller.core.plan import SubWorkflowWork, parent_of, path_in, split
+from propeller.engine import places
+from propeller.engine.binding import BindingFailed, NotLoaded, bind, needed
+from propeller.engine.run import Run
+from propeller.engine.settings import EngineSettings
+from propeller.ports import Blobs, StateStore
 
-Outputs = Callable[[Promise], Awaitable[pb.LiteralMap]]
-"""Gives the map that a promise's variable is in."""
-
-
-class BindingFailed(Exception):
-    """A value cannot be bound; carries the failure for the node."""
-
-    def __init__(self, message: str) -> None:
-        """Keep the failure: the author's, and not worth a retry."""
-        self.failure = Failure("BindingFailed", message, Fault.USER, retryable=False)
-        super().__init__(message)
+LOADED_MAX = 100
+"""How many offloaded values the bindings of one node may lead into."""
 
 
-async def bind(bindings: tuple[Binding, ...], outputs: Outputs) -> pb.LiteralMap:
-    """Return the literals that bindings give. Raises BindingFailed."""
-    bound = pb.LiteralMap()
-    for binding in bindings:
+class Values:
+    """Gives values of all executions."""
+
+    def __init__(self, store: StateStore, blobs: Blobs, settings: EngineSettings) -> None:
+        """Start empty."""
+        self._store = store
+        self._blobs = blobs
+        self._settings = settings
+        self._cache = _Cache(settings.cache_bytes_max)
+
+    async def inputs(self, run: Run, path: NodePath) -> pb.LiteralMap:
+        """Return a node's inputs, bound; the execution's own for ROOT. Raises `BindingFailed`."""
+        key = f"{path}/inputs"
+        found = self._cache.get(run.id, key)
+        if found is not None:
+            return found
+        if path == ROOT:
+            bound = await self._own_inputs(run)
+        else:
+            node = run.program.node(path)
+            bound = await self._bound(run, split(path)[0], node.bindings, run.program.interface(path).inputs)
+            if not isinstance(run.state.plan.place(path).node.work, SubWorkflowWork):
+                return bound  # Nobody asks again.
+        self._cache.put(run.id, key, bound, bound.ByteSize())
+        return bound
+
+    async def results(self, run: Run, scope: NodePath) -> pb.LiteralMap:
+        """Return the outputs of a scope's workflow, bound. Raises `BindingFailed`."""
+        workflow = run.program.workflow(scope)
+        return await self._bound(run, scope, workflow.outputs, workflow.interface.outputs)
+
+    async def outputs(self, run: Run, path: NodePath, attempt: int) -> pb.LiteralMap:
+        """Return the outputs of a node that succeeded. Raises `BindingFailed`."""
+        found = self._cache.get(run.id, path)
+        if found is not None:
+            return found
+        data = await self._store.output(run.id, path)
+        if data is None:
+            data = await self._read(places.outputs_uri(self._settings.metadata_prefix, run.id, path, attempt))
+        return self.keep(run, path, parse(pb.LiteralMap, data), len(data))
+
+    def keep(self, run: Run, path: NodePath, outputs: pb.LiteralMap, size_bytes: int) -> pb.LiteralMap:
+        """Remember the outputs of a node, under its aliases too."""
+        if path != ROOT:
+            for alias in run.program.node(path).aliases:
+                if alias.var in outputs.literals:
+                    outputs.literals[alias.alias].CopyFrom(outputs.literals[alias.var])
+        self._cache.put(run.id, path, outputs, size_bytes)
+        return outputs
+
+    def forget(self, execution: ExecutionId) -> None:
+        """Drop what is kept of an execution."""
+        self._cache.drop(execution)
+
+    async def _own_inputs(self, run: Run) -> pb.LiteralMap:
+        if not run.request.inputs_uri:
+            return pb.LiteralMap()
         try:
-            await fill(binding.data, outputs, bound.literals[binding.var])
-        except BindingFailed as error:
-            raise BindingFailed(f"`{binding.var}` cannot be bound: {error}") from None
-    return bound
+            return parse(pb.LiteralMap, await self._read(run.request.inputs_uri))
+        except MalformedError as error:
+            raise BindingFailed(f"the execution's inputs cannot be read: {error}") from error
 
+    async def _bound(
+        self, run: Run, scope: NodePath, bindings: Sequence[Binding], declared: Mapping[str, Variable]
+    ) -> pb.LiteralMap:
+        sources = {node_id: await self._source(run, scope, node_id) for node_id in sorted(needed(bindings))}
+        loaded: dict[str, pb.Literal] = {}
+        while True:
+            try:
+                return bind(bindings, declared, sources, loaded)
+            except NotLoaded as missing:
+                if len(loaded) == LOADED_MAX:
+                    raise BindingFailed(f"more than {LOADED_MAX} offloaded values are needed") from None
+                loaded[missing.uri] = parse(pb.Literal, await self._read(missing.uri))
 
-async def fill(data: BindingData, outputs: Outputs, out: pb.Literal) -> None:
-    """Write the literal of a binding into `out`."""
-    match data:
-        case BoundPromise(promise):
-            out.CopyFrom(await promised(promise, outputs))
-        case BoundScalar(value):
-            fill_scalar(value, out.scalar)
-        case BoundCollection(items):
-            out.collection.SetInParent()
-            for item in items:
-                await fill(item, outputs, out.collection.literals.add())
-        case BoundMap(entries):
-            out.map.SetInParent()
-            for key, item in entries.items():
-                await fill(item, outputs, out.map.literals[key])
-        case BoundOffloaded(value):
-            fill_literal(Literal(value), out)
+    async def _source(self, run: Run, scope: NodePath, node_id: NodeId) -> pb.LiteralMap:
+        """Return the map that promises of a node in a scope take their values from."""
+        if node_id in {WORKFLOW_INPUTS, START_NODE}:
+            return await self.inputs(run, parent_of(scope) if scope else ROOT)
+        path = path_in(scope, node_id)
+        state = run.state.get(path)
+        if not isinstance(state, Succeeded):
+            raise BindingFailed(f"node `{node_id}` has not succeeded")
+        return await self.outputs(run, path, state.attempt)
 
-
-async def promised(promise: Promise, outputs: Outputs) -> pb.Literal:
-    """Return the value that a promise stands for."""
-    found = await outputs(promise)
-    if promise.var not in found.literals:
-        raise BindingFailed(f"`{promise.node_id or 'the workflow'}` gave no `{promise.var}`")
-    literal = found.literals[promise.var]
-    for index, step in enumerate(promise.path):
-        while literal.WhichOneof("value") == "scalar" and literal.scalar.WhichOneof("value") == "union":
-            literal = literal.scalar.union.value
-        match literal.WhichOneof("value"):
-            case "collection" if isinstance(step, int) and step < len(literal.collection.literals):
-                literal = literal.collection.literals[step]
-            case "map" if str(step) in literal.map.literals:
-                literal = literal.map.literals[str(step)]
-            case "scalar" if literal.scalar.WhichOneof("value") == "binary":
-                return inside(literal.scalar.binary, promise.path[index:], promise)
-            case _:
-                raise nothing_at(promise, step)
-    return literal
-
-
-def inside(document: pb.Binary, path: tuple[str | int, ...], promise: Promise) -> pb.Literal:
-    """Return what lies at a path in a msgpack document; structures stay msgpack, as in Flyte."""
-    value = msgpack.unpackb(document.value, strict_map_key=False)
-    for step in path:
+    async def _read(self, uri: str) -> bytes:
         try:
-            value = value[step]
-        except (KeyError, IndexError, TypeError):
-            raise nothing_at(promise, step) from None
-    literal = pb.Literal()
-    match value:
-        case None:
-            literal.scalar.none_type.SetInParent()
-        case bool():
-            literal.scalar.primitive.boolean = value
-        case int():
-            literal.scalar.primitive.integer = value
-        case float():
-            literal.scalar.primitive.float_value = value
-        case str():
-            literal.scalar.primitive.string_value = value
-        case list() if all(isinstance(item, bool | int | float | str) for item in value):
-            literal.collection.SetInParent()
-            for position in range(len(value)):
-                step_literal = inside(document, (*path, position), promise)
-                literal.collection.literals.add().CopyFrom(step_literal)
-        case _:
-            literal.scalar.binary.value = msgpack.packb(value)
-            literal.scalar.binary.tag = "msgpack"
-    return literal
+            return await self._blobs.read(uri)
+        except KeyError:
+            raise BindingFailed(f"there is nothing at {uri}") from None
 
 
-def nothing_at(promise: Promise, step: str | int) -> BindingFailed:
-    """Return the error for a path that leads nowhere."""
-    place = f"[{step}]" if isinstance(step, int) else f".{step}"
-    return BindingFailed(f"`{promise.var}` of `{promise.node_id or 'the workflow'}` has nothing at `{place}`")
+class _Cache:
+    """The least recently used goes first once the values are too many bytes."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self._bytes_max = bytes_max
+        self._bytes = 0
+        self._kept: OrderedDict[tuple[ExecutionId, str], tuple[pb.LiteralMap, int]] = OrderedDict()
+        self._keys: dict[ExecutionId, set[str]] = {}
+
+    def get(self, execution: ExecutionId, key: str) -> pb.LiteralMap | None:
+        found = self._kept.get((execution, key))
+        if found is None:
+            return None
+        self._kept.move_to_end((execution, key))
+        return found[0]
+
+    def put(self, execution: ExecutionId, key: str, value: pb.LiteralMap, size_bytes: int) -> None:
+        self._remove(execution, key)
+        # A message takes some hundred bytes in memory however little it says.
+        size = 500 + 4 * size_bytes
+        self._kept[execution, key] = (value, size)
+        self._keys.setdefault(execution, set()).add(key)
+        self._bytes += size
+        while self._bytes > self._bytes_max and len(self._kept) > 1:
+            self._remove(*next(iter(self._kept)))
+
+    def drop(self, execution: ExecutionId) -> None:
+        for key in list(self._keys.get(execution, ())):
+            self._remove(execution, key)
+
+    def _remove(self, execution: ExecutionId, key: str) -> None:
+        found = self._kept.pop((execution, key), None)
+        if found is not None:
+            self._bytes -= found[1]
+            keys = self._keys[execution]
+            keys.discard(key)
+            if not keys:
+                del self._keys[execution]

@@ -1,0 +1,197 @@
+"""How executions come into memory: as many as there is room for, from what is stored of them."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from flytelike.codec.faults import MalformedError
+from flytelike.model.failure import Failure, Fault
+from flytelike.model.history import ExecutionChanged, HistoryEntry
+from flytelike.model.ids import ExecutionId, NodePath
+from flytelike.model.launch import LaunchRequest
+from propeller.core.commands import Command
+from propeller.core.events import ExecutionStarted
+from propeller.core.header import Accepted, ExecutionFailed, Header
+from propeller.core.node_state import Expanded, NodeState, Succeeded
+from propeller.core.plan import UnsupportedPlan
+from propeller.core.resume import outstanding
+from propeller.core.state import ExecutionState
+from propeller.engine.delivery import Delivery
+from propeller.engine.driver import Driver
+from propeller.engine.encoding import decode, encode
+from propeller.engine.errands import Errands
+from propeller.engine.outside import Ports
+from propeller.engine.program import Programs
+from propeller.engine.run import Arrival, Errand, RestoreOutputs, Run, StoreInputs
+from propeller.engine.settings import EngineSettings
+from propeller.ports import Commit, Conflict, HistoryBatch, Snapshot, StoreCorrupt
+
+_LOG = logging.getLogger(__name__)
+
+NOT_EXECUTABLE = "WorkflowNotExecutable"
+"""The code of the failure of an execution whose workflow cannot be read or executed here."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What a snapshot says."""
+
+    request: LaunchRequest
+    header: Header
+    sequence: int
+    snapshot: Snapshot
+
+    @staticmethod
+    def of(snapshot: Snapshot) -> "_Stored":
+        header, sequence = cast("tuple[Header, int]", decode(snapshot.header))
+        return _Stored(cast("LaunchRequest", decode(snapshot.launch)), header, sequence, snapshot)
+
+    def nodes(self) -> dict[NodePath, NodeState]:
+        return {NodePath(path): decode(cell) for path, cell in self.snapshot.cells.items()}
+
+    def commands(self) -> list[Command]:
+        return [decode(command) for command in self.snapshot.commands.values()]
+
+
+class Entry:
+    """Reads executions back and hands them to the driver."""
+
+    def __init__(
+        self, ports: Ports, driver: Driver, delivery: Delivery, errands: Errands, settings: EngineSettings
+    ) -> None:
+        """Start with none."""
+        self._ports = ports
+        self._driver = driver
+        self._delivery = delivery
+        self._errands = errands
+        self._settings = settings
+        self._programs = Programs(ports.closures)
+        self._waiting: deque[ExecutionId] = deque()
+        self._coming: dict[ExecutionId, asyncio.Future[Run | None]] = {}
+        self._closed = False
+
+    def queue(self, executions: Sequence[ExecutionId]) -> None:
+        """Take executions that were unfinished."""
+        self._waiting.extend(executions)
+        self.make_room()
+
+    def admit(self, request: LaunchRequest) -> None:
+        """Take a new execution. Children are let in at once: their parents have room already, and wait."""
+        if request.depth:
+            _ = self._come(request.id)
+        else:
+            self.queue([request.id])
+
+    def make_room(self) -> None:
+        """Let those in that wait, as far as there is room."""
+        room = self._settings.executions_max
+        while self._waiting and len(self._driver.runs) + len(self._coming) < room and not self._closed:
+            execution = self._waiting.popleft()
+            if execution not in self._driver.runs:
+                _ = self._come(execution)
+
+    async def bring(self, execution: ExecutionId) -> Run | None:
+        """Return an execution, read back if it is not in memory; None if there is none or it is closed."""
+        run = self._driver.runs.get(execution)
+        return run if run is not None else await asyncio.shield(self._come(execution))
+
+    def close(self) -> None:
+        """Let nobody in any more."""
+        self._closed = True
+        self._waiting.clear()
+
+    # --- reading back -----------------------------------------------------------------------
+
+    def _come(self, execution: ExecutionId) -> "asyncio.Future[Run | None]":
+        coming = self._coming.get(execution)
+        if coming is None:
+            coming = self._coming[execution] = asyncio.get_running_loop().create_future()
+            self._driver.spawn(self._try(execution, coming, 1))
+        return coming
+
+    async def _try(self, execution: ExecutionId, coming: "asyncio.Future[Run | None]", tries: int) -> None:
+        run = None
+        try:
+            run = await self._enter(execution)
+        except StoreCorrupt as error:
+            _LOG.error("%s cannot be read back: %s", execution, error)
+        except Exception as error:  # noqa: BLE001 - one execution must not stop the others
+            if not self._closed:
+                _LOG.warning("%s cannot be read back yet: %s", execution, error)
+                due_ns = self._ports.clock.now_ns() + self._settings.pause_ns(tries)
+                self._ports.clock.call_at(due_ns, lambda: self._try_again(execution, coming, tries + 1))
+                return
+        self._coming.pop(execution, None)
+        if not coming.done():
+            coming.set_result(run)
+        self.make_room()
+
+    def _try_again(self, execution: ExecutionId, coming: "asyncio.Future[Run | None]", tries: int) -> None:
+        if not self._closed:
+            self._driver.spawn(self._try(execution, coming, tries))
+
+    async def _enter(self, execution: ExecutionId) -> Run | None:
+        snapshot = await self._ports.store.load(execution)
+        if snapshot is None or (snapshot.closed and not snapshot.commands):
+            return None
+        stored = _Stored.of(snapshot)
+        request = stored.request
+        try:
+            program = await self._programs.get(request.closure_uri, request.closure_digest)
+        except (KeyError, UnsupportedPlan, MalformedError) as error:
+            await self._refuse(stored, str(error))
+            return None
+        state = ExecutionState(program.plan, stored.header, stored.nodes())
+        run = Run(request, program, state, snapshot.version, stored.sequence)
+        self._driver.runs[execution] = run
+        self._errands.add(run, _errands(run, stored))
+        if isinstance(stored.header.status, Accepted):
+            self._driver.post(run, Arrival(ExecutionStarted(self._ports.clock.now_ns())))
+        else:
+            self._errands.add(run, _restoring(run))
+            self._driver.settle(run)
+        return run
+
+    async def read_again(self, run: Run) -> None:
+        """Replace what is in memory of an execution by what is stored. Raises `StoreError`."""
+        snapshot = await self._ports.store.load(run.id)
+        if snapshot is None:
+            raise Conflict(f"{run.id} is gone from the store")
+        stored = _Stored.of(snapshot)
+        run.state = ExecutionState(run.program.plan, stored.header, stored.nodes())
+        run.version, run.sequence = snapshot.version, stored.sequence
+        run.done.clear()
+        # What a commit decided that was stored but not heard of has not been carried out.
+        self._errands.add(run, _errands(run, stored))
+
+    async def _refuse(self, stored: _Stored, why: str) -> None:
+        """End an execution that cannot be executed at all."""
+        execution, sequence = stored.request.id, stored.sequence + 1
+        failure = Failure(NOT_EXECUTABLE, why, Fault.SYSTEM, retryable=False)
+        header = Header(stored.header.limits, ExecutionFailed(failure), stored.header.next_order)
+        told = ExecutionChanged(header.phase, self._ports.clock.now_ns(), failure)
+        entries = [HistoryEntry(execution, sequence, told, stored.request.inputs_uri)]
+        await self._ports.store.commit(
+            Commit(
+                execution,
+                stored.snapshot.version,
+                encode([header, sequence]),
+                closed=True,
+                done=list(stored.snapshot.commands),
+                history=HistoryBatch(sequence, sequence, encode(entries)),
+            )
+        )
+        self._delivery.add(entries)
+
+
+def _errands(run: Run, stored: _Stored) -> list[Errand]:
+    """Return what the execution waits for, and the aborts that nobody knows to be done."""
+    scopes = [StoreInputs(path) for path, node in run.state.active() if isinstance(node, Expanded)]
+    return [*scopes, *stored.commands(), *outstanding(run.program.plan, run.state)]
+
+
+def _restoring(run: Run) -> list[Errand]:
+    return [RestoreOutputs(path, node.attempt) for path, node in run.state.nodes.items() if isinstance(node, Succeeded)]

@@ -1,0 +1,180 @@
+"""Getting errands done: some at once, executions in turn, again after a pause if they fail.
+
+What an errand does is `Effects`' matter. Here is decided when it is done, and what an execution
+is told of one that cannot be done at all.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from typing import assert_never
+
+from flytelike.model.failure import Failure, Fault
+from flytelike.model.ids import NodePath
+from flytelike.model.phases import WorkflowPhase
+from propeller.core.commands import (
+    AbortAttempt,
+    AbortChild,
+    CollectOutputs,
+    SetTimer,
+    StartAttempt,
+    StartChild,
+)
+from propeller.core.events import AttemptFailed, ChildEnded, Event, OutputsFailed
+from propeller.engine.run import Errand, RestoreOutputs, Run, StoreInputs, TakeChild, TakeOutputs
+from propeller.engine.settings import EngineSettings
+from propeller.ports import Clock
+
+_LOG = logging.getLogger(__name__)
+
+NOT_POSSIBLE = "PlatformUnavailable"
+"""The code of a failure that says that the platform could not do its part, however often it tried."""
+
+Do = Callable[[Run, Errand], Awaitable[None]]
+Tell = Callable[[Run, Event], None]
+
+
+class Errands:
+    """Carries errands out, a bounded number at once, one execution after the other."""
+
+    def __init__(
+        self, do: Do, tell: Tell, settled: Callable[[Run], None], clock: Clock, settings: EngineSettings
+    ) -> None:
+        """Take what does an errand, what tells an execution, and what hears that a run has fewer errands."""
+        self._do = do
+        self._tell = tell
+        self._settled = settled
+        self._clock = clock
+        self._settings = settings
+        self._runs: deque[Run] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    def add(self, run: Run, errands: Iterable[Errand]) -> None:
+        """Take errands; those of one execution begin in order."""
+        for errand in errands:
+            key = _start_of(errand)
+            if key is None or key not in run.starts:
+                self._put(run, errand, 0)
+        self._pump()
+
+    async def close(self) -> None:
+        """Break off what is under way. It is given again to the next engine."""
+        self._closed = True
+        self._runs.clear()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def drop(self, run: Run) -> None:
+        """Forget the errands of an execution that somebody else owns now."""
+        run.errands.clear()
+        for task in run.starts.values():
+            if task is not None:
+                task.cancel()
+        run.starts.clear()
+
+    def _put(self, run: Run, errand: Errand, tries: int) -> None:
+        key = _start_of(errand)
+        if key is not None and not tries:
+            run.starts[key] = None
+        if not run.errands:
+            self._runs.append(run)
+        run.errands.append((errand, tries))
+
+    def _pump(self) -> None:
+        while self._runs and len(self._tasks) < self._settings.effects_max and not self._closed:
+            run = self._runs.popleft()
+            if not run.errands:
+                continue
+            errand, tries = run.errands.popleft()
+            if run.errands:
+                self._runs.append(run)
+            self._begin(run, errand, tries)
+
+    def _begin(self, run: Run, errand: Errand, tries: int) -> None:
+        key = _start_of(errand)
+        if key is not None and key not in run.starts:
+            return  # It was aborted before it began.
+        run.under_way += 1
+        task = asyncio.get_running_loop().create_task(self._carry_out(run, errand, tries))
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        if key is not None:
+            run.starts[key] = task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._pump()
+
+    async def _carry_out(self, run: Run, errand: Errand, tries: int) -> None:
+        key = _start_of(errand)
+        try:
+            if isinstance(errand, AbortAttempt | AbortChild):
+                await _call_off(run, errand.path, errand.attempt)
+            await self._do(run, errand)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever the ports do, the execution goes on or is told
+            if self._again(run, errand, tries + 1, error):
+                return
+        finally:
+            run.under_way -= 1
+        if key is not None and run.starts.get(key) is asyncio.current_task():
+            del run.starts[key]
+        if isinstance(errand, AbortAttempt | AbortChild):
+            run.done.append(errand.id)
+        self._settled(run)
+
+    def _again(self, run: Run, errand: Errand, tries: int, error: Exception) -> bool:
+        """Plan another try; after the last one tell the execution, and return False."""
+        what = type(errand).__name__
+        if tries >= self._settings.tries_max:
+            _LOG.error("%s of %s cannot be carried out", what, run.id, exc_info=error)
+            event = _gave_up(errand, self._clock.now_ns(), f"{what} failed {tries} times: {error}")
+            if event is not None:
+                self._tell(run, event)
+            return False
+        _LOG.warning("%s of %s failed, trying again: %s", what, run.id, error)
+        key = _start_of(errand)
+        if key is not None:
+            run.starts[key] = None
+        due_ns = self._clock.now_ns() + self._settings.pause_ns(tries)
+        run.under_way += 1  # So that the execution stays in memory.
+        self._clock.call_at(due_ns, lambda: self._retry(run, errand, tries))
+        return True
+
+    def _retry(self, run: Run, errand: Errand, tries: int) -> None:
+        run.under_way -= 1
+        if not self._closed:
+            self._put(run, errand, tries)
+            self._pump()
+
+
+async def _call_off(run: Run, path: NodePath, attempt: int) -> None:
+    """Make sure that a start does not come after its abort."""
+    start = run.starts.pop((path, attempt), None)
+    if start is not None:
+        start.cancel()
+        await asyncio.wait([start])
+
+
+def _start_of(errand: Errand) -> tuple[NodePath, int] | None:
+    return (errand.path, errand.attempt) if isinstance(errand, StartAttempt | StartChild) else None
+
+
+def _gave_up(errand: Errand, now_ns: int, message: str) -> Event | None:
+    """Return what an execution is told of an errand that cannot be done; the platform's failure."""
+    failure = Failure(NOT_POSSIBLE, message, Fault.SYSTEM, retryable=True)
+    match errand:
+        case StartAttempt(path=path, attempt=attempt) | TakeOutputs(path=path, attempt=attempt):
+            return AttemptFailed(path, attempt, now_ns, failure)
+        case StartChild(path=path, attempt=attempt) | TakeChild(path=path, attempt=attempt):
+            return ChildEnded(path, attempt, now_ns, WorkflowPhase.FAILED, failure)
+        case CollectOutputs(path=path, attempt=attempt):
+            return OutputsFailed(path, attempt, now_ns, failure)
+        case AbortAttempt() | AbortChild() | SetTimer() | StoreInputs() | RestoreOutputs():
+            return None
+        case unreachable:
+            assert_never(unreachable)

@@ -1,0 +1,268 @@
+"""The world around an engine, made up: each port in memory, driven by the test."""
+
+import asyncio
+import heapq
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+from flytelike.model.closure import WorkflowClosure
+from flytelike.model.failure import Failure, Fault
+from flytelike.model.history import HistoryEntry
+from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeExecutionId
+from flytelike_idl.core import literals_pb2 as pb
+from propeller.ports import (
+    AttemptKey,
+    AttemptListener,
+    AttemptSpec,
+    BlobsUnavailable,
+    ChildRefused,
+    ChildStatus,
+)
+
+S = 1_000_000_000
+
+
+class FakeAlarm:
+    def __init__(self, callback: Callable[[], None]) -> None:
+        self.callback: Callable[[], None] | None = callback
+
+    def cancel(self) -> None:
+        self.callback = None
+
+
+class FakeClock:
+    """Stands still until it is told to go on; skips over waiting when all else rests."""
+
+    def __init__(self) -> None:
+        self.now = 1_000 * S
+        self._alarms: list[tuple[int, int, FakeAlarm]] = []
+        self._numbers = count()
+
+    def now_ns(self) -> int:
+        return self.now
+
+    def call_at(self, due_ns: int, callback: Callable[[], None]) -> FakeAlarm:
+        alarm = FakeAlarm(callback)
+        heapq.heappush(self._alarms, (due_ns, next(self._numbers), alarm))
+        return alarm
+
+    def pending(self) -> list[int]:
+        return sorted(due for due, _, alarm in self._alarms if alarm.callback is not None)
+
+    def advance(self, ns: int) -> None:
+        """Let time pass, ringing every alarm on the way."""
+        end = self.now + ns
+        while self._alarms and self._alarms[0][0] <= end:
+            due, _, alarm = heapq.heappop(self._alarms)
+            self.now = max(self.now, due)
+            if alarm.callback is not None:
+                callback, alarm.callback = alarm.callback, None
+                callback()
+        self.now = end
+
+
+class FakeBlobs:
+    """Objects in memory; `fail` makes the next calls fail."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.synced: set[str] = set()
+        self.fail = 0
+
+    def _check(self) -> None:
+        if self.fail:
+            self.fail -= 1
+            raise BlobsUnavailable("the store is away")
+
+    async def read(self, uri: str) -> bytes:
+        self._check()
+        return self.objects[uri]
+
+    async def write(self, uri: str, data: bytes) -> None:
+        self._check()
+        self.objects[uri] = data
+
+    async def sync(self, uri: str) -> None:
+        self._check()
+        assert uri in self.objects
+        self.synced.add(uri)
+
+
+class FakeSink:
+    """Keeps what it is told, like the control plane: in order, each record once."""
+
+    def __init__(self) -> None:
+        self.entries: dict[ExecutionId, list[HistoryEntry]] = {}
+        self.calls: list[list[HistoryEntry]] = []
+        self.fail = 0
+        self.changed = asyncio.Event()
+
+    async def record(self, batch: Sequence[HistoryEntry]) -> None:
+        if self.fail:
+            self.fail -= 1
+            raise OSError("the sink is away")
+        self.calls.append(list(batch))
+        for entry in batch:
+            known = self.entries.setdefault(entry.execution, [])
+            if entry.sequence <= len(known):
+                assert known[entry.sequence - 1] == entry, "a record changed"
+                continue
+            assert entry.sequence == len(known) + 1, "a record is missing"
+            known.append(entry)
+        self.changed.set()
+
+
+class FakeClosures:
+    def __init__(self, closures: Mapping[str, WorkflowClosure]) -> None:
+        self.closures = dict(closures)
+        self.fail = 0
+
+    async def get(self, uri: str, digest: Digest) -> WorkflowClosure:
+        if self.fail:
+            self.fail -= 1
+            raise BlobsUnavailable("the store is away")
+        return self.closures[uri]
+
+
+@dataclass
+class FakeChild:
+    status: ChildStatus
+    aborted: str = ""
+
+
+class FakeChildren:
+    """Children that the test ends."""
+
+    def __init__(self) -> None:
+        self.children: dict[ExecutionId, FakeChild] = {}
+        self.names: dict[tuple[NodeExecutionId, int], ExecutionId] = {}
+        self.refuse: Failure | None = None
+
+    async def start(
+        self, parent: NodeExecutionId, attempt: int, launch_plan: Identifier, inputs_uri: str
+    ) -> ExecutionId:
+        if self.refuse is not None:
+            raise ChildRefused(self.refuse)
+        from flytelike.model.phases import WorkflowPhase
+
+        above = parent.execution
+        name = ExecutionId(above.project, above.domain, f"{above.name}-{parent.path}-{attempt}")
+        self.names.setdefault((parent, attempt), name)
+        self.children.setdefault(name, FakeChild(ChildStatus(WorkflowPhase.RUNNING)))
+        return name
+
+    async def abort(self, child: ExecutionId, reason: str) -> None:
+        self.children[child].aborted = reason
+
+    async def phase(self, child: ExecutionId) -> ChildStatus:
+        return self.children[child].status
+
+
+Script = Callable[[AttemptSpec], "Mapping[str, object] | Failure | None"]
+"""What an attempt comes to: outputs, a failure, or None to let it run on."""
+
+
+def succeed(spec: AttemptSpec) -> "Mapping[str, object] | Failure | None":
+    """Give the number of inputs for each declared output."""
+    return dict.fromkeys(spec.task.interface.outputs, 1)
+
+
+@dataclass
+class FakeExecutor:
+    """Runs attempts by script, in the listener's own loop; remembers them as the real world would."""
+
+    blobs: FakeBlobs
+    script: Script = succeed
+    tell_running: bool = True
+    starts: list[AttemptKey] = field(default_factory=list)
+    specs: dict[AttemptKey, AttemptSpec] = field(default_factory=dict)
+    running: set[AttemptKey] = field(default_factory=set)
+    ended: dict[AttemptKey, Failure | None] = field(default_factory=dict)
+    aborted: dict[AttemptKey, str] = field(default_factory=dict)
+    listener: AttemptListener | None = None
+    clock: FakeClock | None = None
+    closed: bool = False
+    fail: int = 0
+
+    async def start(self, spec: AttemptSpec) -> None:
+        if self.fail:
+            self.fail -= 1
+            raise OSError("no process can be started")
+        if spec.key in self.running:
+            return
+        if spec.key in self.ended:
+            self._tell(spec.key)
+            return
+        self.starts.append(spec.key)
+        self.specs[spec.key] = spec
+        self.running.add(spec.key)
+        assert self.listener is not None
+        if self.tell_running:
+            self.listener.running(spec.key, self._now())
+        outcome = self.script(spec)
+        if outcome is not None:
+            self.end(spec.key, outcome)
+
+    def end(self, key: AttemptKey, outcome: "Mapping[str, object] | Failure") -> None:
+        """Let an attempt end."""
+        if not isinstance(outcome, Failure):
+            self.blobs.objects[f"{self.specs[key].output_prefix}/outputs.pb"] = literals(outcome)
+        self.running.discard(key)
+        self.ended[key] = outcome if isinstance(outcome, Failure) else None
+        self._tell(key)
+
+    async def abort(self, key: AttemptKey, reason: str) -> None:
+        self.running.discard(key)
+        self.aborted[key] = reason
+
+    async def close(self) -> None:
+        self.closed = True
+        self.running.clear()
+
+    def _tell(self, key: AttemptKey) -> None:
+        assert self.listener is not None
+        failure = self.ended[key]
+        if failure is None:
+            self.listener.succeeded(key, self._now())
+        else:
+            self.listener.failed(key, self._now(), failure)
+
+    def _now(self) -> int:
+        return self.clock.now if self.clock else 1
+
+
+def literals(values: Mapping[str, object]) -> bytes:
+    """Return a serialised `LiteralMap` of numbers, texts and lists."""
+    message = pb.LiteralMap()
+    for name, value in values.items():
+        fill(value, message.literals[name])
+    return message.SerializeToString(deterministic=True)
+
+
+def fill(value: object, out: pb.Literal) -> None:
+    match value:
+        case pb.Literal():
+            out.CopyFrom(value)
+        case bool():
+            out.scalar.primitive.boolean = value
+        case int():
+            out.scalar.primitive.integer = value
+        case float():
+            out.scalar.primitive.float_value = value
+        case str():
+            out.scalar.primitive.string_value = value
+        case list():
+            out.collection.SetInParent()
+            for item in value:
+                fill(item, out.collection.literals.add())
+        case dict():
+            out.map.SetInParent()
+            for key, item in value.items():
+                fill(item, out.map.literals[key])
+        case None:
+            out.scalar.none_type.SetInParent()
+
+
+def user_failure(message: str = "boom", *, retryable: bool = False) -> Failure:
+    return Failure("USER:ValueError", message, Fault.USER, retryable)
