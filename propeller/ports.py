@@ -189,7 +189,7 @@ class Commit:
     new execution has version 0 and gives `launch`, which never changes afterwards. `cells` are
     the changed parts of the state by key; `outputs` small results by key, kept apart because
     they are read one by one; `commands` the intents to add, by id, and `done` the ids to drop.
-    `closed` tells that the execution is finished.
+    `closed` tells that the execution is finished; it stays so.
     """
 
     execution: ExecutionId

@@ -13,8 +13,8 @@ from itertools import islice
 
 from flytelike.model.history import HistoryEntry
 from flytelike.model.ids import ExecutionId
-from propeller.engine.encoding import decode
 from propeller.engine.settings import EngineSettings
+from propeller.engine.telling import Telling, telling_in
 from propeller.ports import Clock, EventSink, StateStore, StoreError
 
 _LOG = logging.getLogger(__name__)
@@ -50,14 +50,14 @@ class Delivery:
         self._wake.set()
         self._task = asyncio.get_running_loop().create_task(self._run(), name="propeller-delivery")
 
-    def add(self, entries: Sequence[HistoryEntry]) -> None:
-        """Take entries that were committed."""
-        if len(self._waiting) + len(entries) > self._settings.history_waiting_max:
+    def add(self, telling: Telling) -> None:
+        """Take records that were committed."""
+        if len(self._waiting) + len(telling.records) > self._settings.history_waiting_max:
             self._behind = True
         if self._behind:
             self._missed = True
         else:
-            self._waiting.extend(entries)
+            self._waiting.extend(telling.entries())
         self._wake.set()
 
     async def close(self) -> None:
@@ -102,7 +102,7 @@ class Delivery:
             else:
                 await self._pause(self._settings.backoff_ns)
             return ()
-        self._waiting.extend(entry for _, batch in left for entry in decode(batch.payload))
+        self._waiting.extend(entry for execution, batch in left for entry in telling_in(execution, batch).entries())
         # What was committed while the store was read may not have been seen there.
         if not left and not self._missed:
             self._behind = False

@@ -1,4 +1,4 @@
-"""States, requests and history as bytes: msgpack, each value an extension that its class numbers.
+"""States, requests and history as bytes: msgpack, each value a map of its class's number to its fields.
 
 Why not protobuf: what is stored here is read by the engine alone, is written on every task's way,
 and has the shape of the core's own dataclasses; messages for them would be a second set of
@@ -15,6 +15,7 @@ A value with a number or fields of which this version does not know was written 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from enum import Enum
+from operator import attrgetter
 from typing import Any, Final, get_type_hints
 
 import msgpack
@@ -56,12 +57,12 @@ NUMBERS: Final[Mapping[int, type]] = {
     82: history.AttemptChanged,
     83: history.HistoryEntry,
 }
-"""All classes that are stored. Numbers up to 127."""
+"""All classes that are stored."""
 
 
 def encode(value: object) -> bytes:
     """Return a value's bytes: a listed class, or a list or dict of such."""
-    return bytes(msgpack.packb(value, default=_extended))
+    return bytes(msgpack.packb(value, default=_numbered))
 
 
 def decode(data: bytes) -> Any:  # noqa: ANN401 - whatever was encoded
@@ -72,7 +73,7 @@ def decode(data: bytes) -> Any:  # noqa: ANN401 - whatever was encoded
         StoreCorrupt: Nobody wrote it.
     """
     try:
-        return msgpack.unpackb(data, ext_hook=_value, use_list=False, strict_map_key=False)
+        return msgpack.unpackb(data, object_hook=_value, use_list=False, strict_map_key=False)
     except (ValueError, TypeError, msgpack.UnpackException) as error:
         raise StoreCorrupt(f"what is stored of an execution cannot be read: {error}") from error
 
@@ -80,43 +81,53 @@ def decode(data: bytes) -> Any:  # noqa: ANN401 - whatever was encoded
 class _Form:
     """How the fields of one class are stored."""
 
-    __slots__ = ("kind", "names", "restored")
+    __slots__ = ("kind", "number", "restored", "stored", "width")
 
-    def __init__(self, kind: type) -> None:
+    def __init__(self, number: int, kind: type) -> None:
+        names = tuple(found.name for found in fields(kind))
+        self.number = number
         self.kind = kind
-        self.names = tuple(found.name for found in fields(kind))
+        self.width = len(names)
+        # `attrgetter` gives a tuple for two names and more.
+        self.stored: Callable[[Any], object] = attrgetter(*names) if len(names) > 1 else _few(names)
         hints = get_type_hints(kind)
         self.restored: list[tuple[int, Callable[[Any], Any]]] = [
             (position, hints[name])
-            for position, name in enumerate(self.names)
+            for position, name in enumerate(names)
             if isinstance(hints[name], type) and issubclass(hints[name], Enum)
         ]
 
 
-_FORMS = {number: _Form(kind) for number, kind in NUMBERS.items()}
-_NUMBER_OF = {kind: number for number, kind in NUMBERS.items()}
+def _few(names: tuple[str, ...]) -> Callable[[Any], object]:
+    return lambda value: tuple(getattr(value, name) for name in names)
 
 
-def _extended(value: Any) -> msgpack.ExtType:  # noqa: ANN401 - called by msgpack
-    number = _NUMBER_OF.get(type(value))
-    if number is None:
-        if isinstance(value, Enum):
-            return value.value  # stored as its number
-        raise TypeError(f"{type(value).__name__} has no number to be stored under")
-    stored = [getattr(value, name) for name in _FORMS[number].names]
-    return msgpack.ExtType(number, msgpack.packb(stored, default=_extended))
+_FORMS = {number: _Form(number, kind) for number, kind in NUMBERS.items()}
+_FORM_OF = {kind: _FORMS[number] for number, kind in NUMBERS.items()}
 
 
-def _value(number: int, data: bytes) -> Any:  # noqa: ANN401 - called by msgpack
-    form = _FORMS.get(number)
-    if form is None:
-        raise StoreTooNew("what is stored of an execution was written by a newer version of the platform")
-    stored = msgpack.unpackb(data, ext_hook=_value, use_list=False, strict_map_key=False)
-    if len(stored) > len(form.names):
-        raise StoreTooNew("what is stored of an execution was written by a newer version of the platform")
-    if form.restored:
-        stored = list(stored)
-        for position, kind in form.restored:
-            if position < len(stored):
-                stored[position] = kind(stored[position])
-    return form.kind(*stored)
+def _numbered(value: Any) -> object:  # noqa: ANN401 - called by msgpack
+    form = _FORM_OF.get(type(value))
+    if form is not None:
+        return {form.number: form.stored(value)}
+    if isinstance(value, Enum):
+        return value.value
+    raise TypeError(f"{type(value).__name__} has no number to be stored under")
+
+
+def _value(stored: dict[Any, Any]) -> Any:  # noqa: ANN401 - called by msgpack
+    """Return what a map stands for: maps of the classes' own have text as keys."""
+    for number in stored:
+        if not isinstance(number, int):
+            return stored
+        form = _FORMS.get(number)
+        values = stored[number]
+        if form is None or len(values) > form.width:
+            raise StoreTooNew("what is stored of an execution was written by a newer version of the platform")
+        if form.restored:
+            values = list(values)
+            for position, kind in form.restored:
+                if position < len(values):
+                    values[position] = kind(values[position])
+        return form.kind(*values)
+    return stored

@@ -9,7 +9,7 @@ from typing import cast
 
 from flytelike.codec.faults import MalformedError
 from flytelike.model.failure import Failure, Fault
-from flytelike.model.history import ExecutionChanged, HistoryEntry
+from flytelike.model.history import ExecutionChanged
 from flytelike.model.ids import ExecutionId, NodePath
 from flytelike.model.launch import LaunchRequest
 from propeller.core.commands import Command
@@ -27,7 +27,8 @@ from propeller.engine.outside import Ports
 from propeller.engine.program import Programs
 from propeller.engine.run import Arrival, Errand, RestoreOutputs, Run, StoreInputs
 from propeller.engine.settings import EngineSettings
-from propeller.ports import Commit, Conflict, HistoryBatch, Snapshot, StoreCorrupt
+from propeller.engine.telling import Telling
+from propeller.ports import Commit, Conflict, Snapshot, StoreCorrupt
 
 _LOG = logging.getLogger(__name__)
 
@@ -172,8 +173,9 @@ class Entry:
         execution, sequence = stored.request.id, stored.sequence + 1
         failure = Failure(NOT_EXECUTABLE, why, Fault.SYSTEM, retryable=False)
         header = Header(stored.header.limits, ExecutionFailed(failure), stored.header.next_order)
-        told = ExecutionChanged(header.phase, self._ports.clock.now_ns(), failure)
-        entries = [HistoryEntry(execution, sequence, told, stored.request.inputs_uri)]
+        record = ExecutionChanged(header.phase, self._ports.clock.now_ns(), failure)
+        prefix, inputs_uri = self._settings.metadata_prefix, stored.request.inputs_uri
+        telling = Telling(execution, prefix, inputs_uri, sequence, [record], [None], [None])
         await self._ports.store.commit(
             Commit(
                 execution,
@@ -181,10 +183,10 @@ class Entry:
                 encode([header, sequence]),
                 closed=True,
                 done=list(stored.snapshot.commands),
-                history=HistoryBatch(sequence, sequence, encode(entries)),
+                history=telling.batch(),
             )
         )
-        self._delivery.add(entries)
+        self._delivery.add(telling)
 
 
 def _errands(run: Run, stored: _Stored) -> list[Errand]:

@@ -7,7 +7,7 @@ changes, so that a turn that fails can be taken again.
 from collections.abc import Mapping, Sequence
 
 from flytelike.model.failure import Failure
-from flytelike.model.history import AttemptChanged, ExecutionChanged, HistoryEntry, NodeChanged, Record
+from flytelike.model.history import AttemptChanged, ExecutionChanged, NodeChanged, Record
 from flytelike.model.ids import ROOT, NodePath
 from flytelike.model.phases import NodePhase, TaskPhase
 from propeller.core.commands import AbortAttempt, AbortChild, Command
@@ -29,8 +29,8 @@ from propeller.core.plan import LaunchPlanWork, SubWorkflowWork, TaskWork, paren
 from propeller.core.task_node import abort_command as abort_attempt
 from propeller.engine.encoding import encode
 from propeller.engine.run import Arrival, Errand, Run, StoreInputs
-from propeller.engine.telling import entries_of
-from propeller.ports import Commit, HistoryBatch, StateStore
+from propeller.engine.telling import Telling, telling_of
+from propeller.ports import Commit, StateStore
 
 
 def decide(run: Run, arrivals: Sequence[Arrival]) -> Decision:
@@ -38,36 +38,33 @@ def decide(run: Run, arrivals: Sequence[Arrival]) -> Decision:
     return evaluate(run.state.plan, run.state, [arrival.event for arrival in arrivals])
 
 
-async def commit(
-    store: StateStore, run: Run, decision: Decision, arrivals: Sequence[Arrival], prefix: str
-) -> Sequence[HistoryEntry]:
+async def commit(store: StateStore, run: Run, decision: Decision, arrivals: Sequence[Arrival], prefix: str) -> Telling:
     """Store a decision, then make it current. Returns what is to be told.
 
     Raises `StoreError`; nothing is changed then.
     """
-    entries = entries_of(run, decision, prefix)
+    telling = telling_of(run, decision, prefix)
     done = list(run.done)
-    last = run.sequence + len(entries)
     aborts = [command for command in decision.commands if isinstance(command, AbortAttempt | AbortChild)]
     await store.commit(
         Commit(
             run.id,
             run.version,
-            encode([decision.header, last]),
+            encode([decision.header, telling.last]),
             closed=decision.header.ended,
             cells={path: encode(node) for path, node in decision.nodes.items()},
             outputs=_kept_outputs(decision, arrivals),
             commands={command.id: encode(command) for command in aborts},
             done=done,
-            history=HistoryBatch(run.sequence + 1, last, encode(entries)) if entries else None,
+            history=telling.batch(),
         )
     )
     run.version += 1
-    run.sequence = last
+    run.sequence = telling.last
     del run.done[: len(done)]
     run.state.apply(decision)
     _forget_timers(run, decision)
-    return entries
+    return telling
 
 
 async def commit_done(store: StateStore, run: Run) -> None:

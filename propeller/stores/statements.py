@@ -34,6 +34,7 @@ class Statements:
 
     create: Statement
     advance: Statement
+    conclude: Statement
     put_cell: Statement
     put_command: Statement
     drop_command: Statement
@@ -65,8 +66,12 @@ _SQL = {
         INSERT INTO propeller_execution (org, project, domain, name, version, closed, header, launch)
         VALUES (:org, :project, :domain, :name, 1, :closed, :header, :launch)
         ON CONFLICT DO NOTHING RETURNING id""",
+    # Two statements, since one that names `closed` writes the index of open executions too.
     "advance": f"""
-        UPDATE propeller_execution SET version = version + 1, closed = :closed, header = :header
+        UPDATE propeller_execution SET version = version + 1, header = :header
+        WHERE {_NAMED} AND version = :expected RETURNING id""",
+    "conclude": f"""
+        UPDATE propeller_execution SET version = version + 1, header = :header, closed = :closed
         WHERE {_NAMED} AND version = :expected RETURNING id""",
     # A part that is not given (null) stays as it is.
     "put_cell": """

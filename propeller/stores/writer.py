@@ -183,7 +183,7 @@ class _Step:
     def _advance(self, commit: Commit) -> int | None:
         row = {**named(commit.execution), "closed": commit.closed, "header": commit.header}
         if commit.expected:
-            statement = self._statements.advance
+            statement = self._statements.conclude if commit.closed else self._statements.advance
             row["expected"] = commit.expected
         else:
             statement = self._statements.create
