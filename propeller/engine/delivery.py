@@ -60,6 +60,11 @@ class Delivery:
             self._waiting.extend(telling.entries())
         self._wake.set()
 
+    def look_again(self) -> None:
+        """Read from the store once more: something was committed that `add` was not told of."""
+        self._behind = self._missed = True
+        self._wake.set()
+
     async def close(self) -> None:
         """Hand over what waits, as far as the sink takes it in reasonable time, then stop."""
         if self._task is None:

@@ -118,7 +118,7 @@ class Driver:
         run.urgent = False
         batch = run.inbox[: self._settings.events_max]
         prefix = self._settings.metadata_prefix
-        if run.doomed is not None and not run.state.header.ended:
+        if run.doomed is not None:
             decision = turn.doom(run, run.doomed, self._clock.now_ns())
         else:
             decision = turn.decide(run, batch)

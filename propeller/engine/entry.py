@@ -165,7 +165,8 @@ class Entry:
         run.state = ExecutionState(run.program.plan, stored.header, stored.nodes())
         run.version, run.sequence = snapshot.version, stored.sequence
         run.done.clear()
-        # What a commit decided that was stored but not heard of has not been carried out.
+        # What a commit decided that was stored but not heard of is neither told nor carried out.
+        self._delivery.look_again()
         self._errands.add(run, _errands(run, stored))
 
     async def _refuse(self, stored: _Stored, why: str) -> None:

@@ -89,6 +89,8 @@ def errands_of(decision: Decision) -> list[Errand]:
 
 def doom(run: Run, failure: Failure, now_ns: int) -> Decision:
     """Return the decision that ends an execution without asking the core, which failed on it."""
+    if run.state.header.ended:
+        return Decision(run.state.header)
     nodes: dict[NodePath, NodeState] = {}
     commands: list[Command] = []
     records: list[Record] = []

@@ -442,7 +442,6 @@ def test_an_abort_reaches_the_child(restarted: bool) -> None:
         await world.settle()
         if restarted:
             await engine.close()
-            world.store._closed = False  # type: ignore[attr-defined]
             engine = await world.engine()
         await engine.abort(request().id, "enough")
         await world.ended(request().id)

@@ -90,6 +90,9 @@ class World:
     async def engine(self, fuse: Fuse | None = None) -> Engine:
         """Return a started engine on what an earlier one left."""
 
+        if isinstance(self.store, MemoryStateStore):
+            self.store._closed = False  # as if opened again
+
         def port(of: Any) -> Any:
             return Fused(of, fuse) if fuse is not None else of
 
