@@ -55,7 +55,6 @@ NUMBERS: Final[Mapping[int, type]] = {
     80: history.ExecutionChanged,
     81: history.NodeChanged,
     82: history.AttemptChanged,
-    83: history.HistoryEntry,
 }
 """All classes that are stored."""
 
