@@ -45,9 +45,7 @@ class Prepared:
 
 def _text(statement: Executable, name: str) -> str:
     dialect: Dialect = (
-        sqlite.dialect(paramstyle="named")  # type: ignore[no-untyped-call] # SQLAlchemy does not type it
-        if name == "sqlite"
-        else postgresql.dialect(paramstyle="pyformat")  # type: ignore[no-untyped-call] # as above
+        sqlite.dialect(paramstyle="named") if name == "sqlite" else postgresql.dialect(paramstyle="pyformat")  # type: ignore[no-untyped-call] # as above
     )
     assert isinstance(statement, ClauseElement)
     return str(statement.compile(dialect=dialect))
