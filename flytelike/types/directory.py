@@ -11,14 +11,14 @@ from flytelike.model.literals import Blob, Literal
 from flytelike.model.types import BlobType, LiteralType
 from flytelike.types.context import ValueContext
 from flytelike.types.faults import mismatch, undecodable
-from flytelike.types.file import formatted, of_this_machine
+from flytelike.types.file import Formatted, formatted, of_this_machine
 from flytelike.types.primitives import unwrapped
 from flytelike.types.transformer import Hint
 
 F = TypeVar("F")
 
 
-class FlyteDirectory(os.PathLike[str], Generic[F]):
+class FlyteDirectory(os.PathLike[str], Generic[F], metaclass=Formatted):
     """A folder that travels between tasks; see FlyteFile."""
 
     format: ClassVar[str] = ""

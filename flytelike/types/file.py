@@ -1,6 +1,7 @@
 """Files: `FlyteFile`, whose content lies in the object store and is fetched when it is opened."""
 
 import os
+from abc import ABCMeta
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, ClassVar, Generic, Self, TypeVar, get_args
@@ -18,7 +19,21 @@ from flytelike.types.transformer import Hint
 F = TypeVar("F")
 
 
-class FlyteFile(os.PathLike[str], Generic[F]):
+class Formatted(ABCMeta):
+    """The class of file and folder classes: a value fits whatever format the class states.
+
+    A format says what an author expects; it is no other class of values.
+    """
+
+    plain: "type | None" = None
+
+    @override
+    def __instancecheck__(cls, instance: object) -> bool:
+        """Tell whether a value is a file (or folder) at all."""
+        return super().__instancecheck__(instance) or (cls.plain is not None and isinstance(instance, cls.plain))
+
+
+class FlyteFile(os.PathLike[str], Generic[F], metaclass=Formatted):
     """A file that travels between tasks.
 
     A task that returns one has the file at `path` stored; a task that takes one gets a
@@ -118,10 +133,14 @@ _classes: dict[tuple[type, str], type] = {}
 
 def formatted(cls: Any, item: Any) -> Any:  # noqa: ANN401 - a class for a format in any spelling
     """Return the subclass of `cls` for a format: a string, `Literal["csv"]` or a TypeVar's name."""
+    if item is Any or (isinstance(item, TypeVar) and item.__name__ in {"F", "T"}):
+        return cls
     arguments = get_args(item)
     name = str(arguments[0] if arguments else getattr(item, "__name__", item)).lstrip(".")
     if (cls, name) not in _classes:
-        _classes[cls, name] = type(cls.__name__, (cls,), {"format": name, "__module__": cls.__module__})
+        _classes[cls, name] = type(cls)(
+            cls.__name__, (cls,), {"format": name, "plain": cls, "__module__": cls.__module__}
+        )
     return _classes[cls, name]
 
 

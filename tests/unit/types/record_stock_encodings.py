@@ -1,6 +1,6 @@
 """Record what the stock SDK makes of the cases: run with a Python that has flytekit, pandas and pyarrow.
 
-    python tests/unit/types/record_stock_encodings.py > tests/unit/types/golden/stock_encodings.json
+python tests/unit/types/record_stock_encodings.py > tests/unit/types/golden/stock_encodings.json
 """
 
 import json

@@ -155,9 +155,7 @@ def frame_cases(lib: Library) -> Mapping[str, Case]:
         "arrow": Case(pa.Table, (table,), uploads=True),
         "dataset_of_pandas": Case(lib.dataset, (lib.dataset(dataframe=frame),), uploads=True),
         "dataset_remote": Case(lib.dataset, (lib.dataset(uri="s3://bucket/t", file_format="parquet"),)),
-        "dataset_columns": Case(
-            Annotated[lib.dataset, columns], (lib.dataset(dataframe=frame),), uploads=True
-        ),
+        "dataset_columns": Case(Annotated[lib.dataset, columns], (lib.dataset(dataframe=frame),), uploads=True),
         "pandas_columns": Case(Annotated[pd.DataFrame, columns], (frame,), uploads=True),
         "dataset_holder": Case(Holder, (Holder(lib.dataset(uri="s3://bucket/t", file_format="parquet")),)),
         "optional_dataset": Case(lib.dataset | None, (None,)),

@@ -50,18 +50,14 @@ def test_types_are_the_stock_sdks(name: str, cases: Mapping[str, stock_cases.Cas
 
 
 @pytest.mark.parametrize("name", GOLDEN)
-def test_values_are_the_stock_sdks(
-    name: str, cases: Mapping[str, stock_cases.Case], ctx: ValueContext
-) -> None:
+def test_values_are_the_stock_sdks(name: str, cases: Mapping[str, stock_cases.Case], ctx: ValueContext) -> None:
     case = cases[name]
     messages = [literal_to_proto(registry.to_literal(value, case.hint, ctx)) for value in case.values]
     assert stock_cases.comparable([MessageToDict(m) for m in messages], case) == GOLDEN[name]["values"]
 
 
 @pytest.mark.parametrize("name", [name for name, case in stock_cases.plain_cases().items()])
-def test_what_the_stock_sdk_wrote_is_read(
-    name: str, cases: Mapping[str, stock_cases.Case], ctx: ValueContext
-) -> None:
+def test_what_the_stock_sdk_wrote_is_read(name: str, cases: Mapping[str, stock_cases.Case], ctx: ValueContext) -> None:
     case = cases[name]
     message_type = type(literal_to_proto(registry.to_literal(case.values[0], case.hint, ctx)))
     literals = [literal_from_proto(ParseDict(value, message_type())) for value in GOLDEN[name]["values"]]
