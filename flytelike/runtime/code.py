@@ -1,17 +1,15 @@
 """The author's code on this machine: fetched once per digest, checked, unpacked, kept."""
 
-import contextlib
+import gzip
 import hashlib
-import os
 import re
-import shutil
 import tarfile
-import tempfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from flytelike.runtime.failures import CODE_CORRUPT, CODE_NOT_FOUND, AttemptError, user_error
-from flytelike.storage import NotFound, Store
+from flytelike.runtime.failures import CODE_CORRUPT, CODE_NOT_FOUND, user_error
+from flytelike.storage import InvalidUri, NotFound, Store, TooLarge, archive
 
 UPLOAD_PREFIX = "FLYTELIKE_UPLOAD_PREFIX"
 CODE_CACHE = "FLYTELIKE_CODE_CACHE"
@@ -19,9 +17,6 @@ CODE_CACHE = "FLYTELIKE_CODE_CACHE"
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 
 MAX_ARCHIVE_BYTES = 1 << 30
-MAX_FILES = 100_000
-MAX_BYTES = 4 << 30
-"""Bounds on what an archive may unpack to, so that a small hostile one cannot fill the disk."""
 
 
 def code_folder(code: str, env: Mapping[str, str], store: Store) -> str:
@@ -66,61 +61,13 @@ def _bundle_uri(hexadecimal: str, env: Mapping[str, str]) -> str:
 
 def _fetch(hexadecimal: str, folder: Path, uri: str, store: Store) -> None:
     try:
-        archive = store.get(uri, max_bytes=MAX_ARCHIVE_BYTES)
+        content = store.get(uri, max_bytes=MAX_ARCHIVE_BYTES)
     except NotFound:
         raise user_error(CODE_NOT_FOUND, f"there is no code bundle at {uri}. Register again.") from None
-    found = hashlib.sha256(archive).hexdigest()
+    found = hashlib.sha256(content).hexdigest()
     if found != hexadecimal:
         raise user_error(CODE_CORRUPT, f"the code bundle at {uri} has digest sha256:{found}, not sha256:{hexadecimal}")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{hexadecimal[:12]}-", dir=folder.parent))
     try:
-        _unpack(archive, partial, uri)
-        _make_read_only(partial)
-        with contextlib.suppress(OSError):  # another process was first
-            partial.rename(folder)
-    finally:
-        if partial.exists():
-            _remove(partial)
-    if not folder.is_dir():
-        raise user_error(CODE_CORRUPT, f"the code bundle from {uri} could not be kept at {folder}")
-
-
-def _unpack(archive: bytes, folder: Path, uri: str) -> None:
-    with tempfile.TemporaryFile() as file:
-        file.write(archive)
-        file.seek(0)
-        try:
-            with tarfile.open(fileobj=file, mode="r:*") as tar:
-                _check_bounds(tar, uri)
-                tar.extractall(folder, filter="data")
-        except (tarfile.TarError, EOFError, ValueError) as error:
-            raise user_error(CODE_CORRUPT, f"the code bundle at {uri} cannot be unpacked: {error}") from error
-
-
-def _check_bounds(tar: tarfile.TarFile, uri: str) -> None:
-    files = size = 0
-    for member in tar:
-        files += 1
-        size += member.size
-        if files > MAX_FILES or size > MAX_BYTES:
-            raise _too_large(uri)
-
-
-def _too_large(uri: str) -> AttemptError:
-    return user_error(
-        CODE_CORRUPT, f"the code bundle at {uri} holds more than {MAX_FILES} files or {MAX_BYTES >> 30} GiB"
-    )
-
-
-def _make_read_only(folder: Path) -> None:
-    """Keep tasks from changing what later tasks see (root is not kept from it)."""
-    for path, _, _ in os.walk(folder, topdown=False):
-        if path != str(folder):  # the top must stay writable to be renamed into place
-            Path(path).chmod(0o555)
-
-
-def _remove(folder: Path) -> None:
-    for path, _, _ in os.walk(folder):
-        Path(path).chmod(0o755)
-    shutil.rmtree(folder, ignore_errors=True)
+        archive.extract(content, folder)
+    except (InvalidUri, TooLarge, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise user_error(CODE_CORRUPT, f"the code bundle at {uri} cannot be unpacked: {error}") from error
