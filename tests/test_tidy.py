@@ -50,17 +50,13 @@ def too_long(text: str, name: str) -> list[str]:
 
 
 def test_files_are_short() -> None:
-    long = {
-        str(p.relative_to(ROOT)): n for p in sources() if (n := len(p.read_text().splitlines())) > FILE_LINES_MAX
-    }
+    long = {str(p.relative_to(ROOT)): n for p in sources() if (n := len(p.read_text().splitlines())) > FILE_LINES_MAX}
     assert long == {}
 
 
 def test_test_files_are_short() -> None:
     files = [p for p in tracked(".py") if p.relative_to(ROOT).parts[0] == "tests"]
-    long = {
-        str(p.relative_to(ROOT)): n for p in files if (n := len(p.read_text().splitlines())) > TEST_FILE_LINES_MAX
-    }
+    long = {str(p.relative_to(ROOT)): n for p in files if (n := len(p.read_text().splitlines())) > TEST_FILE_LINES_MAX}
     assert long == {}
 
 

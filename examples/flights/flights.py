@@ -13,7 +13,7 @@ import pickle
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 from flytelike.types.file import FlyteFile
@@ -84,7 +84,7 @@ class Summary(NamedTuple):
 class Trained(NamedTuple):
     """A fitted model and how good it is."""
 
-    model: FlyteFile
+    model: FlyteFile[Any]
     metrics: Metrics
 
 
@@ -94,7 +94,7 @@ class Result(NamedTuple):
     quality: Quality
     metrics: Metrics
     by_month: pd.DataFrame
-    report: FlyteFile
+    report: FlyteFile[Any]
 
 
 def table(name: str) -> pd.DataFrame:
@@ -226,7 +226,7 @@ def train(flights: pd.DataFrame, planes: pd.DataFrame, last_training_month: int 
 @task
 def write_report(
     quality: Quality, by_month: pd.DataFrame, by_destination: pd.DataFrame, metrics: Metrics
-) -> FlyteFile:
+) -> FlyteFile[Any]:
     """Put figures and plot on one page."""
     page = f"""<!doctype html>
 <meta charset="utf-8">

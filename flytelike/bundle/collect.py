@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pathspec
 
+from flytelike.bundle import archive
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.model.ids import Digest
-from flytelike.storage import archive
-from flytelike.storage.digest import of_bytes
+from flytelike.storage.digest import digest_of_bytes
 
 IGNORE_FILES = (".gitignore", ".dockerignore", ".flytelikeignore")
 NEVER = (
@@ -57,7 +57,7 @@ def collect(root: Path, copy: Copy = Copy.AUTO) -> Bundle:
         raise DiagnosticError([too_large(root, files, total)])
     names = {path.relative_to(root).as_posix(): path for path in files}
     content = archive.pack(names)
-    return Bundle(of_bytes(content), content, tuple(sorted(names)))
+    return Bundle(digest_of_bytes(content), content, tuple(sorted(names)))
 
 
 def loaded_modules(root: Path) -> list[Path]:

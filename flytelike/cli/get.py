@@ -102,8 +102,8 @@ async def show_execution(client: Client, name: str, project: str, domain: str, *
     for key, value in execution_row(record).items():
         click.echo(f"{key:8} {value}")
     for key, values in shown.items():
-        for var, value in values.items():
-            click.echo(f"{key[:-1]:8} {var} = {json.dumps(value, ensure_ascii=False)}")
+        for var, shown_value in values.items():
+            click.echo(f"{key[:-1]:8} {var} = {json.dumps(shown_value, ensure_ascii=False)}")
     for _, row in tree.ordered():
         click.echo(plain_line(row))
     if record.closure.error.message:

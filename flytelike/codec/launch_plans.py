@@ -40,7 +40,8 @@ def _options(message: pb.LaunchPlanSpec) -> bytes:
         left.ClearField(name)  # type: ignore[arg-type]  # the stub wants literal names
     for field, value in left.ListFields():
         # Flyte's SDK sets labels, annotations and more to empty messages; they say nothing.
-        single = field.message_type is not None and not field.is_repeated
-        if single and not value.ByteSize() and field.message_type.name != "BoolValue":  # an empty one says "false"
+        kind = field.message_type
+        single = kind is not None and not field.is_repeated and kind.name != "BoolValue"  # an empty one: "false"
+        if single and not value.ByteSize():
             left.ClearField(field.name)  # type: ignore[arg-type]  # the stub wants literal names
     return serialise(left)

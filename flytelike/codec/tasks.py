@@ -239,7 +239,7 @@ def _keep_artifacts(interface: interface_pb2.TypedInterface) -> None:
                 del side.variables[name]
     for name in ("inputs", "outputs"):
         if not getattr(interface, name).variables:
-            interface.ClearField(name)  # the stub wants literal names
+            interface.ClearField(name)  # type: ignore[arg-type]  # the stub wants literal names
 
 
 def _clear(message: Message, fields: tuple[str, ...]) -> None:

@@ -191,7 +191,7 @@ def _decode(body: bytes) -> Frame:
         raise FrameError(f"not a frame: {error}") from error
 
 
-def _frame(tag: object, items: list[object]) -> Frame:  # noqa: PLR0911 - one return a frame
+def _frame(tag: object, items: list[object]) -> Frame:
     match tag, items:
         case int(), [list(args), dict(env)] if tag == _RUN:
             return Run(_texts(args), _text_map(env))

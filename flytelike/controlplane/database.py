@@ -6,6 +6,7 @@ writer; PostgreSQL gets several.
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -13,7 +14,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from flytelike.controlplane.errors import Refusal, Status, refusal
@@ -47,6 +48,10 @@ class Database:
         self.sqlite = parsed.get_backend_name() == "sqlite"
         writers = 1 if self.sqlite else POSTGRES_WRITERS
         self.engine = _engine(parsed, READERS + writers)
+        # Hot statements run on the driver's cursor, whose errors nobody wraps.
+        driver = self.engine.dialect.dbapi
+        assert driver is not None
+        self._errors: tuple[type[Exception], ...] = (DBAPIError, driver.Error)
         self._reading = ThreadPoolExecutor(READERS, "controlplane-read")
         self._writing = ThreadPoolExecutor(writers, "controlplane-write")
 
@@ -66,7 +71,7 @@ class Database:
         try:
             with self.engine.connect() as connection, connection.begin():
                 return work(connection)
-        except DBAPIError as error:
+        except self._errors as error:
             raise _translated(error) from error
 
     def write_now(self, work: Work[T]) -> T:
@@ -75,7 +80,7 @@ class Database:
             try:
                 with self._writing_connection() as connection, connection.begin():
                     return work(connection)
-            except DBAPIError as error:
+            except self._errors as error:
                 if attempt + 1 == ATTEMPTS_MAX or not _worth_another_try(error):
                     raise _translated(error) from error
         raise AssertionError("the loop above returns or raises")
@@ -115,26 +120,33 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _worth_another_try(error: DBAPIError) -> bool:
-    return isinstance(error, IntegrityError) or getattr(error.orig, "sqlstate", None) in RETRIED_SQLSTATES
+def _worth_another_try(error: Exception) -> bool:
+    return isinstance(error, IntegrityError) or getattr(_cause(error), "sqlstate", None) in RETRIED_SQLSTATES
 
 
-def _translated(error: DBAPIError) -> Exception:
+def _translated(error: Exception) -> Exception:
     """Return what a fault of the database means to a caller; others stay as they are."""
-    text = str(error.orig)
+    text = str(_cause(error))
     if is_corrupt(error):
         return corrupt(text)
-    if "disk is full" in text or getattr(error.orig, "sqlstate", None) == "53100":
+    if "disk is full" in text or getattr(_cause(error), "sqlstate", None) == "53100":
         return refusal(Status.RESOURCE_EXHAUSTED, "disk-full", "the database's disk is full", "free some space")
-    if error.connection_invalidated or "database is locked" in text:
+    lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    if lost or "database is locked" in text or "unable to open" in text:
         return refusal(Status.UNAVAILABLE, "database-unavailable", f"the database does not answer: {text}")
     return error
 
 
+def _cause(error: BaseException) -> BaseException:
+    """Return the driver's own error."""
+    return error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+
+
 def is_corrupt(error: BaseException) -> bool:
     """Tell whether SQLite says that the file is damaged or not a database at all."""
-    text = str(error.orig) if isinstance(error, DatabaseError) else ""
-    return any(sign in text for sign in ("malformed", "not a database", "disk image", "database corrupt"))
+    cause = _cause(error)
+    text = str(cause) if isinstance(cause, sqlite3.DatabaseError) else ""
+    return any(sign in text for sign in ("malformed", "not a database", "database corrupt"))
 
 
 def corrupt(reason: str) -> Refusal:

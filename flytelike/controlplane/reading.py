@@ -113,7 +113,7 @@ class Reading:
         if not uri:
             return Data(blob, literals_pb2.LiteralMap())
         try:
-            stored = await self._store.get_async(uri, self._inline_bytes)
+            stored = await self._store.get_async(uri, max_bytes=self._inline_bytes)
         except TooLarge:
             blob.bytes = (await asyncio.to_thread(self._store.head, uri)).size_bytes
             return Data(blob, literals_pb2.LiteralMap())

@@ -143,7 +143,7 @@ class Uploads:
         self, uri: str, place: tuple[str, ...], md5: bytes, expires_at_ns: int, expires_s: int
     ) -> tuple[str, Mapping[str, str]]:
         try:
-            signed = self._store.sign_put(uri, expires_s)
+            signed = self._store.sign_put(uri, expires_s=expires_s)
         except SigningUnsupported:
             expires = str(expires_at_ns // 1_000_000_000)
             signature = self._signature("PUT", place, md5.hex(), expires)

@@ -54,7 +54,7 @@ class Runner:
             self._run(invocation, env, enter, imported)
         except AttemptError as error:
             failure = error.failure
-        except Exception as error:  # the boundary: whatever is wrong becomes the attempt's failure
+        except Exception as error:  # noqa: BLE001 - the boundary: whatever is wrong becomes the attempt's failure
             failure = of_runtime(error)
         else:
             return None
@@ -75,9 +75,7 @@ class Runner:
             document = self._store.get(invocation.inputs_uri)
         except NotFound:
             raise system_error(INPUTS_NOT_FOUND, f"there are no inputs at {invocation.inputs_uri}") from None
-        context = ValueContext(
-            store=self._store, raw_prefix=invocation.raw_output_prefix, local_dir=self._scratch
-        )
+        context = ValueContext(store=self._store, raw_prefix=invocation.raw_output_prefix, local_dir=self._scratch)
         inputs = decode_inputs(document, task, context)
         try:
             result = _call(task, inputs, code_root)
@@ -99,9 +97,7 @@ class Runner:
         message.error.timestamp.GetCurrentTime()
         # Whoever waits also learns the failure from this process; the document is for later readers.
         with contextlib.suppress(OSError, StorageError):
-            self._store.put(
-                _below(invocation.output_prefix, ERROR), message.SerializeToString(deterministic=True)
-            )
+            self._store.put(_below(invocation.output_prefix, ERROR), message.SerializeToString(deterministic=True))
 
 
 def _call(task: RunnableTask, inputs: Mapping[str, object], code_root: str) -> object:

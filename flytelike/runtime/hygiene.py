@@ -148,8 +148,7 @@ class Standards:
 def _opened_streams() -> tuple[TextIO, TextIO, TextIO]:
     """Return standard streams that send out each line as it is written, whatever it holds."""
     output, errors = (
-        os.fdopen(fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
-        for fd in (1, 2)
+        os.fdopen(fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False) for fd in (1, 2)
     )
     return os.fdopen(0, encoding="utf-8", closefd=False), output, errors
 

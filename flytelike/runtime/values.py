@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from flytelike_idl.core import literals_pb2
 from google.protobuf.message import DecodeError
 
 from flytelike.codec.literals import literal_map_from_proto, literal_map_to_proto
@@ -23,6 +22,7 @@ from flytelike.types import registry
 from flytelike.types.context import ValueContext
 from flytelike.types.door import check_value
 from flytelike.types.faults import TypeFault, shown
+from flytelike_idl.core import literals_pb2
 
 _PLAIN: frozenset[object] = frozenset({int, float, str, bool})
 """Their own instances need no checker, whose import costs more than most tasks."""
@@ -45,7 +45,7 @@ def decode_inputs(document: bytes, task: RunnableTask, context: ValueContext) ->
             continue
         try:
             values[name] = registry.to_python(literal, declared.hint, context)
-        except Exception as error:  # a transformer may be the author's own
+        except Exception as error:  # noqa: BLE001 - a transformer may be the author's own
             faults.append(f"input {name} cannot be turned into {shown(declared.hint)}: {_text(error)}")
             continue
         if (complaint := _complaint(values[name], declared.hint)) is not None:
@@ -79,7 +79,7 @@ def encode_outputs(result: object, task: RunnableTask, context: ValueContext) ->
             literals[name] = registry.to_literal(value, hint, context)
         except (OSError, StorageError):
             raise  # the store's trouble, not the value's
-        except Exception as error:  # a transformer may be the author's own
+        except Exception as error:  # noqa: BLE001 - a transformer may be the author's own
             code = OUTPUT_NOT_ENCODABLE
             faults.append(f"output {name}, a {type(value).__name__}, cannot be stored as {shown(hint)}: {_text(error)}")
     if faults:

@@ -40,7 +40,7 @@ def serve(control: socket.socket, scratch: str, env: Mapping[str, str]) -> NoRet
     status = 1
     try:
         os.environ.update(env)
-        os.environ["TMPDIR"] = f"{scratch}/tmp"
+        os.environ["TMPDIR"] = f"{scratch}/tmp"  # noqa: S108 - below the worker's own folder
         _Worker(control, Path(scratch)).serve()
         status = 0
     except ConnectionError:
@@ -90,4 +90,3 @@ class _Worker:
         except ArgumentsError as error:
             return user_error(ARGUMENTS, f"the task's container arguments are wrong: {error}").failure
         return self._runner.run(invocation, os.environ, self._folder.enter, self._standards.note)
-

@@ -40,9 +40,7 @@ def upload_stream(source: Path, uri: str, sink: Sink) -> Uploaded:
     return Uploaded(uri, Digest(f"sha256:{running.hexdigest()}"), size_bytes)
 
 
-def download_stream(
-    backend: Backend, uri: str, key: str, target: Path, *, expected: Digest | None = None
-) -> Uploaded:
+def download_stream(backend: Backend, uri: str, key: str, target: Path, *, expected: Digest | None = None) -> Uploaded:
     """Copy an object to a local file, which appears at once and only if the digest is the expected one."""
     running, size_bytes = hashlib.sha256(), 0
     with backend.reader(uri, key) as stream, FileSink(str(target), str(target), durable=False) as sink:

@@ -4,3 +4,7 @@ Encodings equal those of the stock Flyte SDK, so that tasks of both can pass val
 other. Frame libraries are imported only when a value or an annotation needs them. The
 package must not know what a task or workflow is.
 """
+
+from flytelike.types.context import ValueContext
+
+__all__ = ["ValueContext"]

@@ -11,7 +11,7 @@ from flytelike.model.literals import Blob, Literal
 from flytelike.model.types import BlobType, LiteralType
 from flytelike.types.context import ValueContext
 from flytelike.types.faults import mismatch, undecodable
-from flytelike.types.file import formatted, is_local
+from flytelike.types.file import formatted, of_this_machine
 from flytelike.types.primitives import unwrapped
 from flytelike.types.transformer import Hint
 
@@ -101,9 +101,9 @@ class DirectoryTransformer:
         kind = BlobType(hint.format, multipart=True)
         if folder.remote_source:
             return Literal(Blob(folder.remote_source, kind), hash=folder._hash)  # noqa: SLF001 - our own class
-        if not is_local(folder.path):
+        if not of_this_machine(folder.path):
             return Literal(Blob(folder.path, kind))
-        path = Path(folder.path.removeprefix("file://"))
+        path = Path(folder.path.removeprefix("file://")).absolute()
         if not path.is_dir():
             raise mismatch(hint, folder.path, "there is no such folder")
         done = ctx.store.upload_directory(path, folder.remote_directory or ctx.new_uri(path.name))
@@ -117,6 +117,8 @@ class DirectoryTransformer:
         uri = found.value.uri
 
         def fetch() -> str:
-            return str(ctx.store.download_directory(uri, ctx.new_path(Path(uri).name)))
+            path = ctx.new_path(Path(uri).name)
+            ctx.store.download_directory(uri, path)
+            return str(path)
 
         return hint.stored(uri, fetch, found.hash)

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from flytelike.model.literals import Blob, Literal
 from flytelike.model.types import BlobType, LiteralType
-from flytelike.storage.uri import is_remote
+from flytelike.storage import is_local
 from flytelike.types.context import ValueContext
 from flytelike.types.faults import mismatch, undecodable
 from flytelike.types.primitives import unwrapped
@@ -125,9 +125,9 @@ def formatted(cls: Any, item: Any) -> Any:  # noqa: ANN401 - a class for a forma
     return _classes[cls, name]
 
 
-def is_local(path: str) -> bool:
-    """Tell whether a path is of this machine."""
-    return not is_remote(path)
+def of_this_machine(path: str) -> bool:
+    """Tell whether a path is of this machine: a relative or absolute one, or a `file://` uri."""
+    return "://" not in path or is_local(path)
 
 
 class FileTransformer:
@@ -151,9 +151,9 @@ class FileTransformer:
         kind = BlobType(getattr(hint, "format", ""))
         if file.remote_source:
             return Literal(Blob(file.remote_source, kind), hash=file._hash)  # noqa: SLF001 - our own class
-        if not is_local(file.path):
+        if not of_this_machine(file.path):
             return Literal(Blob(file.path, kind))
-        path = Path(file.path.removeprefix("file://"))
+        path = Path(file.path.removeprefix("file://")).absolute()
         if not path.is_file():
             raise mismatch(hint, file.path, "there is no such file")
         done = ctx.store.upload_file(path, file.remote_path or ctx.new_uri(path.name))
@@ -167,9 +167,10 @@ class FileTransformer:
         uri = found.value.uri
 
         def fetch() -> str:
-            local = ctx.store.local_path(uri)
             # A copy even of a local file: a task that changes its input must not change the store.
-            return str(ctx.store.download_file(uri, ctx.new_path((local or Path(uri)).name)))
+            path = ctx.new_path(Path(uri).name)
+            ctx.store.download_file(uri, path)
+            return str(path)
 
         if hint is os.PathLike or hint is Path:
             return Path(fetch())

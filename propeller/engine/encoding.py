@@ -38,7 +38,7 @@ def plain(value: object) -> object:
     if isinstance(value, Enum):
         return {"@": type(value).__name__, "v": value.value}
     kind: Any = type(value)
-    if is_dataclass(kind):
+    if kind.__name__ in CLASSES:
         return {"@": kind.__name__, **{name: plain(getattr(value, name)) for name in field_names(kind)}}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
@@ -56,7 +56,7 @@ def value_of(data: Any) -> Any:  # noqa: ANN401 - JSON data
     name = data.pop("@")
     if not name:
         return {key: value_of(item) for key, item in data["items"].items()}
-    kind = CLASSES[name]
+    kind: Any = CLASSES[name]
     if issubclass(kind, Enum):
         return kind(data["v"])
     known = field_names(kind)
@@ -64,6 +64,6 @@ def value_of(data: Any) -> Any:  # noqa: ANN401 - JSON data
 
 
 @cache
-def field_names(kind: type) -> tuple[str, ...]:
-    """Return a dataclass's fields."""
+def field_names(kind: Any) -> tuple[str, ...]:
+    """Return the names of a dataclass's fields."""
     return tuple(found.name for found in fields(kind))

@@ -106,7 +106,7 @@ class SqliteDriver:
     def __init__(self, path: Path) -> None:
         """Take the file's path; its folder exists."""
         self._path = path
-        self._dialect = sqlite.dialect()  # type: ignore[no-untyped-call]
+        self._dialect = sqlite.dialect()
 
     @property
     def dialect(self) -> sa.Dialect:
@@ -183,7 +183,7 @@ class PostgresDriver:
         connection.prepare_threshold = 1
         if durability is Durability.PROCESS:
             connection.execute("SET synchronous_commit = off")
-        return connection  # type: ignore[return-value]  # psycopg types its SQL as literal strings
+        return connection
 
     def explain(self, error: Exception) -> StoreError:
         """Return what an exception of psycopg means, by its SQLSTATE."""

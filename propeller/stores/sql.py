@@ -10,15 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar, cast
 
-import sqlalchemy as sa
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from flytelike.model.ids import ExecutionId
 from propeller.ports import Commit, HistoryBatch, Snapshot, StoreTooNew
 from propeller.stores import schema
 from propeller.stores.drivers import Connection, Cursor, Driver, Durability, driver_for
-from propeller.stores.statements import Statement, statements
-from propeller.stores.writer import Delivered, Row, Writer, named
+from propeller.stores.statements import Row, Statement, statements
+from propeller.stores.writer import Delivered, Writer, named
 
 R = TypeVar("R")
 
@@ -157,4 +156,4 @@ def _make_tables(driver: Driver, cursor: Cursor) -> None:
 
 
 def _ddl(element: CreateTable | CreateIndex, driver: Driver) -> str:
-    return str(element.compile(dialect=cast("sa.Dialect", driver.dialect)))
+    return str(element.compile(dialect=driver.dialect))

@@ -56,9 +56,7 @@ def test_a_commit_is_stored_with_all_its_parts(run):
         await store.commit(
             first(cells={"n0": b"a", "n1": b"b"}, commands={"c1": b"x"}, outputs={"n0": b"o", "": b"root"})
         )
-        assert await store.load(E) == Snapshot(
-            1, False, b"launch", b"header", {"n0": b"a", "n1": b"b"}, {"c1": b"x"}
-        )
+        assert await store.load(E) == Snapshot(1, False, b"launch", b"header", {"n0": b"a", "n1": b"b"}, {"c1": b"x"})
         assert await store.output(E, "n0") == b"o"
         assert await store.output(E, "") == b"root"
         assert await store.output(E, "n1") is None

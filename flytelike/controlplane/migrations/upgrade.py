@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
-from sqlalchemy.exc import DatabaseError
 
-from flytelike.controlplane.database import Database, corrupt, is_corrupt
+from flytelike.controlplane.database import Database, corrupt
 from flytelike.controlplane.errors import Refusal, Status, refusal
 from flytelike.controlplane.schema import metadata
 
@@ -22,14 +21,8 @@ def upgrade(database: Database) -> None:
     Raises:
         Refusal: `corrupt-database`, or `newer-database` when its tables are of a later version.
     """
-    try:
-        if database.read_now(_state) == HEAD:
-            return
+    if database.read_now(_state) != HEAD:
         database.write_now(_bring_up)
-    except DatabaseError as error:
-        if is_corrupt(error):
-            raise corrupt(str(error.orig)) from error
-        raise
 
 
 def known_revisions() -> list[str]:

@@ -6,19 +6,34 @@ one statement a table, so that the cost of an entry stays in the tens of microse
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Insert, Table, bindparam, case, func, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Insert,
+    LargeBinary,
+    Table,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from flytelike.controlplane.repository.history_fold import ExecutionFold
+from flytelike.controlplane.repository.prepared import Prepared
 from flytelike.controlplane.schema import executions, node_executions, task_executions
 from flytelike.model.history import HistoryEntry
 from flytelike.model.ids import ExecutionId, NodeExecutionId, NodePath
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
 
-IDS_PER_QUERY = 200
+EMPTY: ColumnElement[str] = literal_column("''")
+ZERO: ColumnElement[int] = literal_column("0")
 
 
 class HistoryGap(Exception):
@@ -81,26 +96,10 @@ def record_entries(connection: Connection, batch: Sequence[HistoryEntry]) -> lis
 
 
 def _locked(connection: Connection, wanted: Iterable[ExecutionId]) -> Iterable[_Row]:
-    keys = [(execution.project, execution.domain, execution.name) for execution in wanted]
-    table = executions.c
-    for start in range(0, len(keys), IDS_PER_QUERY):
-        query = (
-            select(
-                table.id,
-                table.project,
-                table.domain,
-                table.name,
-                table.phase,
-                table.sequence,
-                table.parent_name,
-                table.parent_path,
-                table.parent_attempt,
-            )
-            .where(tuple_(table.project, table.domain, table.name).in_(keys[start : start + IDS_PER_QUERY]))
-            .order_by(table.id)  # one order for all writers, so that none waits for another in a circle
-            .with_for_update()
-        )
-        for row in connection.execute(query):
+    # In one order for all writers, so that none waits for another in a circle.
+    for execution in sorted(wanted):
+        key = {"project": execution.project, "domain": execution.domain, "name": execution.name}
+        for row in _LOCK.rows(connection, key):
             yield _Row(*row)
 
 
@@ -117,57 +116,63 @@ def _folded(fold: ExecutionFold, execution: ExecutionId, entries: list[HistoryEn
 
 
 def _write(connection: Connection, folds: Sequence[ExecutionFold]) -> None:
-    dialect = connection.dialect.name
-    for statement, rows in (
-        (_UPSERTS[dialect, "nodes"], [row for fold in folds for row in fold.nodes.values()]),
-        (_UPSERTS[dialect, "attempts"], [row for fold in folds for row in fold.attempts.values()]),
-        (_UPDATE_EXECUTION, [fold.execution_params() for fold in folds]),
-    ):
-        if rows:
-            connection.execute(statement, rows)
+    _UPSERT_NODES.run(connection, [row for fold in folds for row in fold.nodes.values()])
+    _UPSERT_ATTEMPTS.run(connection, [row for fold in folds for row in fold.attempts.values()])
+    _UPDATE_EXECUTIONS.run(connection, [fold.execution_params() for fold in folds])
 
 
-def _upsert(dialect: str, table: Table, terminal: Iterable[int]) -> Insert:
+def _upsert(dialect: str, table: Table, phases: Iterable[NodePhase | TaskPhase]) -> Insert:
     """Return the statement that adds a row or merges it into the one there; terminal rows keep their phase."""
     insert = (sqlite if dialect == "sqlite" else postgresql).insert(table)
     old, new = table.c, insert.excluded
-    ended = old.phase.in_(list(terminal))
+    ended = or_(*(old.phase == literal_column(str(phase.value)) for phase in phases if phase.terminal))
     merged: dict[str, ColumnElement[Any]] = {"sequence": new.sequence}
     for column in ("phase", "updated_at"):
         merged[column] = case((ended, old[column]), else_=new[column])
     for column in ("inputs_uri", "output_uri", "log_uri", "child"):
         if column in old:
-            merged[column] = func.coalesce(func.nullif(new[column], ""), old[column])
+            merged[column] = _else(new[column], EMPTY, old[column])
     for column in ("is_parent", "is_child"):
         if column in old:
             merged[column] = or_(old[column], new[column])
     merged["error"] = case((ended, old.error), else_=func.coalesce(new.error, old.error))
-    merged["started_at"] = func.coalesce(func.nullif(old.started_at, 0), new.started_at)
+    merged["started_at"] = _else(old.started_at, ZERO, new.started_at)
     statement: Insert = insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=merged)
     return statement
 
 
-_UPSERTS = {
-    (dialect, name): _upsert(dialect, table, [phase.value for phase in phases if phase.terminal])
-    for dialect in ("sqlite", "postgresql")
-    for name, table, phases in (
-        ("nodes", node_executions, list(NodePhase)),
-        ("attempts", task_executions, list(TaskPhase)),
-    )
-}
+def _else(value: ColumnElement[Any], nothing: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return `value` unless it is `nothing`, and `other` then."""
+    return func.coalesce(func.nullif(value, nothing), other)
 
-_UPDATE_EXECUTION = (
-    update(executions)
-    .where(executions.c.id == bindparam("row_id"))
-    .values(
-        phase=bindparam("phase"),
-        sequence=bindparam("sequence"),
-        updated_at=func.coalesce(func.nullif(bindparam("updated_at"), 0), executions.c.updated_at),
-        started_at=func.coalesce(func.nullif(executions.c.started_at, 0), bindparam("started_at")),
-        error=func.coalesce(bindparam("error", type_=executions.c.error.type), executions.c.error),
-        error_code=func.coalesce(func.nullif(bindparam("error_code"), ""), executions.c.error_code),
-        outputs_uri=func.coalesce(func.nullif(bindparam("outputs_uri"), ""), executions.c.outputs_uri),
-        # The cause given by who asked for the abort comes first.
-        abort_cause=func.coalesce(func.nullif(executions.c.abort_cause, ""), bindparam("abort_cause")),
+
+_LOCK = Prepared(
+    lambda _: (
+        select(*[executions.c[field.name] for field in fields(_Row)])
+        .where(
+            executions.c.project == bindparam("project"),
+            executions.c.domain == bindparam("domain"),
+            executions.c.name == bindparam("name"),
+        )
+        .with_for_update()
+    )
+)
+_UPSERT_NODES = Prepared(lambda dialect: _upsert(dialect, node_executions, list(NodePhase)))
+_UPSERT_ATTEMPTS = Prepared(lambda dialect: _upsert(dialect, task_executions, list(TaskPhase)))
+_UPDATE_EXECUTIONS = Prepared(
+    lambda _: (
+        update(executions)
+        .where(executions.c.id == bindparam("row_id"))
+        .values(
+            phase=bindparam("phase"),
+            sequence=bindparam("sequence"),
+            updated_at=_else(bindparam("updated_at"), ZERO, executions.c.updated_at),
+            started_at=_else(executions.c.started_at, ZERO, bindparam("started_at")),
+            error=func.coalesce(bindparam("error", type_=LargeBinary), executions.c.error),
+            error_code=_else(bindparam("error_code"), EMPTY, executions.c.error_code),
+            outputs_uri=_else(bindparam("outputs_uri"), EMPTY, executions.c.outputs_uri),
+            # The cause given by who asked for the abort comes first.
+            abort_cause=_else(executions.c.abort_cause, EMPTY, bindparam("abort_cause")),
+        )
     )
 )

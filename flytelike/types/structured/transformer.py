@@ -3,11 +3,12 @@
 import tempfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from flytelike.model.literals import Literal
 from flytelike.model.literals import StructuredDataset as DatasetLiteral
 from flytelike.model.types import LiteralType, StructuredDatasetType
-from flytelike.storage.uri import join
+from flytelike.storage import is_local, join
 from flytelike.types.context import ValueContext
 from flytelike.types.faults import mismatch, undecodable, unsupported
 from flytelike.types.lookup import Lookup
@@ -78,9 +79,10 @@ class DatasetTransformer:
 def read_frame(kind: FrameKind, uri: str, ctx: ValueContext) -> Any:  # noqa: ANN401 - a frame
     """Read all files of a table. Local files are read in place, others from a copy."""
     names = [found.uri for found in ctx.store.list(uri)] or [uri]
-    local = [ctx.store.local_path(name) for name in names]
-    if all(local):
-        return kind.read([path for path in local if path])
-    with tempfile.TemporaryDirectory(dir=ctx.local_dir) as folder:
-        copies = [ctx.store.download_file(name, Path(folder) / f"{i:05}") for i, name in enumerate(names)]
+    if all(is_local(name) for name in names):
+        return kind.read([Path(unquote(urlsplit(name).path)) for name in names])
+    with tempfile.TemporaryDirectory(dir=ctx.new_path("frames").parent) as folder:
+        copies = [Path(folder) / f"{index:05}" for index in range(len(names))]
+        for name, copy in zip(names, copies, strict=True):
+            ctx.store.download_file(name, copy)
         return kind.read(copies)

@@ -21,9 +21,7 @@ class FrameChannel:
         on_close: Called once, when the other end is gone or sends something that is no frame.
     """
 
-    def __init__(
-        self, sock: socket.socket, on_frame: Callable[[Frame], None], on_close: Callable[[], None]
-    ) -> None:
+    def __init__(self, sock: socket.socket, on_frame: Callable[[Frame], None], on_close: Callable[[], None]) -> None:
         sock.setblocking(False)
         self._loop = asyncio.get_running_loop()
         self._socket = sock

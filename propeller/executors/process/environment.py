@@ -2,10 +2,10 @@
 
 import os
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-import sys
 
 from propeller.executors.process.settings import ProcessSettings
 from propeller.ports import AttemptSpec

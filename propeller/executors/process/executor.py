@@ -204,7 +204,7 @@ class ProcessExecutor(Executor, WorkersListener):
                 worker = self._workers.run(plan)
             case ProgramPlan() as plan:
                 worker = self._workers.execute(plan)
-            case None:
+            case _:
                 raise RuntimeError("an attempt without a plan was queued")
         attempt.worker = worker
         self._by_worker[worker.number] = attempt

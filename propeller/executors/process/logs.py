@@ -139,9 +139,7 @@ class _Writer:
     def _open(self) -> bool:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._fd = os.open(
-                self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o644
-            )
+            self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o644)
         except OSError:
             self._left = -1
             return False
@@ -167,5 +165,5 @@ def _safe(name: str) -> str:
     if quoted.strip(".") == "":
         quoted = quoted.replace(".", "%2E") or "%"
     if len(quoted) > _NAME_BYTES:
-        quoted = f"{quoted[:_NAME_BYTES - 33]}-{hashlib.sha256(name.encode()).hexdigest()[:32]}"
+        quoted = f"{quoted[: _NAME_BYTES - 33]}-{hashlib.sha256(name.encode()).hexdigest()[:32]}"
     return quoted

@@ -86,7 +86,9 @@ def failure_of_exit(status: int, *, memory_event: bool, tail: str = "") -> Failu
         )
         return Failure(INTERRUPTED, _with_tail(text, tail), Fault.SYSTEM, retryable=True)
     if status < 0:
-        return Failure(KILLED_BY_SIGNAL, _with_tail(f"The process was killed by {_named(number)}.", tail), Fault.USER, True)  # noqa: FBT003
+        return Failure(
+            KILLED_BY_SIGNAL, _with_tail(f"The process was killed by {_named(number)}.", tail), Fault.USER, True
+        )
     if status == 0:
         text = "The process ended (exit code 0) before the task returned: it, or a library, called os._exit."
         return Failure(ENDED_EARLY, _with_tail(text, tail), Fault.USER, retryable=True)

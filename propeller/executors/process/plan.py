@@ -63,7 +63,9 @@ def plan_of(spec: AttemptSpec, inputs: Mapping[str, Literal]) -> Plan | Failure:
     """Return how to run the attempt, or why it cannot be run."""
     words = _words(spec)
     if not words:
-        return bad_task(f"task {spec.task.id} has no command; a task of type {spec.task.type!r} cannot run as a process")
+        return bad_task(
+            f"task {spec.task.id} has no command; a task of type {spec.task.type!r} cannot run as a process"
+        )
     try:
         rendered = render(words, _variables(spec), inputs.get)
     except TemplateError as error:
@@ -136,6 +138,4 @@ def _code(args: tuple[str, ...]) -> str:
 
 def _in_own_folder(words: tuple[str, ...]) -> tuple[str, ...]:
     """Have a stock fast-registered task unpack where it runs, not into the container's `/root`."""
-    return tuple(
-        "." if before in _FAST_FOLDERS else word for before, word in zip(("", *words), words, strict=False)
-    )
+    return tuple("." if before in _FAST_FOLDERS else word for before, word in zip(("", *words), words, strict=False))

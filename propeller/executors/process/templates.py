@@ -30,12 +30,12 @@ class TemplateError(Exception):
 
 def names_in(words: Sequence[str]) -> frozenset[str]:
     """Return the names of all templates used, in lower case; those of inputs as `inputs.<name>`."""
-    return frozenset(
-        _folded(match[1]) for word in words if "{{" in word for match in _TEMPLATE.finditer(word)
-    )
+    return frozenset(_folded(match[1]) for word in words if "{{" in word for match in _TEMPLATE.finditer(word))
 
 
-def render(words: Sequence[str], variables: Mapping[str, str], value: Callable[[str], Literal | None]) -> tuple[str, ...]:
+def render(
+    words: Sequence[str], variables: Mapping[str, str], value: Callable[[str], Literal | None]
+) -> tuple[str, ...]:
     """Return the words with every template replaced.
 
     Args:

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-
 from flytelike.codec.worker_frames import Run
 from propeller.executors.process.channel import FrameChannel
 
@@ -102,5 +101,3 @@ class Worker:
             self.channel.close()
         if self.output is not None:
             self.output.close()
-
-

@@ -173,7 +173,7 @@ class Workers:
         if worker is not None:
             self._idle.discard(worker)
             worker.close()
-            self._sweep(asyncio.to_thread(shutil.rmtree, worker.scratch, True))  # noqa: FBT003 - its signature
+            self._sweep(asyncio.to_thread(shutil.rmtree, worker.scratch, True))
         return worker
 
     def _sweep(self, work: Coroutine[object, object, None]) -> None:

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 from flytelike.codec.worker_frames import (
@@ -53,9 +53,7 @@ class Zygote:
         self.scratch = scratch
 
     @classmethod
-    async def start(
-        cls, preload: tuple[str, ...], env: Mapping[str, str], listener: ZygoteListener
-    ) -> "Zygote":
+    async def start(cls, preload: tuple[str, ...], env: Mapping[str, str], listener: ZygoteListener) -> "Zygote":
         """Start a zygote with an environment; it is ready for orders at once."""
         ours, theirs = socket.socketpair()
         # Short, because authors' libraries put sockets into TMPDIR, whose paths may have 108 bytes.
@@ -76,7 +74,7 @@ class Zygote:
         finally:
             theirs.close()
         zygote = cls(process, scratch, listener)
-        zygote._channel = FrameChannel(ours, zygote._hear, zygote._gone)  # noqa: SLF001 - its own maker
+        zygote._channel = FrameChannel(ours, zygote._hear, zygote._gone)
         return zygote
 
     @property

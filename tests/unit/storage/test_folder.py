@@ -109,9 +109,7 @@ def test_walks_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_many_writers_of_one_key_leave_one_whole_value(store: storage.Store, tmp_path: Path) -> None:
     async def race() -> None:
-        await asyncio.gather(
-            *(asyncio.to_thread(store.put, f"{tmp_path}/a", bytes([i]) * 9_000) for i in range(20))
-        )
+        await asyncio.gather(*(asyncio.to_thread(store.put, f"{tmp_path}/a", bytes([i]) * 9_000) for i in range(20)))
 
     asyncio.run(race())
     assert len(set(store.get(f"{tmp_path}/a"))) == 1

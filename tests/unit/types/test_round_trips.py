@@ -54,9 +54,7 @@ class Outer:
 
 
 NOON = datetime(2020, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
-OUTER = Outer(
-    1, 2.0, Inner([1, 2]), {"z": True}, Color.BLUE, NOON, timedelta(seconds=3, microseconds=5), NOON.date()
-)
+OUTER = Outer(1, 2.0, Inner([1, 2]), {"z": True}, Color.BLUE, NOON, timedelta(seconds=3, microseconds=5), NOON.date())
 
 
 @pytest.fixture
@@ -88,9 +86,7 @@ HINTS = st.sampled_from(
         (list[dict[str, Color | None]], st.lists(st.dictionaries(st.text(), st.none() | st.sampled_from(Color)))),
         (
             dict,
-            st.dictionaries(
-                st.text(), st.recursive(st.none() | st.booleans() | st.text(), st.lists, max_leaves=5)
-            ),
+            st.dictionaries(st.text(), st.recursive(st.none() | st.booleans() | st.text(), st.lists, max_leaves=5)),
         ),
         (Inner, st.builds(Inner, st.lists(st.integers(0, 9)), st.none() | st.text())),
     ]

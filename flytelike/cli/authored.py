@@ -1,0 +1,92 @@
+"""From an author's files to what is registered: templates, code bundle, version."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from flytelike.bundle import Bundle, collect, default_version
+from flytelike.bundle.collect import Copy
+from flytelike.codec.digest import digest_of
+from flytelike.codec.launch_plans import launch_plan_to_proto
+from flytelike.codec.tasks import task_template_to_proto
+from flytelike.codec.workflows import workflow_template_to_proto
+from flytelike.compiler import Rejected, compile  # noqa: A004 - the compiler's door
+from flytelike.model.diagnostic import DiagnosticError
+from flytelike.model.ids import Digest
+from flytelike.remote import Client
+from flytelike.remote.registration import Registration, register
+from flytelike.remote.uploads import upload
+from flytelike.sdk.entities import Templates, templates
+from flytelike.sdk.entity import AnyEntity
+from flytelike.sdk.modules import Loaded
+from flytelike.sdk.settings import Settings
+
+BUNDLE_NAME = "bundle.tar.gz"
+
+
+@dataclass(frozen=True, slots=True)
+class Authored:
+    """Everything that one registration needs."""
+
+    templates: Templates
+    bundle: Bundle | None
+    version: str
+    project: str
+    domain: str
+
+
+def author(
+    loaded: Loaded, entities: Iterable[AnyEntity], *, project: str, domain: str, version: str, copy: Copy
+) -> Authored:
+    """Compile entities here and pack their code.
+
+    Raises:
+        DiagnosticError: everything that is wrong with the entities.
+    """
+    chosen = list(entities)
+    bundle = None if copy is Copy.NONE else collect(loaded.root, copy)
+    code = str(bundle.digest) if bundle is not None else ""
+    draft = templates(chosen, Settings(project, domain, "", loaded.root, code))
+    named = version or default_version(digests(draft))
+    final = templates(chosen, Settings(project, domain, named, loaded.root, code))
+    outcome = compile(final.entities)
+    if isinstance(outcome, Rejected):
+        raise DiagnosticError(
+            found for found in outcome.diagnostics if not found.code.endswith("-not-found") or found.primary
+        )
+    return Authored(final, bundle, named, project, domain)
+
+
+def digests(found: Templates) -> list[Digest]:
+    """Return the digests of templates that have no version yet."""
+    messages = [
+        *(task_template_to_proto(task) for task in found.tasks),
+        *(workflow_template_to_proto(workflow) for workflow in found.workflows),
+        *(launch_plan_to_proto(plan) for plan in found.launch_plans),
+    ]
+    return [digest_of(message) for message in messages]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What registering did; `uploaded_bytes` is 0 when the code was there already."""
+
+    registration: Registration
+    uploaded_bytes: int
+
+
+async def registered(client: Client, authored: Authored, *, dry_run: bool = False) -> Outcome:
+    """Upload the code, once for each digest, and register everything, or nothing."""
+    uploaded = 0
+    if authored.bundle is not None and not dry_run:
+        done = await upload(
+            client,
+            authored.bundle.content,
+            project=authored.project,
+            domain=authored.domain,
+            folder=authored.bundle.digest.removeprefix("sha256:"),
+            filename=BUNDLE_NAME,
+        )
+        uploaded = len(authored.bundle.content) if done.fresh else 0
+    found = authored.templates
+    registration = await register(client, found.tasks, found.workflows, found.launch_plans, dry_run=dry_run)
+    return Outcome(registration, uploaded)

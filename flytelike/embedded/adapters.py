@@ -1,0 +1,174 @@
+"""One house's doors on the other's ports."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from flytelike.codec.closures import closure_from_proto
+from flytelike.codec.parse import parse
+from flytelike.controlplane.app import ControlPlane
+from flytelike.controlplane.errors import Refusal
+from flytelike.controlplane.ports import LogNotFound
+from flytelike.model.closure import WorkflowClosure
+from flytelike.model.failure import Failure, Fault
+from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeExecutionId, TaskExecutionId
+from flytelike.model.launch import LaunchRequest
+from flytelike.storage import NotFound, StorageError, Store
+from flytelike_idl.core import compiler_pb2
+from propeller.engine import Engine
+from propeller.executors.process import AttemptLogs
+from propeller.ports import AttemptKey, BlobsUnavailable, ChildRefused, ChildStatus
+
+CLOSURES_KEPT = 64
+
+
+class LaunchedByEngine:
+    """The control plane's launcher: the engine in this process."""
+
+    def __init__(self) -> None:
+        """Wait for `connect`."""
+        self._engine: Engine | None = None
+
+    def connect(self, engine: Engine) -> None:
+        """Give the engine, which itself needs the control plane first."""
+        self._engine = engine
+
+    async def launch(self, request: LaunchRequest) -> None:
+        """Hand the execution to the engine."""
+        assert self._engine is not None, "the platform was composed"
+        await self._engine.submit(request)
+
+    async def abort(self, execution: ExecutionId, cause: str, principal: str) -> None:
+        """Ask the engine to end the execution."""
+        assert self._engine is not None, "the platform was composed"
+        await self._engine.abort(execution, cause, principal)
+
+
+class LogsOfWorkers:
+    """The control plane's log reader: what the process executor captures."""
+
+    def __init__(self) -> None:
+        """Wait for `connect`."""
+        self._logs: AttemptLogs | None = None
+
+    def connect(self, logs: AttemptLogs) -> None:
+        """Give the executor's logs."""
+        self._logs = logs
+
+    async def read(self, attempt: TaskExecutionId, offset: int, *, follow: bool) -> AsyncIterator[bytes]:
+        """Yield what an attempt printed."""
+        if self._logs is None:
+            raise LogNotFound(str(attempt.node.path))
+        key = AttemptKey(attempt.node.execution, attempt.node.path, attempt.attempt)
+        async for data, _ in self._logs.stream(key, offset, follow=follow):
+            yield data
+
+
+class BlobsOnStore:
+    """The engine's blobs in the object store."""
+
+    def __init__(self, store: Store) -> None:
+        """Read and write through `store`."""
+        self._store = store
+
+    async def read(self, uri: str) -> bytes:
+        """Return an object's bytes."""
+        try:
+            return await self._store.get_async(uri)
+        except NotFound:
+            raise KeyError(uri) from None
+        except StorageError as error:
+            raise BlobsUnavailable(str(error)) from error
+
+    async def write(self, uri: str, data: bytes) -> None:
+        """Store bytes, not synced yet."""
+        try:
+            await self._store.put_async(uri, data, durable=False)
+        except StorageError as error:
+            raise BlobsUnavailable(str(error)) from error
+
+    async def sync(self, uri: str) -> None:
+        """Make an object survive a power cut, by writing it again synced."""
+        data = await self.read(uri)
+        try:
+            await self._store.put_async(uri, data, durable=True)
+        except StorageError as error:
+            raise BlobsUnavailable(str(error)) from error
+
+
+class ClosuresInStore:
+    """Compiled closures from the object store; recent ones are kept."""
+
+    def __init__(self, store: Store) -> None:
+        """Read through `store`."""
+        self._store = store
+        self._kept: OrderedDict[str, WorkflowClosure] = OrderedDict()
+
+    async def get(self, uri: str, digest: Digest) -> WorkflowClosure:
+        """Return a closure; raises KeyError when there is none."""
+        found = self._kept.get(digest)
+        if found is None:
+            try:
+                data = await self._store.get_async(uri)
+            except NotFound:
+                raise KeyError(f"there is no closure at {uri}") from None
+            found = closure_from_proto(parse(compiler_pb2.CompiledWorkflowClosure, data))
+            self._kept[digest] = found
+            if len(self._kept) > CLOSURES_KEPT:
+                self._kept.popitem(last=False)
+        else:
+            self._kept.move_to_end(digest)
+        return found
+
+
+class ChildrenOfPlane:
+    """The engine's children: executions that the control plane creates."""
+
+    def __init__(self, plane: ControlPlane) -> None:
+        """Create through `plane`."""
+        self._plane = plane
+
+    async def start(
+        self, parent: NodeExecutionId, attempt: int, launch_plan: Identifier, inputs_uri: str
+    ) -> ExecutionId:
+        """Create the child; raises ChildRefused."""
+        try:
+            return await self._plane.children.start_child(parent, attempt, launch_plan, inputs_uri)
+        except Refusal as error:
+            told = "; ".join(found.headline for found in error.diagnostics)
+            raise ChildRefused(Failure("ChildRefused", told, Fault.USER, retryable=False)) from error
+
+    async def abort(self, child: ExecutionId, reason: str) -> None:
+        """Ask the child to end."""
+        await self._plane.executions.terminate(child, reason, "propeller")
+
+    async def phase(self, child: ExecutionId) -> ChildStatus:
+        """Return how the child goes."""
+        state = await self._plane.children.child_status(child)
+        return ChildStatus(state.phase, state.output_uri, state.failure)
+
+
+@dataclass(frozen=True, slots=True)
+class LoopAlarm:
+    """A call that the event loop will make."""
+
+    handle: asyncio.TimerHandle
+
+    def cancel(self) -> None:
+        """Forget the call."""
+        self.handle.cancel()
+
+
+class LoopClock:
+    """The machine's clock and the event loop's timers."""
+
+    def now_ns(self) -> int:
+        """Return nanoseconds since 1970."""
+        return time.time_ns()
+
+    def call_at(self, due_ns: int, callback: Callable[[], None]) -> LoopAlarm:
+        """Call back once the time has come."""
+        delay_s = max(0.0, (due_ns - time.time_ns()) / 1e9)
+        return LoopAlarm(asyncio.get_running_loop().call_later(delay_s, callback))

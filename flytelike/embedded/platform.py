@@ -1,0 +1,122 @@
+"""The embedded platform: control plane, engine and workers in this process, on one data folder."""
+
+import os
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from flytelike.controlplane.app import ControlPlane
+from flytelike.controlplane.server import serve
+from flytelike.controlplane.settings import Settings
+from flytelike.embedded.adapters import (
+    BlobsOnStore,
+    ChildrenOfPlane,
+    ClosuresInStore,
+    LaunchedByEngine,
+    LogsOfWorkers,
+    LoopClock,
+)
+from flytelike.embedded.folder import DataFolder, Endpoint
+from flytelike.model.diagnostic import Diagnostic, DiagnosticError
+from flytelike.storage import Store, StoreConfig
+from propeller.engine import Engine, EngineSettings
+from propeller.executors.process import ProcessExecutor, ProcessSettings
+from propeller.ports import StoreError
+from propeller.stores.sql import SqlStateStore
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformOptions:
+    """How a platform is run: addresses (port 0 is any free one), and how many tasks run at once."""
+
+    host: str = "127.0.0.1"
+    grpc_port: int = 0
+    http_port: int = 0
+    slots: int | None = None
+
+
+class Platform:
+    """A running platform, as an async context manager. The caller holds the folder's lock.
+
+    Entering raises DiagnosticError when a port or database cannot be used.
+    """
+
+    def __init__(self, folder: DataFolder, options: PlatformOptions) -> None:
+        """Prepare; nothing is opened yet."""
+        self.folder = folder
+        self.options = options
+        self.endpoint = Endpoint("", "", os.getpid())
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Bring everything up, and go on with what was unfinished."""
+        async with AsyncExitStack() as stack:
+            await self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Bring everything down: no new calls, commits finished, workers ended."""
+        await self._stack.aclose()
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        folder, base = self.folder, self.folder.store.as_uri()
+        store = Store(StoreConfig())
+        launcher, logs = LaunchedByEngine(), LogsOfWorkers()
+        settings = Settings(
+            database_url=f"sqlite:///{folder.controlplane_db}",
+            store_base=base,
+            host=self.options.host,
+            grpc_port=self.options.grpc_port,
+            http_port=self.options.http_port,
+        )
+        plane = ControlPlane(settings, store, launcher, logs=logs)
+        await plane.start()
+        stack.push_async_callback(plane.close)
+        engine = Engine(
+            store=await self._states(),
+            blobs=BlobsOnStore(store),
+            sink=plane,
+            children=ChildrenOfPlane(plane),
+            closures=ClosuresInStore(store),
+            clock=LoopClock(),
+            settings=EngineSettings(f"{base}/metadata/propeller", settings.raw_prefix),
+        )
+        executor = ProcessExecutor(self._workers(base), store, engine)
+        logs.connect(executor.logs)
+        launcher.connect(engine)
+        stack.push_async_callback(engine.close)
+        await engine.start(executor)
+        await plane.reconcile()
+        addresses = await stack.enter_async_context(serve(plane))
+        self.endpoint = Endpoint(addresses.grpc, addresses.http, os.getpid())
+        folder.announce(self.endpoint)
+        stack.callback(folder.retract)
+
+    async def _states(self) -> SqlStateStore:
+        """Open the engine's database; its faults become diagnostics."""
+        try:
+            return await SqlStateStore.open(f"sqlite:///{self.folder.propeller_db}")
+        except StoreError as error:
+            raise DiagnosticError([state_fault(error, self.folder)]) from error
+
+    def _workers(self, base: str) -> ProcessSettings:
+        env = {
+            "FLYTELIKE_UPLOAD_PREFIX": f"{base}/uploads",
+            "FLYTELIKE_CODE_CACHE": str(self.folder.code),
+        }
+        if self.options.slots is None:
+            return ProcessSettings(logs=self.folder.logs, env=env)
+        return ProcessSettings(logs=self.folder.logs, env=env, slots=self.options.slots)
+
+
+def state_fault(error: StoreError, folder: DataFolder) -> Diagnostic:
+    """Return the diagnostic for an engine's database that cannot be used."""
+    return Diagnostic(
+        error.code,
+        f"{folder.propeller_db}: {error.message}",
+        help=("choose another folder with `--data FOLDER`, or restore this one from a copy",),
+    )
