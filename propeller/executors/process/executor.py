@@ -44,6 +44,7 @@ from propeller.executors.process.settings import ProcessSettings
 from propeller.executors.process.watch import MemoryWatch
 from propeller.executors.process.worker import Worker
 from propeller.executors.process.workers import Workers, WorkersListener
+from propeller.executors.process.zygote import ZygoteFailed
 from propeller.ports import AttemptKey, AttemptListener, AttemptSpec, Executor
 
 _LOG = logging.getLogger(__name__)
@@ -181,8 +182,6 @@ class ProcessExecutor(Executor, WorkersListener):
             await self._results.clear(spec.output_prefix)
         if uses_task_template(spec):
             await self._results.put(spec.output_prefix, "task.pb", task_document(spec))
-        if not self._workers.ready:
-            await self._workers.open()
         return _RUN
 
     def _pump(self) -> None:
@@ -195,7 +194,13 @@ class ProcessExecutor(Executor, WorkersListener):
                 self._dispatch(attempt)
 
     async def _revive(self) -> None:
-        await self._workers.open()
+        try:
+            await self._workers.open()
+        except (ZygoteFailed, OSError) as error:
+            # Whoever waits is told: the engine tries again with back-off, and knows when to give up.
+            waiting, self._queue = self._queue, deque()
+            for attempt in waiting:
+                self._end(attempt, failure_of_start(0, str(error), "a worker"))
         self._pump()
 
     def _dispatch(self, attempt: _Attempt) -> None:
