@@ -83,6 +83,7 @@ class _Worker:
             forget_sources()
             remains = remains or (failure.code if failure.code in _LAST else "")
         self._control.sendall(encode(Done(failure, rss_bytes(), remains)))
+        self._environment.leave()  # after the answer: nobody needs to wait for it
 
     def _attempt(self, run: Run) -> Failure | None:
         try:

@@ -115,7 +115,7 @@ class ProcessExecutor(Executor, WorkersListener):
         self.logs.begin(spec.key)
         try:
             verdict = await self._prepare(attempt)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong is this attempt's failure
+        except Exception as error:  # noqa: BLE001 - whatever it is, the engine must hear of the attempt's end
             _LOG.exception("attempt %s cannot be prepared", spec.key)
             verdict = failure_of_start(0, str(error), "the attempt")
         if self._live.get(spec.key) is not attempt:
@@ -336,7 +336,7 @@ class ProcessExecutor(Executor, WorkersListener):
         """Store a failure, so that after a restart the attempt is known to have ended."""
         try:
             await self._results.put_failure(prefix, failure)
-        except Exception:  # noqa: BLE001 - the failure itself is told in any case
+        except Exception:  # noqa: BLE001 - the news matters more than its document
             _LOG.exception("the failure %s could not be stored below %s", failure.code, prefix)
 
     def _end(self, attempt: _Attempt, failure: Failure | None) -> None:
