@@ -144,9 +144,11 @@ def formatted(cls: Any, item: Any) -> Any:  # noqa: ANN401 - a class for a forma
     return _classes[cls, name]
 
 
-def of_this_machine(path: str) -> bool:
-    """Tell whether a path is of this machine: a relative or absolute one, or a `file://` uri."""
-    return "://" not in path or is_local(path)
+def local_path(place: str) -> Path | None:
+    """Return the absolute path of a place on this machine (a path or a `file://` uri), None for others."""
+    if "://" in place and not is_local(place):
+        return None
+    return Path(place.removeprefix("file://")).absolute()
 
 
 class FileTransformer:
@@ -170,9 +172,9 @@ class FileTransformer:
         kind = BlobType(getattr(hint, "format", ""))
         if file.remote_source:
             return Literal(Blob(file.remote_source, kind), hash=file._hash)  # noqa: SLF001 - our own class
-        if not of_this_machine(file.path):
+        path = local_path(file.path)
+        if path is None:
             return Literal(Blob(file.path, kind))
-        path = Path(file.path.removeprefix("file://")).absolute()
         if not path.is_file():
             raise mismatch(hint, file.path, "there is no such file")
         done = ctx.store.upload_file(path, file.remote_path or ctx.new_uri(path.name))

@@ -1,6 +1,6 @@
 """Record what the stock SDK makes of the cases: run with a Python that has flytekit, pandas and pyarrow.
 
-python tests/unit/types/record_stock_encodings.py > tests/unit/types/golden/stock_encodings.json
+python tests/unit/types/record_stock_encodings.py
 """
 
 import json
@@ -17,9 +17,11 @@ from flytekit.types.file import FlyteFile
 from flytekit.types.structured import StructuredDataset
 from google.protobuf.json_format import MessageToDict
 
+GOLDEN = Path(__file__).parent / "golden" / "stock_encodings.json"
+
 
 def main() -> None:
-    """Print the golden data."""
+    """Write the golden data."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         (root / "f.csv").write_text("a,b\n1,x\n")
@@ -35,8 +37,7 @@ def main() -> None:
         context = FlyteContextManager.current_context()
         with FlyteContextManager.with_context(context.with_file_access(access)) as inner:
             golden = {name: recorded(inner, name, case) for name, case in cases.items()}
-    json.dump(golden, sys.stdout, indent=1, sort_keys=True, ensure_ascii=False)
-    sys.stdout.write("\n")
+    GOLDEN.write_text(json.dumps(golden, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def recorded(context: object, name: str, case: stock_cases.Case) -> dict[str, object]:

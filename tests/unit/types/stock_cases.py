@@ -5,7 +5,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Dict, List, NamedTuple, Optional, Union  # noqa: UP035 - the old names too
+from typing import Annotated, Any, Dict, List, Literal, NamedTuple, Optional, Union  # noqa: UP035 - the old names too
 
 
 class Library(NamedTuple):
@@ -66,6 +66,25 @@ class Moments:
     length: dt.timedelta
 
 
+class Level(enum.Enum):
+    LOW = 1
+    HIGH = 2
+
+
+@dataclass
+class Odd:
+    level: Level
+    keyed: dict[int, str]
+    bare: list  # type: ignore[type-arg]
+    maybe: Colour | None = Colour.RED
+    whole: float = 1.0
+    points: list[Point | None] = field(default_factory=list)
+    nested: dict[str, list[dict[str, int]]] = field(default_factory=dict)
+    day: dt.date = dt.date(2024, 1, 1)
+    noted: Annotated[int, "note"] = 3
+    point: Point = field(default_factory=lambda: Point(1))
+
+
 @dataclass(frozen=True)
 class Frozen:
     x: int
@@ -110,6 +129,12 @@ def plain_cases() -> Mapping[str, Case]:
             Moments,
             (Moments(dt.datetime(2024, 1, 1, 2, tzinfo=UTC), dt.date(2024, 1, 1), dt.timedelta(minutes=1.5)),),
         ),
+        "odd_dataclass": Case(Odd, (Odd(Level.HIGH, {1: "a"}, [1, "a"], None, 2.0, [point, None], {"a": [{"b": 1}]}),)),
+        "dict_int_point": Case(dict[int, Point], ({1: point},)),
+        "dict_str_point": Case(dict[str, Point], ({"a": point},)),
+        "dict_of_dict": Case(dict[str, dict[str, list[int]]], ({"a": {"b": [1]}},)),
+        "choice": Case(Literal["a", "b"], ("b",)),
+        "choice_of_int": Case(Literal[1, 2], (2,)),
         "list_of_dataclass": Case(list[Point], ([point],)),
     }
 
