@@ -91,8 +91,8 @@ def query(data: Path, sql: str, name: str) -> list[tuple[object, ...]]:
 
 def succeeded(data: Path, name: str) -> set[str]:
     """Return the nodes whose success is recorded."""
-    sql = "select n.path from node_executions n join executions e on e.id = n.execution where e.name = :name and n.phase = 3"
-    return {str(row[0]) for row in query(data, sql, name)}
+    sql = "select n.path from node_executions n join executions e on e.id = n.execution where e.name = :name"
+    return {str(row[0]) for row in query(data, f"{sql} and n.phase = 3", name)}
 
 
 def attempts(data: Path, name: str) -> list[tuple[object, ...]]:
