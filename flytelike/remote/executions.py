@@ -112,6 +112,7 @@ async def nodes(client: Client, execution: ExecutionId, parent: str = "") -> lis
                     unique_parent_id=parent,
                     limit=1_000,
                     token=token,
+                    unique_parent_id="*",
                     sort_by=common_pb2.Sort(key="created_at", direction=common_pb2.Sort.ASCENDING),
                 )
             )

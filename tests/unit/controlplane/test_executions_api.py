@@ -374,6 +374,18 @@ async def test_the_end_of_a_child_is_told(plane: ControlPlane) -> None:
     assert state.failure.code == BOOM.code
 
 
+async def test_a_child_that_has_ended_is_left_alone(plane: ControlPlane, launcher: FakeLauncher) -> None:
+    await plane.registry.register(module())
+    await plane.executions.create(create_execution(), "me")
+    parent = NodeExecutionId(execution_id(), NodePath("n1"))
+    child = await plane.children.start_child(parent, 0, plan_id(), inputs_of(plane, {"x": number(4)}))
+    await plane.children.abort_child(child, "the parent ended")
+    await plane.record(Story(child).run(WorkflowPhase.ABORTED).entries)
+    await plane.children.abort_child(child, "again")
+    await plane.children.abort_child(execution_id("none"), "again")
+    assert launcher.aborted == [(child, "the parent ended", "propeller")]
+
+
 async def test_a_child_with_wrong_inputs_is_refused(plane: ControlPlane) -> None:
     await plane.registry.register(module())
     await plane.executions.create(create_execution(), "me")
