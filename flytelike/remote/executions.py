@@ -100,8 +100,8 @@ async def terminate(client: Client, execution: ExecutionId, cause: str) -> None:
     await client.call(client.admin.TerminateExecution(request))
 
 
-async def nodes(client: Client, execution: ExecutionId, parent: str = "") -> list[node_execution_pb2.NodeExecution]:
-    """Return the node executions below a node (all of them for an empty `parent`), parents before theirs."""
+async def nodes(client: Client, execution: ExecutionId) -> list[node_execution_pb2.NodeExecution]:
+    """Return all node executions, nested ones included, oldest first."""
     found: list[node_execution_pb2.NodeExecution] = []
     token = ""
     while True:
@@ -109,7 +109,6 @@ async def nodes(client: Client, execution: ExecutionId, parent: str = "") -> lis
             client.admin.ListNodeExecutions(
                 node_execution_pb2.NodeExecutionListRequest(
                     workflow_execution_id=execution_id_to_proto(execution),
-                    unique_parent_id=parent,
                     limit=1_000,
                     token=token,
                     unique_parent_id="*",
@@ -117,10 +116,7 @@ async def nodes(client: Client, execution: ExecutionId, parent: str = "") -> lis
                 )
             )
         )
-        for node in page.node_executions:
-            found.append(node)
-            if node.metadata.is_parent_node:
-                found.extend(await nodes(client, execution, node.id.node_id))
+        found.extend(page.node_executions)
         token = page.token
         if not token:
             return found

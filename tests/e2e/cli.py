@@ -72,6 +72,8 @@ class Up:
         """Kill -9 the platform's whole process group."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
 
 def start(data: Path, words: Sequence[str] = (), env: Mapping[str, str] | None = None) -> Up:

@@ -81,9 +81,7 @@ async def test_tracebacks_hold_no_frames_of_the_platform(bench: Bench) -> None:
         ("import sys\nsys.exit(4)\n", "ImportFailed", "SystemExit: 4"),
     ],
 )
-async def test_code_that_cannot_be_imported(
-    bench: Bench, tmp_path: Path, source: str, code: str, text: str
-) -> None:
+async def test_code_that_cannot_be_imported(bench: Bench, tmp_path: Path, source: str, code: str, text: str) -> None:
     (tmp_path / "broken.py").write_text(source)
     failure = (await bench.run("t", module="broken", code=bench.site.add_bundle(tmp_path))).failure
     assert failure is not None
