@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from flytelike_idl.core import errors_pb2
 
 from flytelike.codec.failures import failure_from_document
 from flytelike.model.failure import Fault
+from flytelike_idl.core import errors_pb2
 from tests.unit.executor.builders import Bench
 
 pytestmark = pytest.mark.anyio
