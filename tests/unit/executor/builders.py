@@ -1,3 +1,4 @@
+# ruff: noqa: ASYNC110, ASYNC240 - processes and files announce themselves to nobody
 """Builders for the process executor's tests: bundles, attempts, a listener that can be awaited."""
 
 import asyncio
@@ -8,8 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from flytelike_idl.core import literals_pb2
-
 from flytelike.codec.literals import literal_map_from_proto, literal_map_to_proto
 from flytelike.model.failure import Failure
 from flytelike.model.graph import Container, TaskTemplate
@@ -19,6 +18,7 @@ from flytelike.model.literals import Literal, Primitive
 from flytelike.model.policies import ResourceName, Resources, TaskMetadata
 from flytelike.model.types import INTEGER
 from flytelike.storage import Store, StoreConfig
+from flytelike_idl.core import literals_pb2
 from propeller.executors.process import ProcessExecutor, ProcessSettings
 from propeller.ports import AttemptKey, AttemptSpec
 

@@ -1,3 +1,4 @@
+# ruff: noqa: ASYNC240 - small files, read between awaits
 """Attempts that go well, and what one leaves to the next."""
 
 import asyncio

@@ -1,12 +1,13 @@
+# ruff: noqa: ASYNC240 - small files, read between awaits
 """Every way in which an attempt can go wrong: its code, whose fault it is, whether trying again may help."""
 
 from pathlib import Path
 
 import pytest
-from flytelike_idl.core import errors_pb2
 
 from flytelike.codec.failures import failure_from_document
 from flytelike.model.failure import Fault
+from flytelike_idl.core import errors_pb2
 from tests.unit.executor.builders import Bench
 
 pytestmark = pytest.mark.anyio
@@ -81,9 +82,7 @@ async def test_tracebacks_hold_no_frames_of_the_platform(bench: Bench) -> None:
         ("import sys\nsys.exit(4)\n", "ImportFailed", "SystemExit: 4"),
     ],
 )
-async def test_code_that_cannot_be_imported(
-    bench: Bench, tmp_path: Path, source: str, code: str, text: str
-) -> None:
+async def test_code_that_cannot_be_imported(bench: Bench, tmp_path: Path, source: str, code: str, text: str) -> None:
     (tmp_path / "broken.py").write_text(source)
     failure = (await bench.run("t", module="broken", code=bench.site.add_bundle(tmp_path))).failure
     assert failure is not None

@@ -1,3 +1,4 @@
+# ruff: noqa: ASYNC110, ASYNC220, ASYNC240 - small files, read between awaits
 """Attempts that are started again: by an engine that repeats itself, after the platform was killed."""
 
 import asyncio
@@ -42,7 +43,9 @@ async def test_a_known_attempt_is_not_started_twice(bench: Bench, tmp_path: Path
     await bench.executor.abort(spec.key, "seen")
 
 
-@pytest.mark.parametrize(("task", "code"), [("double", None), ("fail", "USER:ValueError"), ("segfault", "KilledBySignal")])
+@pytest.mark.parametrize(
+    ("task", "code"), [("double", None), ("fail", "USER:ValueError"), ("segfault", "KilledBySignal")]
+)
 async def test_an_ended_attempt_gives_the_same_news_again(bench: Bench, task: str, code: str | None) -> None:
     ended = await bench.run(task, {"n": 1, "text": "boom"})
     await bench.executor.start(ended.spec)
@@ -51,7 +54,9 @@ async def test_an_ended_attempt_gives_the_same_news_again(bench: Bench, task: st
     assert (ended.failure.code if ended.failure else None) == code
 
 
-@pytest.mark.parametrize(("task", "code"), [("double", None), ("fail", "USER:ValueError"), ("segfault", "KilledBySignal")])
+@pytest.mark.parametrize(
+    ("task", "code"), [("double", None), ("fail", "USER:ValueError"), ("segfault", "KilledBySignal")]
+)
 async def test_a_new_platform_finds_what_was_stored(bench: Bench, tmp_path: Path, task: str, code: str | None) -> None:
     ended = await bench.run(task, {"n": 1, "text": "boom"})
     after = Bench(tmp_path)
