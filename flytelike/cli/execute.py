@@ -19,6 +19,7 @@ from flytelike.compiler.describe import describe_type
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.model.ids import ExecutionId, Identifier, ResourceKind
 from flytelike.model.interface import Parameter, Variable
+from flytelike.model.literals import Literal
 from flytelike.remote import Client, executions, registry
 from flytelike.sdk.modules import load
 
@@ -84,7 +85,7 @@ def command(  # noqa: PLR0913 - one parameter an option
 
     async def start(client: Client) -> ExecutionId:
         await chosen.prepare(client)
-        given = literals(chosen.parameters, flags, inputs)
+        given = {**chosen.defaults(), **literals(chosen.parameters, flags, inputs)}
         options = executions.ExecutionOptions(
             name=execution_name, max_parallelism=max_parallelism, envs=environment(env)
         )
@@ -124,6 +125,12 @@ class Source:
     def of_registry(target: targets.RegisteredTarget, project: str, domain: str) -> "RegisteredSource":
         """Return a registered entity, looked up when a client is there."""
         return RegisteredSource(target, project, domain)
+
+    def defaults(self) -> dict[str, Literal]:
+        """Return the values of inputs left out of a task: it has no launch plan that would know them."""
+        if self.identifier.kind is not ResourceKind.TASK:
+            return {}
+        return {name: found.default for name, found in self.parameters.items() if found.default is not None}
 
     async def prepare(self, client: Client) -> None:
         """Make the target known to the platform, and its inputs known here."""

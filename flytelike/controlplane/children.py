@@ -17,6 +17,9 @@ from flytelike_idl.admin import execution_pb2
 from flytelike_idl.core import execution_pb2 as core_execution_pb2
 from flytelike_idl.core import literals_pb2
 
+PRINCIPAL = "propeller"
+"""Who ends a child whose parent ends."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChildState:
@@ -66,6 +69,14 @@ class Children:
             if error.status is Status.ALREADY_EXISTS:
                 return child
             raise
+
+    async def abort_child(self, child: ExecutionId, cause: str) -> None:
+        """Ask a child to end; one that has ended, or is not there, is left alone."""
+        try:
+            await self._executions.terminate(child, cause, PRINCIPAL)
+        except Refusal as error:
+            if error.status not in {Status.FAILED_PRECONDITION, Status.NOT_FOUND}:
+                raise
 
     async def child_status(self, child: ExecutionId) -> ChildState:
         """Return how a child goes; raises Refusal NOT_FOUND."""

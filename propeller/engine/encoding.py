@@ -64,6 +64,6 @@ def value_of(data: Any) -> Any:  # noqa: ANN401 - JSON data
 
 
 @cache
-def field_names(kind: Any) -> tuple[str, ...]:
+def field_names(kind: Any) -> tuple[str, ...]:  # noqa: ANN401 - a dataclass
     """Return the names of a dataclass's fields."""
     return tuple(found.name for found in fields(kind))

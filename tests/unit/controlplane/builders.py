@@ -322,6 +322,9 @@ async def started(
 async def served(settings: Settings, *, logs: LogReader | None = None) -> AsyncIterator[Running]:
     """Yield a control plane behind its servers."""
     launcher = FakeLauncher()
-    async with started(settings, launcher=launcher, logs=logs) as plane, serve(plane) as addresses:
-        async with aio.insecure_channel(addresses.grpc, options=[("grpc.enable_http_proxy", 0)]) as channel:
-            yield Running(plane, launcher, addresses, channel)
+    async with (
+        started(settings, launcher=launcher, logs=logs) as plane,
+        serve(plane) as addresses,
+        aio.insecure_channel(addresses.grpc, options=[("grpc.enable_http_proxy", 0)]) as channel,
+    ):
+        yield Running(plane, launcher, addresses, channel)
