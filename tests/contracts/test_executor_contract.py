@@ -1,4 +1,3 @@
-# ruff: noqa: ASYNC240 - small files, read between awaits
 """What every executor promises, on processes and in memory."""
 
 import asyncio

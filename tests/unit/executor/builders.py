@@ -1,4 +1,3 @@
-# ruff: noqa: ASYNC110, ASYNC240 - processes and files announce themselves to nobody
 """Builders for the process executor's tests: bundles, attempts, a listener that can be awaited."""
 
 import asyncio

@@ -1,4 +1,3 @@
-# ruff: noqa: ASYNC240 - small files, read between awaits
 """Attempts that go well, and what one leaves to the next."""
 
 import asyncio

@@ -1,4 +1,3 @@
-# ruff: noqa: ASYNC240 - small files, read between awaits
 """Every way in which an attempt can go wrong: its code, whose fault it is, whether trying again may help."""
 
 from pathlib import Path

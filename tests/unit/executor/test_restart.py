@@ -1,4 +1,3 @@
-# ruff: noqa: ASYNC110, ASYNC220, ASYNC240 - small files, read between awaits
 """Attempts that are started again: by an engine that repeats itself, after the platform was killed."""
 
 import asyncio

@@ -16,8 +16,10 @@ WHOLE = Invocation("/i/inputs.pb", "/o", "a.b", "t", "/r", "/c", "/p", "sha256:0
     [
         FULL,
         FULL.replace("--code sha256:00 ", "").replace("--inputs", "--code=sha256:00 --inputs"),
-        "--code sha256:00 --prev-checkpoint=/p --checkpoint-path=/c --raw-output-data-prefix=/r "
-        "--output-prefix=/o --inputs=/i/inputs.pb -- task t module a.b",
+        (
+            "--code sha256:00 --prev-checkpoint=/p --checkpoint-path=/c --raw-output-data-prefix=/r "
+            "--output-prefix=/o --inputs=/i/inputs.pb -- task t module a.b"
+        ),
     ],
 )
 def test_order_and_form_do_not_matter(line: str) -> None:

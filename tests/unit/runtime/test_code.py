@@ -77,7 +77,7 @@ def test_what_is_no_digest(site: Site, code: str) -> None:
 
 
 def test_a_place_that_is_not_told(site: Site) -> None:
-    with pytest.raises(AttemptError, match="FLYTELIKE_UPLOAD_PREFIX is not set"):
+    with pytest.raises(AttemptError, match="FLYTELIKE_UPLOAD_PREFIX, .* is not set"):
         code_folder(site.code, {"FLYTELIKE_CODE_CACHE": f"{site.root}/code"}, STORE)
 
 

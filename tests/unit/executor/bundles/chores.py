@@ -1,4 +1,3 @@
-# ruff: noqa: ANN, PTH, SIM115 - an author's module; it misbehaves on purpose
 """Tasks that behave and misbehave. Loaded by workers, as an author's module would be."""
 
 import ctypes
