@@ -100,9 +100,10 @@ class ProcessExecutor(Executor, WorkersListener):
         self._kernel_kills = kernel_kills()
         self._closed = False
 
-    async def open(self) -> None:
-        """Make ready ahead of the first attempt; `start` does it else."""
-        await self._workers.open()
+    def warm_up(self) -> None:
+        """Make ready in the background, ahead of the first attempt; it would wait for it else."""
+        if not self._workers.ready:
+            self._later(self._revive())
 
     @override
     async def start(self, spec: AttemptSpec) -> None:

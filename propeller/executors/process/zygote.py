@@ -84,6 +84,11 @@ class Zygote:
             theirs.close()
         zygote = cls(process, scratch, listener)
         zygote._channel = FrameChannel(ours, zygote._hear, zygote._gone)
+        try:
+            await zygote._ready
+        except ZygoteFailed:
+            await zygote.close()
+            raise
         return zygote
 
     @property

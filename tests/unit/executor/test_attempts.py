@@ -163,3 +163,26 @@ async def test_closing_leaves_no_process_no_descriptor_and_no_file(tmp_path: Pat
     assert waiting.key not in bench.listener.ends
     await asyncio.sleep(0)
     assert len(list(Path("/proc/self/fd").iterdir())) <= descriptors
+
+
+async def test_among_crashes_every_attempt_ends_once_and_rightly(bench: Bench) -> None:
+    kinds = [
+        ("double", None),
+        ("fail", "USER:ValueError"),
+        ("segfault", "KilledBySignal"),
+        ("kill_self", "Interrupted"),
+    ]
+    chosen = [kinds[number % 4] for number in range(40)]
+    specs = [bench.site.attempt(task, {"n": 1, "text": "boom"}) for task, _ in chosen]
+    await asyncio.gather(*(bench.executor.start(spec) for spec in specs))
+    for spec, (_, code) in zip(specs, chosen, strict=True):
+        failure = await bench.listener.ended(spec.key)
+        assert (failure.code if failure else None) == code
+        assert bench.listener.count("ended", spec.key) == 1
+
+
+async def test_it_can_be_made_ready_ahead(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.executor.warm_up()
+    assert (await bench.run("double", {"n": 1})).output == 2
+    await bench.close()

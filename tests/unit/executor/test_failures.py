@@ -36,6 +36,7 @@ FAILURES = [
     ("exit_at_once", {"code": 0}, "ProcessEndedEarly", USER, True, "os._exit"),
     ("exit_at_once", {"code": 137}, "NonZeroExit", USER, True, "likely it ran out of memory"),
     ("segfault", {}, "KilledBySignal", USER, True, "signal 11 (SIGSEGV)"),
+    ("segfault", {}, "KilledBySignal", USER, True, "in segfault"),
     ("kill_self", {}, "Interrupted", SYSTEM, True, "signal 9 (SIGKILL)"),
 ]
 
