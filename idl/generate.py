@@ -72,9 +72,7 @@ def differences(a: Path, b: Path) -> list[str]:
         if p.suffix in {".py", ".pyi"} and "__pycache__" not in p.parts
     }
     return sorted(
-        n
-        for n in names
-        if not ((a / n).exists() and (b / n).exists()) or not filecmp.cmp(a / n, b / n, shallow=False)
+        n for n in names if not ((a / n).exists() and (b / n).exists()) or not filecmp.cmp(a / n, b / n, shallow=False)
     )
 
 

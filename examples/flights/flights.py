@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
-from flytelike.types.file import FlyteFile
 
 from flytelike import Resources, task, workflow
+from flytelike.types.file import FlyteFile
 
 LATE_MINUTES = 15
 """A flight that arrives more than this many minutes after its schedule counts as late."""
@@ -173,9 +173,7 @@ def delays_by_month(flights: pd.DataFrame) -> pd.DataFrame:
     """Count flights and their delays for each airport and month."""
     late = flights.assign(late=flights["arr_delay"] > LATE_MINUTES)
     grouped = late.groupby(["origin", "month"], as_index=False)
-    return grouped.agg(
-        flights=("arr_delay", "size"), mean_delay=("arr_delay", "mean"), late_share=("late", "mean")
-    )
+    return grouped.agg(flights=("arr_delay", "size"), mean_delay=("arr_delay", "mean"), late_share=("late", "mean"))
 
 
 @task
@@ -196,7 +194,12 @@ def summarise(flights: pd.DataFrame, airports: pd.DataFrame, top: int = 10) -> S
     return Summary(by_month, by_destination)
 
 
-@task(requests=Resources(cpu="1", mem="1Gi"), timeout=timedelta(minutes=10), retries=1)
+@task(
+    requests=Resources(cpu="1", mem="1Gi"),
+    timeout=timedelta(minutes=10),
+    retries=1,
+    environment={"OMP_NUM_THREADS": "1"},  # one CPU is asked for: more threads would only wait for each other
+)
 def train(flights: pd.DataFrame, planes: pd.DataFrame, last_training_month: int = 10, seed: int = 1) -> Trained:
     """Learn from the first months which flights will be late, and test on the rest of the year."""
     from sklearn.ensemble import HistGradientBoostingClassifier

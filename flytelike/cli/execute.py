@@ -1,6 +1,8 @@
 """`flytelike execute`: execute a workflow, task or launch plan."""
 
 import asyncio
+import secrets
+import string
 from pathlib import Path
 
 import click
@@ -19,9 +21,11 @@ from flytelike.compiler.describe import describe_type
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.model.ids import ExecutionId, Identifier, ResourceKind
 from flytelike.model.interface import Parameter, Variable
-from flytelike.remote import Client, executions, registry
+from flytelike.model.literals import Literal
+from flytelike.remote import Client, RemoteError, executions, registry
 from flytelike.sdk.modules import load
 
+LETTERS = string.ascii_lowercase + string.digits
 HELP_FLAGS = {"-h", "--help"}
 COPIES = click.Choice([copy.value for copy in Copy])
 
@@ -76,6 +80,8 @@ def command(  # noqa: PLR0913 - one parameter an option
         click.echo(context.get_help())
         return ExitCode.SUCCESS
     target, flags = targets.parse(words)
+    # Named here, so that starting again after a lost answer cannot start it twice.
+    chosen_name = execution_name or "a" + "".join(secrets.choice(LETTERS) for _ in range(19))
     chosen = (
         Source.of_file(target, project, domain, version, Copy(copy))
         if isinstance(target, targets.FileTarget)
@@ -84,11 +90,17 @@ def command(  # noqa: PLR0913 - one parameter an option
 
     async def start(client: Client) -> ExecutionId:
         await chosen.prepare(client)
-        given = literals(chosen.parameters, flags, inputs)
+        given = {**chosen.defaults(), **literals(chosen.parameters, flags, inputs)}
         options = executions.ExecutionOptions(
             name=execution_name, max_parallelism=max_parallelism, envs=environment(env)
         )
-        return await executions.create(client, project, domain, chosen.identifier, given, options)
+        try:
+            created = await executions.create(client, project, domain, chosen.identifier, given, options)
+        except RemoteError as error:
+            if execution_name or error.status != "ALREADY_EXISTS":
+                raise
+            created = ExecutionId(project, domain, chosen_name)
+        return created
 
     async def describe() -> None:
         if chosen.registered:
@@ -124,6 +136,12 @@ class Source:
     def of_registry(target: targets.RegisteredTarget, project: str, domain: str) -> "RegisteredSource":
         """Return a registered entity, looked up when a client is there."""
         return RegisteredSource(target, project, domain)
+
+    def defaults(self) -> dict[str, Literal]:
+        """Return the values of inputs left out of a task: it has no launch plan that would know them."""
+        if self.identifier.kind is not ResourceKind.TASK:
+            return {}
+        return {name: found.default for name, found in self.parameters.items() if found.default is not None}
 
     async def prepare(self, client: Client) -> None:
         """Make the target known to the platform, and its inputs known here."""

@@ -154,6 +154,6 @@ def corrupt(reason: str) -> Refusal:
     return refusal(
         Status.DATA_LOSS,
         "corrupt-database",
-        f"the control plane's database is damaged: {reason}",
+        f"the control plane's database (controlplane.db in an embedded data folder) is damaged: {reason}",
         "restore the file from a backup, or move it away to start with an empty registry",
     )

@@ -13,7 +13,13 @@ from flytelike.controlplane.dispatch import Dispatch
 from flytelike.controlplane.errors import Faults, Status, not_found, refusal
 from flytelike.controlplane.inputs import complete_inputs
 from flytelike.controlplane.messages import node_id
-from flytelike.controlplane.naming import check_execution_name, check_identifier, check_org, generated_execution_name
+from flytelike.controlplane.naming import (
+    check_execution_name,
+    check_identifier,
+    check_org,
+    generated_execution_name,
+    sent_identifier,
+)
 from flytelike.controlplane.notifier import Notifier
 from flytelike.controlplane.ports import Clock
 from flytelike.controlplane.projects import check_place
@@ -93,7 +99,7 @@ class Executions:
         name = request.name or generated_execution_name()
         check_execution_name(name, faults)
         check_org(request.org, faults)
-        target = identifier_from_proto(request.spec.launch_plan)
+        target = sent_identifier(request.spec.launch_plan)
         kind = ResourceKind.TASK if target.kind is ResourceKind.TASK else ResourceKind.LAUNCH_PLAN
         check_identifier(target, kind, faults)
         target = replace(target, kind=kind)

@@ -7,6 +7,7 @@ from hashlib import sha256
 
 from flytelike.controlplane.errors import Faults
 from flytelike.model.ids import Identifier, NodeExecutionId, ResourceKind
+from flytelike_idl.core import identifier_pb2
 
 EXECUTION_NAME = re.compile(r"[a-z][a-z0-9-]*\Z")
 EXECUTION_NAME_MAX = 63
@@ -83,6 +84,13 @@ def check_identifier(identifier: Identifier, kind: ResourceKind, faults: Faults)
             "reserved-name", f"names that begin with {GENERATED_PREFIX} are the platform's own", "choose another"
         )
     check_org(identifier.org, faults)
+
+
+def sent_identifier(message: identifier_pb2.Identifier) -> Identifier:
+    """Return an identifier as it was sent, whatever it lacks; a kind that is not known counts as not given."""
+    value = int(message.resource_type)
+    kind = ResourceKind(value) if value in ResourceKind.__members__.values() else ResourceKind.UNSPECIFIED
+    return Identifier(kind, message.project, message.domain, message.name, message.version, message.org)
 
 
 def check_org(org: str, faults: Faults) -> None:

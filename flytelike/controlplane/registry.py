@@ -91,6 +91,7 @@ class Registry:
             already = Diagnostic("already-registered", f"the {what} {verdict.id} is registered with this very content")
             raise Refusal(Status.ALREADY_EXISTS, (already,))
         errors = [diagnostic for diagnostic in registration.diagnostics if diagnostic.severity is Severity.ERROR]
+        errors += [conflict(verdict) for verdict in registration.verdicts if verdict.outcome == CONFLICT]
         if errors:
             raise Refusal(Status.INVALID_ARGUMENT, errors)
 
@@ -152,14 +153,13 @@ def _rejected(sent: Submitted, diagnostics: tuple[Diagnostic, ...]) -> Registrat
 
 
 def _registration(verdicts: tuple[Verdict, ...], warnings: tuple[Diagnostic, ...]) -> Registration:
-    conflicts = [verdict for verdict in verdicts if verdict.outcome == CONFLICT]
-    if not conflicts:
+    if all(verdict.outcome != CONFLICT for verdict in verdicts):
         return Registration(verdicts, warnings)
     # Nothing was stored, so what is new is told to be refused.
     told = tuple(
         Verdict(verdict.id, REJECTED, verdict.digest) if verdict.outcome == CREATED else verdict for verdict in verdicts
     )
-    return Registration(told, (*warnings, *(conflict(verdict) for verdict in conflicts)))
+    return Registration(told, warnings)
 
 
 def conflict(verdict: Verdict) -> Diagnostic:

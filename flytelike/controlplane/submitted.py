@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from flytelike.codec.ids import identifier_from_proto
+from flytelike.codec.ids import fill_identifier
 from flytelike.codec.launch_plans import launch_plan_from_proto
 from flytelike.codec.tasks import task_template_from_proto
 from flytelike.codec.workflows import workflow_template_from_proto
 from flytelike.controlplane.errors import Faults
-from flytelike.controlplane.naming import check_identifier
+from flytelike.controlplane.naming import check_identifier, sent_identifier
 from flytelike.model.diagnostic import DiagnosticError
 from flytelike.model.graph import Entity, LaunchPlanTemplate, TaskTemplate, WorkflowTemplate
 from flytelike.model.ids import Identifier, ResourceKind
@@ -67,6 +67,7 @@ def _take_task(out: Submitted, request: task_pb2.TaskCreateRequest, faults: Faul
         faults.add("missing-field", f"the task {identifier} has no type")
     if not request.spec.template.HasField("interface"):
         request.spec.template.interface.SetInParent()
+    fill_identifier(_whole(identifier), request.spec.template.id)
     template = _decoded(lambda: task_template_from_proto(request.spec.template), faults)
     if template is not None:
         _put(out.tasks, identifier, replace(template, id=identifier), faults)
@@ -75,6 +76,7 @@ def _take_task(out: Submitted, request: task_pb2.TaskCreateRequest, faults: Faul
 
 def _take_workflow(out: Submitted, request: workflow_pb2.WorkflowCreateRequest, faults: Faults) -> None:
     identifier = _identifier(out, request.id, ResourceKind.WORKFLOW, faults)
+    fill_identifier(_whole(identifier), request.spec.template.id)
     template = _decoded(lambda: workflow_template_from_proto(request.spec.template), faults)
     if template is not None:
         _put(out.workflows, identifier, replace(template, id=identifier), faults)
@@ -91,6 +93,7 @@ def _take_launch_plan(out: Submitted, request: launch_plan_pb2.LaunchPlanCreateR
     if not (workflow.name and workflow.version):
         faults.add("missing-field", f"the launch plan {identifier} does not say which workflow and version it runs")
         return
+    request.spec.workflow_id.resource_type = identifier_pb2.WORKFLOW
     template = _decoded(lambda: launch_plan_from_proto(identifier, request.spec), faults)
     if template is not None:
         workflow_id = replace(template.workflow, kind=ResourceKind.WORKFLOW)
@@ -99,12 +102,23 @@ def _take_launch_plan(out: Submitted, request: launch_plan_pb2.LaunchPlanCreateR
 
 def _identifier(out: Submitted, message: identifier_pb2.Identifier, kind: ResourceKind, faults: Faults) -> Identifier:
     """Return an entity's identifier; stock clients leave the resource type out of some."""
-    decoded = _decoded(lambda: identifier_from_proto(message), faults)
-    identifier = decoded if decoded is not None else Identifier(kind, "", "", "", "")
+    identifier = sent_identifier(message)
     check_identifier(identifier, kind, faults)
     identifier = replace(identifier, kind=kind)
     out.order.append(identifier)
     return identifier
+
+
+def _whole(identifier: Identifier) -> Identifier:
+    """Return the identifier with its holes filled, so that what it names can be checked all the same."""
+    return replace(
+        identifier,
+        project=identifier.project or "-",
+        domain=identifier.domain or "-",
+        name=identifier.name or "-",
+        version=identifier.version or "-",
+        org="",
+    )
 
 
 def _put(into: dict[Identifier, T], identifier: Identifier, template: T, faults: Faults) -> None:

@@ -142,7 +142,7 @@ class ChildrenOfPlane:
 
     async def abort(self, child: ExecutionId, reason: str) -> None:
         """Ask the child to end."""
-        await self._plane.executions.terminate(child, reason, "propeller")
+        await self._plane.children.abort_child(child, reason)
 
     async def phase(self, child: ExecutionId) -> ChildStatus:
         """Return how the child goes."""

@@ -111,6 +111,7 @@ async def nodes(client: Client, execution: ExecutionId) -> list[node_execution_p
                     workflow_execution_id=execution_id_to_proto(execution),
                     limit=1_000,
                     token=token,
+                    unique_parent_id="*",
                     sort_by=common_pb2.Sort(key="created_at", direction=common_pb2.Sort.ASCENDING),
                 )
             )

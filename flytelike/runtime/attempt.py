@@ -15,7 +15,7 @@ from flytelike.runtime.failures import INPUTS_NOT_FOUND, AttemptError, of_runtim
 from flytelike.runtime.loading import load_task
 from flytelike.runtime.values import decode_inputs, encode_outputs
 from flytelike.storage import NotFound, StorageError, Store
-from flytelike.types import ValueContext
+from flytelike.types.context import ValueContext
 
 OUTPUTS = "outputs.pb"
 ERROR = "error.pb"

@@ -1,14 +1,17 @@
 """The author's code on this machine: fetched once per digest, checked, unpacked, kept."""
 
 import contextlib
+import gzip
 import hashlib
+import io
 import os
 import re
 import shutil
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from flytelike.runtime.failures import CODE_CORRUPT, CODE_NOT_FOUND, AttemptError, user_error
 from flytelike.storage import NotFound, Store
@@ -87,29 +90,37 @@ def _fetch(hexadecimal: str, folder: Path, uri: str, store: Store) -> None:
 
 
 def _unpack(archive: bytes, folder: Path, uri: str) -> None:
-    with tempfile.TemporaryFile() as file:
-        file.write(archive)
-        file.seek(0)
-        try:
-            with tarfile.open(fileobj=file, mode="r:*") as tar:
-                _check_bounds(tar, uri)
-                tar.extractall(folder, filter="data")
-        except (tarfile.TarError, EOFError, ValueError) as error:
-            raise user_error(CODE_CORRUPT, f"the code bundle at {uri} cannot be unpacked: {error}") from error
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:*") as tar:
+            size = 0
+            for files, member in enumerate(tar, 1):
+                size += member.size
+                if files > MAX_FILES or size > MAX_BYTES:
+                    raise _bad(uri, f"it holds more than {MAX_FILES} files or {MAX_BYTES >> 30} GiB")
+                _unpack_member(tar, member, folder, uri)
+    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise _bad(uri, str(error)) from error
 
 
-def _check_bounds(tar: tarfile.TarFile, uri: str) -> None:
-    size = 0
-    for files, member in enumerate(tar, 1):
-        size += member.size
-        if files > MAX_FILES or size > MAX_BYTES:
-            raise _too_large(uri)
+def _unpack_member(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, uri: str) -> None:
+    name = PurePosixPath(member.name)
+    if name.is_absolute() or ".." in name.parts or not (member.isfile() or member.isdir()):
+        raise _bad(uri, f"{member.name} is a link or a device, or leads outside")
+    path = folder / name
+    if member.isdir():
+        path.mkdir(parents=True, exist_ok=True)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    source = tar.extractfile(member)
+    if source is None:
+        raise _bad(uri, f"{member.name} has no content")
+    with path.open("wb") as file:
+        shutil.copyfileobj(source, file)
+    path.chmod(0o755 if member.mode & 0o100 else 0o644)
 
 
-def _too_large(uri: str) -> AttemptError:
-    return user_error(
-        CODE_CORRUPT, f"the code bundle at {uri} holds more than {MAX_FILES} files or {MAX_BYTES >> 30} GiB"
-    )
+def _bad(uri: str, reason: str) -> AttemptError:
+    return user_error(CODE_CORRUPT, f"the code bundle at {uri} cannot be unpacked: {reason}")
 
 
 def _make_read_only(folder: Path) -> None:

@@ -35,14 +35,19 @@ class Environment:
         self._base = dict(os.environ)
 
     def enter(self, own: Mapping[str, str]) -> None:
-        """Set the environment to the base and `own`; whatever else was set is gone."""
-        wanted = {**self._base, **own}
-        current = os.environ
-        for name in [name for name in current if name not in wanted]:
-            del current[name]
-        for name, value in wanted.items():
+        """Add an attempt's own part."""
+        os.environ.update(own)
+
+    def leave(self) -> None:
+        """Bring back the base, whatever the attempt set or removed."""
+        current = dict(os.environ)
+        if current == self._base:
+            return
+        for name in current.keys() - self._base.keys():
+            os.environ.pop(name, None)
+        for name, value in self._base.items():
             if current.get(name) != value:
-                current[name] = value
+                os.environ[name] = value
 
 
 class WorkingFolder:

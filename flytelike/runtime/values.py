@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from google.protobuf.message import DecodeError
 
 from flytelike.codec.literals import literal_map_from_proto, literal_map_to_proto
+from flytelike.model.diagnostic import DiagnosticError
 from flytelike.model.literals import Literal
 from flytelike.runtime.contract import RunnableTask
-from flytelike.runtime.door import mismatch
 from flytelike.runtime.failures import (
     INPUT_MISMATCH,
     INPUT_NOT_DECODABLE,
@@ -18,8 +18,14 @@ from flytelike.runtime.failures import (
 )
 from flytelike.runtime.source_trace import headline
 from flytelike.storage import StorageError
-from flytelike.types import ValueContext, registry
+from flytelike.types import registry
+from flytelike.types.context import ValueContext
+from flytelike.types.door import check_value
+from flytelike.types.faults import TypeFault, shown
 from flytelike_idl.core import literals_pb2
+
+_PLAIN: frozenset[object] = frozenset({int, float, str, bool})
+"""Their own instances need no checker, whose import costs more than most tasks."""
 
 
 def decode_inputs(document: bytes, task: RunnableTask, context: ValueContext) -> dict[str, object]:
@@ -40,9 +46,9 @@ def decode_inputs(document: bytes, task: RunnableTask, context: ValueContext) ->
         try:
             values[name] = registry.to_python(literal, declared.hint, context)
         except Exception as error:  # noqa: BLE001 - a transformer may be the author's own
-            faults.append(f"input {name} cannot be turned into {_shown(declared.hint)}: {headline(error)}")
+            faults.append(f"input {name} cannot be turned into {shown(declared.hint)}: {_text(error)}")
             continue
-        if (complaint := mismatch(values[name], declared.hint)) is not None:
+        if (complaint := _complaint(values[name], declared.hint)) is not None:
             code = INPUT_MISMATCH
             faults.append(f"input {name}: {complaint}")
     if faults:
@@ -66,7 +72,7 @@ def encode_outputs(result: object, task: RunnableTask, context: ValueContext) ->
     code = OUTPUT_MISMATCH
     for name, hint in task.signature.outputs.hints.items():
         value = values[name]
-        if (complaint := mismatch(value, hint)) is not None:
+        if (complaint := _complaint(value, hint)) is not None:
             faults.append(f"output {name}: {complaint}")
             continue
         try:
@@ -75,9 +81,7 @@ def encode_outputs(result: object, task: RunnableTask, context: ValueContext) ->
             raise  # the store's trouble, not the value's
         except Exception as error:  # noqa: BLE001 - a transformer may be the author's own
             code = OUTPUT_NOT_ENCODABLE
-            faults.append(
-                f"output {name}, a {type(value).__name__}, cannot be stored as {_shown(hint)}: {headline(error)}"
-            )
+            faults.append(f"output {name}, a {type(value).__name__}, cannot be stored as {shown(hint)}: {_text(error)}")
     if faults:
         raise user_error(code, "; ".join(faults))
     return literal_map_to_proto(literals).SerializeToString(deterministic=True)
@@ -94,5 +98,18 @@ def _damaged(error: Exception) -> AttemptError:
     return user_error(INPUT_NOT_DECODABLE, f"the inputs' document is damaged: {error}")
 
 
-def _shown(hint: object) -> str:
-    return hint.__name__ if isinstance(hint, type) else str(hint)
+def _complaint(value: object, hint: object) -> str | None:
+    """Return what is wrong with a value under its annotation; None when it fits."""
+    if type(value) is hint and hint in _PLAIN:
+        return None
+    try:
+        check_value(value, hint)
+    except TypeFault as error:
+        return _text(error)
+    return None
+
+
+def _text(error: Exception) -> str:
+    if isinstance(error, DiagnosticError):
+        return "; ".join(diagnostic.headline for diagnostic in error.diagnostics)
+    return headline(error)

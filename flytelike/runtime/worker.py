@@ -5,6 +5,7 @@ It is forked by the zygote, obeys `Run` frames on its control socket and answers
 The worker ends when the socket closes; the kernel ends it when the zygote dies.
 """
 
+import faulthandler
 import os
 import socket
 import sys
@@ -41,6 +42,7 @@ def serve(control: socket.socket, scratch: str, env: Mapping[str, str]) -> NoRet
     try:
         os.environ.update(env)
         os.environ["TMPDIR"] = f"{scratch}/tmp"  # noqa: S108 - below the worker's own folder
+        faulthandler.enable(2)  # a crash in a library then shows the author's line in the attempt's output
         _Worker(control, Path(scratch)).serve()
         status = 0
     except ConnectionError:
@@ -83,6 +85,7 @@ class _Worker:
             forget_sources()
             remains = remains or (failure.code if failure.code in _LAST else "")
         self._control.sendall(encode(Done(failure, rss_bytes(), remains)))
+        self._environment.leave()  # after the answer: nobody needs to wait for it
 
     def _attempt(self, run: Run) -> Failure | None:
         try:

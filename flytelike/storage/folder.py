@@ -20,6 +20,8 @@ from flytelike.storage.uri import RESERVED, file_uri
 
 DEPTH_MAX = 100
 """Deepest folder that is walked; deeper ones are almost surely a mistake."""
+FRESH_FOLDERS = 3
+"""How many folders above an object `sync` takes for new."""
 
 _PROCESS = os.urandom(4).hex()
 _COUNTER = itertools.count()
@@ -72,6 +74,19 @@ class Folder:
             os.unlink(key)  # noqa: PTH108
         except FileNotFoundError:
             return
+        except OSError as error:
+            raise from_os_error(uri, error) from None
+
+    def sync(self, uri: str, key: str) -> None:
+        """Sync a file that is there, its folder, and those above it that may be as new as the file."""
+        try:
+            sync_path(key)
+            folder = os.path.dirname(key)  # noqa: PTH120
+            sync_path(folder)
+            for _ in range(FRESH_FOLDERS - 1):
+                folder = os.path.dirname(folder)  # noqa: PTH120
+                with contextlib.suppress(PermissionError):  # it is not ours, so not new
+                    sync_path(folder)
         except OSError as error:
             raise from_os_error(uri, error) from None
 
@@ -131,7 +146,7 @@ class FileSink:
                 os.close(descriptor)
             os.rename(self._unfinished, self._target)  # noqa: PTH104
             if self._durable:
-                sync_folder(self._parent)
+                sync_path(self._parent)
         except OSError as error:
             self._forget()
             raise from_os_error(self._uri, error, writing=True) from None
@@ -186,12 +201,12 @@ def make_folders(path: str, *, durable: bool) -> None:
         with contextlib.suppress(FileExistsError):
             os.mkdir(folder)  # noqa: PTH102
         if durable:
-            sync_folder(os.path.dirname(folder))  # noqa: PTH120
+            sync_path(os.path.dirname(folder))  # noqa: PTH120
 
 
-def sync_folder(path: str) -> None:
-    """Make the names in a folder survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def sync_path(path: str) -> None:
+    """Make a file's bytes, or the names in a folder, survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:

@@ -139,6 +139,15 @@ class Store:
         backend = self._backend(location)
         return download_tree(backend, root, location.key, absolute(path), at_once=self._at_once(root))
 
+    def sync(self, uri: str) -> None:
+        """Make an object that was put without `durable` survive a power cut: its bytes, its name and its folder's.
+
+        Folders above that were made long before are taken as synced. Buckets are durable anyway.
+        """
+        location = parse(uri)
+        if location.scheme is Scheme.FILE:
+            self._folder.sync(uri, location.key)
+
     def open_read(self, uri: str) -> BinaryIO:
         """Open an object as a seekable file; pieces are fetched as they are read. Close it."""
         location = parse(uri)
@@ -194,6 +203,11 @@ class Store:
             await in_thread(lambda: self.put(uri, data, durable=durable))
         else:
             self.put(uri, data, durable=durable)
+
+    async def sync_async(self, uri: str) -> None:
+        """Do as `sync`."""
+        if parse(uri).scheme is Scheme.FILE:
+            await in_thread(lambda: self.sync(uri))
 
     async def head_async(self, uri: str) -> Head:
         """Do as `head`."""

@@ -7,7 +7,7 @@ from flytelike.model.literals import Collection, Literal
 from flytelike.model.types import CollectionType, LiteralType
 from flytelike.types.annotated import origin_of
 from flytelike.types.context import ValueContext
-from flytelike.types.faults import mismatch, undecodable, unsupported
+from flytelike.types.faults import mismatch, missing_argument, undecodable
 from flytelike.types.lookup import Lookup
 from flytelike.types.primitives import unwrapped
 from flytelike.types.transformer import Hint
@@ -49,5 +49,5 @@ def element(hint: Hint) -> Hint:
     """Return what a list annotation says of its items."""
     arguments = typing.get_args(hint)
     if not arguments:
-        raise unsupported(hint, "it does not say what it holds", "write `list[int]`, for example")
+        raise missing_argument(hint, "list[int]")
     return arguments[0]

@@ -11,14 +11,14 @@ from flytelike.model.literals import Blob, Literal
 from flytelike.model.types import BlobType, LiteralType
 from flytelike.types.context import ValueContext
 from flytelike.types.faults import mismatch, undecodable
-from flytelike.types.file import formatted, of_this_machine
+from flytelike.types.file import Formatted, formatted, local_path
 from flytelike.types.primitives import unwrapped
 from flytelike.types.transformer import Hint
 
 F = TypeVar("F")
 
 
-class FlyteDirectory(os.PathLike[str], Generic[F]):
+class FlyteDirectory(os.PathLike[str], Generic[F], metaclass=Formatted):
     """A folder that travels between tasks; see FlyteFile."""
 
     format: ClassVar[str] = ""
@@ -101,9 +101,9 @@ class DirectoryTransformer:
         kind = BlobType(hint.format, multipart=True)
         if folder.remote_source:
             return Literal(Blob(folder.remote_source, kind), hash=folder._hash)  # noqa: SLF001 - our own class
-        if not of_this_machine(folder.path):
+        path = local_path(folder.path)
+        if path is None:
             return Literal(Blob(folder.path, kind))
-        path = Path(folder.path.removeprefix("file://")).absolute()
         if not path.is_dir():
             raise mismatch(hint, folder.path, "there is no such folder")
         done = ctx.store.upload_directory(path, folder.remote_directory or ctx.new_uri(path.name))

@@ -13,6 +13,12 @@ def unsupported(hint: object, reason: str, help_: str) -> TypeFault:
     return TypeFault([Diagnostic("unsupported-type", headline, help=(help_,))])
 
 
+def missing_argument(hint: object, example: str) -> TypeFault:
+    """Return the error for a generic annotation that does not say what is inside."""
+    headline = f"`{shown(hint)}` does not say what it holds"
+    return TypeFault([Diagnostic("missing-type-argument", headline, help=(f"write `{example}`, for example",))])
+
+
 def mismatch(expected: object, value: object, reason: str = "") -> TypeFault:
     """Return the error for a value that does not fit its annotation."""
     got = f"{type(value).__qualname__} {abridged(value)}"

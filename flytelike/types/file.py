@@ -1,6 +1,7 @@
 """Files: `FlyteFile`, whose content lies in the object store and is fetched when it is opened."""
 
 import os
+from abc import ABCMeta
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, ClassVar, Generic, Self, TypeVar, get_args
@@ -18,7 +19,21 @@ from flytelike.types.transformer import Hint
 F = TypeVar("F")
 
 
-class FlyteFile(os.PathLike[str], Generic[F]):
+class Formatted(ABCMeta):
+    """The class of file and folder classes: a value fits whatever format the class states.
+
+    A format says what an author expects; it is no other class of values.
+    """
+
+    plain: "type | None" = None
+
+    @override
+    def __instancecheck__(cls, instance: object) -> bool:
+        """Tell whether a value is a file (or folder) at all."""
+        return super().__instancecheck__(instance) or (cls.plain is not None and isinstance(instance, cls.plain))
+
+
+class FlyteFile(os.PathLike[str], Generic[F], metaclass=Formatted):
     """A file that travels between tasks.
 
     A task that returns one has the file at `path` stored; a task that takes one gets a
@@ -118,16 +133,22 @@ _classes: dict[tuple[type, str], type] = {}
 
 def formatted(cls: Any, item: Any) -> Any:  # noqa: ANN401 - a class for a format in any spelling
     """Return the subclass of `cls` for a format: a string, `Literal["csv"]` or a TypeVar's name."""
+    if item is Any or (isinstance(item, TypeVar) and item.__name__ in {"F", "T"}):
+        return cls
     arguments = get_args(item)
     name = str(arguments[0] if arguments else getattr(item, "__name__", item)).lstrip(".")
     if (cls, name) not in _classes:
-        _classes[cls, name] = type(cls.__name__, (cls,), {"format": name, "__module__": cls.__module__})
+        _classes[cls, name] = type(cls)(
+            cls.__name__, (cls,), {"format": name, "plain": cls, "__module__": cls.__module__}
+        )
     return _classes[cls, name]
 
 
-def of_this_machine(path: str) -> bool:
-    """Tell whether a path is of this machine: a relative or absolute one, or a `file://` uri."""
-    return "://" not in path or is_local(path)
+def local_path(place: str) -> Path | None:
+    """Return the absolute path of a place on this machine (a path or a `file://` uri), None for others."""
+    if "://" in place and not is_local(place):
+        return None
+    return Path(place.removeprefix("file://")).absolute()
 
 
 class FileTransformer:
@@ -151,9 +172,9 @@ class FileTransformer:
         kind = BlobType(getattr(hint, "format", ""))
         if file.remote_source:
             return Literal(Blob(file.remote_source, kind), hash=file._hash)  # noqa: SLF001 - our own class
-        if not of_this_machine(file.path):
+        path = local_path(file.path)
+        if path is None:
             return Literal(Blob(file.path, kind))
-        path = Path(file.path.removeprefix("file://")).absolute()
         if not path.is_file():
             raise mismatch(hint, file.path, "there is no such file")
         done = ctx.store.upload_file(path, file.remote_path or ctx.new_uri(path.name))

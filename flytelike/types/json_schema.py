@@ -12,6 +12,8 @@ from flytelike.model.types import Json
 from flytelike.types.annotated import bare, origin_of
 from flytelike.types.directory import FlyteDirectory
 from flytelike.types.file import FlyteFile
+from flytelike.types.structured.dataset import StructuredDataset
+from flytelike.types.structured.frames import kind_of
 from flytelike.types.transformer import Hint
 
 Fields = Callable[[type], Mapping[str, Hint]]
@@ -26,26 +28,28 @@ SIMPLE: dict[Hint, dict[str, Json]] = {
     date: {"type": "string", "format": "date"},
     timedelta: {"type": "number", "format": "time-delta"},
     dict: {"type": "object"},
+    list: {"type": "array"},
 }
 
-BLOB: dict[str, Json] = {
-    "type": "object",
-    "additionalProperties": False,
-    "properties": {
-        "path": {"anyOf": [{"type": "string"}, {"type": "string", "format": "path"}], "default": None},
-        "metadata": {
-            "anyOf": [
-                {
-                    "type": "object",
-                    "additionalProperties": {"type": "string"},
-                    "propertyNames": {"type": "string"},
-                },
-                {"type": "null"},
-            ],
-            "default": None,
-        },
-    },
+PATH: dict[str, Json] = {"anyOf": [{"type": "string"}, {"type": "string", "format": "path"}], "default": None}
+METADATA: dict[str, Json] = {
+    "anyOf": [
+        {"type": "object", "additionalProperties": {"type": "string"}, "propertyNames": {"type": "string"}},
+        {"type": "null"},
+    ],
+    "default": None,
 }
+TEXT_OR_NULL: list[Json] = [{"type": "string"}, {"type": "null"}]
+STORED: tuple[tuple[type, str, dict[str, Json]], ...] = (
+    (FlyteFile, "FlyteFile", {"path": PATH, "metadata": METADATA}),
+    (FlyteDirectory, "FlyteDirectory", {"path": PATH}),
+    (
+        StructuredDataset,
+        "StructuredDataset",
+        {"uri": {"anyOf": TEXT_OR_NULL, "default": None}, "file_format": {"anyOf": TEXT_OR_NULL, "default": ""}},
+    ),
+)
+"""What documents say of files, folders and tables: class, title, properties."""
 
 
 def schema_of(cls: type, fields: Fields) -> dict[str, Json]:
@@ -79,9 +83,27 @@ def of_dataclass(cls: type, fields: Fields, seen: tuple[type, ...]) -> dict[str,
 
 def default_of(value: object) -> dict[str, Json]:
     """Return the `default` of a field, where JSON has the value."""
-    if isinstance(value, Enum):
-        return {"default": value.value}
-    return {"default": value} if value is None or isinstance(value, bool | int | float | str) else {}
+    try:
+        return {"default": json_of(value)}
+    except TypeError:
+        return {}
+
+
+def json_of(value: Any) -> Json:  # noqa: ANN401 - any default
+    """Return a default as a document has it; raises TypeError where it has none."""
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case Enum():
+            return json_of(value.value)
+        case date():
+            return value.isoformat()
+        case timedelta():
+            return value.total_seconds()
+        case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return {field.name: json_of(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        case _:
+            raise TypeError
 
 
 def of_hint(hint: Hint, fields: Fields, seen: tuple[type, ...]) -> dict[str, Json]:
@@ -95,17 +117,21 @@ def of_hint(hint: Hint, fields: Fields, seen: tuple[type, ...]) -> dict[str, Jso
     if origin is list:
         return {"type": "array", "items": of_hint(arguments[0], fields, seen)}
     if origin is dict:
-        inner = of_hint(arguments[1], fields, seen)
-        return {"type": "object", "additionalProperties": inner, "propertyNames": {"type": "string"}}
+        key, inner = (of_hint(argument, fields, seen) for argument in arguments)
+        return {"type": "object", "additionalProperties": inner, "propertyNames": key}
     if origin in {typing.Union, types.UnionType}:
         return {"anyOf": [of_hint(inner, fields, seen) for inner in arguments]}
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        return {"enum": [member.value for member in hint]}
-    if isinstance(hint, type) and issubclass(hint, FlyteFile | FlyteDirectory):
-        return {**BLOB, "title": hint.__name__}
-    return of_other(hint)
+    if origin is typing.Literal:
+        return {"enum": list(arguments)}
+    return of_class(hint)
 
 
-def of_other(hint: Any) -> dict[str, Json]:  # noqa: ANN401 - any annotation
-    """Return the schema of what JSON knows nothing about: an object named for its class."""
+def of_class(hint: Any) -> dict[str, Json]:  # noqa: ANN401 - any annotation
+    """Return the schema of a class that is no dataclass."""
+    if isinstance(hint, type):
+        if issubclass(hint, Enum):
+            return {"enum": [member.value for member in hint]}
+        for kind, title, properties in STORED:
+            if issubclass(hint, kind) or (kind is StructuredDataset and kind_of(hint)):
+                return {"type": "object", "title": title, "properties": properties, "additionalProperties": False}
     return {"type": "object", "title": getattr(hint, "__name__", str(hint))}

@@ -3,18 +3,21 @@
 from functools import lru_cache
 from typing import Any
 
-from flytelike.model.literals import Literal
+from flytelike.model.literals import Binary, GenericStruct, Literal
 from flytelike.model.types import LiteralType
+from flytelike.types import msgpack_value
 from flytelike.types.annotated import bare, origin_of
+from flytelike.types.choices import ChoiceTransformer
 from flytelike.types.collections import ListTransformer
 from flytelike.types.context import ValueContext
 from flytelike.types.dataclasses import DataclassTransformer
 from flytelike.types.directory import DirectoryTransformer
+from flytelike.types.document import Documents
 from flytelike.types.enums import EnumTransformer
 from flytelike.types.faults import unsupported
 from flytelike.types.file import FileTransformer
 from flytelike.types.mapping import DictTransformer
-from flytelike.types.primitives import PRIMITIVES
+from flytelike.types.primitives import PRIMITIVES, unwrapped
 from flytelike.types.structured.transformer import DatasetTransformer
 from flytelike.types.transformer import Hint, Transformer
 from flytelike.types.unions import UnionTransformer
@@ -24,52 +27,75 @@ class Registry:
     """Transformers in the order in which they are asked; the newest registered come first."""
 
     def __init__(self) -> None:
+        documents = Documents(self)
+        self._documents = documents
         self._own: list[Transformer] = []
         self._builtin: tuple[Transformer, ...] = (
             *PRIMITIVES,
             ListTransformer(self),
-            DictTransformer(self),
+            DictTransformer(self, documents),
             UnionTransformer(self),
             EnumTransformer(),
+            ChoiceTransformer(self),
             FileTransformer(),
             DirectoryTransformer(),
             DatasetTransformer(self),
-            DataclassTransformer(self),
+            DataclassTransformer(self, documents),
         )
         self._find = lru_cache(maxsize=4096)(self._search)
+        self._type = lru_cache(maxsize=4096)(self._typed)
 
     def register(self, transformer: Transformer) -> None:
         """Add a transformer; it is asked before those there are."""
         self._own.insert(0, transformer)
         self._find.cache_clear()
+        self._type.cache_clear()
 
     def find(self, hint: Hint) -> Transformer:
         """Return the transformer for an annotation; raises TypeFault when there is none."""
-        try:
-            return self._find(hint)
-        except TypeError:  # an annotation that cannot be hashed, such as Annotated[int, []]
-            return self._search(hint)
+        return self._found(hint)[0]
 
     def literal_type(self, hint: Hint) -> LiteralType:
         """Return the literal type of an annotation."""
-        hint = bare(hint)
-        return self.find(hint).literal_type(hint)
+        try:
+            return self._type(hint)
+        except TypeError:  # it cannot be hashed, such as Annotated[DataFrame, {...}]
+            return self._typed(hint)
 
     def to_literal(self, value: Any, hint: Hint, ctx: ValueContext) -> Literal:  # noqa: ANN401 - any value
         """Return the literal of a value under an annotation."""
-        hint = bare(hint)
-        return self.find(hint).to_literal(value, hint, ctx)
+        transformer, hint = self._found(hint)
+        return transformer.to_literal(value, hint, ctx)
 
     def to_python(self, literal: Literal, hint: Hint, ctx: ValueContext) -> Any:  # noqa: ANN401 - any value
-        """Return the value of a literal under an annotation."""
-        hint = bare(hint)
-        return self.find(hint).to_python(literal, hint, ctx)
+        """Return the value of a literal under an annotation.
 
-    def _search(self, hint: Hint) -> Transformer:
-        for transformer in (*self._own, *self._builtin):
-            if transformer.handles(hint):
-                return transformer
-        raise no_transformer(hint)
+        Where an attribute of a dataclass was bound, an engine gives its part of the document,
+        whatever the attribute's type; every built-in type can be read from one.
+        """
+        transformer, hint = self._found(hint)
+        document = literal.value if isinstance(transformer, UnionTransformer) else unwrapped(literal).value
+        if isinstance(document, Binary | GenericStruct) and transformer not in self._own:
+            return self._documents.value(msgpack_value.unpacked(document), hint, ctx)
+        return transformer.to_python(literal, hint, ctx)
+
+    def _found(self, hint: Hint) -> tuple[Transformer, Hint]:
+        try:
+            return self._find(hint)
+        except TypeError:  # it cannot be hashed
+            return self._search(hint)
+
+    def _typed(self, hint: Hint) -> LiteralType:
+        transformer, hint = self._found(hint)
+        return transformer.literal_type(hint)
+
+    def _search(self, hint: Hint) -> tuple[Transformer, Hint]:
+        """Return the transformer and the annotation as it wants it: most want none of what `Annotated` adds."""
+        for wanted in (hint, bare(hint)):
+            for transformer in (*self._own, *self._builtin):
+                if transformer.handles(wanted):
+                    return transformer, wanted
+        raise no_transformer(bare(hint))
 
 
 def no_transformer(hint: Hint) -> Exception:

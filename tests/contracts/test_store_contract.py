@@ -276,6 +276,7 @@ def test_the_async_twins_do_the_same(place: Place) -> None:
         assert await store.exists_async(uri)
         assert (await store.head_async(uri)).size_bytes == 1
         assert [h.uri for h in await store.list_async(place.at("a"))] == [uri, place.at("a/large")]
+        await store.sync_async(uri)
         await store.delete_async(uri)
         await store.delete_async(uri)
         assert not await store.exists_async(uri)

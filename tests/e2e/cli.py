@@ -39,7 +39,13 @@ def command(*words: str) -> list[str]:
     return [sys.executable, "-m", "flytelike", *words]
 
 
-def flytelike(data: Path, *words: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Outcome:
+def flytelike(
+    data: Path,
+    *words: str,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    timeout_s: float = TIMEOUT_S,
+) -> Outcome:
     """Run `flytelike words...` to its end."""
     done = subprocess.run(
         command(*words),
@@ -48,7 +54,7 @@ def flytelike(data: Path, *words: str, cwd: Path | None = None, env: Mapping[str
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=TIMEOUT_S,
+        timeout=timeout_s,
         check=False,
     )
     return Outcome(done.returncode, done.stdout, done.stderr)
@@ -66,6 +72,8 @@ class Up:
         """Kill -9 the platform's whole process group."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
 
 def start(data: Path, words: Sequence[str] = (), env: Mapping[str, str] | None = None) -> Up:

@@ -117,7 +117,7 @@ def hungry() -> int:
         (("w", "--how", "exit"), ("3",)),
         (("w", "--how", "type"), ("int", "str")),
         (("slow",), ("TimeoutExpired",)),
-        (("hungry",), ("OOMKilled", "150Mi")),
+        (("hungry",), ("OOMKilled", "150")),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, tuple) else None,
 )

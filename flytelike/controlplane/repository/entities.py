@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, insert, literal, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from flytelike.controlplane.listing import ListQuery
 from flytelike.controlplane.repository.pages import Field, Fields, instant, member, paged
+from flytelike.controlplane.repository.prepared import upsert
 from flytelike.controlplane.repository.rows import EntityRow
 from flytelike.controlplane.schema import descriptions, launch_plans, named_entities, tasks, workflows
 from flytelike.model.ids import Identifier, ResourceKind
@@ -97,7 +97,6 @@ def find_entity(connection: Connection, identifier: Identifier) -> EntityRow | N
 
 def add_entities(connection: Connection, new: Iterable[NewEntity], now_ns: int) -> None:
     """Keep new versions and their names; a version that exists is the database's IntegrityError."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     for entity in new:
         values: dict[str, object] = {
             "project": entity.id.project,
@@ -120,7 +119,7 @@ def add_entities(connection: Connection, new: Iterable[NewEntity], now_ns: int) 
         state = SYSTEM_GENERATED if entity.system_generated else 0
         name = {"kind": int(entity.id.kind), **{key: values[key] for key in ("project", "domain", "name")}}
         connection.execute(
-            dialect.insert(named_entities).on_conflict_do_nothing(),
+            upsert(connection.dialect, named_entities).on_conflict_do_nothing(),
             {**name, "state": state, "created_at": now_ns, "updated_at": now_ns},
         )
 

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Dialect,
     Insert,
     LargeBinary,
     Table,
@@ -23,10 +24,9 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from flytelike.controlplane.repository.history_fold import ExecutionFold
-from flytelike.controlplane.repository.prepared import Prepared
+from flytelike.controlplane.repository.prepared import Prepared, upsert
 from flytelike.controlplane.schema import executions, node_executions, task_executions
 from flytelike.model.history import HistoryEntry
 from flytelike.model.ids import ExecutionId, NodeExecutionId, NodePath
@@ -121,9 +121,9 @@ def _write(connection: Connection, folds: Sequence[ExecutionFold]) -> None:
     _UPDATE_EXECUTIONS.run(connection, [fold.execution_params() for fold in folds])
 
 
-def _upsert(dialect: str, table: Table, phases: Iterable[NodePhase | TaskPhase]) -> Insert:
+def _upsert(dialect: Dialect, table: Table, phases: Iterable[NodePhase | TaskPhase]) -> Insert:
     """Return the statement that adds a row or merges it into the one there; terminal rows keep their phase."""
-    insert = (sqlite if dialect == "sqlite" else postgresql).insert(table)
+    insert = upsert(dialect, table)
     old, new = table.c, insert.excluded
     ended = or_(*(old.phase == literal_column(str(phase.value)) for phase in phases if phase.terminal))
     merged: dict[str, ColumnElement[Any]] = {"sequence": new.sequence}

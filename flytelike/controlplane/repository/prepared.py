@@ -5,29 +5,41 @@ passed as the driver takes them, so only columns of plain types may be used.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Dialect, Executable
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Dialect, Executable, Table
+from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 from sqlalchemy.sql import ClauseElement
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
 
 Row = tuple[Any, ...]  # as the driver gives it
 Params = Mapping[str, str | int | bool | bytes | None]
-DIALECTS = ("sqlite", "postgresql")
+
+
+def upsert(dialect: Dialect, table: Table) -> "SqliteInsert | PostgresInsert":
+    """Return an insert that can say what to do about a row that is there already."""
+    if dialect.name == "sqlite":
+        return SqliteInsert(table)
+    from sqlalchemy.dialects.postgresql import Insert  # noqa: PLC0415 - heavy, and not needed for SQLite
+
+    return Insert(table)
 
 
 class Prepared:
-    """One statement in the words of both databases. Constants in it must be literal columns."""
+    """One statement, in the words of the database it is run on. Constants in it must be literal columns."""
 
-    def __init__(self, build: Callable[[str], Executable]) -> None:
-        """Compile what `build` returns for each dialect's name."""
-        self._text = {name: _text(build(name), name) for name in DIALECTS}
+    def __init__(self, build: Callable[[Dialect], Executable]) -> None:
+        """Prepare for what `build` returns; it is compiled when first run."""
+        self._build = build
+        self._text: dict[str, str] = {}
 
     def rows(self, connection: Connection, params: Params) -> Sequence[Row]:
         """Run it and return its rows."""
         cursor = connection.connection.cursor()
         try:
-            cursor.execute(self._text[connection.dialect.name], params)
+            cursor.execute(self._compiled(connection.dialect), params)
             return list(cursor.fetchall())
         finally:
             cursor.close()
@@ -38,16 +50,17 @@ class Prepared:
             return
         cursor = connection.connection.cursor()
         try:
-            cursor.executemany(self._text[connection.dialect.name], params)
+            cursor.executemany(self._compiled(connection.dialect), params)
         finally:
             cursor.close()
 
-
-def _text(statement: Executable, name: str) -> str:
-    dialect: Dialect = (
-        sqlite.dialect(paramstyle="named")  # type: ignore[no-untyped-call] # SQLAlchemy does not type it
-        if name == "sqlite"
-        else postgresql.dialect(paramstyle="pyformat")  # type: ignore[no-untyped-call] # as above
-    )
-    assert isinstance(statement, ClauseElement)
-    return str(statement.compile(dialect=dialect))
+    def _compiled(self, dialect: Dialect) -> str:
+        text = self._text.get(dialect.name)
+        if text is None:
+            # Both drivers take values by name, in this form.
+            style = "named" if dialect.name == "sqlite" else "pyformat"
+            named = type(dialect)(paramstyle=style)  # type: ignore[call-arg] # all dialects take it
+            statement = self._build(dialect)
+            assert isinstance(statement, ClauseElement)
+            text = self._text[dialect.name] = str(statement.compile(dialect=named))
+        return text

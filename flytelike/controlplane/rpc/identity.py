@@ -7,7 +7,7 @@ from flytelike_idl.service import auth_pb2, identity_pb2
 class AuthMetadataServicer:
     """What a client needs to know to log in: nothing, since there is no login."""
 
-    async def get_o_auth2_metadata(self, _request: auth_pb2.OAuth2MetadataRequest) -> auth_pb2.OAuth2MetadataResponse:
+    async def get_oauth2_metadata(self, _request: auth_pb2.OAuth2MetadataRequest) -> auth_pb2.OAuth2MetadataResponse:
         """Return no endpoints."""
         return auth_pb2.OAuth2MetadataResponse()
 

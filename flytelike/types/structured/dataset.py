@@ -17,22 +17,29 @@ class StructuredDataset:
     def __init__(
         self,
         dataframe: Any = None,  # noqa: ANN401 - any frame
-        uri: str = "",
+        uri: str | None = None,
         file_format: str = "parquet",
     ) -> None:
         """Stand for a frame that is here, or for a table that lies at `uri`."""
         self.dataframe = dataframe
-        self.uri = uri
+        self.uri = uri or ""
         self.file_format = file_format
         self._read: Callable[[type], Any] | None = None
         self._kind: type | None = None
+        self.digest = ""
 
     @classmethod
-    def stored(cls, uri: str, file_format: str, read: Callable[[type], Any]) -> Self:
+    def stored(cls, uri: str, file_format: str, read: Callable[[type], Any], digest: str = "") -> Self:
         """Return a table that lies at `uri`; `read` gives it as a frame of a class."""
         dataset = cls(uri=uri, file_format=file_format)
         dataset._read = read
+        dataset.digest = digest
         return dataset
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether the table came from a store, as a task's input does."""
+        return self._read is not None
 
     def open(self, kind: type) -> Self:
         """Choose the frame's class for `all`."""

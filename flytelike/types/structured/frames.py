@@ -8,12 +8,15 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class FrameKind:
-    """How one library's frames are written and read. `top` is the library's module."""
+    """How one library's frames are written and read. `top` is the library's module.
+
+    `read` takes the files and the columns wanted, none meaning all.
+    """
 
     top: str
     name: str
     write: Callable[[Any, Path], None]
-    read: Callable[[Sequence[Path]], Any]
+    read: Callable[[Sequence[Path], Sequence[str]], Any]
 
 
 def write_pandas(frame: Any, path: Path) -> None:  # noqa: ANN401 - a pandas frame
@@ -21,9 +24,9 @@ def write_pandas(frame: Any, path: Path) -> None:  # noqa: ANN401 - a pandas fra
     frame.to_parquet(path, engine="pyarrow")
 
 
-def read_pandas(paths: Sequence[Path]) -> Any:  # noqa: ANN401 - a pandas frame
+def read_pandas(paths: Sequence[Path], columns: Sequence[str]) -> Any:  # noqa: ANN401 - a pandas frame
     """Read a pandas frame."""
-    return read_arrow(paths).to_pandas()
+    return read_arrow(paths, columns).to_pandas()
 
 
 def write_arrow(table: Any, path: Path) -> None:  # noqa: ANN401 - a pyarrow table
@@ -33,12 +36,12 @@ def write_arrow(table: Any, path: Path) -> None:  # noqa: ANN401 - a pyarrow tab
     pq.write_table(table, path)
 
 
-def read_arrow(paths: Sequence[Path]) -> Any:  # noqa: ANN401 - a pyarrow table
+def read_arrow(paths: Sequence[Path], columns: Sequence[str]) -> Any:  # noqa: ANN401 - a pyarrow table
     """Read a pyarrow table from one or more files."""
     import pyarrow as pa  # noqa: PLC0415 - heavy
     import pyarrow.parquet as pq  # noqa: PLC0415 - heavy
 
-    tables = [pq.read_table(path, partitioning=None) for path in paths]
+    tables = [pq.read_table(path, columns=list(columns) or None, partitioning=None) for path in paths]
     return tables[0] if len(tables) == 1 else pa.concat_tables(tables)
 
 
@@ -47,11 +50,11 @@ def write_polars(frame: Any, path: Path) -> None:  # noqa: ANN401 - a polars fra
     frame.write_parquet(path)
 
 
-def read_polars(paths: Sequence[Path]) -> Any:  # noqa: ANN401 - a polars frame
+def read_polars(paths: Sequence[Path], columns: Sequence[str]) -> Any:  # noqa: ANN401 - a polars frame
     """Read a polars frame."""
     import polars as pl  # noqa: PLC0415 - heavy
 
-    return pl.read_parquet(list(paths))
+    return pl.read_parquet(list(paths), columns=list(columns) or None)
 
 
 KINDS = (

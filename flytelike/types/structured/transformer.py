@@ -1,29 +1,33 @@
 """Frames and StructuredDataset to parquet in the object store."""
 
-import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
-from flytelike.model.literals import Literal
+from flytelike.model.literals import Literal, SchemaValue
 from flytelike.model.literals import StructuredDataset as DatasetLiteral
 from flytelike.model.types import LiteralType, StructuredDatasetType
 from flytelike.storage import is_local, join
+from flytelike.types.annotated import bare
 from flytelike.types.context import ValueContext
 from flytelike.types.faults import mismatch, undecodable, unsupported
+from flytelike.types.file import local_path
 from flytelike.types.lookup import Lookup
 from flytelike.types.primitives import unwrapped
+from flytelike.types.structured.columns import columns_of, format_of
 from flytelike.types.structured.dataset import StructuredDataset
 from flytelike.types.structured.frames import FrameKind, kind_of
 from flytelike.types.transformer import Hint
 
-PARQUET = StructuredDatasetType(format="parquet")
+FORMATS = frozenset({"", "parquet"})
+"""File formats that can be written and read; any is parquet."""
 FILE = "00000"
 """The name of a table's only file, as the stock SDK writes it."""
 
 
 class DatasetTransformer:
-    """pandas, pyarrow and polars frames, and StructuredDataset."""
+    """pandas, pyarrow and polars frames, and StructuredDataset; columns may be stated in `Annotated`."""
 
     name = "StructuredDataset Transformer"
 
@@ -31,58 +35,98 @@ class DatasetTransformer:
         self._registry = registry
 
     def handles(self, hint: Hint) -> bool:
-        """Tell whether the annotation is a frame or StructuredDataset."""
-        return kind_of(hint) is not None or (isinstance(hint, type) and issubclass(hint, StructuredDataset))
+        """Tell whether the annotation is a frame or StructuredDataset, with columns or without."""
+        inner = bare(hint)
+        return kind_of(inner) is not None or (isinstance(inner, type) and issubclass(inner, StructuredDataset))
 
-    def literal_type(self, hint: Hint) -> LiteralType:  # noqa: ARG002 - columns are not stated
-        """Return the type of a table whose columns are not stated."""
-        return LiteralType(StructuredDatasetType())
+    def literal_type(self, hint: Hint) -> LiteralType:
+        """Return the type of a table with the columns that are stated."""
+        columns = tuple((name, self._registry.literal_type(inner)) for name, inner in columns_of(hint).items())
+        return LiteralType(StructuredDatasetType(columns, format_of(hint)))
 
     def to_literal(self, value: Any, hint: Hint, ctx: ValueContext) -> Literal:  # noqa: ANN401 - any value
         """Store the frame as parquet; the literal carries the digest of its bytes."""
-        frame = value
+        kind = self.literal_type(hint).kind
+        assert isinstance(kind, StructuredDatasetType)
         if isinstance(value, StructuredDataset):
-            if value.uri:
-                return Literal(DatasetLiteral(value.uri, StructuredDatasetType(format=value.file_format)))
-            frame = value.dataframe
-        elif not (isinstance(hint, type) and isinstance(value, hint)):
-            raise mismatch(hint, value)
-        kind = kind_of(type(frame))
-        if kind is None:
-            raise mismatch(hint, frame, "frames are of pandas, pyarrow or polars")
-        path = ctx.new_path(FILE)
-        kind.write(frame, path)
-        uri = ctx.new_uri()
-        done = ctx.store.upload_file(path, join(uri, FILE))
-        path.unlink()
-        return Literal(DatasetLiteral(uri, PARQUET), hash=done.digest)
+            if value.dataframe is not None:
+                return self._written(value.dataframe, value.uri, kind, ctx)
+            return self._referenced(value, replace(kind, format=kind.format or value.file_format), hint, ctx)
+        inner = bare(hint)
+        if not isinstance(value, inner) or kind_of(inner) is None:
+            advice = "wrap the frame: StructuredDataset(frame)" if kind_of(type(value)) else ""
+            raise mismatch(inner, value, advice)
+        return self._written(value, "", kind, ctx)
 
     def to_python(self, literal: Literal, hint: Hint, ctx: ValueContext) -> Any:  # noqa: ANN401 - a frame
-        """Return the frame, or a StructuredDataset that reads it when asked to."""
-        found = unwrapped(literal).value
-        if not isinstance(found, DatasetLiteral):
-            raise undecodable(hint, type(found).__name__)
-        if found.type.format.lower() not in {"", "parquet"}:
-            raise undecodable(hint, f"a table in the format {found.type.format!r}; only parquet can be read")
+        """Return the frame, or a StructuredDataset that reads it when asked to; only the stated columns."""
+        inner, columns = bare(hint), list(columns_of(hint))
+        outer = unwrapped(literal)
+        match outer.value:
+            case DatasetLiteral(uri, kind) if kind.format.lower() in FORMATS:
+                pass
+            case SchemaValue(uri):  # the older table type; its files are parquet
+                kind = StructuredDatasetType()
+            case DatasetLiteral(_, kind):
+                raise undecodable(inner, f"a table in the format {kind.format!r}; only parquet can be read")
+            case other:
+                raise undecodable(inner, type(other).__name__)
 
         def read(cls: type) -> Any:  # noqa: ANN401 - a frame
-            kind = kind_of(cls)
-            if kind is None:
+            frame_kind = kind_of(cls)
+            if frame_kind is None:
                 raise unsupported(cls, "it is no frame", "use a pandas, pyarrow or polars frame")
-            return read_frame(kind, found.uri, ctx)
+            return read_frame(frame_kind, uri, columns, ctx)
 
-        if issubclass(hint, StructuredDataset):
-            return hint.stored(found.uri, found.type.format or "parquet", read)
-        return read(hint)
+        if issubclass(inner, StructuredDataset):
+            return inner.stored(uri, kind.format or "parquet", read, outer.hash)
+        return read(inner)
+
+    def _written(self, frame: Any, uri: str, kind: StructuredDatasetType, ctx: ValueContext) -> Literal:  # noqa: ANN401
+        """Store a frame below `uri`, or a new one."""
+        frame_kind = kind_of(type(frame))
+        if frame_kind is None:
+            raise mismatch("a pandas, pyarrow or polars frame", frame)
+        if kind.format.lower() not in FORMATS:
+            raise unsupported(kind.format, "tables are stored as parquet", "leave the format out")
+        path = ctx.new_path(FILE)
+        try:
+            frame_kind.write(frame, path)
+            place = uri or ctx.new_uri()
+            done = ctx.store.upload_file(path, join(place, FILE))
+        finally:
+            path.unlink(missing_ok=True)
+        return Literal(DatasetLiteral(place, replace(kind, format="parquet")), hash=done.digest)
+
+    def _referenced(
+        self, value: StructuredDataset, kind: StructuredDatasetType, hint: Hint, ctx: ValueContext
+    ) -> Literal:
+        """Name a table that is stored; one that lies in a file or folder of this machine is stored first."""
+        if not value.uri:
+            raise mismatch(bare(hint), value, "it has neither a frame nor a uri")
+        path = local_path(value.uri)
+        if value.is_stored or path is None:
+            return Literal(DatasetLiteral(value.uri, kind), hash=value.digest)
+        if not path.exists():
+            raise mismatch(bare(hint), value.uri, "there is no such file or folder")
+        place = ctx.new_uri()
+        if path.is_dir():
+            done = ctx.store.upload_directory(path, place)
+        else:
+            done = ctx.store.upload_file(path, join(place, FILE))
+        return Literal(DatasetLiteral(place, kind), hash=done.digest)
 
 
-def read_frame(kind: FrameKind, uri: str, ctx: ValueContext) -> Any:  # noqa: ANN401 - a frame
+def read_frame(kind: FrameKind, uri: str, columns: Sequence[str], ctx: ValueContext) -> Any:  # noqa: ANN401
     """Read all files of a table. Local files are read in place, others from a copy."""
     names = [found.uri for found in ctx.store.list(uri)] or [uri]
-    if all(is_local(name) for name in names):
-        return kind.read([Path(unquote(urlsplit(name).path)) for name in names])
-    with tempfile.TemporaryDirectory(dir=ctx.new_path("frames").parent) as folder:
-        copies = [Path(folder) / f"{index:05}" for index in range(len(names))]
+    if is_local(uri):
+        return kind.read([Path(name.removeprefix("file://")) for name in names], columns)
+    copies = [ctx.new_path(f"{index:05}") for index in range(len(names))]
+    try:
         for name, copy in zip(names, copies, strict=True):
             ctx.store.download_file(name, copy)
-        return kind.read(copies)
+        return kind.read(copies, columns)
+    finally:
+        for copy in copies:
+            copy.unlink(missing_ok=True)

@@ -44,6 +44,7 @@ from propeller.executors.process.settings import ProcessSettings
 from propeller.executors.process.watch import MemoryWatch
 from propeller.executors.process.worker import Worker
 from propeller.executors.process.workers import Workers, WorkersListener
+from propeller.executors.process.zygote import ZygoteFailed
 from propeller.ports import AttemptKey, AttemptListener, AttemptSpec, Executor
 
 _LOG = logging.getLogger(__name__)
@@ -99,9 +100,10 @@ class ProcessExecutor(Executor, WorkersListener):
         self._kernel_kills = kernel_kills()
         self._closed = False
 
-    async def open(self) -> None:
-        """Make ready ahead of the first attempt; `start` does it else."""
-        await self._workers.open()
+    def warm_up(self) -> None:
+        """Make ready in the background, ahead of the first attempt; it would wait for it else."""
+        if not self._workers.ready:
+            self._later(self._revive())
 
     @override
     async def start(self, spec: AttemptSpec) -> None:
@@ -114,7 +116,7 @@ class ProcessExecutor(Executor, WorkersListener):
         self.logs.begin(spec.key)
         try:
             verdict = await self._prepare(attempt)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the engine must hear of the attempt's end
             _LOG.exception("attempt %s cannot be prepared", spec.key)
             verdict = failure_of_start(0, str(error), "the attempt")
         if self._live.get(spec.key) is not attempt:
@@ -181,8 +183,6 @@ class ProcessExecutor(Executor, WorkersListener):
             await self._results.clear(spec.output_prefix)
         if uses_task_template(spec):
             await self._results.put(spec.output_prefix, "task.pb", task_document(spec))
-        if not self._workers.ready:
-            await self._workers.open()
         return _RUN
 
     def _pump(self) -> None:
@@ -195,7 +195,13 @@ class ProcessExecutor(Executor, WorkersListener):
                 self._dispatch(attempt)
 
     async def _revive(self) -> None:
-        await self._workers.open()
+        try:
+            await self._workers.open()
+        except (ZygoteFailed, OSError) as error:
+            # Whoever waits is told: the engine tries again with back-off, and knows when to give up.
+            waiting, self._queue = self._queue, deque()
+            for attempt in waiting:
+                self._end(attempt, failure_of_start(0, str(error), "a worker"))
         self._pump()
 
     def _dispatch(self, attempt: _Attempt) -> None:
@@ -331,7 +337,7 @@ class ProcessExecutor(Executor, WorkersListener):
         """Store a failure, so that after a restart the attempt is known to have ended."""
         try:
             await self._results.put_failure(prefix, failure)
-        except Exception:
+        except Exception:  # noqa: BLE001 - the news matters more than its document
             _LOG.exception("the failure %s could not be stored below %s", failure.code, prefix)
 
     def _end(self, attempt: _Attempt, failure: Failure | None) -> None:

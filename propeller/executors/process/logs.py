@@ -26,16 +26,14 @@ class AttemptLogs:
     """
 
     def __init__(self, folder: Path, limit_bytes: int) -> None:
-        self._folder = folder
+        self._folder = str(folder)
         self._limit = limit_bytes
         self._live: dict[AttemptKey, _Writer] = {}
         self._waiting: dict[AttemptKey, list[asyncio.Future[None]]] = {}
 
     def path(self, key: AttemptKey) -> Path:
         """Return where the attempt's output lies, or would."""
-        execution = key.execution
-        parts = (execution.project, execution.domain, execution.name, key.path)
-        return self._folder.joinpath(*(_safe(part) for part in parts), f"{key.attempt}.log")
+        return Path(self._place(key))
 
     async def stream(
         self, key: AttemptKey, offset: int = 0, *, follow: bool = False
@@ -73,9 +71,9 @@ class AttemptLogs:
 
     def begin(self, key: AttemptKey) -> None:
         """Expect output of the attempt; what an earlier try of it left is dropped."""
-        path = self.path(key)
+        path = self._place(key)  # text, not a Path: this is on every attempt's way
         with contextlib.suppress(OSError):
-            os.unlink(path)  # noqa: PTH108 - on every attempt's way
+            os.unlink(path)  # noqa: PTH108 - see above
         self._live[key] = _Writer(path, self._limit)
 
     def append(self, key: AttemptKey, data: bytes) -> None:
@@ -97,6 +95,11 @@ class AttemptLogs:
         for key in list(self._live):
             self.end(key)
 
+    def _place(self, key: AttemptKey) -> str:
+        execution = key.execution
+        names = "/".join(map(_safe, (execution.project, execution.domain, execution.name, key.path)))
+        return f"{self._folder}/{names}/{key.attempt}.log"
+
     async def _more(self, key: AttemptKey) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(key, []).append(future)
@@ -111,7 +114,7 @@ class AttemptLogs:
 class _Writer:
     __slots__ = ("_fd", "_left", "_limit", "_path")
 
-    def __init__(self, path: Path, limit: int) -> None:
+    def __init__(self, path: str, limit: int) -> None:
         self._path = path
         self._limit = limit
         self._left = limit
@@ -138,7 +141,7 @@ class _Writer:
 
     def _open(self) -> bool:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            Path(self._path).parent.mkdir(parents=True, exist_ok=True)
             self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o644)
         except OSError:
             self._left = -1

@@ -67,7 +67,7 @@ def plan_of(spec: AttemptSpec, inputs: Mapping[str, Literal]) -> Plan | Failure:
             f"task {spec.task.id} has no command; a task of type {spec.task.type!r} cannot run as a process"
         )
     try:
-        rendered = render(words, _variables(spec), inputs.get)
+        rendered = render(words, lambda name: _variable(name, spec), inputs.get)
     except TemplateError as error:
         return bad_task(str(error))
     if "\0" in "".join(rendered):
@@ -107,18 +107,28 @@ def _words(spec: AttemptSpec) -> tuple[str, ...]:
     return (*container.command, *container.args) if container is not None else ()
 
 
-def _variables(spec: AttemptSpec) -> dict[str, str]:
-    return {
-        "input": spec.inputs_uri,
-        "inputprefix": spec.inputs_uri.rpartition("/")[0],
-        "outputprefix": spec.output_prefix,
-        "rawoutputdataprefix": spec.raw_output_prefix,
-        "checkpointoutputprefix": spec.checkpoint_prefix,
-        "prevcheckpointprefix": spec.previous_checkpoint_prefix or '""',
-        "perretryuniquekey": unique_key(spec.key),
-        "tasktemplatepath": f"{spec.output_prefix}/task.pb",
-        "namespace": f"{spec.key.execution.project}-{spec.key.execution.domain}",
-    }
+def _variable(name: str, spec: AttemptSpec) -> str | None:
+    match name:
+        case "input":
+            return spec.inputs_uri
+        case "inputprefix":
+            return spec.inputs_uri.rpartition("/")[0]
+        case "outputprefix":
+            return spec.output_prefix
+        case "rawoutputdataprefix":
+            return spec.raw_output_prefix
+        case "checkpointoutputprefix":
+            return spec.checkpoint_prefix
+        case "prevcheckpointprefix":
+            return spec.previous_checkpoint_prefix or '""'
+        case "perretryuniquekey":
+            return unique_key(spec.key)
+        case "tasktemplatepath":
+            return f"{spec.output_prefix}/task.pb"
+        case "namespace":
+            return f"{spec.key.execution.project}-{spec.key.execution.domain}"
+        case _:
+            return None
 
 
 def unique_key(key: AttemptKey) -> str:

@@ -1,10 +1,12 @@
 """What attempts leave in the object store: outputs, failures, and the mark of a whole attempt."""
 
+import os
+
 from flytelike.codec.failures import failure_from_document, failure_to_document
 from flytelike.codec.literals import literal_map_from_proto
 from flytelike.model.failure import Failure
 from flytelike.model.literals import Literal
-from flytelike.storage import NotFound, Store
+from flytelike.storage import NotFound, Store, is_local
 from flytelike_idl.core import errors_pb2, literals_pb2
 
 OUTPUTS = "outputs.pb"
@@ -28,6 +30,8 @@ class Results:
 
         With `marked`, documents count only beside the mark.
         """
+        if _never_written(prefix):
+            return False
         if marked and not await self.exists(prefix, MARK):
             return False
         return await self.found(prefix)
@@ -74,3 +78,8 @@ class Results:
             return await self._store.get_async(f"{prefix}/{name}")
         except NotFound:
             return None
+
+
+def _never_written(prefix: str) -> bool:
+    """Tell quickly what is true of nearly every attempt: nothing of it is there yet."""
+    return is_local(prefix) and not os.path.isdir(prefix.removeprefix("file://"))  # noqa: PTH112 - every attempt's way

@@ -5,7 +5,9 @@ name (Flyte's task contract).
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
 
 from flytelike.model.literals import (
     Blob,
@@ -28,38 +30,61 @@ class TemplateError(Exception):
     """A template names something that is not there, or cannot be shown as text."""
 
 
-def names_in(words: Sequence[str]) -> frozenset[str]:
+@lru_cache(maxsize=1024)
+def names_in(words: tuple[str, ...]) -> frozenset[str]:
     """Return the names of all templates used, in lower case; those of inputs as `inputs.<name>`."""
-    return frozenset(_folded(match[1]) for word in words if "{{" in word for match in _TEMPLATE.finditer(word))
+    return frozenset(part.name for word in _parsed(words) for part in word if isinstance(part, _Variable))
 
 
 def render(
-    words: Sequence[str], variables: Mapping[str, str], value: Callable[[str], Literal | None]
+    words: tuple[str, ...], variable: Callable[[str], str | None], value: Callable[[str], Literal | None]
 ) -> tuple[str, ...]:
     """Return the words with every template replaced.
 
     Args:
         words: A command and its arguments.
-        variables: Text by name in lower case.
+        variable: Gives a variable by its name in lower case; None if there is none.
         value: Gives an input by name, for `{{.inputs.NAME}}`.
 
     Raises:
         TemplateError: A name is unknown, or an input is missing or has no text.
     """
 
-    def replaced(match: re.Match[str]) -> str:
-        name = _folded(match[1])
-        if name in variables:
-            return variables[name]
-        if not name.startswith(_INPUT):
-            raise TemplateError(f"{match[0]} is no template variable of Flyte's task contract")
-        key = name[len(_INPUT) :]
+    def replaced(part: _Variable) -> str:
+        text = variable(part.name)
+        if text is not None:
+            return text
+        if not part.name.startswith(_INPUT):
+            raise TemplateError(f"{part.written} is no template variable of Flyte's task contract")
+        key = part.name[len(_INPUT) :]
         literal = value(key)
         if literal is None:
-            raise TemplateError(f"{match[0]}: there is no input {key}")
+            raise TemplateError(f"{part.written}: there is no input {key}")
         return _text(literal, key)
 
-    return tuple(_TEMPLATE.sub(replaced, word) if "{{" in word else word for word in words)
+    return tuple(
+        "".join([part if isinstance(part, str) else replaced(part) for part in word]) for word in _parsed(words)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Variable:
+    name: str
+    written: str
+
+
+@lru_cache(maxsize=1024)  # every attempt of a task has the same words
+def _parsed(words: tuple[str, ...]) -> tuple[tuple["str | _Variable", ...], ...]:
+    return tuple(_parts(word) for word in words)
+
+
+def _parts(word: str) -> tuple["str | _Variable", ...]:
+    parts: list[str | _Variable] = []
+    at = 0
+    for match in _TEMPLATE.finditer(word):
+        parts += [word[at : match.start()], _Variable(_folded(match[1]), match[0])]
+        at = match.end()
+    return (*parts, word[at:])
 
 
 def _folded(name: str) -> str:

@@ -43,6 +43,10 @@ class ZygoteListener(Protocol):
         """Tell that the zygote is gone, and all its processes with it."""
 
 
+class ZygoteFailed(Exception):
+    """The zygote ended before it could take orders; its own output tells why."""
+
+
 class Zygote:
     """A running zygote. Make it with `start`."""
 
@@ -50,11 +54,16 @@ class Zygote:
         self._process = process
         self._listener = listener
         self._channel: FrameChannel | None = None
+        self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.scratch = scratch
 
     @classmethod
     async def start(cls, preload: tuple[str, ...], env: Mapping[str, str], listener: ZygoteListener) -> "Zygote":
-        """Start a zygote with an environment; it is ready for orders at once."""
+        """Start a zygote with an environment; return once it takes orders.
+
+        Raises:
+            ZygoteFailed: It ended at once.
+        """
         ours, theirs = socket.socketpair()
         # Short, because authors' libraries put sockets into TMPDIR, whose paths may have 108 bytes.
         scratch = tempfile.mkdtemp(prefix="ftl-")
@@ -75,6 +84,11 @@ class Zygote:
             theirs.close()
         zygote = cls(process, scratch, listener)
         zygote._channel = FrameChannel(ours, zygote._hear, zygote._gone)
+        try:
+            await zygote._ready
+        except ZygoteFailed:
+            await zygote.close()
+            raise
         return zygote
 
     @property
@@ -131,11 +145,16 @@ class Zygote:
                 self._listener.forked(worker, pid)
             case NotForked(worker, error, message):
                 self._listener.not_forked(worker, error, message)
-            case Hello(version) if version != PROTOCOL_VERSION:
+            case Hello(version) if version == PROTOCOL_VERSION:
+                self._ready.set_result(None)
+            case Hello():
                 self._process.kill()
             case _:
                 pass
 
     def _gone(self) -> None:
         self._process.kill()
-        self._listener.lost()
+        if self._ready.done():
+            self._listener.lost()
+        else:
+            self._ready.set_exception(ZygoteFailed("the process that makes workers ended as it started"))

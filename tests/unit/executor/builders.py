@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from flytelike_idl.core import literals_pb2
-
 from flytelike.codec.literals import literal_map_from_proto, literal_map_to_proto
 from flytelike.model.failure import Failure
 from flytelike.model.graph import Container, TaskTemplate
@@ -18,6 +16,9 @@ from flytelike.model.interface import TypedInterface, Variable
 from flytelike.model.literals import Literal, Primitive
 from flytelike.model.policies import ResourceName, Resources, TaskMetadata
 from flytelike.model.types import INTEGER
+from flytelike.storage import Store, StoreConfig
+from flytelike_idl.core import literals_pb2
+from propeller.executors.process import ProcessExecutor, ProcessSettings
 from propeller.ports import AttemptKey, AttemptSpec
 
 BUNDLES = Path(__file__).parent / "bundles"
@@ -172,3 +173,68 @@ def retried(spec: AttemptSpec) -> AttemptSpec:
     key = replace(spec.key, attempt=spec.key.attempt + 1)
     prefix = spec.output_prefix.rpartition("/")[0]
     return replace(spec, key=key, output_prefix=f"{prefix}/{key.attempt}")
+
+
+class Bench:
+    """A site with a process executor that runs its attempts."""
+
+    def __init__(self, root: Path, **settings: object) -> None:
+        self.site = Site(root)
+        self.listener = Listener()
+        store = Store(StoreConfig())
+        given = {"slots": 2, "durable": False, "grace_s": 0.2, "memory_poll_s": 0.01, "env": self.site.env, **settings}
+        self.executor = ProcessExecutor(ProcessSettings(logs=root / "logs", **given), store, self.listener)
+
+    async def run(self, task: str, inputs: Mapping[str, object] | None = None, **options: object) -> "Ended":
+        """Run an attempt of a task to its end."""
+        return await self.end_of(self.site.attempt(task, inputs, **options))
+
+    async def end_of(self, spec: AttemptSpec) -> "Ended":
+        """Start an attempt and wait for its end."""
+        await self.executor.start(spec)
+        return Ended(spec, await self.listener.ended(spec.key))
+
+    async def log(self, key: AttemptKey) -> bytes:
+        """Return all that an attempt printed."""
+        return b"".join([data async for data, _ in self.executor.logs.stream(key)])
+
+    async def close(self) -> None:
+        await self.executor.close()
+
+
+@dataclass
+class Ended:
+    """An attempt that ended; `failure` is None for success."""
+
+    spec: AttemptSpec
+    failure: Failure | None
+
+    @property
+    def output(self) -> object:
+        """The one output it stored."""
+        assert self.failure is None, self.failure
+        return output(self.spec)
+
+
+def alive(pid: int) -> bool:
+    """Tell whether a process runs: a zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+async def gone(pid: int) -> bool:
+    """Wait a while for a process to be gone: the kernel ends killed processes in its own time."""
+    async with asyncio.timeout(10):
+        while alive(pid):
+            await asyncio.sleep(0.002)
+    return True
+
+
+async def appears(path: Path) -> str:
+    """Wait for a file that a task writes, and return its text."""
+    async with asyncio.timeout(10):
+        while not path.exists() or not path.read_text():
+            await asyncio.sleep(0.002)
+    return path.read_text()

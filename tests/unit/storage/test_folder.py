@@ -41,6 +41,8 @@ def test_a_durable_write_syncs_file_name_and_new_folders(
     synced.clear()
     store.put(f"{tmp_path}/a/b/c", b"1")
     assert synced == []
+    store.sync(f"{tmp_path}/a/b/c")
+    assert synced == ["a/b/c", "a/b", "a", "."]
 
 
 def test_durable_may_be_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

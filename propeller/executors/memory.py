@@ -1,0 +1,121 @@
+"""An executor without processes: attempts are functions on the event loop.
+
+For tests of what stands on executors, and held to the same contract as the real ones.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from typing_extensions import override
+
+from flytelike.model.failure import Failure, Fault
+from propeller.ports import AttemptKey, AttemptListener, AttemptSpec, Executor
+
+Behaviour = Callable[[AttemptSpec], Awaitable[Failure | None]]
+"""Does an attempt's work, stores its outputs, and returns its failure, or None for success."""
+
+_REMEMBERED = 4096
+
+
+@dataclass(slots=True, eq=False)
+class _Attempt:
+    spec: AttemptSpec
+    task: asyncio.Task[None] | None = None
+
+
+class MemoryExecutor(Executor):
+    """Runs a behaviour for each attempt, first come first served.
+
+    Args:
+        behaviour: What every attempt does.
+        listener: Told how attempts go.
+        slots: How many run at once.
+        now_ns: The time, in nanoseconds since 1970.
+    """
+
+    def __init__(
+        self,
+        behaviour: Behaviour,
+        listener: AttemptListener,
+        *,
+        slots: int = 2,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._behaviour = behaviour
+        self._listener = listener
+        self._slots = slots
+        self._now_ns = now_ns
+        self._live: dict[AttemptKey, _Attempt] = {}
+        self._queue: deque[_Attempt] = deque()
+        self._ended: dict[AttemptKey, Failure | None] = {}
+        self._running = 0
+        self._closed = False
+
+    @override
+    async def start(self, spec: AttemptSpec) -> None:
+        if spec.key in self._live or self._closed:
+            return
+        if spec.key in self._ended:
+            self._tell(spec.key, self._ended[spec.key])
+            return
+        attempt = self._live[spec.key] = _Attempt(spec)
+        self._queue.append(attempt)
+        self._pump()
+
+    @override
+    async def abort(self, key: AttemptKey, reason: str) -> None:
+        attempt = self._live.get(key)
+        if attempt is None:
+            return
+        if attempt.task is None:
+            del self._live[key]
+        else:
+            attempt.task.cancel()
+
+    @override
+    async def close(self) -> None:
+        self._closed = True
+        tasks = [attempt.task for attempt in self._live.values() if attempt.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._live.clear()
+        self._queue.clear()
+
+    def _pump(self) -> None:
+        while self._queue and self._running < self._slots and not self._closed:
+            attempt = self._queue.popleft()
+            if self._live.get(attempt.spec.key) is attempt:
+                self._running += 1
+                attempt.task = asyncio.get_running_loop().create_task(self._run(attempt.spec))
+
+    async def _run(self, spec: AttemptSpec) -> None:
+        limit_s = spec.deadline_ns / 1e9 or None
+        try:
+            self._listener.running(spec.key, self._now_ns())
+            failure = await asyncio.wait_for(self._behaviour(spec), limit_s)
+        except TimeoutError:
+            text = f"The attempt ran longer than its timeout of {limit_s:g} s and was stopped."
+            failure = Failure("TimeoutExpired", text, Fault.USER, retryable=True)
+        except asyncio.CancelledError:
+            self._leave(spec.key)
+            return
+        self._ended[spec.key] = failure
+        if len(self._ended) > _REMEMBERED:
+            del self._ended[next(iter(self._ended))]
+        self._leave(spec.key)
+        self._tell(spec.key, failure)
+
+    def _leave(self, key: AttemptKey) -> None:
+        self._running -= 1
+        self._live.pop(key, None)
+        self._pump()
+
+    def _tell(self, key: AttemptKey, failure: Failure | None) -> None:
+        if failure is None:
+            self._listener.succeeded(key, self._now_ns())
+        else:
+            self._listener.failed(key, self._now_ns(), failure)

@@ -1,0 +1,150 @@
+"""What every executor promises, on processes and in memory."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from flytelike.model.failure import Failure, Fault
+from propeller.executors.memory import MemoryExecutor
+from propeller.ports import AttemptKey, AttemptSpec, Executor
+from tests.unit.executor.builders import Bench, Ended, Listener, Site
+
+pytestmark = pytest.mark.anyio
+
+
+class World(Protocol):
+    """An executor with what the contract needs around it."""
+
+    site: Site
+    listener: Listener
+    executor: Executor
+
+    async def end_of(self, spec: AttemptSpec) -> Ended: ...
+
+
+class MemoryBench:
+    """The executor in memory; its behaviour is that of the sample tasks of the same name."""
+
+    def __init__(self, root: Path, **settings: int) -> None:
+        self.site = Site(root)
+        self.listener = Listener()
+        self.executor = MemoryExecutor(self._behave, self.listener, **settings)
+        self.stopped: list[AttemptKey] = []
+
+    async def end_of(self, spec: AttemptSpec) -> Ended:
+        await self.executor.start(spec)
+        return Ended(spec, await self.listener.ended(spec.key))
+
+    async def close(self) -> None:
+        await self.executor.close()
+
+    async def _behave(self, spec: AttemptSpec) -> Failure | None:
+        match spec.task.id.name:
+            case "fail":
+                return Failure("USER:ValueError", "ValueError: boom", Fault.USER, retryable=False)
+            case "wait_for_ever":
+                await asyncio.Event().wait()
+        Path(spec.output_prefix).mkdir(parents=True)
+        Path(spec.output_prefix, "outputs.pb").write_bytes(b"")
+        return None
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module", params=[Bench, MemoryBench], ids=["process", "memory"])
+async def world(
+    request: pytest.FixtureRequest, anyio_backend: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[World]:
+    world = request.param(tmp_path_factory.mktemp("site"), slots=2)
+    yield world
+    await world.close()
+
+
+@pytest.fixture
+def waiting(world: World, tmp_path: Path) -> AttemptSpec:
+    return world.site.attempt("wait_for_ever", {"pid_file": str(tmp_path / "pid")})
+
+
+async def test_success_is_told_once_the_outputs_are_stored(world: World) -> None:
+    ended = await world.end_of(world.site.attempt("nothing"))
+    assert ended.failure is None
+    assert Path(ended.spec.output_prefix, "outputs.pb").exists()
+
+
+async def test_a_failure_is_told_with_its_code(world: World) -> None:
+    failure = (await world.end_of(world.site.attempt("fail", {"text": "boom"}))).failure
+    assert failure is not None
+    assert (failure.code, failure.fault, failure.retryable) == ("USER:ValueError", Fault.USER, False)
+    assert "boom" in failure.message
+
+
+async def test_running_comes_before_the_end(world: World) -> None:
+    spec = (await world.end_of(world.site.attempt("nothing"))).spec
+    assert [event for event, key in world.listener.events if key == spec.key] == ["running", "ended"]
+
+
+async def test_starting_again_while_it_runs_does_nothing(world: World, waiting: AttemptSpec) -> None:
+    await world.executor.start(waiting)
+    await world.listener.ran(waiting.key)
+    await world.executor.start(waiting)
+    await world.end_of(world.site.attempt("nothing"))
+    assert world.listener.count("running", waiting.key) == 1
+    await world.executor.abort(waiting.key, "seen")
+
+
+@pytest.mark.parametrize("task", ["nothing", "fail"])
+async def test_starting_again_after_the_end_gives_the_same_news(world: World, task: str) -> None:
+    ended = await world.end_of(world.site.attempt(task, {"text": "boom"}))
+    del world.listener.ends[ended.spec.key]
+    assert (await world.end_of(ended.spec)).failure == ended.failure
+    assert world.listener.count("running", ended.spec.key) == 1
+
+
+async def test_an_aborted_attempt_frees_its_slot_and_is_not_heard_of_again(world: World, waiting: AttemptSpec) -> None:
+    for _ in range(3):
+        spec = world.site.attempt("wait_for_ever", {"pid_file": f"{world.site.root}/pid"})
+        await world.executor.start(spec)
+        await world.listener.ran(spec.key)
+        await world.executor.abort(spec.key, "enough")
+        await world.end_of(world.site.attempt("nothing"))
+        assert spec.key not in world.listener.ends
+
+
+async def test_aborting_what_is_unknown_or_over_does_nothing(world: World, waiting: AttemptSpec) -> None:
+    await world.executor.abort(waiting.key, "never started")
+    ended = await world.end_of(world.site.attempt("nothing"))
+    await world.executor.abort(ended.spec.key, "over")
+    assert world.listener.count("ended", ended.spec.key) == 1
+
+
+async def test_a_late_attempt_fails_and_may_be_retried(world: World) -> None:
+    spec = world.site.attempt("wait_for_ever", {"pid_file": f"{world.site.root}/pid"}, timeout_ms=30)
+    failure = (await world.end_of(spec)).failure
+    assert failure is not None
+    assert (failure.code, failure.fault, failure.retryable) == ("TimeoutExpired", Fault.USER, True)
+
+
+async def test_many_attempts_all_end(world: World) -> None:
+    specs = [world.site.attempt("nothing") for _ in range(40)]
+    await asyncio.gather(*(world.executor.start(spec) for spec in specs))
+    assert [await world.listener.ended(spec.key) for spec in specs] == [None] * 40
+
+
+@pytest.mark.parametrize("kind", [Bench, MemoryBench], ids=["process", "memory"])
+async def test_closing_loses_attempts_without_failing_them(kind: type[Bench], tmp_path: Path) -> None:
+    world = kind(tmp_path, slots=1)
+    specs = [world.site.attempt("wait_for_ever", {"pid_file": str(tmp_path / "pid")}) for _ in range(2)]
+    for spec in specs:
+        await world.executor.start(spec)
+    await world.listener.ran(specs[0].key)
+    await world.close()
+    await world.close()
+    assert world.listener.ends == {}
+    await world.executor.start(world.site.attempt("nothing"))
+    assert world.listener.ends == {}

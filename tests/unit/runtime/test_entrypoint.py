@@ -1,0 +1,46 @@
+"""`flytelike-execute` as a program of its own, as a container starts it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flytelike.runtime.entrypoint import main
+from tests.unit.executor.builders import Site, output
+
+
+def run(site: Site, task: str, inputs: dict[str, object], **env: str) -> tuple[subprocess.CompletedProcess[str], str]:
+    spec = site.attempt(task, inputs)
+    args = ["--inputs", spec.inputs_uri, "--output-prefix", spec.output_prefix, "--code", site.code]
+    variables = {
+        **os.environ,
+        **site.env,
+        "FLYTE_INTERNAL_TASK_PROJECT": "p",
+        "FLYTE_INTERNAL_TASK_DOMAIN": "development",
+        **env,
+    }
+    command = [sys.executable, "-m", "flytelike.runtime.entrypoint", *args, "--", "module", "chores", "task", task]
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    if task == "double" and done.returncode == 0:
+        assert output(spec) == 42
+    return done, spec.output_prefix
+
+
+def test_it_writes_outputs(tmp_path: Path) -> None:
+    done, _ = run(Site(tmp_path), "double", {"n": 21})
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(("env", "status"), [({}, 0), ({"FLYTE_FAIL_ON_ERROR": "true"}, 1)])
+def test_an_authors_failure_is_told_by_its_document(tmp_path: Path, env: dict[str, str], status: int) -> None:
+    done, prefix = run(Site(tmp_path), "fail", {"text": "boom"}, **env)
+    assert done.returncode == status
+    assert "ValueError: boom" in done.stderr
+    assert Path(prefix, "error.pb").exists()
+
+
+def test_a_wrong_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--inputs"]) == 2
+    assert "flytelike-execute: --inputs has no value" in capsys.readouterr().err
