@@ -122,10 +122,11 @@ def _value(stored: dict[Any, Any]) -> Any:  # noqa: ANN401 - called by msgpack
         form = _FORMS.get(number)
         if form is None or len(values) > form.width:
             raise StoreTooNew("what is stored of an execution was written by a newer version of the platform")
-        if form.restored:
-            values = list(values)
-            for position, kind in form.restored:
-                if position < len(values):
-                    values[position] = kind(values[position])
-        return form.kind(*values)
+        if not form.restored:
+            return form.kind(*values)
+        parts = list(values)
+        for position, kind in form.restored:
+            if position < len(parts):
+                parts[position] = kind(parts[position])
+        return form.kind(*parts)
     return stored
