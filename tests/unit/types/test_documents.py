@@ -73,6 +73,8 @@ def document(plain: Any) -> Literal:
         (Tree([], {"k": Leaf(None)}), Tree, "$.named['k'].n: expected `int`, got NoneType None"),  # type: ignore[arg-type]
         (Leaf(1, "green"), Leaf, "$.colour: expected `Colour`, got str 'green'"),  # type: ignore[arg-type]
         (Tree([Twin(1)]), Tree, "$.leaves[0]"),  # type: ignore[list-item]
+        ([1, "a"], list[int], "$[1]: expected `int`, got str 'a'"),
+        ({"k": [Leaf("x")]}, dict[str, list[Leaf]], "$['k'][0].n: expected `int`"),  # type: ignore[arg-type]
         ({"n": 1}, Leaf, "expected `Leaf`, got dict {'n': 1}"),
         ({"a": object()}, dict, "expected `dict`"),
     ],
