@@ -26,8 +26,8 @@ from flytelike.model.graph import (
 from flytelike.model.ids import NodeId
 from flytelike.model.interface import Variable
 from flytelike.model.literals import Literal
-from flytelike.model.types import LiteralType, UnionType
 from flytelike.model.types import NONE as NONE_TYPE
+from flytelike.model.types import LiteralType, UnionType
 from flytelike_idl.core import literals_pb2 as pb
 from propeller.engine.fitting import fits, native
 

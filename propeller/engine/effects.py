@@ -32,8 +32,8 @@ from propeller.core.events import (
 from propeller.core.plan import scope_of
 from propeller.engine import places
 from propeller.engine.binding import BindingFailed
-from propeller.engine.overrides import overridden
 from propeller.engine.outside import Ports
+from propeller.engine.overrides import overridden
 from propeller.engine.run import Arrival, Errand, Kept, RestoreOutputs, Run, StoreInputs, TakeChild, TakeOutputs
 from propeller.engine.settings import EngineSettings
 from propeller.engine.values import Values

@@ -116,17 +116,17 @@ def _numbered(value: Any) -> object:  # noqa: ANN401 - called by msgpack
 
 def _value(stored: dict[Any, Any]) -> Any:  # noqa: ANN401 - called by msgpack
     """Return what a map stands for: maps of the classes' own have text as keys."""
-    for number in stored:
+    for number, values in stored.items():
         if not isinstance(number, int):
             return stored
         form = _FORMS.get(number)
-        values = stored[number]
         if form is None or len(values) > form.width:
             raise StoreTooNew("what is stored of an execution was written by a newer version of the platform")
-        if form.restored:
-            values = list(values)
-            for position, kind in form.restored:
-                if position < len(values):
-                    values[position] = kind(values[position])
-        return form.kind(*values)
+        if not form.restored:
+            return form.kind(*values)
+        restored = list(values)
+        for position, kind in form.restored:
+            if position < len(restored):
+                restored[position] = kind(restored[position])
+        return form.kind(*restored)
     return stored

@@ -174,7 +174,8 @@ async def main():
     execution = ExecutionId("p", "d", "e")
     await store.commit(Commit(execution, 0, b"0", launch=b"l"))
     for n in range(1, 100_000):
-        await store.commit(Commit(execution, n, b"%d" % n, cells={f"n{n % 7}": b"%d" % n}, history=HistoryBatch(n, n, b"")))
+        told, cells = HistoryBatch(n, n, b""), {f"n{n % 7}": b"%d" % n}
+        await store.commit(Commit(execution, n, b"%d" % n, cells=cells, history=told))
         print(n, flush=True)
 
 asyncio.run(main())
