@@ -88,6 +88,7 @@ class Platform:
         executor = ProcessExecutor(self._workers(base), store, engine)
         logs.connect(executor.logs)
         launcher.connect(engine)
+        plane.history.on_child_ended(lambda ended: engine.child_ended(ended.parent, ended.attempt, ended.child))
         stack.push_async_callback(engine.close)
         await engine.start(executor)
         await plane.reconcile()

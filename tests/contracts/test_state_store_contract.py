@@ -1,8 +1,9 @@
 """What every store of record promises. Each adapter passes the same tests."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,19 +15,29 @@ from propeller.stores.sql import SqlStateStore
 E = ExecutionId("p", "development", "e1")
 OTHER = ExecutionId("p", "development", "e2")
 
-Runner = Callable[[Callable[[StateStore], AsyncIterator[None]]], None]
+Body = Callable[[StateStore], Coroutine[None, None, None]]
+Run = Callable[[Body], None]
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def run(request: pytest.FixtureRequest, tmp_path: Path):
+async def opened(kind: str, folder: Path, request: pytest.FixtureRequest) -> StateStore:
+    match kind:
+        case "memory":
+            return MemoryStateStore()
+        case "sqlite":
+            return await SqlStateStore.open(f"sqlite:///{folder}/state.db")
+        case _:
+            return await SqlStateStore.open(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def run(request: pytest.FixtureRequest, tmp_path: Path) -> Run:
     """Run an async test body against a store of its own."""
+    if request.param == "postgres":
+        request.getfixturevalue("postgres_url")
 
-    def go(body) -> None:
+    def go(body: Body) -> None:
         async def main() -> None:
-            if request.param == "memory":
-                store: StateStore = MemoryStateStore()
-            else:
-                store = await SqlStateStore.open(f"sqlite:///{tmp_path}/state.db")
+            store = await opened(request.param, tmp_path, request)
             try:
                 await body(store)
             finally:
@@ -37,11 +48,11 @@ def run(request: pytest.FixtureRequest, tmp_path: Path):
     return go
 
 
-def first(execution: ExecutionId = E, **parts) -> Commit:
+def first(execution: ExecutionId = E, **parts: Any) -> Commit:
     return Commit(execution, 0, b"header", launch=b"launch", **parts)
 
 
-def test_nothing_is_stored_of_an_unknown_execution(run):
+def test_nothing_is_stored_of_an_unknown_execution(run: Run) -> None:
     async def body(store: StateStore) -> None:
         assert await store.load(E) is None
         assert await store.output(E, "n0") is None
@@ -51,7 +62,7 @@ def test_nothing_is_stored_of_an_unknown_execution(run):
     run(body)
 
 
-def test_a_commit_is_stored_with_all_its_parts(run):
+def test_a_commit_is_stored_with_all_its_parts(run: Run) -> None:
     async def body(store: StateStore) -> None:
         await store.commit(
             first(cells={"n0": b"a", "n1": b"b"}, commands={"c1": b"x"}, outputs={"n0": b"o", "": b"root"})
@@ -64,7 +75,7 @@ def test_a_commit_is_stored_with_all_its_parts(run):
     run(body)
 
 
-def test_a_commit_changes_only_what_it_names(run):
+def test_a_commit_changes_only_what_it_names(run: Run) -> None:
     async def body(store: StateStore) -> None:
         await store.commit(
             first(cells={"n0": b"a", "n1": b"b"}, commands={"c1": b"x", "c2": b"y"}, outputs={"n0": b"o"})
@@ -79,7 +90,7 @@ def test_a_commit_changes_only_what_it_names(run):
 
 
 @pytest.mark.parametrize("expected", [0, 1, 3])
-def test_a_commit_on_another_version_is_a_conflict_and_stores_nothing(run, expected):
+def test_a_commit_on_another_version_is_a_conflict_and_stores_nothing(run: Run, expected: int) -> None:
     async def body(store: StateStore) -> None:
         await store.commit(first())
         await store.commit(Commit(E, 1, b"h2"))
@@ -103,7 +114,7 @@ def test_a_commit_on_another_version_is_a_conflict_and_stores_nothing(run, expec
     run(body)
 
 
-def test_a_commit_of_an_unknown_execution_is_a_conflict(run):
+def test_a_commit_of_an_unknown_execution_is_a_conflict(run: Run) -> None:
     async def body(store: StateStore) -> None:
         with pytest.raises(Conflict):
             await store.commit(Commit(E, 4, b"h"))
@@ -111,7 +122,7 @@ def test_a_commit_of_an_unknown_execution_is_a_conflict(run):
     run(body)
 
 
-def test_commits_made_at_once_stand_and_fall_alone(run):
+def test_commits_made_at_once_stand_and_fall_alone(run: Run) -> None:
     """A conflict in the middle of a group leaves its neighbours stored."""
 
     async def body(store: StateStore) -> None:
@@ -130,7 +141,7 @@ def test_commits_made_at_once_stand_and_fall_alone(run):
     run(body)
 
 
-def test_commits_of_one_execution_made_at_once_are_taken_in_order(run):
+def test_commits_of_one_execution_made_at_once_are_taken_in_order(run: Run) -> None:
     async def body(store: StateStore) -> None:
         commits = [first(), *(Commit(E, n, b"h%d" % n, cells={"n": b"%d" % n}) for n in range(1, 20))]
         await asyncio.gather(*(store.commit(c) for c in commits))
@@ -141,7 +152,7 @@ def test_commits_of_one_execution_made_at_once_are_taken_in_order(run):
     run(body)
 
 
-def test_executions_are_unfinished_until_closed_and_without_commands(run):
+def test_executions_are_unfinished_until_closed_and_without_commands(run: Run) -> None:
     async def body(store: StateStore) -> None:
         await store.commit(first(commands={"c": b""}))
         await store.commit(first(OTHER))
@@ -155,7 +166,7 @@ def test_executions_are_unfinished_until_closed_and_without_commands(run):
     run(body)
 
 
-def test_history_is_kept_in_order_until_delivered(run):
+def test_history_is_kept_in_order_until_delivered(run: Run) -> None:
     async def body(store: StateStore) -> None:
         await store.commit(first(history=HistoryBatch(1, 2, b"a")))
         await store.commit(first(OTHER, history=HistoryBatch(1, 1, b"x")))
@@ -176,7 +187,7 @@ def test_history_is_kept_in_order_until_delivered(run):
     run(body)
 
 
-def test_large_parts_come_back_as_they_were(run):
+def test_large_parts_come_back_as_they_were(run: Run) -> None:
     async def body(store: StateStore) -> None:
         large = bytes(range(256)) * 1024
         await store.commit(first(cells={"n0": large}, outputs={"n0": large}))
@@ -188,7 +199,7 @@ def test_large_parts_come_back_as_they_were(run):
     run(body)
 
 
-def test_executions_of_the_same_name_elsewhere_are_others(run):
+def test_executions_of_the_same_name_elsewhere_are_others(run: Run) -> None:
     async def body(store: StateStore) -> None:
         ids = [ExecutionId("p", "d", "n", "o"), ExecutionId("p", "d", "n"), ExecutionId("p", "x", "n")]
         for id_ in ids:
@@ -201,7 +212,7 @@ def test_executions_of_the_same_name_elsewhere_are_others(run):
     run(body)
 
 
-def test_a_closed_store_takes_nothing_and_says_so(run):
+def test_a_closed_store_takes_nothing_and_says_so(run: Run) -> None:
     async def body(store: StateStore) -> None:
         await store.close()
         with pytest.raises(StoreError, match="store-unavailable"):

@@ -262,6 +262,8 @@ def fill(value: object, out: pb.Literal) -> None:
                 fill(item, out.map.literals[key])
         case None:
             out.scalar.none_type.SetInParent()
+        case _:
+            raise TypeError(type(value))
 
 
 def user_failure(message: str = "boom", *, retryable: bool = False) -> Failure:

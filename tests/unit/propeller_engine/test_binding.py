@@ -2,7 +2,7 @@
 
 import msgpack
 import pytest
-from google.protobuf import struct_pb2
+from google.protobuf import json_format, struct_pb2
 
 from flytelike.model.failure import Fault
 from flytelike.model.graph import (
@@ -58,8 +58,7 @@ def document(value: object, tag: str = "msgpack") -> pb.Literal:
 
 
 def json_document(value: dict[str, object]) -> pb.Literal:
-    struct = struct_pb2.Struct()
-    struct.update(value)
+    struct = json_format.ParseDict(value, struct_pb2.Struct())
     return pb.Literal(scalar=pb.Scalar(generic=struct))
 
 

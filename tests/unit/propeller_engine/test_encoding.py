@@ -7,7 +7,7 @@ import msgpack
 import pytest
 
 from flytelike.model.failure import Failure, Fault
-from flytelike.model.history import AttemptChanged, ExecutionChanged, NodeChanged
+from flytelike.model.history import AttemptChanged, ExecutionChanged, NodeChanged, Record
 from flytelike.model.ids import ExecutionId, Identifier, NodeId, NodePath, ResourceKind
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
 from propeller.core import header, node_state
@@ -59,7 +59,7 @@ def test_enums_come_back_as_enums() -> None:
 
 def test_a_telling_comes_back_with_the_same_entries() -> None:
     execution = ExecutionId("p", "d", "e")
-    records = [
+    records: list[Record] = [
         ExecutionChanged(WorkflowPhase.SUCCEEDED, 1, FAILURE, "cause"),
         NodeChanged(NodePath("a"), NodePath(""), NodeId("a"), NodePhase.SUCCEEDED, 2, None, False, True),
         AttemptChanged(NodePath("a"), 1, TASK, TaskPhase.SUCCEEDED, 3, FAILURE),

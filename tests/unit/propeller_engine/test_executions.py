@@ -1,6 +1,7 @@
 """What the engine makes of executions, in a world where nothing breaks."""
 
 import asyncio
+from typing import cast
 
 import pytest
 
@@ -12,10 +13,6 @@ from propeller.ports import AttemptSpec, ChildStatus, StoreError
 from tests.unit.propeller_engine.builders import chain, closure, fan, request, step
 from tests.unit.propeller_engine.fakes import S, literals, user_failure
 from tests.unit.propeller_engine.world import World, key, live, settings
-
-
-def summing(spec: AttemptSpec) -> dict[str, object]:
-    return {"o": 1}
 
 
 def test_tasks_run_in_order_and_their_outputs_flow() -> None:
@@ -175,7 +172,7 @@ def test_an_attempt_without_its_outputs_is_no_success(given: object, message: st
         await engine.submit(request())
         await world.settle()
         if given is not None:
-            data = given if isinstance(given, bytes) else literals(given)
+            data = given if isinstance(given, bytes) else literals(cast("dict[str, object]", given))
             world.blobs.objects["mem://meta/p-d-e1/n0/data/0/outputs.pb"] = data
         engine.succeeded(key(request(), "n0"), world.clock.now)
         await world.ended(request().id)

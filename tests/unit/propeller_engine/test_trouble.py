@@ -5,11 +5,14 @@ import logging
 from collections.abc import Sequence
 
 import pytest
+from typing_extensions import override
 
 from flytelike.model.ids import ExecutionId
 from flytelike.model.phases import WorkflowPhase
+from propeller.core.decision import Decision
 from propeller.core.events import Event
 from propeller.engine import turn
+from propeller.engine.run import Arrival, Run
 from propeller.ports import Commit, Conflict, StoreError, StoreFull
 from propeller.stores.memory import MemoryStateStore
 from tests.unit.propeller_engine.builders import chain, closure, fan, request, step
@@ -22,6 +25,7 @@ class FullStore(MemoryStateStore):
     full = False
     asked = 0
 
+    @override
     async def commit(self, commit: Commit) -> None:
         self.asked += 1
         if self.full:
@@ -98,7 +102,7 @@ class Broken:
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         whole = turn.decide
 
-        def decide(run: turn.Run, arrivals: Sequence[turn.Arrival]) -> turn.Decision:
+        def decide(run: Run, arrivals: Sequence[Arrival]) -> Decision:
             events: list[Event] = [arrival.event for arrival in arrivals]
             if run.id == self.execution and self.times and len(run.state.nodes) > 0 and events:
                 self.times -= 1
@@ -145,6 +149,7 @@ def test_a_commit_that_was_stored_though_an_error_was_told_is_found_again() -> N
     class Liar(MemoryStateStore):
         lies = 1
 
+        @override
         async def commit(self, commit: Commit) -> None:
             await super().commit(commit)
             if commit.expected == 2 and self.lies:
@@ -161,6 +166,7 @@ def test_a_commit_that_was_stored_though_an_error_was_told_is_found_again() -> N
 
 def test_an_execution_with_another_owner_is_left_to_it() -> None:
     class Stolen(MemoryStateStore):
+        @override
         async def commit(self, commit: Commit) -> None:
             if commit.expected >= 2:
                 raise Conflict("somebody else has it")
