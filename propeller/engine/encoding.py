@@ -124,17 +124,9 @@ def _value(stored: dict[Any, Any]) -> Any:  # noqa: ANN401 - called by msgpack
             raise StoreTooNew("what is stored of an execution was written by a newer version of the platform")
         if not form.restored:
             return form.kind(*values)
-<<<<<<< HEAD
-        parts = list(values)
-        for position, kind in form.restored:
-            if position < len(parts):
-                parts[position] = kind(parts[position])
-        return form.kind(*parts)
-=======
         restored = list(values)
         for position, kind in form.restored:
             if position < len(restored):
                 restored[position] = kind(restored[position])
         return form.kind(*restored)
->>>>>>> engine
     return stored
