@@ -1,6 +1,8 @@
 """`flytelike execute`: execute a workflow, task or launch plan."""
 
 import asyncio
+import secrets
+import string
 from pathlib import Path
 
 import click
@@ -20,9 +22,10 @@ from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.model.ids import ExecutionId, Identifier, ResourceKind
 from flytelike.model.interface import Parameter, Variable
 from flytelike.model.literals import Literal
-from flytelike.remote import Client, executions, registry
+from flytelike.remote import Client, RemoteError, executions, registry
 from flytelike.sdk.modules import load
 
+LETTERS = string.ascii_lowercase + string.digits
 HELP_FLAGS = {"-h", "--help"}
 COPIES = click.Choice([copy.value for copy in Copy])
 
@@ -77,6 +80,8 @@ def command(  # noqa: PLR0913 - one parameter an option
         click.echo(context.get_help())
         return ExitCode.SUCCESS
     target, flags = targets.parse(words)
+    # Named here, so that starting again after a lost answer cannot start it twice.
+    chosen_name = execution_name or "a" + "".join(secrets.choice(LETTERS) for _ in range(19))
     chosen = (
         Source.of_file(target, project, domain, version, Copy(copy))
         if isinstance(target, targets.FileTarget)
@@ -89,7 +94,13 @@ def command(  # noqa: PLR0913 - one parameter an option
         options = executions.ExecutionOptions(
             name=execution_name, max_parallelism=max_parallelism, envs=environment(env)
         )
-        return await executions.create(client, project, domain, chosen.identifier, given, options)
+        try:
+            created = await executions.create(client, project, domain, chosen.identifier, given, options)
+        except RemoteError as error:
+            if execution_name or error.status != "ALREADY_EXISTS":
+                raise
+            created = ExecutionId(project, domain, chosen_name)
+        return created
 
     async def describe() -> None:
         if chosen.registered:

@@ -11,7 +11,7 @@ from flytelike.cli import waiting
 from flytelike.cli.context import connected
 from flytelike.cli.exit_code import ExitCode
 from flytelike.model.ids import ExecutionId
-from flytelike.remote import Client
+from flytelike.remote import Client, ServerUnreachable
 
 Start = Callable[[Client], Awaitable[ExecutionId]]
 
@@ -22,15 +22,24 @@ async def started(start: Start, server: str, data: Path, *, wait: bool, as_json:
     def connect() -> AbstractAsyncContextManager[Client]:
         return connected(server, data, start=True)
 
-    async with connect() as client:
-        execution = await start(client)
-        click.echo(f"execution {execution}", err=True)
-        if not wait:
-            announce(execution, as_json=as_json)
-            return ExitCode.SUCCESS
-        # The client stays open, so that an embedded platform of ours lives while we wait.
-        end = await waiting.follow(connect, execution, execution.name)
-        return await waiting.report(client, end, as_json=as_json)
+    execution: ExecutionId | None = None
+    for _ in range(waiting.RECONNECTS_MAX):
+        try:
+            async with connect() as client:
+                if execution is None:
+                    execution = await start(client)
+                    click.echo(f"execution {execution}", err=True)
+                if not wait:
+                    announce(execution, as_json=as_json)
+                    return ExitCode.SUCCESS
+                # The client stays open, so that an embedded platform of ours lives while we wait.
+                end = await waiting.follow(connect, execution, execution.name)
+                return await waiting.report(client, end, as_json=as_json)
+        except ServerUnreachable:
+            # The embedded platform we had joined belonged to a command that has ended: bring up our own.
+            if server:
+                raise
+    raise ServerUnreachable("UNAVAILABLE", f"no platform stays up on {data}")
 
 
 def announce(execution: ExecutionId, *, as_json: bool) -> None:

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from flytelike.codec.failures import failure_from_proto
 from flytelike.codec.literals import literal_map_from_proto
 from flytelike.codec.parse import parse
-from flytelike.controlplane.errors import Refusal, Status, invalid
+from flytelike.controlplane.errors import Refusal, Status, invalid, not_found
 from flytelike.controlplane.executions import Executions, Parent, Wanted
 from flytelike.controlplane.naming import child_execution_name
 from flytelike.controlplane.runnable import inherit
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ExecutionId, Identifier, NodeExecutionId
 from flytelike.model.phases import WorkflowPhase
-from flytelike.storage import Store
+from flytelike.storage import NotFound, Store
 from flytelike_idl.admin import execution_pb2
 from flytelike_idl.core import execution_pb2 as core_execution_pb2
 from flytelike_idl.core import literals_pb2
@@ -58,7 +58,10 @@ class Children:
             )
         spec = execution_pb2.ExecutionSpec()
         inherit(spec, execution_pb2.ExecutionSpec.FromString(above.spec))
-        stored = parse(literals_pb2.LiteralMap, await self._store.get_async(inputs_uri))
+        try:
+            stored = parse(literals_pb2.LiteralMap, await self._store.get_async(inputs_uri))
+        except NotFound:
+            raise not_found("data", f"at {inputs_uri}") from None
         child = ExecutionId(above.project, above.domain, child_execution_name(parent, attempt))
         place = Parent(parent, attempt, above.depth + 1)
         try:

@@ -4,18 +4,22 @@ import base64
 import binascii
 import hashlib
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
+from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from flytelike.controlplane.errors import Refusal, Status
 from flytelike.controlplane.uploads import DOWNLOAD_ROUTE, ROUTE, Grant, Uploads
 from flytelike.storage import NotFound, OutOfSpace, Store
+
+CHUNK_BYTES = 1024 * 1024
 
 _HTTP_STATUS = {Status.PERMISSION_DENIED: 403, Status.NOT_FOUND: 404}
 
@@ -60,11 +64,12 @@ class Transfers:
         query = request.query_params
         try:
             uri = self._uploads.downloadable(steps, query.get("expires", ""), query.get("signature", ""))
-            return Response(await self._store.get_async(uri), media_type=media_type(steps[-1]))
+            file = await run_in_threadpool(self._store.open_read, uri)
         except Refusal as error:
             raise _http_error(error) from None
         except NotFound:
             raise HTTPException(404, "there is no such object") from None
+        return StreamingResponse(iterate_in_threadpool(chunks(file)), media_type=media_type(steps[-1]))
 
     async def _receive(self, request: Request, grant: Grant, draft: Path) -> None:
         digest = hashlib.md5(usedforsecurity=False)
@@ -83,6 +88,13 @@ class Transfers:
             raise HTTPException(400, "the upload was cut off") from None
         except (OutOfSpace, OSError) as error:
             raise HTTPException(507, f"the upload could not be stored: {error}") from None
+
+
+def chunks(file: BinaryIO) -> Iterator[bytes]:
+    """Yield a file's content and close it."""
+    with file:
+        while data := file.read(CHUNK_BYTES):
+            yield data
 
 
 async def healthy(_request: Request) -> Response:

@@ -22,6 +22,7 @@ from flytelike_idl.service import dataproxy_pb2
 
 MD5_BYTES = 16
 GENERATED_NAME_BYTES = 10
+CHUNK_BYTES = 1024 * 1024
 ROUTE = "/uploads"
 DOWNLOAD_ROUTE = "/downloads"
 
@@ -143,7 +144,7 @@ class Uploads:
         self, uri: str, place: tuple[str, ...], md5: bytes, expires_at_ns: int, expires_s: int
     ) -> tuple[str, Mapping[str, str]]:
         try:
-            signed = self._store.sign_put(uri, expires_s=expires_s)
+            signed = self._store.sign_put(uri, content_md5=md5, expires_s=expires_s)
         except SigningUnsupported:
             expires = str(expires_at_ns // 1_000_000_000)
             signature = self._signature("PUT", place, md5.hex(), expires)
@@ -157,4 +158,8 @@ class Uploads:
         return hmac.new(self._secret, text.encode(), hashlib.sha256).hexdigest()
 
     def _md5(self, uri: str) -> bytes:
-        return hashlib.md5(self._store.get(uri), usedforsecurity=False).digest()
+        digest = hashlib.md5(usedforsecurity=False)
+        with self._store.open_read(uri) as file:
+            while data := file.read(CHUNK_BYTES):
+                digest.update(data)
+        return digest.digest()

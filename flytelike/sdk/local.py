@@ -51,20 +51,11 @@ def misfit(value: object, hint: Hint) -> str:
     """Say how a value doesn't fit an annotation; empty if it does."""
     if hint in _EXACT and type(value) is hint:
         return ""
-    from typeguard import (  # noqa: PLC0415  (0.05 s that importing the SDK needn't pay)
-        CollectionCheckStrategy,
-        ForwardRefPolicy,
-        TypeCheckError,
-        check_type,
-    )
+    from flytelike.types.door import check_value  # noqa: PLC0415 - what importing the SDK needn't pay
+    from flytelike.types.faults import TypeFault  # noqa: PLC0415
 
     try:
-        check_type(
-            value,
-            hint,
-            forward_ref_policy=ForwardRefPolicy.IGNORE,
-            collection_check_strategy=CollectionCheckStrategy.ALL_ITEMS,
-        )
-    except TypeCheckError as error:
-        return str(error)
+        check_value(value, hint)
+    except TypeFault as error:
+        return error.diagnostics[0].headline
     return ""

@@ -1,4 +1,4 @@
-"""Literals from what people type: JSON, YAML and flags, by literal type alone; and back for printing.
+"""Literals from what people type: JSON, YAML and flags, by literal type alone.
 
 Registered entities are executed without their Python code, so everything here is driven
 by the literal type (and, for STRUCT, its JSON schema). All faults are collected, each with
@@ -6,13 +6,8 @@ the path to it.
 """
 
 import json
-import re
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, assert_never
-
-import msgpack
 
 from flytelike.model.diagnostic import Diagnostic
 from flytelike.model.literals import (
@@ -20,25 +15,17 @@ from flytelike.model.literals import (
     Binary,
     Blob,
     Collection,
-    ErrorValue,
-    GenericStruct,
-    Instant,
     Literal,
     Map,
-    Offloaded,
     Primitive,
     SchemaValue,
-    Span,
     StructuredDataset,
     UnionValue,
-    Void,
 )
 from flytelike.model.types import (
     BlobType,
     CollectionType,
     EnumType,
-    Json,
-    JsonText,
     LiteralType,
     MapType,
     SchemaType,
@@ -47,251 +34,255 @@ from flytelike.model.types import (
     StructuredDatasetType,
     UnionType,
 )
-from flytelike.types.primitives import EPOCH, INT64_MAX, instant, span
+from flytelike.types import msgpack_value
+from flytelike.types.faults import TypeFault
+from flytelike.types.input_schema import Locate, SchemaReader, Stored, below, shown, wrong_value
+from flytelike.types.input_times import duration, moment
+from flytelike.types.primitives import INT64_MAX
+from flytelike.types.printing import json_from_literal
 
 Outcome = Literal | list[Diagnostic]
 
-DURATION = re.compile(
-    r"(?P<sign>-)?P?T?(?:(?P<d>\d+(?:\.\d+)?)d)?T?(?:(?P<h>\d+(?:\.\d+)?)h)?"
-    r"(?:(?P<m>\d+(?:\.\d+)?)m)?(?:(?P<s>\d+(?:\.\d+)?)s)?",
-    re.IGNORECASE,
-)
+__all__ = ["Locate", "Outcome", "json_from_literal", "literal_from_json", "located", "parse_text"]
 
 
-def parse_text(text: str, kind: LiteralType, path: str = "$") -> Outcome:
-    """Return the literal that one flag's text gives, or its faults.
-
-    Strings, dates, durations, enums and uris are taken as they stand; everything else is
-    JSON (`[1, 2]`, `{"a": 1}`, `true`).
-    """
-    if takes_text(kind.kind):
-        return literal_from_json(text, kind, path)
-    if isinstance(kind.kind, UnionType):
-        return text_of_union(text, kind.kind, path)
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return fault(path, f"expected {expected(kind)}, got {text!r}")
-    return literal_from_json(value, kind, path)
-
-
-def takes_text(kind: object) -> bool:
-    """Tell whether a flag's text is the value itself."""
-    return isinstance(kind, EnumType | BlobType | StructuredDatasetType | SchemaType) or (
-        isinstance(kind, SimpleType) and kind.simple in {SimpleKind.STRING, SimpleKind.DATETIME, SimpleKind.DURATION}
-    )
-
-
-def text_of_union(text: str, union: UnionType, path: str) -> Outcome:
-    """Return the literal of the first variant that takes the text; those that take any text come last."""
-    for variant in sorted(union.variants, key=lambda found: takes_text(found.kind)):
-        outcome = parse_text(text, variant, path)
-        if not isinstance(outcome, list):
-            return Literal(UnionValue(outcome, variant))
-    return fault(path, f"expected {expected(LiteralType(union))}, got {text!r}")
+def located(text: str, kind: Stored) -> str:  # noqa: ARG001 - other ways to locate need it
+    """Return a uri as it is, and a local path made absolute."""
+    return text if "://" in text else str(Path(text).expanduser().absolute())
 
 
 def literal_from_json(
     value: Any,  # noqa: ANN401 - JSON or YAML
     kind: LiteralType,
     path: str = "$",
+    locate: Locate = located,
 ) -> Outcome:
-    """Return the literal that JSON or YAML data give, or all faults with their paths."""
+    """Return the literal that JSON or YAML data give, or all faults with their paths.
+
+    Args:
+        value: the data.
+        kind: the type wanted.
+        path: how faults name the value, such as `$.config`.
+        locate: turns what is written for a file, folder or table into its uri; a client of a
+            distant server uploads here.
+    """
     match kind.kind:
         case SimpleType(simple):
-            return simple_literal(value, simple, kind, path)
+            return simple_literal(value, simple, kind, path, locate)
         case EnumType(values):
-            return Literal(Primitive(value)) if value in values else fault(path, wrong(kind, value))
+            return Literal(Primitive(value)) if value in values else wrong(path, kind, value)
         case CollectionType(element):
-            return collection(value, element, kind, path)
+            if not isinstance(value, list):
+                return wrong(path, kind, value)
+            return gathered([literal_from_json(x, element, f"{path}[{i}]", locate) for i, x in enumerate(value)])
         case MapType(inner):
-            return mapping(value, inner, kind, path)
+            if not isinstance(value, dict):
+                return wrong(path, kind, value)
+            outcomes = [literal_from_json(item, inner, below(path, key), locate) for key, item in value.items()]
+            items = gathered(outcomes)
+            if isinstance(items, list):
+                return items
+            assert isinstance(items.value, Collection)
+            return Literal(Map(dict(zip(map(str, value), items.value.items, strict=True))))
         case UnionType(variants):
-            for variant in variants:
-                outcome = literal_from_json(value, variant, path)
-                if not isinstance(outcome, list):
-                    return Literal(UnionValue(outcome, variant))
-            return fault(path, wrong(kind, value))
-        case BlobType() | StructuredDatasetType() | SchemaType() if not isinstance(value, str):
-            return fault(path, wrong(kind, value))
-        case BlobType() as blob:
-            return Literal(Blob(located(value), blob))
-        case StructuredDatasetType() as table:
-            form = StructuredDatasetType(table.columns, table.format or "parquet")
-            return Literal(StructuredDataset(located(value), form))
-        case SchemaType() as schema:
-            return Literal(SchemaValue(located(value), schema))
+            return of_union(value, kind, variants, path, locate)
+        case BlobType() | StructuredDatasetType() | SchemaType() as stored:
+            return stored_literal(value, stored, kind, path, locate)
         case _ as never:
             assert_never(never)
 
 
-def simple_literal(value: Any, simple: SimpleKind, kind: LiteralType, path: str) -> Outcome:  # noqa: ANN401
-    """Return the literal of a simple type."""
-    match simple:
-        case SimpleKind.INTEGER if type(value) is int and -INT64_MAX - 1 <= value <= INT64_MAX:
-            return Literal(Primitive(value))
-        case SimpleKind.FLOAT if type(value) in {int, float}:
-            return Literal(Primitive(float(value)))
-        case SimpleKind.STRING if isinstance(value, str):
-            return Literal(Primitive(value))
-        case SimpleKind.BOOLEAN if isinstance(value, bool):
-            return Literal(Primitive(value))
-        case SimpleKind.NONE if value is None:
-            return VOID
-        case SimpleKind.DATETIME if (found := moment(value)) is not None:
-            return Literal(Primitive(found))
-        case SimpleKind.DURATION if (length := duration(value)) is not None:
-            return Literal(Primitive(length))
-        case SimpleKind.STRUCT if isinstance(value, dict):
-            return document(value, kind, path)
+def parse_text(text: str, kind: LiteralType, path: str = "$", locate: Locate = located) -> Outcome:
+    """Return the literal that one flag's text gives, or its faults.
+
+    Strings, dates, durations, enums and uris are taken as they stand; everything else is
+    JSON (`[1, 2]`, `{"a": 1}`, `true`).
+    """
+    if isinstance(kind.kind, UnionType):
+        return text_of_union(text, kind, kind.kind.variants, path, locate)
+    if rank_of_text(kind) > 0:
+        return literal_from_json(text, kind, path, locate)
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = words(text, kind)
+    return literal_from_json(value, kind, path, locate)
+
+
+def words(text: str, kind: LiteralType) -> Any:  # noqa: ANN401 - JSON
+    """Return what a text that is no JSON means: `True`, `nan`, `1_000`, or itself."""
+    match kind.kind:
+        case SimpleType(SimpleKind.BOOLEAN) if text.lower() in {"true", "false"}:
+            return text.lower() == "true"
+        case SimpleType(SimpleKind.NONE) if text.lower() == "none":
+            return None
+        case SimpleType(SimpleKind.FLOAT | SimpleKind.INTEGER as simple):
+            try:
+                return int(text) if simple is SimpleKind.INTEGER else float(text)
+            except ValueError:
+                return text
         case _:
-            return fault(path, wrong(kind, value))
+            return text
 
 
-def document(value: dict[str, Any], kind: LiteralType, path: str) -> Outcome:
-    """Return the msgpack literal of a document that its schema accepts."""
-    faults: list[Diagnostic] = []
-    if kind.metadata:
-        checked(value, json.loads(kind.metadata), path, faults)
-    return faults or Literal(Binary(bytes(msgpack.packb(value)), "msgpack"))
-
-
-def checked(value: Any, schema: Mapping[str, Any], path: str, faults: list[Diagnostic]) -> None:  # noqa: ANN401
-    """Collect what in a value does not fit a JSON schema of the form that dataclasses have."""
-    if "anyOf" in schema:
-        if not any(accepts(value, option) for option in schema["anyOf"]):
-            faults.extend(fault(path, f"expected {schema_name(schema)}, got {value!r}"))
-    elif "enum" in schema:
-        if value not in schema["enum"]:
-            faults.extend(fault(path, f"expected {schema_name(schema)}, got {value!r}"))
-    elif not of_json_type(value, schema.get("type", "")):
-        faults.extend(fault(path, f"expected {schema_name(schema)}, got {value!r}"))
-    elif isinstance(value, dict):
-        checked_object(value, schema, path, faults)
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            checked(item, schema.get("items", {}), f"{path}[{index}]", faults)
-
-
-def checked_object(value: dict[str, Any], schema: Mapping[str, Any], path: str, faults: list[Diagnostic]) -> None:
-    """Collect what in an object does not fit."""
-    properties = schema.get("properties", {})
-    other = schema.get("additionalProperties", True)
-    for name in schema.get("required", ()):
-        if name not in value:
-            faults.extend(fault(path, f"the field `{name}` is missing"))
-    for name, item in value.items():
-        if name in properties:
-            checked(item, properties[name], f"{path}.{name}", faults)
-        elif isinstance(other, dict):
-            checked(item, other, f"{path}[{name!r}]", faults)
-        elif other is False:
-            known = ", ".join(properties)
-            faults.extend(fault(f"{path}.{name}", f"there is no such field; the fields are {known}"))
-
-
-def accepts(value: Any, schema: Mapping[str, Any]) -> bool:  # noqa: ANN401 - JSON
-    """Tell whether a schema accepts a value."""
-    faults: list[Diagnostic] = []
-    checked(value, schema, "$", faults)
-    return not faults
-
-
-def of_json_type(value: Any, name: str) -> bool:  # noqa: ANN401 - JSON
-    """Tell whether a value is of a JSON schema's type; an empty name accepts all."""
-    match name:
-        case "integer":
-            return type(value) is int
-        case "number":
-            return type(value) in {int, float}
-        case "string":
-            return isinstance(value, str)
-        case "boolean":
-            return isinstance(value, bool)
-        case "null":
-            return value is None
-        case "array":
-            return isinstance(value, list)
-        case "object":
-            return isinstance(value, dict)
+def rank_of_text(kind: LiteralType) -> int:
+    """Return 0 for types whose text is JSON, else how late in a union they are tried: those that take all come last."""
+    match kind.kind:
+        case EnumType():
+            return 1
+        case SimpleType(SimpleKind.DATETIME | SimpleKind.DURATION):
+            return 2
+        case BlobType() | StructuredDatasetType() | SchemaType():
+            return 3
+        case SimpleType(SimpleKind.STRING):
+            return 4
         case _:
-            return True
+            return 0
 
 
-def schema_name(schema: Mapping[str, Any]) -> str:
-    """Return a schema as its author would write the type."""
-    names = {"integer": "int", "number": "float", "string": "str", "boolean": "bool", "null": "None"}
-    if "anyOf" in schema:
-        return " | ".join(schema_name(option) for option in schema["anyOf"])
-    if "enum" in schema:
-        return "one of " + ", ".join(repr(value) for value in schema["enum"])
-    kind = schema.get("type", "")
-    if kind == "array":
-        return f"list[{schema_name(schema.get('items', {}))}]"
-    return str(names.get(kind, schema.get("title", "dict" if kind == "object" else "a value")))
+def text_of_union(
+    text: str, kind: LiteralType, variants: tuple[LiteralType, ...], path: str, locate: Locate
+) -> Outcome:
+    """Return the literal of the first variant that takes the text."""
+    attempts: list[list[Diagnostic]] = []
+    for variant in sorted(variants, key=rank_of_text):
+        outcome = parse_text(text, variant, path, locate)
+        if not isinstance(outcome, list):
+            return Literal(UnionValue(outcome, variant))
+        if text[:1] in {"{", "["} and shape_of(variant) == {"{": dict, "[": list}[text[0]]:
+            attempts.append(outcome)
+    return attempts[0] if len(attempts) == 1 else wrong(path, kind, text)
 
 
-def collection(value: Any, element: LiteralType, kind: LiteralType, path: str) -> Outcome:  # noqa: ANN401 - JSON
-    """Return a list's literal, or the faults of all its items."""
-    if not isinstance(value, list):
-        return fault(path, wrong(kind, value))
-    outcomes = [literal_from_json(item, element, f"{path}[{index}]") for index, item in enumerate(value)]
+def of_union(
+    value: Any,  # noqa: ANN401 - JSON
+    kind: LiteralType,
+    variants: tuple[LiteralType, ...],
+    path: str,
+    locate: Locate,
+) -> Outcome:
+    """Return the literal of the first variant that takes the data; one of exactly its type goes first."""
+    attempts: list[list[Diagnostic]] = []
+    for variant in sorted(variants, key=lambda found: (not exactly_of(value, found), rank_of_text(found))):
+        outcome = literal_from_json(value, variant, path, locate)
+        if not isinstance(outcome, list):
+            return Literal(UnionValue(outcome, variant))
+        if shape_of(variant) is type(value):
+            attempts.append(outcome)
+    # Where only one variant has the data's shape, what is wrong inside says more.
+    return attempts[0] if len(attempts) == 1 else wrong(path, kind, value)
+
+
+def exactly_of(value: Any, kind: LiteralType) -> bool:  # noqa: ANN401 - JSON
+    """Tell whether a number or truth value is of just this type: 1 is a float too, but exactly an integer."""
+    exact = {bool: SimpleKind.BOOLEAN, int: SimpleKind.INTEGER, float: SimpleKind.FLOAT}
+    return isinstance(kind.kind, SimpleType) and exact.get(type(value)) is kind.kind.simple
+
+
+def shape_of(kind: LiteralType) -> type | None:
+    """Return whether a type is written as an object or a list; None for neither."""
+    match kind.kind:
+        case CollectionType():
+            return list
+        case MapType() | SimpleType(SimpleKind.STRUCT):
+            return dict
+        case _:
+            return None
+
+
+def gathered(outcomes: list[Outcome]) -> Outcome:
+    """Return the collection of all literals, or the faults of all."""
     faults = [found for outcome in outcomes if isinstance(outcome, list) for found in outcome]
     return faults or Literal(Collection(tuple(o for o in outcomes if not isinstance(o, list))))
 
 
-def mapping(value: Any, inner: LiteralType, kind: LiteralType, path: str) -> Outcome:  # noqa: ANN401 - JSON
-    """Return a map's literal, or the faults of all its values."""
-    if not isinstance(value, dict):
-        return fault(path, wrong(kind, value))
-    outcomes = {str(key): literal_from_json(item, inner, f"{path}.{key}") for key, item in value.items()}
-    faults = [found for outcome in outcomes.values() if isinstance(outcome, list) for found in outcome]
-    return faults or Literal(Map({k: o for k, o in outcomes.items() if not isinstance(o, list)}))
+def simple_literal(
+    value: Any,  # noqa: ANN401 - JSON
+    simple: SimpleKind,
+    kind: LiteralType,
+    path: str,
+    locate: Locate,
+) -> Outcome:
+    """Return the literal of a simple type."""
+    match simple:
+        case SimpleKind.INTEGER if type(value) is int and -INT64_MAX - 1 <= value <= INT64_MAX:
+            found = Primitive(value)
+        case SimpleKind.FLOAT if type(value) is float or (type(value) is int and abs(value) < 2**1000):
+            found = Primitive(float(value))
+        case SimpleKind.STRING if isinstance(value, str):
+            found = Primitive(value)
+        case SimpleKind.BOOLEAN if isinstance(value, bool):
+            found = Primitive(value)
+        case SimpleKind.NONE if value is None:
+            return VOID
+        case SimpleKind.DATETIME if (at := moment(value)) is not None:
+            found = Primitive(at)
+        case SimpleKind.DURATION if (span := duration(value)) is not None:
+            found = Primitive(span)
+        case SimpleKind.STRUCT if isinstance(value, dict):
+            return document(value, kind, path, locate)
+        case _:
+            return wrong(path, kind, value)
+    choices = constants(kind)
+    return wrong(path, kind, value) if choices and found.value not in choices else Literal(found)
 
 
-def located(text: str) -> str:
-    """Return a uri as it is, and a local path made absolute."""
-    return text if "://" in text else str(Path(text).expanduser().resolve())
-
-
-def moment(value: Any) -> Instant | None:  # noqa: ANN401 - JSON or YAML
-    """Return the instant of an ISO 8601 text, of `now`, or of a date that YAML has read."""
-    if value == "now":
-        return instant(datetime.now(UTC))
-    if isinstance(value, datetime):
-        return instant(value)
-    if hasattr(value, "isoformat"):
-        value = value.isoformat()
-    if not isinstance(value, str):
-        return None
+def document(value: dict[str, Any], kind: LiteralType, path: str, locate: Locate) -> Outcome:
+    """Return the msgpack literal of a document that its schema accepts."""
+    schema = json.loads(kind.metadata or "{}")
+    reader = SchemaReader(schema, locate)
+    plain = reader.read(value, schema, path)
+    if reader.faults:
+        return reader.faults
     try:
-        return instant(datetime.fromisoformat(value))
-    except ValueError:
-        return None
+        return Literal(Binary(msgpack_value.packed(plain, dict), "msgpack"))
+    except TypeFault as fault:
+        return [wrong_value(path, found.headline) for found in fault.diagnostics]
 
 
-def duration(value: Any) -> Span | None:  # noqa: ANN401 - JSON or YAML
-    """Return the span of `1h30m`, `PT1H30M`, `90s`, or a number of seconds."""
-    if type(value) in {int, float}:
-        return span(timedelta(seconds=value))
-    found = DURATION.fullmatch(value.replace(" ", "")) if isinstance(value, str) else None
-    if found is None or not any(found[unit] for unit in "dhms"):
-        return None
-    seconds = sum(float(found[unit] or 0) * factor for unit, factor in zip("dhms", (86400, 3600, 60, 1), strict=True))
-    return span(timedelta(seconds=-seconds if found["sign"] else seconds))
+def stored_literal(
+    value: Any,  # noqa: ANN401 - JSON
+    stored: Stored,
+    kind: LiteralType,
+    path: str,
+    locate: Locate,
+) -> Outcome:
+    """Return the literal of a file, folder or table that is named by path or uri."""
+    if not isinstance(value, str) or not value:
+        return wrong(path, kind, value)
+    try:
+        uri = locate(value, stored)
+    except (ValueError, OSError) as error:
+        return [wrong_value(path, str(error))]
+    match stored:
+        case BlobType():
+            return Literal(Blob(uri, stored))
+        case StructuredDatasetType():
+            return Literal(StructuredDataset(uri, StructuredDatasetType(stored.columns, stored.format or "parquet")))
+        case SchemaType():
+            return Literal(SchemaValue(uri, stored))
+        case _ as never:
+            assert_never(never)
 
 
-def wrong(kind: LiteralType, value: object) -> str:
-    """Return `expected ..., got ...`."""
-    text = json.dumps(value, default=str, ensure_ascii=False)
-    return f"expected {expected(kind)}, got {text if len(text) <= 80 else text[:79] + '…'}"
+def wrong(path: str, kind: LiteralType, value: object) -> list[Diagnostic]:
+    """Return the one fault `expected ..., got ...`."""
+    return [wrong_value(path, f"expected {expected(kind)}, got {shown(value)}")]
+
+
+def constants(kind: LiteralType) -> list[Any]:
+    """Return the values to choose from that the annotation of `Literal["a", "b"]` lists; empty for all."""
+    found = json.loads(kind.annotation).get("literal_values", []) if kind.annotation else []
+    return found if isinstance(found, list) else []
 
 
 def expected(kind: LiteralType) -> str:
     """Return a literal type as an author would write it."""
     match kind.kind:
         case SimpleType(simple):
-            schema = json.loads(kind.metadata or JsonText("{}"))
+            if choices := constants(kind):
+                return "one of " + ", ".join(repr(value) for value in choices)
+            schema = json.loads(kind.metadata or "{}")
             return str(schema.get("title") or NAMES.get(simple, simple.name.lower()))
         case EnumType(values):
             return "one of " + ", ".join(repr(value) for value in values)
@@ -319,51 +310,3 @@ NAMES = {
     SimpleKind.DURATION: "a duration such as 1h30m",
     SimpleKind.STRUCT: "dict",
 }
-
-
-def fault(path: str, text: str) -> list[Diagnostic]:
-    """Return the one fault of a value."""
-    return [Diagnostic("wrong-input-value", f"{path}: {text}")]
-
-
-# --- printing -----------------------------------------------------------------------------
-
-
-def json_from_literal(literal: Literal) -> Json:
-    """Return a literal as JSON, for printing; stored data are shown by their uri."""
-    match literal.value:
-        case Primitive(value):
-            return printed(value)
-        case Void():
-            return None
-        case Blob(uri) | StructuredDataset(uri) | SchemaValue(uri) | Offloaded(uri):
-            return uri
-        case Binary(data, tag):
-            found: Json = (
-                msgpack.unpackb(data, strict_map_key=False) if tag in {"", "msgpack"} else f"<{len(data)} bytes>"
-            )
-            return found
-        case GenericStruct(text):
-            document: Json = json.loads(text or "{}")
-            return document
-        case UnionValue(inner):
-            return json_from_literal(inner)
-        case Collection(items):
-            return [json_from_literal(item) for item in items]
-        case Map(items):
-            return {key: json_from_literal(item) for key, item in items.items()}
-        case ErrorValue(node, message):
-            return {"failed_node": node, "message": message}
-        case _ as never:
-            assert_never(never)
-
-
-def printed(value: float | str | bool | Instant | Span) -> Json:
-    """Return a primitive as JSON has it."""
-    match value:
-        case Instant(ns):
-            return (EPOCH + timedelta(microseconds=ns // 1000)).isoformat().replace("+00:00", "Z")
-        case Span(ns):
-            return str(timedelta(microseconds=ns // 1000))
-        case _:
-            return value

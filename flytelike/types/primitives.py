@@ -12,6 +12,8 @@ from flytelike.types.transformer import Hint
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 INT64_MAX = 2**63 - 1
+SPAN_MAX = timedelta(seconds=315_576_000_000)
+"""The longest duration that `google.protobuf.Duration` holds: 10,000 years."""
 MICROSECOND = timedelta(microseconds=1)
 
 
@@ -133,8 +135,8 @@ def day(value: Any) -> date | None:  # noqa: ANN401 - any value
 
 
 def span(value: Any) -> Span | None:  # noqa: ANN401 - any value
-    """Return the span of a timedelta."""
-    return Span(value // MICROSECOND * 1000) if isinstance(value, timedelta) else None
+    """Return the span of a timedelta that the wire can hold."""
+    return Span(value // MICROSECOND * 1000) if isinstance(value, timedelta) and abs(value) <= SPAN_MAX else None
 
 
 def length(value: Any) -> timedelta | None:  # noqa: ANN401 - any value

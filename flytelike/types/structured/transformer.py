@@ -1,6 +1,5 @@
 """Frames and StructuredDataset to parquet in the object store."""
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -123,8 +122,11 @@ def read_frame(kind: FrameKind, uri: str, columns: Sequence[str], ctx: ValueCont
     names = [found.uri for found in ctx.store.list(uri)] or [uri]
     if is_local(uri):
         return kind.read([Path(name.removeprefix("file://")) for name in names], columns)
-    with tempfile.TemporaryDirectory(dir=ctx.new_path("frames").parent) as folder:
-        copies = [Path(folder) / f"{index:05}" for index in range(len(names))]
+    copies = [ctx.new_path(f"{index:05}") for index in range(len(names))]
+    try:
         for name, copy in zip(names, copies, strict=True):
             ctx.store.download_file(name, copy)
         return kind.read(copies, columns)
+    finally:
+        for copy in copies:
+            copy.unlink(missing_ok=True)

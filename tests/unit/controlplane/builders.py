@@ -307,10 +307,14 @@ def settings_for(folder: Path, url: str = "", limits: Limits | None = None, proj
 
 @asynccontextmanager
 async def started(
-    settings: Settings, *, launcher: FakeLauncher | None = None, logs: LogReader | None = None
+    settings: Settings,
+    *,
+    launcher: FakeLauncher | None = None,
+    logs: LogReader | None = None,
+    store: Store | None = None,
 ) -> AsyncIterator[ControlPlane]:
     """Yield a control plane without servers."""
-    plane = ControlPlane(settings, Store(), launcher or FakeLauncher(), logs=logs, clock=SteppingClock())
+    plane = ControlPlane(settings, store or Store(), launcher or FakeLauncher(), logs=logs, clock=SteppingClock())
     await plane.start()
     try:
         yield plane
@@ -319,11 +323,13 @@ async def started(
 
 
 @asynccontextmanager
-async def served(settings: Settings, *, logs: LogReader | None = None) -> AsyncIterator[Running]:
+async def served(
+    settings: Settings, *, logs: LogReader | None = None, store: Store | None = None
+) -> AsyncIterator[Running]:
     """Yield a control plane behind its servers."""
     launcher = FakeLauncher()
     async with (
-        started(settings, launcher=launcher, logs=logs) as plane,
+        started(settings, launcher=launcher, logs=logs, store=store) as plane,
         serve(plane) as addresses,
         aio.insecure_channel(addresses.grpc, options=[("grpc.enable_http_proxy", 0)]) as channel,
     ):

@@ -6,6 +6,7 @@ import hashlib
 import urllib.error
 import urllib.request
 from collections.abc import Awaitable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ from flytelike.controlplane.data_url import parse_data_url
 from flytelike.controlplane.errors import Refusal
 from flytelike.controlplane.settings import Limits
 from flytelike.model.phases import NodePhase
+from flytelike.storage import S3Config, Store, StoreConfig
 from flytelike_idl.core import identifier_pb2
 from flytelike_idl.service import dataproxy_pb2
 from tests.unit.controlplane.builders import (
@@ -64,7 +66,9 @@ def sent(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) 
 
 
 async def put(url: str, body: bytes = CONTENT, md5: bytes | None = MD5) -> int:
-    headers = {} if md5 is None else {"Content-MD5": base64.b64encode(md5).decode()}
+    headers = {"Content-Type": "application/octet-stream"}
+    if md5 is not None:
+        headers["Content-MD5"] = base64.b64encode(md5).decode()
     status, _ = await asyncio.to_thread(sent, "PUT", url, body, headers)
     return status
 
@@ -188,8 +192,6 @@ async def test_requests_are_checked(running: Running, fields: dict[str, object])
 
 
 async def test_memory_stores_take_uploads_through_us_too(tmp_path: Path) -> None:
-    from dataclasses import replace
-
     async with served(replace(settings_for(tmp_path), store_base="memory://store")) as running:
         location = await running.data.CreateUploadLocation(request_for())
         assert await put(location.signed_url) == 200
@@ -260,3 +262,35 @@ async def test_decks_are_linked(running: Running) -> None:
 def test_data_urls_are_checked(url: str) -> None:
     with pytest.raises(Refusal, match="invalid-data-url"):
         parse_data_url(url)
+
+
+@pytest.mark.slow
+async def test_buckets_sign_their_own_uploads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    await asyncio.to_thread(server.start)
+    try:
+        host, port = server.get_host_and_port()
+        endpoint = f"http://{host}:{port}"
+        client = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1")
+        await asyncio.to_thread(client.create_bucket, Bucket="bucket")
+        client.close()
+        config = StoreConfig(s3=S3Config(endpoint, "us-east-1", "test", "test"))
+        settings = replace(settings_for(tmp_path), store_base="s3://bucket/base")
+        async with served(settings, store=Store(config)) as running:
+            location = await running.data.CreateUploadLocation(request_for())
+            assert location.signed_url.startswith(endpoint)
+            assert location.native_url.startswith("s3://bucket/base/uploads/")
+            assert await put(location.signed_url) == 200
+            assert await running.plane.store.get_async(location.native_url) == CONTENT
+            again = await running.data.CreateUploadLocation(request_for())
+            assert again.already_there
+            await running.registration.Register(module())
+            await running.admin.CreateExecution(create_execution())
+            assert running.launcher.launched[0].closure_uri.startswith("s3://bucket/base/closures/")
+    finally:
+        await asyncio.to_thread(server.stop)

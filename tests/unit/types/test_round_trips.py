@@ -77,7 +77,7 @@ HINTS = st.sampled_from(
         (bool, st.booleans()),
         (datetime, st.datetimes(timezones=st.just(UTC))),
         (date, st.dates()),
-        (timedelta, st.timedeltas()),
+        (timedelta, st.timedeltas(timedelta(days=-3_000_000), timedelta(days=3_000_000))),
         (list[int], st.lists(st.integers(-9, 9))),
         (dict[str, float], st.dictionaries(st.text(), st.floats(allow_nan=False))),
         (int | None, st.none() | st.integers(0, 9)),
@@ -104,8 +104,6 @@ def test_every_value_comes_back(pair: tuple[Any, Any]) -> None:
 def test_what_is_printed_can_be_typed_again(pair: tuple[Any, Any]) -> None:
     hint, value = pair
     ctx = ValueContext(Store(), "memory://raw", Path("/nonexistent"))
-    if hint is timedelta:
-        return  # printed for people, as Python does
     literal = registry.to_literal(value, hint, ctx)
     assert literal_from_json(json_from_literal(literal), registry.literal_type_of(hint)) == literal
 
