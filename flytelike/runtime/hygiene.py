@@ -59,7 +59,7 @@ class Environment:
             os.environ.pop(name, None)
 
 
-def _environment_now() -> dict[object, object]:
+def _environment_now() -> object:
     # Reading through os.environ decodes every name and value, which costs more than a no-op task.
     raw = getattr(os.environ, "_data", None)
     return dict(os.environ) if raw is None else dict(raw)
