@@ -2,7 +2,7 @@
 
 import os
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
@@ -109,9 +109,14 @@ class Platform:
             "FLYTELIKE_UPLOAD_PREFIX": f"{base}/uploads",
             "FLYTELIKE_CODE_CACHE": str(self.folder.code),
         }
-        if self.options.slots is None:
-            return ProcessSettings(logs=self.folder.logs, env=env)
-        return ProcessSettings(logs=self.folder.logs, env=env, slots=self.options.slots)
+        settings = ProcessSettings(
+            logs=self.folder.logs,
+            env=env,
+            # The engine commits small outputs itself and syncs large ones before it records a success.
+            durable_documents=False,
+            preload=("flytelike.sdk.task", "flytelike.sdk.workflow"),
+        )
+        return settings if self.options.slots is None else replace(settings, slots=self.options.slots)
 
 
 def state_fault(error: StoreError, folder: DataFolder) -> Diagnostic:
