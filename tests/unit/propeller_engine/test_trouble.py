@@ -202,6 +202,8 @@ def test_the_history_waits_in_the_store_while_the_sink_is_away() -> None:
         assert snapshot.closed, "executions do not wait for the sink"
         world.sink.fail = 0
         await world.ended(request().id)
+        world.clock.advance(world.settings.history_keep_ns)
+        await world.settle()
         assert await world.store.undelivered(10) == []
         await engine.close()
 
@@ -236,7 +238,7 @@ def test_what_was_not_told_is_told_by_the_next_engine() -> None:
         engine = await world.engine()
         await world.ended(request().id)
         assert world.story(request().id)[-1] == "SUCCEEDED"
-        assert await world.store.undelivered(10) == []
         await engine.close()
+        assert await world.store.undelivered(10) == []
 
     live(body())
