@@ -27,10 +27,12 @@ class Runner:
     Args:
         store: Where inputs are read and outputs written.
         scratch: A folder for what values need on this machine while the task runs.
+        durable_documents: Whether `outputs.pb` and `error.pb` shall survive a power cut.
     """
 
-    def __init__(self, store: Store, scratch: Path) -> None:
+    def __init__(self, store: Store, scratch: Path, *, durable_documents: bool = True) -> None:
         self._store = store
+        self._durable_documents = durable_documents
         self._scratch = scratch
         self._tasks: dict[tuple[str, str, str], RunnableTask] = {}
 
@@ -82,7 +84,7 @@ class Runner:
         except IgnoreOutputs:
             return
         outputs = encode_outputs(result, task, context)
-        self._store.put(_below(invocation.output_prefix, OUTPUTS), outputs)
+        self._put(invocation, OUTPUTS, outputs)
 
     def _load(self, invocation: Invocation, code_root: str, imported: Callable[[], None]) -> RunnableTask:
         key = (code_root, invocation.module, invocation.task)
@@ -97,7 +99,11 @@ class Runner:
         message.error.timestamp.GetCurrentTime()
         # Whoever waits also learns the failure from this process; the document is for later readers.
         with contextlib.suppress(OSError, StorageError):
-            self._store.put(_below(invocation.output_prefix, ERROR), message.SerializeToString(deterministic=True))
+            self._put(invocation, ERROR, message.SerializeToString(deterministic=True))
+
+    def _put(self, invocation: Invocation, name: str, document: bytes) -> None:
+        uri = f"{invocation.output_prefix.rstrip('/')}/{name}"
+        self._store.put(uri, document, durable=self._durable_documents)
 
 
 def _call(task: RunnableTask, inputs: Mapping[str, object], code_root: str) -> object:
@@ -113,7 +119,3 @@ def _call(task: RunnableTask, inputs: Mapping[str, object], code_root: str) -> o
     if os.getpid() != process:
         os._exit(0)  # a child that the task forked came back here: the outputs are its parent's to write
     return result
-
-
-def _below(prefix: str, name: str) -> str:
-    return f"{prefix.rstrip('/')}/{name}"

@@ -33,21 +33,36 @@ class Environment:
 
     def __init__(self) -> None:
         self._base = dict(os.environ)
+        self._own: Mapping[str, str] = {}
+        self._expected = _environment_now()
 
     def enter(self, own: Mapping[str, str]) -> None:
-        """Add an attempt's own part."""
+        """Replace the last attempt's own part by another."""
+        for name in self._own.keys() - own.keys():
+            self._restore(name)
         os.environ.update(own)
+        self._own = own
+        self._expected = _environment_now()
 
     def leave(self) -> None:
-        """Bring back the base, whatever the attempt set or removed."""
-        current = dict(os.environ)
-        if current == self._base:
+        """Undo what the attempt itself set or removed."""
+        if _environment_now() == self._expected:
             return
-        for name in current.keys() - self._base.keys():
+        for name in os.environ.keys() | self._base.keys():
+            self._restore(name)
+        self._own = {}
+
+    def _restore(self, name: str) -> None:
+        if name in self._base:
+            os.environ[name] = self._base[name]
+        else:
             os.environ.pop(name, None)
-        for name, value in self._base.items():
-            if current.get(name) != value:
-                os.environ[name] = value
+
+
+def _environment_now() -> object:
+    # Reading through os.environ decodes every name and value, which costs more than a no-op task.
+    raw = getattr(os.environ, "_data", None)
+    return dict(os.environ) if raw is None else dict(raw)
 
 
 class WorkingFolder:

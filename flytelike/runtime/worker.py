@@ -25,6 +25,7 @@ from flytelike.runtime.source_trace import forget_sources
 from flytelike.storage import Store, StoreConfig
 
 DURABLE = "FLYTELIKE_DURABLE"
+DURABLE_DOCUMENTS = "FLYTELIKE_DURABLE_DOCUMENTS"
 
 _LAST = ("USER:MemoryError", "ImportFailed", "ModuleNotFound")
 """After these the process is in a state that nobody else should get."""
@@ -61,7 +62,8 @@ class _Worker:
         self._folder = WorkingFolder(scratch)
         self._standards = Standards()
         store = Store(StoreConfig.from_env(durable=os.environ.get(DURABLE) == "1"))
-        self._runner = Runner(store, self._folder.temporary)
+        durable_documents = os.environ.get(DURABLE_DOCUMENTS) == "1"
+        self._runner = Runner(store, self._folder.temporary, durable_documents=durable_documents)
 
     def serve(self) -> None:
         while True:

@@ -7,7 +7,7 @@ from flytelike.model.literals import Collection, Literal
 from flytelike.model.types import CollectionType, LiteralType
 from flytelike.types.annotated import origin_of
 from flytelike.types.context import ValueContext
-from flytelike.types.faults import mismatch, missing_argument, undecodable
+from flytelike.types.faults import TypeFault, mismatch, missing_argument, undecodable, within
 from flytelike.types.lookup import Lookup
 from flytelike.types.primitives import unwrapped
 from flytelike.types.transformer import Hint
@@ -33,8 +33,14 @@ class ListTransformer:
         """Return the collection of the items' literals."""
         if not isinstance(value, list):
             raise mismatch(hint, value)
-        inner = element(hint)
-        return Literal(Collection(tuple(self._registry.to_literal(item, inner, ctx) for item in value)))
+        transformer, inner = self._registry.resolved(element(hint))
+        items: list[Literal] = []
+        try:
+            for item in value:
+                items.append(transformer.to_literal(item, inner, ctx))  # noqa: PERF401 - its length tells the place
+        except TypeFault as fault:
+            raise within(f"[{len(items)}]", fault) from None
+        return Literal(Collection(tuple(items)))
 
     def to_python(self, literal: Literal, hint: Hint, ctx: ValueContext) -> list[Any]:
         """Return the list of the items' values."""
@@ -42,7 +48,13 @@ class ListTransformer:
         if not isinstance(found, Collection):
             raise undecodable(hint, type(found).__name__)
         inner = element(hint)
-        return [self._registry.to_python(item, inner, ctx) for item in found.items]
+        items: list[Any] = []
+        try:
+            for item in found.items:
+                items.append(self._registry.to_python(item, inner, ctx))  # noqa: PERF401 - as above
+        except TypeFault as fault:
+            raise within(f"[{len(items)}]", fault) from None
+        return items
 
 
 def element(hint: Hint) -> Hint:

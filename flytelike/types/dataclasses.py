@@ -1,6 +1,8 @@
 """Dataclasses: a STRUCT with a JSON schema, and msgpack of the fields by name."""
 
+import typing
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from flytelike.model.literals import Binary, GenericStruct, Literal
@@ -9,7 +11,7 @@ from flytelike.types import msgpack_value
 from flytelike.types.annotated import bare
 from flytelike.types.context import ValueContext
 from flytelike.types.document import FREE, Documents, fields_of, is_dataclass, is_enum
-from flytelike.types.faults import TypeFault, mismatch, undecodable
+from flytelike.types.faults import TypeFault, mismatch, undecodable, unsupported
 from flytelike.types.json_schema import schema_of
 from flytelike.types.lookup import Lookup
 from flytelike.types.mapping import MSGPACK_ANNOTATION
@@ -31,7 +33,13 @@ class DataclassTransformer:
         return is_dataclass(hint)
 
     def literal_type(self, hint: Hint) -> LiteralType:
-        """Return STRUCT with the schema, and each field's own type; raises TypeFault naming a field without one."""
+        """Return STRUCT with the schema, and each field's own type.
+
+        Raises:
+            TypeFault: a field has no type (it is named), or the dataclass is inside itself.
+        """
+        if inside_itself(hint):
+            raise unsupported(hint, "it is inside itself, so its type has no end", "use `dict` for the inner one")
         parts: list[tuple[str, LiteralType]] = []
         for name, inner in fields_of(hint).items():
             try:
@@ -59,6 +67,20 @@ class DataclassTransformer:
                 return self._documents.value(msgpack_value.unpacked(document), hint, ctx)
             case other:
                 raise undecodable(hint, type(other).__name__)
+
+
+@lru_cache(maxsize=4096)
+def inside_itself(cls: type) -> bool:
+    """Tell whether a dataclass is, at any depth, a part of its own fields."""
+
+    def leads_back(hint: Hint, above: tuple[Hint, ...]) -> bool:
+        hint = bare(hint)
+        if hint in above:
+            return hint is cls  # another dataclass's circle is told when that one is asked about
+        parts = fields_of(hint).values() if is_dataclass(hint) else typing.get_args(hint)
+        return any(leads_back(part, (*above, hint) if is_dataclass(hint) else above) for part in parts)
+
+    return leads_back(cls, ())
 
 
 def within_documents(hint: Hint) -> bool:

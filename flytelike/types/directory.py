@@ -3,19 +3,20 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self
 
-from typing_extensions import override
+from typing_extensions import TypeVar, override
 
 from flytelike.model.literals import Blob, Literal
 from flytelike.model.types import BlobType, LiteralType
+from flytelike.storage import Store
 from flytelike.types.context import ValueContext
 from flytelike.types.faults import mismatch, undecodable
 from flytelike.types.file import Formatted, formatted, local_path
 from flytelike.types.primitives import unwrapped
 from flytelike.types.transformer import Hint
 
-F = TypeVar("F")
+F = TypeVar("F", default=Any)
 
 
 class FlyteDirectory(os.PathLike[str], Generic[F], metaclass=Formatted):
@@ -58,16 +59,35 @@ class FlyteDirectory(os.PathLike[str], Generic[F], metaclass=Formatted):
         return cls(path)
 
     def download(self) -> str:
-        """Fetch the content if it is not here yet and return the folder's local path."""
+        """Fetch the content if it is not here yet and return the folder's local path.
+
+        Raises:
+            StorageError: the content is gone or cannot be reached.
+        """
         if self._fetch is not None:
             self.path = self._fetch()
             self._fetch = None
-        return self.path
+        elif local_path(self.path) is None:
+            self.remote_source, self.path = self.path, fetched(self.path)
+        return self.path.removeprefix("file://")
 
     @override
     def __fspath__(self) -> str:
         """Return the local path; the content is fetched first."""
         return self.download()
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        """Tell whether both stand for the same folder."""
+        return isinstance(other, FlyteDirectory) and (self.path, self.remote_source) == (
+            other.path,
+            other.remote_source,
+        )
+
+    @override
+    def __hash__(self) -> int:
+        """Return a hash that agrees with equality."""
+        return hash((self.path, self.remote_source))
 
     @override
     def __str__(self) -> str:
@@ -78,6 +98,15 @@ class FlyteDirectory(os.PathLike[str], Generic[F], metaclass=Formatted):
     def __repr__(self) -> str:
         """Return what an author would write."""
         return f"{type(self).__name__}({str(self)!r})"
+
+
+def fetched(uri: str) -> str:
+    """Return the path of a copy of a folder that an author named by uri, for as long as the process lives."""
+    import tempfile  # noqa: PLC0415 - seldom needed
+
+    path = Path(tempfile.mkdtemp(prefix="flytelike-"))
+    Store().download_directory(uri, path)
+    return str(path)
 
 
 class DirectoryTransformer:

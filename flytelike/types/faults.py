@@ -1,5 +1,7 @@
 """Errors of types and values: what was expected, and what was found."""
 
+from dataclasses import replace
+
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 
 
@@ -29,6 +31,17 @@ def mismatch(expected: object, value: object, reason: str = "") -> TypeFault:
 def undecodable(expected: object, what: str) -> TypeFault:
     """Return the error for a literal that cannot be read as the annotation says."""
     return TypeFault([Diagnostic("value-mismatch", f"expected `{shown(expected)}`, got {what}")])
+
+
+def within(step: str, fault: TypeFault) -> TypeFault:
+    """Return the fault with a step such as `[3]` or `.name` put before the place it names."""
+    return TypeFault(
+        replace(
+            found,
+            headline=f"${step}{found.headline[1:]}" if found.headline.startswith("$") else f"${step}: {found.headline}",
+        )
+        for found in fault.diagnostics
+    )
 
 
 def shown(hint: object) -> str:

@@ -4,19 +4,21 @@ import os
 from abc import ABCMeta
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, ClassVar, Generic, Self, TypeVar, get_args
+from typing import IO, Any, ClassVar, Generic, Self, get_args
 
-from typing_extensions import override
+from typing_extensions import TypeVar, override
 
+from flytelike.model.ids import Digest
 from flytelike.model.literals import Blob, Literal
 from flytelike.model.types import BlobType, LiteralType
-from flytelike.storage import is_local
+from flytelike.storage import Store, is_local
 from flytelike.types.context import ValueContext
 from flytelike.types.faults import mismatch, undecodable
 from flytelike.types.primitives import unwrapped
 from flytelike.types.transformer import Hint
 
-F = TypeVar("F")
+F = TypeVar("F", default=Any)
+"""The format, as type checkers see it; `FlyteFile` alone is one of any format."""
 
 
 class Formatted(ABCMeta):
@@ -87,17 +89,30 @@ class FlyteFile(os.PathLike[str], Generic[F], metaclass=Formatted):
         return cls.format
 
     def download(self) -> str:
-        """Fetch the content if it is not here yet and return its local path."""
+        """Fetch the content if it is not here yet and return its local path.
+
+        Raises:
+            StorageError: the content is gone, is not what its digest says, or cannot be reached.
+        """
         if self._fetch is not None:
             self.path = self._fetch()
             self._fetch = None
-        return self.path
+        elif local_path(self.path) is None:
+            self.remote_source, self.path = self.path, fetched(self.path)
+        return self.path.removeprefix("file://")
 
-    def open(self, mode: str = "r", **options: Any) -> IO[Any]:  # noqa: ANN401 - as Python's open
+    def open(
+        self,
+        mode: str = "r",
+        cache_type: str | None = None,  # noqa: ARG002 - taken for callers of the stock SDK; copies need no cache
+        cache_options: dict[str, Any] | None = None,  # noqa: ARG002
+        **options: Any,  # noqa: ANN401 - as Python's open
+    ) -> IO[Any]:
         """Open the file as Python's `open` does; its content is fetched first."""
-        if any(letter in mode for letter in "wax+"):
+        path = self.download()
+        if any(letter in mode for letter in "wax+"):  # from now on it is another file than the stored one
             self.remote_source = self._hash = ""
-        return open(self.download(), mode, **options)  # noqa: PTH123 - the caller closes it
+        return open(path, mode, **options)  # noqa: PTH123 - the caller closes it
 
     @override
     def __fspath__(self) -> str:
@@ -133,7 +148,7 @@ _classes: dict[tuple[type, str], type] = {}
 
 def formatted(cls: Any, item: Any) -> Any:  # noqa: ANN401 - a class for a format in any spelling
     """Return the subclass of `cls` for a format: a string, `Literal["csv"]` or a TypeVar's name."""
-    if item is Any or (isinstance(item, TypeVar) and item.__name__ in {"F", "T"}):
+    if item is Any or (type(item) is type(F) and item.__name__ in {"F", "T"}):
         return cls
     arguments = get_args(item)
     name = str(arguments[0] if arguments else getattr(item, "__name__", item)).lstrip(".")
@@ -142,6 +157,15 @@ def formatted(cls: Any, item: Any) -> Any:  # noqa: ANN401 - a class for a forma
             cls.__name__, (cls,), {"format": name, "plain": cls, "__module__": cls.__module__}
         )
     return _classes[cls, name]
+
+
+def fetched(uri: str) -> str:
+    """Return the path of a copy of an object that an author named by uri, for as long as the process lives."""
+    import tempfile  # noqa: PLC0415 - seldom needed
+
+    path = Path(tempfile.mkdtemp(prefix="flytelike-")) / Path(uri).name
+    Store().download_file(uri, path)
+    return str(path)
 
 
 def local_path(place: str) -> Path | None:
@@ -190,7 +214,8 @@ class FileTransformer:
         def fetch() -> str:
             # A copy even of a local file: a task that changes its input must not change the store.
             path = ctx.new_path(Path(uri).name)
-            ctx.store.download_file(uri, path)
+            promised = Digest(found.hash) if found.hash.startswith("sha256:") else None
+            ctx.store.download_file(uri, path, expected=promised)
             return str(path)
 
         if hint is os.PathLike or hint is Path:

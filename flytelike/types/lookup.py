@@ -22,3 +22,6 @@ class Lookup(Protocol):
 
     def to_python(self, literal: Literal, hint: Hint, ctx: ValueContext) -> Any:  # noqa: ANN401 - any value
         """Return the value of a literal."""
+
+    def resolved(self, hint: Hint) -> tuple[Transformer, Hint]:
+        """Return the transformer for an annotation, and the annotation as that one wants it."""

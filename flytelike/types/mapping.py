@@ -8,7 +8,7 @@ from flytelike.model.types import LiteralType, MapType, SimpleKind, SimpleType, 
 from flytelike.types.annotated import bare, origin_of
 from flytelike.types.context import ValueContext
 from flytelike.types.document import Documents
-from flytelike.types.faults import mismatch, undecodable, unsupported
+from flytelike.types.faults import TypeFault, mismatch, undecodable, unsupported, within
 from flytelike.types.lookup import Lookup
 from flytelike.types.primitives import unwrapped
 from flytelike.types.transformer import Hint
@@ -50,7 +50,13 @@ class DictTransformer:
             return self._documents.packed(value, hint, ctx)
         if not all(isinstance(key, str) for key in value):
             raise mismatch(hint, value, "keys must be strings")
-        return Literal(Map({key: self._registry.to_literal(item, inner, ctx) for key, item in value.items()}))
+        found: dict[str, Literal] = {}
+        for key, item in value.items():
+            try:
+                found[key] = self._registry.to_literal(item, inner, ctx)
+            except TypeFault as fault:
+                raise within(f"[{key!r}]", fault) from None
+        return Literal(Map(found))
 
     def to_python(self, literal: Literal, hint: Hint, ctx: ValueContext) -> dict[Any, Any]:
         """Return the dict. Documents are read by the registry."""
@@ -58,7 +64,13 @@ class DictTransformer:
         found = unwrapped(literal).value
         if inner is None or not isinstance(found, Map):
             raise undecodable(hint, type(found).__name__)
-        return {key: self._registry.to_python(item, inner, ctx) for key, item in found.items.items()}
+        values: dict[str, Any] = {}
+        for key, item in found.items.items():
+            try:
+                values[key] = self._registry.to_python(item, inner, ctx)
+            except TypeFault as fault:
+                raise within(f"[{key!r}]", fault) from None
+        return values
 
 
 def value_hint(hint: Hint) -> Hint | None:

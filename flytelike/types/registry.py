@@ -51,9 +51,20 @@ class Registry:
         self._find.cache_clear()
         self._type.cache_clear()
 
+    def resolved(self, hint: Hint) -> tuple[Transformer, Hint]:
+        """Return the transformer for an annotation, and the annotation as that one wants it.
+
+        Raises:
+            TypeFault: nobody handles it.
+        """
+        try:
+            return self._find(hint)
+        except TypeError:  # it cannot be hashed
+            return self._search(hint)
+
     def find(self, hint: Hint) -> Transformer:
         """Return the transformer for an annotation; raises TypeFault when there is none."""
-        return self._found(hint)[0]
+        return self.resolved(hint)[0]
 
     def literal_type(self, hint: Hint) -> LiteralType:
         """Return the literal type of an annotation."""
@@ -64,7 +75,7 @@ class Registry:
 
     def to_literal(self, value: Any, hint: Hint, ctx: ValueContext) -> Literal:  # noqa: ANN401 - any value
         """Return the literal of a value under an annotation."""
-        transformer, hint = self._found(hint)
+        transformer, hint = self.resolved(hint)
         return transformer.to_literal(value, hint, ctx)
 
     def to_python(self, literal: Literal, hint: Hint, ctx: ValueContext) -> Any:  # noqa: ANN401 - any value
@@ -73,20 +84,14 @@ class Registry:
         Where an attribute of a dataclass was bound, an engine gives its part of the document,
         whatever the attribute's type; every built-in type can be read from one.
         """
-        transformer, hint = self._found(hint)
+        transformer, hint = self.resolved(hint)
         document = literal.value if isinstance(transformer, UnionTransformer) else unwrapped(literal).value
         if isinstance(document, Binary | GenericStruct) and transformer not in self._own:
             return self._documents.value(msgpack_value.unpacked(document), hint, ctx)
         return transformer.to_python(literal, hint, ctx)
 
-    def _found(self, hint: Hint) -> tuple[Transformer, Hint]:
-        try:
-            return self._find(hint)
-        except TypeError:  # it cannot be hashed
-            return self._search(hint)
-
     def _typed(self, hint: Hint) -> LiteralType:
-        transformer, hint = self._found(hint)
+        transformer, hint = self.resolved(hint)
         return transformer.literal_type(hint)
 
     def _search(self, hint: Hint) -> tuple[Transformer, Hint]:

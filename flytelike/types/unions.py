@@ -52,9 +52,10 @@ class UnionTransformer:
         variants = list(typing.get_args(hint))
         inner_literal = literal
         if isinstance(literal.value, UnionValue):
-            tag = literal.value.type.structure.tag if literal.value.type.structure else ""
+            stored = literal.value.type
             inner_literal = literal.value.value
-            variants.sort(key=lambda inner: self.tag(inner) != tag)
+            # Two dataclasses have one tag; their schemas tell them apart.
+            variants.sort(key=lambda inner: (self.variant(inner) != stored, self.tag(inner) != tag_of(stored)))
         for inner in variants:
             try:
                 return self._registry.to_python(inner_literal, inner, ctx)
@@ -64,5 +65,9 @@ class UnionTransformer:
 
     def tag(self, hint: Hint) -> str:
         """Return a variant's tag."""
-        structure = self.variant(hint).structure
-        return structure.tag if structure else ""
+        return tag_of(self.variant(hint))
+
+
+def tag_of(kind: LiteralType) -> str:
+    """Return the tag of a variant's type, empty for none."""
+    return kind.structure.tag if kind.structure else ""

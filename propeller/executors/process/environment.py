@@ -17,6 +17,7 @@ _OF_INTERPRETER = re.compile(r"PYTHON(?!UNBUFFERED$)|LD_|DYLD_|MALLOC_|GLIBC_TUN
 """What names beginning so hold acts when an interpreter starts: a forked worker is too late for it."""
 
 _DURABLE = "FLYTELIKE_DURABLE"
+_DURABLE_DOCUMENTS = "FLYTELIKE_DURABLE_DOCUMENTS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,13 @@ def base_environment(settings: ProcessSettings) -> dict[str, str]:
     inherited = dict(os.environ) if settings.inherit_env else {}
     # Programs installed beside this interpreter (pyflyte-execute, say) shall be found.
     path = os.pathsep.join(filter(None, [str(Path(sys.executable).parent), inherited.get("PATH", os.defpath)]))
-    return {**inherited, "PATH": path, **settings.env, _DURABLE: "1" if settings.durable else "0"}
+    return {
+        **inherited,
+        "PATH": path,
+        **settings.env,
+        _DURABLE: str(int(settings.durable)),
+        _DURABLE_DOCUMENTS: str(int(settings.durable and settings.durable_documents)),
+    }
 
 
 def _contract(spec: AttemptSpec) -> dict[str, str]:

@@ -174,7 +174,7 @@ class ProcessExecutor(Executor, WorkersListener):
             return plan
         attempt.plan = plan
         marked = isinstance(plan, ProgramPlan) and plan.marked
-        stored = await self._results.of_whole_attempt(spec.output_prefix, marked=marked)
+        stored = await self._results.of_whole_attempt(spec.output_prefix, spec.task.interface.outputs, marked=marked)
         if isinstance(stored, Failure):
             return stored
         if stored:
@@ -301,7 +301,7 @@ class ProcessExecutor(Executor, WorkersListener):
     async def _judge(self, attempt: _Attempt, status: int) -> None:
         """Find out how an attempt went whose process ended without telling."""
         prefix = attempt.spec.output_prefix
-        found = await self._results.found(prefix)
+        found = await self._results.found(prefix, attempt.spec.task.interface.outputs)
         failure = found if isinstance(found, Failure) else self._verdict(attempt, status, outputs=found)
         if failure is not None and failure is not found:
             await self._keep(prefix, failure)

@@ -1,8 +1,13 @@
 """What attempts leave in the object store: outputs, failures, and the mark of a whole attempt."""
 
+import contextlib
 import os
+from collections.abc import Collection
+
+from google.protobuf.message import DecodeError
 
 from flytelike.codec.failures import failure_from_document, failure_to_document
+from flytelike.codec.faults import MalformedError
 from flytelike.codec.literals import literal_map_from_proto
 from flytelike.model.failure import Failure
 from flytelike.model.literals import Literal
@@ -25,7 +30,7 @@ class Results:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def of_whole_attempt(self, prefix: str, *, marked: bool) -> "Failure | bool":
+    async def of_whole_attempt(self, prefix: str, declared: Collection[str], *, marked: bool) -> "Failure | bool":
         """Return what a whole attempt left: its failure, or True for outputs; False for none.
 
         With `marked`, documents count only beside the mark.
@@ -34,15 +39,28 @@ class Results:
             return False
         if marked and not await self.exists(prefix, MARK):
             return False
-        return await self.found(prefix)
+        return await self.found(prefix, declared)
 
-    async def found(self, prefix: str) -> "Failure | bool":
-        """Return the failure stored below `prefix`, else whether outputs are there."""
+    async def found(self, prefix: str, declared: Collection[str]) -> "Failure | bool":
+        """Return the failure stored below `prefix`, else whether all declared outputs are there.
+
+        Documents that a power cut emptied or cut count as not there.
+        """
         document = await self._read(prefix, ERROR)
         if document is not None:
-            message = errors_pb2.ErrorDocument.FromString(document)
-            return failure_from_document(message, f"{prefix}/{ERROR}")
-        return await self.exists(prefix, OUTPUTS) or await self.exists(prefix, FUTURES)
+            with contextlib.suppress(DecodeError, MalformedError):
+                message = errors_pb2.ErrorDocument.FromString(document)
+                return failure_from_document(message, f"{prefix}/{ERROR}")
+        return await self._outputs(prefix, declared) or await self.exists(prefix, FUTURES)
+
+    async def _outputs(self, prefix: str, declared: Collection[str]) -> bool:
+        document = await self._read(prefix, OUTPUTS)
+        if document is None:
+            return False
+        with contextlib.suppress(DecodeError):
+            found = literals_pb2.LiteralMap.FromString(document).literals
+            return all(name in found for name in declared)
+        return False
 
     async def exists(self, prefix: str, name: str) -> bool:
         """Tell whether a document is there."""

@@ -22,7 +22,9 @@ class ProcessSettings:
         env: Set for every attempt: where code bundles lie, the platform's address, and so on.
         inherit_env: Whether attempts also get this process's own environment.
         preload: Modules that every worker has loaded from its first moment.
-        durable: Whether outputs survive a power cut.
+        durable: Whether the data that tasks store survives a power cut.
+        durable_documents: Whether `outputs.pb` and `error.pb` do too once an end is told. An engine
+            that keeps them in a commit of its own may do without: a sync costs more than a no-op task.
         grace_s: Time between SIGTERM and SIGKILL.
         attempts_per_worker: After so many a worker is replaced.
         rss_growth_bytes: A worker that grew by more since its first attempt is replaced.
@@ -38,6 +40,7 @@ class ProcessSettings:
     inherit_env: bool = True
     preload: tuple[str, ...] = ()
     durable: bool = True
+    durable_documents: bool = True
     grace_s: float = 5.0
     attempts_per_worker: int = 10_000
     rss_growth_bytes: int = 512 << 20

@@ -65,6 +65,15 @@ async def test_a_new_platform_finds_what_was_stored(bench: Bench, tmp_path: Path
     await after.close()
 
 
+@pytest.mark.parametrize(("name", "content"), [("outputs.pb", b""), ("outputs.pb", b"\x0a\xff"), ("error.pb", b"")])
+async def test_documents_that_a_power_cut_damaged_do_not_count(bench: Bench, name: str, content: bytes) -> None:
+    spec = bench.site.attempt("double", {"n": 4}, outputs=True)
+    Path(spec.output_prefix).mkdir()
+    Path(spec.output_prefix, name).write_bytes(content)
+    assert (await bench.end_of(spec)).output == 8
+    assert bench.listener.count("running", spec.key) == 1
+
+
 async def test_a_programs_half_written_outputs_do_not_count(bench: Bench) -> None:
     """Only our own entry point writes at once; others are believed once they ended well."""
     spec = bench.site.spec(("sh", "-c", "test ! -e {{.outputPrefix}}/outputs.pb"))

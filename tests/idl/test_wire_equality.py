@@ -1,0 +1,82 @@
+"""Our messages are Flyte's on the wire: every difference is listed, and each one is explained."""
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+from google.protobuf import descriptor_pb2 as pb
+
+import flytelike_idl
+from tests.idl.compare import Facts, differences, facts, stock_files
+
+EXPLAINED = {
+    r"field flytelike\.core\.(Node|WorkflowTemplate|TaskTemplate|Variable|Binding)\.span": "9000: source spans",
+    r"field flytelike\.service\.CreateUploadLocationResponse\.already_there": "9000: no second upload",
+    r"(message|field) flytelike\.core\.SourceSpan(\..*)?": "a message of ours",
+    r"(message|field|value) flytelike\.service\.(Register|Registered|Diagnostic)\w*(\..*)?": "registering at once",
+    r"(message|field) flytelike\.service\.(WatchExecution|ExecutionUpdate)\w*(\..*)?": "watching",
+    r"(message|field) flytelike\.service\.(StreamTaskLogs|TaskLogChunk)\w*(\..*)?": "logs",
+    r"rpc flytelike\.service\.(RegistrationService|WatchService)\..*": "services of ours",
+}
+
+
+@pytest.fixture(scope="module")
+def stock() -> Facts:
+    return facts(stock_files())
+
+
+@pytest.fixture(scope="module")
+def our_files() -> list[pb.FileDescriptorProto]:
+    base = Path(next(iter(flytelike_idl.__path__)))
+    found = []
+    for path in sorted(base.rglob("*_pb2.py")):
+        module = importlib.import_module(".".join(path.relative_to(base.parent).with_suffix("").parts))
+        message = pb.FileDescriptorProto()
+        module.DESCRIPTOR.CopyToProto(message)
+        found.append(message)
+    return found
+
+
+def test_every_difference_to_flyte_is_explained(stock: Facts, our_files: list[pb.FileDescriptorProto]) -> None:
+    assert len(stock) > 2_000
+    found = differences(stock, facts(our_files))
+    unexplained = {name: what for name, what in found.items() if not any(re.fullmatch(p, name) for p in EXPLAINED)}
+    assert unexplained == {}
+
+
+def test_every_explanation_explains_something(stock: Facts, our_files: list[pb.FileDescriptorProto]) -> None:
+    found = differences(stock, facts(our_files))
+    assert [p for p in EXPLAINED if not any(re.fullmatch(p, name) for name in found)] == []
+
+
+def test_our_own_fields_use_our_own_numbers(stock: Facts, our_files: list[pb.FileDescriptorProto]) -> None:
+    ours = facts(our_files)
+    shared = {name.rpartition(".")[0] for name in stock if name.startswith("field ")}
+    added = [n for n in ours if n.startswith("field ") and n not in stock and n.rpartition(".")[0] in shared]
+    assert added
+    assert [name for name in added if not 9000 <= int(ours[name].split()[0]) <= 9999] == []
+
+
+@pytest.mark.parametrize("change", ["number", "type", "cardinality", "absent", "enum value", "rpc"])
+def test_a_planted_difference_is_seen(change: str, our_files: list[pb.FileDescriptorProto]) -> None:
+    before = facts(our_files)
+    files = [pb.FileDescriptorProto.FromString(file.SerializeToString()) for file in our_files]
+    literals = next(file for file in files if file.name == "flytelike/core/literals.proto")
+    blob = next(message for message in literals.message_type if message.name == "Blob")
+    match change:
+        case "number":
+            blob.field[1].number = 4
+        case "type":
+            blob.field[1].type = pb.FieldDescriptorProto.TYPE_BYTES
+        case "cardinality":
+            blob.field[1].label = pb.FieldDescriptorProto.LABEL_REPEATED
+        case "absent":
+            del blob.field[1]
+        case "enum value":
+            types = next(file for file in files if file.name == "flytelike/core/types.proto")
+            types.enum_type[0].value[1].number = 77
+        case _:
+            admin = next(file for file in files if file.name == "flytelike/service/admin.proto")
+            del admin.service[0].method[0]
+    assert len(differences(before, facts(files))) == 1
