@@ -1,8 +1,8 @@
 """Telling the history: in order for each execution, batched over all, at least once.
 
 Off the path of the executions: they only hand over what is committed already. What the sink has
-taken is dropped from the store in the next group of commits; a crash in between means that the
-sink sees it again, and it keeps the first.
+taken is dropped from the store later, many records at once; a crash in between means that the
+sink sees them again, and it keeps the first.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from flytelike.model.history import HistoryEntry
 from flytelike.model.ids import ExecutionId
 from propeller.engine.settings import EngineSettings
 from propeller.engine.telling import Telling, telling_in
-from propeller.ports import Clock, EventSink, StateStore, StoreError
+from propeller.ports import Alarm, Clock, EventSink, StateStore, StoreError
 
 _LOG = logging.getLogger(__name__)
 
@@ -43,6 +43,10 @@ class Delivery:
         self._task: asyncio.Task[None] | None = None
         self._closing = False
         self._failures = 0
+        self._told: dict[ExecutionId, int] = {}
+        self._told_count = 0
+        self._drop_due = False
+        self._drop_alarm: Alarm | None = None
         self._over: asyncio.Future[None] | None = None
 
     def start(self) -> None:
@@ -82,6 +86,8 @@ class Delivery:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            if self._drop_due:
+                await self._drop()
             while self._waiting or self._behind:
                 batch = await self._next()
                 if batch and not await self._hand_over(batch):
@@ -91,12 +97,14 @@ class Delivery:
                 elif batch and not self._closing:
                     await self._pause(self._settings.history_pause_ns)
             if self._closing:
+                await self._drop()
                 return
 
     async def _next(self) -> Sequence[HistoryEntry]:
         """Return the oldest entries, from memory or from the store; none when all is told."""
         if self._waiting:
             return list(islice(self._waiting, self._settings.history_batch))
+        await self._drop()  # What is told already is not read back.
         self._missed = False
         try:
             left = await self._store.undelivered(BATCHES_READ)
@@ -124,13 +132,31 @@ class Delivery:
         if self._failures:
             _LOG.warning("the history is handed over again, after %d failures", self._failures)
             self._failures = 0
-        for _ in batch:
+        for entry in batch:
             self._waiting.popleft()
-        await self._drop({entry.execution: entry.sequence for entry in batch})
+            self._told[entry.execution] = entry.sequence
+        self._told_count += len(batch)
+        if self._told_count >= self._settings.history_batch:
+            await self._drop()
+        elif self._drop_alarm is None:
+            due_ns = self._clock.now_ns() + self._settings.history_keep_ns
+            self._drop_alarm = self._clock.call_at(due_ns, self._make_drop_due)
         return True
 
-    async def _drop(self, told: dict[ExecutionId, int]) -> None:
-        """Drop what was told. Whole commits only: what is told of a part of one is told again."""
+    def _make_drop_due(self) -> None:
+        self._drop_alarm = None
+        self._drop_due = True
+        self._wake.set()
+
+    async def _drop(self) -> None:
+        """Drop what was told: many records at once, since each call costs the store a sync."""
+        self._drop_due = False
+        if self._drop_alarm is not None:
+            self._drop_alarm.cancel()
+            self._drop_alarm = None
+        told, self._told, self._told_count = self._told, {}, 0
+        if not told:
+            return
         try:
             await self._store.delivered(told)
         except StoreError as error:

@@ -28,7 +28,7 @@ from propeller.engine.program import Programs
 from propeller.engine.run import Arrival, Errand, RestoreOutputs, Run, StoreInputs
 from propeller.engine.settings import EngineSettings
 from propeller.engine.telling import Telling
-from propeller.ports import Commit, Conflict, Snapshot, StoreCorrupt
+from propeller.ports import Commit, Conflict, Snapshot, StoreError
 
 _LOG = logging.getLogger(__name__)
 
@@ -117,14 +117,13 @@ class Entry:
         run = None
         try:
             run = await self._enter(execution)
-        except StoreCorrupt as error:
-            _LOG.error("%s cannot be read back: %s", execution, error)
         except Exception as error:  # noqa: BLE001 - one execution must not stop the others
-            if not self._closed:
+            if not self._closed and not (isinstance(error, StoreError) and error.lasting):
                 _LOG.warning("%s cannot be read back yet: %s", execution, error)
                 due_ns = self._ports.clock.now_ns() + self._settings.pause_ns(tries)
                 self._ports.clock.call_at(due_ns, lambda: self._try_again(execution, coming, tries + 1))
                 return
+            _LOG.error("%s cannot be read back, it rests until the next start: %s", execution, error)
         self._coming.pop(execution, None)
         if not coming.done():
             coming.set_result(run)

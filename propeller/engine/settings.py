@@ -26,6 +26,7 @@ class EngineSettings:
         history_waiting_max: How many wait in memory; when there are more, they are read back
             from the store.
         history_pause_ns: The shortest time between two calls of the sink, so that records gather.
+        history_keep_ns: How long told records stay in the store at most, if there are few.
         close_patience_ns: How long `close` waits for the sink.
     """
 
@@ -44,6 +45,7 @@ class EngineSettings:
     history_batch: int = 1000
     history_waiting_max: int = 20_000
     history_pause_ns: int = 10_000_000
+    history_keep_ns: int = 1_000_000_000
     close_patience_ns: int = 5_000_000_000
 
     def pause_ns(self, failures: int) -> int:

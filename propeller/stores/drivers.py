@@ -37,10 +37,10 @@ class Durability(Enum):
 class Cursor(Protocol):
     """What the store uses of a DBAPI cursor."""
 
-    def execute(self, sql: str, parameters: Sequence[object] | Row = ..., /) -> object:
+    def execute(self, sql: str, parameters: Row = ..., /) -> object:
         """Carry a statement out."""
 
-    def executemany(self, sql: str, rows: Iterable[Sequence[object] | Row], /) -> object:
+    def executemany(self, sql: str, rows: Iterable[Row], /) -> object:
         """Carry a statement out for each row."""
 
     def fetchone(self) -> Sequence[object] | None:
@@ -71,6 +71,10 @@ class Driver(Protocol):
         """How SQL is written for it."""
 
     @property
+    def placeholder(self) -> str:
+        """What stands for a parameter in a statement."""
+
+    @property
     def begin(self) -> str:
         """The statement that begins a transaction that will write."""
 
@@ -99,6 +103,7 @@ def driver_for(url: str) -> Driver:
 class SqliteDriver:
     """A SQLite file in WAL mode."""
 
+    placeholder = "?"
     begin = "BEGIN IMMEDIATE"
     begin_reading = "BEGIN"
     exclusive = ("BEGIN IMMEDIATE",)
@@ -160,6 +165,7 @@ class SqliteDriver:
 class PostgresDriver:
     """A PostgreSQL database through psycopg."""
 
+    placeholder = "%s"
     begin = "BEGIN"
     begin_reading = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
     exclusive = ("BEGIN", "SELECT pg_advisory_xact_lock(7461920)")

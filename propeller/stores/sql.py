@@ -16,7 +16,7 @@ from flytelike.model.ids import ExecutionId
 from propeller.ports import Commit, HistoryBatch, Snapshot, StoreTooNew
 from propeller.stores import schema
 from propeller.stores.drivers import Connection, Cursor, Driver, Durability, driver_for
-from propeller.stores.statements import Row, Statement, statements
+from propeller.stores.statements import Row, statements
 from propeller.stores.writer import Delivered, Writer, named
 
 R = TypeVar("R")
@@ -28,7 +28,7 @@ class SqlStateStore:
     def __init__(self, driver: Driver, durability: Durability, reader: Connection) -> None:
         """Take a prepared database; use `open`."""
         self._driver = driver
-        self._statements = statements(driver.dialect)
+        self._statements = statements(driver.placeholder)
         self._writer = Writer(driver, self._statements, durability)
         self._reader = reader
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="propeller-store-reader")
@@ -59,18 +59,18 @@ class SqlStateStore:
 
     async def unfinished(self) -> Sequence[ExecutionId]:
         """Return the executions that are not closed or have commands left, oldest first."""
-        rows = await self._read(lambda cursor: _rows(cursor, self._statements.unfinished, {}))
+        rows = await self._read(lambda cursor: _rows(cursor, self._statements.unfinished, ()))
         return [ExecutionId(*cast("tuple[str, str, str, str]", tuple(row))) for row in rows]
 
     async def output(self, execution: ExecutionId, key: str) -> bytes | None:
         """Return a result kept by `Commit.outputs`, or None."""
-        row = {**named(execution), "key": key}
+        row = (*named(execution), key)
         rows = await self._read(lambda cursor: _rows(cursor, self._statements.output, row))
         return cast("bytes | None", rows[0][0]) if rows else None
 
     async def undelivered(self, limit: int) -> Sequence[tuple[ExecutionId, HistoryBatch]]:
         """Return at most `limit` batches that are not delivered, those of an execution in order."""
-        rows = await self._read(lambda c: _rows(c, self._statements.undelivered, {"limit": limit}))
+        rows = await self._read(lambda c: _rows(c, self._statements.undelivered, (limit,)))
         return [
             (
                 ExecutionId(*cast("tuple[str, str, str, str]", tuple(row[:4]))),
@@ -109,14 +109,14 @@ class SqlStateStore:
         if not found:
             return None
         number, version, closed, launch, header = cast("tuple[int, int, object, bytes, bytes]", found[0])
-        of = {"execution": number}
+        of = (number,)
         cells = cast("list[tuple[str, bytes]]", _rows(cursor, self._statements.cells, of))
         commands = cast("list[tuple[str, bytes]]", _rows(cursor, self._statements.commands, of))
         return Snapshot(version, bool(closed), launch, header, dict(cells), dict(commands))
 
 
-def _rows(cursor: Cursor, statement: Statement, row: Row) -> Sequence[Sequence[object]]:
-    cursor.execute(statement.sql, statement.bind(row))
+def _rows(cursor: Cursor, sql: str, row: Row) -> Sequence[Sequence[object]]:
+    cursor.execute(sql, row)
     return cursor.fetchall()
 
 

@@ -1,77 +1,59 @@
 """Everything the store says to its database, as SQL that SQLite and PostgreSQL both speak.
 
-The statements are compiled once for a driver's parameter style and given to the driver itself:
-building a statement at each use costs several times what SQLite needs to carry it out, and a
-commit is on the way of every task.
+The text is written out and given to the driver library itself: to build a statement at each use, or to
+bind its parameters by name, costs several times what SQLite needs to carry it out, and a commit
+is on the way of every task.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import TypeAlias
 
-import sqlalchemy as sa
-
-Row = Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """SQL text in a driver's own parameter style.
-
-    `order` holds the names of positional parameters; None when the driver takes them by name.
-    """
-
-    sql: str
-    order: tuple[str, ...] | None
-
-    def bind(self, row: Row) -> Sequence[object] | Row:
-        """Return the row as the driver wants it."""
-        return row if self.order is None else [row[name] for name in self.order]
+Row: TypeAlias = Sequence[object]
+"""A statement's parameters, in the order in which its text names them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Statements:
-    """The statements, compiled."""
+    """The statements' text."""
 
-    create: Statement
-    advance: Statement
-    conclude: Statement
-    put_cell: Statement
-    put_command: Statement
-    drop_command: Statement
-    put_history: Statement
-    drop_history: Statement
-    find: Statement
-    cells: Statement
-    commands: Statement
-    output: Statement
-    unfinished: Statement
-    undelivered: Statement
-
-
-def statements(dialect: sa.Dialect) -> Statements:
-    """Compile all statements for a database."""
-    return Statements(**{f.name: _compiled(_SQL[f.name], dialect) for f in fields(Statements)})
+    create: str
+    advance: str
+    conclude: str
+    put_cell: str
+    put_command: str
+    drop_command: str
+    put_history: str
+    drop_history: str
+    find: str
+    cells: str
+    commands: str
+    output: str
+    unfinished: str
+    undelivered: str
 
 
-def _compiled(sql: str, dialect: sa.Dialect) -> Statement:
-    result = sa.text(sql).compile(dialect=dialect)
-    positions = getattr(result, "positiontup", None)
-    return Statement(str(result), None if positions is None else tuple(positions))
+def statements(placeholder: str) -> Statements:
+    """Return all statements with the placeholder of a driver (`?` or `%s`) for each parameter."""
+    return Statements(**{found.name: _NAME.sub(placeholder, _SQL[found.name]) for found in fields(Statements)})
 
+
+_NAME = re.compile(r":\w+")
 
 _NAMED = "project = :project AND domain = :domain AND name = :name AND org = :org"
 
 _SQL = {
     "create": """
-        INSERT INTO propeller_execution (org, project, domain, name, version, closed, header, launch)
-        VALUES (:org, :project, :domain, :name, 1, :closed, :header, :launch)
+        INSERT INTO propeller_execution (project, domain, name, org, version, closed, header, launch)
+        VALUES (:project, :domain, :name, :org, 1, :closed, :header, :launch)
         ON CONFLICT DO NOTHING RETURNING id""",
     # Two statements, since one that names `closed` writes the index of open executions too.
     "advance": f"""
         UPDATE propeller_execution SET version = version + 1, header = :header
         WHERE {_NAMED} AND version = :expected RETURNING id""",
     "conclude": f"""
-        UPDATE propeller_execution SET version = version + 1, header = :header, closed = :closed
+        UPDATE propeller_execution SET version = version + 1, header = :header, closed = TRUE
         WHERE {_NAMED} AND version = :expected RETURNING id""",
     # A part that is not given (null) stays as it is.
     "put_cell": """

@@ -144,26 +144,28 @@ def _settle(futures: Sequence[asyncio.Future[None]], results: Sequence[StoreErro
 class _Step:
     """The rows of one transaction, gathered so that each table is written by one call."""
 
+    __slots__ = ("_cells", "_commands", "_cursor", "_delivered", "_done", "_history", "_statements")
+
     def __init__(self, cursor: Cursor, statements: Statements) -> None:
         self._cursor = cursor
         self._statements = statements
-        self._cells: list[Sequence[object] | Row] = []
-        self._commands: list[Sequence[object] | Row] = []
-        self._done: list[Sequence[object] | Row] = []
-        self._history: list[Sequence[object] | Row] = []
-        self._delivered: list[Sequence[object] | Row] = []
+        self._cells: list[Row] = []
+        self._commands: list[Row] = []
+        self._done: list[Row] = []
+        self._history: list[Row] = []
+        self._delivered: list[Row] = []
 
     def write(self, group: Sequence[Work]) -> list[StoreError | None]:
         results = [self._take(work) for work in group]
         s = self._statements
-        self._many(s.put_cell.sql, self._cells)
-        self._many(s.drop_command.sql, self._done)
-        self._many(s.put_command.sql, self._commands)
-        self._many(s.put_history.sql, self._history)
-        self._many(s.drop_history.sql, self._delivered)
+        self._many(s.put_cell, self._cells)
+        self._many(s.drop_command, self._done)
+        self._many(s.put_command, self._commands)
+        self._many(s.put_history, self._history)
+        self._many(s.drop_history, self._delivered)
         return results
 
-    def _many(self, sql: str, rows: list[Sequence[object] | Row]) -> None:
+    def _many(self, sql: str, rows: list[Row]) -> None:
         if len(rows) == 1:
             self._cursor.execute(sql, rows[0])
         elif rows:
@@ -171,8 +173,7 @@ class _Step:
 
     def _take(self, work: Work) -> StoreError | None:
         if isinstance(work, Delivered):
-            bind = self._statements.drop_history.bind
-            self._delivered += [bind({**named(e), "upto": last}) for e, last in work.upto.items()]
+            self._delivered += [(*named(execution), last) for execution, last in work.upto.items()]
             return None
         number = self._advance(work)
         if number is None:
@@ -180,54 +181,29 @@ class _Step:
         self._gather(number, work)
         return None
 
-    def _advance(self, commit: Commit) -> int | None:
-        row = {**named(commit.execution), "closed": commit.closed, "header": commit.header}
-        if commit.expected:
-            statement = self._statements.conclude if commit.closed else self._statements.advance
-            row["expected"] = commit.expected
+    def _advance(self, commit: Commit) -> object:
+        """Return the execution's number; None if it does not have the expected version."""
+        s, name = self._statements, named(commit.execution)
+        if not commit.expected:
+            self._cursor.execute(s.create, (*name, commit.closed, commit.header, commit.launch))
+        elif commit.closed:
+            self._cursor.execute(s.conclude, (commit.header, *name, commit.expected))
         else:
-            statement = self._statements.create
-            row["launch"] = commit.launch
-        self._cursor.execute(statement.sql, statement.bind(row))
+            self._cursor.execute(s.advance, (commit.header, *name, commit.expected))
         found = self._cursor.fetchone()
-        return None if found is None else int(str(found[0]))
+        return None if found is None else found[0]
 
-    def _gather(self, number: int, commit: Commit) -> None:
-        s = self._statements
-        cell, drop, put, history = (f.bind for f in (s.put_cell, s.drop_command, s.put_command, s.put_history))
-        outputs = commit.outputs
-        self._cells += [
-            cell({"execution": number, "key": key, "state": state, "output": outputs.get(key)})
-            for key, state in commit.cells.items()
-        ]
-        self._cells += [
-            cell({"execution": number, "key": key, "state": None, "output": output})
-            for key, output in outputs.items()
-            if key not in commit.cells
-        ]
-        self._done += [drop({"execution": number, "id": id_}) for id_ in commit.done]
-        self._commands += [
-            put({"execution": number, "id": id_, "payload": payload}) for id_, payload in commit.commands.items()
-        ]
+    def _gather(self, number: object, commit: Commit) -> None:
+        cells, outputs = commit.cells, commit.outputs
+        self._cells += [(number, key, state, outputs.get(key)) for key, state in cells.items()]
+        self._cells += [(number, key, None, output) for key, output in outputs.items() if key not in cells]
+        self._done += [(number, id_) for id_ in commit.done]
+        self._commands += [(number, id_, payload) for id_, payload in commit.commands.items()]
         if commit.history is not None:
-            batch = commit.history
-            self._history.append(
-                history(
-                    {
-                        "execution": number,
-                        "first_sequence": batch.first,
-                        "last_sequence": batch.last,
-                        "payload": batch.payload,
-                    }
-                )
-            )
+            told = commit.history
+            self._history.append((number, told.first, told.last, told.payload))
 
 
-def named(execution: ExecutionId) -> dict[str, object]:
+def named(execution: ExecutionId) -> tuple[str, str, str, str]:
     """Return the parameters that name an execution."""
-    return {
-        "project": execution.project,
-        "domain": execution.domain,
-        "name": execution.name,
-        "org": execution.org,
-    }
+    return (execution.project, execution.domain, execution.name, execution.org)

@@ -13,7 +13,7 @@ from propeller.core.decision import Decision
 from propeller.core.events import Event
 from propeller.engine import turn
 from propeller.engine.run import Arrival, Run
-from propeller.ports import Commit, Conflict, StoreError, StoreFull
+from propeller.ports import Commit, Conflict, Snapshot, StoreError, StoreFull
 from propeller.stores.memory import MemoryStateStore
 from tests.unit.propeller_engine.builders import chain, closure, fan, request, step
 from tests.unit.propeller_engine.world import World, key, live, settings
@@ -202,6 +202,8 @@ def test_the_history_waits_in_the_store_while_the_sink_is_away() -> None:
         assert snapshot.closed, "executions do not wait for the sink"
         world.sink.fail = 0
         await world.ended(request().id)
+        world.clock.advance(world.settings.history_keep_ns)
+        await world.settle()
         assert await world.store.undelivered(10) == []
         await engine.close()
 
@@ -236,7 +238,47 @@ def test_what_was_not_told_is_told_by_the_next_engine() -> None:
         engine = await world.engine()
         await world.ended(request().id)
         assert world.story(request().id)[-1] == "SUCCEEDED"
-        assert await world.store.undelivered(10) == []
         await engine.close()
+        assert await world.store.undelivered(10) == []
+
+    live(body())
+
+
+# --- what cannot be read --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stored", [b"\xc1", b"\x81\x7e\x90"], ids=["damaged", "of-a-newer-version"])
+def test_an_execution_that_cannot_be_read_back_rests_and_the_others_go_on(stored: bytes) -> None:
+    async def body() -> None:
+        world = World(closure(chain(1)))
+        engine = await world.engine()
+        await world.store.commit(Commit(request("bad").id, 0, stored, launch=stored))
+        await engine.close()
+        engine = await world.engine()
+        await engine.submit(request("good"))
+        await world.ended(request("good").id)
+        assert world.phase(request("good").id) is WorkflowPhase.SUCCEEDED
+        snapshot = await world.store.load(request("bad").id)
+        assert snapshot is not None
+        assert (snapshot.version, snapshot.header) == (1, stored), "what cannot be read is left as it is"
+        await engine.close()
+
+    live(body())
+
+
+def test_a_store_that_cannot_be_read_for_a_while_costs_time_only() -> None:
+    class Deaf(MemoryStateStore):
+        deaf = 4
+
+        @override
+        async def load(self, execution: ExecutionId) -> Snapshot | None:
+            if self.deaf:
+                self.deaf -= 1
+                raise StoreError("the connection broke")
+            return await super().load(execution)
+
+    async def body() -> None:
+        world = World(closure(chain(1)), store=Deaf())
+        assert await world.executed(request()) is WorkflowPhase.SUCCEEDED
 
     live(body())
