@@ -83,7 +83,10 @@ class Engine:
         try:
             await self._store.commit(Commit(request.id, 0, encode([header, 0]), launch=encode(request)))
         except Conflict:
-            return  # It was taken over before, and is here or was read back at the start.
+            # It was taken over before. It is here or has ended, but for one whose commit was stored
+            # while an error was told.
+            if request.id in self._driver.runs:
+                return
         self._entry.admit(request)
 
     async def abort(self, execution: ExecutionId, cause: str, principal: str = "") -> None:

@@ -164,6 +164,32 @@ def test_a_commit_that_was_stored_though_an_error_was_told_is_found_again() -> N
     live(body())
 
 
+def test_an_execution_that_was_stored_though_an_error_was_told_goes_on_when_it_is_submitted_again() -> None:
+    class Liar(MemoryStateStore):
+        lies = 1
+
+        @override
+        async def commit(self, commit: Commit) -> None:
+            await super().commit(commit)
+            if self.lies:
+                self.lies -= 1
+                raise StoreError("the connection broke")
+
+    async def body() -> None:
+        world = World(closure(chain(1)), store=Liar())
+        engine = await world.engine()
+        with pytest.raises(StoreError):
+            await engine.submit(request())
+        await engine.submit(request())
+        await world.ended(request().id)
+        await engine.submit(request())
+        await world.settle()
+        assert len(world.executor.starts) == 1
+        await engine.close()
+
+    live(body())
+
+
 def test_an_execution_with_another_owner_is_left_to_it() -> None:
     class Stolen(MemoryStateStore):
         @override
