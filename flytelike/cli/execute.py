@@ -3,27 +3,24 @@
 import asyncio
 import secrets
 import string
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
-from typing_extensions import override
 
 from flytelike.bundle.collect import Copy
 from flytelike.cli import target as targets
-from flytelike.cli.authored import author, registered
 from flytelike.cli.context import connected, json_option, place_options, platform_options
 from flytelike.cli.exit_code import ExitCode
-from flytelike.cli.failure import show_diagnostics
-from flytelike.cli.input_flags import literals, shown_parameters
-from flytelike.cli.register import conflict
+from flytelike.cli.input_flags import literals
+from flytelike.cli.source import Source, source_of
 from flytelike.cli.starting import started
-from flytelike.compiler.describe import describe_type
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
-from flytelike.model.ids import ExecutionId, Identifier, ResourceKind
-from flytelike.model.interface import Parameter, Variable
+from flytelike.model.ids import ExecutionId
 from flytelike.model.literals import Literal
-from flytelike.remote import Client, RemoteError, executions, registry
-from flytelike.sdk.modules import load
+from flytelike.remote import Client, RemoteError, executions
+from flytelike.remote.local_files import LocalFiles
+from flytelike.storage.errors import StorageError
 
 LETTERS = string.ascii_lowercase + string.digits
 HELP_FLAGS = {"-h", "--help"}
@@ -80,158 +77,71 @@ def command(  # noqa: PLR0913 - one parameter an option
         click.echo(context.get_help())
         return ExitCode.SUCCESS
     target, flags = targets.parse(words)
-    # Named here, so that starting again after a lost answer cannot start it twice.
-    chosen_name = execution_name or "a" + "".join(secrets.choice(LETTERS) for _ in range(19))
-    chosen = (
-        Source.of_file(target, project, domain, version, Copy(copy))
-        if isinstance(target, targets.FileTarget)
-        else Source.of_registry(target, project, domain)
+    source = source_of(target, project, domain, version, Copy(copy))
+    if helping:
+        asyncio.run(describe(source, " ".join(words), server, data))
+        return ExitCode.SUCCESS
+    options = executions.ExecutionOptions(
+        # Named here, so that starting again after a lost answer cannot start it twice.
+        name=execution_name or drawn_name(),
+        max_parallelism=max_parallelism,
+        envs=environment(env),
     )
+    given = Given(source, flags, inputs, distant=bool(server))
+    if not source.registered:
+        given.read()  # faults of inputs are told before anything is started
 
     async def start(client: Client) -> ExecutionId:
-        await chosen.prepare(client)
-        given = {**chosen.defaults(), **literals(chosen.parameters, flags, inputs)}
-        options = executions.ExecutionOptions(
-            name=execution_name, max_parallelism=max_parallelism, envs=environment(env)
-        )
+        await source.prepare(client)
+        values = await given.sent(client, project, domain)
         try:
-            created = await executions.create(client, project, domain, chosen.identifier, given, options)
+            return await executions.create(client, project, domain, source.identifier, values, options)
         except RemoteError as error:
             if execution_name or error.status != "ALREADY_EXISTS":
                 raise
-            created = ExecutionId(project, domain, chosen_name)
-        return created
+            return ExecutionId(project, domain, options.name)
 
-    async def describe() -> None:
-        if chosen.registered:
-            async with connected(server, data, start=True) as client:
-                await chosen.prepare(client)
-        click.echo(chosen.help_text(" ".join(words)))
-
-    if helping:
-        asyncio.run(describe())
-        return ExitCode.SUCCESS
-    if not chosen.registered:
-        literals(chosen.parameters, flags, inputs)  # faults of inputs are told before anything is started
     return asyncio.run(started(start, server, data, wait=wait, as_json=as_json))
 
 
-class Source:
-    """Where the target comes from, and what it takes once that is known."""
+@dataclass(slots=True)
+class Given:
+    """The inputs as they were given on the command line and in a file."""
 
-    def __init__(self, identifier: Identifier) -> None:
-        """Name what is executed; the rest is filled in."""
-        self.identifier = identifier
-        self.parameters: dict[str, Parameter] = {}
-        self.outputs: dict[str, Variable] = {}
-        self.text = ""
-        self.registered = False
+    source: Source
+    flags: tuple[str, ...]
+    file: Path | None
+    distant: bool
+    """Whether the platform may be on another machine, so that local files must travel."""
+    local: LocalFiles = field(default_factory=LocalFiles)
 
-    @staticmethod
-    def of_file(target: targets.FileTarget, project: str, domain: str, version: str, copy: Copy) -> "FileSource":
-        """Return an entity of a file, compiled here."""
-        return FileSource(target, project, domain, version, copy)
+    def read(self) -> dict[str, Literal]:
+        """Return the literals; raises DiagnosticError with all faults."""
+        return literals(self.source.parameters, self.flags, self.file, self.local.locate)
 
-    @staticmethod
-    def of_registry(target: targets.RegisteredTarget, project: str, domain: str) -> "RegisteredSource":
-        """Return a registered entity, looked up when a client is there."""
-        return RegisteredSource(target, project, domain)
-
-    def defaults(self) -> dict[str, Literal]:
-        """Return the values of inputs left out of a task: it has no launch plan that would know them."""
-        if self.identifier.kind is not ResourceKind.TASK:
-            return {}
-        return {name: found.default for name, found in self.parameters.items() if found.default is not None}
-
-    async def prepare(self, client: Client) -> None:
-        """Make the target known to the platform, and its inputs known here."""
-
-    def help_text(self, words: str) -> str:
-        """Return what `--help` on the target prints."""
-        given = ", ".join(f"{name}: {describe_type(found.type)}" for name, found in self.outputs.items()) or "nothing"
-        parts = [f"Usage: flytelike execute {words} [--INPUT VALUE]...", self.text]
-        return "\n\n".join([*filter(None, parts), shown_parameters(self.parameters), f"Outputs: {given}"])
+    async def sent(self, client: Client, project: str, domain: str) -> dict[str, Literal]:
+        """Return the literals as the platform can read them, defaults among them."""
+        values = self.read()
+        if self.distant:
+            try:
+                moved = await self.local.upload(client, project, domain)
+            except (OSError, ValueError, StorageError) as error:
+                raise DiagnosticError([Diagnostic("unreadable-input-file", str(error))]) from None
+            values = self.read() if moved else values
+        return {**self.source.defaults(), **values}
 
 
-class FileSource(Source):
-    """An entity in a file of the author's."""
-
-    def __init__(self, target: targets.FileTarget, project: str, domain: str, version: str, copy: Copy) -> None:
-        """Load, trace and compile it. Raises DiagnosticError."""
-        loaded = load([target.path])
-        entity = loaded.named(target.entity)
-        self.authored = author(loaded, [entity], project=project, domain=domain, version=version, copy=copy)
-        kind = entity.resource_kind
-        found = self.authored.templates
-        name = f"{entity.function.__module__}.{entity.function.__name__}"
-        given_name = getattr(entity, "given_name", None)
-        launch = ResourceKind.TASK if kind is ResourceKind.TASK else ResourceKind.LAUNCH_PLAN
-        super().__init__(Identifier(launch, project, domain, given_name or name, self.authored.version))
-        if launch is ResourceKind.TASK:
-            template = next(task for task in found.tasks if task.id == self.identifier)
-            self.parameters = {key: Parameter(variable) for key, variable in template.interface.inputs.items()}
-            self.parameters.update(task_defaults(entity, self.parameters))
-            self.outputs = dict(template.interface.outputs)
-        else:
-            plan = next(plan for plan in found.launch_plans if plan.id == self.identifier)
-            workflow = next(workflow for workflow in found.workflows if workflow.id == plan.workflow)
-            self.parameters = dict(plan.inputs)
-            self.outputs = dict(workflow.interface.outputs)
-        docs = [doc for key, doc in found.documentation.items() if key.name == name]
-        self.text = "\n\n".join(filter(None, (docs[0].short, docs[0].long))) if docs else ""
-
-    @override
-    async def prepare(self, client: Client) -> None:
-        """Register it."""
-        outcome = await registered(client, self.authored)
-        refused = [conflict(found) for found in outcome.registration.entities if found.outcome == "CONFLICT"]
-        faults = [*outcome.registration.diagnostics, *refused]
-        if any(found.outcome in {"CONFLICT", "REJECTED"} for found in outcome.registration.entities):
-            raise DiagnosticError(faults)
-        show_diagnostics(faults)
+async def describe(source: Source, words: str, server: str, data: Path) -> None:
+    """Print the target's inputs with their types, defaults and descriptions."""
+    if source.registered:
+        async with connected(server, data, start=True) as client:
+            await source.prepare(client)
+    click.echo(source.help_text(words))
 
 
-class RegisteredSource(Source):
-    """Something registered before."""
-
-    def __init__(self, target: targets.RegisteredTarget, project: str, domain: str) -> None:
-        """Keep the name until a client is there."""
-        super().__init__(Identifier(ResourceKind.LAUNCH_PLAN, project, domain, target.name, target.version))
-        self.registered = True
-
-    @override
-    async def prepare(self, client: Client) -> None:
-        """Look it up. Raises DiagnosticError when there is nothing of that name."""
-        wanted = self.identifier
-        found = await registry.find_target(client, wanted.project, wanted.domain, wanted.name, wanted.version)
-        if found is None:
-            raise DiagnosticError([not_registered(wanted)])
-        self.identifier = found.id
-        self.parameters = found.parameters
-        self.outputs = dict(found.outputs)
-
-
-def task_defaults(entity: object, parameters: dict[str, Parameter]) -> dict[str, Parameter]:
-    """Return the parameters of a task that have defaults in its signature."""
-    from flytelike.sdk.bindings import literal_of  # noqa: PLC0415 - only for tasks run by themselves
-    from flytelike.sdk.entity import NodeEntity  # noqa: PLC0415
-    from flytelike.sdk.signature import NO_DEFAULT  # noqa: PLC0415
-
-    assert isinstance(entity, NodeEntity)
-    return {
-        name: Parameter(parameters[name].variable, literal_of(found.default, found.hint), required=False)
-        for name, found in entity.signature.inputs.items()
-        if found.default is not NO_DEFAULT
-    }
-
-
-def not_registered(wanted: Identifier) -> Diagnostic:
-    """Return the diagnostic for a name nobody registered."""
-    return Diagnostic(
-        "not-registered",
-        f"nothing named {wanted} is registered",
-        help=("see `flytelike get workflows` and `flytelike get tasks`", "a file is named with its `.py`"),
-    )
+def drawn_name() -> str:
+    """Return a name that no other execution has."""
+    return "a" + "".join(secrets.choice(LETTERS) for _ in range(19))
 
 
 def environment(pairs: tuple[str, ...]) -> dict[str, str]:

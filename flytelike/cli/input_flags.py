@@ -14,7 +14,7 @@ from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.model.interface import Parameter
 from flytelike.model.literals import Literal
 from flytelike.model.types import BOOLEAN, Json
-from flytelike.types.inputs import json_from_literal, literal_from_json, parse_text
+from flytelike.types.inputs import Locate, json_from_literal, literal_from_json, parse_text
 
 INPUT_FILE_BYTES_MAX = 16 * 1024 * 1024
 
@@ -27,8 +27,10 @@ class Flag:
     text: str | None
 
 
-def literals(parameters: Mapping[str, Parameter], words: Sequence[str], file: Path | None) -> dict[str, Literal]:
-    """Return the inputs that flags and file give; flags win.
+def literals(
+    parameters: Mapping[str, Parameter], words: Sequence[str], file: Path | None, locate: Locate
+) -> dict[str, Literal]:
+    """Return the inputs that flags and file give; flags win. `locate` turns local paths into uris.
 
     Raises:
         DiagnosticError: every unknown, unparsable, doubled or missing input.
@@ -37,13 +39,13 @@ def literals(parameters: Mapping[str, Parameter], words: Sequence[str], file: Pa
     found: dict[str, Literal] = {}
     if file is not None:
         for name, value in document(file).items():
-            keep(found, faults, parameters, name, from_json(parameters, name, value))
+            keep(found, faults, parameters, name, from_json(parameters, name, value, locate))
     seen: set[str] = set()
     for flag in flags(words, parameters, faults):
         if flag.name in seen:
             faults.append(fault("repeated-input", f"the input `{flag.name}` is given twice"))
         seen.add(flag.name)
-        keep(found, faults, parameters, flag.name, from_text(parameters, flag))
+        keep(found, faults, parameters, flag.name, from_text(parameters, flag, locate))
     faults.extend(
         fault(
             "missing-input",
@@ -104,18 +106,18 @@ def spelled(name: str, parameters: Mapping[str, Parameter]) -> str:
     return name.replace("-", "_") if name not in parameters and name.replace("-", "_") in parameters else name
 
 
-def from_text(parameters: Mapping[str, Parameter], flag: Flag) -> Outcome:
+def from_text(parameters: Mapping[str, Parameter], flag: Flag, locate: Locate) -> Outcome:
     """Return the literal a flag gives, or its faults."""
     if flag.name not in parameters:
         return [unknown(flag.name, parameters)]
-    return parse_text(flag.text or "", parameters[flag.name].variable.type, f"--{flag.name}")
+    return parse_text(flag.text or "", parameters[flag.name].variable.type, f"--{flag.name}", locate)
 
 
-def from_json(parameters: Mapping[str, Parameter], name: str, value: Json) -> Outcome:
+def from_json(parameters: Mapping[str, Parameter], name: str, value: Json, locate: Locate) -> Outcome:
     """Return the literal a file's entry gives, or its faults."""
     if name not in parameters:
         return [unknown(name, parameters)]
-    return literal_from_json(value, parameters[name].variable.type, f"$.{name}")
+    return literal_from_json(value, parameters[name].variable.type, f"$.{name}", locate)
 
 
 def document(file: Path) -> dict[str, Json]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
+import psutil
 
 from flytelike.cli.context import default_data, json_option
 from flytelike.cli.exit_code import ExitCode
@@ -42,12 +43,12 @@ def command(*, data: Path, host: str, port: int, http_port: int, slots: int | No
     Executions that were unfinished when the last platform on the data folder ended go on.
     There is no login: whoever reaches the address may do everything, so leave it on loopback.
     """
-    started = time.monotonic()
+    started = psutil.Process().create_time()
     folder = DataFolder.at(data)
     options = PlatformOptions(host=host, grpc_port=port, http_port=http_port, slots=slots)
 
     def ready(endpoint: Endpoint) -> None:
-        tell_ready(endpoint, folder, time.monotonic() - started, as_json=as_json)
+        tell_ready(endpoint, folder, time.time() - started, as_json=as_json)
 
     asyncio.run(serve(folder, options, ready))
     return ExitCode.SUCCESS

@@ -36,14 +36,15 @@ class Transfers:
     def routes(self) -> list[BaseRoute]:
         """Return the routes of the HTTP side."""
         return [
-            Route(ROUTE + "/{project}/{domain}/{folder}/{filename}", self.put, methods=["PUT"]),
+            Route(ROUTE + "/{project}/{domain}/{folder}/{filename:path}", self.put, methods=["PUT"]),
             Route(DOWNLOAD_ROUTE + "/{path:path}", self.get, methods=["GET"]),
             Route("/healthcheck", healthy, methods=["GET"]),
         ]
 
     async def put(self, request: Request) -> Response:
         """Take a file: 200 once it is stored whole, else nothing of it is."""
-        place = tuple(request.path_params[part] for part in ("project", "domain", "folder", "filename"))
+        above = [request.path_params[part] for part in ("project", "domain", "folder")]
+        place = (*above, *request.path_params["filename"].split("/"))
         query = request.query_params
         try:
             grant = self._uploads.granted(

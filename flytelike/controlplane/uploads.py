@@ -22,6 +22,8 @@ from flytelike_idl.service import dataproxy_pb2
 
 MD5_BYTES = 16
 GENERATED_NAME_BYTES = 10
+DEPTH_MAX = 64
+"""How many folders deep a file of an uploaded folder may lie."""
 CHUNK_BYTES = 1024 * 1024
 ROUTE = "/uploads"
 DOWNLOAD_ROUTE = "/downloads"
@@ -63,6 +65,8 @@ class Uploads:
     def locate(self, request: dataproxy_pb2.CreateUploadLocationRequest) -> UploadLocation:
         """Return where a client may upload a file: `<prefix>/<project>/<domain>/<root or md5>/<name>`.
 
+        A name with slashes, such as `a/b.txt`, is a file of a folder.
+
         Raises:
             Refusal: INVALID_ARGUMENT for names that cannot be part of a path and for limits that are
                 crossed; ALREADY_EXISTS when other content lies there.
@@ -73,7 +77,7 @@ class Uploads:
         md5 = request.content_md5
         folder = request.filename_root or base64.b32encode(md5).decode()
         filename = request.filename or secrets.token_hex(GENERATED_NAME_BYTES)
-        place = (request.project, request.domain, folder, filename)
+        place = (request.project, request.domain, folder, *filename.split("/"))
         uri = join(self._root, *place)
         there = self._store.exists(uri)
         if there and md5 and self._md5(uri) != md5:
@@ -127,7 +131,9 @@ class Uploads:
             faults.add("unknown-domain", f"there is no domain {request.domain!r}")
         for field in ("project", "filename_root", "filename"):
             value: str = getattr(request, field)
-            if not is_path_segment(value) and (value or field == "project"):
+            steps = value.split("/") if field == "filename" else [value]
+            plain = len(steps) <= DEPTH_MAX and all(map(is_path_segment, steps))
+            if not plain and (value or field == "project"):
                 faults.add("invalid-filename", f"{value[:80]!r} cannot be the {field} of an upload", "use a plain name")
         if not request.content_md5 and not request.filename_root:
             faults.add("missing-field", "neither content_md5 nor filename_root was given", "give one at least")

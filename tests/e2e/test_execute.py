@@ -102,6 +102,37 @@ def test_no_wait_prints_the_name_and_watch_goes_on(data: Path, project: Path) ->
     assert watched.stdout == 'o0 = "HELLO HAL"\n'
 
 
+READING = """
+from flytelike import FlyteDirectory, FlyteFile, task
+
+@task
+def read(file: FlyteFile, folder: FlyteDirectory) -> str:
+    names = sorted(found.name for found in Path(folder).rglob("*.txt"))
+    return Path(file).read_text() + " " + " ".join(names)
+"""
+
+
+def test_local_files_travel_to_a_distant_platform(data: Path, project: Path) -> None:
+    """With `--server` the platform may be elsewhere: it gets copies, which do not change with the originals."""
+    (project / "reading.py").write_text("from pathlib import Path\n" + READING)
+    (project / "letter.txt").write_text("dear all")
+    (project / "box" / "inner").mkdir(parents=True)
+    (project / "box" / "a.txt").write_text("a")
+    (project / "box" / "inner" / "b.txt").write_text("b")
+    inputs = ("--file", "letter.txt", "--folder", "box")
+    with up(data) as platform:
+        words = ("execute", "reading.py:read", *inputs, "--server", platform.grpc)
+        done = flytelike(data, *words, "--json", cwd=project)
+        assert done.document["outputs"] == {"o0": "dear all a.txt b.txt"}, done.stderr
+        (project / "letter.txt").write_text("changed")
+        again = flytelike(data, "rerun", done.document["execution"], cwd=project)
+        assert again.stdout == 'o0 = "dear all a.txt b.txt"\n'
+        missing = flytelike(data, "execute", "reading.py:read", "--file", "gone", "--folder", "letter.txt", cwd=project)
+    assert missing.code == 2
+    assert "there is no file or folder" in missing.stderr
+    assert "expected a folder" in missing.stderr
+
+
 def test_two_at_once_on_one_folder_both_finish(data: Path, project: Path) -> None:
     running = [
         subprocess.Popen(

@@ -93,6 +93,13 @@ async def test_a_named_folder_takes_the_place_of_the_digest(running: Running) ->
     assert await put(location.signed_url, md5=None) == 200
 
 
+async def test_a_folder_s_files_keep_their_place_below_it(running: Running) -> None:
+    location = await running.data.CreateUploadLocation(request_for(filename_root="f", filename="box/in/a.txt"))
+    assert location.native_url.endswith("/f/box/in/a.txt")
+    assert await put(location.signed_url) == 200
+    assert await running.plane.store.get_async(location.native_url) == CONTENT
+
+
 async def test_the_same_again_is_there_already_and_may_be_sent_again(running: Running) -> None:
     first = await running.data.CreateUploadLocation(request_for(filename_root="f"))
     await put(first.signed_url)
@@ -175,6 +182,10 @@ async def chunked(url: str, body: bytes) -> int:
         {"project": "a/b"},
         {"domain": "moon"},
         {"filename": "../x"},
+        {"filename": "a/../../x"},
+        {"filename": "/a"},
+        {"filename": "a//b"},
+        {"filename": "/".join(["a"] * 100)},
         {"filename": "a\0b"},
         {"filename": "x" * 300},
         {"filename_root": ".."},
