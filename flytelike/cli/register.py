@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -111,10 +113,18 @@ def conflict(found: Registered) -> Diagnostic:
 def summary(authored: Authored, outcome: Outcome, *, dry_run: bool) -> str:
     """Return the closing line."""
     entities = outcome.registration.entities
-    created = sum(found.outcome == "CREATED" for found in entities)
-    verb = "would be registered" if dry_run else "registered"
-    where = f"{authored.project}/{authored.domain}"
-    code = f", {outcome.uploaded_bytes / 1e3:.1f} kB of code uploaded" if outcome.uploaded_bytes else ""
+    created = [found for found in entities if found.outcome == "CREATED"]
+    where = f"version {authored.version} in {authored.project}/{authored.domain}"
     if not created:
-        return f"version {authored.version} in {where} is unchanged: all {len(entities)} entities are there"
-    return f"{created} of {len(entities)} entities {verb} as version {authored.version} in {where}{code}"
+        return f"unchanged: {counted(entities)}, registered before as {where}"
+    verb = "would be registered" if dry_run else "registered"
+    kept = f" ({len(entities) - len(created)} unchanged)" if len(created) < len(entities) else ""
+    code = f", {outcome.uploaded_bytes / 1e3:.1f} kB of code uploaded" if outcome.uploaded_bytes else ""
+    return f"{verb}: {counted(created)}{kept} as {where}{code}"
+
+
+def counted(entities: Sequence[Registered]) -> str:
+    """Return `8 tasks, 2 workflows, 1 launch plan`."""
+    kinds = Counter(found.id.kind.name.lower().replace("_", " ") for found in entities)
+    order = ("task", "workflow", "launch plan")
+    return ", ".join(f"{kinds[kind]} {kind}{'s' * (kinds[kind] > 1)}" for kind in order if kinds[kind])

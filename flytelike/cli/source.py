@@ -1,5 +1,6 @@
 """What `flytelike execute` is pointed at: where it comes from, and what it takes."""
 
+import click
 from typing_extensions import override
 
 from flytelike.bundle.collect import Copy
@@ -7,7 +8,7 @@ from flytelike.cli import target as targets
 from flytelike.cli.authored import author, registered
 from flytelike.cli.failure import show_diagnostics
 from flytelike.cli.input_flags import shown_parameters
-from flytelike.cli.register import conflict
+from flytelike.cli.register import conflict, summary
 from flytelike.compiler.describe import describe_type
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.model.ids import Identifier, ResourceKind
@@ -87,6 +88,7 @@ class FileSource(Source):
         if any(found.outcome in {"CONFLICT", "REJECTED"} for found in outcome.registration.entities):
             raise DiagnosticError(faults)
         show_diagnostics(faults)
+        click.echo(summary(self.authored, outcome, dry_run=False), err=True)
 
 
 class RegisteredSource(Source):

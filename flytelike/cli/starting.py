@@ -49,3 +49,4 @@ def announce(execution: ExecutionId, *, as_json: bool) -> None:
         click.echo(json.dumps(document))
     else:
         click.echo(execution.name)
+        click.echo(f"  follow it: flytelike watch {execution.name}", err=True)

@@ -135,6 +135,7 @@ async def report(client: Client, end: Ended, *, as_json: bool) -> ExitCode:
         for key, value in shown.items():
             click.echo(f"{key} = {json.dumps(value, ensure_ascii=False)}")
     click.echo(f"{sign(phase)} {name} {phase.name.lower()} in {shown_seconds(seconds)}", err=True)
+    click.echo(f"  look again: flytelike get execution {name}", err=True)
     if phase is WorkflowPhase.SUCCEEDED:
         return ExitCode.SUCCESS
     show_failure(end.execution)
