@@ -52,7 +52,7 @@ class Tree:
             return None
         phase = NodePhase(node.closure.phase)
         known = self.rows.get(path)
-        row = known or self.added(path, node.metadata.spec_node_id)
+        row = known or self.added(path, f"{node.metadata.spec_node_id} {node.metadata.name}".strip())
         changed = known is None or row.phase is not phase
         row.phase = phase
         row.started_s = node.closure.started_at.ToMicroseconds() / 1e6

@@ -189,6 +189,7 @@ node_executions = Table(
     Column("path", Text, primary_key=True),
     _text("parent"),
     _text("spec_node_id"),
+    _text("name"),
     Column("phase", SmallInteger, nullable=False),
     _flag("is_parent"),
     _flag("is_child"),

@@ -26,6 +26,7 @@ class ExecutionChanged:
 class NodeChanged:
     """A node entered a phase.
 
+    `name` is what the author's code calls it, often the name of its task or workflow.
     `parent` is the sub-workflow node it lies in (`""` at the top), `spec_node_id` its id in
     its own workflow. `is_parent` tells that nodes lie in it. `child` tells that the node
     is an execution of its own.
@@ -39,6 +40,7 @@ class NodeChanged:
     failure: Failure | None = None
     is_parent: bool = False
     is_child_execution: bool = False
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,7 @@ class NodePlan:
     system_retries: int = DEFAULT_SYSTEM_RETRIES
     timeout_ns: int = 0
     interruptible: bool | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,4 +215,5 @@ def _node_plan(node: Node, compiled: CompiledWorkflow, closure: WorkflowClosure,
         system_retries=system_retries,
         timeout_ns=timeout_ns,
         interruptible=interruptible,
+        name=metadata.name,
     )

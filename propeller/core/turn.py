@@ -145,6 +145,7 @@ class Turn:
                 failure,
                 work is SubWorkflowWork,
                 work is LaunchPlanWork,
+                place.node.name,
             )
         )
 

@@ -105,7 +105,8 @@ def doom(run: Run, failure: Failure, now_ns: int) -> Decision:
         nodes[path] = Aborted()
         scope = parent_of(place.scope)
         inner, outer = isinstance(work, SubWorkflowWork), isinstance(work, LaunchPlanWork)
-        records.append(NodeChanged(path, scope, place.node.id, NodePhase.ABORTED, now_ns, None, inner, outer))
+        name = place.node.name
+        records.append(NodeChanged(path, scope, place.node.id, NodePhase.ABORTED, now_ns, None, inner, outer, name))
     old = run.state.header
     header = Header(old.limits, ExecutionFailed(failure), old.next_order)
     records.append(ExecutionChanged(header.phase, now_ns, failure))

@@ -90,6 +90,7 @@ class ExecutionFold:
                 "path": record.path,
                 "parent": record.parent,
                 "spec_node_id": record.spec_node_id,
+                "name": record.name,
                 "is_parent": False,
                 "is_child": False,
                 "inputs_uri": "",

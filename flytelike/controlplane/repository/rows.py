@@ -70,6 +70,7 @@ class NodeRow:
     path: str
     parent: str
     spec_node_id: str
+    name: str
     phase: int
     is_parent: bool
     is_child: bool

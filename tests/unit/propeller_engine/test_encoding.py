@@ -61,7 +61,7 @@ def test_a_telling_comes_back_with_the_same_entries() -> None:
     execution = ExecutionId("p", "d", "e")
     records: list[Record] = [
         ExecutionChanged(WorkflowPhase.SUCCEEDED, 1, FAILURE, "cause"),
-        NodeChanged(NodePath("a"), NodePath(""), NodeId("a"), NodePhase.SUCCEEDED, 2, None, False, True),
+        NodeChanged(NodePath("a"), NodePath(""), NodeId("a"), NodePhase.SUCCEEDED, 2, None, False, True, "train"),
         AttemptChanged(NodePath("a"), 1, TASK, TaskPhase.SUCCEEDED, 3, FAILURE),
     ]
     child = ExecutionId("p", "d", "child")
@@ -106,7 +106,7 @@ FROZEN = {
     60: "AbortAttempt id path attempt reason",
     61: "AbortChild id path attempt reason",
     80: "ExecutionChanged phase at_ns failure cause",
-    81: "NodeChanged path parent spec_node_id phase at_ns failure is_parent is_child_execution",
+    81: "NodeChanged path parent spec_node_id phase at_ns failure is_parent is_child_execution name",
     82: "AttemptChanged path attempt task phase at_ns failure",
 }
 """What is stored since version 1. Only add lines, and fields at a line's end (with defaults)."""
