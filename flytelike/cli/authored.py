@@ -1,7 +1,7 @@
 """From an author's files to what is registered: templates, code bundle, version."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flytelike.bundle import Bundle, collect, default_version
 from flytelike.bundle.collect import Copy
@@ -9,13 +9,13 @@ from flytelike.codec.digest import digest_of
 from flytelike.codec.launch_plans import launch_plan_to_proto
 from flytelike.codec.tasks import task_template_to_proto
 from flytelike.codec.workflows import workflow_template_to_proto
-from flytelike.compiler import Rejected, compile  # noqa: A004 - the compiler's door
-from flytelike.model.diagnostic import DiagnosticError
+from flytelike.compiler import check
+from flytelike.model.diagnostic import Diagnostic, DiagnosticError, Severity
 from flytelike.model.ids import Digest
 from flytelike.remote import Client
 from flytelike.remote.registration import Registration, register
 from flytelike.remote.uploads import upload
-from flytelike.sdk.entities import Templates, templates
+from flytelike.sdk.entities import Templates, checked
 from flytelike.sdk.entity import AnyEntity
 from flytelike.sdk.modules import Loaded
 from flytelike.sdk.settings import Settings
@@ -32,6 +32,7 @@ class Authored:
     version: str
     project: str
     domain: str
+    warnings: tuple[Diagnostic, ...] = ()
 
 
 def author(
@@ -44,16 +45,15 @@ def author(
     """
     chosen = list(entities)
     bundle = None if copy is Copy.NONE else collect(loaded.root, copy)
-    code = str(bundle.digest) if bundle is not None else ""
-    draft = templates(chosen, Settings(project, domain, "", loaded.root, code))
-    named = version or default_version(digests(draft))
-    final = templates(chosen, Settings(project, domain, named, loaded.root, code))
-    outcome = compile(final.entities)
-    if isinstance(outcome, Rejected):
-        raise DiagnosticError(
-            found for found in outcome.diagnostics if not found.code.endswith("-not-found") or found.primary
-        )
-    return Authored(final, bundle, named, project, domain)
+    settings = Settings(project, domain, version, loaded.root, str(bundle.digest) if bundle is not None else "")
+    found, diagnostics = checked(chosen, settings)
+    diagnostics += check(found.entities, found.references)
+    if any(told.severity is Severity.ERROR for told in diagnostics):
+        raise DiagnosticError(diagnostics)
+    if not version:
+        settings = replace(settings, version=default_version(digests(found)))
+        found, _ = checked(chosen, settings)
+    return Authored(found, bundle, settings.version, project, domain, diagnostics)
 
 
 def digests(found: Templates) -> list[Digest]:

@@ -52,6 +52,8 @@ def command(  # noqa: PLR0913 - one parameter an option
     loaded = load(paths)
     authored = author(loaded, loaded.entities, project=project, domain=domain, version=version, copy=Copy(copy))
 
+    show_diagnostics(authored.warnings)
+
     async def run() -> Outcome:
         async with connected(server, data, start=True) as client:
             return await registered(client, authored, dry_run=dry_run or diff)

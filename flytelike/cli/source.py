@@ -60,6 +60,7 @@ class FileSource(Source):
         loaded = load([target.path])
         entity = loaded.named(target.entity)
         self.authored = author(loaded, [entity], project=project, domain=domain, version=version, copy=copy)
+        show_diagnostics(self.authored.warnings)
         kind = entity.resource_kind
         found = self.authored.templates
         name = f"{entity.function.__module__}.{entity.function.__name__}"

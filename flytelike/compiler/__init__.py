@@ -5,6 +5,6 @@ source lines.
 """
 
 from flytelike.compiler.casting import castable
-from flytelike.compiler.compile import Compiled, Known, Rejected, compile  # noqa: A004 - the door's name
+from flytelike.compiler.compile import Compiled, Known, Rejected, check, compile  # noqa: A004 - the door's name
 
-__all__ = ["Compiled", "Known", "Rejected", "castable", "compile"]
+__all__ = ["Compiled", "Known", "Rejected", "castable", "check", "compile"]

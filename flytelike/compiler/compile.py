@@ -95,11 +95,25 @@ def compile(entities: Iterable[Entity], known: Known | None = None) -> Compiled 
     return work.run()
 
 
+def check(entities: Iterable[Entity], declared: Mapping[Identifier, TypedInterface]) -> tuple[Diagnostic, ...]:
+    """Return everything that is wrong with entities, where what was registered before is not at hand.
+
+    Args:
+        entities: templates; they may refer to each other in any order.
+        declared: the interfaces of what they refer to beside each other, as their author states them.
+    """
+    work = Compilation(Nothing(), declared)
+    for entity in entities:
+        work.add(entity)
+    return work.diagnostics()
+
+
 @dataclass(slots=True)
 class Compilation:
     """One run of the compiler."""
 
     known: Known
+    declared: Mapping[Identifier, TypedInterface] = field(default_factory=dict)
     tasks: dict[Identifier, TaskTemplate] = field(default_factory=dict)
     workflows: dict[Identifier, WorkflowTemplate] = field(default_factory=dict)
     launch_plans: dict[Identifier, LaunchPlanTemplate] = field(default_factory=dict)
@@ -119,6 +133,14 @@ class Compilation:
                 self._index(self.launch_plans, entity)
 
     def run(self) -> Compiled | Rejected:
+        """Check everything and close the workflows over what they need."""
+        found = self.diagnostics()
+        if any(told.severity is Severity.ERROR for told in found):
+            return Rejected(found)
+        closures = {identifier: self.closure(identifier) for identifier in self.workflows}
+        return Compiled(self.tasks, closures, self.launch_plans, found)
+
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
         """Check everything."""
         for task in self.tasks.values():
             self.faults.extend(task_faults(task))
@@ -128,11 +150,7 @@ class Compilation:
             self.faults.append(cycle)
         for plan in self.launch_plans.values():
             self.faults.extend(launch_plan_faults(plan, self.interface(plan.workflow)))
-        unique = tuple(dict.fromkeys(self.faults))
-        if any(found.severity is Severity.ERROR for found in unique):
-            return Rejected(unique)
-        closures = {identifier: self.closure(identifier) for identifier in self.workflows}
-        return Compiled(self.tasks, closures, self.launch_plans, unique)
+        return tuple(dict.fromkeys(self.faults))
 
     def link(self, identifier: Identifier) -> None:
         """Check and link one workflow of the entities."""
@@ -148,7 +166,7 @@ class Compilation:
         match node.target:
             case TaskTarget(identifier) | SubWorkflowTarget(identifier) | LaunchPlanTarget(identifier):
                 if identifier not in self.callees:
-                    self.callees[identifier] = self._find(node, identifier)
+                    self.callees[identifier] = self._find(node, identifier) or self._declared(identifier)
                 found = self.callees[identifier]
                 return found if found is not None else not_found(node, identifier)
             case UnsupportedTarget(kind):
@@ -174,6 +192,10 @@ class Compilation:
                 if plan is None or interface is None:
                     return None
                 return Callee.of_launch_plan(identifier, launch_plan_inputs(plan, interface), interface.outputs)
+
+    def _declared(self, identifier: Identifier) -> Callee | None:
+        interface = self.declared.get(identifier)
+        return None if interface is None else Callee.of(noun_of(identifier), identifier, interface)
 
     def launch_plan(self, identifier: Identifier) -> LaunchPlanTemplate | None:
         """Return a launch plan of the entities, or one registered before."""
@@ -276,9 +298,14 @@ def sub_workflows(workflow: WorkflowTemplate) -> Iterable[Identifier]:
     )
 
 
+def noun_of(identifier: Identifier) -> str:
+    """Return the word for an entity's kind."""
+    return identifier.kind.name.lower().replace("_", " ")
+
+
 def not_found(node: Node, identifier: Identifier) -> Diagnostic:
     """Return the fault of a node that calls what does not exist."""
-    noun = identifier.kind.name.lower().replace("_", " ")
+    noun = noun_of(identifier)
     return entity_fault(
         f"{noun.replace(' ', '-')}-not-found",
         f"the node `{node.id}` calls the {noun} `{identifier}`, which is not registered",

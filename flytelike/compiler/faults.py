@@ -9,4 +9,6 @@ def entity_fault(
 ) -> Diagnostic:
     """Return an error with its place, related places and one line of help."""
     primary = Label(span, text) if span is not None else None
-    return Diagnostic(code, headline, primary, tuple(label for label in related if label.span), (help_,))
+    # A place that is shown already says nothing new.
+    elsewhere = tuple(label for label in related if label.span and label.span != span)
+    return Diagnostic(code, headline, primary, elsewhere, (help_,))

@@ -173,7 +173,7 @@ class WorkflowCheck:
                 Label(found.span, f"`{promise.var}` is declared here"),
             )
         elif not castable(reached, variable.type):
-            gives = f"{owner} gives `{describe_type(reached)}`"
+            gives = f"`{describe_type(reached)}` of {owner}"
             self.add_mismatch(slot, variable, gives, Label(found.span, f"the value comes from here ({owner})"))
 
     def source_of(self, promise: Promise, slot: "Slot") -> tuple[str, Variable] | None:
@@ -201,7 +201,7 @@ class WorkflowCheck:
         expected = describe_type(variable.type)
         name = slot.binding.var
         if slot.output:
-            headline = f"the output `{name}` of `{slot.callee.name}` is declared `{expected}`, but {got} is returned"
+            headline = f"the output `{name}` of `{slot.callee.name}` is declared `{expected}`, got {got}"
         else:
             headline = f"`{slot.callee.name}` expects `{expected}` for `{name}`, got {got}"
         self.add(

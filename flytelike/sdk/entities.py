@@ -61,6 +61,8 @@ class Templates:
     workflows: tuple[WorkflowTemplate, ...] = ()
     launch_plans: tuple[LaunchPlanTemplate, ...] = ()
     documentation: Mapping[Identifier, Documentation] = field(default_factory=dict)
+    references: Mapping[Identifier, TypedInterface] = field(default_factory=dict)
+    """What is registered already, with the interface that the author declares for it."""
 
     @property
     def entities(self) -> tuple[Entity, ...]:
@@ -74,15 +76,45 @@ def templates(entities: Iterable[AnyEntity], settings: Settings) -> Templates:
     Raises:
         DiagnosticError: everything that is wrong with any of them.
     """
+    found, faults = checked(entities, settings)
+    raise_faults(faults)
+    return found
+
+
+def checked(entities: Iterable[AnyEntity], settings: Settings) -> tuple[Templates, tuple[Diagnostic, ...]]:
+    """Return the templates of all sound entities, and everything that is wrong with the others.
+
+    What calls a faulty entity is left out too: what could be said of it would follow from the fault.
+    """
     found = list(dict.fromkeys(reachable(*entities)))
-    raise_faults(told for entity in found for told in entity.faults())
-    work = Assembly(settings)
-    for entity in found:
-        work.add(entity)
-    raise_faults(work.faults)
-    return Templates(
-        tuple(work.tasks.values()), tuple(work.workflows.values()), tuple(work.launch_plans.values()), work.docs
-    )
+    faults = {entity: tuple(entity.faults()) for entity in found}
+    while True:
+        left_out = callers_of({entity for entity, told in faults.items() if told}, found)
+        work = Assembly(settings)
+        for entity in found:
+            before = len(work.faults)
+            if entity not in left_out:
+                work.add(entity)
+            faults[entity] += tuple(work.faults[before:])
+        if not work.faults:  # else again, without the entities whose types were found to be faulty
+            told = tuple(dict.fromkeys(one for every in faults.values() for one in every))
+            return work.templates, told
+
+
+def callers_of(broken: set[AnyEntity], entities: Iterable[AnyEntity]) -> set[AnyEntity]:
+    """Return entities together with all that call them, directly or not."""
+    if not broken:
+        return set()
+    callers: dict[AnyEntity, list[AnyEntity]] = {}
+    for entity in entities:
+        for callee in entity.calls():
+            callers.setdefault(callee, []).append(entity)
+    found, waiting = set(broken), list(broken)
+    while waiting:
+        fresh = set(callers.get(waiting.pop(), ())) - found
+        found |= fresh
+        waiting.extend(fresh)
+    return found
 
 
 def identifier_of(entity: AnyEntity, settings: Settings) -> Identifier:
@@ -105,7 +137,15 @@ class Assembly:
     launch_plans: dict[Identifier, LaunchPlanTemplate] = field(default_factory=dict)
     docs: dict[Identifier, Documentation] = field(default_factory=dict)
     faults: list[Diagnostic] = field(default_factory=list)
+    references: dict[Identifier, TypedInterface] = field(default_factory=dict)
     spans: dict[int, dict[str, SourceSpan]] = field(default_factory=dict)
+
+    @property
+    def templates(self) -> Templates:
+        """What has been collected."""
+        plans = tuple(self.launch_plans.values())
+        tasks, workflows = tuple(self.tasks.values()), tuple(self.workflows.values())
+        return Templates(tasks, workflows, plans, self.docs, self.references)
 
     def add(self, entity: AnyEntity) -> None:
         """Add an entity's template."""
@@ -118,6 +158,8 @@ class Assembly:
                 self.plan(LaunchPlan.get_default_launch_plan(entity))
             case LaunchPlan():
                 self.plan(entity)
+            case Reference():
+                self.references[identifier] = self.interface(entity, identifier)
             case _:
                 return
 

@@ -57,12 +57,27 @@ def load(paths: Iterable[Path]) -> Loaded:
     Raises:
         DiagnosticError: a path does not exist, or user code fails while it is imported.
     """
-    files = [file for path in paths for file in python_files(path.resolve())]
+    files = list(dict.fromkeys(file for path in paths for file in python_files(path.resolve())))
     root = common_root(files)
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
-    modules = tuple(imported(file, root) for file in files)
+    modules, faults = all_imported(files, root)
+    if faults:
+        raise DiagnosticError(faults)
     return Loaded(root, modules, tuple(entities_of(modules)))
+
+
+def all_imported(files: Iterable[Path], root: Path) -> tuple[tuple[ModuleType, ...], tuple[Diagnostic, ...]]:
+    """Import files; return the modules that can be imported, and what is wrong with the others."""
+    modules: list[ModuleType] = []
+    faults: list[Diagnostic] = []
+    for file in files:
+        try:
+            modules.append(imported(file, root))
+        except DiagnosticError as error:
+            faults.extend(error.diagnostics)
+    # Files that import a faulty one fail with it: the same fault is told once.
+    return tuple(modules), tuple(dict.fromkeys(faults))
 
 
 def python_files(path: Path) -> list[Path]:
