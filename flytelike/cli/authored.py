@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from flytelike.bundle import Bundle, collect, default_version
 from flytelike.bundle.collect import Copy
+from flytelike.cli.places import from_here
 from flytelike.codec.digest import digest_of
 from flytelike.codec.launch_plans import launch_plan_to_proto
 from flytelike.codec.tasks import task_template_to_proto
@@ -32,6 +34,7 @@ class Authored:
     version: str
     project: str
     domain: str
+    root: Path
     warnings: tuple[Diagnostic, ...] = ()
 
 
@@ -47,13 +50,13 @@ def author(
     bundle = None if copy is Copy.NONE else collect(loaded.root, copy)
     settings = Settings(project, domain, version, loaded.root, str(bundle.digest) if bundle is not None else "")
     found, diagnostics = checked(chosen, settings)
-    diagnostics += check(found.entities, found.references)
+    diagnostics = from_here((*diagnostics, *check(found.entities, found.references)), loaded.root)
     if any(told.severity is Severity.ERROR for told in diagnostics):
         raise DiagnosticError(diagnostics)
     if not version:
         settings = replace(settings, version=default_version(digests(found)))
         found, _ = checked(chosen, settings)
-    return Authored(found, bundle, settings.version, project, domain, diagnostics)
+    return Authored(found, bundle, settings.version, project, domain, loaded.root, diagnostics)
 
 
 def digests(found: Templates) -> list[Digest]:
@@ -89,4 +92,6 @@ async def registered(client: Client, authored: Authored, *, dry_run: bool = Fals
         uploaded = len(authored.bundle.content) if done.fresh else 0
     found = authored.templates
     registration = await register(client, found.tasks, found.workflows, found.launch_plans, dry_run=dry_run)
+    placed = from_here(registration.diagnostics, authored.root)
+    registration = replace(registration, diagnostics=placed)
     return Outcome(registration, uploaded)

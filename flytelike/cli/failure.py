@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from flytelike.cli import pages
 from flytelike.cli.exit_code import ExitCode
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 
@@ -99,6 +100,10 @@ def show_diagnostics(diagnostics: Sequence[Diagnostic]) -> None:
     color = sys.stderr.isatty() and "NO_COLOR" not in os.environ
     for diagnostic in diagnostics:
         click.echo(render_text(diagnostic, source_lines, color=color), err=True)
+    explained = [code for code in dict.fromkeys(told.code for told in diagnostics) if code in pages.codes()]
+    if explained:
+        more = f" (or {', '.join(explained[1:4])})" if explained[1:] else ""
+        click.echo(f"more about it: flytelike explain {explained[0]}{more}", err=True)
 
 
 def source_lines(path: str) -> Sequence[str] | None:

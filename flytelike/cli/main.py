@@ -12,6 +12,7 @@ from typing_extensions import override
 
 VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "up": ("flytelike.cli.up", "Run the platform on this machine until stopped."),
+    "check": ("flytelike.cli.check", "Compile without a platform and tell what is wrong."),
     "register": ("flytelike.cli.register", "Compile tasks and workflows and store them as a version."),
     "execute": ("flytelike.cli.execute", "Execute a workflow, task or launch plan."),
     "get": ("flytelike.cli.get", "Show projects, workflows, tasks, launch plans or executions."),
@@ -20,6 +21,7 @@ VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "abort": ("flytelike.cli.abort", "End a running execution."),
     "rerun": ("flytelike.cli.rerun", "Execute again with the same inputs."),
     "project": ("flytelike.cli.project", "Create and list projects."),
+    "explain": ("flytelike.cli.explain", "Tell what an error code means and what to do."),
     "completion": ("flytelike.cli.completion", "Print the completion script of a shell."),
 }
 

@@ -57,14 +57,24 @@ def load(paths: Iterable[Path]) -> Loaded:
     Raises:
         DiagnosticError: a path does not exist, or user code fails while it is imported.
     """
+    loaded, faults = survey(paths)
+    if faults:
+        raise DiagnosticError(faults)
+    return loaded
+
+
+def survey(paths: Iterable[Path]) -> tuple[Loaded, tuple[Diagnostic, ...]]:
+    """Import files and return what those that can be imported define, and what is wrong with the others.
+
+    Raises:
+        DiagnosticError: a path does not exist.
+    """
     files = list(dict.fromkeys(file for path in paths for file in python_files(path.resolve())))
     root = common_root(files)
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
     modules, faults = all_imported(files, root)
-    if faults:
-        raise DiagnosticError(faults)
-    return Loaded(root, modules, tuple(entities_of(modules)))
+    return Loaded(root, modules, tuple(entities_of(modules))), faults
 
 
 def all_imported(files: Iterable[Path], root: Path) -> tuple[tuple[ModuleType, ...], tuple[Diagnostic, ...]]:
