@@ -9,6 +9,8 @@ READY := $(VENV)/.ready
 DATA ?= .flytelike
 SEEDS ?= 10000
 MOMENTS ?= 100
+# What messages are compared with: the last release, before the first one the last commit.
+RELEASED ?= $(shell git describe --tags --abbrev=0 2>/dev/null || echo HEAD)
 
 .PHONY: help
 help: ## list the targets
@@ -52,6 +54,8 @@ check: $(READY) ## formatting, lints, types, layers, protobuf rules, dead code
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python idl/generate.py --check
+	@cd idl && ../$(BIN)/buf lint
+	@cd idl && ../$(BIN)/buf breaking --against '../.git#ref=$(RELEASED),subdir=idl'
 	@$(BIN)/codespell
 	@$(BIN)/deptry .
 	@$(BIN)/vulture

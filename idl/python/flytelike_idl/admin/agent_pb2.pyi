@@ -47,7 +47,8 @@ class _StateEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_State.ValueType]
     RUNNING: _State.ValueType  # 3
     SUCCEEDED: _State.ValueType  # 4
 
-class State(_State, metaclass=_StateEnumTypeWrapper): ...
+class State(_State, metaclass=_StateEnumTypeWrapper):
+    """How far an agent's job is. Clients read TaskExecution.Phase instead where both are set."""
 
 RETRYABLE_FAILURE: State.ValueType  # 0
 PERMANENT_FAILURE: State.ValueType  # 1
@@ -65,7 +66,8 @@ class _LogLineOriginatorEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_LogL
     USER: _LogLineOriginator.ValueType  # 1
     SYSTEM: _LogLineOriginator.ValueType  # 2
 
-class LogLineOriginator(_LogLineOriginator, metaclass=_LogLineOriginatorEnumTypeWrapper): ...
+class LogLineOriginator(_LogLineOriginator, metaclass=_LogLineOriginatorEnumTypeWrapper):
+    """Who wrote a log line."""
 
 UNKNOWN: LogLineOriginator.ValueType  # 0
 USER: LogLineOriginator.ValueType  # 1
@@ -73,6 +75,8 @@ SYSTEM: LogLineOriginator.ValueType  # 2
 
 @typing.final
 class TaskExecutionMetadata(message.Message):
+    """What an agent may know of the attempt it works for: names, labels, environment, identity."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     @typing.final
@@ -186,6 +190,8 @@ class TaskExecutionMetadata(message.Message):
 
 @typing.final
 class CreateTaskRequest(message.Message):
+    """Asks an agent to start a job. The same request twice must not start two."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     INPUTS_FIELD_NUMBER: builtins.int
@@ -215,6 +221,8 @@ class CreateTaskRequest(message.Message):
 
 @typing.final
 class CreateTaskResponse(message.Message):
+    """What the agent needs to find the job again. The platform keeps it unread."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     RESOURCE_META_FIELD_NUMBER: builtins.int
@@ -232,6 +240,8 @@ class CreateTaskResponse(message.Message):
 
 @typing.final
 class CreateRequestHeader(message.Message):
+    """The first message of a synchronous job; inputs follow it."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     TEMPLATE_FIELD_NUMBER: builtins.int
@@ -260,6 +270,8 @@ class CreateRequestHeader(message.Message):
 
 @typing.final
 class ExecuteTaskSyncRequest(message.Message):
+    """A part of a synchronous job: the header, then inputs as they come."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     HEADER_FIELD_NUMBER: builtins.int
@@ -284,6 +296,8 @@ class ExecuteTaskSyncRequest(message.Message):
 
 @typing.final
 class ExecuteTaskSyncResponseHeader(message.Message):
+    """The result of a synchronous job; outputs may follow it."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     RESOURCE_FIELD_NUMBER: builtins.int
@@ -302,6 +316,8 @@ class ExecuteTaskSyncResponseHeader(message.Message):
 
 @typing.final
 class ExecuteTaskSyncResponse(message.Message):
+    """A part of a synchronous job's answer."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     HEADER_FIELD_NUMBER: builtins.int
@@ -326,6 +342,8 @@ class ExecuteTaskSyncResponse(message.Message):
 
 @typing.final
 class GetTaskRequest(message.Message):
+    """Asks how far a job is."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     TASK_TYPE_FIELD_NUMBER: builtins.int
@@ -358,6 +376,8 @@ class GetTaskRequest(message.Message):
 
 @typing.final
 class GetTaskResponse(message.Message):
+    """How far a job is."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     RESOURCE_FIELD_NUMBER: builtins.int
@@ -376,6 +396,8 @@ class GetTaskResponse(message.Message):
 
 @typing.final
 class Resource(message.Message):
+    """A job: its phase, and its outputs once it has succeeded."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     STATE_FIELD_NUMBER: builtins.int
@@ -420,6 +442,8 @@ class Resource(message.Message):
 
 @typing.final
 class DeleteTaskRequest(message.Message):
+    """Asks an agent to end a job and give back what it holds."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     TASK_TYPE_FIELD_NUMBER: builtins.int
@@ -449,6 +473,8 @@ class DeleteTaskRequest(message.Message):
 
 @typing.final
 class DeleteTaskResponse(message.Message):
+    """The job is gone, or was before."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     def __init__(
@@ -462,6 +488,8 @@ class DeleteTaskResponse(message.Message):
 
 @typing.final
 class Agent(message.Message):
+    """An agent, and the kinds of tasks it takes."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     NAME_FIELD_NUMBER: builtins.int
@@ -491,6 +519,8 @@ class Agent(message.Message):
 
 @typing.final
 class TaskCategory(message.Message):
+    """A kind of task, by name and version."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     NAME_FIELD_NUMBER: builtins.int
@@ -511,6 +541,8 @@ class TaskCategory(message.Message):
 
 @typing.final
 class GetAgentRequest(message.Message):
+    """Asks for an agent by its name."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     NAME_FIELD_NUMBER: builtins.int
@@ -528,6 +560,8 @@ class GetAgentRequest(message.Message):
 
 @typing.final
 class GetAgentResponse(message.Message):
+    """The agent."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     AGENT_FIELD_NUMBER: builtins.int
@@ -546,6 +580,8 @@ class GetAgentResponse(message.Message):
 
 @typing.final
 class ListAgentsRequest(message.Message):
+    """Asks for all agents of a server."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     def __init__(
@@ -559,6 +595,8 @@ class ListAgentsRequest(message.Message):
 
 @typing.final
 class ListAgentsResponse(message.Message):
+    """All agents of a server."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     AGENTS_FIELD_NUMBER: builtins.int
@@ -577,6 +615,8 @@ class ListAgentsResponse(message.Message):
 
 @typing.final
 class GetTaskMetricsRequest(message.Message):
+    """Asks for samples of metrics between two times."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     TASK_TYPE_FIELD_NUMBER: builtins.int
@@ -622,6 +662,8 @@ class GetTaskMetricsRequest(message.Message):
 
 @typing.final
 class GetTaskMetricsResponse(message.Message):
+    """Samples, one result for each metric."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     RESULTS_FIELD_NUMBER: builtins.int
@@ -640,6 +682,8 @@ class GetTaskMetricsResponse(message.Message):
 
 @typing.final
 class GetTaskLogsRequest(message.Message):
+    """Asks for a page of a job's log lines."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     TASK_TYPE_FIELD_NUMBER: builtins.int
@@ -675,6 +719,8 @@ class GetTaskLogsRequest(message.Message):
 
 @typing.final
 class GetTaskLogsResponseHeader(message.Message):
+    """How to go on behind this page; an empty token means the end."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     TOKEN_FIELD_NUMBER: builtins.int
@@ -692,6 +738,8 @@ class GetTaskLogsResponseHeader(message.Message):
 
 @typing.final
 class LogLine(message.Message):
+    """One line a job printed, with its time."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     TIMESTAMP_FIELD_NUMBER: builtins.int
@@ -716,6 +764,8 @@ class LogLine(message.Message):
 
 @typing.final
 class GetTaskLogsResponseBody(message.Message):
+    """Lines in the order they were written."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     RESULTS_FIELD_NUMBER: builtins.int
@@ -739,6 +789,8 @@ class GetTaskLogsResponseBody(message.Message):
 
 @typing.final
 class GetTaskLogsResponse(message.Message):
+    """A part of the answer: the header, then lines."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     HEADER_FIELD_NUMBER: builtins.int
@@ -763,6 +815,8 @@ class GetTaskLogsResponse(message.Message):
 
 @typing.final
 class AgentError(message.Message):
+    """Why an agent refused or failed. It decides over retries by `kind`."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     class _Kind:
@@ -774,7 +828,9 @@ class AgentError(message.Message):
         NON_RECOVERABLE: AgentError._Kind.ValueType  # 0
         RECOVERABLE: AgentError._Kind.ValueType  # 1
 
-    class Kind(_Kind, metaclass=_KindEnumTypeWrapper): ...
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
+        """Whether trying again may help."""
+
     NON_RECOVERABLE: AgentError.Kind.ValueType  # 0
     RECOVERABLE: AgentError.Kind.ValueType  # 1
 

@@ -19,6 +19,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class ClusterAssignment(message.Message):
+    """Which cluster an execution runs on."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     CLUSTER_POOL_NAME_FIELD_NUMBER: builtins.int

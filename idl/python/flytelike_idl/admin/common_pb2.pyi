@@ -38,7 +38,8 @@ class _NamedEntityStateEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Named
     NAMED_ENTITY_ARCHIVED: _NamedEntityState.ValueType  # 1
     SYSTEM_GENERATED: _NamedEntityState.ValueType  # 2
 
-class NamedEntityState(_NamedEntityState, metaclass=_NamedEntityStateEnumTypeWrapper): ...
+class NamedEntityState(_NamedEntityState, metaclass=_NamedEntityStateEnumTypeWrapper):
+    """Whether a name is shown in listings. SYSTEM_GENERATED names are made by the platform."""
 
 NAMED_ENTITY_ACTIVE: NamedEntityState.ValueType  # 0
 NAMED_ENTITY_ARCHIVED: NamedEntityState.ValueType  # 1
@@ -46,6 +47,8 @@ SYSTEM_GENERATED: NamedEntityState.ValueType  # 2
 
 @typing.final
 class NamedEntityIdentifier(message.Message):
+    """A name in a project and domain, for all its versions."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     PROJECT_FIELD_NUMBER: builtins.int
@@ -72,6 +75,8 @@ class NamedEntityIdentifier(message.Message):
 
 @typing.final
 class NamedEntityMetadata(message.Message):
+    """What belongs to a name rather than to one version."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     DESCRIPTION_FIELD_NUMBER: builtins.int
@@ -92,6 +97,8 @@ class NamedEntityMetadata(message.Message):
 
 @typing.final
 class NamedEntity(message.Message):
+    """A name with its metadata."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     RESOURCE_TYPE_FIELD_NUMBER: builtins.int
@@ -117,6 +124,8 @@ class NamedEntity(message.Message):
 
 @typing.final
 class Sort(message.Message):
+    """By which attribute a listing is ordered."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     class _Direction:
@@ -128,7 +137,9 @@ class Sort(message.Message):
         DESCENDING: Sort._Direction.ValueType  # 0
         ASCENDING: Sort._Direction.ValueType  # 1
 
-    class Direction(_Direction, metaclass=_DirectionEnumTypeWrapper): ...
+    class Direction(_Direction, metaclass=_DirectionEnumTypeWrapper):
+        """Largest or smallest first."""
+
     DESCENDING: Sort.Direction.ValueType  # 0
     ASCENDING: Sort.Direction.ValueType  # 1
 
@@ -150,6 +161,8 @@ class Sort(message.Message):
 
 @typing.final
 class NamedEntityIdentifierListRequest(message.Message):
+    """Asks for a page of names."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     PROJECT_FIELD_NUMBER: builtins.int
@@ -186,6 +199,8 @@ class NamedEntityIdentifierListRequest(message.Message):
 
 @typing.final
 class NamedEntityListRequest(message.Message):
+    """Asks for a page of names of one kind, with their metadata."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     RESOURCE_TYPE_FIELD_NUMBER: builtins.int
@@ -225,6 +240,8 @@ class NamedEntityListRequest(message.Message):
 
 @typing.final
 class NamedEntityIdentifierList(message.Message):
+    """A page of names. An empty token ends a listing, here and in all others."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ENTITIES_FIELD_NUMBER: builtins.int
@@ -246,6 +263,8 @@ class NamedEntityIdentifierList(message.Message):
 
 @typing.final
 class NamedEntityList(message.Message):
+    """A page of names with their metadata."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ENTITIES_FIELD_NUMBER: builtins.int
@@ -267,6 +286,8 @@ class NamedEntityList(message.Message):
 
 @typing.final
 class NamedEntityGetRequest(message.Message):
+    """Asks for a name's metadata."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     RESOURCE_TYPE_FIELD_NUMBER: builtins.int
@@ -288,6 +309,8 @@ class NamedEntityGetRequest(message.Message):
 
 @typing.final
 class NamedEntityUpdateRequest(message.Message):
+    """Replaces a name's metadata."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     RESOURCE_TYPE_FIELD_NUMBER: builtins.int
@@ -313,6 +336,8 @@ class NamedEntityUpdateRequest(message.Message):
 
 @typing.final
 class NamedEntityUpdateResponse(message.Message):
+    """The metadata was replaced."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     def __init__(
@@ -326,6 +351,8 @@ class NamedEntityUpdateResponse(message.Message):
 
 @typing.final
 class ObjectGetRequest(message.Message):
+    """Asks for one version of something registered."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -344,6 +371,10 @@ class ObjectGetRequest(message.Message):
 
 @typing.final
 class ResourceListRequest(message.Message):
+    """Asks for a page of versions, or of names where `id` holds no name. `filters` is
+    `operation(field,value)` joined by `+`.
+    """
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -375,6 +406,8 @@ class ResourceListRequest(message.Message):
 
 @typing.final
 class EmailNotification(message.Message):
+    """Whom to send mail."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     RECIPIENTS_EMAIL_FIELD_NUMBER: builtins.int
@@ -396,6 +429,8 @@ class EmailNotification(message.Message):
 
 @typing.final
 class PagerDutyNotification(message.Message):
+    """Which PagerDuty addresses to tell."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     RECIPIENTS_EMAIL_FIELD_NUMBER: builtins.int
@@ -417,6 +452,8 @@ class PagerDutyNotification(message.Message):
 
 @typing.final
 class SlackNotification(message.Message):
+    """Which Slack addresses to tell."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     RECIPIENTS_EMAIL_FIELD_NUMBER: builtins.int
@@ -438,6 +475,8 @@ class SlackNotification(message.Message):
 
 @typing.final
 class Notification(message.Message):
+    """Whom to tell when an execution enters one of some phases."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     PHASES_FIELD_NUMBER: builtins.int
@@ -471,6 +510,8 @@ class Notification(message.Message):
 @_deprecated("""This message has been marked as deprecated using proto message options.""")
 @typing.final
 class UrlBlob(message.Message):
+    """A signed address from which bytes can be fetched until it expires."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     URL_FIELD_NUMBER: builtins.int
@@ -491,6 +532,8 @@ class UrlBlob(message.Message):
 
 @typing.final
 class Labels(message.Message):
+    """Kubernetes labels for what an execution makes."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     @typing.final
@@ -529,6 +572,8 @@ class Labels(message.Message):
 
 @typing.final
 class Annotations(message.Message):
+    """Kubernetes annotations for what an execution makes."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     @typing.final
@@ -567,6 +612,8 @@ class Annotations(message.Message):
 
 @typing.final
 class Envs(message.Message):
+    """Environment variables for all tasks of an execution; they win over the tasks' own."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     VALUES_FIELD_NUMBER: builtins.int
@@ -586,6 +633,8 @@ class Envs(message.Message):
 @_deprecated("""This message has been marked as deprecated using proto message options.""")
 @typing.final
 class AuthRole(message.Message):
+    """As whom tasks act, in the older form; SecurityContext has taken its place."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ASSUMABLE_IAM_ROLE_FIELD_NUMBER: builtins.int
@@ -606,6 +655,8 @@ class AuthRole(message.Message):
 
 @typing.final
 class RawOutputDataConfig(message.Message):
+    """Where tasks put files that they make. Empty leaves it to the platform."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     OUTPUT_LOCATION_PREFIX_FIELD_NUMBER: builtins.int
@@ -623,6 +674,8 @@ class RawOutputDataConfig(message.Message):
 
 @typing.final
 class FlyteURLs(message.Message):
+    """`flyte://` addresses of the inputs, outputs and deck of something that ran."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     INPUTS_FIELD_NUMBER: builtins.int

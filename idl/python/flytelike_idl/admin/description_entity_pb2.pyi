@@ -33,7 +33,8 @@ class _DescriptionFormatEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Desc
     DESCRIPTION_FORMAT_HTML: _DescriptionFormat.ValueType  # 2
     DESCRIPTION_FORMAT_RST: _DescriptionFormat.ValueType  # 3
 
-class DescriptionFormat(_DescriptionFormat, metaclass=_DescriptionFormatEnumTypeWrapper): ...
+class DescriptionFormat(_DescriptionFormat, metaclass=_DescriptionFormatEnumTypeWrapper):
+    """How a long description is written."""
 
 DESCRIPTION_FORMAT_UNKNOWN: DescriptionFormat.ValueType  # 0
 DESCRIPTION_FORMAT_MARKDOWN: DescriptionFormat.ValueType  # 1
@@ -42,6 +43,8 @@ DESCRIPTION_FORMAT_RST: DescriptionFormat.ValueType  # 3
 
 @typing.final
 class DescriptionEntity(message.Message):
+    """The documentation of one version of an entity."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -75,6 +78,8 @@ class DescriptionEntity(message.Message):
 
 @typing.final
 class Description(message.Message):
+    """A long description, in the message or in the store."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     VALUE_FIELD_NUMBER: builtins.int
@@ -103,6 +108,8 @@ class Description(message.Message):
 
 @typing.final
 class SourceCode(message.Message):
+    """Where the code can be read."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     LINK_FIELD_NUMBER: builtins.int
@@ -120,6 +127,8 @@ class SourceCode(message.Message):
 
 @typing.final
 class DescriptionEntityList(message.Message):
+    """A page of documentation."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     DESCRIPTIONENTITIES_FIELD_NUMBER: builtins.int
@@ -141,6 +150,8 @@ class DescriptionEntityList(message.Message):
 
 @typing.final
 class DescriptionEntityListRequest(message.Message):
+    """Asks for the documentation of a name's versions."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     RESOURCE_TYPE_FIELD_NUMBER: builtins.int

@@ -20,6 +20,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class EventErrorAlreadyInTerminalState(message.Message):
+    """The event came after the end; `current_phase` is the phase it ended in."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     CURRENT_PHASE_FIELD_NUMBER: builtins.int
@@ -37,6 +39,8 @@ class EventErrorAlreadyInTerminalState(message.Message):
 
 @typing.final
 class EventErrorIncompatibleCluster(message.Message):
+    """The event came from another cluster than the one the execution was given to."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     CLUSTER_FIELD_NUMBER: builtins.int
@@ -54,6 +58,8 @@ class EventErrorIncompatibleCluster(message.Message):
 
 @typing.final
 class EventFailureReason(message.Message):
+    """Why an event was refused, as detail of the error's status."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ALREADY_IN_TERMINAL_STATE_FIELD_NUMBER: builtins.int
@@ -78,6 +84,8 @@ class EventFailureReason(message.Message):
 
 @typing.final
 class WorkflowExecutionEventRequest(message.Message):
+    """Tells that an execution entered a phase."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     REQUEST_ID_FIELD_NUMBER: builtins.int
@@ -99,6 +107,8 @@ class WorkflowExecutionEventRequest(message.Message):
 
 @typing.final
 class WorkflowExecutionEventResponse(message.Message):
+    """The event was recorded, or had been before."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     def __init__(
@@ -112,6 +122,8 @@ class WorkflowExecutionEventResponse(message.Message):
 
 @typing.final
 class NodeExecutionEventRequest(message.Message):
+    """Tells that a node entered a phase."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     REQUEST_ID_FIELD_NUMBER: builtins.int
@@ -133,6 +145,8 @@ class NodeExecutionEventRequest(message.Message):
 
 @typing.final
 class NodeExecutionEventResponse(message.Message):
+    """The event was recorded, or had been before."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     def __init__(
@@ -146,6 +160,8 @@ class NodeExecutionEventResponse(message.Message):
 
 @typing.final
 class TaskExecutionEventRequest(message.Message):
+    """Tells that an attempt entered a phase."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     REQUEST_ID_FIELD_NUMBER: builtins.int
@@ -167,6 +183,8 @@ class TaskExecutionEventRequest(message.Message):
 
 @typing.final
 class TaskExecutionEventResponse(message.Message):
+    """The event was recorded, or had been before."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     def __init__(

@@ -47,13 +47,18 @@ class _ExecutionStateEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Executi
     EXECUTION_ACTIVE: _ExecutionState.ValueType  # 0
     EXECUTION_ARCHIVED: _ExecutionState.ValueType  # 1
 
-class ExecutionState(_ExecutionState, metaclass=_ExecutionStateEnumTypeWrapper): ...
+class ExecutionState(_ExecutionState, metaclass=_ExecutionStateEnumTypeWrapper):
+    """Whether an execution is shown in listings."""
 
 EXECUTION_ACTIVE: ExecutionState.ValueType  # 0
 EXECUTION_ARCHIVED: ExecutionState.ValueType  # 1
 
 @typing.final
 class ExecutionCreateRequest(message.Message):
+    """Starts an execution. The same name with the same content again is refused as already there; an empty
+    name is made up.
+    """
+
     DESCRIPTOR: descriptor.Descriptor
 
     PROJECT_FIELD_NUMBER: builtins.int
@@ -88,6 +93,8 @@ class ExecutionCreateRequest(message.Message):
 
 @typing.final
 class ExecutionRelaunchRequest(message.Message):
+    """Starts an execution with the launch plan and inputs of another."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -112,6 +119,8 @@ class ExecutionRelaunchRequest(message.Message):
 
 @typing.final
 class ExecutionRecoverRequest(message.Message):
+    """Starts an execution that takes over what succeeded in another."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -137,6 +146,8 @@ class ExecutionRecoverRequest(message.Message):
 
 @typing.final
 class ExecutionCreateResponse(message.Message):
+    """The execution that was started."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -155,6 +166,8 @@ class ExecutionCreateResponse(message.Message):
 
 @typing.final
 class WorkflowExecutionGetRequest(message.Message):
+    """Asks for an execution."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -173,6 +186,8 @@ class WorkflowExecutionGetRequest(message.Message):
 
 @typing.final
 class Execution(message.Message):
+    """An execution: what was asked for, and how it went."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -199,6 +214,8 @@ class Execution(message.Message):
 
 @typing.final
 class ExecutionList(message.Message):
+    """A page of executions."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     EXECUTIONS_FIELD_NUMBER: builtins.int
@@ -220,6 +237,8 @@ class ExecutionList(message.Message):
 
 @typing.final
 class LiteralMapBlob(message.Message):
+    """Values, in the message or in the store."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     VALUES_FIELD_NUMBER: builtins.int
@@ -244,6 +263,8 @@ class LiteralMapBlob(message.Message):
 
 @typing.final
 class AbortMetadata(message.Message):
+    """Who ended an execution, and why."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     CAUSE_FIELD_NUMBER: builtins.int
@@ -264,6 +285,8 @@ class AbortMetadata(message.Message):
 
 @typing.final
 class ExecutionClosure(message.Message):
+    """How an execution went, as far as it has gone."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     OUTPUTS_FIELD_NUMBER: builtins.int
@@ -342,6 +365,8 @@ class ExecutionClosure(message.Message):
 
 @typing.final
 class SystemMetadata(message.Message):
+    """Where the platform runs an execution."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     EXECUTION_CLUSTER_FIELD_NUMBER: builtins.int
@@ -362,6 +387,8 @@ class SystemMetadata(message.Message):
 
 @typing.final
 class ExecutionMetadata(message.Message):
+    """How an execution came to be: by whom, by which means, from which other."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     class _ExecutionMode:
@@ -378,7 +405,9 @@ class ExecutionMetadata(message.Message):
         RECOVERED: ExecutionMetadata._ExecutionMode.ValueType  # 5
         TRIGGER: ExecutionMetadata._ExecutionMode.ValueType  # 6
 
-    class ExecutionMode(_ExecutionMode, metaclass=_ExecutionModeEnumTypeWrapper): ...
+    class ExecutionMode(_ExecutionMode, metaclass=_ExecutionModeEnumTypeWrapper):
+        """By which means an execution was started."""
+
     MANUAL: ExecutionMetadata.ExecutionMode.ValueType  # 0
     SCHEDULED: ExecutionMetadata.ExecutionMode.ValueType  # 1
     SYSTEM: ExecutionMetadata.ExecutionMode.ValueType  # 2
@@ -428,6 +457,8 @@ class ExecutionMetadata(message.Message):
 
 @typing.final
 class NotificationList(message.Message):
+    """Whom to tell, in place of what the launch plan says."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     NOTIFICATIONS_FIELD_NUMBER: builtins.int
@@ -446,6 +477,8 @@ class NotificationList(message.Message):
 
 @typing.final
 class ExecutionSpec(message.Message):
+    """What an execution is asked to do. Fields left out are taken from the launch plan."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     LAUNCH_PLAN_FIELD_NUMBER: builtins.int
@@ -538,6 +571,8 @@ class ExecutionSpec(message.Message):
 
 @typing.final
 class ExecutionTerminateRequest(message.Message):
+    """Ends an execution; `cause` is told to whoever looks at it."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -559,6 +594,8 @@ class ExecutionTerminateRequest(message.Message):
 
 @typing.final
 class ExecutionTerminateResponse(message.Message):
+    """The execution is being ended, or had ended."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     def __init__(
@@ -572,6 +609,8 @@ class ExecutionTerminateResponse(message.Message):
 
 @typing.final
 class WorkflowExecutionGetDataRequest(message.Message):
+    """Asks for an execution's inputs and outputs."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -590,6 +629,8 @@ class WorkflowExecutionGetDataRequest(message.Message):
 
 @typing.final
 class WorkflowExecutionGetDataResponse(message.Message):
+    """Inputs and outputs: `full_*` in the message, the others as addresses where they are large."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     OUTPUTS_FIELD_NUMBER: builtins.int
@@ -622,6 +663,8 @@ class WorkflowExecutionGetDataResponse(message.Message):
 
 @typing.final
 class ExecutionUpdateRequest(message.Message):
+    """Changes whether an execution is shown in listings."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -643,6 +686,8 @@ class ExecutionUpdateRequest(message.Message):
 
 @typing.final
 class ExecutionStateChangeDetails(message.Message):
+    """Who changed the state last, and when."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     STATE_FIELD_NUMBER: builtins.int
@@ -667,6 +712,8 @@ class ExecutionStateChangeDetails(message.Message):
 
 @typing.final
 class ExecutionUpdateResponse(message.Message):
+    """The state was changed."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     def __init__(
@@ -680,6 +727,8 @@ class ExecutionUpdateResponse(message.Message):
 
 @typing.final
 class WorkflowExecutionGetMetricsRequest(message.Message):
+    """Asks where an execution's time went, `depth` levels deep."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -701,6 +750,8 @@ class WorkflowExecutionGetMetricsRequest(message.Message):
 
 @typing.final
 class WorkflowExecutionGetMetricsResponse(message.Message):
+    """Where an execution's time went."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     SPAN_FIELD_NUMBER: builtins.int

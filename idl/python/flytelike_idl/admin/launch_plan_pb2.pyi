@@ -46,7 +46,8 @@ class _LaunchPlanStateEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Launch
     INACTIVE: _LaunchPlanState.ValueType  # 0
     ACTIVE: _LaunchPlanState.ValueType  # 1
 
-class LaunchPlanState(_LaunchPlanState, metaclass=_LaunchPlanStateEnumTypeWrapper): ...
+class LaunchPlanState(_LaunchPlanState, metaclass=_LaunchPlanStateEnumTypeWrapper):
+    """Whether a launch plan's schedule runs. At most one version of a name is active."""
 
 INACTIVE: LaunchPlanState.ValueType  # 0
 ACTIVE: LaunchPlanState.ValueType  # 1
@@ -60,13 +61,16 @@ class _ConcurrencyLimitBehaviorEnumTypeWrapper(enum_type_wrapper._EnumTypeWrappe
     CONCURRENCY_LIMIT_BEHAVIOR_UNSPECIFIED: _ConcurrencyLimitBehavior.ValueType  # 0
     CONCURRENCY_LIMIT_BEHAVIOR_SKIP: _ConcurrencyLimitBehavior.ValueType  # 1
 
-class ConcurrencyLimitBehavior(_ConcurrencyLimitBehavior, metaclass=_ConcurrencyLimitBehaviorEnumTypeWrapper): ...
+class ConcurrencyLimitBehavior(_ConcurrencyLimitBehavior, metaclass=_ConcurrencyLimitBehaviorEnumTypeWrapper):
+    """What happens to an execution above the limit."""
 
 CONCURRENCY_LIMIT_BEHAVIOR_UNSPECIFIED: ConcurrencyLimitBehavior.ValueType  # 0
 CONCURRENCY_LIMIT_BEHAVIOR_SKIP: ConcurrencyLimitBehavior.ValueType  # 1
 
 @typing.final
 class LaunchPlanCreateRequest(message.Message):
+    """Registers a launch plan. The same content again is refused as already there."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -89,6 +93,8 @@ class LaunchPlanCreateRequest(message.Message):
 
 @typing.final
 class LaunchPlanCreateResponse(message.Message):
+    """The launch plan was registered."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     def __init__(
@@ -102,6 +108,8 @@ class LaunchPlanCreateResponse(message.Message):
 
 @typing.final
 class LaunchPlan(message.Message):
+    """A launch plan with its state."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -128,6 +136,8 @@ class LaunchPlan(message.Message):
 
 @typing.final
 class LaunchPlanList(message.Message):
+    """A page of launch plans."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     LAUNCH_PLANS_FIELD_NUMBER: builtins.int
@@ -150,6 +160,8 @@ class LaunchPlanList(message.Message):
 @_deprecated("""This message has been marked as deprecated using proto message options.""")
 @typing.final
 class Auth(message.Message):
+    """As whom executions act, in the older form."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ASSUMABLE_IAM_ROLE_FIELD_NUMBER: builtins.int
@@ -170,6 +182,8 @@ class Auth(message.Message):
 
 @typing.final
 class LaunchPlanSpec(message.Message):
+    """What executions from the launch plan are given: defaults, fixed inputs, policies."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     WORKFLOW_ID_FIELD_NUMBER: builtins.int
@@ -264,6 +278,8 @@ class LaunchPlanSpec(message.Message):
 
 @typing.final
 class ConcurrencyPolicy(message.Message):
+    """How many executions of the launch plan may run at once."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     MAX_FIELD_NUMBER: builtins.int
@@ -284,6 +300,8 @@ class ConcurrencyPolicy(message.Message):
 
 @typing.final
 class LaunchPlanClosure(message.Message):
+    """State and times, and the inputs with their types."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     STATE_FIELD_NUMBER: builtins.int
@@ -317,6 +335,8 @@ class LaunchPlanClosure(message.Message):
 
 @typing.final
 class LaunchPlanMetadata(message.Message):
+    """When executions start by themselves, and whom to tell about them."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     SCHEDULE_FIELD_NUMBER: builtins.int
@@ -343,6 +363,8 @@ class LaunchPlanMetadata(message.Message):
 
 @typing.final
 class LaunchPlanUpdateRequest(message.Message):
+    """Activates or deactivates a version."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -364,6 +386,8 @@ class LaunchPlanUpdateRequest(message.Message):
 
 @typing.final
 class LaunchPlanUpdateResponse(message.Message):
+    """The state was changed."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     def __init__(
@@ -377,6 +401,8 @@ class LaunchPlanUpdateResponse(message.Message):
 
 @typing.final
 class ActiveLaunchPlanRequest(message.Message):
+    """Asks for the active version of a name."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -395,6 +421,8 @@ class ActiveLaunchPlanRequest(message.Message):
 
 @typing.final
 class ActiveLaunchPlanListRequest(message.Message):
+    """Asks for the active versions of a project and domain."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     PROJECT_FIELD_NUMBER: builtins.int

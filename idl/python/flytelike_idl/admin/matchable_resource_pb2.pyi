@@ -41,7 +41,8 @@ class _MatchableResourceEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Matc
     WORKFLOW_EXECUTION_CONFIG: _MatchableResource.ValueType  # 6
     CLUSTER_ASSIGNMENT: _MatchableResource.ValueType  # 7
 
-class MatchableResource(_MatchableResource, metaclass=_MatchableResourceEnumTypeWrapper): ...
+class MatchableResource(_MatchableResource, metaclass=_MatchableResourceEnumTypeWrapper):
+    """The kinds of settings that can be made for a project, a domain or a workflow."""
 
 TASK_RESOURCE: MatchableResource.ValueType  # 0
 CLUSTER_RESOURCE: MatchableResource.ValueType  # 1
@@ -54,6 +55,8 @@ CLUSTER_ASSIGNMENT: MatchableResource.ValueType  # 7
 
 @typing.final
 class TaskResourceSpec(message.Message):
+    """Quantities for each kind of resource; an empty one says nothing."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     CPU_FIELD_NUMBER: builtins.int
@@ -83,6 +86,8 @@ class TaskResourceSpec(message.Message):
 
 @typing.final
 class TaskResourceAttributes(message.Message):
+    """What tasks get when they ask for nothing, and what they may get at most."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     DEFAULTS_FIELD_NUMBER: builtins.int
@@ -105,6 +110,8 @@ class TaskResourceAttributes(message.Message):
 
 @typing.final
 class ClusterResourceAttributes(message.Message):
+    """Values for the templates of what is made in a cluster for a project and domain."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     @typing.final
@@ -143,6 +150,8 @@ class ClusterResourceAttributes(message.Message):
 
 @typing.final
 class ExecutionQueueAttributes(message.Message):
+    """Which queues an execution's tasks may be put into."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     TAGS_FIELD_NUMBER: builtins.int
@@ -161,6 +170,8 @@ class ExecutionQueueAttributes(message.Message):
 
 @typing.final
 class ExecutionClusterLabel(message.Message):
+    """Which clusters may run an execution, by label."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     VALUE_FIELD_NUMBER: builtins.int
@@ -178,6 +189,8 @@ class ExecutionClusterLabel(message.Message):
 
 @typing.final
 class PluginOverride(message.Message):
+    """Which executors may run a type of task, in order."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     class _MissingPluginBehavior:
@@ -189,7 +202,9 @@ class PluginOverride(message.Message):
         FAIL: PluginOverride._MissingPluginBehavior.ValueType  # 0
         USE_DEFAULT: PluginOverride._MissingPluginBehavior.ValueType  # 1
 
-    class MissingPluginBehavior(_MissingPluginBehavior, metaclass=_MissingPluginBehaviorEnumTypeWrapper): ...
+    class MissingPluginBehavior(_MissingPluginBehavior, metaclass=_MissingPluginBehaviorEnumTypeWrapper):
+        """What happens when none of them is there."""
+
     FAIL: PluginOverride.MissingPluginBehavior.ValueType  # 0
     USE_DEFAULT: PluginOverride.MissingPluginBehavior.ValueType  # 1
 
@@ -215,6 +230,8 @@ class PluginOverride(message.Message):
 
 @typing.final
 class PluginOverrides(message.Message):
+    """Overrides for several types of tasks."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     OVERRIDES_FIELD_NUMBER: builtins.int
@@ -233,6 +250,8 @@ class PluginOverrides(message.Message):
 
 @typing.final
 class WorkflowExecutionConfig(message.Message):
+    """Defaults for executions: parallelism, identity, labels and so on."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     MAX_PARALLELISM_FIELD_NUMBER: builtins.int
@@ -281,6 +300,8 @@ class WorkflowExecutionConfig(message.Message):
 
 @typing.final
 class MatchingAttributes(message.Message):
+    """One setting."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     TASK_RESOURCE_ATTRIBUTES_FIELD_NUMBER: builtins.int
@@ -329,6 +350,8 @@ class MatchingAttributes(message.Message):
 
 @typing.final
 class MatchableAttributesConfiguration(message.Message):
+    """A setting and what it is made for; empty fields match all."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ATTRIBUTES_FIELD_NUMBER: builtins.int
@@ -362,6 +385,8 @@ class MatchableAttributesConfiguration(message.Message):
 
 @typing.final
 class ListMatchableAttributesRequest(message.Message):
+    """Asks for all settings of a kind."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     RESOURCE_TYPE_FIELD_NUMBER: builtins.int
@@ -382,6 +407,8 @@ class ListMatchableAttributesRequest(message.Message):
 
 @typing.final
 class ListMatchableAttributesResponse(message.Message):
+    """All settings of a kind."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     CONFIGURATIONS_FIELD_NUMBER: builtins.int

@@ -34,6 +34,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class NodeExecutionGetRequest(message.Message):
+    """Asks for a node of an execution."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -52,6 +54,10 @@ class NodeExecutionGetRequest(message.Message):
 
 @typing.final
 class NodeExecutionListRequest(message.Message):
+    """Asks for a page of an execution's nodes. `unique_parent_id` names the node they lie in; empty means
+    the top level, `*` (ours) all levels.
+    """
+
     DESCRIPTOR: descriptor.Descriptor
 
     WORKFLOW_EXECUTION_ID_FIELD_NUMBER: builtins.int
@@ -86,6 +92,8 @@ class NodeExecutionListRequest(message.Message):
 
 @typing.final
 class NodeExecutionForTaskListRequest(message.Message):
+    """Asks for the nodes that an attempt of a task made."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     TASK_EXECUTION_ID_FIELD_NUMBER: builtins.int
@@ -117,6 +125,8 @@ class NodeExecutionForTaskListRequest(message.Message):
 
 @typing.final
 class NodeExecution(message.Message):
+    """A node of an execution, and how it went."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -146,6 +156,8 @@ class NodeExecution(message.Message):
 
 @typing.final
 class NodeExecutionMetaData(message.Message):
+    """What a node is within its workflow."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     RETRY_GROUP_FIELD_NUMBER: builtins.int
@@ -182,6 +194,8 @@ class NodeExecutionMetaData(message.Message):
 
 @typing.final
 class NodeExecutionList(message.Message):
+    """A page of nodes."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     NODE_EXECUTIONS_FIELD_NUMBER: builtins.int
@@ -203,6 +217,8 @@ class NodeExecutionList(message.Message):
 
 @typing.final
 class NodeExecutionClosure(message.Message):
+    """How a node went, as far as it has gone."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     OUTPUT_URI_FIELD_NUMBER: builtins.int
@@ -274,6 +290,8 @@ class NodeExecutionClosure(message.Message):
 
 @typing.final
 class WorkflowNodeMetadata(message.Message):
+    """The execution that a launch-plan node started."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     EXECUTIONID_FIELD_NUMBER: builtins.int
@@ -292,6 +310,8 @@ class WorkflowNodeMetadata(message.Message):
 
 @typing.final
 class TaskNodeMetadata(message.Message):
+    """What the cache did for a task's node."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     CACHE_STATUS_FIELD_NUMBER: builtins.int
@@ -316,6 +336,8 @@ class TaskNodeMetadata(message.Message):
 
 @typing.final
 class DynamicWorkflowNodeMetadata(message.Message):
+    """The workflow that a dynamic task's node put together."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -341,6 +363,8 @@ class DynamicWorkflowNodeMetadata(message.Message):
 
 @typing.final
 class NodeExecutionGetDataRequest(message.Message):
+    """Asks for a node's inputs and outputs."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -359,6 +383,8 @@ class NodeExecutionGetDataRequest(message.Message):
 
 @typing.final
 class NodeExecutionGetDataResponse(message.Message):
+    """A node's inputs and outputs."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     INPUTS_FIELD_NUMBER: builtins.int
@@ -399,6 +425,8 @@ class NodeExecutionGetDataResponse(message.Message):
 
 @typing.final
 class GetDynamicNodeWorkflowRequest(message.Message):
+    """Asks for the workflow that a dynamic task's node put together."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -417,6 +445,8 @@ class GetDynamicNodeWorkflowRequest(message.Message):
 
 @typing.final
 class DynamicNodeWorkflowResponse(message.Message):
+    """The workflow that a dynamic task's node put together."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     COMPILED_WORKFLOW_FIELD_NUMBER: builtins.int

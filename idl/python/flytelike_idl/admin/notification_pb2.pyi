@@ -21,6 +21,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class EmailMessage(message.Message):
+    """A mail about an execution, ready to be sent."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     RECIPIENTS_EMAIL_FIELD_NUMBER: builtins.int

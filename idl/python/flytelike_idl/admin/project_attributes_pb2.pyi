@@ -20,6 +20,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class ProjectAttributes(message.Message):
+    """A setting for all domains of a project."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     PROJECT_FIELD_NUMBER: builtins.int
@@ -44,6 +46,8 @@ class ProjectAttributes(message.Message):
 
 @typing.final
 class ProjectAttributesUpdateRequest(message.Message):
+    """Makes a setting for a project."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ATTRIBUTES_FIELD_NUMBER: builtins.int
@@ -62,6 +66,8 @@ class ProjectAttributesUpdateRequest(message.Message):
 
 @typing.final
 class ProjectAttributesUpdateResponse(message.Message):
+    """The setting was made."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     def __init__(
@@ -75,6 +81,8 @@ class ProjectAttributesUpdateResponse(message.Message):
 
 @typing.final
 class ProjectAttributesGetRequest(message.Message):
+    """Asks for a project's setting of a kind."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     PROJECT_FIELD_NUMBER: builtins.int
@@ -98,6 +106,8 @@ class ProjectAttributesGetRequest(message.Message):
 
 @typing.final
 class ProjectAttributesGetResponse(message.Message):
+    """The setting that holds for the project."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ATTRIBUTES_FIELD_NUMBER: builtins.int
@@ -116,6 +126,8 @@ class ProjectAttributesGetResponse(message.Message):
 
 @typing.final
 class ProjectAttributesDeleteRequest(message.Message):
+    """Takes a project's setting of a kind back."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     PROJECT_FIELD_NUMBER: builtins.int
@@ -139,6 +151,8 @@ class ProjectAttributesDeleteRequest(message.Message):
 
 @typing.final
 class ProjectAttributesDeleteResponse(message.Message):
+    """The setting is gone."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     def __init__(

@@ -20,6 +20,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class ProjectDomainAttributes(message.Message):
+    """A setting for one domain of a project."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     PROJECT_FIELD_NUMBER: builtins.int
@@ -47,6 +49,8 @@ class ProjectDomainAttributes(message.Message):
 
 @typing.final
 class ProjectDomainAttributesUpdateRequest(message.Message):
+    """Makes a setting for a project and domain."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ATTRIBUTES_FIELD_NUMBER: builtins.int
@@ -65,6 +69,8 @@ class ProjectDomainAttributesUpdateRequest(message.Message):
 
 @typing.final
 class ProjectDomainAttributesUpdateResponse(message.Message):
+    """The setting was made."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     def __init__(
@@ -78,6 +84,8 @@ class ProjectDomainAttributesUpdateResponse(message.Message):
 
 @typing.final
 class ProjectDomainAttributesGetRequest(message.Message):
+    """Asks for the setting of a kind of a project and domain."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     PROJECT_FIELD_NUMBER: builtins.int
@@ -104,6 +112,8 @@ class ProjectDomainAttributesGetRequest(message.Message):
 
 @typing.final
 class ProjectDomainAttributesGetResponse(message.Message):
+    """The setting that holds for the project and domain."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ATTRIBUTES_FIELD_NUMBER: builtins.int
@@ -122,6 +132,8 @@ class ProjectDomainAttributesGetResponse(message.Message):
 
 @typing.final
 class ProjectDomainAttributesDeleteRequest(message.Message):
+    """Takes the setting of a kind of a project and domain back."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     PROJECT_FIELD_NUMBER: builtins.int
@@ -148,6 +160,8 @@ class ProjectDomainAttributesDeleteRequest(message.Message):
 
 @typing.final
 class ProjectDomainAttributesDeleteResponse(message.Message):
+    """The setting is gone."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     def __init__(

@@ -23,6 +23,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class GetDomainRequest(message.Message):
+    """Asks for all domains."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     def __init__(
@@ -36,6 +38,8 @@ class GetDomainRequest(message.Message):
 
 @typing.final
 class Domain(message.Message):
+    """A stage, such as development or production. All projects have the same."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -56,6 +60,8 @@ class Domain(message.Message):
 
 @typing.final
 class GetDomainsResponse(message.Message):
+    """All domains."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     DOMAINS_FIELD_NUMBER: builtins.int
@@ -74,6 +80,8 @@ class GetDomainsResponse(message.Message):
 
 @typing.final
 class Project(message.Message):
+    """A project: what belongs together and is owned together. `id` never changes."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     class _ProjectState:
@@ -87,7 +95,9 @@ class Project(message.Message):
         SYSTEM_GENERATED: Project._ProjectState.ValueType  # 2
         SYSTEM_ARCHIVED: Project._ProjectState.ValueType  # 3
 
-    class ProjectState(_ProjectState, metaclass=_ProjectStateEnumTypeWrapper): ...
+    class ProjectState(_ProjectState, metaclass=_ProjectStateEnumTypeWrapper):
+        """Whether a project takes new things and is shown in listings."""
+
     ACTIVE: Project.ProjectState.ValueType  # 0
     ARCHIVED: Project.ProjectState.ValueType  # 1
     SYSTEM_GENERATED: Project.ProjectState.ValueType  # 2
@@ -128,6 +138,8 @@ class Project(message.Message):
 
 @typing.final
 class Projects(message.Message):
+    """A page of projects."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     PROJECTS_FIELD_NUMBER: builtins.int
@@ -149,6 +161,8 @@ class Projects(message.Message):
 
 @typing.final
 class ProjectListRequest(message.Message):
+    """Asks for a page of projects; archived ones only by a filter."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     LIMIT_FIELD_NUMBER: builtins.int
@@ -179,6 +193,8 @@ class ProjectListRequest(message.Message):
 
 @typing.final
 class ProjectRegisterRequest(message.Message):
+    """Creates a project."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     PROJECT_FIELD_NUMBER: builtins.int
@@ -197,6 +213,8 @@ class ProjectRegisterRequest(message.Message):
 
 @typing.final
 class ProjectRegisterResponse(message.Message):
+    """The project was created."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     def __init__(
@@ -210,6 +228,8 @@ class ProjectRegisterResponse(message.Message):
 
 @typing.final
 class ProjectUpdateResponse(message.Message):
+    """The project was changed."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     def __init__(
@@ -223,6 +243,8 @@ class ProjectUpdateResponse(message.Message):
 
 @typing.final
 class ProjectGetRequest(message.Message):
+    """Asks for a project."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -243,6 +265,8 @@ class ProjectGetRequest(message.Message):
 
 @typing.final
 class InactiveProject(message.Message):
+    """Detail of a refusal: the project is archived."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int

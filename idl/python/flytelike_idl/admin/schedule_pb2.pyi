@@ -33,7 +33,8 @@ class _FixedRateUnitEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_FixedRat
     HOUR: _FixedRateUnit.ValueType  # 1
     DAY: _FixedRateUnit.ValueType  # 2
 
-class FixedRateUnit(_FixedRateUnit, metaclass=_FixedRateUnitEnumTypeWrapper): ...
+class FixedRateUnit(_FixedRateUnit, metaclass=_FixedRateUnitEnumTypeWrapper):
+    """The unit of a fixed rate."""
 
 MINUTE: FixedRateUnit.ValueType  # 0
 HOUR: FixedRateUnit.ValueType  # 1
@@ -41,6 +42,8 @@ DAY: FixedRateUnit.ValueType  # 2
 
 @typing.final
 class FixedRate(message.Message):
+    """An execution every so often."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     VALUE_FIELD_NUMBER: builtins.int
@@ -61,6 +64,8 @@ class FixedRate(message.Message):
 
 @typing.final
 class CronSchedule(message.Message):
+    """Executions at the times of a cron expression, or of an alias such as `@daily`; times are UTC."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     SCHEDULE_FIELD_NUMBER: builtins.int
@@ -81,6 +86,8 @@ class CronSchedule(message.Message):
 
 @typing.final
 class Schedule(message.Message):
+    """When executions start by themselves. `kickoff_time_input_arg` names the input that gets the time."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     CRON_EXPRESSION_FIELD_NUMBER: builtins.int

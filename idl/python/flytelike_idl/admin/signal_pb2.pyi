@@ -25,6 +25,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class SignalGetOrCreateRequest(message.Message):
+    """Asks for a signal, which is made when it is not there yet."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -47,6 +49,8 @@ class SignalGetOrCreateRequest(message.Message):
 
 @typing.final
 class SignalListRequest(message.Message):
+    """Asks for a page of an execution's signals."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     WORKFLOW_EXECUTION_ID_FIELD_NUMBER: builtins.int
@@ -78,6 +82,8 @@ class SignalListRequest(message.Message):
 
 @typing.final
 class SignalList(message.Message):
+    """A page of signals."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     SIGNALS_FIELD_NUMBER: builtins.int
@@ -99,6 +105,8 @@ class SignalList(message.Message):
 
 @typing.final
 class SignalSetRequest(message.Message):
+    """Gives a signal its value, of the signal's type. A value once given stays."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -121,6 +129,8 @@ class SignalSetRequest(message.Message):
 
 @typing.final
 class SignalSetResponse(message.Message):
+    """The value was given."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     def __init__(
@@ -134,6 +144,8 @@ class SignalSetResponse(message.Message):
 
 @typing.final
 class Signal(message.Message):
+    """What a gate waits for: its type, and its value once that was given."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int

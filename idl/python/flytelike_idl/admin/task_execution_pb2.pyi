@@ -34,6 +34,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class TaskExecutionGetRequest(message.Message):
+    """Asks for one attempt of a task."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -52,6 +54,8 @@ class TaskExecutionGetRequest(message.Message):
 
 @typing.final
 class TaskExecutionListRequest(message.Message):
+    """Asks for a page of a node's attempts."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     NODE_EXECUTION_ID_FIELD_NUMBER: builtins.int
@@ -83,6 +87,8 @@ class TaskExecutionListRequest(message.Message):
 
 @typing.final
 class TaskExecution(message.Message):
+    """One attempt of a task, and how it went."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -111,6 +117,8 @@ class TaskExecution(message.Message):
 
 @typing.final
 class TaskExecutionList(message.Message):
+    """A page of attempts."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     TASK_EXECUTIONS_FIELD_NUMBER: builtins.int
@@ -132,6 +140,8 @@ class TaskExecutionList(message.Message):
 
 @typing.final
 class TaskExecutionClosure(message.Message):
+    """How an attempt went, as far as it has gone."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     OUTPUT_URI_FIELD_NUMBER: builtins.int
@@ -213,6 +223,8 @@ class TaskExecutionClosure(message.Message):
 
 @typing.final
 class Reason(message.Message):
+    """Why an attempt is in its phase, at a time."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     OCCURRED_AT_FIELD_NUMBER: builtins.int
@@ -234,6 +246,8 @@ class Reason(message.Message):
 
 @typing.final
 class TaskExecutionGetDataRequest(message.Message):
+    """Asks for an attempt's inputs and outputs."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -252,6 +266,8 @@ class TaskExecutionGetDataRequest(message.Message):
 
 @typing.final
 class TaskExecutionGetDataResponse(message.Message):
+    """An attempt's inputs and outputs."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     INPUTS_FIELD_NUMBER: builtins.int

@@ -26,6 +26,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class TaskCreateRequest(message.Message):
+    """Registers a task. The same content again is refused as already there."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -48,6 +50,8 @@ class TaskCreateRequest(message.Message):
 
 @typing.final
 class TaskCreateResponse(message.Message):
+    """The task was registered."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     def __init__(
@@ -61,6 +65,8 @@ class TaskCreateResponse(message.Message):
 
 @typing.final
 class Task(message.Message):
+    """A registered task."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -86,6 +92,8 @@ class Task(message.Message):
 
 @typing.final
 class TaskList(message.Message):
+    """A page of tasks."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     TASKS_FIELD_NUMBER: builtins.int
@@ -107,6 +115,8 @@ class TaskList(message.Message):
 
 @typing.final
 class TaskSpec(message.Message):
+    """A task as it is sent for registration, with its documentation."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     TEMPLATE_FIELD_NUMBER: builtins.int
@@ -129,6 +139,8 @@ class TaskSpec(message.Message):
 
 @typing.final
 class TaskClosure(message.Message):
+    """A task after compiling, and when it was registered."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     COMPILED_TASK_FIELD_NUMBER: builtins.int

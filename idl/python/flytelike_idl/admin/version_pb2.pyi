@@ -19,6 +19,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class GetVersionResponse(message.Message):
+    """The version of the control plane."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     CONTROL_PLANE_VERSION_FIELD_NUMBER: builtins.int
@@ -37,6 +39,8 @@ class GetVersionResponse(message.Message):
 
 @typing.final
 class Version(message.Message):
+    """Which build answers."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     BUILD_FIELD_NUMBER: builtins.int
@@ -60,6 +64,8 @@ class Version(message.Message):
 
 @typing.final
 class GetVersionRequest(message.Message):
+    """Asks for the version of the control plane."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     def __init__(

@@ -20,6 +20,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class WorkflowAttributes(message.Message):
+    """A setting for one workflow."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     PROJECT_FIELD_NUMBER: builtins.int
@@ -50,6 +52,8 @@ class WorkflowAttributes(message.Message):
 
 @typing.final
 class WorkflowAttributesUpdateRequest(message.Message):
+    """Makes a setting for a workflow."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ATTRIBUTES_FIELD_NUMBER: builtins.int
@@ -68,6 +72,8 @@ class WorkflowAttributesUpdateRequest(message.Message):
 
 @typing.final
 class WorkflowAttributesUpdateResponse(message.Message):
+    """The setting was made."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     def __init__(
@@ -81,6 +87,8 @@ class WorkflowAttributesUpdateResponse(message.Message):
 
 @typing.final
 class WorkflowAttributesGetRequest(message.Message):
+    """Asks for a workflow's setting of a kind."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     PROJECT_FIELD_NUMBER: builtins.int
@@ -110,6 +118,8 @@ class WorkflowAttributesGetRequest(message.Message):
 
 @typing.final
 class WorkflowAttributesGetResponse(message.Message):
+    """The setting that holds for the workflow."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ATTRIBUTES_FIELD_NUMBER: builtins.int
@@ -128,6 +138,8 @@ class WorkflowAttributesGetResponse(message.Message):
 
 @typing.final
 class WorkflowAttributesDeleteRequest(message.Message):
+    """Takes a workflow's setting of a kind back."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     PROJECT_FIELD_NUMBER: builtins.int
@@ -157,6 +169,8 @@ class WorkflowAttributesDeleteRequest(message.Message):
 
 @typing.final
 class WorkflowAttributesDeleteResponse(message.Message):
+    """The setting is gone."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     def __init__(

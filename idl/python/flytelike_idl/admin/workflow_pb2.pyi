@@ -26,6 +26,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class WorkflowCreateRequest(message.Message):
+    """Registers a workflow. The same content again is refused as already there."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -48,6 +50,8 @@ class WorkflowCreateRequest(message.Message):
 
 @typing.final
 class WorkflowCreateResponse(message.Message):
+    """The workflow was registered."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     def __init__(
@@ -61,6 +65,8 @@ class WorkflowCreateResponse(message.Message):
 
 @typing.final
 class Workflow(message.Message):
+    """A registered workflow."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -86,6 +92,8 @@ class Workflow(message.Message):
 
 @typing.final
 class WorkflowList(message.Message):
+    """A page of workflows; those with a closure only where one is asked for."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     WORKFLOWS_FIELD_NUMBER: builtins.int
@@ -107,6 +115,8 @@ class WorkflowList(message.Message):
 
 @typing.final
 class WorkflowSpec(message.Message):
+    """A workflow as it is sent for registration, with the sub-workflows it uses and its documentation."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     TEMPLATE_FIELD_NUMBER: builtins.int
@@ -133,6 +143,8 @@ class WorkflowSpec(message.Message):
 
 @typing.final
 class WorkflowClosure(message.Message):
+    """A workflow after compiling, and when it was registered."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     COMPILED_WORKFLOW_FIELD_NUMBER: builtins.int
@@ -155,6 +167,8 @@ class WorkflowClosure(message.Message):
 
 @typing.final
 class WorkflowErrorExistsDifferentStructure(message.Message):
+    """Detail of a refusal: the version exists with other content."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -173,6 +187,8 @@ class WorkflowErrorExistsDifferentStructure(message.Message):
 
 @typing.final
 class WorkflowErrorExistsIdenticalStructure(message.Message):
+    """Detail of a refusal: the version exists with this very content."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -191,6 +207,8 @@ class WorkflowErrorExistsIdenticalStructure(message.Message):
 
 @typing.final
 class CreateWorkflowFailureReason(message.Message):
+    """Why a workflow was refused, as detail of the error's status."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     EXISTS_DIFFERENT_STRUCTURE_FIELD_NUMBER: builtins.int

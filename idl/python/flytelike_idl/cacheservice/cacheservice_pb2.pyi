@@ -25,6 +25,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class KeyMapMetadata(message.Message):
+    """Free text values kept beside a cached result."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     @typing.final
@@ -63,6 +65,8 @@ class KeyMapMetadata(message.Message):
 
 @typing.final
 class Metadata(message.Message):
+    """Who made a cached result, and when it was made and renewed."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     SOURCE_IDENTIFIER_FIELD_NUMBER: builtins.int
@@ -93,6 +97,8 @@ class Metadata(message.Message):
 
 @typing.final
 class CachedOutput(message.Message):
+    """A task's outputs, in the message or in the store."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     OUTPUT_LITERALS_FIELD_NUMBER: builtins.int
@@ -120,6 +126,8 @@ class CachedOutput(message.Message):
 
 @typing.final
 class GetCacheRequest(message.Message):
+    """Asks for the result of a key."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     KEY_FIELD_NUMBER: builtins.int
@@ -137,6 +145,8 @@ class GetCacheRequest(message.Message):
 
 @typing.final
 class GetCacheResponse(message.Message):
+    """The result."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     OUTPUT_FIELD_NUMBER: builtins.int
@@ -155,6 +165,8 @@ class GetCacheResponse(message.Message):
 
 @typing.final
 class PutCacheRequest(message.Message):
+    """Keeps a result under a key."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     KEY_FIELD_NUMBER: builtins.int
@@ -179,6 +191,8 @@ class PutCacheRequest(message.Message):
 
 @typing.final
 class PutCacheResponse(message.Message):
+    """The result is kept."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     def __init__(
@@ -192,6 +206,8 @@ class PutCacheResponse(message.Message):
 
 @typing.final
 class DeleteCacheRequest(message.Message):
+    """Forgets the result of a key."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     KEY_FIELD_NUMBER: builtins.int
@@ -209,6 +225,8 @@ class DeleteCacheRequest(message.Message):
 
 @typing.final
 class DeleteCacheResponse(message.Message):
+    """The result is forgotten."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     def __init__(
@@ -222,6 +240,8 @@ class DeleteCacheResponse(message.Message):
 
 @typing.final
 class Reservation(message.Message):
+    """A turn to compute the result of a key, held by one owner until it expires."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     KEY_FIELD_NUMBER: builtins.int
@@ -250,6 +270,8 @@ class Reservation(message.Message):
 
 @typing.final
 class GetOrExtendReservationRequest(message.Message):
+    """Asks for the turn, or for more time when the asker holds it."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     KEY_FIELD_NUMBER: builtins.int
@@ -274,6 +296,8 @@ class GetOrExtendReservationRequest(message.Message):
 
 @typing.final
 class GetOrExtendReservationResponse(message.Message):
+    """Who holds the turn now, and until when."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     RESERVATION_FIELD_NUMBER: builtins.int
@@ -292,6 +316,8 @@ class GetOrExtendReservationResponse(message.Message):
 
 @typing.final
 class ReleaseReservationRequest(message.Message):
+    """Gives the turn back."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     KEY_FIELD_NUMBER: builtins.int
@@ -312,6 +338,8 @@ class ReleaseReservationRequest(message.Message):
 
 @typing.final
 class ReleaseReservationResponse(message.Message):
+    """The turn is free."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     def __init__(

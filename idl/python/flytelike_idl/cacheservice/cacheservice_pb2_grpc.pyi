@@ -14,47 +14,61 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class CacheServiceStub:
+    """Results of tasks by key, and turn-taking for those not there yet."""
+
     def __init__(self, channel: _aio.Channel) -> None: ...
     Get: _aio.UnaryUnaryMultiCallable[_cacheservice_pb2.GetCacheRequest, _cacheservice_pb2.GetCacheResponse]
+    """Return the result of a key; NOT_FOUND when there is none."""
     Put: _aio.UnaryUnaryMultiCallable[_cacheservice_pb2.PutCacheRequest, _cacheservice_pb2.PutCacheResponse]
+    """Keep a result."""
     Delete: _aio.UnaryUnaryMultiCallable[_cacheservice_pb2.DeleteCacheRequest, _cacheservice_pb2.DeleteCacheResponse]
+    """Forget a result."""
     GetOrExtendReservation: _aio.UnaryUnaryMultiCallable[_cacheservice_pb2.GetOrExtendReservationRequest, _cacheservice_pb2.GetOrExtendReservationResponse]
+    """Take the turn to compute a result, or learn who has it."""
     ReleaseReservation: _aio.UnaryUnaryMultiCallable[_cacheservice_pb2.ReleaseReservationRequest, _cacheservice_pb2.ReleaseReservationResponse]
+    """Give the turn back."""
 
 class CacheServiceServicer(metaclass=_abc_1.ABCMeta):
+    """Results of tasks by key, and turn-taking for those not there yet."""
+
     @_abc_1.abstractmethod
     def Get(
         self,
         request: _cacheservice_pb2.GetCacheRequest,
         context: _aio.ServicerContext[_cacheservice_pb2.GetCacheRequest, _abc.Awaitable[_cacheservice_pb2.GetCacheResponse]],
-    ) -> _abc.Awaitable[_cacheservice_pb2.GetCacheResponse]: ...
+    ) -> _abc.Awaitable[_cacheservice_pb2.GetCacheResponse]:
+        """Return the result of a key; NOT_FOUND when there is none."""
 
     @_abc_1.abstractmethod
     def Put(
         self,
         request: _cacheservice_pb2.PutCacheRequest,
         context: _aio.ServicerContext[_cacheservice_pb2.PutCacheRequest, _abc.Awaitable[_cacheservice_pb2.PutCacheResponse]],
-    ) -> _abc.Awaitable[_cacheservice_pb2.PutCacheResponse]: ...
+    ) -> _abc.Awaitable[_cacheservice_pb2.PutCacheResponse]:
+        """Keep a result."""
 
     @_abc_1.abstractmethod
     def Delete(
         self,
         request: _cacheservice_pb2.DeleteCacheRequest,
         context: _aio.ServicerContext[_cacheservice_pb2.DeleteCacheRequest, _abc.Awaitable[_cacheservice_pb2.DeleteCacheResponse]],
-    ) -> _abc.Awaitable[_cacheservice_pb2.DeleteCacheResponse]: ...
+    ) -> _abc.Awaitable[_cacheservice_pb2.DeleteCacheResponse]:
+        """Forget a result."""
 
     @_abc_1.abstractmethod
     def GetOrExtendReservation(
         self,
         request: _cacheservice_pb2.GetOrExtendReservationRequest,
         context: _aio.ServicerContext[_cacheservice_pb2.GetOrExtendReservationRequest, _abc.Awaitable[_cacheservice_pb2.GetOrExtendReservationResponse]],
-    ) -> _abc.Awaitable[_cacheservice_pb2.GetOrExtendReservationResponse]: ...
+    ) -> _abc.Awaitable[_cacheservice_pb2.GetOrExtendReservationResponse]:
+        """Take the turn to compute a result, or learn who has it."""
 
     @_abc_1.abstractmethod
     def ReleaseReservation(
         self,
         request: _cacheservice_pb2.ReleaseReservationRequest,
         context: _aio.ServicerContext[_cacheservice_pb2.ReleaseReservationRequest, _abc.Awaitable[_cacheservice_pb2.ReleaseReservationResponse]],
-    ) -> _abc.Awaitable[_cacheservice_pb2.ReleaseReservationResponse]: ...
+    ) -> _abc.Awaitable[_cacheservice_pb2.ReleaseReservationResponse]:
+        """Give the turn back."""
 
 def add_CacheServiceServicer_to_server(servicer: CacheServiceServicer, server: _aio.Server) -> None: ...

@@ -33,7 +33,8 @@ class _GranularityEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Granularit
     DAY: _Granularity.ValueType  # 3
     MONTH: _Granularity.ValueType  # 4
 
-class Granularity(_Granularity, metaclass=_GranularityEnumTypeWrapper): ...
+class Granularity(_Granularity, metaclass=_GranularityEnumTypeWrapper):
+    """How finely a time partition is cut. UNSET leaves it to whoever reads the partition."""
 
 UNSET: Granularity.ValueType  # 0
 MINUTE: Granularity.ValueType  # 1
@@ -50,13 +51,16 @@ class _OperatorEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Operator.Valu
     MINUS: _Operator.ValueType  # 0
     PLUS: _Operator.ValueType  # 1
 
-class Operator(_Operator, metaclass=_OperatorEnumTypeWrapper): ...
+class Operator(_Operator, metaclass=_OperatorEnumTypeWrapper):
+    """How a partition's time is shifted before it is used."""
 
 MINUS: Operator.ValueType  # 0
 PLUS: Operator.ValueType  # 1
 
 @typing.final
 class ArtifactKey(message.Message):
+    """The name of an artifact, without a version. `org` is empty on a platform for one organisation."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     PROJECT_FIELD_NUMBER: builtins.int
@@ -83,6 +87,8 @@ class ArtifactKey(message.Message):
 
 @typing.final
 class ArtifactBindingData(message.Message):
+    """Takes a partition's value, or the time partition, from an artifact that triggered the execution."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     PARTITION_KEY_FIELD_NUMBER: builtins.int
@@ -109,6 +115,8 @@ class ArtifactBindingData(message.Message):
 
 @typing.final
 class TimeTransform(message.Message):
+    """A shift of a time partition, such as one day back: `transform` is an ISO 8601 duration."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     TRANSFORM_FIELD_NUMBER: builtins.int
@@ -129,6 +137,8 @@ class TimeTransform(message.Message):
 
 @typing.final
 class InputBindingData(message.Message):
+    """Takes a partition's value from an input of the launch plan, by its name."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     VAR_FIELD_NUMBER: builtins.int
@@ -146,6 +156,8 @@ class InputBindingData(message.Message):
 
 @typing.final
 class RuntimeBinding(message.Message):
+    """Takes a partition's value from the running task itself."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     def __init__(
@@ -159,6 +171,8 @@ class RuntimeBinding(message.Message):
 
 @typing.final
 class LabelValue(message.Message):
+    """A partition's value: fixed, or taken from a trigger, an input or the running task."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     STATIC_VALUE_FIELD_NUMBER: builtins.int
@@ -194,6 +208,8 @@ class LabelValue(message.Message):
 
 @typing.final
 class Partitions(message.Message):
+    """The partitions of an artifact by name; names are unique."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     @typing.final
@@ -233,6 +249,8 @@ class Partitions(message.Message):
 
 @typing.final
 class TimePartition(message.Message):
+    """The one partition of an artifact that is a point in time, with its granularity."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     VALUE_FIELD_NUMBER: builtins.int
@@ -254,6 +272,8 @@ class TimePartition(message.Message):
 
 @typing.final
 class ArtifactID(message.Message):
+    """One version of an artifact in one partition. Without partitions the artifact has none."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ARTIFACT_KEY_FIELD_NUMBER: builtins.int
@@ -283,6 +303,8 @@ class ArtifactID(message.Message):
 
 @typing.final
 class ArtifactTag(message.Message):
+    """A movable name, such as `latest`, for one version of an artifact."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ARTIFACT_KEY_FIELD_NUMBER: builtins.int
@@ -305,6 +327,8 @@ class ArtifactTag(message.Message):
 
 @typing.final
 class ArtifactQuery(message.Message):
+    """Asks for an artifact: by id, by tag, by uri, or by what triggered the execution."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ARTIFACT_ID_FIELD_NUMBER: builtins.int

@@ -34,7 +34,8 @@ class _CatalogCacheStatusEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Cat
     CACHE_SKIPPED: _CatalogCacheStatus.ValueType  # 6
     CACHE_EVICTED: _CatalogCacheStatus.ValueType  # 7
 
-class CatalogCacheStatus(_CatalogCacheStatus, metaclass=_CatalogCacheStatusEnumTypeWrapper): ...
+class CatalogCacheStatus(_CatalogCacheStatus, metaclass=_CatalogCacheStatusEnumTypeWrapper):
+    """What the catalog had to say when a cacheable node started."""
 
 CACHE_DISABLED: CatalogCacheStatus.ValueType  # 0
 CACHE_MISS: CatalogCacheStatus.ValueType  # 1
@@ -47,6 +48,8 @@ CACHE_EVICTED: CatalogCacheStatus.ValueType  # 7
 
 @typing.final
 class CatalogArtifactTag(message.Message):
+    """The tag under which a cached result lies, derived from the key of its inputs."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ARTIFACT_ID_FIELD_NUMBER: builtins.int
@@ -67,6 +70,8 @@ class CatalogArtifactTag(message.Message):
 
 @typing.final
 class CatalogMetadata(message.Message):
+    """Where a cached result lies in the catalog, and the execution that made it."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     DATASET_ID_FIELD_NUMBER: builtins.int
@@ -95,6 +100,8 @@ class CatalogMetadata(message.Message):
 
 @typing.final
 class CatalogReservation(message.Message):
+    """The turn-taking of equal executions: one computes, the others wait for its result."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     class _Status:
@@ -109,7 +116,9 @@ class CatalogReservation(message.Message):
         RESERVATION_RELEASED: CatalogReservation._Status.ValueType  # 3
         RESERVATION_FAILURE: CatalogReservation._Status.ValueType  # 4
 
-    class Status(_Status, metaclass=_StatusEnumTypeWrapper): ...
+    class Status(_Status, metaclass=_StatusEnumTypeWrapper):
+        """Whether this execution got the turn."""
+
     RESERVATION_DISABLED: CatalogReservation.Status.ValueType  # 0
     RESERVATION_ACQUIRED: CatalogReservation.Status.ValueType  # 1
     RESERVATION_EXISTS: CatalogReservation.Status.ValueType  # 2

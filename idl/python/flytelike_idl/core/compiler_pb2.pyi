@@ -23,10 +23,16 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class ConnectionSet(message.Message):
+    """The edges of a compiled workflow. Both maps hold the start and end nodes, and say the same thing
+    from either side.
+    """
+
     DESCRIPTOR: descriptor.Descriptor
 
     @typing.final
     class IdList(message.Message):
+        """Node ids, sorted."""
+
         DESCRIPTOR: descriptor.Descriptor
 
         IDS_FIELD_NUMBER: builtins.int
@@ -105,6 +111,8 @@ class ConnectionSet(message.Message):
 
 @typing.final
 class CompiledWorkflow(message.Message):
+    """A workflow whose references are resolved, whose types fit and whose edges are drawn."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     TEMPLATE_FIELD_NUMBER: builtins.int
@@ -127,6 +135,8 @@ class CompiledWorkflow(message.Message):
 
 @typing.final
 class CompiledLaunchPlan(message.Message):
+    """A launch plan that a closure's workflows start executions from."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     TEMPLATE_FIELD_NUMBER: builtins.int
@@ -145,6 +155,8 @@ class CompiledLaunchPlan(message.Message):
 
 @typing.final
 class CompiledTask(message.Message):
+    """A task as it was registered; compiling checks it and changes nothing."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     TEMPLATE_FIELD_NUMBER: builtins.int
@@ -163,6 +175,10 @@ class CompiledTask(message.Message):
 
 @typing.final
 class CompiledWorkflowClosure(message.Message):
+    """Everything needed to execute a workflow, and nothing else: no lookup is needed later. Two equal
+    closures have equal digests.
+    """
+
     DESCRIPTOR: descriptor.Descriptor
 
     PRIMARY_FIELD_NUMBER: builtins.int

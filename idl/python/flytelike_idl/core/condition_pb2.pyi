@@ -26,6 +26,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class ComparisonExpression(message.Message):
+    """Compares two values of one primitive type."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     class _Operator:
@@ -41,7 +43,9 @@ class ComparisonExpression(message.Message):
         LT: ComparisonExpression._Operator.ValueType  # 4
         LTE: ComparisonExpression._Operator.ValueType  # 5
 
-    class Operator(_Operator, metaclass=_OperatorEnumTypeWrapper): ...
+    class Operator(_Operator, metaclass=_OperatorEnumTypeWrapper):
+        """How the two are compared."""
+
     EQ: ComparisonExpression.Operator.ValueType  # 0
     NEQ: ComparisonExpression.Operator.ValueType  # 1
     GT: ComparisonExpression.Operator.ValueType  # 2
@@ -72,6 +76,8 @@ class ComparisonExpression(message.Message):
 
 @typing.final
 class Operand(message.Message):
+    """One side of a comparison: a constant, or the value of a variable that the branch is bound to."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     PRIMITIVE_FIELD_NUMBER: builtins.int
@@ -100,6 +106,8 @@ class Operand(message.Message):
 
 @typing.final
 class BooleanExpression(message.Message):
+    """A condition of a branch: a comparison, or two conditions joined."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     CONJUNCTION_FIELD_NUMBER: builtins.int
@@ -124,6 +132,8 @@ class BooleanExpression(message.Message):
 
 @typing.final
 class ConjunctionExpression(message.Message):
+    """Two conditions joined by AND or OR."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     class _LogicalOperator:
@@ -135,7 +145,9 @@ class ConjunctionExpression(message.Message):
         AND: ConjunctionExpression._LogicalOperator.ValueType  # 0
         OR: ConjunctionExpression._LogicalOperator.ValueType  # 1
 
-    class LogicalOperator(_LogicalOperator, metaclass=_LogicalOperatorEnumTypeWrapper): ...
+    class LogicalOperator(_LogicalOperator, metaclass=_LogicalOperatorEnumTypeWrapper):
+        """How the two conditions are joined."""
+
     AND: ConjunctionExpression.LogicalOperator.ValueType  # 0
     OR: ConjunctionExpression.LogicalOperator.ValueType  # 1
 

@@ -24,6 +24,10 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class DynamicJobSpec(message.Message):
+    """The graph that a dynamic task puts together while it runs. Written as `futures.pb` in place of
+    outputs.
+    """
+
     DESCRIPTOR: descriptor.Descriptor
 
     NODES_FIELD_NUMBER: builtins.int
@@ -32,6 +36,7 @@ class DynamicJobSpec(message.Message):
     TASKS_FIELD_NUMBER: builtins.int
     SUBWORKFLOWS_FIELD_NUMBER: builtins.int
     min_successes: builtins.int
+    """How many of the nodes must succeed for the whole to do so."""
     @builtins.property
     def nodes(self) -> containers.RepeatedCompositeFieldContainer[workflow_pb2.Node]: ...
     @builtins.property

@@ -22,6 +22,10 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class ContainerError(message.Message):
+    """What a task tells about its failure, written as `error.pb`. `code` is a short word for programs,
+    `message` for people.
+    """
+
     DESCRIPTOR: descriptor.Descriptor
 
     class _Kind:
@@ -33,7 +37,9 @@ class ContainerError(message.Message):
         NON_RECOVERABLE: ContainerError._Kind.ValueType  # 0
         RECOVERABLE: ContainerError._Kind.ValueType  # 1
 
-    class Kind(_Kind, metaclass=_KindEnumTypeWrapper): ...
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
+        """Whether trying again may help. RECOVERABLE failures use up retries."""
+
     NON_RECOVERABLE: ContainerError.Kind.ValueType  # 0
     RECOVERABLE: ContainerError.Kind.ValueType  # 1
 
@@ -68,6 +74,8 @@ class ContainerError(message.Message):
 
 @typing.final
 class ErrorDocument(message.Message):
+    """The whole of the file `error.pb`. Its presence means failure, whatever else the task left behind."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ERROR_FIELD_NUMBER: builtins.int

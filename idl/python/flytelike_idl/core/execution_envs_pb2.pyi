@@ -22,6 +22,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class ExecutionEnvAssignment(message.Message):
+    """Which long-lived environment some nodes of a workflow run in."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     NODE_IDS_FIELD_NUMBER: builtins.int
@@ -47,6 +49,10 @@ class ExecutionEnvAssignment(message.Message):
 
 @typing.final
 class ExecutionEnv(message.Message):
+    """A long-lived environment, such as a pool of workers, that tasks reuse: already there (`extant`) or
+    to be made from `spec`.
+    """
+
     DESCRIPTOR: descriptor.Descriptor
 
     NAME_FIELD_NUMBER: builtins.int

@@ -24,6 +24,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class WorkflowExecution(message.Message):
+    """Holds the phases of an execution."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     class _Phase:
@@ -43,7 +45,11 @@ class WorkflowExecution(message.Message):
         TIMED_OUT: WorkflowExecution._Phase.ValueType  # 8
         ABORTING: WorkflowExecution._Phase.ValueType  # 9
 
-    class Phase(_Phase, metaclass=_PhaseEnumTypeWrapper): ...
+    class Phase(_Phase, metaclass=_PhaseEnumTypeWrapper):
+        """How far an execution is. SUCCEEDED, FAILED, ABORTED and TIMED_OUT are final; SUCCEEDING and
+        FAILING lead there.
+        """
+
     UNDEFINED: WorkflowExecution.Phase.ValueType  # 0
     QUEUED: WorkflowExecution.Phase.ValueType  # 1
     RUNNING: WorkflowExecution.Phase.ValueType  # 2
@@ -66,6 +72,8 @@ class WorkflowExecution(message.Message):
 
 @typing.final
 class NodeExecution(message.Message):
+    """Holds the phases of a node."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     class _Phase:
@@ -86,7 +94,9 @@ class NodeExecution(message.Message):
         DYNAMIC_RUNNING: NodeExecution._Phase.ValueType  # 9
         RECOVERED: NodeExecution._Phase.ValueType  # 10
 
-    class Phase(_Phase, metaclass=_PhaseEnumTypeWrapper): ...
+    class Phase(_Phase, metaclass=_PhaseEnumTypeWrapper):
+        """How far a node is. SUCCEEDED, FAILED, ABORTED, SKIPPED, TIMED_OUT and RECOVERED are final."""
+
     UNDEFINED: NodeExecution.Phase.ValueType  # 0
     QUEUED: NodeExecution.Phase.ValueType  # 1
     RUNNING: NodeExecution.Phase.ValueType  # 2
@@ -110,6 +120,8 @@ class NodeExecution(message.Message):
 
 @typing.final
 class TaskExecution(message.Message):
+    """Holds the phases of one attempt of a task."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     class _Phase:
@@ -128,7 +140,9 @@ class TaskExecution(message.Message):
         WAITING_FOR_RESOURCES: TaskExecution._Phase.ValueType  # 7
         RETRYABLE_FAILED: TaskExecution._Phase.ValueType  # 8
 
-    class Phase(_Phase, metaclass=_PhaseEnumTypeWrapper): ...
+    class Phase(_Phase, metaclass=_PhaseEnumTypeWrapper):
+        """How far an attempt is. SUCCEEDED, ABORTED, FAILED and the terminal RETRYABLE_FAILED end it."""
+
     UNDEFINED: TaskExecution.Phase.ValueType  # 0
     QUEUED: TaskExecution.Phase.ValueType  # 1
     RUNNING: TaskExecution.Phase.ValueType  # 2
@@ -150,6 +164,8 @@ class TaskExecution(message.Message):
 
 @typing.final
 class ExecutionError(message.Message):
+    """Why something failed. `error_uri` names the task's own `error.pb`."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     class _ErrorKind:
@@ -162,7 +178,9 @@ class ExecutionError(message.Message):
         USER: ExecutionError._ErrorKind.ValueType  # 1
         SYSTEM: ExecutionError._ErrorKind.ValueType  # 2
 
-    class ErrorKind(_ErrorKind, metaclass=_ErrorKindEnumTypeWrapper): ...
+    class ErrorKind(_ErrorKind, metaclass=_ErrorKindEnumTypeWrapper):
+        """Who has to act: the author (USER) or whoever runs the platform (SYSTEM)."""
+
     UNKNOWN: ExecutionError.ErrorKind.ValueType  # 0
     USER: ExecutionError.ErrorKind.ValueType  # 1
     SYSTEM: ExecutionError.ErrorKind.ValueType  # 2
@@ -198,6 +216,8 @@ class ExecutionError(message.Message):
 
 @typing.final
 class TaskLog(message.Message):
+    """A link to what an attempt printed, with the name it is shown under."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     class _MessageFormat:
@@ -210,7 +230,9 @@ class TaskLog(message.Message):
         CSV: TaskLog._MessageFormat.ValueType  # 1
         JSON: TaskLog._MessageFormat.ValueType  # 2
 
-    class MessageFormat(_MessageFormat, metaclass=_MessageFormatEnumTypeWrapper): ...
+    class MessageFormat(_MessageFormat, metaclass=_MessageFormatEnumTypeWrapper):
+        """How the log's lines are written."""
+
     UNKNOWN: TaskLog.MessageFormat.ValueType  # 0
     CSV: TaskLog.MessageFormat.ValueType  # 1
     JSON: TaskLog.MessageFormat.ValueType  # 2
@@ -246,6 +268,8 @@ class TaskLog(message.Message):
 
 @typing.final
 class LogContext(message.Message):
+    """The pods and containers whose output belongs to an attempt, for clients that fetch logs themselves."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     PODS_FIELD_NUMBER: builtins.int
@@ -267,6 +291,8 @@ class LogContext(message.Message):
 
 @typing.final
 class PodLogContext(message.Message):
+    """One pod of an attempt, with its containers."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     NAMESPACE_FIELD_NUMBER: builtins.int
@@ -298,10 +324,14 @@ class PodLogContext(message.Message):
 
 @typing.final
 class ContainerContext(message.Message):
+    """One container of a pod."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     @typing.final
     class ProcessContext(message.Message):
+        """When the container's process ran; an unset end means that it still does."""
+
         DESCRIPTOR: descriptor.Descriptor
 
         CONTAINER_START_TIME_FIELD_NUMBER: builtins.int
@@ -341,6 +371,8 @@ class ContainerContext(message.Message):
 
 @typing.final
 class QualityOfServiceSpec(message.Message):
+    """What a tier stands for: how long an execution may wait before it starts."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     QUEUEING_BUDGET_FIELD_NUMBER: builtins.int
@@ -359,6 +391,8 @@ class QualityOfServiceSpec(message.Message):
 
 @typing.final
 class QualityOfService(message.Message):
+    """How urgent an execution is: a named tier, or its own numbers."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     class _Tier:
@@ -372,7 +406,9 @@ class QualityOfService(message.Message):
         MEDIUM: QualityOfService._Tier.ValueType  # 2
         LOW: QualityOfService._Tier.ValueType  # 3
 
-    class Tier(_Tier, metaclass=_TierEnumTypeWrapper): ...
+    class Tier(_Tier, metaclass=_TierEnumTypeWrapper):
+        """Tiers that the platform's operator gives a meaning to."""
+
     UNDEFINED: QualityOfService.Tier.ValueType  # 0
     HIGH: QualityOfService.Tier.ValueType  # 1
     MEDIUM: QualityOfService.Tier.ValueType  # 2

@@ -30,7 +30,8 @@ class _ResourceTypeEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ResourceT
     LAUNCH_PLAN: _ResourceType.ValueType  # 3
     DATASET: _ResourceType.ValueType  # 4
 
-class ResourceType(_ResourceType, metaclass=_ResourceTypeEnumTypeWrapper): ...
+class ResourceType(_ResourceType, metaclass=_ResourceTypeEnumTypeWrapper):
+    """The kinds of things that are registered under a name and version."""
 
 UNSPECIFIED: ResourceType.ValueType  # 0
 TASK: ResourceType.ValueType  # 1
@@ -40,6 +41,10 @@ DATASET: ResourceType.ValueType  # 4
 
 @typing.final
 class Identifier(message.Message):
+    """Names one version of something registered. All of it is unique within the platform; nothing
+    registered under it ever changes.
+    """
+
     DESCRIPTOR: descriptor.Descriptor
 
     RESOURCE_TYPE_FIELD_NUMBER: builtins.int
@@ -72,6 +77,8 @@ class Identifier(message.Message):
 
 @typing.final
 class WorkflowExecutionIdentifier(message.Message):
+    """Names an execution. The name is unique within project and domain."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     PROJECT_FIELD_NUMBER: builtins.int
@@ -98,6 +105,10 @@ class WorkflowExecutionIdentifier(message.Message):
 
 @typing.final
 class NodeExecutionIdentifier(message.Message):
+    """Names a node of an execution. Nodes inside sub-workflows have paths such as `n1.0.n0`: node,
+    attempt, inner node.
+    """
+
     DESCRIPTOR: descriptor.Descriptor
 
     NODE_ID_FIELD_NUMBER: builtins.int
@@ -119,6 +130,8 @@ class NodeExecutionIdentifier(message.Message):
 
 @typing.final
 class TaskExecutionIdentifier(message.Message):
+    """Names one attempt of a task at a node; `retry_attempt` counts from 0."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     TASK_ID_FIELD_NUMBER: builtins.int
@@ -144,6 +157,8 @@ class TaskExecutionIdentifier(message.Message):
 
 @typing.final
 class SignalIdentifier(message.Message):
+    """Names a gate that waits for a value in one execution."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     SIGNAL_ID_FIELD_NUMBER: builtins.int

@@ -25,6 +25,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class Variable(message.Message):
+    """One input or output: its type and description."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     TYPE_FIELD_NUMBER: builtins.int
@@ -36,7 +38,9 @@ class Variable(message.Message):
     @builtins.property
     def type(self) -> types_pb2.LiteralType: ...
     @builtins.property
-    def artifact_partial_id(self) -> artifact_id_pb2.ArtifactID: ...
+    def artifact_partial_id(self) -> artifact_id_pb2.ArtifactID:
+        """The artifact that the value becomes, as far as it is known when the entity is registered."""
+
     @builtins.property
     def artifact_tag(self) -> artifact_id_pb2.ArtifactTag: ...
     @builtins.property
@@ -60,6 +64,8 @@ class Variable(message.Message):
 
 @typing.final
 class VariableMap(message.Message):
+    """Variables by name."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     @typing.final
@@ -99,6 +105,8 @@ class VariableMap(message.Message):
 
 @typing.final
 class TypedInterface(message.Message):
+    """What an entity takes and gives."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     INPUTS_FIELD_NUMBER: builtins.int
@@ -121,6 +129,8 @@ class TypedInterface(message.Message):
 
 @typing.final
 class Parameter(message.Message):
+    """An input of a launch plan: its variable, and what happens when a caller leaves it out."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     VAR_FIELD_NUMBER: builtins.int
@@ -156,6 +166,8 @@ class Parameter(message.Message):
 
 @typing.final
 class ParameterMap(message.Message):
+    """Parameters by name."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     @typing.final

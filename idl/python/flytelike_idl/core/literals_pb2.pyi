@@ -26,6 +26,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class Primitive(message.Message):
+    """A value that fits into the message itself."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     INTEGER_FIELD_NUMBER: builtins.int
@@ -62,6 +64,8 @@ class Primitive(message.Message):
 
 @typing.final
 class Void(message.Message):
+    """The value of a type that has only one, Python's None."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     def __init__(
@@ -75,6 +79,8 @@ class Void(message.Message):
 
 @typing.final
 class Blob(message.Message):
+    """A file, or a folder when its type is multipart, that lies in the store under `uri`."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     METADATA_FIELD_NUMBER: builtins.int
@@ -96,6 +102,8 @@ class Blob(message.Message):
 
 @typing.final
 class BlobMetadata(message.Message):
+    """What is known of a blob beside its place."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     TYPE_FIELD_NUMBER: builtins.int
@@ -114,6 +122,8 @@ class BlobMetadata(message.Message):
 
 @typing.final
 class Binary(message.Message):
+    """Bytes with the name of their encoding. `msgpack` holds dataclasses and other documents."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     VALUE_FIELD_NUMBER: builtins.int
@@ -134,6 +144,8 @@ class Binary(message.Message):
 
 @typing.final
 class Schema(message.Message):
+    """A table in the older form; StructuredDataset has taken its place."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     URI_FIELD_NUMBER: builtins.int
@@ -155,6 +167,8 @@ class Schema(message.Message):
 
 @typing.final
 class Union(message.Message):
+    """A value together with the variant of the union that it is of, so that readers need not guess."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     VALUE_FIELD_NUMBER: builtins.int
@@ -177,6 +191,8 @@ class Union(message.Message):
 
 @typing.final
 class StructuredDatasetMetadata(message.Message):
+    """The columns and file format of a stored table."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     STRUCTURED_DATASET_TYPE_FIELD_NUMBER: builtins.int
@@ -195,6 +211,8 @@ class StructuredDatasetMetadata(message.Message):
 
 @typing.final
 class StructuredDataset(message.Message):
+    """A table that lies in the store under `uri`, such as a folder of Parquet files."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     URI_FIELD_NUMBER: builtins.int
@@ -216,6 +234,8 @@ class StructuredDataset(message.Message):
 
 @typing.final
 class Scalar(message.Message):
+    """A value that is neither a list nor a map."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     PRIMITIVE_FIELD_NUMBER: builtins.int
@@ -268,6 +288,8 @@ class Scalar(message.Message):
 
 @typing.final
 class Literal(message.Message):
+    """Any value. `hash` stands for the value in cache keys where the author gives one."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     @typing.final
@@ -327,6 +349,8 @@ class Literal(message.Message):
 
 @typing.final
 class LiteralOffloadedMetadata(message.Message):
+    """A value too large for messages, which lies in the store under `uri` as a serialised Literal."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     URI_FIELD_NUMBER: builtins.int
@@ -351,6 +375,8 @@ class LiteralOffloadedMetadata(message.Message):
 
 @typing.final
 class LiteralCollection(message.Message):
+    """Values in order, all of one type."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     LITERALS_FIELD_NUMBER: builtins.int
@@ -369,6 +395,8 @@ class LiteralCollection(message.Message):
 
 @typing.final
 class LiteralMap(message.Message):
+    """Values by name: the inputs or outputs of something, or the value of a map type."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     @typing.final
@@ -408,6 +436,8 @@ class LiteralMap(message.Message):
 
 @typing.final
 class BindingDataCollection(message.Message):
+    """What a list input is put together from."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     BINDINGS_FIELD_NUMBER: builtins.int
@@ -426,6 +456,8 @@ class BindingDataCollection(message.Message):
 
 @typing.final
 class BindingDataMap(message.Message):
+    """What a map input is put together from."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     @typing.final
@@ -465,6 +497,8 @@ class BindingDataMap(message.Message):
 
 @typing.final
 class UnionInfo(message.Message):
+    """The variant of a union that a binding was written for."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     TARGETTYPE_FIELD_NUMBER: builtins.int
@@ -483,6 +517,8 @@ class UnionInfo(message.Message):
 
 @typing.final
 class BindingData(message.Message):
+    """Where the value of an input comes from: a constant, another node's output, or a list or map of such."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     SCALAR_FIELD_NUMBER: builtins.int
@@ -523,6 +559,8 @@ class BindingData(message.Message):
 
 @typing.final
 class Binding(message.Message):
+    """Joins an input, by name, to where its value comes from."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     VAR_FIELD_NUMBER: builtins.int
@@ -550,6 +588,8 @@ class Binding(message.Message):
 
 @typing.final
 class KeyValuePair(message.Message):
+    """An entry of a list that behaves as a map; the last one of a key counts."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     KEY_FIELD_NUMBER: builtins.int
@@ -570,6 +610,8 @@ class KeyValuePair(message.Message):
 
 @typing.final
 class RetryStrategy(message.Message):
+    """How often a failed attempt is repeated; 0 is never."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     RETRIES_FIELD_NUMBER: builtins.int

@@ -24,6 +24,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class Span(message.Message):
+    """A stretch of time in an execution, with those inside it."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     START_TIME_FIELD_NUMBER: builtins.int
@@ -67,6 +69,8 @@ class Span(message.Message):
 
 @typing.final
 class ExecutionMetricResult(message.Message):
+    """Samples of one metric, in the form of Prometheus' query results."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     METRIC_FIELD_NUMBER: builtins.int

@@ -22,6 +22,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class Secret(message.Message):
+    """Names a secret that a task may read. The value itself is never in a message."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     class _MountType:
@@ -34,7 +36,9 @@ class Secret(message.Message):
         ENV_VAR: Secret._MountType.ValueType  # 1
         FILE: Secret._MountType.ValueType  # 2
 
-    class MountType(_MountType, metaclass=_MountTypeEnumTypeWrapper): ...
+    class MountType(_MountType, metaclass=_MountTypeEnumTypeWrapper):
+        """How the task finds the secret."""
+
     ANY: Secret.MountType.ValueType  # 0
     ENV_VAR: Secret.MountType.ValueType  # 1
     FILE: Secret.MountType.ValueType  # 2
@@ -66,6 +70,8 @@ class Secret(message.Message):
 
 @typing.final
 class OAuth2Client(message.Message):
+    """A client that fetches tokens for a task; `client_secret` names where its secret lies."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     CLIENT_ID_FIELD_NUMBER: builtins.int
@@ -87,6 +93,8 @@ class OAuth2Client(message.Message):
 
 @typing.final
 class Identity(message.Message):
+    """As whom a task acts: a role of a cloud, a Kubernetes service account, or an OAuth2 client."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     IAM_ROLE_FIELD_NUMBER: builtins.int
@@ -114,6 +122,8 @@ class Identity(message.Message):
 
 @typing.final
 class OAuth2TokenRequest(message.Message):
+    """A token to be fetched before a task starts."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     class _Type:
@@ -124,7 +134,9 @@ class OAuth2TokenRequest(message.Message):
         DESCRIPTOR: descriptor.EnumDescriptor
         CLIENT_CREDENTIALS: OAuth2TokenRequest._Type.ValueType  # 0
 
-    class Type(_Type, metaclass=_TypeEnumTypeWrapper): ...
+    class Type(_Type, metaclass=_TypeEnumTypeWrapper):
+        """Which flow gives the token."""
+
     CLIENT_CREDENTIALS: OAuth2TokenRequest.Type.ValueType  # 0
 
     NAME_FIELD_NUMBER: builtins.int
@@ -155,6 +167,8 @@ class OAuth2TokenRequest(message.Message):
 
 @typing.final
 class SecurityContext(message.Message):
+    """As whom a task runs, and the secrets and tokens it may use."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     RUN_AS_FIELD_NUMBER: builtins.int

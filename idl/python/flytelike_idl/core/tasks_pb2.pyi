@@ -35,6 +35,10 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class Resources(message.Message):
+    """What a task's container asks of a machine, in Kubernetes' quantities. Limits are what it may never
+    exceed.
+    """
+
     DESCRIPTOR: descriptor.Descriptor
 
     class _ResourceName:
@@ -50,7 +54,9 @@ class Resources(message.Message):
         STORAGE: Resources._ResourceName.ValueType  # 4
         EPHEMERAL_STORAGE: Resources._ResourceName.ValueType  # 5
 
-    class ResourceName(_ResourceName, metaclass=_ResourceNameEnumTypeWrapper): ...
+    class ResourceName(_ResourceName, metaclass=_ResourceNameEnumTypeWrapper):
+        """The kinds of resources that have a name of their own."""
+
     UNKNOWN: Resources.ResourceName.ValueType  # 0
     CPU: Resources.ResourceName.ValueType  # 1
     GPU: Resources.ResourceName.ValueType  # 2
@@ -60,6 +66,8 @@ class Resources(message.Message):
 
     @typing.final
     class ResourceEntry(message.Message):
+        """One quantity, such as `500m` of CPU or `2Gi` of memory."""
+
         DESCRIPTOR: descriptor.Descriptor
 
         NAME_FIELD_NUMBER: builtins.int
@@ -98,6 +106,8 @@ class Resources(message.Message):
 
 @typing.final
 class GPUAccelerator(message.Message):
+    """Which GPU is wanted, and which part of it when the device is divided."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     DEVICE_FIELD_NUMBER: builtins.int
@@ -123,6 +133,8 @@ class GPUAccelerator(message.Message):
 
 @typing.final
 class SharedMemory(message.Message):
+    """How large a memory-backed volume is mounted, by default at /dev/shm."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     MOUNT_PATH_FIELD_NUMBER: builtins.int
@@ -146,6 +158,8 @@ class SharedMemory(message.Message):
 
 @typing.final
 class ExtendedResources(message.Message):
+    """Resources that need more than a quantity."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     GPU_ACCELERATOR_FIELD_NUMBER: builtins.int
@@ -168,6 +182,8 @@ class ExtendedResources(message.Message):
 
 @typing.final
 class RuntimeMetadata(message.Message):
+    """Which SDK wrote the task. It only informs."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     class _RuntimeType:
@@ -179,7 +195,9 @@ class RuntimeMetadata(message.Message):
         OTHER: RuntimeMetadata._RuntimeType.ValueType  # 0
         FLYTE_SDK: RuntimeMetadata._RuntimeType.ValueType  # 1
 
-    class RuntimeType(_RuntimeType, metaclass=_RuntimeTypeEnumTypeWrapper): ...
+    class RuntimeType(_RuntimeType, metaclass=_RuntimeTypeEnumTypeWrapper):
+        """The SDK's family."""
+
     OTHER: RuntimeMetadata.RuntimeType.ValueType  # 0
     FLYTE_SDK: RuntimeMetadata.RuntimeType.ValueType  # 1
 
@@ -204,6 +222,8 @@ class RuntimeMetadata(message.Message):
 
 @typing.final
 class TaskMetadata(message.Message):
+    """A task's policies: retries, timeout, caching."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     @typing.final
@@ -289,6 +309,8 @@ class TaskMetadata(message.Message):
 
 @typing.final
 class TaskTemplate(message.Message):
+    """Everything known of a task: interface, policies, and how to run it. `type` chooses the executor."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     @typing.final
@@ -377,6 +399,8 @@ class TaskTemplate(message.Message):
 
 @typing.final
 class ContainerPort(message.Message):
+    """A port that the container listens on."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     CONTAINER_PORT_FIELD_NUMBER: builtins.int
@@ -397,6 +421,8 @@ class ContainerPort(message.Message):
 
 @typing.final
 class Container(message.Message):
+    """A command in an image. `args` may hold templates such as `{{.input}}`, filled in for each attempt."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     class _Architecture:
@@ -411,7 +437,9 @@ class Container(message.Message):
         ARM_V6: Container._Architecture.ValueType  # 3
         ARM_V7: Container._Architecture.ValueType  # 4
 
-    class Architecture(_Architecture, metaclass=_ArchitectureEnumTypeWrapper): ...
+    class Architecture(_Architecture, metaclass=_ArchitectureEnumTypeWrapper):
+        """The processor that the image was built for."""
+
     UNKNOWN: Container.Architecture.ValueType  # 0
     AMD64: Container.Architecture.ValueType  # 1
     ARM64: Container.Architecture.ValueType  # 2
@@ -465,6 +493,8 @@ class Container(message.Message):
 
 @typing.final
 class IOStrategy(message.Message):
+    """How inputs and outputs get into and out of a container that does not know the platform."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     class _DownloadMode:
@@ -477,7 +507,9 @@ class IOStrategy(message.Message):
         DOWNLOAD_STREAM: IOStrategy._DownloadMode.ValueType  # 1
         DO_NOT_DOWNLOAD: IOStrategy._DownloadMode.ValueType  # 2
 
-    class DownloadMode(_DownloadMode, metaclass=_DownloadModeEnumTypeWrapper): ...
+    class DownloadMode(_DownloadMode, metaclass=_DownloadModeEnumTypeWrapper):
+        """When inputs are copied in."""
+
     DOWNLOAD_EAGER: IOStrategy.DownloadMode.ValueType  # 0
     DOWNLOAD_STREAM: IOStrategy.DownloadMode.ValueType  # 1
     DO_NOT_DOWNLOAD: IOStrategy.DownloadMode.ValueType  # 2
@@ -492,7 +524,9 @@ class IOStrategy(message.Message):
         UPLOAD_EAGER: IOStrategy._UploadMode.ValueType  # 1
         DO_NOT_UPLOAD: IOStrategy._UploadMode.ValueType  # 2
 
-    class UploadMode(_UploadMode, metaclass=_UploadModeEnumTypeWrapper): ...
+    class UploadMode(_UploadMode, metaclass=_UploadModeEnumTypeWrapper):
+        """When outputs are copied out."""
+
     UPLOAD_ON_EXIT: IOStrategy.UploadMode.ValueType  # 0
     UPLOAD_EAGER: IOStrategy.UploadMode.ValueType  # 1
     DO_NOT_UPLOAD: IOStrategy.UploadMode.ValueType  # 2
@@ -515,6 +549,8 @@ class IOStrategy(message.Message):
 
 @typing.final
 class DataLoadingConfig(message.Message):
+    """Lets a plain container read its inputs from files and leave its outputs in files."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     class _LiteralMapFormat:
@@ -527,7 +563,9 @@ class DataLoadingConfig(message.Message):
         YAML: DataLoadingConfig._LiteralMapFormat.ValueType  # 1
         PROTO: DataLoadingConfig._LiteralMapFormat.ValueType  # 2
 
-    class LiteralMapFormat(_LiteralMapFormat, metaclass=_LiteralMapFormatEnumTypeWrapper): ...
+    class LiteralMapFormat(_LiteralMapFormat, metaclass=_LiteralMapFormatEnumTypeWrapper):
+        """How the file with all inputs is written."""
+
     JSON: DataLoadingConfig.LiteralMapFormat.ValueType  # 0
     YAML: DataLoadingConfig.LiteralMapFormat.ValueType  # 1
     PROTO: DataLoadingConfig.LiteralMapFormat.ValueType  # 2
@@ -560,6 +598,8 @@ class DataLoadingConfig(message.Message):
 
 @typing.final
 class K8sPod(message.Message):
+    """A whole pod in place of one container; `pod_spec` is Kubernetes' own structure."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     METADATA_FIELD_NUMBER: builtins.int
@@ -589,6 +629,8 @@ class K8sPod(message.Message):
 
 @typing.final
 class K8sObjectMetadata(message.Message):
+    """Labels and annotations for what is made in Kubernetes."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     @typing.final
@@ -651,6 +693,8 @@ class K8sObjectMetadata(message.Message):
 
 @typing.final
 class Sql(message.Message):
+    """A statement that a database runs as a task."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     class _Dialect:
@@ -664,7 +708,9 @@ class Sql(message.Message):
         HIVE: Sql._Dialect.ValueType  # 2
         OTHER: Sql._Dialect.ValueType  # 3
 
-    class Dialect(_Dialect, metaclass=_DialectEnumTypeWrapper): ...
+    class Dialect(_Dialect, metaclass=_DialectEnumTypeWrapper):
+        """The language of the statement."""
+
     UNDEFINED: Sql.Dialect.ValueType  # 0
     ANSI: Sql.Dialect.ValueType  # 1
     HIVE: Sql.Dialect.ValueType  # 2

@@ -38,7 +38,8 @@ class _SimpleTypeEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_SimpleType.
     ERROR: _SimpleType.ValueType  # 8
     STRUCT: _SimpleType.ValueType  # 9
 
-class SimpleType(_SimpleType, metaclass=_SimpleTypeEnumTypeWrapper): ...
+class SimpleType(_SimpleType, metaclass=_SimpleTypeEnumTypeWrapper):
+    """Types without parameters."""
 
 NONE: SimpleType.ValueType  # 0
 INTEGER: SimpleType.ValueType  # 1
@@ -53,10 +54,14 @@ STRUCT: SimpleType.ValueType  # 9
 
 @typing.final
 class SchemaType(message.Message):
+    """A table in the older form; StructuredDatasetType has taken its place."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     @typing.final
     class SchemaColumn(message.Message):
+        """A column with its type."""
+
         DESCRIPTOR: descriptor.Descriptor
 
         class _SchemaColumnType:
@@ -72,7 +77,9 @@ class SchemaType(message.Message):
             DATETIME: SchemaType.SchemaColumn._SchemaColumnType.ValueType  # 4
             DURATION: SchemaType.SchemaColumn._SchemaColumnType.ValueType  # 5
 
-        class SchemaColumnType(_SchemaColumnType, metaclass=_SchemaColumnTypeEnumTypeWrapper): ...
+        class SchemaColumnType(_SchemaColumnType, metaclass=_SchemaColumnTypeEnumTypeWrapper):
+            """The types a column can have."""
+
         INTEGER: SchemaType.SchemaColumn.SchemaColumnType.ValueType  # 0
         FLOAT: SchemaType.SchemaColumn.SchemaColumnType.ValueType  # 1
         STRING: SchemaType.SchemaColumn.SchemaColumnType.ValueType  # 2
@@ -112,10 +119,14 @@ class SchemaType(message.Message):
 
 @typing.final
 class StructuredDatasetType(message.Message):
+    """A table: the columns that must be there, and the file format. No columns accept all."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     @typing.final
     class DatasetColumn(message.Message):
+        """A column with its type."""
+
         DESCRIPTOR: descriptor.Descriptor
 
         NAME_FIELD_NUMBER: builtins.int
@@ -160,6 +171,8 @@ class StructuredDatasetType(message.Message):
 
 @typing.final
 class BlobType(message.Message):
+    """A file or a folder. An empty `format` accepts all."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     class _BlobDimensionality:
@@ -171,7 +184,9 @@ class BlobType(message.Message):
         SINGLE: BlobType._BlobDimensionality.ValueType  # 0
         MULTIPART: BlobType._BlobDimensionality.ValueType  # 1
 
-    class BlobDimensionality(_BlobDimensionality, metaclass=_BlobDimensionalityEnumTypeWrapper): ...
+    class BlobDimensionality(_BlobDimensionality, metaclass=_BlobDimensionalityEnumTypeWrapper):
+        """Whether it is one file or a folder."""
+
     SINGLE: BlobType.BlobDimensionality.ValueType  # 0
     MULTIPART: BlobType.BlobDimensionality.ValueType  # 1
 
@@ -193,6 +208,8 @@ class BlobType(message.Message):
 
 @typing.final
 class EnumType(message.Message):
+    """One of some texts; the first is the default."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     VALUES_FIELD_NUMBER: builtins.int
@@ -211,6 +228,8 @@ class EnumType(message.Message):
 
 @typing.final
 class UnionType(message.Message):
+    """One of several types; the order matters where a value fits more than one."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     VARIANTS_FIELD_NUMBER: builtins.int
@@ -229,6 +248,8 @@ class UnionType(message.Message):
 
 @typing.final
 class TypeStructure(message.Message):
+    """What tells types of one kind apart: a tag for union variants, fields for dataclasses."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     @typing.final
@@ -271,6 +292,8 @@ class TypeStructure(message.Message):
 
 @typing.final
 class TypeAnnotation(message.Message):
+    """Free data about a type, such as a hint for its encoding."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ANNOTATIONS_FIELD_NUMBER: builtins.int
@@ -289,6 +312,8 @@ class TypeAnnotation(message.Message):
 
 @typing.final
 class LiteralType(message.Message):
+    """The type of a value. `metadata` holds a JSON schema for structures."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     SIMPLE_FIELD_NUMBER: builtins.int
@@ -348,6 +373,8 @@ class LiteralType(message.Message):
 
 @typing.final
 class OutputReference(message.Message):
+    """An output of a node, or a part inside of it reached by attributes and indices."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     NODE_ID_FIELD_NUMBER: builtins.int
@@ -372,6 +399,8 @@ class OutputReference(message.Message):
 
 @typing.final
 class PromiseAttribute(message.Message):
+    """One step into a value: by name or by position from 0."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     STRING_VALUE_FIELD_NUMBER: builtins.int
@@ -394,6 +423,8 @@ class PromiseAttribute(message.Message):
 
 @typing.final
 class Error(message.Message):
+    """A value that stands for a failure, given to a failure node."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     FAILED_NODE_ID_FIELD_NUMBER: builtins.int

@@ -23,6 +23,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class WorkflowClosure(message.Message):
+    """A workflow with its tasks, before compiling."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     WORKFLOW_FIELD_NUMBER: builtins.int

@@ -32,6 +32,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class IfBlock(message.Message):
+    """A condition, and the node that runs when it holds."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     CONDITION_FIELD_NUMBER: builtins.int
@@ -54,6 +56,8 @@ class IfBlock(message.Message):
 
 @typing.final
 class IfElseBlock(message.Message):
+    """Conditions tried in order; the first that holds decides."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     CASE_FIELD_NUMBER: builtins.int
@@ -86,6 +90,8 @@ class IfElseBlock(message.Message):
 
 @typing.final
 class BranchNode(message.Message):
+    """A node that runs one of several nodes, decided when its inputs are there."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     IF_ELSE_FIELD_NUMBER: builtins.int
@@ -104,6 +110,8 @@ class BranchNode(message.Message):
 
 @typing.final
 class TaskNode(message.Message):
+    """Runs a task."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     REFERENCE_ID_FIELD_NUMBER: builtins.int
@@ -128,6 +136,8 @@ class TaskNode(message.Message):
 
 @typing.final
 class WorkflowNode(message.Message):
+    """Runs a workflow: inside this execution, or from a launch plan as an execution of its own."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     LAUNCHPLAN_REF_FIELD_NUMBER: builtins.int
@@ -152,6 +162,8 @@ class WorkflowNode(message.Message):
 
 @typing.final
 class ApproveCondition(message.Message):
+    """Waits until a person says yes or no."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     SIGNAL_ID_FIELD_NUMBER: builtins.int
@@ -169,6 +181,8 @@ class ApproveCondition(message.Message):
 
 @typing.final
 class SignalCondition(message.Message):
+    """Waits until a value of a type is given; it becomes the output."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     SIGNAL_ID_FIELD_NUMBER: builtins.int
@@ -193,6 +207,8 @@ class SignalCondition(message.Message):
 
 @typing.final
 class SleepCondition(message.Message):
+    """Waits for a time."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     DURATION_FIELD_NUMBER: builtins.int
@@ -211,6 +227,8 @@ class SleepCondition(message.Message):
 
 @typing.final
 class GateNode(message.Message):
+    """A node that waits."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     APPROVE_FIELD_NUMBER: builtins.int
@@ -239,6 +257,8 @@ class GateNode(message.Message):
 
 @typing.final
 class ArrayNode(message.Message):
+    """Runs a node once for each element of its mapped inputs."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     class _ExecutionMode:
@@ -250,7 +270,9 @@ class ArrayNode(message.Message):
         MINIMAL_STATE: ArrayNode._ExecutionMode.ValueType  # 0
         FULL_STATE: ArrayNode._ExecutionMode.ValueType  # 1
 
-    class ExecutionMode(_ExecutionMode, metaclass=_ExecutionModeEnumTypeWrapper): ...
+    class ExecutionMode(_ExecutionMode, metaclass=_ExecutionModeEnumTypeWrapper):
+        """How elements are kept track of."""
+
     MINIMAL_STATE: ArrayNode.ExecutionMode.ValueType  # 0
     FULL_STATE: ArrayNode.ExecutionMode.ValueType  # 1
 
@@ -263,7 +285,9 @@ class ArrayNode(message.Message):
         SINGLE_INPUT_FILE: ArrayNode._DataMode.ValueType  # 0
         INDIVIDUAL_INPUT_FILES: ArrayNode._DataMode.ValueType  # 1
 
-    class DataMode(_DataMode, metaclass=_DataModeEnumTypeWrapper): ...
+    class DataMode(_DataMode, metaclass=_DataModeEnumTypeWrapper):
+        """How elements get their inputs."""
+
     SINGLE_INPUT_FILE: ArrayNode.DataMode.ValueType  # 0
     INDIVIDUAL_INPUT_FILES: ArrayNode.DataMode.ValueType  # 1
 
@@ -280,6 +304,7 @@ class ArrayNode(message.Message):
     min_successes: builtins.int
     min_success_ratio: builtins.float
     execution_mode: ArrayNode.ExecutionMode.ValueType
+    """Whether elements are nodes with a state of their own, or share one compact state."""
     data_mode: ArrayNode.DataMode.ValueType
     run_all_sub_nodes: builtins.bool
     @builtins.property
@@ -316,6 +341,8 @@ class ArrayNode(message.Message):
 
 @typing.final
 class NodeMetadata(message.Message):
+    """A node's name, and what it overrides of its task's policies."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     @typing.final
@@ -392,6 +419,8 @@ class NodeMetadata(message.Message):
 
 @typing.final
 class Alias(message.Message):
+    """Another name for one of a node's outputs."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     VAR_FIELD_NUMBER: builtins.int
@@ -412,6 +441,10 @@ class Alias(message.Message):
 
 @typing.final
 class Node(message.Message):
+    """A step of a workflow. Ids are unique in it; `upstream_node_ids` are those it waits for without
+    taking a value.
+    """
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -473,6 +506,8 @@ class Node(message.Message):
 
 @typing.final
 class WorkflowMetadata(message.Message):
+    """A workflow's policies."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     class _OnFailurePolicy:
@@ -484,7 +519,9 @@ class WorkflowMetadata(message.Message):
         FAIL_IMMEDIATELY: WorkflowMetadata._OnFailurePolicy.ValueType  # 0
         FAIL_AFTER_EXECUTABLE_NODES_COMPLETE: WorkflowMetadata._OnFailurePolicy.ValueType  # 1
 
-    class OnFailurePolicy(_OnFailurePolicy, metaclass=_OnFailurePolicyEnumTypeWrapper): ...
+    class OnFailurePolicy(_OnFailurePolicy, metaclass=_OnFailurePolicyEnumTypeWrapper):
+        """What a failed node does to those that could still run."""
+
     FAIL_IMMEDIATELY: WorkflowMetadata.OnFailurePolicy.ValueType  # 0
     FAIL_AFTER_EXECUTABLE_NODES_COMPLETE: WorkflowMetadata.OnFailurePolicy.ValueType  # 1
 
@@ -531,6 +568,8 @@ class WorkflowMetadata(message.Message):
 
 @typing.final
 class WorkflowMetadataDefaults(message.Message):
+    """Policies that nodes take over unless they have their own."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     INTERRUPTIBLE_FIELD_NUMBER: builtins.int
@@ -548,6 +587,8 @@ class WorkflowMetadataDefaults(message.Message):
 
 @typing.final
 class WorkflowTemplate(message.Message):
+    """A workflow as its author wrote it: nodes in order, and where outputs come from."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -596,6 +637,8 @@ class WorkflowTemplate(message.Message):
 
 @typing.final
 class TaskNodeOverrides(message.Message):
+    """What a node changes of its task's container."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     RESOURCES_FIELD_NUMBER: builtins.int
@@ -625,6 +668,8 @@ class TaskNodeOverrides(message.Message):
 
 @typing.final
 class LaunchPlanTemplate(message.Message):
+    """A launch plan's inputs as a closure knows them."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int

@@ -25,6 +25,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class CreateDatasetRequest(message.Message):
+    """Creates a dataset."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     DATASET_FIELD_NUMBER: builtins.int
@@ -43,6 +45,8 @@ class CreateDatasetRequest(message.Message):
 
 @typing.final
 class CreateDatasetResponse(message.Message):
+    """The dataset was created."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     def __init__(
@@ -56,6 +60,8 @@ class CreateDatasetResponse(message.Message):
 
 @typing.final
 class GetDatasetRequest(message.Message):
+    """Asks for a dataset."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     DATASET_FIELD_NUMBER: builtins.int
@@ -74,6 +80,8 @@ class GetDatasetRequest(message.Message):
 
 @typing.final
 class GetDatasetResponse(message.Message):
+    """The dataset."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     DATASET_FIELD_NUMBER: builtins.int
@@ -92,6 +100,8 @@ class GetDatasetResponse(message.Message):
 
 @typing.final
 class GetArtifactRequest(message.Message):
+    """Asks for an artifact of a dataset by its id or a tag."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     DATASET_FIELD_NUMBER: builtins.int
@@ -118,6 +128,8 @@ class GetArtifactRequest(message.Message):
 
 @typing.final
 class GetArtifactResponse(message.Message):
+    """The artifact."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ARTIFACT_FIELD_NUMBER: builtins.int
@@ -136,6 +148,8 @@ class GetArtifactResponse(message.Message):
 
 @typing.final
 class CreateArtifactRequest(message.Message):
+    """Creates an artifact in a dataset."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ARTIFACT_FIELD_NUMBER: builtins.int
@@ -154,6 +168,8 @@ class CreateArtifactRequest(message.Message):
 
 @typing.final
 class CreateArtifactResponse(message.Message):
+    """The artifact was created."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     def __init__(
@@ -167,6 +183,8 @@ class CreateArtifactResponse(message.Message):
 
 @typing.final
 class AddTagRequest(message.Message):
+    """Gives an artifact a tag."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     TAG_FIELD_NUMBER: builtins.int
@@ -185,6 +203,8 @@ class AddTagRequest(message.Message):
 
 @typing.final
 class AddTagResponse(message.Message):
+    """The tag was given."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     def __init__(
@@ -198,6 +218,8 @@ class AddTagResponse(message.Message):
 
 @typing.final
 class ListArtifactsRequest(message.Message):
+    """Asks for a page of a dataset's artifacts."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     DATASET_FIELD_NUMBER: builtins.int
@@ -224,6 +246,8 @@ class ListArtifactsRequest(message.Message):
 
 @typing.final
 class ListArtifactsResponse(message.Message):
+    """A page of artifacts."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ARTIFACTS_FIELD_NUMBER: builtins.int
@@ -245,6 +269,8 @@ class ListArtifactsResponse(message.Message):
 
 @typing.final
 class ListDatasetsRequest(message.Message):
+    """Asks for a page of datasets."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     FILTER_FIELD_NUMBER: builtins.int
@@ -267,6 +293,8 @@ class ListDatasetsRequest(message.Message):
 
 @typing.final
 class ListDatasetsResponse(message.Message):
+    """A page of datasets."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     DATASETS_FIELD_NUMBER: builtins.int
@@ -288,6 +316,8 @@ class ListDatasetsResponse(message.Message):
 
 @typing.final
 class UpdateArtifactRequest(message.Message):
+    """Replaces the data of an artifact."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     DATASET_FIELD_NUMBER: builtins.int
@@ -322,6 +352,8 @@ class UpdateArtifactRequest(message.Message):
 
 @typing.final
 class UpdateArtifactResponse(message.Message):
+    """The artifact whose data was replaced."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ARTIFACT_ID_FIELD_NUMBER: builtins.int
@@ -339,6 +371,8 @@ class UpdateArtifactResponse(message.Message):
 
 @typing.final
 class ReservationID(message.Message):
+    """What a turn is about: a tag of a dataset."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     DATASET_ID_FIELD_NUMBER: builtins.int
@@ -360,6 +394,8 @@ class ReservationID(message.Message):
 
 @typing.final
 class GetOrExtendReservationRequest(message.Message):
+    """Asks for the turn to make an artifact, or for more time when the asker holds it."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     RESERVATION_ID_FIELD_NUMBER: builtins.int
@@ -385,6 +421,8 @@ class GetOrExtendReservationRequest(message.Message):
 
 @typing.final
 class Reservation(message.Message):
+    """A turn to make an artifact, held by one owner until it expires."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     RESERVATION_ID_FIELD_NUMBER: builtins.int
@@ -418,6 +456,8 @@ class Reservation(message.Message):
 
 @typing.final
 class GetOrExtendReservationResponse(message.Message):
+    """Who holds the turn now, and until when."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     RESERVATION_FIELD_NUMBER: builtins.int
@@ -436,6 +476,8 @@ class GetOrExtendReservationResponse(message.Message):
 
 @typing.final
 class ReleaseReservationRequest(message.Message):
+    """Gives the turn back."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     RESERVATION_ID_FIELD_NUMBER: builtins.int
@@ -457,6 +499,8 @@ class ReleaseReservationRequest(message.Message):
 
 @typing.final
 class ReleaseReservationResponse(message.Message):
+    """The turn is free."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     def __init__(
@@ -470,6 +514,8 @@ class ReleaseReservationResponse(message.Message):
 
 @typing.final
 class Dataset(message.Message):
+    """The cached results of one task interface; artifacts are its results for different inputs."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -496,6 +542,8 @@ class Dataset(message.Message):
 
 @typing.final
 class Partition(message.Message):
+    """A named part that artifacts are told apart by."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     KEY_FIELD_NUMBER: builtins.int
@@ -516,6 +564,8 @@ class Partition(message.Message):
 
 @typing.final
 class DatasetID(message.Message):
+    """Names a dataset."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     PROJECT_FIELD_NUMBER: builtins.int
@@ -548,6 +598,8 @@ class DatasetID(message.Message):
 
 @typing.final
 class Artifact(message.Message):
+    """One cached result: its outputs and tags."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -589,6 +641,8 @@ class Artifact(message.Message):
 
 @typing.final
 class ArtifactData(message.Message):
+    """One output of a cached result."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     NAME_FIELD_NUMBER: builtins.int
@@ -610,6 +664,8 @@ class ArtifactData(message.Message):
 
 @typing.final
 class Tag(message.Message):
+    """A movable name of an artifact, unique in its dataset."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     NAME_FIELD_NUMBER: builtins.int
@@ -634,6 +690,8 @@ class Tag(message.Message):
 
 @typing.final
 class Metadata(message.Message):
+    """Free text values kept beside a dataset or artifact."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     @typing.final
@@ -672,6 +730,8 @@ class Metadata(message.Message):
 
 @typing.final
 class FilterExpression(message.Message):
+    """Conditions that must all hold."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     FILTERS_FIELD_NUMBER: builtins.int
@@ -690,6 +750,8 @@ class FilterExpression(message.Message):
 
 @typing.final
 class SinglePropertyFilter(message.Message):
+    """One condition."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     class _ComparisonOperator:
@@ -700,7 +762,9 @@ class SinglePropertyFilter(message.Message):
         DESCRIPTOR: descriptor.EnumDescriptor
         EQUALS: SinglePropertyFilter._ComparisonOperator.ValueType  # 0
 
-    class ComparisonOperator(_ComparisonOperator, metaclass=_ComparisonOperatorEnumTypeWrapper): ...
+    class ComparisonOperator(_ComparisonOperator, metaclass=_ComparisonOperatorEnumTypeWrapper):
+        """How values are compared."""
+
     EQUALS: SinglePropertyFilter.ComparisonOperator.ValueType  # 0
 
     TAG_FILTER_FIELD_NUMBER: builtins.int
@@ -736,6 +800,8 @@ class SinglePropertyFilter(message.Message):
 
 @typing.final
 class ArtifactPropertyFilter(message.Message):
+    """A condition on an artifact's id."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ARTIFACT_ID_FIELD_NUMBER: builtins.int
@@ -755,6 +821,8 @@ class ArtifactPropertyFilter(message.Message):
 
 @typing.final
 class TagPropertyFilter(message.Message):
+    """A condition on an artifact's tag."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     TAG_NAME_FIELD_NUMBER: builtins.int
@@ -774,6 +842,8 @@ class TagPropertyFilter(message.Message):
 
 @typing.final
 class PartitionPropertyFilter(message.Message):
+    """A condition on a partition's value."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     KEY_VAL_FIELD_NUMBER: builtins.int
@@ -794,6 +864,8 @@ class PartitionPropertyFilter(message.Message):
 
 @typing.final
 class KeyValuePair(message.Message):
+    """A partition's name and value."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     KEY_FIELD_NUMBER: builtins.int
@@ -814,6 +886,8 @@ class KeyValuePair(message.Message):
 
 @typing.final
 class DatasetPropertyFilter(message.Message):
+    """A condition on a dataset's name parts."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     PROJECT_FIELD_NUMBER: builtins.int
@@ -845,6 +919,8 @@ class DatasetPropertyFilter(message.Message):
 
 @typing.final
 class PaginationOptions(message.Message):
+    """Which page is asked for, and in which order."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     class _SortOrder:
@@ -856,7 +932,9 @@ class PaginationOptions(message.Message):
         DESCENDING: PaginationOptions._SortOrder.ValueType  # 0
         ASCENDING: PaginationOptions._SortOrder.ValueType  # 1
 
-    class SortOrder(_SortOrder, metaclass=_SortOrderEnumTypeWrapper): ...
+    class SortOrder(_SortOrder, metaclass=_SortOrderEnumTypeWrapper):
+        """Largest or smallest first."""
+
     DESCENDING: PaginationOptions.SortOrder.ValueType  # 0
     ASCENDING: PaginationOptions.SortOrder.ValueType  # 1
 
@@ -868,7 +946,9 @@ class PaginationOptions(message.Message):
         DESCRIPTOR: descriptor.EnumDescriptor
         CREATION_TIME: PaginationOptions._SortKey.ValueType  # 0
 
-    class SortKey(_SortKey, metaclass=_SortKeyEnumTypeWrapper): ...
+    class SortKey(_SortKey, metaclass=_SortKeyEnumTypeWrapper):
+        """What a listing is ordered by."""
+
     CREATION_TIME: PaginationOptions.SortKey.ValueType  # 0
 
     LIMIT_FIELD_NUMBER: builtins.int

@@ -27,7 +27,8 @@ if _version_not_supported:
 
 
 class DataCatalogStub:
-    """Missing associated documentation comment in .proto file."""
+    """Cached results as datasets and artifacts, in Flyte's older form.
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -88,64 +89,75 @@ class DataCatalogStub:
 
 
 class DataCatalogServicer:
-    """Missing associated documentation comment in .proto file."""
+    """Cached results as datasets and artifacts, in Flyte's older form.
+    """
 
     def CreateDataset(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Create a dataset; ALREADY_EXISTS when it is there.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetDataset(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Return a dataset.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateArtifact(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Create an artifact.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetArtifact(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Return an artifact; NOT_FOUND is a cache miss.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AddTag(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Give an artifact a tag.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListArtifacts(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Return a page of a dataset's artifacts.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListDatasets(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Return a page of datasets.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateArtifact(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Replace the data of an artifact.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetOrExtendReservation(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Take the turn to make an artifact, or learn who has it.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReleaseReservation(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Give the turn back.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -212,7 +224,8 @@ def add_DataCatalogServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class DataCatalog:
-    """Missing associated documentation comment in .proto file."""
+    """Cached results as datasets and artifacts, in Flyte's older form.
+    """
 
     @staticmethod
     def CreateDataset(request,

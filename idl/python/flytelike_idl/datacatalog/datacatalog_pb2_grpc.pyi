@@ -14,87 +14,111 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class DataCatalogStub:
+    """Cached results as datasets and artifacts, in Flyte's older form."""
+
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateDataset: _aio.UnaryUnaryMultiCallable[_datacatalog_pb2.CreateDatasetRequest, _datacatalog_pb2.CreateDatasetResponse]
+    """Create a dataset; ALREADY_EXISTS when it is there."""
     GetDataset: _aio.UnaryUnaryMultiCallable[_datacatalog_pb2.GetDatasetRequest, _datacatalog_pb2.GetDatasetResponse]
+    """Return a dataset."""
     CreateArtifact: _aio.UnaryUnaryMultiCallable[_datacatalog_pb2.CreateArtifactRequest, _datacatalog_pb2.CreateArtifactResponse]
+    """Create an artifact."""
     GetArtifact: _aio.UnaryUnaryMultiCallable[_datacatalog_pb2.GetArtifactRequest, _datacatalog_pb2.GetArtifactResponse]
+    """Return an artifact; NOT_FOUND is a cache miss."""
     AddTag: _aio.UnaryUnaryMultiCallable[_datacatalog_pb2.AddTagRequest, _datacatalog_pb2.AddTagResponse]
+    """Give an artifact a tag."""
     ListArtifacts: _aio.UnaryUnaryMultiCallable[_datacatalog_pb2.ListArtifactsRequest, _datacatalog_pb2.ListArtifactsResponse]
+    """Return a page of a dataset's artifacts."""
     ListDatasets: _aio.UnaryUnaryMultiCallable[_datacatalog_pb2.ListDatasetsRequest, _datacatalog_pb2.ListDatasetsResponse]
+    """Return a page of datasets."""
     UpdateArtifact: _aio.UnaryUnaryMultiCallable[_datacatalog_pb2.UpdateArtifactRequest, _datacatalog_pb2.UpdateArtifactResponse]
+    """Replace the data of an artifact."""
     GetOrExtendReservation: _aio.UnaryUnaryMultiCallable[_datacatalog_pb2.GetOrExtendReservationRequest, _datacatalog_pb2.GetOrExtendReservationResponse]
+    """Take the turn to make an artifact, or learn who has it."""
     ReleaseReservation: _aio.UnaryUnaryMultiCallable[_datacatalog_pb2.ReleaseReservationRequest, _datacatalog_pb2.ReleaseReservationResponse]
+    """Give the turn back."""
 
 class DataCatalogServicer(metaclass=_abc_1.ABCMeta):
+    """Cached results as datasets and artifacts, in Flyte's older form."""
+
     @_abc_1.abstractmethod
     def CreateDataset(
         self,
         request: _datacatalog_pb2.CreateDatasetRequest,
         context: _aio.ServicerContext[_datacatalog_pb2.CreateDatasetRequest, _abc.Awaitable[_datacatalog_pb2.CreateDatasetResponse]],
-    ) -> _abc.Awaitable[_datacatalog_pb2.CreateDatasetResponse]: ...
+    ) -> _abc.Awaitable[_datacatalog_pb2.CreateDatasetResponse]:
+        """Create a dataset; ALREADY_EXISTS when it is there."""
 
     @_abc_1.abstractmethod
     def GetDataset(
         self,
         request: _datacatalog_pb2.GetDatasetRequest,
         context: _aio.ServicerContext[_datacatalog_pb2.GetDatasetRequest, _abc.Awaitable[_datacatalog_pb2.GetDatasetResponse]],
-    ) -> _abc.Awaitable[_datacatalog_pb2.GetDatasetResponse]: ...
+    ) -> _abc.Awaitable[_datacatalog_pb2.GetDatasetResponse]:
+        """Return a dataset."""
 
     @_abc_1.abstractmethod
     def CreateArtifact(
         self,
         request: _datacatalog_pb2.CreateArtifactRequest,
         context: _aio.ServicerContext[_datacatalog_pb2.CreateArtifactRequest, _abc.Awaitable[_datacatalog_pb2.CreateArtifactResponse]],
-    ) -> _abc.Awaitable[_datacatalog_pb2.CreateArtifactResponse]: ...
+    ) -> _abc.Awaitable[_datacatalog_pb2.CreateArtifactResponse]:
+        """Create an artifact."""
 
     @_abc_1.abstractmethod
     def GetArtifact(
         self,
         request: _datacatalog_pb2.GetArtifactRequest,
         context: _aio.ServicerContext[_datacatalog_pb2.GetArtifactRequest, _abc.Awaitable[_datacatalog_pb2.GetArtifactResponse]],
-    ) -> _abc.Awaitable[_datacatalog_pb2.GetArtifactResponse]: ...
+    ) -> _abc.Awaitable[_datacatalog_pb2.GetArtifactResponse]:
+        """Return an artifact; NOT_FOUND is a cache miss."""
 
     @_abc_1.abstractmethod
     def AddTag(
         self,
         request: _datacatalog_pb2.AddTagRequest,
         context: _aio.ServicerContext[_datacatalog_pb2.AddTagRequest, _abc.Awaitable[_datacatalog_pb2.AddTagResponse]],
-    ) -> _abc.Awaitable[_datacatalog_pb2.AddTagResponse]: ...
+    ) -> _abc.Awaitable[_datacatalog_pb2.AddTagResponse]:
+        """Give an artifact a tag."""
 
     @_abc_1.abstractmethod
     def ListArtifacts(
         self,
         request: _datacatalog_pb2.ListArtifactsRequest,
         context: _aio.ServicerContext[_datacatalog_pb2.ListArtifactsRequest, _abc.Awaitable[_datacatalog_pb2.ListArtifactsResponse]],
-    ) -> _abc.Awaitable[_datacatalog_pb2.ListArtifactsResponse]: ...
+    ) -> _abc.Awaitable[_datacatalog_pb2.ListArtifactsResponse]:
+        """Return a page of a dataset's artifacts."""
 
     @_abc_1.abstractmethod
     def ListDatasets(
         self,
         request: _datacatalog_pb2.ListDatasetsRequest,
         context: _aio.ServicerContext[_datacatalog_pb2.ListDatasetsRequest, _abc.Awaitable[_datacatalog_pb2.ListDatasetsResponse]],
-    ) -> _abc.Awaitable[_datacatalog_pb2.ListDatasetsResponse]: ...
+    ) -> _abc.Awaitable[_datacatalog_pb2.ListDatasetsResponse]:
+        """Return a page of datasets."""
 
     @_abc_1.abstractmethod
     def UpdateArtifact(
         self,
         request: _datacatalog_pb2.UpdateArtifactRequest,
         context: _aio.ServicerContext[_datacatalog_pb2.UpdateArtifactRequest, _abc.Awaitable[_datacatalog_pb2.UpdateArtifactResponse]],
-    ) -> _abc.Awaitable[_datacatalog_pb2.UpdateArtifactResponse]: ...
+    ) -> _abc.Awaitable[_datacatalog_pb2.UpdateArtifactResponse]:
+        """Replace the data of an artifact."""
 
     @_abc_1.abstractmethod
     def GetOrExtendReservation(
         self,
         request: _datacatalog_pb2.GetOrExtendReservationRequest,
         context: _aio.ServicerContext[_datacatalog_pb2.GetOrExtendReservationRequest, _abc.Awaitable[_datacatalog_pb2.GetOrExtendReservationResponse]],
-    ) -> _abc.Awaitable[_datacatalog_pb2.GetOrExtendReservationResponse]: ...
+    ) -> _abc.Awaitable[_datacatalog_pb2.GetOrExtendReservationResponse]:
+        """Take the turn to make an artifact, or learn who has it."""
 
     @_abc_1.abstractmethod
     def ReleaseReservation(
         self,
         request: _datacatalog_pb2.ReleaseReservationRequest,
         context: _aio.ServicerContext[_datacatalog_pb2.ReleaseReservationRequest, _abc.Awaitable[_datacatalog_pb2.ReleaseReservationResponse]],
-    ) -> _abc.Awaitable[_datacatalog_pb2.ReleaseReservationResponse]: ...
+    ) -> _abc.Awaitable[_datacatalog_pb2.ReleaseReservationResponse]:
+        """Give the turn back."""
 
 def add_DataCatalogServicer_to_server(servicer: DataCatalogServicer, server: _aio.Server) -> None: ...

@@ -25,6 +25,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class CloudEventWorkflowExecution(message.Message):
+    """An execution entered a phase, with what listeners outside need to act on it."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     @typing.final
@@ -86,6 +88,8 @@ class CloudEventWorkflowExecution(message.Message):
 
 @typing.final
 class CloudEventNodeExecution(message.Message):
+    """A node entered a phase, with what listeners outside need to act on it."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     @typing.final
@@ -147,6 +151,8 @@ class CloudEventNodeExecution(message.Message):
 
 @typing.final
 class CloudEventTaskExecution(message.Message):
+    """An attempt entered a phase."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     @typing.final
@@ -189,6 +195,8 @@ class CloudEventTaskExecution(message.Message):
 
 @typing.final
 class CloudEventExecutionStart(message.Message):
+    """An execution was started, with the artifacts that it uses."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     EXECUTION_ID_FIELD_NUMBER: builtins.int

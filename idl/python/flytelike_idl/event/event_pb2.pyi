@@ -34,6 +34,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class WorkflowExecutionEvent(message.Message):
+    """An execution entered a phase."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     EXECUTION_ID_FIELD_NUMBER: builtins.int
@@ -75,6 +77,8 @@ class WorkflowExecutionEvent(message.Message):
 
 @typing.final
 class NodeExecutionEvent(message.Message):
+    """A node entered a phase."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -186,6 +190,8 @@ class NodeExecutionEvent(message.Message):
 
 @typing.final
 class WorkflowNodeMetadata(message.Message):
+    """The execution that a launch-plan node started."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     EXECUTION_ID_FIELD_NUMBER: builtins.int
@@ -204,6 +210,8 @@ class WorkflowNodeMetadata(message.Message):
 
 @typing.final
 class TaskNodeMetadata(message.Message):
+    """What the cache did for a task's node."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     CACHE_STATUS_FIELD_NUMBER: builtins.int
@@ -235,6 +243,8 @@ class TaskNodeMetadata(message.Message):
 
 @typing.final
 class DynamicWorkflowNodeMetadata(message.Message):
+    """The workflow that a dynamic task's node put together."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -260,6 +270,8 @@ class DynamicWorkflowNodeMetadata(message.Message):
 
 @typing.final
 class ParentTaskExecutionMetadata(message.Message):
+    """The attempt that made a node."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -278,6 +290,8 @@ class ParentTaskExecutionMetadata(message.Message):
 
 @typing.final
 class ParentNodeExecutionMetadata(message.Message):
+    """The node that another lies in."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     NODE_ID_FIELD_NUMBER: builtins.int
@@ -295,6 +309,8 @@ class ParentNodeExecutionMetadata(message.Message):
 
 @typing.final
 class EventReason(message.Message):
+    """Why an attempt is in its phase, at a time."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     REASON_FIELD_NUMBER: builtins.int
@@ -316,6 +332,8 @@ class EventReason(message.Message):
 
 @typing.final
 class TaskExecutionEvent(message.Message):
+    """An attempt entered a phase. `phase_version` tells news within one phase apart."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     TASK_ID_FIELD_NUMBER: builtins.int
@@ -417,6 +435,8 @@ class TaskExecutionEvent(message.Message):
 
 @typing.final
 class ExternalResourceInfo(message.Message):
+    """Something outside that an attempt uses, such as one element of an array."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     EXTERNAL_ID_FIELD_NUMBER: builtins.int
@@ -464,6 +484,8 @@ class ExternalResourceInfo(message.Message):
 
 @typing.final
 class ResourcePoolInfo(message.Message):
+    """Tokens that an attempt holds of a pool."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ALLOCATION_TOKEN_FIELD_NUMBER: builtins.int
@@ -484,6 +506,8 @@ class ResourcePoolInfo(message.Message):
 
 @typing.final
 class TaskExecutionMetadata(message.Message):
+    """How an attempt was run."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     class _InstanceClass:
@@ -495,7 +519,9 @@ class TaskExecutionMetadata(message.Message):
         DEFAULT: TaskExecutionMetadata._InstanceClass.ValueType  # 0
         INTERRUPTIBLE: TaskExecutionMetadata._InstanceClass.ValueType  # 1
 
-    class InstanceClass(_InstanceClass, metaclass=_InstanceClassEnumTypeWrapper): ...
+    class InstanceClass(_InstanceClass, metaclass=_InstanceClassEnumTypeWrapper):
+        """Whether its machine could be taken away."""
+
     DEFAULT: TaskExecutionMetadata.InstanceClass.ValueType  # 0
     INTERRUPTIBLE: TaskExecutionMetadata.InstanceClass.ValueType  # 1
 

@@ -19,6 +19,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class ArrayJob(message.Message):
+    """A task that runs once for each element, in the older form; ArrayNode has taken its place."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     PARALLELISM_FIELD_NUMBER: builtins.int

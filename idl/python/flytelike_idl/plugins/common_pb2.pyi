@@ -29,7 +29,8 @@ class _RestartPolicyEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_RestartP
     RESTART_POLICY_ON_FAILURE: _RestartPolicy.ValueType  # 1
     RESTART_POLICY_ALWAYS: _RestartPolicy.ValueType  # 2
 
-class RestartPolicy(_RestartPolicy, metaclass=_RestartPolicyEnumTypeWrapper): ...
+class RestartPolicy(_RestartPolicy, metaclass=_RestartPolicyEnumTypeWrapper):
+    """What happens to a replica that ends."""
 
 RESTART_POLICY_NEVER: RestartPolicy.ValueType  # 0
 RESTART_POLICY_ON_FAILURE: RestartPolicy.ValueType  # 1
@@ -37,6 +38,8 @@ RESTART_POLICY_ALWAYS: RestartPolicy.ValueType  # 2
 
 @typing.final
 class CommonReplicaSpec(message.Message):
+    """Replicas of one kind in a distributed job."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     REPLICAS_FIELD_NUMBER: builtins.int

@@ -20,6 +20,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class DaskJob(message.Message):
+    """A task that runs on a Dask cluster of its own."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     SCHEDULER_FIELD_NUMBER: builtins.int
@@ -42,6 +44,8 @@ class DaskJob(message.Message):
 
 @typing.final
 class DaskScheduler(message.Message):
+    """The cluster's scheduler."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     IMAGE_FIELD_NUMBER: builtins.int
@@ -63,6 +67,8 @@ class DaskScheduler(message.Message):
 
 @typing.final
 class DaskWorkerGroup(message.Message):
+    """The cluster's workers."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     NUMBER_OF_WORKERS_FIELD_NUMBER: builtins.int

@@ -19,6 +19,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class DistributedMPITrainingTask(message.Message):
+    """A training job with MPI, in the older form."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     NUM_WORKERS_FIELD_NUMBER: builtins.int

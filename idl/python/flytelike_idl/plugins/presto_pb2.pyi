@@ -19,6 +19,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class PrestoQuery(message.Message):
+    """A query that Presto runs as a task."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ROUTING_GROUP_FIELD_NUMBER: builtins.int

@@ -19,6 +19,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class ElasticConfig(message.Message):
+    """How torch's elastic launcher starts and watches workers."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     RDZV_BACKEND_FIELD_NUMBER: builtins.int
@@ -48,6 +50,8 @@ class ElasticConfig(message.Message):
 
 @typing.final
 class DistributedPyTorchTrainingTask(message.Message):
+    """A training job with PyTorch, in the older form."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     WORKERS_FIELD_NUMBER: builtins.int

@@ -26,6 +26,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class HiveQuery(message.Message):
+    """A query that Hive runs."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     QUERY_FIELD_NUMBER: builtins.int
@@ -49,6 +51,8 @@ class HiveQuery(message.Message):
 
 @typing.final
 class HiveQueryCollection(message.Message):
+    """Queries that run one after another."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     QUERIES_FIELD_NUMBER: builtins.int
@@ -67,6 +71,8 @@ class HiveQueryCollection(message.Message):
 
 @typing.final
 class QuboleHiveJob(message.Message):
+    """Queries that Qubole runs as a task."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     CLUSTER_LABEL_FIELD_NUMBER: builtins.int

@@ -29,6 +29,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class RayJob(message.Message):
+    """A task that runs on a Ray cluster, made for it or shared."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     RAY_CLUSTER_FIELD_NUMBER: builtins.int
@@ -64,6 +66,8 @@ class RayJob(message.Message):
 
 @typing.final
 class AutoscalerOptions(message.Message):
+    """How the cluster grows and shrinks."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     class _UpscalingMode:
@@ -77,7 +81,9 @@ class AutoscalerOptions(message.Message):
         UPSCALING_MODE_AGGRESSIVE: AutoscalerOptions._UpscalingMode.ValueType  # 2
         UPSCALING_MODE_CONSERVATIVE: AutoscalerOptions._UpscalingMode.ValueType  # 3
 
-    class UpscalingMode(_UpscalingMode, metaclass=_UpscalingModeEnumTypeWrapper): ...
+    class UpscalingMode(_UpscalingMode, metaclass=_UpscalingModeEnumTypeWrapper):
+        """How quickly the cluster grows."""
+
     UPSCALING_MODE_UNSPECIFIED: AutoscalerOptions.UpscalingMode.ValueType  # 0
     UPSCALING_MODE_DEFAULT: AutoscalerOptions.UpscalingMode.ValueType  # 1
     UPSCALING_MODE_AGGRESSIVE: AutoscalerOptions.UpscalingMode.ValueType  # 2
@@ -112,6 +118,8 @@ class AutoscalerOptions(message.Message):
 
 @typing.final
 class RayCluster(message.Message):
+    """The cluster: a head and groups of workers."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     HEAD_GROUP_SPEC_FIELD_NUMBER: builtins.int
@@ -141,6 +149,8 @@ class RayCluster(message.Message):
 
 @typing.final
 class HeadGroupSpec(message.Message):
+    """The cluster's head."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     @typing.final
@@ -183,6 +193,8 @@ class HeadGroupSpec(message.Message):
 
 @typing.final
 class WorkerGroupSpec(message.Message):
+    """Workers of one kind."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     @typing.final

@@ -24,6 +24,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class SparkApplication(message.Message):
+    """Holds the kinds of Spark applications."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     class _Type:
@@ -37,7 +39,9 @@ class SparkApplication(message.Message):
         SCALA: SparkApplication._Type.ValueType  # 2
         R: SparkApplication._Type.ValueType  # 3
 
-    class Type(_Type, metaclass=_TypeEnumTypeWrapper): ...
+    class Type(_Type, metaclass=_TypeEnumTypeWrapper):
+        """The language an application is written in."""
+
     PYTHON: SparkApplication.Type.ValueType  # 0
     JAVA: SparkApplication.Type.ValueType  # 1
     SCALA: SparkApplication.Type.ValueType  # 2
@@ -54,6 +58,8 @@ class SparkApplication(message.Message):
 
 @typing.final
 class SparkJob(message.Message):
+    """A task that runs on Spark."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     @typing.final

@@ -19,6 +19,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class DistributedTensorflowTrainingTask(message.Message):
+    """A training job with TensorFlow, in the older form."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     WORKERS_FIELD_NUMBER: builtins.int

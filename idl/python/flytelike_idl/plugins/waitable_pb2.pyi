@@ -21,6 +21,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class Waitable(message.Message):
+    """An execution that something waits for."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     WF_EXEC_ID_FIELD_NUMBER: builtins.int

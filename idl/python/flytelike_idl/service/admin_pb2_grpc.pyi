@@ -28,455 +28,571 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class AdminServiceStub:
+    """Everything that is registered and executed. Clients of Flyte's AdminService speak to it unchanged."""
+
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateTask: _aio.UnaryUnaryMultiCallable[_task_pb2.TaskCreateRequest, _task_pb2.TaskCreateResponse]
+    """Register a task."""
     GetTask: _aio.UnaryUnaryMultiCallable[_common_pb2.ObjectGetRequest, _task_pb2.Task]
+    """Return one version of a task."""
     ListTaskIds: _aio.UnaryUnaryMultiCallable[_common_pb2.NamedEntityIdentifierListRequest, _common_pb2.NamedEntityIdentifierList]
+    """Return a page of the names of tasks."""
     ListTasks: _aio.UnaryUnaryMultiCallable[_common_pb2.ResourceListRequest, _task_pb2.TaskList]
+    """Return a page of versions of tasks."""
     CreateWorkflow: _aio.UnaryUnaryMultiCallable[_workflow_pb2.WorkflowCreateRequest, _workflow_pb2.WorkflowCreateResponse]
+    """Compile and register a workflow."""
     GetWorkflow: _aio.UnaryUnaryMultiCallable[_common_pb2.ObjectGetRequest, _workflow_pb2.Workflow]
+    """Return one version of a workflow with its closure."""
     ListWorkflowIds: _aio.UnaryUnaryMultiCallable[_common_pb2.NamedEntityIdentifierListRequest, _common_pb2.NamedEntityIdentifierList]
+    """Return a page of the names of workflows."""
     ListWorkflows: _aio.UnaryUnaryMultiCallable[_common_pb2.ResourceListRequest, _workflow_pb2.WorkflowList]
+    """Return a page of versions of workflows."""
     CreateLaunchPlan: _aio.UnaryUnaryMultiCallable[_launch_plan_pb2.LaunchPlanCreateRequest, _launch_plan_pb2.LaunchPlanCreateResponse]
+    """Check and register a launch plan."""
     GetLaunchPlan: _aio.UnaryUnaryMultiCallable[_common_pb2.ObjectGetRequest, _launch_plan_pb2.LaunchPlan]
+    """Return one version of a launch plan."""
     GetActiveLaunchPlan: _aio.UnaryUnaryMultiCallable[_launch_plan_pb2.ActiveLaunchPlanRequest, _launch_plan_pb2.LaunchPlan]
+    """Return the active version of a launch plan."""
     ListActiveLaunchPlans: _aio.UnaryUnaryMultiCallable[_launch_plan_pb2.ActiveLaunchPlanListRequest, _launch_plan_pb2.LaunchPlanList]
+    """Return a page of active launch plans."""
     ListLaunchPlanIds: _aio.UnaryUnaryMultiCallable[_common_pb2.NamedEntityIdentifierListRequest, _common_pb2.NamedEntityIdentifierList]
+    """Return a page of the names of launch plans."""
     ListLaunchPlans: _aio.UnaryUnaryMultiCallable[_common_pb2.ResourceListRequest, _launch_plan_pb2.LaunchPlanList]
+    """Return a page of versions of launch plans."""
     UpdateLaunchPlan: _aio.UnaryUnaryMultiCallable[_launch_plan_pb2.LaunchPlanUpdateRequest, _launch_plan_pb2.LaunchPlanUpdateResponse]
+    """Activate or deactivate a version of a launch plan."""
     CreateExecution: _aio.UnaryUnaryMultiCallable[_execution_pb2.ExecutionCreateRequest, _execution_pb2.ExecutionCreateResponse]
+    """Check inputs and start an execution."""
     RelaunchExecution: _aio.UnaryUnaryMultiCallable[_execution_pb2.ExecutionRelaunchRequest, _execution_pb2.ExecutionCreateResponse]
+    """Start an execution with the inputs of another."""
     RecoverExecution: _aio.UnaryUnaryMultiCallable[_execution_pb2.ExecutionRecoverRequest, _execution_pb2.ExecutionCreateResponse]
+    """Start an execution that takes over what succeeded in another."""
     GetExecution: _aio.UnaryUnaryMultiCallable[_execution_pb2.WorkflowExecutionGetRequest, _execution_pb2.Execution]
+    """Return an execution."""
     UpdateExecution: _aio.UnaryUnaryMultiCallable[_execution_pb2.ExecutionUpdateRequest, _execution_pb2.ExecutionUpdateResponse]
+    """Archive an execution, or bring it back."""
     GetExecutionData: _aio.UnaryUnaryMultiCallable[_execution_pb2.WorkflowExecutionGetDataRequest, _execution_pb2.WorkflowExecutionGetDataResponse]
+    """Return an execution's inputs and outputs."""
     ListExecutions: _aio.UnaryUnaryMultiCallable[_common_pb2.ResourceListRequest, _execution_pb2.ExecutionList]
+    """Return a page of executions."""
     TerminateExecution: _aio.UnaryUnaryMultiCallable[_execution_pb2.ExecutionTerminateRequest, _execution_pb2.ExecutionTerminateResponse]
+    """End an execution."""
     GetNodeExecution: _aio.UnaryUnaryMultiCallable[_node_execution_pb2.NodeExecutionGetRequest, _node_execution_pb2.NodeExecution]
+    """Return a node of an execution."""
     GetDynamicNodeWorkflow: _aio.UnaryUnaryMultiCallable[_node_execution_pb2.GetDynamicNodeWorkflowRequest, _node_execution_pb2.DynamicNodeWorkflowResponse]
+    """Return the workflow that a dynamic task's node put together."""
     ListNodeExecutions: _aio.UnaryUnaryMultiCallable[_node_execution_pb2.NodeExecutionListRequest, _node_execution_pb2.NodeExecutionList]
+    """Return a page of an execution's nodes."""
     ListNodeExecutionsForTask: _aio.UnaryUnaryMultiCallable[_node_execution_pb2.NodeExecutionForTaskListRequest, _node_execution_pb2.NodeExecutionList]
+    """Return a page of the nodes that an attempt made."""
     GetNodeExecutionData: _aio.UnaryUnaryMultiCallable[_node_execution_pb2.NodeExecutionGetDataRequest, _node_execution_pb2.NodeExecutionGetDataResponse]
+    """Return a node's inputs and outputs."""
     RegisterProject: _aio.UnaryUnaryMultiCallable[_project_pb2.ProjectRegisterRequest, _project_pb2.ProjectRegisterResponse]
+    """Create a project."""
     UpdateProject: _aio.UnaryUnaryMultiCallable[_project_pb2.Project, _project_pb2.ProjectUpdateResponse]
+    """Change a project's name, description, labels or state."""
     GetProject: _aio.UnaryUnaryMultiCallable[_project_pb2.ProjectGetRequest, _project_pb2.Project]
+    """Return a project."""
     ListProjects: _aio.UnaryUnaryMultiCallable[_project_pb2.ProjectListRequest, _project_pb2.Projects]
+    """Return a page of projects."""
     GetDomains: _aio.UnaryUnaryMultiCallable[_project_pb2.GetDomainRequest, _project_pb2.GetDomainsResponse]
+    """Return all domains."""
     CreateWorkflowEvent: _aio.UnaryUnaryMultiCallable[_event_pb2.WorkflowExecutionEventRequest, _event_pb2.WorkflowExecutionEventResponse]
+    """Record that an execution entered a phase."""
     CreateNodeEvent: _aio.UnaryUnaryMultiCallable[_event_pb2.NodeExecutionEventRequest, _event_pb2.NodeExecutionEventResponse]
+    """Record that a node entered a phase."""
     CreateTaskEvent: _aio.UnaryUnaryMultiCallable[_event_pb2.TaskExecutionEventRequest, _event_pb2.TaskExecutionEventResponse]
+    """Record that an attempt entered a phase."""
     GetTaskExecution: _aio.UnaryUnaryMultiCallable[_task_execution_pb2.TaskExecutionGetRequest, _task_execution_pb2.TaskExecution]
+    """Return an attempt of a task."""
     ListTaskExecutions: _aio.UnaryUnaryMultiCallable[_task_execution_pb2.TaskExecutionListRequest, _task_execution_pb2.TaskExecutionList]
+    """Return a page of a node's attempts."""
     GetTaskExecutionData: _aio.UnaryUnaryMultiCallable[_task_execution_pb2.TaskExecutionGetDataRequest, _task_execution_pb2.TaskExecutionGetDataResponse]
+    """Return an attempt's inputs and outputs."""
     UpdateProjectDomainAttributes: _aio.UnaryUnaryMultiCallable[_project_domain_attributes_pb2.ProjectDomainAttributesUpdateRequest, _project_domain_attributes_pb2.ProjectDomainAttributesUpdateResponse]
+    """Make a setting for a project and domain."""
     GetProjectDomainAttributes: _aio.UnaryUnaryMultiCallable[_project_domain_attributes_pb2.ProjectDomainAttributesGetRequest, _project_domain_attributes_pb2.ProjectDomainAttributesGetResponse]
+    """Return a setting of a project and domain."""
     DeleteProjectDomainAttributes: _aio.UnaryUnaryMultiCallable[_project_domain_attributes_pb2.ProjectDomainAttributesDeleteRequest, _project_domain_attributes_pb2.ProjectDomainAttributesDeleteResponse]
+    """Take a setting of a project and domain back."""
     UpdateProjectAttributes: _aio.UnaryUnaryMultiCallable[_project_attributes_pb2.ProjectAttributesUpdateRequest, _project_attributes_pb2.ProjectAttributesUpdateResponse]
+    """Make a setting for a project."""
     GetProjectAttributes: _aio.UnaryUnaryMultiCallable[_project_attributes_pb2.ProjectAttributesGetRequest, _project_attributes_pb2.ProjectAttributesGetResponse]
+    """Return a setting of a project."""
     DeleteProjectAttributes: _aio.UnaryUnaryMultiCallable[_project_attributes_pb2.ProjectAttributesDeleteRequest, _project_attributes_pb2.ProjectAttributesDeleteResponse]
+    """Take a setting of a project back."""
     UpdateWorkflowAttributes: _aio.UnaryUnaryMultiCallable[_workflow_attributes_pb2.WorkflowAttributesUpdateRequest, _workflow_attributes_pb2.WorkflowAttributesUpdateResponse]
+    """Make a setting for a workflow."""
     GetWorkflowAttributes: _aio.UnaryUnaryMultiCallable[_workflow_attributes_pb2.WorkflowAttributesGetRequest, _workflow_attributes_pb2.WorkflowAttributesGetResponse]
+    """Return a setting of a workflow."""
     DeleteWorkflowAttributes: _aio.UnaryUnaryMultiCallable[_workflow_attributes_pb2.WorkflowAttributesDeleteRequest, _workflow_attributes_pb2.WorkflowAttributesDeleteResponse]
+    """Take a setting of a workflow back."""
     ListMatchableAttributes: _aio.UnaryUnaryMultiCallable[_matchable_resource_pb2.ListMatchableAttributesRequest, _matchable_resource_pb2.ListMatchableAttributesResponse]
+    """Return all settings of a kind."""
     ListNamedEntities: _aio.UnaryUnaryMultiCallable[_common_pb2.NamedEntityListRequest, _common_pb2.NamedEntityList]
+    """Return a page of names with their metadata."""
     GetNamedEntity: _aio.UnaryUnaryMultiCallable[_common_pb2.NamedEntityGetRequest, _common_pb2.NamedEntity]
+    """Return a name's metadata."""
     UpdateNamedEntity: _aio.UnaryUnaryMultiCallable[_common_pb2.NamedEntityUpdateRequest, _common_pb2.NamedEntityUpdateResponse]
+    """Replace a name's metadata."""
     GetVersion: _aio.UnaryUnaryMultiCallable[_version_pb2.GetVersionRequest, _version_pb2.GetVersionResponse]
+    """Return the version of the control plane."""
     GetDescriptionEntity: _aio.UnaryUnaryMultiCallable[_common_pb2.ObjectGetRequest, _description_entity_pb2.DescriptionEntity]
+    """Return the documentation of a version."""
     ListDescriptionEntities: _aio.UnaryUnaryMultiCallable[_description_entity_pb2.DescriptionEntityListRequest, _description_entity_pb2.DescriptionEntityList]
+    """Return the documentation of a name's versions."""
     GetExecutionMetrics: _aio.UnaryUnaryMultiCallable[_execution_pb2.WorkflowExecutionGetMetricsRequest, _execution_pb2.WorkflowExecutionGetMetricsResponse]
+    """Return where an execution's time went."""
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
+    """Everything that is registered and executed. Clients of Flyte's AdminService speak to it unchanged."""
+
     @_abc_1.abstractmethod
     def CreateTask(
         self,
         request: _task_pb2.TaskCreateRequest,
         context: _aio.ServicerContext[_task_pb2.TaskCreateRequest, _abc.Awaitable[_task_pb2.TaskCreateResponse]],
-    ) -> _abc.Awaitable[_task_pb2.TaskCreateResponse]: ...
+    ) -> _abc.Awaitable[_task_pb2.TaskCreateResponse]:
+        """Register a task."""
 
     @_abc_1.abstractmethod
     def GetTask(
         self,
         request: _common_pb2.ObjectGetRequest,
         context: _aio.ServicerContext[_common_pb2.ObjectGetRequest, _abc.Awaitable[_task_pb2.Task]],
-    ) -> _abc.Awaitable[_task_pb2.Task]: ...
+    ) -> _abc.Awaitable[_task_pb2.Task]:
+        """Return one version of a task."""
 
     @_abc_1.abstractmethod
     def ListTaskIds(
         self,
         request: _common_pb2.NamedEntityIdentifierListRequest,
         context: _aio.ServicerContext[_common_pb2.NamedEntityIdentifierListRequest, _abc.Awaitable[_common_pb2.NamedEntityIdentifierList]],
-    ) -> _abc.Awaitable[_common_pb2.NamedEntityIdentifierList]: ...
+    ) -> _abc.Awaitable[_common_pb2.NamedEntityIdentifierList]:
+        """Return a page of the names of tasks."""
 
     @_abc_1.abstractmethod
     def ListTasks(
         self,
         request: _common_pb2.ResourceListRequest,
         context: _aio.ServicerContext[_common_pb2.ResourceListRequest, _abc.Awaitable[_task_pb2.TaskList]],
-    ) -> _abc.Awaitable[_task_pb2.TaskList]: ...
+    ) -> _abc.Awaitable[_task_pb2.TaskList]:
+        """Return a page of versions of tasks."""
 
     @_abc_1.abstractmethod
     def CreateWorkflow(
         self,
         request: _workflow_pb2.WorkflowCreateRequest,
         context: _aio.ServicerContext[_workflow_pb2.WorkflowCreateRequest, _abc.Awaitable[_workflow_pb2.WorkflowCreateResponse]],
-    ) -> _abc.Awaitable[_workflow_pb2.WorkflowCreateResponse]: ...
+    ) -> _abc.Awaitable[_workflow_pb2.WorkflowCreateResponse]:
+        """Compile and register a workflow."""
 
     @_abc_1.abstractmethod
     def GetWorkflow(
         self,
         request: _common_pb2.ObjectGetRequest,
         context: _aio.ServicerContext[_common_pb2.ObjectGetRequest, _abc.Awaitable[_workflow_pb2.Workflow]],
-    ) -> _abc.Awaitable[_workflow_pb2.Workflow]: ...
+    ) -> _abc.Awaitable[_workflow_pb2.Workflow]:
+        """Return one version of a workflow with its closure."""
 
     @_abc_1.abstractmethod
     def ListWorkflowIds(
         self,
         request: _common_pb2.NamedEntityIdentifierListRequest,
         context: _aio.ServicerContext[_common_pb2.NamedEntityIdentifierListRequest, _abc.Awaitable[_common_pb2.NamedEntityIdentifierList]],
-    ) -> _abc.Awaitable[_common_pb2.NamedEntityIdentifierList]: ...
+    ) -> _abc.Awaitable[_common_pb2.NamedEntityIdentifierList]:
+        """Return a page of the names of workflows."""
 
     @_abc_1.abstractmethod
     def ListWorkflows(
         self,
         request: _common_pb2.ResourceListRequest,
         context: _aio.ServicerContext[_common_pb2.ResourceListRequest, _abc.Awaitable[_workflow_pb2.WorkflowList]],
-    ) -> _abc.Awaitable[_workflow_pb2.WorkflowList]: ...
+    ) -> _abc.Awaitable[_workflow_pb2.WorkflowList]:
+        """Return a page of versions of workflows."""
 
     @_abc_1.abstractmethod
     def CreateLaunchPlan(
         self,
         request: _launch_plan_pb2.LaunchPlanCreateRequest,
         context: _aio.ServicerContext[_launch_plan_pb2.LaunchPlanCreateRequest, _abc.Awaitable[_launch_plan_pb2.LaunchPlanCreateResponse]],
-    ) -> _abc.Awaitable[_launch_plan_pb2.LaunchPlanCreateResponse]: ...
+    ) -> _abc.Awaitable[_launch_plan_pb2.LaunchPlanCreateResponse]:
+        """Check and register a launch plan."""
 
     @_abc_1.abstractmethod
     def GetLaunchPlan(
         self,
         request: _common_pb2.ObjectGetRequest,
         context: _aio.ServicerContext[_common_pb2.ObjectGetRequest, _abc.Awaitable[_launch_plan_pb2.LaunchPlan]],
-    ) -> _abc.Awaitable[_launch_plan_pb2.LaunchPlan]: ...
+    ) -> _abc.Awaitable[_launch_plan_pb2.LaunchPlan]:
+        """Return one version of a launch plan."""
 
     @_abc_1.abstractmethod
     def GetActiveLaunchPlan(
         self,
         request: _launch_plan_pb2.ActiveLaunchPlanRequest,
         context: _aio.ServicerContext[_launch_plan_pb2.ActiveLaunchPlanRequest, _abc.Awaitable[_launch_plan_pb2.LaunchPlan]],
-    ) -> _abc.Awaitable[_launch_plan_pb2.LaunchPlan]: ...
+    ) -> _abc.Awaitable[_launch_plan_pb2.LaunchPlan]:
+        """Return the active version of a launch plan."""
 
     @_abc_1.abstractmethod
     def ListActiveLaunchPlans(
         self,
         request: _launch_plan_pb2.ActiveLaunchPlanListRequest,
         context: _aio.ServicerContext[_launch_plan_pb2.ActiveLaunchPlanListRequest, _abc.Awaitable[_launch_plan_pb2.LaunchPlanList]],
-    ) -> _abc.Awaitable[_launch_plan_pb2.LaunchPlanList]: ...
+    ) -> _abc.Awaitable[_launch_plan_pb2.LaunchPlanList]:
+        """Return a page of active launch plans."""
 
     @_abc_1.abstractmethod
     def ListLaunchPlanIds(
         self,
         request: _common_pb2.NamedEntityIdentifierListRequest,
         context: _aio.ServicerContext[_common_pb2.NamedEntityIdentifierListRequest, _abc.Awaitable[_common_pb2.NamedEntityIdentifierList]],
-    ) -> _abc.Awaitable[_common_pb2.NamedEntityIdentifierList]: ...
+    ) -> _abc.Awaitable[_common_pb2.NamedEntityIdentifierList]:
+        """Return a page of the names of launch plans."""
 
     @_abc_1.abstractmethod
     def ListLaunchPlans(
         self,
         request: _common_pb2.ResourceListRequest,
         context: _aio.ServicerContext[_common_pb2.ResourceListRequest, _abc.Awaitable[_launch_plan_pb2.LaunchPlanList]],
-    ) -> _abc.Awaitable[_launch_plan_pb2.LaunchPlanList]: ...
+    ) -> _abc.Awaitable[_launch_plan_pb2.LaunchPlanList]:
+        """Return a page of versions of launch plans."""
 
     @_abc_1.abstractmethod
     def UpdateLaunchPlan(
         self,
         request: _launch_plan_pb2.LaunchPlanUpdateRequest,
         context: _aio.ServicerContext[_launch_plan_pb2.LaunchPlanUpdateRequest, _abc.Awaitable[_launch_plan_pb2.LaunchPlanUpdateResponse]],
-    ) -> _abc.Awaitable[_launch_plan_pb2.LaunchPlanUpdateResponse]: ...
+    ) -> _abc.Awaitable[_launch_plan_pb2.LaunchPlanUpdateResponse]:
+        """Activate or deactivate a version of a launch plan."""
 
     @_abc_1.abstractmethod
     def CreateExecution(
         self,
         request: _execution_pb2.ExecutionCreateRequest,
         context: _aio.ServicerContext[_execution_pb2.ExecutionCreateRequest, _abc.Awaitable[_execution_pb2.ExecutionCreateResponse]],
-    ) -> _abc.Awaitable[_execution_pb2.ExecutionCreateResponse]: ...
+    ) -> _abc.Awaitable[_execution_pb2.ExecutionCreateResponse]:
+        """Check inputs and start an execution."""
 
     @_abc_1.abstractmethod
     def RelaunchExecution(
         self,
         request: _execution_pb2.ExecutionRelaunchRequest,
         context: _aio.ServicerContext[_execution_pb2.ExecutionRelaunchRequest, _abc.Awaitable[_execution_pb2.ExecutionCreateResponse]],
-    ) -> _abc.Awaitable[_execution_pb2.ExecutionCreateResponse]: ...
+    ) -> _abc.Awaitable[_execution_pb2.ExecutionCreateResponse]:
+        """Start an execution with the inputs of another."""
 
     @_abc_1.abstractmethod
     def RecoverExecution(
         self,
         request: _execution_pb2.ExecutionRecoverRequest,
         context: _aio.ServicerContext[_execution_pb2.ExecutionRecoverRequest, _abc.Awaitable[_execution_pb2.ExecutionCreateResponse]],
-    ) -> _abc.Awaitable[_execution_pb2.ExecutionCreateResponse]: ...
+    ) -> _abc.Awaitable[_execution_pb2.ExecutionCreateResponse]:
+        """Start an execution that takes over what succeeded in another."""
 
     @_abc_1.abstractmethod
     def GetExecution(
         self,
         request: _execution_pb2.WorkflowExecutionGetRequest,
         context: _aio.ServicerContext[_execution_pb2.WorkflowExecutionGetRequest, _abc.Awaitable[_execution_pb2.Execution]],
-    ) -> _abc.Awaitable[_execution_pb2.Execution]: ...
+    ) -> _abc.Awaitable[_execution_pb2.Execution]:
+        """Return an execution."""
 
     @_abc_1.abstractmethod
     def UpdateExecution(
         self,
         request: _execution_pb2.ExecutionUpdateRequest,
         context: _aio.ServicerContext[_execution_pb2.ExecutionUpdateRequest, _abc.Awaitable[_execution_pb2.ExecutionUpdateResponse]],
-    ) -> _abc.Awaitable[_execution_pb2.ExecutionUpdateResponse]: ...
+    ) -> _abc.Awaitable[_execution_pb2.ExecutionUpdateResponse]:
+        """Archive an execution, or bring it back."""
 
     @_abc_1.abstractmethod
     def GetExecutionData(
         self,
         request: _execution_pb2.WorkflowExecutionGetDataRequest,
         context: _aio.ServicerContext[_execution_pb2.WorkflowExecutionGetDataRequest, _abc.Awaitable[_execution_pb2.WorkflowExecutionGetDataResponse]],
-    ) -> _abc.Awaitable[_execution_pb2.WorkflowExecutionGetDataResponse]: ...
+    ) -> _abc.Awaitable[_execution_pb2.WorkflowExecutionGetDataResponse]:
+        """Return an execution's inputs and outputs."""
 
     @_abc_1.abstractmethod
     def ListExecutions(
         self,
         request: _common_pb2.ResourceListRequest,
         context: _aio.ServicerContext[_common_pb2.ResourceListRequest, _abc.Awaitable[_execution_pb2.ExecutionList]],
-    ) -> _abc.Awaitable[_execution_pb2.ExecutionList]: ...
+    ) -> _abc.Awaitable[_execution_pb2.ExecutionList]:
+        """Return a page of executions."""
 
     @_abc_1.abstractmethod
     def TerminateExecution(
         self,
         request: _execution_pb2.ExecutionTerminateRequest,
         context: _aio.ServicerContext[_execution_pb2.ExecutionTerminateRequest, _abc.Awaitable[_execution_pb2.ExecutionTerminateResponse]],
-    ) -> _abc.Awaitable[_execution_pb2.ExecutionTerminateResponse]: ...
+    ) -> _abc.Awaitable[_execution_pb2.ExecutionTerminateResponse]:
+        """End an execution."""
 
     @_abc_1.abstractmethod
     def GetNodeExecution(
         self,
         request: _node_execution_pb2.NodeExecutionGetRequest,
         context: _aio.ServicerContext[_node_execution_pb2.NodeExecutionGetRequest, _abc.Awaitable[_node_execution_pb2.NodeExecution]],
-    ) -> _abc.Awaitable[_node_execution_pb2.NodeExecution]: ...
+    ) -> _abc.Awaitable[_node_execution_pb2.NodeExecution]:
+        """Return a node of an execution."""
 
     @_abc_1.abstractmethod
     def GetDynamicNodeWorkflow(
         self,
         request: _node_execution_pb2.GetDynamicNodeWorkflowRequest,
         context: _aio.ServicerContext[_node_execution_pb2.GetDynamicNodeWorkflowRequest, _abc.Awaitable[_node_execution_pb2.DynamicNodeWorkflowResponse]],
-    ) -> _abc.Awaitable[_node_execution_pb2.DynamicNodeWorkflowResponse]: ...
+    ) -> _abc.Awaitable[_node_execution_pb2.DynamicNodeWorkflowResponse]:
+        """Return the workflow that a dynamic task's node put together."""
 
     @_abc_1.abstractmethod
     def ListNodeExecutions(
         self,
         request: _node_execution_pb2.NodeExecutionListRequest,
         context: _aio.ServicerContext[_node_execution_pb2.NodeExecutionListRequest, _abc.Awaitable[_node_execution_pb2.NodeExecutionList]],
-    ) -> _abc.Awaitable[_node_execution_pb2.NodeExecutionList]: ...
+    ) -> _abc.Awaitable[_node_execution_pb2.NodeExecutionList]:
+        """Return a page of an execution's nodes."""
 
     @_abc_1.abstractmethod
     def ListNodeExecutionsForTask(
         self,
         request: _node_execution_pb2.NodeExecutionForTaskListRequest,
         context: _aio.ServicerContext[_node_execution_pb2.NodeExecutionForTaskListRequest, _abc.Awaitable[_node_execution_pb2.NodeExecutionList]],
-    ) -> _abc.Awaitable[_node_execution_pb2.NodeExecutionList]: ...
+    ) -> _abc.Awaitable[_node_execution_pb2.NodeExecutionList]:
+        """Return a page of the nodes that an attempt made."""
 
     @_abc_1.abstractmethod
     def GetNodeExecutionData(
         self,
         request: _node_execution_pb2.NodeExecutionGetDataRequest,
         context: _aio.ServicerContext[_node_execution_pb2.NodeExecutionGetDataRequest, _abc.Awaitable[_node_execution_pb2.NodeExecutionGetDataResponse]],
-    ) -> _abc.Awaitable[_node_execution_pb2.NodeExecutionGetDataResponse]: ...
+    ) -> _abc.Awaitable[_node_execution_pb2.NodeExecutionGetDataResponse]:
+        """Return a node's inputs and outputs."""
 
     @_abc_1.abstractmethod
     def RegisterProject(
         self,
         request: _project_pb2.ProjectRegisterRequest,
         context: _aio.ServicerContext[_project_pb2.ProjectRegisterRequest, _abc.Awaitable[_project_pb2.ProjectRegisterResponse]],
-    ) -> _abc.Awaitable[_project_pb2.ProjectRegisterResponse]: ...
+    ) -> _abc.Awaitable[_project_pb2.ProjectRegisterResponse]:
+        """Create a project."""
 
     @_abc_1.abstractmethod
     def UpdateProject(
         self,
         request: _project_pb2.Project,
         context: _aio.ServicerContext[_project_pb2.Project, _abc.Awaitable[_project_pb2.ProjectUpdateResponse]],
-    ) -> _abc.Awaitable[_project_pb2.ProjectUpdateResponse]: ...
+    ) -> _abc.Awaitable[_project_pb2.ProjectUpdateResponse]:
+        """Change a project's name, description, labels or state."""
 
     @_abc_1.abstractmethod
     def GetProject(
         self,
         request: _project_pb2.ProjectGetRequest,
         context: _aio.ServicerContext[_project_pb2.ProjectGetRequest, _abc.Awaitable[_project_pb2.Project]],
-    ) -> _abc.Awaitable[_project_pb2.Project]: ...
+    ) -> _abc.Awaitable[_project_pb2.Project]:
+        """Return a project."""
 
     @_abc_1.abstractmethod
     def ListProjects(
         self,
         request: _project_pb2.ProjectListRequest,
         context: _aio.ServicerContext[_project_pb2.ProjectListRequest, _abc.Awaitable[_project_pb2.Projects]],
-    ) -> _abc.Awaitable[_project_pb2.Projects]: ...
+    ) -> _abc.Awaitable[_project_pb2.Projects]:
+        """Return a page of projects."""
 
     @_abc_1.abstractmethod
     def GetDomains(
         self,
         request: _project_pb2.GetDomainRequest,
         context: _aio.ServicerContext[_project_pb2.GetDomainRequest, _abc.Awaitable[_project_pb2.GetDomainsResponse]],
-    ) -> _abc.Awaitable[_project_pb2.GetDomainsResponse]: ...
+    ) -> _abc.Awaitable[_project_pb2.GetDomainsResponse]:
+        """Return all domains."""
 
     @_abc_1.abstractmethod
     def CreateWorkflowEvent(
         self,
         request: _event_pb2.WorkflowExecutionEventRequest,
         context: _aio.ServicerContext[_event_pb2.WorkflowExecutionEventRequest, _abc.Awaitable[_event_pb2.WorkflowExecutionEventResponse]],
-    ) -> _abc.Awaitable[_event_pb2.WorkflowExecutionEventResponse]: ...
+    ) -> _abc.Awaitable[_event_pb2.WorkflowExecutionEventResponse]:
+        """Record that an execution entered a phase."""
 
     @_abc_1.abstractmethod
     def CreateNodeEvent(
         self,
         request: _event_pb2.NodeExecutionEventRequest,
         context: _aio.ServicerContext[_event_pb2.NodeExecutionEventRequest, _abc.Awaitable[_event_pb2.NodeExecutionEventResponse]],
-    ) -> _abc.Awaitable[_event_pb2.NodeExecutionEventResponse]: ...
+    ) -> _abc.Awaitable[_event_pb2.NodeExecutionEventResponse]:
+        """Record that a node entered a phase."""
 
     @_abc_1.abstractmethod
     def CreateTaskEvent(
         self,
         request: _event_pb2.TaskExecutionEventRequest,
         context: _aio.ServicerContext[_event_pb2.TaskExecutionEventRequest, _abc.Awaitable[_event_pb2.TaskExecutionEventResponse]],
-    ) -> _abc.Awaitable[_event_pb2.TaskExecutionEventResponse]: ...
+    ) -> _abc.Awaitable[_event_pb2.TaskExecutionEventResponse]:
+        """Record that an attempt entered a phase."""
 
     @_abc_1.abstractmethod
     def GetTaskExecution(
         self,
         request: _task_execution_pb2.TaskExecutionGetRequest,
         context: _aio.ServicerContext[_task_execution_pb2.TaskExecutionGetRequest, _abc.Awaitable[_task_execution_pb2.TaskExecution]],
-    ) -> _abc.Awaitable[_task_execution_pb2.TaskExecution]: ...
+    ) -> _abc.Awaitable[_task_execution_pb2.TaskExecution]:
+        """Return an attempt of a task."""
 
     @_abc_1.abstractmethod
     def ListTaskExecutions(
         self,
         request: _task_execution_pb2.TaskExecutionListRequest,
         context: _aio.ServicerContext[_task_execution_pb2.TaskExecutionListRequest, _abc.Awaitable[_task_execution_pb2.TaskExecutionList]],
-    ) -> _abc.Awaitable[_task_execution_pb2.TaskExecutionList]: ...
+    ) -> _abc.Awaitable[_task_execution_pb2.TaskExecutionList]:
+        """Return a page of a node's attempts."""
 
     @_abc_1.abstractmethod
     def GetTaskExecutionData(
         self,
         request: _task_execution_pb2.TaskExecutionGetDataRequest,
         context: _aio.ServicerContext[_task_execution_pb2.TaskExecutionGetDataRequest, _abc.Awaitable[_task_execution_pb2.TaskExecutionGetDataResponse]],
-    ) -> _abc.Awaitable[_task_execution_pb2.TaskExecutionGetDataResponse]: ...
+    ) -> _abc.Awaitable[_task_execution_pb2.TaskExecutionGetDataResponse]:
+        """Return an attempt's inputs and outputs."""
 
     @_abc_1.abstractmethod
     def UpdateProjectDomainAttributes(
         self,
         request: _project_domain_attributes_pb2.ProjectDomainAttributesUpdateRequest,
         context: _aio.ServicerContext[_project_domain_attributes_pb2.ProjectDomainAttributesUpdateRequest, _abc.Awaitable[_project_domain_attributes_pb2.ProjectDomainAttributesUpdateResponse]],
-    ) -> _abc.Awaitable[_project_domain_attributes_pb2.ProjectDomainAttributesUpdateResponse]: ...
+    ) -> _abc.Awaitable[_project_domain_attributes_pb2.ProjectDomainAttributesUpdateResponse]:
+        """Make a setting for a project and domain."""
 
     @_abc_1.abstractmethod
     def GetProjectDomainAttributes(
         self,
         request: _project_domain_attributes_pb2.ProjectDomainAttributesGetRequest,
         context: _aio.ServicerContext[_project_domain_attributes_pb2.ProjectDomainAttributesGetRequest, _abc.Awaitable[_project_domain_attributes_pb2.ProjectDomainAttributesGetResponse]],
-    ) -> _abc.Awaitable[_project_domain_attributes_pb2.ProjectDomainAttributesGetResponse]: ...
+    ) -> _abc.Awaitable[_project_domain_attributes_pb2.ProjectDomainAttributesGetResponse]:
+        """Return a setting of a project and domain."""
 
     @_abc_1.abstractmethod
     def DeleteProjectDomainAttributes(
         self,
         request: _project_domain_attributes_pb2.ProjectDomainAttributesDeleteRequest,
         context: _aio.ServicerContext[_project_domain_attributes_pb2.ProjectDomainAttributesDeleteRequest, _abc.Awaitable[_project_domain_attributes_pb2.ProjectDomainAttributesDeleteResponse]],
-    ) -> _abc.Awaitable[_project_domain_attributes_pb2.ProjectDomainAttributesDeleteResponse]: ...
+    ) -> _abc.Awaitable[_project_domain_attributes_pb2.ProjectDomainAttributesDeleteResponse]:
+        """Take a setting of a project and domain back."""
 
     @_abc_1.abstractmethod
     def UpdateProjectAttributes(
         self,
         request: _project_attributes_pb2.ProjectAttributesUpdateRequest,
         context: _aio.ServicerContext[_project_attributes_pb2.ProjectAttributesUpdateRequest, _abc.Awaitable[_project_attributes_pb2.ProjectAttributesUpdateResponse]],
-    ) -> _abc.Awaitable[_project_attributes_pb2.ProjectAttributesUpdateResponse]: ...
+    ) -> _abc.Awaitable[_project_attributes_pb2.ProjectAttributesUpdateResponse]:
+        """Make a setting for a project."""
 
     @_abc_1.abstractmethod
     def GetProjectAttributes(
         self,
         request: _project_attributes_pb2.ProjectAttributesGetRequest,
         context: _aio.ServicerContext[_project_attributes_pb2.ProjectAttributesGetRequest, _abc.Awaitable[_project_attributes_pb2.ProjectAttributesGetResponse]],
-    ) -> _abc.Awaitable[_project_attributes_pb2.ProjectAttributesGetResponse]: ...
+    ) -> _abc.Awaitable[_project_attributes_pb2.ProjectAttributesGetResponse]:
+        """Return a setting of a project."""
 
     @_abc_1.abstractmethod
     def DeleteProjectAttributes(
         self,
         request: _project_attributes_pb2.ProjectAttributesDeleteRequest,
         context: _aio.ServicerContext[_project_attributes_pb2.ProjectAttributesDeleteRequest, _abc.Awaitable[_project_attributes_pb2.ProjectAttributesDeleteResponse]],
-    ) -> _abc.Awaitable[_project_attributes_pb2.ProjectAttributesDeleteResponse]: ...
+    ) -> _abc.Awaitable[_project_attributes_pb2.ProjectAttributesDeleteResponse]:
+        """Take a setting of a project back."""
 
     @_abc_1.abstractmethod
     def UpdateWorkflowAttributes(
         self,
         request: _workflow_attributes_pb2.WorkflowAttributesUpdateRequest,
         context: _aio.ServicerContext[_workflow_attributes_pb2.WorkflowAttributesUpdateRequest, _abc.Awaitable[_workflow_attributes_pb2.WorkflowAttributesUpdateResponse]],
-    ) -> _abc.Awaitable[_workflow_attributes_pb2.WorkflowAttributesUpdateResponse]: ...
+    ) -> _abc.Awaitable[_workflow_attributes_pb2.WorkflowAttributesUpdateResponse]:
+        """Make a setting for a workflow."""
 
     @_abc_1.abstractmethod
     def GetWorkflowAttributes(
         self,
         request: _workflow_attributes_pb2.WorkflowAttributesGetRequest,
         context: _aio.ServicerContext[_workflow_attributes_pb2.WorkflowAttributesGetRequest, _abc.Awaitable[_workflow_attributes_pb2.WorkflowAttributesGetResponse]],
-    ) -> _abc.Awaitable[_workflow_attributes_pb2.WorkflowAttributesGetResponse]: ...
+    ) -> _abc.Awaitable[_workflow_attributes_pb2.WorkflowAttributesGetResponse]:
+        """Return a setting of a workflow."""
 
     @_abc_1.abstractmethod
     def DeleteWorkflowAttributes(
         self,
         request: _workflow_attributes_pb2.WorkflowAttributesDeleteRequest,
         context: _aio.ServicerContext[_workflow_attributes_pb2.WorkflowAttributesDeleteRequest, _abc.Awaitable[_workflow_attributes_pb2.WorkflowAttributesDeleteResponse]],
-    ) -> _abc.Awaitable[_workflow_attributes_pb2.WorkflowAttributesDeleteResponse]: ...
+    ) -> _abc.Awaitable[_workflow_attributes_pb2.WorkflowAttributesDeleteResponse]:
+        """Take a setting of a workflow back."""
 
     @_abc_1.abstractmethod
     def ListMatchableAttributes(
         self,
         request: _matchable_resource_pb2.ListMatchableAttributesRequest,
         context: _aio.ServicerContext[_matchable_resource_pb2.ListMatchableAttributesRequest, _abc.Awaitable[_matchable_resource_pb2.ListMatchableAttributesResponse]],
-    ) -> _abc.Awaitable[_matchable_resource_pb2.ListMatchableAttributesResponse]: ...
+    ) -> _abc.Awaitable[_matchable_resource_pb2.ListMatchableAttributesResponse]:
+        """Return all settings of a kind."""
 
     @_abc_1.abstractmethod
     def ListNamedEntities(
         self,
         request: _common_pb2.NamedEntityListRequest,
         context: _aio.ServicerContext[_common_pb2.NamedEntityListRequest, _abc.Awaitable[_common_pb2.NamedEntityList]],
-    ) -> _abc.Awaitable[_common_pb2.NamedEntityList]: ...
+    ) -> _abc.Awaitable[_common_pb2.NamedEntityList]:
+        """Return a page of names with their metadata."""
 
     @_abc_1.abstractmethod
     def GetNamedEntity(
         self,
         request: _common_pb2.NamedEntityGetRequest,
         context: _aio.ServicerContext[_common_pb2.NamedEntityGetRequest, _abc.Awaitable[_common_pb2.NamedEntity]],
-    ) -> _abc.Awaitable[_common_pb2.NamedEntity]: ...
+    ) -> _abc.Awaitable[_common_pb2.NamedEntity]:
+        """Return a name's metadata."""
 
     @_abc_1.abstractmethod
     def UpdateNamedEntity(
         self,
         request: _common_pb2.NamedEntityUpdateRequest,
         context: _aio.ServicerContext[_common_pb2.NamedEntityUpdateRequest, _abc.Awaitable[_common_pb2.NamedEntityUpdateResponse]],
-    ) -> _abc.Awaitable[_common_pb2.NamedEntityUpdateResponse]: ...
+    ) -> _abc.Awaitable[_common_pb2.NamedEntityUpdateResponse]:
+        """Replace a name's metadata."""
 
     @_abc_1.abstractmethod
     def GetVersion(
         self,
         request: _version_pb2.GetVersionRequest,
         context: _aio.ServicerContext[_version_pb2.GetVersionRequest, _abc.Awaitable[_version_pb2.GetVersionResponse]],
-    ) -> _abc.Awaitable[_version_pb2.GetVersionResponse]: ...
+    ) -> _abc.Awaitable[_version_pb2.GetVersionResponse]:
+        """Return the version of the control plane."""
 
     @_abc_1.abstractmethod
     def GetDescriptionEntity(
         self,
         request: _common_pb2.ObjectGetRequest,
         context: _aio.ServicerContext[_common_pb2.ObjectGetRequest, _abc.Awaitable[_description_entity_pb2.DescriptionEntity]],
-    ) -> _abc.Awaitable[_description_entity_pb2.DescriptionEntity]: ...
+    ) -> _abc.Awaitable[_description_entity_pb2.DescriptionEntity]:
+        """Return the documentation of a version."""
 
     @_abc_1.abstractmethod
     def ListDescriptionEntities(
         self,
         request: _description_entity_pb2.DescriptionEntityListRequest,
         context: _aio.ServicerContext[_description_entity_pb2.DescriptionEntityListRequest, _abc.Awaitable[_description_entity_pb2.DescriptionEntityList]],
-    ) -> _abc.Awaitable[_description_entity_pb2.DescriptionEntityList]: ...
+    ) -> _abc.Awaitable[_description_entity_pb2.DescriptionEntityList]:
+        """Return the documentation of a name's versions."""
 
     @_abc_1.abstractmethod
     def GetExecutionMetrics(
         self,
         request: _execution_pb2.WorkflowExecutionGetMetricsRequest,
         context: _aio.ServicerContext[_execution_pb2.WorkflowExecutionGetMetricsRequest, _abc.Awaitable[_execution_pb2.WorkflowExecutionGetMetricsResponse]],
-    ) -> _abc.Awaitable[_execution_pb2.WorkflowExecutionGetMetricsResponse]: ...
+    ) -> _abc.Awaitable[_execution_pb2.WorkflowExecutionGetMetricsResponse]:
+        """Return where an execution's time went."""
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: _aio.Server) -> None: ...

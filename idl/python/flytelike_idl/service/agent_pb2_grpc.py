@@ -27,7 +27,8 @@ if _version_not_supported:
 
 
 class SyncAgentServiceStub:
-    """Missing associated documentation comment in .proto file."""
+    """Agents that answer with the result of a job.
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -43,10 +44,12 @@ class SyncAgentServiceStub:
 
 
 class SyncAgentServiceServicer:
-    """Missing associated documentation comment in .proto file."""
+    """Agents that answer with the result of a job.
+    """
 
     def ExecuteTaskSync(self, request_iterator, context):
-        """Missing associated documentation comment in .proto file."""
+        """Run a job and return its outputs.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -68,7 +71,8 @@ def add_SyncAgentServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class SyncAgentService:
-    """Missing associated documentation comment in .proto file."""
+    """Agents that answer with the result of a job.
+    """
 
     @staticmethod
     def ExecuteTaskSync(request_iterator,
@@ -99,7 +103,8 @@ class SyncAgentService:
 
 
 class AsyncAgentServiceStub:
-    """Missing associated documentation comment in .proto file."""
+    """Agents that start jobs elsewhere and are asked about them.
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -135,34 +140,40 @@ class AsyncAgentServiceStub:
 
 
 class AsyncAgentServiceServicer:
-    """Missing associated documentation comment in .proto file."""
+    """Agents that start jobs elsewhere and are asked about them.
+    """
 
     def CreateTask(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Start a job.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetTask(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Return how far a job is.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteTask(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """End a job.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetTaskMetrics(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Return samples of a job's metrics.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetTaskLogs(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Return what a job printed.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -204,7 +215,8 @@ def add_AsyncAgentServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AsyncAgentService:
-    """Missing associated documentation comment in .proto file."""
+    """Agents that start jobs elsewhere and are asked about them.
+    """
 
     @staticmethod
     def CreateTask(request,
@@ -343,7 +355,8 @@ class AsyncAgentService:
 
 
 class AgentMetadataServiceStub:
-    """Missing associated documentation comment in .proto file."""
+    """Which agents a server has.
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -364,16 +377,19 @@ class AgentMetadataServiceStub:
 
 
 class AgentMetadataServiceServicer:
-    """Missing associated documentation comment in .proto file."""
+    """Which agents a server has.
+    """
 
     def GetAgent(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Return an agent.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListAgents(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Return all agents.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -400,7 +416,8 @@ def add_AgentMetadataServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AgentMetadataService:
-    """Missing associated documentation comment in .proto file."""
+    """Which agents a server has.
+    """
 
     @staticmethod
     def GetAgent(request,

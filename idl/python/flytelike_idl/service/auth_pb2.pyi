@@ -21,6 +21,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class OAuth2MetadataRequest(message.Message):
+    """Asks how to log in."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     def __init__(
@@ -34,6 +36,8 @@ class OAuth2MetadataRequest(message.Message):
 
 @typing.final
 class OAuth2MetadataResponse(message.Message):
+    """The authorisation server's metadata, as in RFC 8414."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ISSUER_FIELD_NUMBER: builtins.int
@@ -83,6 +87,8 @@ class OAuth2MetadataResponse(message.Message):
 
 @typing.final
 class PublicClientAuthConfigRequest(message.Message):
+    """Asks for the settings of clients without a secret."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     def __init__(
@@ -96,6 +102,8 @@ class PublicClientAuthConfigRequest(message.Message):
 
 @typing.final
 class PublicClientAuthConfigResponse(message.Message):
+    """What a client without a secret needs for the login flows."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     CLIENT_ID_FIELD_NUMBER: builtins.int

@@ -27,7 +27,8 @@ if _version_not_supported:
 
 
 class AuthMetadataServiceStub:
-    """Missing associated documentation comment in .proto file."""
+    """How clients log in. It answers without a login.
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -48,16 +49,19 @@ class AuthMetadataServiceStub:
 
 
 class AuthMetadataServiceServicer:
-    """Missing associated documentation comment in .proto file."""
+    """How clients log in. It answers without a login.
+    """
 
     def GetOAuth2Metadata(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Return the authorisation server's metadata.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetPublicClientConfig(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Return the settings of clients without a secret.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -84,7 +88,8 @@ def add_AuthMetadataServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AuthMetadataService:
-    """Missing associated documentation comment in .proto file."""
+    """How clients log in. It answers without a login.
+    """
 
     @staticmethod
     def GetOAuth2Metadata(request,

@@ -38,13 +38,16 @@ class _ArtifactTypeEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ArtifactT
     ARTIFACT_TYPE_UNDEFINED: _ArtifactType.ValueType  # 0
     ARTIFACT_TYPE_DECK: _ArtifactType.ValueType  # 1
 
-class ArtifactType(_ArtifactType, metaclass=_ArtifactTypeEnumTypeWrapper): ...
+class ArtifactType(_ArtifactType, metaclass=_ArtifactTypeEnumTypeWrapper):
+    """The kinds of files a node leaves for people."""
 
 ARTIFACT_TYPE_UNDEFINED: ArtifactType.ValueType  # 0
 ARTIFACT_TYPE_DECK: ArtifactType.ValueType  # 1
 
 @typing.final
 class CreateUploadLocationResponse(message.Message):
+    """Where to send bytes, and the uri they will have."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     @typing.final
@@ -97,6 +100,8 @@ class CreateUploadLocationResponse(message.Message):
 
 @typing.final
 class CreateUploadLocationRequest(message.Message):
+    """Asks where to upload a file. `filename` may name a file of a folder, such as `a/b.txt`."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     PROJECT_FIELD_NUMBER: builtins.int
@@ -137,6 +142,8 @@ class CreateUploadLocationRequest(message.Message):
 @_deprecated("""This message has been marked as deprecated using proto message options.""")
 @typing.final
 class CreateDownloadLocationRequest(message.Message):
+    """Asks for an address from which an object of the store can be fetched."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     NATIVE_URL_FIELD_NUMBER: builtins.int
@@ -159,6 +166,8 @@ class CreateDownloadLocationRequest(message.Message):
 @_deprecated("""This message has been marked as deprecated using proto message options.""")
 @typing.final
 class CreateDownloadLocationResponse(message.Message):
+    """A signed address, and when it expires."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     SIGNED_URL_FIELD_NUMBER: builtins.int
@@ -180,6 +189,8 @@ class CreateDownloadLocationResponse(message.Message):
 
 @typing.final
 class CreateDownloadLinkRequest(message.Message):
+    """Asks for an address of a file that a node left for people."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ARTIFACT_TYPE_FIELD_NUMBER: builtins.int
@@ -207,6 +218,8 @@ class CreateDownloadLinkRequest(message.Message):
 
 @typing.final
 class CreateDownloadLinkResponse(message.Message):
+    """Signed addresses, and when they expire."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     SIGNED_URL_FIELD_NUMBER: builtins.int
@@ -235,6 +248,8 @@ class CreateDownloadLinkResponse(message.Message):
 
 @typing.final
 class PreSignedURLs(message.Message):
+    """Signed addresses, and when they expire."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     SIGNED_URL_FIELD_NUMBER: builtins.int
@@ -257,6 +272,8 @@ class PreSignedURLs(message.Message):
 
 @typing.final
 class GetDataRequest(message.Message):
+    """Asks for data by a `flyte://` address."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     FLYTE_URL_FIELD_NUMBER: builtins.int
@@ -274,6 +291,8 @@ class GetDataRequest(message.Message):
 
 @typing.final
 class GetDataResponse(message.Message):
+    """What the address names."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     LITERAL_MAP_FIELD_NUMBER: builtins.int

@@ -27,7 +27,8 @@ if _version_not_supported:
 
 
 class DataProxyServiceStub:
-    """Missing associated documentation comment in .proto file."""
+    """Bytes between clients and the store, without giving clients the store's keys.
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -58,28 +59,33 @@ class DataProxyServiceStub:
 
 
 class DataProxyServiceServicer:
-    """Missing associated documentation comment in .proto file."""
+    """Bytes between clients and the store, without giving clients the store's keys.
+    """
 
     def CreateUploadLocation(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Return where to upload a file.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateDownloadLocation(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Return from where an object can be fetched.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateDownloadLink(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Return from where a file for people can be fetched.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetData(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Return what a `flyte://` address names.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -116,7 +122,8 @@ def add_DataProxyServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class DataProxyService:
-    """Missing associated documentation comment in .proto file."""
+    """Bytes between clients and the store, without giving clients the store's keys.
+    """
 
     @staticmethod
     def CreateUploadLocation(request,

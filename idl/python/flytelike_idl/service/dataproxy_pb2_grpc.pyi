@@ -21,42 +21,54 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class DataProxyServiceStub:
+    """Bytes between clients and the store, without giving clients the store's keys."""
+
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateUploadLocation: _aio.UnaryUnaryMultiCallable[_dataproxy_pb2.CreateUploadLocationRequest, _dataproxy_pb2.CreateUploadLocationResponse]
+    """Return where to upload a file."""
     @_builtins.property
     @_deprecated("""This method has been marked as deprecated using proto method options.""")
-    def CreateDownloadLocation(self) -> _aio.UnaryUnaryMultiCallable[_dataproxy_pb2.CreateDownloadLocationRequest, _dataproxy_pb2.CreateDownloadLocationResponse]: ...
+    def CreateDownloadLocation(self) -> _aio.UnaryUnaryMultiCallable[_dataproxy_pb2.CreateDownloadLocationRequest, _dataproxy_pb2.CreateDownloadLocationResponse]:
+        """Return from where an object can be fetched."""
     CreateDownloadLink: _aio.UnaryUnaryMultiCallable[_dataproxy_pb2.CreateDownloadLinkRequest, _dataproxy_pb2.CreateDownloadLinkResponse]
+    """Return from where a file for people can be fetched."""
     GetData: _aio.UnaryUnaryMultiCallable[_dataproxy_pb2.GetDataRequest, _dataproxy_pb2.GetDataResponse]
+    """Return what a `flyte://` address names."""
 
 class DataProxyServiceServicer(metaclass=_abc_1.ABCMeta):
+    """Bytes between clients and the store, without giving clients the store's keys."""
+
     @_abc_1.abstractmethod
     def CreateUploadLocation(
         self,
         request: _dataproxy_pb2.CreateUploadLocationRequest,
         context: _aio.ServicerContext[_dataproxy_pb2.CreateUploadLocationRequest, _abc.Awaitable[_dataproxy_pb2.CreateUploadLocationResponse]],
-    ) -> _abc.Awaitable[_dataproxy_pb2.CreateUploadLocationResponse]: ...
+    ) -> _abc.Awaitable[_dataproxy_pb2.CreateUploadLocationResponse]:
+        """Return where to upload a file."""
 
-    @_deprecated("""This method has been marked as deprecated using proto method options.""")
+    @_deprecated("""Return from where an object can be fetched.""")
     @_abc_1.abstractmethod
     def CreateDownloadLocation(
         self,
         request: _dataproxy_pb2.CreateDownloadLocationRequest,
         context: _aio.ServicerContext[_dataproxy_pb2.CreateDownloadLocationRequest, _abc.Awaitable[_dataproxy_pb2.CreateDownloadLocationResponse]],
-    ) -> _abc.Awaitable[_dataproxy_pb2.CreateDownloadLocationResponse]: ...
+    ) -> _abc.Awaitable[_dataproxy_pb2.CreateDownloadLocationResponse]:
+        """Return from where an object can be fetched."""
 
     @_abc_1.abstractmethod
     def CreateDownloadLink(
         self,
         request: _dataproxy_pb2.CreateDownloadLinkRequest,
         context: _aio.ServicerContext[_dataproxy_pb2.CreateDownloadLinkRequest, _abc.Awaitable[_dataproxy_pb2.CreateDownloadLinkResponse]],
-    ) -> _abc.Awaitable[_dataproxy_pb2.CreateDownloadLinkResponse]: ...
+    ) -> _abc.Awaitable[_dataproxy_pb2.CreateDownloadLinkResponse]:
+        """Return from where a file for people can be fetched."""
 
     @_abc_1.abstractmethod
     def GetData(
         self,
         request: _dataproxy_pb2.GetDataRequest,
         context: _aio.ServicerContext[_dataproxy_pb2.GetDataRequest, _abc.Awaitable[_dataproxy_pb2.GetDataResponse]],
-    ) -> _abc.Awaitable[_dataproxy_pb2.GetDataResponse]: ...
+    ) -> _abc.Awaitable[_dataproxy_pb2.GetDataResponse]:
+        """Return what a `flyte://` address names."""
 
 def add_DataProxyServiceServicer_to_server(servicer: DataProxyServiceServicer, server: _aio.Server) -> None: ...

@@ -37,7 +37,8 @@ class _StateEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_State.ValueType]
     RUNNING: _State.ValueType  # 3
     SUCCEEDED: _State.ValueType  # 4
 
-class State(_State, metaclass=_StateEnumTypeWrapper): ...
+class State(_State, metaclass=_StateEnumTypeWrapper):
+    """How far a job is."""
 
 RETRYABLE_FAILURE: State.ValueType  # 0
 PERMANENT_FAILURE: State.ValueType  # 1
@@ -48,6 +49,8 @@ SUCCEEDED: State.ValueType  # 4
 @_deprecated("""This message has been marked as deprecated using proto message options.""")
 @typing.final
 class TaskCreateRequest(message.Message):
+    """Asks for a job to be started."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     INPUTS_FIELD_NUMBER: builtins.int
@@ -74,6 +77,8 @@ class TaskCreateRequest(message.Message):
 @_deprecated("""This message has been marked as deprecated using proto message options.""")
 @typing.final
 class TaskCreateResponse(message.Message):
+    """Names the job."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     JOB_ID_FIELD_NUMBER: builtins.int
@@ -92,6 +97,8 @@ class TaskCreateResponse(message.Message):
 @_deprecated("""This message has been marked as deprecated using proto message options.""")
 @typing.final
 class TaskGetRequest(message.Message):
+    """Asks how far a job is."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     TASK_TYPE_FIELD_NUMBER: builtins.int
@@ -113,6 +120,8 @@ class TaskGetRequest(message.Message):
 @_deprecated("""This message has been marked as deprecated using proto message options.""")
 @typing.final
 class TaskGetResponse(message.Message):
+    """How far a job is."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     STATE_FIELD_NUMBER: builtins.int
@@ -135,6 +144,8 @@ class TaskGetResponse(message.Message):
 @_deprecated("""This message has been marked as deprecated using proto message options.""")
 @typing.final
 class TaskDeleteRequest(message.Message):
+    """Asks for a job to be ended."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     TASK_TYPE_FIELD_NUMBER: builtins.int
@@ -156,6 +167,8 @@ class TaskDeleteRequest(message.Message):
 @_deprecated("""This message has been marked as deprecated using proto message options.""")
 @typing.final
 class TaskDeleteResponse(message.Message):
+    """The job is gone."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     def __init__(

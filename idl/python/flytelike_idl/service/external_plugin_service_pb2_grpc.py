@@ -27,7 +27,8 @@ if _version_not_supported:
 
 
 class ExternalPluginServiceStub:
-    """Missing associated documentation comment in .proto file."""
+    """Jobs outside, in the older form; agents have taken its place.
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -53,22 +54,26 @@ class ExternalPluginServiceStub:
 
 
 class ExternalPluginServiceServicer:
-    """Missing associated documentation comment in .proto file."""
+    """Jobs outside, in the older form; agents have taken its place.
+    """
 
     def CreateTask(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Start a job.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetTask(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Return how far a job is.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteTask(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """End a job.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -100,7 +105,8 @@ def add_ExternalPluginServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ExternalPluginService:
-    """Missing associated documentation comment in .proto file."""
+    """Jobs outside, in the older form; agents have taken its place.
+    """
 
     @staticmethod
     def CreateTask(request,

@@ -21,40 +21,50 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ExternalPluginServiceStub:
+    """Jobs outside, in the older form; agents have taken its place."""
+
     def __init__(self, channel: _aio.Channel) -> None: ...
     @_builtins.property
     @_deprecated("""This method has been marked as deprecated using proto method options.""")
-    def CreateTask(self) -> _aio.UnaryUnaryMultiCallable[_external_plugin_service_pb2.TaskCreateRequest, _external_plugin_service_pb2.TaskCreateResponse]: ...
+    def CreateTask(self) -> _aio.UnaryUnaryMultiCallable[_external_plugin_service_pb2.TaskCreateRequest, _external_plugin_service_pb2.TaskCreateResponse]:
+        """Start a job."""
     @_builtins.property
     @_deprecated("""This method has been marked as deprecated using proto method options.""")
-    def GetTask(self) -> _aio.UnaryUnaryMultiCallable[_external_plugin_service_pb2.TaskGetRequest, _external_plugin_service_pb2.TaskGetResponse]: ...
+    def GetTask(self) -> _aio.UnaryUnaryMultiCallable[_external_plugin_service_pb2.TaskGetRequest, _external_plugin_service_pb2.TaskGetResponse]:
+        """Return how far a job is."""
     @_builtins.property
     @_deprecated("""This method has been marked as deprecated using proto method options.""")
-    def DeleteTask(self) -> _aio.UnaryUnaryMultiCallable[_external_plugin_service_pb2.TaskDeleteRequest, _external_plugin_service_pb2.TaskDeleteResponse]: ...
+    def DeleteTask(self) -> _aio.UnaryUnaryMultiCallable[_external_plugin_service_pb2.TaskDeleteRequest, _external_plugin_service_pb2.TaskDeleteResponse]:
+        """End a job."""
 
 class ExternalPluginServiceServicer(metaclass=_abc_1.ABCMeta):
-    @_deprecated("""This method has been marked as deprecated using proto method options.""")
+    """Jobs outside, in the older form; agents have taken its place."""
+
+    @_deprecated("""Start a job.""")
     @_abc_1.abstractmethod
     def CreateTask(
         self,
         request: _external_plugin_service_pb2.TaskCreateRequest,
         context: _aio.ServicerContext[_external_plugin_service_pb2.TaskCreateRequest, _abc.Awaitable[_external_plugin_service_pb2.TaskCreateResponse]],
-    ) -> _abc.Awaitable[_external_plugin_service_pb2.TaskCreateResponse]: ...
+    ) -> _abc.Awaitable[_external_plugin_service_pb2.TaskCreateResponse]:
+        """Start a job."""
 
-    @_deprecated("""This method has been marked as deprecated using proto method options.""")
+    @_deprecated("""Return how far a job is.""")
     @_abc_1.abstractmethod
     def GetTask(
         self,
         request: _external_plugin_service_pb2.TaskGetRequest,
         context: _aio.ServicerContext[_external_plugin_service_pb2.TaskGetRequest, _abc.Awaitable[_external_plugin_service_pb2.TaskGetResponse]],
-    ) -> _abc.Awaitable[_external_plugin_service_pb2.TaskGetResponse]: ...
+    ) -> _abc.Awaitable[_external_plugin_service_pb2.TaskGetResponse]:
+        """Return how far a job is."""
 
-    @_deprecated("""This method has been marked as deprecated using proto method options.""")
+    @_deprecated("""End a job.""")
     @_abc_1.abstractmethod
     def DeleteTask(
         self,
         request: _external_plugin_service_pb2.TaskDeleteRequest,
         context: _aio.ServicerContext[_external_plugin_service_pb2.TaskDeleteRequest, _abc.Awaitable[_external_plugin_service_pb2.TaskDeleteResponse]],
-    ) -> _abc.Awaitable[_external_plugin_service_pb2.TaskDeleteResponse]: ...
+    ) -> _abc.Awaitable[_external_plugin_service_pb2.TaskDeleteResponse]:
+        """End a job."""
 
 def add_ExternalPluginServiceServicer_to_server(servicer: ExternalPluginServiceServicer, server: _aio.Server) -> None: ...

@@ -20,6 +20,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class UserInfoRequest(message.Message):
+    """Asks who the caller is."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     def __init__(
@@ -33,6 +35,8 @@ class UserInfoRequest(message.Message):
 
 @typing.final
 class UserInfoResponse(message.Message):
+    """Who the caller is, in OpenID Connect's standard claims."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     SUBJECT_FIELD_NUMBER: builtins.int

@@ -27,7 +27,8 @@ if _version_not_supported:
 
 
 class IdentityServiceStub:
-    """Missing associated documentation comment in .proto file."""
+    """Who the caller is.
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -43,10 +44,12 @@ class IdentityServiceStub:
 
 
 class IdentityServiceServicer:
-    """Missing associated documentation comment in .proto file."""
+    """Who the caller is.
+    """
 
     def UserInfo(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Return the caller's identity.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -68,7 +71,8 @@ def add_IdentityServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class IdentityService:
-    """Missing associated documentation comment in .proto file."""
+    """Who the caller is.
+    """
 
     @staticmethod
     def UserInfo(request,

@@ -27,6 +27,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class RegisterRequest(message.Message):
+    """Everything that one registration consists of."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     TASKS_FIELD_NUMBER: builtins.int
@@ -63,6 +65,8 @@ class RegisterRequest(message.Message):
 
 @typing.final
 class RegisterResponse(message.Message):
+    """What became of each entity, with everything that is wrong."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ENTITIES_FIELD_NUMBER: builtins.int
@@ -89,6 +93,8 @@ class RegisterResponse(message.Message):
 
 @typing.final
 class RegisteredEntity(message.Message):
+    """What became of one entity."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     class _Outcome:
@@ -107,7 +113,9 @@ class RegisteredEntity(message.Message):
         REJECTED: RegisteredEntity._Outcome.ValueType  # 4
         """Not stored, because of a diagnostic."""
 
-    class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper): ...
+    class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
+        """CREATED and UNCHANGED are sound; one CONFLICT or REJECTED keeps all others from being stored."""
+
     OUTCOME_UNSPECIFIED: RegisteredEntity.Outcome.ValueType  # 0
     CREATED: RegisteredEntity.Outcome.ValueType  # 1
     """Stored by this call (or would be, in a dry run)."""
@@ -161,7 +169,9 @@ class Diagnostic(message.Message):
         ERROR: Diagnostic._Severity.ValueType  # 1
         WARNING: Diagnostic._Severity.ValueType  # 2
 
-    class Severity(_Severity, metaclass=_SeverityEnumTypeWrapper): ...
+    class Severity(_Severity, metaclass=_SeverityEnumTypeWrapper):
+        """Whether it stops the registration."""
+
     SEVERITY_UNSPECIFIED: Diagnostic.Severity.ValueType  # 0
     ERROR: Diagnostic.Severity.ValueType  # 1
     WARNING: Diagnostic.Severity.ValueType  # 2
@@ -207,6 +217,8 @@ class Diagnostic(message.Message):
 
 @typing.final
 class DiagnosticLabel(message.Message):
+    """A place in an author's source, and what is to be seen there."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     SPAN_FIELD_NUMBER: builtins.int

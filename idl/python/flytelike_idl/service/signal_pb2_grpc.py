@@ -27,7 +27,8 @@ if _version_not_supported:
 
 
 class SignalServiceStub:
-    """Missing associated documentation comment in .proto file."""
+    """Values that gates of executions wait for.
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -53,22 +54,26 @@ class SignalServiceStub:
 
 
 class SignalServiceServicer:
-    """Missing associated documentation comment in .proto file."""
+    """Values that gates of executions wait for.
+    """
 
     def GetOrCreateSignal(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Return a signal, making it when it is not there.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListSignals(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Return a page of an execution's signals.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SetSignal(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Give a signal its value.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -100,7 +105,8 @@ def add_SignalServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class SignalService:
-    """Missing associated documentation comment in .proto file."""
+    """Values that gates of executions wait for.
+    """
 
     @staticmethod
     def GetOrCreateSignal(request,

@@ -25,6 +25,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class WatchExecutionRequest(message.Message):
+    """Asks to be told how an execution goes on."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -47,6 +49,8 @@ class WatchExecutionRequest(message.Message):
 
 @typing.final
 class ExecutionUpdate(message.Message):
+    """What changed since the last update; the first one holds everything."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     EXECUTION_FIELD_NUMBER: builtins.int
@@ -79,6 +83,8 @@ class ExecutionUpdate(message.Message):
 
 @typing.final
 class StreamTaskLogsRequest(message.Message):
+    """Asks for what attempts print."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     ID_FIELD_NUMBER: builtins.int
@@ -104,6 +110,8 @@ class StreamTaskLogsRequest(message.Message):
 
 @typing.final
 class TaskLogChunk(message.Message):
+    """A piece of what an attempt printed."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     DATA_FIELD_NUMBER: builtins.int

@@ -33,7 +33,8 @@ class _CleanPodPolicyEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_CleanPo
     CLEANPOD_POLICY_RUNNING: _CleanPodPolicy.ValueType  # 1
     CLEANPOD_POLICY_ALL: _CleanPodPolicy.ValueType  # 2
 
-class CleanPodPolicy(_CleanPodPolicy, metaclass=_CleanPodPolicyEnumTypeWrapper): ...
+class CleanPodPolicy(_CleanPodPolicy, metaclass=_CleanPodPolicyEnumTypeWrapper):
+    """Which pods are removed when a job ends."""
 
 CLEANPOD_POLICY_NONE: CleanPodPolicy.ValueType  # 0
 CLEANPOD_POLICY_RUNNING: CleanPodPolicy.ValueType  # 1
@@ -41,6 +42,8 @@ CLEANPOD_POLICY_ALL: CleanPodPolicy.ValueType  # 2
 
 @typing.final
 class RunPolicy(message.Message):
+    """How long a job may run and how often it is tried."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     CLEAN_POD_POLICY_FIELD_NUMBER: builtins.int

@@ -29,6 +29,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class DistributedMPITrainingTask(message.Message):
+    """A training job with MPI: one launcher, several workers."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     WORKER_REPLICAS_FIELD_NUMBER: builtins.int
@@ -58,6 +60,8 @@ class DistributedMPITrainingTask(message.Message):
 
 @typing.final
 class DistributedMPITrainingReplicaSpec(message.Message):
+    """Replicas of one role."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     REPLICAS_FIELD_NUMBER: builtins.int

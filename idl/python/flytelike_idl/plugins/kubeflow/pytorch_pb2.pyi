@@ -27,6 +27,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class ElasticConfig(message.Message):
+    """How torch's elastic launcher starts and watches workers."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     RDZV_BACKEND_FIELD_NUMBER: builtins.int
@@ -56,6 +58,8 @@ class ElasticConfig(message.Message):
 
 @typing.final
 class DistributedPyTorchTrainingTask(message.Message):
+    """A training job with PyTorch: one master, several workers."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     WORKER_REPLICAS_FIELD_NUMBER: builtins.int
@@ -86,6 +90,8 @@ class DistributedPyTorchTrainingTask(message.Message):
 
 @typing.final
 class DistributedPyTorchTrainingReplicaSpec(message.Message):
+    """Replicas of one role."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     REPLICAS_FIELD_NUMBER: builtins.int

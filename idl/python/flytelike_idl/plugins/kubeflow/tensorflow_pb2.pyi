@@ -27,6 +27,8 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class DistributedTensorflowTrainingTask(message.Message):
+    """A training job with TensorFlow: workers, parameter servers, chief and evaluator."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     WORKER_REPLICAS_FIELD_NUMBER: builtins.int
@@ -61,6 +63,8 @@ class DistributedTensorflowTrainingTask(message.Message):
 
 @typing.final
 class DistributedTensorflowTrainingReplicaSpec(message.Message):
+    """Replicas of one role."""
+
     DESCRIPTOR: descriptor.Descriptor
 
     REPLICAS_FIELD_NUMBER: builtins.int
