@@ -52,8 +52,10 @@ class Errands:
         self._closed = False
 
     def add(self, run: Run, errands: Iterable[Errand]) -> None:
-        """Take errands; those of one execution begin in order."""
+        """Take errands; those of one execution begin in order, but for starts that wait for an abort."""
         for errand in errands:
+            if isinstance(errand, AbortAttempt | AbortChild):
+                _begin_to_stop(run, errand)
             key = _start_of(errand)
             if key is None or key not in run.starts:
                 self._put(run, errand, 0)
@@ -70,6 +72,8 @@ class Errands:
     def drop(self, run: Run) -> None:
         """Forget the errands of an execution that somebody else owns now."""
         run.errands.clear()
+        run.stopping.clear()
+        run.held_back.clear()
         for task in run.starts.values():
             if task is not None:
                 task.cancel()
@@ -96,7 +100,11 @@ class Errands:
     def _begin(self, run: Run, errand: Errand, tries: int) -> None:
         key = _start_of(errand)
         if key is not None and key not in run.starts:
-            return  # It was aborted before it began.
+            self._settled(run)  # It was aborted before it began.
+            return
+        if key is not None and errand.path in run.stopping:
+            run.held_back.setdefault(errand.path, []).append((errand, tries))
+            return
         run.under_way += 1
         task = asyncio.get_running_loop().create_task(self._carry_out(run, errand, tries))
         self._tasks.add(task)
@@ -125,7 +133,19 @@ class Errands:
             del run.starts[key]
         if isinstance(errand, AbortAttempt | AbortChild):
             run.done.append(errand.id)
+            self._stopped(run, errand.path)
         self._settled(run)
+
+    def _stopped(self, run: Run, path: NodePath) -> None:
+        """Let go on what waited for an abort: a node's attempts do not run beside each other."""
+        left = run.stopping.get(path, 0) - 1
+        if left > 0:
+            run.stopping[path] = left
+            return
+        run.stopping.pop(path, None)
+        for errand, tries in run.held_back.pop(path, ()):
+            self._put(run, errand, tries)
+        self._pump()
 
     def _again(self, run: Run, errand: Errand, tries: int, error: Exception) -> bool:
         """Plan another try; after the last one tell the execution, and return False."""
@@ -150,6 +170,17 @@ class Errands:
         if not self._closed:
             self._put(run, errand, tries)
             self._pump()
+
+
+def _begin_to_stop(run: Run, abort: AbortAttempt | AbortChild) -> None:
+    """Call off the start at once, however long the abort itself has to wait for its turn."""
+    run.stopping[abort.path] = run.stopping.get(abort.path, 0) + 1
+    key = (abort.path, abort.attempt)
+    start = run.starts.get(key)
+    if start is not None:
+        start.cancel()
+    else:
+        run.starts.pop(key, None)
 
 
 async def _call_off(run: Run, path: NodePath, attempt: int) -> None:
