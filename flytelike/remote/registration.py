@@ -43,7 +43,7 @@ def registered(message: registration_pb2.RegisteredEntity) -> Registered:
     """Return the entity's outcome as a value."""
     return Registered(
         identifier_from_proto(message.id),
-        Outcome.Name(message.outcome),
+        Outcome.Name(message.outcome).removeprefix("OUTCOME_"),
         message.digest,
         tuple(message.difference),
     )
