@@ -211,6 +211,8 @@ class Effects:
         path, attempt = command.path, command.attempt
         try:
             uri = await self._store_inputs(run, path)
+            # A child survives a power cut; so must what tells an abort that it was asked for.
+            await self._blobs.sync(uri)
             parent = NodeExecutionId(run.id, path)
             child = await self._children.start(parent, attempt, command.launch_plan, uri)
         except (BindingFailed, ChildRefused) as error:

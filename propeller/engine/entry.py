@@ -147,6 +147,9 @@ class Entry:
         state = ExecutionState(program.plan, stored.header, stored.nodes())
         run = Run(request, program, state, snapshot.version, stored.sequence)
         self._driver.runs[execution] = run
+        if stored.sequence:
+            # The last commit of an engine that died may have come after the history was read.
+            self._delivery.look_again()
         self._errands.add(run, _errands(run, stored))
         if isinstance(stored.header.status, Accepted):
             self._driver.post(run, Arrival(ExecutionStarted(self._ports.clock.now_ns())))

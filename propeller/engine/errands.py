@@ -57,8 +57,11 @@ class Errands:
             if isinstance(errand, AbortAttempt | AbortChild):
                 _begin_to_stop(run, errand)
             key = _start_of(errand)
-            if key is None or key not in run.starts:
-                self._put(run, errand, 0)
+            if key is not None:
+                if key in run.starts:
+                    continue
+                run.starts[key] = None
+            self._put(run, errand, 0)
         self._pump()
 
     async def close(self) -> None:
@@ -80,9 +83,6 @@ class Errands:
         run.starts.clear()
 
     def _put(self, run: Run, errand: Errand, tries: int) -> None:
-        key = _start_of(errand)
-        if key is not None and not tries:
-            run.starts[key] = None
         if not run.errands:
             self._runs.append(run)
         run.errands.append((errand, tries))
@@ -108,12 +108,15 @@ class Errands:
         run.under_way += 1
         task = asyncio.get_running_loop().create_task(self._carry_out(run, errand, tries))
         self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(lambda done: self._ended(run, done))
         if key is not None:
             run.starts[key] = task
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, run: Run, task: asyncio.Task[None]) -> None:
+        """Count it out here: a task that is cancelled before its first step runs none of its code."""
         self._tasks.discard(task)
+        run.under_way -= 1
+        self._settled(run)
         self._pump()
 
     async def _carry_out(self, run: Run, errand: Errand, tries: int) -> None:
@@ -127,14 +130,11 @@ class Errands:
         except Exception as error:  # noqa: BLE001 - whatever the ports do, the execution goes on or is told
             if self._again(run, errand, tries + 1, error):
                 return
-        finally:
-            run.under_way -= 1
         if key is not None and run.starts.get(key) is asyncio.current_task():
             del run.starts[key]
         if isinstance(errand, AbortAttempt | AbortChild):
             run.done.append(errand.id)
             self._stopped(run, errand.path)
-        self._settled(run)
 
     def _stopped(self, run: Run, path: NodePath) -> None:
         """Let go on what waited for an abort: a node's attempts do not run beside each other."""

@@ -30,8 +30,17 @@ class EngineChecker(Checker):
         self.began_ns.setdefault(key, self.agenda.true_ns)
 
     def start_asked(self, key: Key) -> None:
-        """Take that the engine asks for a start: there must be reason to, now. The process may come later."""
-        self._may_start(*key)
+        """Take that the engine asks for a start: there must be reason to, now. The process may come later.
+
+        To ask for a child once more is the way to learn the name of one that is to be aborted.
+        """
+        path, attempt = key
+        if self.sketch(path).launch_plan:
+            if not self._called_off(path, attempt):
+                self._may_start(path, attempt)
+            return
+        self._may_start(path, attempt)
+        must(attempt == len(self.nodes[path].attempts) - 1, f"{path}: asks for attempt {attempt}, not the newest")
 
     @override
     def process_started(self, key: Key, interruptible: bool) -> None:
@@ -49,7 +58,8 @@ class EngineChecker(Checker):
 
     def _called_off(self, path: NodePath, attempt: int) -> bool:
         seen = self.nodes[path]
-        return self.phase.terminal or seen.phase is not NodePhase.RUNNING or attempt < self.newest.get(path, 0)
+        newest = max(self.newest.get(path, 0), len(seen.attempts) - 1)
+        return self.phase.terminal or seen.phase is not NodePhase.RUNNING or attempt < newest
 
     @override
     def _slots(self) -> None:
@@ -63,14 +73,15 @@ class EngineChecker(Checker):
     def _node(self, record: NodeChanged) -> None:
         super()._node(record)
         if record.phase is NodePhase.RUNNING and self.sketch(record.path).launch_plan:
-            self.began_ns[record.path, 0] = self.agenda.true_ns
+            self.began_ns[record.path, 0] = min(record.at_ns, self.agenda.true_ns)  # A commit may land late.
 
     @override
     def _newest_child(self, path: NodePath) -> int:
         """A child may take too long before it is even created, as nobody sees from outside."""
         timeout_ns = self.sketch(path).metadata.timeout_ns
         elapsed_ns = self.agenda.true_ns - self.began_ns.get((path, 0), self.agenda.true_ns)
-        passed = elapsed_ns // timeout_ns - 1 if timeout_ns else 0
+        ended = sum(1 for other, _ in self.child_results if other == path)
+        passed = ended + elapsed_ns // timeout_ns - 1 if timeout_ns else 0
         retries = self.sketch(path).metadata.retries or 0
         return retries if self.clock_was_turned and timeout_ns else max(super()._newest_child(path), passed)
 

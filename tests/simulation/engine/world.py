@@ -41,6 +41,7 @@ class Process:
 
     spec: AttemptSpec
     state: str = "live"
+    began: bool = False
     news: News | None = None
     bad: bool = False
 
@@ -167,7 +168,8 @@ class EngineWorld:
             assert process.news is not None
             self.post(process.news)
         elif process is not None and process.state == "live":
-            self.post(lambda engine: engine.running(spec.key, self.now_ns))
+            if process.began:
+                self.post(lambda engine: engine.running(spec.key, self.now_ns))
         elif process is None or process.state == "vanished":
             self.agenda.tell(f"  starts {spec.key.path}/{spec.key.attempt}")
             self.judge(lambda: self._starts(spec))
@@ -202,12 +204,13 @@ class EngineWorld:
     def _began(self, process: Process) -> None:
         if process.state == "live":
             key, at_ns = process.spec.key, self.now_ns
+            process.began = True
             self.checkers[key.execution].process_began((key.path, key.attempt))
             self.post(lambda engine: engine.running(key, at_ns))
 
     def _ended(self, process: Process, failure: Failure | None, *, lies: bool) -> None:
         key, checker = process.spec.key, self.checkers[process.spec.key.execution]
-        if process.state == "vanished" or (process.state == "aborted" and self.rng.random() < 0.5):
+        if process.state in {"vanished", "buried"} or (process.state == "aborted" and self.rng.random() < 0.5):
             return
         if failure is None and not lies:
             given = numbers(self.blobs.read(process.spec.inputs_uri)).get("x")
@@ -244,6 +247,8 @@ class EngineWorld:
         if self.weather.survives:
             return
         for key, process in self.processes.items():
+            if process.state == "aborted":
+                process.state = "buried"  # However it was about to end: nobody hears of it.
             stored = f"{process.spec.output_prefix}/outputs.pb" in self.blobs.objects
             forgotten = process.state == "ended" and not stored and self.rng.random() < 0.5
             lost = process.state == "ended" and not process.bad and not stored
