@@ -83,12 +83,13 @@ bench: $(READY) ## measure, print a table, and write bench/results.json
 	@$(BIN)/python -m bench
 
 .PHONY: simulate
-simulate: $(READY) ## run propeller's simulation on SEEDS seeds (10000)
+simulate: $(READY) ## run the simulations of propeller's core and engine on SEEDS seeds (10000)
 	@$(BIN)/python -m tests.simulation.run --seeds $(SEEDS)
+	@$(BIN)/python -m tests.simulation.engine.run --seeds $(SEEDS)
 
 .PHONY: mutants
-mutants: $(READY) ## plant faults in propeller's core; the simulation must find each
-	@$(BIN)/python -m tests.simulation.mutants
+mutants: $(READY) ## plant faults in propeller; the simulations must find each
+	@$(BIN)/python -m tests.simulation.planting
 
 .PHONY: chaos
 chaos: $(READY) ## kill -9 the platform at MOMENTS random moments (100) and check the results

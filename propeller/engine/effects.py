@@ -218,11 +218,11 @@ class Effects:
         except (BindingFailed, ChildRefused) as error:
             self._child_ended(run, path, attempt, ChildStatus(WorkflowPhase.FAILED, failure=error.failure))
             return
-        run.children.setdefault(path, {})[attempt] = child
         await self._take_child(run, path, attempt, child)
 
     async def _take_child(self, run: Run, path: NodePath, attempt: int, child: ExecutionId) -> None:
         """Tell that a child has ended, if it has; otherwise its end will be told."""
+        run.children.setdefault(path, {})[attempt] = child
         status = await self._children.phase(child)
         if not status.phase.terminal:
             return

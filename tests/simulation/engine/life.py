@@ -6,12 +6,12 @@ death of the process.
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, TypeVar
 
 from flytelike.model.ids import ExecutionId
 from propeller.engine import Engine
-from tests.simulation.engine.loop import S, Agenda, TurnedLoop
+from tests.simulation.engine.loop import Agenda, S, TurnedLoop
 
 if TYPE_CHECKING:
     from tests.simulation.engine.weather import Weather
@@ -27,7 +27,7 @@ class Life:
 
     def __init__(self, agenda: Agenda, rng: random.Random, weather: "Weather") -> None:
         self.agenda = agenda
-        self.loop = TurnedLoop(agenda)
+        self.loop = TurnedLoop(agenda)  # type: ignore[abstract] # what asyncio itself never calls here is left out
         self.engine: Engine | None = None
         self.dead = False
         self.under_way: dict[int, Callable[[], object]] = {}
@@ -36,6 +36,13 @@ class Life:
         self._rng = rng
         self._weather = weather
         self._calls = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def begin(self, work: Coroutine[object, object, None]) -> None:
+        """Run something beside the engine."""
+        task = self.loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def call(self, effect: Callable[[], R], away: Callable[[], Exception], *, lands_late: bool = False) -> R:
         """Go to the world, have the effect, come back."""

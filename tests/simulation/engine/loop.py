@@ -83,7 +83,9 @@ class TurnedLoop(asyncio.AbstractEventLoop):
     # --- what asyncio asks of a loop --------------------------------------------------------
 
     @override
-    def call_soon(self, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> asyncio.Handle:
+    def call_soon(  # type: ignore[override] # typeshed ties the arguments to the callback
+        self, callback: Callable[..., Any], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
         handle = asyncio.Handle(callback, args, self, context)
         self._ready.append(handle)
         return handle
@@ -91,7 +93,7 @@ class TurnedLoop(asyncio.AbstractEventLoop):
     call_soon_threadsafe = call_soon  # type: ignore[assignment]
 
     @override
-    def create_task(self, coro: Coroutine[Any, Any, Any], **options: Any) -> asyncio.Task[Any]:
+    def create_task(self, coro: Coroutine[Any, Any, Any], **options: Any) -> asyncio.Task[Any]:  # type: ignore[override]
         task = asyncio.Task(coro, loop=self, name=options.get("name"))
         self.tasks[task] = None
         task.add_done_callback(lambda done: self.tasks.pop(done, None))

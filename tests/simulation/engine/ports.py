@@ -165,5 +165,3 @@ class Executor(Port):
     async def close(self) -> None:
         await self._life.travel()
         self._world.workers_end()
-
-

@@ -7,11 +7,13 @@ import random
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from typing_extensions import override
 
-from flytelike.model.ids import Digest, ExecutionId
+from flytelike.model.ids import Digest, ExecutionId, NodePath, ResourceKind
 from flytelike.model.launch import LaunchRequest
 from propeller.engine import Engine
 from propeller.ports import Conflict, StoreError
@@ -24,7 +26,7 @@ from tests.simulation.engine.weather import Weather, drawn_settings
 from tests.simulation.engine.world import EngineWorld, numbers
 from tests.simulation.graphs import random_scenario
 from tests.simulation.run import Broken
-from tests.unit.propeller_core.builders import named, ResourceKind
+from tests.unit.propeller_core.builders import named
 
 STEPS_MAX = 200_000
 DEATHS_MAX = 8
@@ -130,7 +132,7 @@ class EngineSimulation:
     def _boot(self) -> None:
         self.world.lives += 1
         life = self.world.life = Life(self.agenda, self.rng, self.weather)
-        life.loop.create_task(self._live(life))
+        life.begin(self._live(life))
 
     async def _live(self, life: Life) -> None:
         given = (life, self.world)
@@ -151,7 +153,7 @@ class EngineSimulation:
             return
         for request in self.world.requests:
             if request.id not in self.submitted:
-                life.loop.create_task(self._submit(life, engine, request))
+                life.begin(self._submit(life, engine, request))
 
     async def _submit(self, life: Life, engine: Engine, request: LaunchRequest) -> None:
         """Hand an execution over until it is taken, as the control plane does."""
@@ -176,7 +178,7 @@ class EngineSimulation:
         life.die()
         for effect in life.under_way.values():
             if rng.random() < self.weather.late:
-                self.agenda.later("a commit lands late", rng.choice([0, S // 100, 3 * S]), lambda e=effect: _try(e))
+                self.agenda.later("a commit lands late", rng.choice([0, S // 100, 3 * S]), partial(_try, effect))
         if self.weather.power:
             world.blobs.power_cut(rng)
         world.workers_end()
@@ -186,7 +188,7 @@ class EngineSimulation:
         """Close the engine in good order, and start another one."""
         life = self.world.life
         if life is not None and life.engine is not None:
-            life.loop.create_task(self._close(life, life.engine))
+            life.begin(self._close(life, life.engine))
 
     async def _close(self, life: Life, engine: Engine) -> None:
         await engine.close()
@@ -203,7 +205,7 @@ class EngineSimulation:
             return
         checker.abort_asked = True
         if life is not None and life.engine is not None:
-            life.loop.create_task(_ask_abort(life.engine, execution))
+            life.begin(_ask_abort(life.engine, execution))
         self.agenda.later("somebody aborts again", 60 * S, self._abort)
 
     # --- the end --------------------------------------------------------------------------------
@@ -226,16 +228,16 @@ class EngineSimulation:
         """Where the history says that outputs lie they do, and they are right."""
         for execution, entries in self.world.sunk.items():
             for entry in entries:
-                path, uri = getattr(entry.record, "path", ""), entry.output_uri
-                if uri and (not path):
+                path, uri = NodePath(getattr(entry.record, "path", "")), entry.output_uri
+                if uri and not path:
                     must(uri in self.world.blobs.objects, f"{execution.name}: a power cut took {uri}")
                     found = numbers(self.world.blobs.read(uri)).get("o")
                     must(found == self.world.expected.output(path), f"{uri} holds {found}")
 
 
-def _try(effect: object) -> None:
+def _try(effect: Callable[[], object]) -> None:
     try:
-        effect()  # type: ignore[operator]
+        effect()
     except StoreError:
         pass
 

@@ -39,7 +39,9 @@ def valued_closure(scenario: Scenario) -> WorkflowClosure:
     plain = closure_of(scenario.primary, *scenario.inner.values())
     sketches = {sketch.name: sketch for sketch in (scenario.primary, *scenario.inner.values())}
     workflows = {id_: _valued(scenario, sketches[id_.name], flow) for id_, flow in plain.sub_workflows.items()}
-    tasks = {id_: replace(task, interface=TypedInterface({"x": Variable(INTS)}, GIVES)) for id_, task in plain.tasks.items()}
+    tasks = {
+        id_: replace(task, interface=TypedInterface({"x": Variable(INTS)}, GIVES)) for id_, task in plain.tasks.items()
+    }
     primary = _valued(scenario, scenario.primary, plain.primary)
     plans = {
         node.target.launch_plan: TypedInterface({"x": Variable(INTS)}, GIVES)

@@ -6,12 +6,13 @@ It outlives every engine. What happens in it is told to the checkers, which know
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from flytelike.model.failure import Failure, Fault
-from flytelike.model.history import HistoryEntry
+from flytelike.model.history import HistoryEntry, NodeChanged
 from flytelike.model.ids import ROOT, ExecutionId, NodeExecutionId, NodePath
 from flytelike.model.launch import LaunchRequest
-from flytelike.model.phases import WorkflowPhase
+from flytelike.model.phases import NodePhase, WorkflowPhase
 from flytelike_idl.core import literals_pb2 as pb
 from propeller.core.node_state import END_STATES
 from propeller.engine import Engine
@@ -61,7 +62,12 @@ class EngineWorld:
     """Store, objects, processes, children and clock."""
 
     def __init__(
-        self, rng: random.Random, scenario: Scenario, weather: Weather, requests: Sequence[LaunchRequest], agenda: Agenda
+        self,
+        rng: random.Random,
+        scenario: Scenario,
+        weather: Weather,
+        requests: Sequence[LaunchRequest],
+        agenda: Agenda,
     ) -> None:
         self.rng, self.scenario, self.weather, self.agenda = rng, scenario, weather, agenda
         self.closure = valued_closure(scenario)
@@ -122,7 +128,18 @@ class EngineWorld:
         must([e.sequence for e in entries] == list(range(len(known) + 1, len(known) + len(entries) + 1)),
              f"numbered {[e.sequence for e in entries]} after {len(known)}")  # fmt: skip
         known.extend(entries)
-        self.checkers[commit.execution].recorded([entry.record for entry in entries])
+        checker = self.checkers[commit.execution]
+        checker.recorded([entry.record for entry in entries])
+        for entry in entries:
+            self._child_told(commit.execution, entry, checker)
+
+    def _child_told(self, execution: ExecutionId, entry: HistoryEntry, checker: EngineChecker) -> None:
+        """The child that a success speaks of is the one that succeeded."""
+        record = entry.record
+        if isinstance(record, NodeChanged) and record.phase is NodePhase.SUCCEEDED:
+            with_child = checker.sketch(record.path).launch_plan
+            wanted = self._child(execution, record.path, checker.newest[record.path]) if with_child else None
+            must(entry.child == wanted, f"{record.path}: told of child {entry.child}, it was {wanted}")
 
     def write(self, uri: str, data: bytes) -> None:
         """Store an object for the engine; outputs of a scope must be right."""
@@ -132,7 +149,7 @@ class EngineWorld:
             if uri.startswith(folder) and uri.endswith("/outputs.pb"):
                 node, _, attempt, _ = uri.removeprefix(folder).split("/")
                 path = ROOT if node == "end-node" else NodePath(node)
-                self.judge(lambda path=path, id_=request.id: self._collected(id_, path, int(attempt), data))
+                self.judge(partial(self._collected, request.id, path, int(attempt), data))
 
     def _collected(self, execution: ExecutionId, path: NodePath, attempt: int, data: bytes) -> None:
         checker, found = self.checkers[execution], numbers(data)
@@ -155,7 +172,10 @@ class EngineWorld:
 
     def start_asked(self, execution: ExecutionId, path: NodePath, attempt: int) -> None:
         """Judge that the engine asks for a start, whatever becomes of it on the way."""
-        known = AttemptKey(execution, path, attempt) in self.processes or self._child(execution, path, attempt) in self.children
+        known = (
+            AttemptKey(execution, path, attempt) in self.processes
+            or self._child(execution, path, attempt) in self.children
+        )
         if not known and self.life is not None and execution not in self.life.unheard:
             self.judge(lambda: self.checkers[execution].start_asked((path, attempt)))
 
