@@ -143,6 +143,9 @@ class Blobs(Protocol):
     async def sync(self, uri: str) -> None:
         """Make the object survive a power cut. Raises `KeyError` when there is none."""
 
+    async def sync_all(self, uris: Collection[str]) -> None:
+        """Make many objects survive a power cut; those that are not there are passed over."""
+
 
 class BlobsUnavailable(Exception):
     """The object store cannot be reached or refuses; trying again later may help."""

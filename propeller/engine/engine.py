@@ -15,6 +15,7 @@ from propeller.engine.entry import Entry
 from propeller.engine.errands import Errands
 from propeller.engine.outside import Ports
 from propeller.engine.run import Arrival, Run, TakeChild, TakeOutputs
+from propeller.engine.seal import Sealer
 from propeller.engine.settings import EngineSettings
 from propeller.engine.values import Values
 from propeller.ports import (
@@ -53,6 +54,7 @@ class Engine:
         self._settings = settings
         self._values = Values(store, blobs, settings)
         self._delivery = Delivery(store, sink, clock, settings)
+        self._sealer = Sealer(store, blobs, clock, settings)
         self._driver = Driver(store, self._delivery, clock, settings)
         self._effects = Effects(self._driver.post, self._values, ports, settings)
         self._errands = Errands(self._effects.carry_out, self._tell, self._driver.settle, clock, settings)
@@ -116,6 +118,7 @@ class Engine:
         await self._errands.close()
         if self._effects.executor is not None:
             await self._effects.executor.close()
+        await self._sealer.close()
         await self._delivery.close()
         await self._store.close()
 
@@ -155,6 +158,8 @@ class Engine:
 
     def _left(self, run: Run) -> None:
         self._values.forget(run.id)
+        if run.seal and run.state.header.ended and not run.stale:
+            self._sealer.add(run)
         self._entry.make_room()
 
     def _check_open(self) -> None:

@@ -22,7 +22,7 @@ from propeller.core.commands import (
     StartChild,
 )
 from propeller.core.events import AttemptFailed, ChildEnded, Event, OutputsFailed
-from propeller.engine.run import Errand, RestoreOutputs, Run, StoreInputs, TakeChild, TakeOutputs
+from propeller.engine.run import Errand, Restore, Run, StoreInputs, TakeChild, TakeOutputs
 from propeller.engine.settings import EngineSettings
 from propeller.ports import Clock
 
@@ -205,7 +205,7 @@ def _gave_up(errand: Errand, now_ns: int, message: str) -> Event | None:
             return ChildEnded(path, attempt, now_ns, WorkflowPhase.FAILED, failure)
         case CollectOutputs(path=path, attempt=attempt):
             return OutputsFailed(path, attempt, now_ns, failure)
-        case AbortAttempt() | AbortChild() | SetTimer() | StoreInputs() | RestoreOutputs():
+        case AbortAttempt() | AbortChild() | SetTimer() | StoreInputs() | Restore():
             return None
         case unreachable:
             assert_never(unreachable)

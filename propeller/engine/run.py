@@ -62,14 +62,28 @@ class StoreInputs:
 
 
 @dataclass(frozen=True, slots=True)
-class RestoreOutputs:
-    """Write the outputs of a node again if a power cut took them from the object store."""
+class Restore:
+    """Write a node's inputs, and the outputs it gave, again if a power cut took them from the object store.
+
+    `attempt` is the one that succeeded; None if there is none. ROOT stands for the execution's own outputs.
+    """
 
     path: NodePath
-    attempt: int
+    attempt: int | None
 
 
-Errand: TypeAlias = Command | TakeOutputs | TakeChild | StoreInputs | RestoreOutputs
+SEAL = "seal"
+"""The id of the mark of an execution that is to be sealed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """The mark in the outbox of an ended execution whose documents may not survive a power cut yet."""
+
+    id: str = SEAL
+
+
+Errand: TypeAlias = Command | TakeOutputs | TakeChild | StoreInputs | Restore
 """What is to be done in the world: the core's commands, and the engine's own."""
 
 
@@ -82,7 +96,8 @@ class Run:
     to be trusted, and `doomed` when the engine cannot go on with it at all. `starts` are the
     attempts and children being started, by path and attempt: None while the command waits.
     `stopping` counts the aborts that are not done, by path, and `held_back` are the starts that wait
-    for them. `done` are outbox commands to be dropped with the next commit.
+    for them. `done` are outbox commands to be dropped with the next commit. `seal` tells that its
+    documents are to be sealed at last.
     """
 
     request: LaunchRequest
@@ -103,6 +118,7 @@ class Run:
     busy: bool = False
     rests: bool = False
     stale: bool = False
+    seal: bool = False
     doomed: Failure | None = None
     lingers: Alarm | None = None
     failures: int = 0

@@ -27,7 +27,9 @@ class EngineSettings:
             from the store.
         history_pause_ns: The shortest time between two calls of the sink, so that records gather.
         history_keep_ns: How long told records stay in the store at most, if there are few.
-        close_patience_ns: How long `close` waits for the sink.
+        close_patience_ns: How long `close` waits for the sink, and for the sync of what has ended.
+        seal_pause_ns: How long after its end an execution's documents are synced, so that those of many
+            gather and the disk is left to what goes on.
     """
 
     metadata_prefix: str
@@ -47,6 +49,7 @@ class EngineSettings:
     history_pause_ns: int = 10_000_000
     history_keep_ns: int = 1_000_000_000
     close_patience_ns: int = 5_000_000_000
+    seal_pause_ns: int = 1_000_000_000
 
     def pause_ns(self, failures: int) -> int:
         """Return the pause after the n-th failure in a row."""

@@ -1,6 +1,7 @@
 """An object store that forgets in a power cut what was not synced."""
 
 import random
+from collections.abc import Collection
 
 
 class SimulatedBlobs:
@@ -24,6 +25,10 @@ class SimulatedBlobs:
         if uri not in self.objects:
             raise KeyError(uri)
         self.unsynced.pop(uri, None)
+
+    def sync_all(self, uris: Collection[str]) -> None:
+        for uri in uris:
+            self.unsynced.pop(uri, None)
 
     def power_cut(self, rng: random.Random) -> None:
         """Lose what was not synced, or have it by luck."""

@@ -75,7 +75,7 @@ ENGINE_MUTANTS = (
     _mutant(
         "no command is kept in the outbox",
         "turn",
-        "commands={command.id: encode(command) for command in aborts}",
+        "commands=commands",
         "commands={}",
     ),
     _mutant("the end is not told to the store", "turn", "closed=decision.header.ended,", "closed=False,"),
@@ -162,4 +162,17 @@ ENGINE_MUTANTS = (
     _mutant(
         "a child of this attempt is taken for another's", "run", "children[max(children)]", "children[min(children)]"
     ),
+    _mutant("an end leaves no mark", "turn", "commands[SEAL] = encode(Seal())", "pass"),
+    _mutant("nothing is synced before the mark is dropped", "seal", "await self._blobs.sync_all(", "str("),
+    _mutant("outputs are left out of the seal", "seal", "if isinstance(node, Succeeded):", "if False:"),
+    _mutant("inputs are left out of the seal", "seal", "if not isinstance(node, Skipped):", "if False:"),
+    _mutant(
+        "inputs are not restored",
+        "effects",
+        "await self._write_again(places.inputs_uri(prefix, run.id, path), serialise(inputs))",
+        "pass",
+    ),
+    _mutant("what fails to be sealed is forgotten", "seal", "            return False\n", "            pass\n"),
+    _mutant("the mark stays", "seal", "closed=True, done=[SEAL]", "closed=True"),
+    _mutant("a seal is forgotten in a restart", "entry", "seal=stored.seal", "seal=False"),
 )

@@ -1,6 +1,6 @@
 """The engine's ports in one life: the same world each time, another way to it."""
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flytelike.model.closure import WorkflowClosure
@@ -128,6 +128,9 @@ class Blobs(Port):
 
     async def sync(self, uri: str) -> None:
         await self._life.call(lambda: self._world.blobs.sync(uri), BlobsAway)
+
+    async def sync_all(self, uris: Collection[str]) -> None:
+        await self._life.call(lambda: self._world.blobs.sync_all(uris), BlobsAway)
 
 
 class Sink(Port):

@@ -225,14 +225,20 @@ class EngineSimulation:
         self._outputs_last()
 
     def _outputs_last(self) -> None:
-        """Where the history says that outputs lie they do, and they are right."""
+        """Where the history says that documents lie they do, and they are right."""
+        objects, expected = self.world.blobs.objects, self.world.expected
         for execution, entries in self.world.sunk.items():
             for entry in entries:
                 path, uri = NodePath(getattr(entry.record, "path", "")), entry.output_uri
-                if uri and not path:
-                    must(uri in self.world.blobs.objects, f"{execution.name}: a power cut took {uri}")
-                    found = numbers(self.world.blobs.read(uri)).get("o")
-                    must(found == self.world.expected.output(path), f"{uri} holds {found}")
+                if uri:
+                    must(uri in objects, f"{execution.name}: a power cut took {uri}")
+                    found = numbers(objects[uri]).get("o")
+                    must(found == expected.output(path), f"{uri} holds {found}")
+                if uri and path:
+                    uri = entry.inputs_uri
+                    must(uri in objects, f"{execution.name}: a power cut took {uri}")
+                    given = numbers(objects[uri]).get("x")
+                    must(given is None or given == expected.inputs(path), f"{uri} holds {given}")
 
 
 def _try(effect: Callable[[], object]) -> None:

@@ -168,8 +168,8 @@ def test_an_abort_is_carried_out_whenever_the_engine_dies(after: bool) -> None:
         await world.settle()
         assert running <= set(world.executor.aborted)
         assert not world.executor.running
-        assert await world.store.unfinished() == []
         await engine.close()
+        assert await world.store.unfinished() == []
         return died
 
     died = 0
