@@ -244,6 +244,22 @@ class StateStore(Protocol):
     async def delivered(self, upto: Mapping[ExecutionId, int]) -> None:
         """Drop the history of each execution up to and including the given sequence."""
 
+    async def own(self, holder: str, lease_ns: int) -> None:
+        """Become the store's one owner for `lease_ns`, by the store's own clock; renew it meanwhile.
+
+        Nobody else's commits are taken from now on: each new owner has a higher epoch, which the
+        store checks with every commit of a handle that once was the owner. Who has the same
+        name as the present owner is the same engine after a restart, and takes over at once.
+
+        Raises `Owned` while another engine is the owner, and any other `StoreError`.
+        """
+
+    async def renew(self, lease_ns: int) -> None:
+        """Stay the owner for `lease_ns` from now on. Raises `NotOwner` when somebody else has taken over."""
+
+    async def release(self) -> None:
+        """Let anybody be the owner at once; harmless if one is not the owner."""
+
     async def close(self) -> None:
         """Finish what was asked for, then release everything."""
 
@@ -272,6 +288,28 @@ class Conflict(StoreError):
     """The execution has another version: it has another owner now, or exists already."""
 
     code = "conflict"
+
+
+class Owned(StoreError):
+    """Another engine owns the store, for `lapses_ns` still unless it renews its lease."""
+
+    code = "engine-running"
+
+    def __init__(self, holder: str, lapses_ns: int) -> None:
+        """Keep who it is, and for how long."""
+        self.holder = holder
+        self.lapses_ns = lapses_ns
+        seconds = max(0, lapses_ns) / 1e9
+        super().__init__(
+            f"the engine `{holder}` runs on this store; its lease lapses in {seconds:.0f} s if it has died"
+        )
+
+
+class NotOwner(StoreError):
+    """Another engine has taken the store over: nothing of this one is stored any more."""
+
+    code = "engine-replaced"
+    lasting = True
 
 
 class StoreFull(StoreError):

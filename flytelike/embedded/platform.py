@@ -83,7 +83,8 @@ class Platform:
             children=ChildrenOfPlane(plane),
             closures=ClosuresInStore(store),
             clock=LoopClock(),
-            settings=EngineSettings(f"{base}/metadata/propeller", settings.raw_prefix),
+            # The folder's lock keeps other processes out: who holds the lease is one that died.
+            settings=EngineSettings(f"{base}/metadata/propeller", settings.raw_prefix, holder="embedded"),
         )
         executor = ProcessExecutor(self._workers(base), store, engine)
         logs.connect(executor.logs)

@@ -1,6 +1,7 @@
 """The engine: owns executions, turns events into commits, and commits into errands."""
 
 import asyncio
+import logging
 
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ExecutionId, NodeExecutionId
@@ -13,6 +14,7 @@ from propeller.engine.effects import Effects
 from propeller.engine.encoding import encode
 from propeller.engine.entry import Entry
 from propeller.engine.errands import Errands
+from propeller.engine.lease import Lease
 from propeller.engine.outside import Ports
 from propeller.engine.run import Arrival, Run, TakeChild, TakeOutputs
 from propeller.engine.seal import Sealer
@@ -28,9 +30,12 @@ from propeller.ports import (
     Conflict,
     EventSink,
     Executor,
+    NotOwner,
     StateStore,
     StoreError,
 )
+
+_LOG = logging.getLogger(__name__)
 
 
 class Engine:
@@ -55,23 +60,31 @@ class Engine:
         self._values = Values(store, blobs, settings)
         self._delivery = Delivery(store, sink, clock, settings)
         self._sealer = Sealer(store, blobs, clock, settings)
-        self._driver = Driver(store, self._delivery, clock, settings)
+        self._lease = Lease(store, clock, settings, self._replaced_by)
+        self._driver = Driver(store, self._delivery, clock, settings, self._replaced_by)
         self._effects = Effects(self._driver.post, self._values, ports, settings)
         self._errands = Errands(self._effects.carry_out, self._tell, self._driver.settle, clock, settings)
         self._entry = Entry(ports, self._driver, self._delivery, self._errands, settings)
         self._driver.connect(self._errands, self._entry.read_again, self._left)
         self._closed = False
+        self._closing: asyncio.Task[None] | None = None
+        self._replaced: NotOwner | None = None
 
     @property
     def trouble(self) -> StoreError | None:
-        """Why executions wait, while the store of record takes no commits."""
-        return self._driver.trouble
+        """Why executions wait, while the store of record takes no commits.
+
+        A `NotOwner` is for good: another engine has taken the store over, and this one closes.
+        """
+        return self._replaced or self._driver.trouble
 
     async def start(self, executor: Executor) -> int:
         """Take the executor, go on with every unfinished execution, and return how many there are.
 
-        They are read back in the background. Raises `StoreError`.
+        They are read back in the background. Raises `Owned` when another engine runs on the store
+        (with `settings.lease_waits` it waits instead), and any other `StoreError`.
         """
+        await self._lease.take()
         self._effects.executor = executor
         self._delivery.start()
         unfinished = await self._store.unfinished()
@@ -110,9 +123,12 @@ class Engine:
 
         What is not finished goes on with the next engine.
         """
-        if self._closed:
-            return
-        self._closed = True
+        if self._closing is None:
+            self._closed = True
+            self._closing = asyncio.get_running_loop().create_task(self._close(), name="propeller-close")
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
         self._entry.close()
         await self._driver.close()
         await self._errands.close()
@@ -120,6 +136,7 @@ class Engine:
             await self._effects.executor.close()
         await self._sealer.close()
         await self._delivery.close()
+        await self._lease.close()
         await self._store.close()
 
     # --- news -------------------------------------------------------------------------------
@@ -162,6 +179,15 @@ class Engine:
             self._sealer.add(run)
         self._entry.make_room()
 
+    def _replaced_by(self, error: NotOwner) -> None:
+        """Stop everything: what is done from now on is the other engine's."""
+        if self._closing is None:
+            _LOG.error("%s: this engine stops", error)
+            self._replaced, self._closed = error, True
+            self._closing = asyncio.get_running_loop().create_task(self._close(), name="propeller-close")
+
     def _check_open(self) -> None:
+        if self._replaced is not None:
+            raise self._replaced
         if self._closed:
             raise StoreError("the engine is closing")

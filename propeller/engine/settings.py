@@ -30,6 +30,11 @@ class EngineSettings:
         close_patience_ns: How long `close` waits for the sink, and for the sync of what has ended.
         seal_pause_ns: How long after its end an execution's documents are synced, so that those of many
             gather and the disk is left to what goes on.
+        holder: Who the engine is, for the lease on its store. An engine with the same name is the same
+            one after a restart, and takes over at once. Empty for an engine that is alone for
+            certain: it takes no lease.
+        lease_ns: How long the lease lasts; it is renewed three times as often.
+        lease_waits: Whether to wait while another engine has the lease, instead of giving up.
     """
 
     metadata_prefix: str
@@ -50,6 +55,9 @@ class EngineSettings:
     history_keep_ns: int = 1_000_000_000
     close_patience_ns: int = 5_000_000_000
     seal_pause_ns: int = 1_000_000_000
+    holder: str = ""
+    lease_ns: int = 30_000_000_000
+    lease_waits: bool = False
 
     def pause_ns(self, failures: int) -> int:
         """Return the pause after the n-th failure in a row."""

@@ -2,8 +2,11 @@
 
 import sqlalchemy as sa
 
-VERSION = 1
-"""The version of the tables below. A database of a higher version is refused."""
+VERSION = 2
+"""The version of the tables below. A database of a higher version is refused.
+
+1: the first. 2: `propeller_owner`.
+"""
 
 metadata = sa.MetaData()
 
@@ -62,4 +65,14 @@ history = sa.Table(
     sa.Column("first_sequence", sa.BigInteger, nullable=False),
     sa.Column("payload", sa.LargeBinary, nullable=False),
     sqlite_with_rowid=False,
+)
+
+owner = sa.Table(
+    "propeller_owner",
+    metadata,
+    # One row: the engine that may write. Each new owner gets the next epoch.
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("epoch", sa.BigInteger, nullable=False),
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("until_ms", sa.BigInteger, nullable=False),
 )

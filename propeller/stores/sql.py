@@ -17,7 +17,7 @@ from propeller.ports import Commit, HistoryBatch, Snapshot, StoreTooNew
 from propeller.stores import schema
 from propeller.stores.drivers import Connection, Cursor, Driver, Durability, driver_for
 from propeller.stores.statements import Row, statements
-from propeller.stores.writer import Delivered, Writer, named
+from propeller.stores.writer import Delivered, Own, Renew, Writer, named
 
 R = TypeVar("R")
 
@@ -28,7 +28,7 @@ class SqlStateStore:
     def __init__(self, driver: Driver, durability: Durability, reader: Connection) -> None:
         """Take a prepared database; use `open`."""
         self._driver = driver
-        self._statements = statements(driver.placeholder)
+        self._statements = statements(driver.placeholder, driver.now_ms, driver.hold)
         self._writer = Writer(driver, self._statements, durability)
         self._reader = reader
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="propeller-store-reader")
@@ -52,6 +52,18 @@ class SqlStateStore:
     async def delivered(self, upto: Mapping[ExecutionId, int]) -> None:
         """Drop delivered history; see `StateStore.delivered`."""
         await self._writer.write(Delivered(dict(upto)))
+
+    async def own(self, holder: str, lease_ns: int) -> None:
+        """Become the owner; see `StateStore.own`."""
+        await self._writer.write(Own(holder, lease_ns // 1_000_000))
+
+    async def renew(self, lease_ns: int) -> None:
+        """Stay the owner; see `StateStore.renew`."""
+        await self._writer.write(Renew(lease_ns // 1_000_000))
+
+    async def release(self) -> None:
+        """Let anybody be the owner; see `StateStore.release`."""
+        await self._writer.write(Renew(0, gone=True))
 
     async def load(self, execution: ExecutionId) -> Snapshot | None:
         """Return what is stored of the execution, or None."""
@@ -140,7 +152,8 @@ def _make_tables(driver: Driver, cursor: Cursor) -> None:
     cursor.execute("SELECT max(version) FROM propeller_schema")
     row = cursor.fetchone()
     found = cast("int | None", row[0]) if row else None
-    if found is None:
+    if found is None or found < schema.VERSION:
+        # So far a new version only has more tables.
         for table in schema.metadata.sorted_tables:
             cursor.execute(_ddl(CreateTable(table, if_not_exists=True), driver))
             for index in table.indexes:

@@ -13,10 +13,10 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from flytelike.model.ids import ExecutionId
-from propeller.ports import Commit, Conflict, StoreError
+from propeller.ports import Commit, Conflict, NotOwner, Owned, StoreError
 from propeller.stores.drivers import Connection, Cursor, Driver, Durability
 from propeller.stores.statements import Row, Statements
 
@@ -31,7 +31,23 @@ class Delivered:
     upto: Mapping[ExecutionId, int]
 
 
-Work: TypeAlias = Commit | Delivered
+@dataclass(frozen=True, slots=True)
+class Own:
+    """Become the owner."""
+
+    holder: str
+    lease_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """Stay the owner from now on; `gone` is nothing to complain of."""
+
+    lease_ms: int
+    gone: bool = False
+
+
+Work: TypeAlias = Commit | Delivered | Own | Renew
 
 
 class Writer:
@@ -43,6 +59,7 @@ class Writer:
         self._statements = statements
         self._durability = durability
         self._connection: Connection | None = None
+        self._epoch: int | None = None
         self._queue: SimpleQueue[tuple[Work, asyncio.Future[None]] | None] = SimpleQueue()
         self._loop = asyncio.get_running_loop()
         self._closed = False
@@ -95,6 +112,8 @@ class Writer:
         return taken, False
 
     def _store(self, group: Sequence[Work]) -> list[StoreError | None]:
+        if len(group) > 1 and any(isinstance(work, Own | Renew) for work in group):
+            return [self._store([work])[0] for work in group]  # Seldom, and each decides what comes after it.
         try:
             return self._transaction(group)
         except StoreError as error:
@@ -108,13 +127,52 @@ class Writer:
                 self._connection = self._driver.connect(self._durability)
             cursor = self._connection.cursor()
             cursor.execute(self._driver.begin)
-            results = _Step(cursor, self._statements).write(group)
+            epoch, results = self._epoch, []
+            match group[0]:
+                case Own() as own:
+                    epoch = self._own(cursor, own)
+                case Renew() as renew:
+                    self._renew(cursor, renew)
+                case _:
+                    self._check_owner(cursor)
+                    results = _Step(cursor, self._statements).write(group)
             cursor.execute("COMMIT")
             cursor.close()
         except Exception as error:
             self._rollback()
-            raise self._driver.explain(error) from error
-        return results
+            raise (error if isinstance(error, StoreError) else self._driver.explain(error)) from error
+        self._epoch = epoch
+        return results or [None]
+
+    # --- who may write ------------------------------------------------------------------
+
+    def _check_owner(self, cursor: Cursor) -> None:
+        if self._epoch is None:
+            return
+        cursor.execute(self._statements.owned, (self._epoch,))
+        if cursor.fetchone() is None:
+            raise self._replaced(cursor)
+
+    def _own(self, cursor: Cursor, own: Own) -> int:
+        cursor.execute(self._statements.make_owner)
+        cursor.execute(self._statements.own, (own.holder, own.lease_ms, own.holder))
+        found = cursor.fetchone()
+        if found is None:
+            holder, lapses_ms = self._owner(cursor)
+            raise Owned(holder, lapses_ms * 1_000_000)
+        return cast("int", found[0])
+
+    def _renew(self, cursor: Cursor, renew: Renew) -> None:
+        cursor.execute(self._statements.renew, (renew.lease_ms, -1 if self._epoch is None else self._epoch))
+        if cursor.fetchone() is None and not renew.gone:
+            raise self._replaced(cursor)
+
+    def _replaced(self, cursor: Cursor) -> NotOwner:
+        return NotOwner(f"the engine `{self._owner(cursor)[0]}` has taken this store over")
+
+    def _owner(self, cursor: Cursor) -> tuple[str, int]:
+        cursor.execute(self._statements.owner)
+        return cast("tuple[str, int]", tuple(cursor.fetchone() or ("", 0)))
 
     def _rollback(self) -> None:
         if self._connection is None:
@@ -175,6 +233,7 @@ class _Step:
         if isinstance(work, Delivered):
             self._delivered += [(*named(execution), last) for execution, last in work.upto.items()]
             return None
+        assert isinstance(work, Commit), "who owns the store is decided in a transaction of its own"
         number = self._advance(work)
         if number is None:
             return Conflict(f"{work.execution} does not have version {work.expected}")

@@ -115,6 +115,15 @@ class Store(Port):
     async def delivered(self, upto: Mapping[ExecutionId, int]) -> None:
         await self._life.call(lambda: at_once(self._world.store.delivered(upto)), StoreAway)
 
+    async def own(self, holder: str, lease_ns: int) -> None:
+        await self._life.call(lambda: None, StoreAway)
+
+    async def renew(self, lease_ns: int) -> None:
+        await self._life.call(lambda: None, StoreAway)
+
+    async def release(self) -> None:
+        await self._life.call(lambda: None, StoreAway)
+
     async def close(self) -> None:
         await self._life.travel()
 
