@@ -244,6 +244,13 @@ class StateStore(Protocol):
     async def delivered(self, upto: Mapping[ExecutionId, int]) -> None:
         """Drop the history of each execution up to and including the given sequence."""
 
+    async def forget(self, age_ns: int, rows_max: int) -> "Forgotten":
+        """Drop the oldest executions that closed `age_ns` ago or earlier, by the store's own clock.
+
+        Those with commands left or with history that is not `delivered` are kept. At most about
+        `rows_max` rows are dropped by one call, so that commits do not wait long for it.
+        """
+
     async def own(self, holder: str, lease_ns: int) -> None:
         """Become the store's one owner for `lease_ns`, by the store's own clock; renew it meanwhile.
 
@@ -262,6 +269,15 @@ class StateStore(Protocol):
 
     async def close(self) -> None:
         """Finish what was asked for, then release everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What `StateStore.forget` dropped. `full` when it stopped at its limit; `left` when closed executions are left."""
+
+    executions: int
+    full: bool
+    left: bool
 
 
 class StoreError(Exception):

@@ -16,6 +16,7 @@ from propeller.engine.entry import Entry
 from propeller.engine.errands import Errands
 from propeller.engine.lease import Lease
 from propeller.engine.outside import Ports
+from propeller.engine.retention import Retention
 from propeller.engine.run import Arrival, Run, TakeChild, TakeOutputs
 from propeller.engine.seal import Sealer
 from propeller.engine.settings import EngineSettings
@@ -60,6 +61,7 @@ class Engine:
         self._values = Values(store, blobs, settings)
         self._delivery = Delivery(store, sink, clock, settings)
         self._sealer = Sealer(store, blobs, clock, settings)
+        self._retention = Retention(store, clock, settings)
         self._lease = Lease(store, clock, settings, self._replaced_by)
         self._driver = Driver(store, self._delivery, clock, settings, self._replaced_by)
         self._effects = Effects(self._driver.post, self._values, ports, settings)
@@ -87,6 +89,7 @@ class Engine:
         await self._lease.take()
         self._effects.executor = executor
         self._delivery.start()
+        self._retention.start()
         unfinished = await self._store.unfinished()
         self._entry.queue(unfinished)
         return len(unfinished)
@@ -136,6 +139,7 @@ class Engine:
             await self._effects.executor.close()
         await self._sealer.close()
         await self._delivery.close()
+        await self._retention.close()
         await self._lease.close()
         await self._store.close()
 
@@ -177,6 +181,7 @@ class Engine:
         self._values.forget(run.id)
         if run.seal and run.state.header.ended and not run.stale:
             self._sealer.add(run)
+            self._retention.start()
         self._entry.make_room()
 
     def _replaced_by(self, error: NotOwner) -> None:

@@ -30,6 +30,9 @@ class EngineSettings:
         close_patience_ns: How long `close` waits for the sink, and for the sync of what has ended.
         seal_pause_ns: How long after its end an execution's documents are synced, so that those of many
             gather and the disk is left to what goes on.
+        retention_ns: How long the states of ended executions stay in the store, once all of their
+            history is told and their documents are sealed; 0 for ever.
+        retention_rows: How many rows of theirs are dropped at once.
         holder: Who the engine is, for the lease on its store. An engine with the same name is the same
             one after a restart, and takes over at once. Empty for an engine that is alone for
             certain: it takes no lease.
@@ -55,6 +58,8 @@ class EngineSettings:
     history_keep_ns: int = 1_000_000_000
     close_patience_ns: int = 5_000_000_000
     seal_pause_ns: int = 1_000_000_000
+    retention_ns: int = 7 * 24 * 3600 * 1_000_000_000
+    retention_rows: int = 2000
     holder: str = ""
     lease_ns: int = 30_000_000_000
     lease_waits: bool = False

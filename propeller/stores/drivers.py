@@ -46,6 +46,10 @@ class Cursor(Protocol):
     def executemany(self, sql: str, rows: Iterable[Row], /) -> object:
         """Carry a statement out for each row."""
 
+    @property
+    def rowcount(self) -> int:
+        """How many rows the last statement changed."""
+
     def fetchone(self) -> Sequence[object] | None:
         """Return the next row."""
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flytelike.model.ids import ExecutionId
-from propeller.ports import Commit, Conflict, HistoryBatch, NotOwner, Owned, Snapshot, StoreError
+from propeller.ports import Commit, Conflict, Forgotten, HistoryBatch, NotOwner, Owned, Snapshot, StoreError
 
 
 @dataclass(slots=True)
@@ -13,6 +13,7 @@ class _Row:
     launch: bytes
     version: int = 0
     closed: bool = False
+    closed_ns: int = 0
     header: bytes = b""
     cells: dict[str, bytes] = field(default_factory=dict)
     outputs: dict[str, bytes] = field(default_factory=dict)
@@ -86,6 +87,8 @@ class MemoryStateStore:
         if row is None:
             row = self._rows[commit.execution] = _Row(commit.launch)
         row.version += 1
+        if commit.closed and not row.closed:
+            row.closed_ns = self._now_ns()
         row.closed = commit.closed
         row.header = commit.header
         row.cells.update(commit.cells)
@@ -122,8 +125,26 @@ class MemoryStateStore:
         """Drop delivered history; see `StateStore.delivered`."""
         self._check_owner()
         for id_, last in upto.items():
-            row = self._rows[id_]
+            row = self._rows.get(id_)
+            if row is None:
+                continue
             row.history = [batch for batch in row.history if batch.last > last]
+
+    async def forget(self, age_ns: int, rows_max: int) -> Forgotten:
+        """Drop the oldest executions; see `StateStore.forget`."""
+        self._check_owner()
+        due_ns = self._now_ns() - age_ns
+        closed = sorted((row.closed_ns, id_) for id_, row in self._rows.items() if row.closed)
+        rows, dropped = 0, 0
+        for closed_ns, id_ in closed:
+            row = self._rows[id_]
+            if closed_ns > due_ns or rows >= rows_max:
+                break
+            if not row.commands and not row.history:
+                rows += 1 + len(row.cells)
+                dropped += 1
+                del self._rows[id_]
+        return Forgotten(dropped, full=rows >= rows_max, left=dropped < len(closed))
 
     async def close(self) -> None:
         """Refuse further commits."""

@@ -2,10 +2,10 @@
 
 import sqlalchemy as sa
 
-VERSION = 2
+VERSION = 3
 """The version of the tables below. A database of a higher version is refused.
 
-1: the first. 2: `propeller_owner`.
+1: the first. 2: `propeller_owner`. 3: `propeller_execution.closed_ms` and the index of closed ones.
 """
 
 metadata = sa.MetaData()
@@ -28,6 +28,8 @@ execution = sa.Table(
     sa.Column("closed", sa.Boolean, nullable=False),
     sa.Column("header", sa.LargeBinary, nullable=False),
     sa.Column("launch", sa.LargeBinary, nullable=False),
+    # When it was closed, by the database's clock; null while it is not.
+    sa.Column("closed_ms", sa.BigInteger),
     sa.UniqueConstraint("project", "domain", "name", "org"),
 )
 sa.Index(
@@ -35,6 +37,12 @@ sa.Index(
     execution.c.id,
     sqlite_where=sa.not_(execution.c.closed),
     postgresql_where=sa.not_(execution.c.closed),
+)
+sa.Index(
+    "propeller_execution_closed",
+    execution.c.closed_ms,
+    sqlite_where=execution.c.closed_ms.is_not(None),
+    postgresql_where=execution.c.closed_ms.is_not(None),
 )
 
 cell = sa.Table(

@@ -32,6 +32,10 @@ class Statements:
     output: str
     unfinished: str
     undelivered: str
+    closed: str
+    forget_cells: str
+    forget: str
+    closed_left: str
     make_owner: str
     own: str
     owner: str
@@ -68,7 +72,8 @@ _SQL = {
         UPDATE propeller_execution SET version = version + 1, header = :header
         WHERE {_NAMED} AND version = :expected RETURNING id""",
     "conclude": f"""
-        UPDATE propeller_execution SET version = version + 1, header = :header, closed = TRUE
+        UPDATE propeller_execution SET version = version + 1, header = :header, closed = TRUE,
+            closed_ms = COALESCE(closed_ms, {{now_ms}})
         WHERE {_NAMED} AND version = :expected RETURNING id""",
     # A part that is not given (null) stays as it is.
     "put_cell": """
@@ -101,6 +106,17 @@ _SQL = {
         SELECT e.project, e.domain, e.name, e.org, h.first_sequence, h.last_sequence, h.payload
         FROM propeller_history h JOIN propeller_execution e ON e.id = h.execution
         ORDER BY h.execution, h.last_sequence LIMIT :limit""",
+    "closed": """
+        SELECT e.id FROM propeller_execution e
+        WHERE e.closed_ms <= {now_ms} - :age
+            AND NOT EXISTS (SELECT 1 FROM propeller_command c WHERE c.execution = e.id)
+            AND NOT EXISTS (SELECT 1 FROM propeller_history h WHERE h.execution = e.id)
+        ORDER BY e.closed_ms LIMIT :limit""",
+    "forget_cells": """
+        DELETE FROM propeller_cell WHERE execution = :execution
+            AND key IN (SELECT key FROM propeller_cell WHERE execution = :same LIMIT :limit)""",
+    "forget": "DELETE FROM propeller_execution WHERE id = :id",
+    "closed_left": "SELECT id FROM propeller_execution WHERE closed_ms IS NOT NULL LIMIT 1",
     "make_owner": """
         INSERT INTO propeller_owner (id, epoch, holder, until_ms) VALUES (1, 0, '', 0) ON CONFLICT DO NOTHING""",
     "own": """

@@ -175,4 +175,12 @@ ENGINE_MUTANTS = (
     _mutant("what fails to be sealed is forgotten", "seal", "            return False\n", "            pass\n"),
     _mutant("the mark stays", "seal", "closed=True, done=[SEAL]", "closed=True"),
     _mutant("a seal is forgotten in a restart", "entry", "seal=stored.seal", "seal=False"),
+    _mutant("what closed during a sweep is never dropped", "retention", "elif left or self._asked:", "elif left:"),
+    _mutant(
+        "history that could not be dropped stays",
+        "delivery",
+        "self._told, self._told_count = {**told, **self._told}, ",
+        "self._told_count = 0 * ",
+    ),
+    _mutant("a sweep that fails is the last one", "retention", "full, left = False, True", "full, left = False, False"),
 )

@@ -12,6 +12,7 @@ from propeller.ports import (
     BlobsUnavailable,
     ChildStatus,
     Commit,
+    Forgotten,
     HistoryBatch,
     Snapshot,
     StoreError,
@@ -114,6 +115,9 @@ class Store(Port):
 
     async def delivered(self, upto: Mapping[ExecutionId, int]) -> None:
         await self._life.call(lambda: at_once(self._world.store.delivered(upto)), StoreAway)
+
+    async def forget(self, age_ns: int, rows_max: int) -> Forgotten:
+        return await self._life.call(lambda: at_once(self._world.store.forget(age_ns, rows_max)), StoreAway)
 
     async def own(self, holder: str, lease_ns: int) -> None:
         await self._life.call(lambda: None, StoreAway)

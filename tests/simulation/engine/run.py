@@ -221,6 +221,8 @@ class EngineSimulation:
             must(world.sunk[execution] == world.recorded[execution], f"{execution.name}: not all of it was told")
         must(not world.life.engine._driver.runs, f"kept in memory: {list(world.life.engine._driver.runs)}")
         must(not at_once(world.store.unfinished()), "the store thinks that something is unfinished")
+        kept = bool(world.store._rows)
+        must(kept != bool(self.settings.retention_ns), f"states are kept: {kept}")
         world.blobs.power_cut(self.rng)
         self._outputs_last()
 
@@ -270,7 +272,7 @@ def simulate(seed: int) -> Outcome:
         if simulation.world.life is not None:
             simulation.world.life.die()
     phases = [checker.phase.name for checker in simulation.world.checkers.values()]
-    commits = sum(row.version for row in simulation.world.store._rows.values())
+    commits = simulation.world.commits
     return Outcome(phases, simulation.deaths, commits, simulation.agenda.trace)
 
 

@@ -66,4 +66,5 @@ def drawn_settings(rng: random.Random) -> EngineSettings:
         history_batch=rng.choice([1, 5, 1000]),
         history_waiting_max=rng.choice([3, 20_000]),
         tries_max=TRIES_MAX,
+        retention_ns=rng.choice([0, 3_000 * S]),
     )

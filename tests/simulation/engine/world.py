@@ -74,7 +74,7 @@ class EngineWorld:
         self.expected = Expected(scenario)
         self.requests = requests
         self.checkers = {request.id: EngineChecker(scenario, agenda=agenda) for request in requests}
-        self.store = MemoryStateStore()
+        self.store = MemoryStateStore(lambda: self.now_ns)
         self.blobs = SimulatedBlobs()
         self.recorded: dict[ExecutionId, list[HistoryEntry]] = {request.id: [] for request in requests}
         self.sunk: dict[ExecutionId, list[HistoryEntry]] = {request.id: [] for request in requests}
@@ -82,6 +82,7 @@ class EngineWorld:
         self.children: dict[ExecutionId, Child] = {}
         self.refused: dict[ExecutionId, Failure] = {}
         self.offset_ns = 0
+        self.commits = 0
         self.life: Life | None = None
         self.lives = 0
         self.broken: BaseException | None = None
@@ -116,6 +117,7 @@ class EngineWorld:
         """Store a step, if its version fits, and judge it."""
         before = at_once(self.store.load(commit.execution))
         at_once(self.store.commit(commit))
+        self.commits += 1
         self.judge(lambda: self._committed(commit, dict(before.cells) if before else {}))
 
     def _committed(self, commit: Commit, before: dict[str, bytes]) -> None:

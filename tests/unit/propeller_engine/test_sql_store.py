@@ -237,6 +237,8 @@ def test_a_database_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -
     asyncio.run(use())
     with closing(sqlite3.connect(tmp_path / "state.db")) as connection:
         connection.execute("DROP TABLE propeller_owner")
+        connection.execute("DROP INDEX propeller_execution_closed")
+        connection.execute("ALTER TABLE propeller_execution DROP COLUMN closed_ms")
         connection.execute("DELETE FROM propeller_schema")
         connection.execute("INSERT INTO propeller_schema VALUES (1)")
         connection.commit()
