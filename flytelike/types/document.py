@@ -1,7 +1,8 @@
 """Python values as the plain data inside of documents (msgpack, JSON), by their annotations.
 
-The forms are the stock SDK's: an instant is ISO 8601 text, a duration seconds, an Enum its value, a file
-or folder `{"path": uri}`, a table `{"uri": uri, "file_format": ...}`, a record its fields by name.
+The forms are the stock SDK's: an instant is ISO 8601 text, a duration seconds, an Enum its value, a file or folder
+`{"path": uri}` (a file's digest is in its `metadata`, which the stock SDK hands on), a table
+`{"uri": uri, "file_format": ...}`, a record its fields by name.
 """
 
 import types
@@ -101,6 +102,8 @@ class Documents:
         except TypeFault as fault:
             raise inside(path, fault) from None
         match literal.value:
+            case Blob(uri, kind) if literal.hash and not kind.multipart:
+                return {"path": uri, "metadata": {"digest": literal.hash}}
             case Blob(uri):
                 return {"path": uri}
             case StructuredDataset(uri, kind):
@@ -189,7 +192,8 @@ class Documents:
         kind = self._registry.literal_type(hint).kind
         match plain:
             case {"path": str(uri)} if isinstance(kind, BlobType):
-                found = Literal(Blob(uri, kind))
+                metadata = plain.get("metadata") or {}
+                found = Literal(Blob(uri, kind), hash=str(metadata.get("digest", "")))
             case {"uri": str(uri)} if isinstance(kind, StructuredDatasetType):
                 kind = replace(kind, format=str(plain.get("file_format") or "parquet"))
                 found = Literal(StructuredDataset(uri, kind))
