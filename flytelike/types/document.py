@@ -41,7 +41,7 @@ class Documents:
 
     # --- values to plain data -------------------------------------------------------------
 
-    def plain(self, value: Any, hint: Hint, ctx: ValueContext, path: str = "$") -> Any:  # noqa: ANN401, PLR0911
+    def plain(self, value: Any, hint: Hint, ctx: ValueContext, path: str = "$") -> Any:  # noqa: ANN401
         """Return the plain data of a value; files, folders and tables in it are stored.
 
         Raises:
