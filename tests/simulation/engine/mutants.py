@@ -92,8 +92,8 @@ ENGINE_MUTANTS = (
     _mutant(
         "records read again are numbered as before",
         "entry",
-        "run.version, run.sequence = snapshot.version, stored.sequence\n",
-        "run.version = snapshot.version\n",
+        "run.version, run.sequence, run.seal = snapshot.version, stored.sequence, stored.seal",
+        "run.version, run.seal = snapshot.version, stored.seal",
     ),
     _mutant(
         "what a commit told that nobody heard of stays untold",

@@ -4,15 +4,17 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.simulation.engine.mutants import ENGINE_MUTANTS
 from tests.simulation.engine.run import EngineSimulation, simulate, simulate_many
 from tests.simulation.mutant import Mutant
-from tests.simulation.planting import hunt_apart
+from tests.simulation.planting import ALL, hunt_apart
 from tests.simulation.run import Broken
 
+ROOT = Path(__file__).parents[3]
 SEEDS = 400
 PARTS = 4
 
@@ -61,6 +63,12 @@ def test_a_broken_world_tells_its_story(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(Broken, match="seed 7: AssertionError: the sky fell") as caught:
         simulate(7)
     assert caught.value.trace[-1].endswith("it broke")
+
+
+@pytest.mark.parametrize("mutant", ALL, ids=lambda mutant: mutant.name)
+def test_every_fault_can_be_planted(mutant: Mutant) -> None:
+    source = (ROOT / f"{mutant.module.replace('.', '/')}.py").read_text()
+    assert source.count(mutant.old) == 1
 
 
 @pytest.mark.parametrize("mutant", ENGINE_MUTANTS[::6], ids=lambda mutant: mutant.name)
