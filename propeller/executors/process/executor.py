@@ -169,7 +169,7 @@ class ProcessExecutor(Executor, WorkersListener):
                 inputs = await self._results.inputs(spec.inputs_uri)
             except NotFound:
                 return bad_task(f"there are no inputs at {spec.inputs_uri}")
-        plan = plan_of(spec, inputs)
+        plan = plan_of(spec, inputs, self._settings.images)
         if isinstance(plan, Failure):
             return plan
         attempt.plan = plan
@@ -270,7 +270,8 @@ class ProcessExecutor(Executor, WorkersListener):
         attempt = self._by_worker.pop(worker.number, None)
         if attempt is not None:
             program = attempt.plan.argv[0] if isinstance(attempt.plan, ProgramPlan) else "a worker"
-            self._end(attempt, failure_of_start(error, message, program))
+            container = attempt.spec.task.container
+            self._end(attempt, failure_of_start(error, message, program, container.image if container else ""))
             self._pump()
 
     @override

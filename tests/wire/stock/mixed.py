@@ -1,0 +1,54 @@
+"""A stock workflow in which tasks of both kinds hand values to one another."""
+
+from dataclasses import dataclass
+from typing import List, NamedTuple, Union
+
+import flows
+import pandas as pd
+from flytekit import reference_task, workflow
+from flytekit.types.file import FlyteFile
+
+OURS = {"project": "flytesnacks", "domain": "development", "version": "v1"}
+
+
+@reference_task(name="ours.move", **OURS)
+def move(point: flows.Point, by: int) -> flows.Point: ...
+
+
+@reference_task(name="ours.count", **OURS)
+def count(file: FlyteFile) -> int: ...
+
+
+@reference_task(name="ours.report", **OURS)
+def report(lines: List[str]) -> FlyteFile: ...
+
+
+@reference_task(name="ours.table", **OURS)
+def table(rows: int) -> pd.DataFrame: ...
+
+
+@reference_task(name="ours.total", **OURS)
+def total(table: pd.DataFrame) -> int: ...
+
+
+@reference_task(name="ours.either", **OURS)
+def either(value: Union[int, str]) -> Union[int, str]: ...
+
+
+Mixed = NamedTuple(
+    "Mixed",
+    [("point", flows.Point), ("counted", int), ("sized", int), ("ours", int), ("stock", int), ("either", Union[int, str])],
+)
+
+
+@workflow
+def mixed(n: int = 2) -> Mixed:
+    moved = move(point=flows.shift(point=flows.Point(1, 0.5, []), by=n), by=n)
+    return Mixed(
+        flows.shift(point=moved, by=n),
+        count(file=flows.write(lines=["abc"])),
+        flows.length(file=report(lines=["abcd"])),
+        total(table=flows.frame(rows=4)),
+        flows.total(table=table(rows=5)),
+        either(value=flows.paint(colour=flows.Colour.BLUE, depth=3)),
+    )
