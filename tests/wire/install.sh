@@ -22,10 +22,10 @@ elif [ ! -e "$folder/.ready" ]; then
     rm -rf "$folder"
     if [ -x "$uv" ]; then
       "$uv" venv -q --python "$python" "$folder" >&2
-      "$uv" pip install -q --python "$folder/bin/python" -r "$here/requirements.txt" >&2
+      "$uv" pip install -q --compile-bytecode --require-hashes --python "$folder/bin/python" -r "$here/requirements.txt" >&2
     else
       "$python" -m venv "$folder" >&2
-      "$folder/bin/python" -m pip install -q -r "$here/requirements.txt" >&2
+      "$folder/bin/python" -m pip install -q --require-hashes -r "$here/requirements.txt" >&2
     fi
     touch "$folder/.ready"
   fi

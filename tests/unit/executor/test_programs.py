@@ -44,7 +44,7 @@ async def test_a_program_without_outputs_needs_to_write_none(bench: Bench) -> No
         (("sh", "-c", "echo why; exit 3"), "NonZeroExit", Fault.USER, True, "why"),
         (("sh", "-c", "kill -TERM $$"), "KilledBySignal", Fault.USER, True, "SIGTERM"),
         (("sh", "-c", "kill -KILL $$"), "Interrupted", Fault.SYSTEM, True, "SIGKILL"),
-        (("no-such-program", "x"), "ProgramNotFound", Fault.USER, False, "must be installed"),
+        (("no-such-program", "x"), "ProgramNotFound", Fault.USER, False, "--image 'image=FOLDER'"),
         ((), "BadTaskFormat", Fault.USER, False, "has no command"),
         (("echo", "{{.inputs.gone}}"), "BadTaskFormat", Fault.USER, False, "there is no input gone"),
         (("echo", "{{.surprise}}"), "BadTaskFormat", Fault.USER, False, "{{.surprise}}"),

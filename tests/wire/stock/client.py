@@ -7,7 +7,9 @@ A step that raises is noted with its error; the others go on.
 
 import json
 import sys
+import tempfile
 import traceback
+from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +19,7 @@ import mixed
 import pandas as pd
 from flytekit import LaunchPlan
 from flytekit.configuration import Config, FastSerializationSettings, ImageConfig, PlatformConfig, SerializationSettings
+from flytekit.core.type_engine import TypeEngine
 from flytekit.models.admin.common import Sort
 from flytekit.models.common import NamedEntityIdentifier
 from flytekit.models.core.execution import NodeExecutionPhase, WorkflowExecutionPhase
@@ -92,7 +95,7 @@ def names_taken(remote, kept):
 @step
 def default_inputs(remote, kept):
     plan = remote.fetch_launch_plan(name="quadruple_plan", version="v1")
-    return remote.execute(plan, inputs={}, wait=True, poll_interval=QUICK).outputs["o0"]
+    return ended(remote, remote.execute(plan, inputs={})).outputs["o0"]
 
 
 @step
@@ -148,15 +151,15 @@ def terminating(remote, kept):
 @step
 def single_task(remote, kept):
     task = remote.fetch_task(name="flows.double", version="v1")
-    return remote.execute(task, inputs={"n": 21}, wait=True, poll_interval=QUICK).outputs["o0"]
+    return ended(remote, remote.execute(task, inputs={"n": 21})).outputs["o0"]
 
 
 @step
 def uploaded_file(remote, kept):
-    file = Path("uploaded.txt")
+    file = Path(tempfile.mkdtemp()) / "uploaded.txt"
     file.write_text("seven..")
     plan = remote.fetch_launch_plan(name="flows.size_of", version="v1")
-    return remote.execute(plan, inputs={"file": FlyteFile(str(file))}, wait=True, poll_interval=QUICK).outputs["o0"]
+    return ended(remote, remote.execute(plan, inputs={"file": FlyteFile(str(file))})).outputs["o0"]
 
 
 @step
@@ -165,7 +168,7 @@ def register_script(remote, kept):
     registered = remote.register_script(
         flows.quadruple, source_path=str(Path.cwd()), module_name="flows", version=version, image_config=kept.images
     )
-    execution = remote.execute(registered, inputs={"n": 4}, wait=True, poll_interval=QUICK, version=version)
+    execution = ended(remote, remote.execute(registered, inputs={"n": 4}, version=version))
     return {"version": registered.id.version, "output": execution.outputs["o0"]}
 
 
@@ -175,7 +178,7 @@ def both_kinds_of_tasks(remote, kept):
         mixed.mixed, source_path=str(Path.cwd()), module_name="mixed", version="m1", image_config=kept.images
     )
     workflow = remote.fetch_workflow(name="mixed.mixed", version="m1")
-    execution = remote.execute(workflow, inputs={"n": 2}, wait=True, poll_interval=QUICK)
+    execution = ended(remote, remote.execute(workflow, inputs={"n": 2}))
     if execution.error:
         raise RuntimeError(execution.error.message)
     outputs = execution.outputs
@@ -200,13 +203,14 @@ def outputs_of_ours(remote, kept):
 def guessed_types_of_ours(remote, kept):
     """The types that the stock type engine makes of our interfaces."""
     task = remote.fetch_task(name="ours.move", version="v1")
-    guessed = task.interface.inputs["point"].type
+    guessed = TypeEngine.guess_python_types(task.interface.inputs)
+    trip = remote.fetch_workflow(name="ours.trip", version="v1")
+    outputs = TypeEngine.guess_python_types(trip.interface.outputs)
     return {
-        "title": guessed.metadata.get("title") or "",
-        "fields": sorted(task.guessed_python_interface.inputs["point"].__dataclass_fields__),
-        "either": str(remote.fetch_task(name="ours.either", version="v1").guessed_python_interface.outputs["o0"]),
-        "table": task.entity_type_text,
-        "nodes": len(remote.fetch_workflow(name="ours.trip", version="v1").flyte_nodes),
+        "fields": {field.name: str(field.type) for field in fields(guessed["point"])},
+        "by": str(guessed["by"]),
+        "outputs": {name: str(kind) for name, kind in sorted(outputs.items()) if name != "o0"},
+        "nodes": len(trip.flyte_nodes),
     }
 
 
@@ -230,14 +234,15 @@ def lists(remote, kept):
         "projects": PROJECT in [project.id for project in projects],
         "by_version": sorted(task.id.name for task in remote.list_tasks_by_version("v1", limit=100) if "ours" in task.id.name),
         "recent": kept.parent.id.name in found,
-        "failed": [execution.id.name for execution in filtered] == [kept.refusing.id.name],
+        "failed": sorted({phase(execution) for execution in filtered}),
+        "refusing": kept.refusing.id.name in {execution.id.name for execution in filtered},
     }
 
 
 @step
 def data_by_name(remote, kept):
     prefix = f"flyte://v1/{PROJECT}/{DOMAIN}/{kept.refusing.id.name}/n0"
-    return {"inputs": remote.get(f"{prefix}/i")["n"], "one": remote.get(f"{prefix}/i/n")}
+    return {"inputs": remote.get(f"{prefix}/i").get("n", int), "one": remote.get(f"{prefix}/i/n").scalar.primitive.integer}
 
 
 @step
