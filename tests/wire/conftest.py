@@ -1,9 +1,8 @@
 """Fixtures of the wire tests."""
 
-from collections.abc import Callable
+import os
 from pathlib import Path
 
-import os
 import pytest
 
 from tests.wire.recording import Record, environment_folder, recorded, session

@@ -68,7 +68,7 @@ def session(stock: Path, folder: Path) -> Record:
         return {
             "ours": {"code": ours.code, "text": ours.stdout + ours.stderr},
             "register": pyflyte(*register),
-            "run": pyflyte(*run, "everything", "--n", "4", "--colour", "blue"),
+            "run": pyflyte(*run, "varied", "--n", "4", "--colour", "blue"),
             "run-failing": pyflyte(*run, "refusing", "--n", "4"),
             "client": program(stock, project, "python", "client.py", running.grpc),
             "again": pyflyte(*register),

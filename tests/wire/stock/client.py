@@ -13,12 +13,14 @@ from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Optional
 
 import flows
 import mixed
 import pandas as pd
-from flytekit import LaunchPlan
-from flytekit.configuration import Config, FastSerializationSettings, ImageConfig, PlatformConfig, SerializationSettings
+from flyteidl.admin import common_pb2, launch_plan_pb2, task_pb2, workflow_pb2
+from flyteidl.core import identifier_pb2
+from flytekit.configuration import Config, ImageConfig, PlatformConfig, SerializationSettings
 from flytekit.core.type_engine import TypeEngine
 from flytekit.models.admin.common import Sort
 from flytekit.models.common import NamedEntityIdentifier
@@ -27,7 +29,7 @@ from flytekit.models.filters import Equal
 from flytekit.models.launch_plan import LaunchPlanState
 from flytekit.remote import FlyteRemote
 from flytekit.types.file import FlyteFile
-from google.protobuf.json_format import MessageToDict
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 PROJECT, DOMAIN = "flytesnacks", "development"
 SOON = timedelta(seconds=60)
@@ -56,8 +58,8 @@ def ended(remote, execution, **options):
 @step
 def fetches(remote, kept):
     task = remote.fetch_task(name="flows.double", version="v1")
-    workflow = remote.fetch_workflow(name="flows.everything", version="v1")
-    plan = remote.fetch_launch_plan(name="quadruple_plan", version="v1")
+    workflow = remote.fetch_workflow(name="flows.varied", version="v1")
+    plan = remote.fetch_launch_plan(name="twice_plan", version="v1")
     latest = remote.fetch_task(name="flows.double")
     metadata = task.template.metadata
     return {
@@ -80,7 +82,7 @@ def starts_all(remote, kept):
     kept.refusing = run("flows.refusing", {"n": 2})
     kept.parent = run("flows.parent", {"n": 2}, execution_name="the-parent")
     kept.persistent = run("flows.persistent", {"n": 9})
-    kept.fixed = run("quadruple_fixed", {})
+    kept.fixed = run("twice_fixed", {})
     kept.ours = run("ours.trip", {"point": flows.Point(1, 2.5, ["a"])})
     return kept.parent.id.name
 
@@ -94,7 +96,7 @@ def names_taken(remote, kept):
 
 @step
 def default_inputs(remote, kept):
-    plan = remote.fetch_launch_plan(name="quadruple_plan", version="v1")
+    plan = remote.fetch_launch_plan(name="twice_plan", version="v1")
     return ended(remote, remote.execute(plan, inputs={})).outputs["o0"]
 
 
@@ -150,8 +152,9 @@ def terminating(remote, kept):
 
 @step
 def single_task(remote, kept):
-    task = remote.fetch_task(name="flows.double", version="v1")
-    return ended(remote, remote.execute(task, inputs={"n": 21})).outputs["o0"]
+    """A task that is executed alone, and what it is told of itself."""
+    execution = ended(remote, remote.execute(remote.fetch_task(name="flows.told", version="v1"), inputs={}))
+    return {**execution.outputs.get("o0", dict[str, str]), "expected": execution.id.name}
 
 
 @step
@@ -166,7 +169,7 @@ def uploaded_file(remote, kept):
 def register_script(remote, kept):
     version = "scripted"
     registered = remote.register_script(
-        flows.quadruple, source_path=str(Path.cwd()), module_name="flows", version=version, image_config=kept.images
+        flows.twice, source_path=str(Path.cwd()), module_name="flows", version=version, image_config=kept.images
     )
     execution = ended(remote, remote.execute(registered, inputs={"n": 4}, version=version))
     return {"version": registered.id.version, "output": execution.outputs["o0"]}
@@ -185,6 +188,20 @@ def both_kinds_of_tasks(remote, kept):
     return {
         "point": point(outputs.get("point", flows.Point)),
         **{name: outputs[name] for name in ("counted", "sized", "ours", "stock", "either")},
+    }
+
+
+@step
+def outputs(remote, kept):
+    """Of the execution that `pyflyte run` started: the latest of its workflow."""
+    filters = [Equal("workflow.name", "flows.varied")]
+    found, _ = remote.client.list_executions_paginated(PROJECT, DOMAIN, limit=1, filters=filters)
+    execution = ended(remote, remote.fetch_execution(name=found[0].id.name))
+    gave = execution.outputs
+    return {
+        **{name: gave[name] for name in ("doubled", "painted", "listed")},
+        "colour": gave.get("colour", Optional[flows.Colour]).value,
+        "inputs": [execution.inputs["n"], execution.inputs["colour"].value, execution.inputs["depth"]],
     }
 
 
@@ -214,6 +231,58 @@ def guessed_types_of_ours(remote, kept):
     }
 
 
+def unknown(message):
+    """The numbers of the fields that stock messages do not have, at any depth."""
+    numbers = {field.field_number for field in UnknownFieldSet(message)}
+    for field, value in message.ListFields():
+        if field.message_type is None:
+            continue
+        if field.message_type.GetOptions().map_entry:
+            inner = value.values() if field.message_type.fields_by_name["value"].message_type else ()
+        else:
+            inner = value if field.is_repeated else (value,)
+        for one in inner:
+            numbers |= unknown(one)
+    return numbers
+
+
+@step
+def messages_of_ours(remote, kept):
+    """What our compiler sent, as stock messages; and sent on by them as another version."""
+    stub = remote.client._stub
+    again = {}
+    found = set()
+    for kind, name, get, create in (
+        ("TASK", "ours.move", stub.GetTask, stub.CreateTask),
+        ("TASK", "ours.report", stub.GetTask, stub.CreateTask),
+        ("TASK", "ours.table", stub.GetTask, stub.CreateTask),
+        ("TASK", "ours.either", stub.GetTask, stub.CreateTask),
+        ("WORKFLOW", "ours.trip", stub.GetWorkflow, stub.CreateWorkflow),
+        ("LAUNCH_PLAN", "ours.trip", stub.GetLaunchPlan, stub.CreateLaunchPlan),
+    ):
+        id = identifier_pb2.Identifier(resource_type=kind, project=PROJECT, domain=DOMAIN, name=name, version="v1")
+        message = get(common_pb2.ObjectGetRequest(id=id))
+        found |= unknown(message)
+        again[f"{kind} {name}"] = create(sent_on(kind, message, "copied")).ByteSize() == 0
+    trip = remote.fetch_launch_plan(name="ours.trip", version="copied")
+    execution = ended(remote, remote.execute(trip, inputs={"point": flows.Point(3, 0.5, [])}))
+    return {"unknown": sorted(found), "again": again, "point": point(execution.outputs.get("o0", flows.Point))}
+
+
+def sent_on(kind, message, version):
+    """Return the request that registers what a Get gave under another version."""
+    if kind == "TASK":
+        spec = task_pb2.TaskSpec(template=message.closure.compiled_task.template)
+        spec.template.id.version = version
+        return task_pb2.TaskCreateRequest(id=spec.template.id, spec=spec)
+    if kind == "LAUNCH_PLAN":
+        message.id.version = message.spec.workflow_id.version = version
+        return launch_plan_pb2.LaunchPlanCreateRequest(id=message.id, spec=message.spec)
+    spec = workflow_pb2.WorkflowSpec(template=message.closure.compiled_workflow.primary.template)
+    spec.template.id.version = version
+    return workflow_pb2.WorkflowCreateRequest(id=spec.template.id, spec=spec)
+
+
 @step
 def lists(remote, kept):
     client = remote.client
@@ -221,18 +290,24 @@ def lists(remote, kept):
     tasks, _ = client.list_tasks_paginated(named, limit=100, sort_by=Sort("created_at", Sort.Direction.ASCENDING))
     ids, token = client.list_workflow_ids_paginated(PROJECT, DOMAIN, limit=2)
     rest, _ = client.list_workflow_ids_paginated(PROJECT, DOMAIN, limit=100, token=token)
-    plans, _ = client.list_launch_plans_paginated(NamedEntityIdentifier(PROJECT, DOMAIN, "quadruple_plan"), limit=10)
+    plans, _ = client.list_launch_plans_paginated(NamedEntityIdentifier(PROJECT, DOMAIN, "twice_plan"), limit=10)
     projects, _ = client.list_projects_paginated(limit=100)
     found = [execution.id.name for execution in remote.recent_executions(PROJECT, DOMAIN, limit=100)]
     filtered, _ = client.list_executions_paginated(
-        PROJECT, DOMAIN, limit=10, filters=[Equal("phase", "FAILED")], sort_by=Sort("created_at", Sort.Direction.DESCENDING)
+        PROJECT,
+        DOMAIN,
+        limit=10,
+        filters=[Equal("phase", "FAILED")],
+        sort_by=Sort("created_at", Sort.Direction.DESCENDING),
     )
     return {
         "tasks": [task.id.version for task in tasks],
-        "pages": [len(ids), {"flows.everything", "ours.trip"} <= {name.name for name in [*ids, *rest]}],
+        "pages": [len(ids), {"flows.varied", "ours.trip"} <= {name.name for name in [*ids, *rest]}],
         "plans": [plan.id.version for plan in plans],
         "projects": PROJECT in [project.id for project in projects],
-        "by_version": sorted(task.id.name for task in remote.list_tasks_by_version("v1", limit=100) if "ours" in task.id.name),
+        "by_version": sorted(
+            task.id.name for task in remote.list_tasks_by_version("v1", limit=100) if "ours" in task.id.name
+        ),
         "recent": kept.parent.id.name in found,
         "failed": sorted({phase(execution) for execution in filtered}),
         "refusing": kept.refusing.id.name in {execution.id.name for execution in filtered},
@@ -242,16 +317,19 @@ def lists(remote, kept):
 @step
 def data_by_name(remote, kept):
     prefix = f"flyte://v1/{PROJECT}/{DOMAIN}/{kept.refusing.id.name}/n0"
-    return {"inputs": remote.get(f"{prefix}/i").get("n", int), "one": remote.get(f"{prefix}/i/n").scalar.primitive.integer}
+    return {
+        "inputs": remote.get(f"{prefix}/i").get("n", int),
+        "one": remote.get(f"{prefix}/i/n").scalar.primitive.integer,
+    }
 
 
 @step
 def launch_plan_states(remote, kept):
-    plan = remote.fetch_launch_plan(name="quadruple_plan", version="v1")
+    plan = remote.fetch_launch_plan(name="twice_plan", version="v1")
     remote.client.update_launch_plan(plan.id, LaunchPlanState.ACTIVE)
-    active = remote.fetch_active_launchplan(name="quadruple_plan")
+    active = remote.fetch_active_launchplan(name="twice_plan")
     remote.client.update_launch_plan(plan.id, LaunchPlanState.INACTIVE)
-    return [active.id.version, remote.fetch_active_launchplan(name="quadruple_plan") is None]
+    return [active.id.version, remote.fetch_active_launchplan(name="twice_plan") is None]
 
 
 @step
@@ -266,7 +344,9 @@ def refusals(remote, kept):
         return ["nothing", ""]
 
     plan = remote.fetch_launch_plan(name="flows.refusing", version="v1")
-    settings = SerializationSettings(image_config=ImageConfig.auto(img_name="other/image:1"), project=PROJECT, domain=DOMAIN)
+    settings = SerializationSettings(
+        image_config=ImageConfig.auto(img_name="other/image:1"), project=PROJECT, domain=DOMAIN
+    )
     return {
         "unknown": told(lambda: remote.fetch_task(name="flows.nothing", version="v1")),
         "wrong_type": told(lambda: remote.execute(plan, inputs={"n": "text"}, type_hints={"n": str})),

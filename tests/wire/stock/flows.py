@@ -1,9 +1,11 @@
 """Workflows as a Flyte user writes them, for stock flytekit: nothing here knows of Flytelike."""
 
+import os
+import sys
 import time
 from dataclasses import dataclass
 from enum import Enum
-from typing import Dict, List, NamedTuple, Optional, Union
+from typing import NamedTuple
 
 import pandas as pd
 from flytekit import LaunchPlan, current_context, task, workflow
@@ -21,7 +23,7 @@ class Colour(Enum):
 class Point:
     x: int
     y: float
-    names: List[str]
+    names: list[str]
 
 
 @task
@@ -35,7 +37,7 @@ def double(n: int) -> int:
 
 
 @task
-def write(lines: List[str]) -> FlyteFile:
+def write(lines: list[str]) -> FlyteFile:
     with open("lines.txt", "w") as file:
         file.write("\n".join(lines))
     return FlyteFile("lines.txt")
@@ -47,9 +49,14 @@ def length(file: FlyteFile) -> int:
         return len(opened.read())
 
 
+class Painted(NamedTuple):
+    either: int | str
+    colour: Colour | None
+
+
 @task
-def paint(colour: Colour, depth: Optional[int] = None) -> Union[int, str]:
-    return colour.value if depth is None else depth
+def paint(colour: Colour | None, depth: int | None = None) -> Painted:
+    return Painted(colour.value if depth is None else depth, colour)
 
 
 @task
@@ -63,7 +70,7 @@ def total(table: pd.DataFrame) -> int:
 
 
 @task
-def folder(names: List[str]) -> FlyteDirectory:
+def folder(names: list[str]) -> FlyteDirectory:
     place = current_context().working_directory
     for name in names:
         with open(f"{place}/{name}", "w") as file:
@@ -72,59 +79,47 @@ def folder(names: List[str]) -> FlyteDirectory:
 
 
 @task
-def listing(folder: FlyteDirectory) -> Dict[str, int]:
-    import os
-
+def listing(folder: FlyteDirectory) -> dict[str, int]:
     return {name: len(name) for name in sorted(os.listdir(folder))}
 
 
-@workflow
-def quadruple(n: int) -> int:
-    return double(n=double(n=n))
-
-
-Everything = NamedTuple(
-    "Everything",
-    [
-        ("quadrupled", int),
-        ("point", Point),
-        ("file", FlyteFile),
-        ("painted", Union[int, str]),
-        ("colour", Optional[Colour]),
-        ("size", int),
-        ("sum", int),
-        ("listed", Dict[str, int]),
-    ],
-)
-
-
 @task
-def echo(colour: Optional[Colour]) -> Optional[Colour]:
-    return colour
+def told() -> dict[str, str]:
+    context = current_context()
+    asked = ("WORKFLOW", "LAUNCHPLAN", "PROJECT", "DOMAIN")
+    return {
+        "execution": context.execution_id.name,
+        "task": f"{context.task_id.project}/{context.task_id.domain}/{context.task_id.name}@{context.task_id.version}",
+        "environment": sys.prefix,
+        **{name.lower(): os.environ[f"FLYTE_INTERNAL_EXECUTION_{name}"] for name in asked},
+    }
 
 
 @workflow
-def everything(n: int = 3, colour: Colour = Colour.RED, depth: Optional[int] = None) -> Everything:
-    file = write(lines=["a", "bc"])
-    return Everything(
-        quadruple(n=n),
-        shift(point=Point(1, 2.5, ["a"]), by=n),
-        file,
-        paint(colour=colour, depth=depth),
-        echo(colour=colour),
-        length(file=file),
-        total(table=frame(rows=n)),
-        listing(folder=folder(names=["x", "yy"])),
-    )
+def twice(n: int) -> int:
+    return double(n=n)
 
 
-quadruple_plan = LaunchPlan.get_or_create(quadruple, name="quadruple_plan", default_inputs={"n": 7})
-quadruple_fixed = LaunchPlan.get_or_create(quadruple, name="quadruple_fixed", fixed_inputs={"n": 5})
+class Varied(NamedTuple):
+    doubled: int
+    painted: int | str
+    colour: Colour | None
+    listed: dict[str, int]
+
+
+@workflow
+def varied(n: int = 3, colour: Colour = Colour.RED, depth: int | None = None) -> Varied:
+    painted = paint(colour=colour, depth=depth)
+    return Varied(twice(n=n), painted.either, painted.colour, listing(folder=folder(names=["x", "yy"])))
+
+
+twice_plan = LaunchPlan.get_or_create(twice, name="twice_plan", default_inputs={"n": 7})
+twice_fixed = LaunchPlan.get_or_create(twice, name="twice_fixed", fixed_inputs={"n": 5})
 
 
 @workflow
 def parent(n: int) -> int:
-    return double(n=quadruple_plan(n=n))
+    return double(n=twice_plan(n=n))
 
 
 @workflow
@@ -146,8 +141,6 @@ def refusing(n: int) -> int:
 
 @task(retries=1)
 def flaky(n: int) -> int:
-    import os
-
     if os.environ["FLYTE_ATTEMPT_NUMBER"] == "0":
         raise FlyteRecoverableException("once more")
     return n

@@ -1,7 +1,6 @@
 """A stock workflow in which tasks of both kinds hand values to one another."""
 
-from dataclasses import dataclass
-from typing import List, NamedTuple, Union
+from typing import NamedTuple
 
 import flows
 import pandas as pd
@@ -20,7 +19,7 @@ def count(file: FlyteFile) -> int: ...
 
 
 @reference_task(name="ours.report", **OURS)
-def report(lines: List[str]) -> FlyteFile: ...
+def report(lines: list[str]) -> FlyteFile: ...
 
 
 @reference_task(name="ours.table", **OURS)
@@ -32,13 +31,16 @@ def total(table: pd.DataFrame) -> int: ...
 
 
 @reference_task(name="ours.either", **OURS)
-def either(value: Union[int, str]) -> Union[int, str]: ...
+def either(value: int | str) -> int | str: ...
 
 
-Mixed = NamedTuple(
-    "Mixed",
-    [("point", flows.Point), ("counted", int), ("sized", int), ("ours", int), ("stock", int), ("either", Union[int, str])],
-)
+class Mixed(NamedTuple):
+    point: flows.Point
+    counted: int
+    sized: int
+    ours: int
+    stock: int
+    either: int | str
 
 
 @workflow
@@ -50,5 +52,5 @@ def mixed(n: int = 2) -> Mixed:
         flows.length(file=report(lines=["abcd"])),
         total(table=flows.frame(rows=4)),
         flows.total(table=table(rows=5)),
-        either(value=flows.paint(colour=flows.Colour.BLUE, depth=3)),
+        either(value=flows.paint(colour=flows.Colour.BLUE, depth=3).either),
     )
