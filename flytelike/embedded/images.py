@@ -1,75 +1,90 @@
 """Which container images stand for which virtual environment: what people write, made sure of."""
 
+import os
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from propeller.executors.process import ImageEnvironment
 
-HINT = "write IMAGE=FOLDER, such as `cr.flyte.org/flyteorg/flytekit=/opt/flytekit`; `*` stands for any characters"
+_WORD = "write IMAGE=FOLDER, such as `cr.flyte.org/flyteorg/flytekit=/opt/flytekit`"
+_LINE = "write IMAGE: FOLDER on a line for each image, such as `cr.flyte.org/flyteorg/flytekit: /opt/flytekit`"
 
 
-def images_of(words: Iterable[str]) -> tuple[ImageEnvironment, ...]:
-    """Return the environments that `IMAGE=FOLDER` words name, in their order.
+def image_environments(words: Iterable[str], file: Path) -> tuple[ImageEnvironment, ...]:
+    """Return the environments that images stand for; the first that covers an image counts.
+
+    Args:
+        words: `IMAGE=FOLDER`, in their order. A relative folder counts from the current one.
+        file: YAML of `IMAGE: FOLDER` lines, which come after the words; it need not exist. A
+            relative folder counts from the file's.
 
     Raises:
-        DiagnosticError: `invalid-image-map` for a word of another form, `environment-not-found`
-            for a folder without a Python of its own; all faults at once.
+        DiagnosticError: `invalid-image-map` for what is no image and folder, and
+            `environment-not-found` for a folder without a Python of its own; all faults at once.
     """
-    pairs, faults = [], []
+    reading = _Reading()
     for word in words:
         pattern, _, folder = word.partition("=")
-        if pattern and folder:
-            pairs.append((pattern, Path(folder).expanduser().absolute()))
+        if pattern.strip() and folder.strip():
+            reading.add(pattern, Path(), folder)
         else:
-            faults.append(malformed(f"{word!r} is not IMAGE=FOLDER"))
-    return checked(pairs, faults)
+            reading.faults.append(malformed(f"{word!r} is not IMAGE=FOLDER", _WORD))
+    reading.read(file)
+    if reading.faults:
+        raise DiagnosticError(reading.faults)
+    return tuple(reading.found)
 
 
-def images_in(file: Path) -> tuple[ImageEnvironment, ...]:
-    """Return the environments that a YAML file of `IMAGE: FOLDER` lines names; none without a file.
+@dataclass(slots=True)
+class _Reading:
+    """What was read so far."""
 
-    A relative folder counts from the file's. Raises DiagnosticError as `images_of` does.
-    """
-    if not file.exists():
-        return ()
-    import yaml  # noqa: PLC0415 - few have the file, and every start would pay for the import
+    found: list[ImageEnvironment] = field(default_factory=list)
+    faults: list[Diagnostic] = field(default_factory=list)
 
-    try:
-        document = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DiagnosticError([malformed(f"{file} cannot be read: {error}")]) from None
-    if document is None:
-        return ()
-    if not isinstance(document, dict):
-        raise DiagnosticError([malformed(f"{file} is not a mapping of images to folders")])
-    pairs, faults = [], []
-    for pattern, folder in document.items():
-        if isinstance(pattern, str) and isinstance(folder, str):
-            pairs.append((pattern, file.parent.absolute() / Path(folder).expanduser()))
+    def add(self, pattern: str, base: Path, folder: str) -> None:
+        """Take an environment over, if it is one."""
+        environment = ImageEnvironment(pattern.strip(), (base / Path(folder.strip()).expanduser()).absolute())
+        if os.access(environment.programs / "python", os.X_OK):
+            self.found.append(environment)
         else:
-            faults.append(malformed(f"{file}: {pattern!r}: {folder!r} is not an image and a folder"))
-    return checked(pairs, faults)
+            self.faults.append(missing(environment))
+
+    def read(self, file: Path) -> None:
+        """Take over what a file names."""
+        if not file.exists():
+            return
+        import yaml  # noqa: PLC0415 - few have the file, and every start would pay for the import
+
+        try:
+            document = yaml.safe_load(file.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            self.faults.append(malformed(f"{file} cannot be read: {error}", _LINE))
+            return
+        if not isinstance(document, dict | None):
+            self.faults.append(
+                malformed(f"{file} holds {type(document).__name__} in place of images and folders", _LINE)
+            )
+            return
+        for pattern, folder in (document or {}).items():
+            if isinstance(pattern, str) and isinstance(folder, str):
+                self.add(pattern, file.parent, folder)
+            else:
+                self.faults.append(malformed(f"{file} names no image and folder with {pattern!r}: {folder!r}", _LINE))
 
 
-def checked(pairs: Iterable[tuple[str, Path]], faults: list[Diagnostic]) -> tuple[ImageEnvironment, ...]:
-    """Return the environments, or raise their faults together with those found before."""
-    images = tuple(ImageEnvironment(pattern, folder) for pattern, folder in pairs)
-    faults = [*faults, *(missing(image) for image in images if not (image.programs / "python").exists())]
-    if faults:
-        raise DiagnosticError(faults)
-    return images
-
-
-def malformed(headline: str) -> Diagnostic:
+def malformed(headline: str, remedy: str) -> Diagnostic:
     """Return the diagnostic for what is no image and folder."""
-    return Diagnostic("invalid-image-map", headline, help=(HINT,))
+    return Diagnostic("invalid-image-map", headline, help=(remedy,))
 
 
-def missing(image: ImageEnvironment) -> Diagnostic:
+def missing(environment: ImageEnvironment) -> Diagnostic:
     """Return the diagnostic for a folder that is no environment."""
+    folder = environment.folder
     return Diagnostic(
         "environment-not-found",
-        f"{image.folder}, named for tasks of {image.pattern}, is no virtual environment: it has no bin/python",
-        help=(f"make it with `python -m venv {image.folder}` and install what the tasks need",),
+        f"{folder}, named for tasks of {environment.pattern}, is no virtual environment: it has no bin/python",
+        help=(f"make it with `python -m venv {folder}` and install what the tasks need",),
     )

@@ -18,7 +18,7 @@ from flytelike.embedded.adapters import (
     LoopClock,
 )
 from flytelike.embedded.folder import DataFolder, Endpoint
-from flytelike.embedded.images import images_in, images_of
+from flytelike.embedded.images import image_environments
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.storage import Store, StoreConfig
 from propeller.engine import Engine, EngineSettings
@@ -70,6 +70,7 @@ class Platform:
     async def _start(self, stack: AsyncExitStack) -> None:
         # A path rather than a `file://` uri: stock Flyte code takes only the former for a file of this machine.
         folder, base = self.folder, str(self.folder.store)
+        workers = self._workers(base)
         store = Store(StoreConfig())
         launcher, logs = LaunchedByEngine(), LogsOfWorkers()
         settings = Settings(
@@ -91,7 +92,7 @@ class Platform:
             clock=LoopClock(),
             settings=EngineSettings(f"{base}/metadata/propeller", settings.raw_prefix),
         )
-        executor = ProcessExecutor(self._workers(base), store, engine)
+        executor = ProcessExecutor(workers, store, engine)
         logs.connect(executor.logs)
         launcher.connect(engine)
         plane.history.on_child_ended(lambda ended: engine.child_ended(ended.parent, ended.attempt, ended.child))
@@ -120,7 +121,7 @@ class Platform:
             env=env,
             # The engine commits small outputs itself and syncs large ones before it records a success.
             durable_documents=False,
-            images=(*images_of(self.options.images), *images_in(self.folder.images_file)),
+            images=image_environments(self.options.images, self.folder.images_file),
             preload=("flytelike.sdk.task", "flytelike.sdk.workflow"),
         )
         return settings if self.options.slots is None else replace(settings, slots=self.options.slots)

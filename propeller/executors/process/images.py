@@ -1,14 +1,17 @@
 """Container images on a machine that runs no containers: each may stand for a virtual environment.
 
-A task names an image. Here nothing is pulled: `PATTERN=FOLDER` says that tasks of the images
-that match run with the programs of the environment in that folder. Tasks of other images run with
-those of the platform's own.
+A task names an image. Here nothing is pulled: tasks of the images that match a pattern run with
+the programs of an environment in a folder, and those of other images with the platform's own.
 """
 
-from collections.abc import Iterable
+import os
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+
+_OF_PLATFORM = frozenset({"PYTHONHOME", "PYTHONPATH"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,17 @@ class ImageEnvironment:
     def programs(self) -> Path:
         """Return the folder of the environment's programs."""
         return self.folder / "bin"
+
+    def entered(self, env: Mapping[str, str]) -> dict[str, str]:
+        """Return `env` as it is for programs that run in this environment.
+
+        They find its programs and then the machine's. They find none of the platform's own, and
+        none of its modules: those would stand in, unseen, for what the environment lacks.
+        """
+        kept = {name: value for name, value in env.items() if name not in _OF_PLATFORM}
+        own = str(Path(sys.executable).parent)
+        path = [folder for folder in env.get("PATH", os.defpath).split(os.pathsep) if folder not in {"", own}]
+        return {**kept, "PATH": os.pathsep.join([str(self.programs), *path]), "VIRTUAL_ENV": str(self.folder)}
 
     def covers(self, image: str) -> bool:
         """Tell whether a task of `image` runs in this environment."""

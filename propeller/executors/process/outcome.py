@@ -105,20 +105,19 @@ def failure_of_no_outputs(uri: str, tail: str = "") -> Failure:
     return Failure(OUTPUTS_NOT_FOUND, _with_tail(text, tail), Fault.USER, retryable=True)
 
 
-def failure_of_start(error: int, message: str, program: str, image: str = "") -> Failure:
+def failure_of_start(error: int, message: str, program: str, remedy: str = "") -> Failure:
     """Return the failure of a process that could not be made.
 
     Args:
         error: An errno.
         message: Its text.
         program: What should have run.
-        image: The container image that the task names.
+        remedy: What to do when the program is missing, as a sentence.
     """
     if error in {2, 13, 8, 20}:  # ENOENT, EACCES, ENOEXEC, ENOTDIR
         text = (
             f"{program} cannot be run: {message}. Tasks run as processes of this machine here and no image is "
-            "pulled. Install the program beside the platform, or name a virtual environment that has it: "
-            f"flytelike up --image '{image or 'IMAGE'}=FOLDER'."
+            f"pulled. {remedy}".rstrip()
         )
         return Failure(PROGRAM_NOT_FOUND, text, Fault.USER, retryable=False)
     return Failure(NOT_STARTED, f"No process could be made for {program}: {message}", Fault.SYSTEM, retryable=True)

@@ -102,6 +102,17 @@ def plan_of(
     return WarmPlan(key, rendered, environment.own)
 
 
+def missing_program(spec: AttemptSpec, plan: Plan | None) -> str:
+    """Return what to do when the attempt's program is not there."""
+    image = plan.image if isinstance(plan, ProgramPlan) else None
+    if image is not None:
+        return f"The image stands for the virtual environment {image.folder}: install the program there."
+    return (
+        "Install the program beside the platform, or name a virtual environment that has it: "
+        f"flytelike up --image '{_image(spec) or 'IMAGE'}=FOLDER'."
+    )
+
+
 def memory_limit(spec: AttemptSpec) -> int | Failure:
     """Return the memory the attempt may use, in bytes; 0 for no limit."""
     container = spec.task.container
