@@ -14,6 +14,8 @@ from flytelike.types.context import ValueContext
 from flytelike.types.faults import mismatch, undecodable
 from flytelike.types.file import Formatted, formatted, local_path
 from flytelike.types.primitives import unwrapped
+from flytelike.types.pydantic_stored import core_schema
+from flytelike.types.stored_schema import stored_schema
 from flytelike.types.transformer import Hint
 
 F = TypeVar("F", default=Any)
@@ -93,6 +95,16 @@ class FlyteDirectory(os.PathLike[str], Generic[F], metaclass=Formatted):
     def __str__(self) -> str:
         """Return the uri, or the local path of a folder that was not stored."""
         return self.remote_source or self.path
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:  # noqa: ANN401 - pydantic's
+        """Let pydantic's models have such fields."""
+        return core_schema(cls, "path")
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> Any:  # noqa: ANN401 - pydantic's
+        """Return what a model's JSON schema says of such a field."""
+        return stored_schema("FlyteDirectory")
 
     @override
     def __repr__(self) -> str:

@@ -15,6 +15,8 @@ from flytelike.storage import Store, is_local
 from flytelike.types.context import ValueContext
 from flytelike.types.faults import mismatch, undecodable
 from flytelike.types.primitives import unwrapped
+from flytelike.types.pydantic_stored import core_schema
+from flytelike.types.stored_schema import stored_schema
 from flytelike.types.transformer import Hint
 
 F = TypeVar("F", default=Any)
@@ -136,6 +138,16 @@ class FlyteFile(os.PathLike[str], Generic[F], metaclass=Formatted):
     def __str__(self) -> str:
         """Return the uri, or the local path of a file that was not stored."""
         return self.remote_source or self.path
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:  # noqa: ANN401 - pydantic's
+        """Let pydantic's models have such fields."""
+        return core_schema(cls, "path")
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> Any:  # noqa: ANN401 - pydantic's
+        """Return what a model's JSON schema says of such a field."""
+        return stored_schema("FlyteFile")
 
     @override
     def __repr__(self) -> str:
