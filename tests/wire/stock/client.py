@@ -13,7 +13,6 @@ from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Optional
 
 import flows
 import mixed
@@ -77,8 +76,10 @@ def fetches(remote, kept):
 @step
 def starts_all(remote, kept):
     """Start what later steps wait for, so that they overlap."""
-    fetch = lambda name: remote.fetch_launch_plan(name=name, version="v1")
-    run = lambda name, inputs, **options: remote.execute(fetch(name), inputs=inputs, **options)
+
+    def run(name, inputs, **options):
+        return remote.execute(remote.fetch_launch_plan(name=name, version="v1"), inputs=inputs, **options)
+
     kept.refusing = run("flows.refusing", {"n": 2})
     kept.parent = run("flows.parent", {"n": 2}, execution_name="the-parent")
     kept.persistent = run("flows.persistent", {"n": 9})
@@ -200,7 +201,7 @@ def outputs(remote, kept):
     gave = execution.outputs
     return {
         **{name: gave[name] for name in ("doubled", "painted", "listed")},
-        "colour": gave.get("colour", Optional[flows.Colour]).value,
+        "colour": gave.get("colour", flows.Colour | None).value,
         "inputs": [execution.inputs["n"], execution.inputs["colour"].value, execution.inputs["depth"]],
     }
 
@@ -260,8 +261,8 @@ def messages_of_ours(remote, kept):
         ("WORKFLOW", "ours.trip", stub.GetWorkflow, stub.CreateWorkflow),
         ("LAUNCH_PLAN", "ours.trip", stub.GetLaunchPlan, stub.CreateLaunchPlan),
     ):
-        id = identifier_pb2.Identifier(resource_type=kind, project=PROJECT, domain=DOMAIN, name=name, version="v1")
-        message = get(common_pb2.ObjectGetRequest(id=id))
+        named = identifier_pb2.Identifier(resource_type=kind, project=PROJECT, domain=DOMAIN, name=name, version="v1")
+        message = get(common_pb2.ObjectGetRequest(id=named))
         found |= unknown(message)
         again[f"{kind} {name}"] = create(sent_on(kind, message, "copied")).ByteSize() == 0
     trip = remote.fetch_launch_plan(name="ours.trip", version="copied")
