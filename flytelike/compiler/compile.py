@@ -173,8 +173,8 @@ class Compilation:
                 return found if found is not None else not_found(node, identifier)
             case UnsupportedTarget(kind):
                 return entity_fault(
-                    "unsupported-node",
-                    f"the node `{node.id}` is a {kind} node, which this version cannot run",
+                    "unsupported-node-kind",
+                    f"the node `{node.id}` is of the kind `{kind}`, which this version cannot run",
                     node.span,
                     "here",
                     "replace it by tasks, sub-workflows or launch plans",

@@ -123,6 +123,12 @@ def failure_of_start(error: int, message: str, program: str, remedy: str = "") -
     return Failure(NOT_STARTED, f"No process could be made for {program}: {message}", Fault.SYSTEM, retryable=True)
 
 
+DYNAMIC = Failure(
+    BAD_TASK,
+    "The task is dynamic: it gave nodes to run next (futures.pb), which this version cannot do.",
+    Fault.USER,
+    retryable=False,
+)
 LOST = Failure(INTERRUPTED, "The process that keeps the workers was killed.", Fault.SYSTEM, retryable=True)
 
 

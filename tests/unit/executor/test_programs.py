@@ -81,6 +81,16 @@ for name, data in (("error.pb", errors_pb2.ErrorDocument(error=error).SerializeT
     assert (failure.code, failure.message, failure.retryable) == ("USER:KeyError", "no such key", True)
 
 
+@pytest.mark.parametrize("outputs", [True, False])
+async def test_nodes_to_run_next_are_not_taken_for_outputs(bench: Bench, outputs: bool) -> None:
+    """A stock dynamic task ends well and leaves a workflow; to call that a success would skip its work."""
+    script = "mkdir -p $0 && touch $0/futures.pb"
+    failure = (await bench.end_of(bench.site.spec(("sh", "-c", script, "{{.outputPrefix}}"), outputs=outputs))).failure
+    assert failure is not None
+    assert (failure.code, failure.retryable) == ("BadTaskFormat", False)
+    assert "dynamic" in failure.message
+
+
 async def test_a_late_program_is_stopped_with_all_it_started(bench: Bench, tmp_path: Path) -> None:
     script = f"setsid sleep 1000 & echo $! > {tmp_path}/pid; trap '' TERM; while true; do sleep 0.05; done"
     ended = await bench.end_of(bench.site.spec(("sh", "-c", script), timeout_ms=300))
