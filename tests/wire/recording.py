@@ -9,7 +9,8 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from tests.e2e.cli import flytelike, up
 
 HERE = Path(__file__).resolve().parent
 INSTALL = HERE / "install.sh"
-TIMEOUT_S = 110
+TIMEOUT_S = 300
 STOCK_IMAGE = "cr.flyte.org/flyteorg/flytekit"
 CONFIG = "admin:\n  endpoint: dns:///{endpoint}\n  insecure: true\n"
 
@@ -68,11 +69,32 @@ def session(stock: Path, folder: Path) -> Record:
         return {
             "ours": {"code": ours.code, "text": ours.stdout + ours.stderr},
             "register": pyflyte(*register),
-            "run": pyflyte(*run, "varied", "--n", "4", "--colour", "blue"),
-            "run-failing": pyflyte(*run, "refusing", "--n", "4"),
+            **together(
+                pyflyte,
+                {
+                    "run": (*run, "varied", "--n", "4", "--colour", "blue"),
+                    "run-failing": (*run, "refusing", "--n", "4"),
+                },
+            ),
             "client": program(stock, project, "python", "client.py", running.grpc),
-            "again": pyflyte(*register),
+            **together(
+                pyflyte,
+                {
+                    "again": register,
+                    "relaunch": ("execution", "--execution-id", "our-trip", "relaunch"),
+                    "fetch": ("fetch", "flyte://v1/flytesnacks/development/our-trip/n2/o"),
+                    "get": ("get", "launchplan", "twice_plan"),
+                    "activate": ("launchplan", "--activate", "twice_plan", "v1"),
+                },
+            ),
         }
+
+
+def together(run: Callable[..., dict], commands: Mapping[str, Sequence[str]]) -> Record:
+    """Run commands at the same time; return what each did by its name."""
+    with ThreadPoolExecutor(2) as pool:
+        running = {name: pool.submit(run, *words) for name, words in commands.items()}
+        return {name: future.result() for name, future in running.items()}
 
 
 def program(stock: Path, cwd: Path, *words: str) -> dict:

@@ -16,7 +16,7 @@ SHOWN = ("127.0.0.1:8089", "127.0.0.1:8088")
 INSTALLING = ("python -m venv flytekit", "flytekit/bin/pip install 'flytekit>=1.16,<1.17'")
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_the_page_is_true(stock: Path, tmp_path: Path) -> None:
     """Its commands run in their order, on free ports, in the environment that is already installed."""
     page = PAGE.read_text()

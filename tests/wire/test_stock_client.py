@@ -8,7 +8,7 @@ import pytest
 
 from tests.wire.recording import Record
 
-pytestmark = pytest.mark.timeout(400)  # the first to ask waits for the whole session
+pytestmark = pytest.mark.timeout(600)  # the first to ask waits for the whole session
 
 ENTITIES = 29
 STOCK_FRAME = "flytekit/core/base_task.py"
@@ -54,6 +54,21 @@ def test_pyflyte_tells_a_failure_with_the_authors_traceback(record: Record) -> N
         assert part in done["stdout"]
 
 
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("relaunch", "Launched execution: ex:flytesnacks:development:"),
+        ("fetch", "report.txt"),
+        ("get", "twice_plan"),
+        ("activate", "Launchplan was set to ACTIVE: twice_plan:v1"),
+    ],
+)
+def test_pyflyte_looks_at_executions_and_launch_plans_and_acts_on_them(record: Record, command: str, told: str) -> None:
+    done = record[command]
+    assert done["code"] == 0, done
+    assert told in done["stdout"]
+
+
 # --- the remote client -------------------------------------------------------------------
 
 
@@ -82,7 +97,6 @@ def test_entities_are_fetched_as_they_were_written(gave) -> None:
         ("fixed_inputs", 10),
         ("names_taken", "the-parent"),
         ("uploaded_file", 7),
-        ("register_script", {"version": "scripted", "output": 8}),
         ("retrying", {"output": 9, "attempts": 2}),
         ("data_by_name", {"inputs": 2, "one": 2}),
         ("launch_plan_states", ["v1", True]),
@@ -125,8 +139,7 @@ def test_a_failure_names_code_kind_and_cause(gave) -> None:
 
 def test_entities_and_executions_are_listed(gave) -> None:
     listed = gave("lists")
-    assert listed["tasks"][0] == "v1"
-    assert "scripted" in listed["tasks"]
+    assert listed["tasks"] == ["v1", gave("fetches")["latest"]], "in the order that was asked for"
     assert listed["pages"] == [2, True]
     assert listed["plans"] == ["v1"]
     assert listed["by_version"] == [

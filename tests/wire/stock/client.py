@@ -31,7 +31,7 @@ from flytekit.types.file import FlyteFile
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 PROJECT, DOMAIN = "flytesnacks", "development"
-SOON = timedelta(seconds=60)
+SOON = timedelta(seconds=200)
 QUICK = timedelta(seconds=0.2)
 
 STEPS = []
@@ -84,7 +84,7 @@ def starts_all(remote, kept):
     kept.parent = run("flows.parent", {"n": 2}, execution_name="the-parent")
     kept.persistent = run("flows.persistent", {"n": 9})
     kept.fixed = run("twice_fixed", {})
-    kept.ours = run("ours.trip", {"point": flows.Point(1, 2.5, ["a"])})
+    kept.ours = run("ours.trip", {"point": flows.Point(1, 2.5, ["a"])}, execution_name="our-trip")
     return kept.parent.id.name
 
 
@@ -164,16 +164,6 @@ def uploaded_file(remote, kept):
     file.write_text("seven..")
     plan = remote.fetch_launch_plan(name="flows.size_of", version="v1")
     return ended(remote, remote.execute(plan, inputs={"file": FlyteFile(str(file))})).outputs["o0"]
-
-
-@step
-def register_script(remote, kept):
-    version = "scripted"
-    registered = remote.register_script(
-        flows.twice, source_path=str(Path.cwd()), module_name="flows", version=version, image_config=kept.images
-    )
-    execution = ended(remote, remote.execute(registered, inputs={"n": 4}, version=version))
-    return {"version": registered.id.version, "output": execution.outputs["o0"]}
 
 
 @step
