@@ -248,7 +248,7 @@ class Compilation:
         tasks: dict[Identifier, TaskTemplate] = {}
         inner: dict[Identifier, CompiledWorkflow] = {}
         plans: dict[Identifier, TypedInterface] = {}
-        for target in dict.fromkeys(node.target for node in all_nodes(compiled.template)):
+        for target in {called(node): node.target for node in all_nodes(compiled.template)}.values():
             match target:
                 case TaskTarget(task):
                     found = self.tasks.get(task) or self.known.task(task)
@@ -291,6 +291,15 @@ def short(identifier: Identifier) -> str:
 def all_nodes(workflow: WorkflowTemplate) -> Sequence[Node]:
     """Return a workflow's nodes with its failure node."""
     return (*workflow.nodes, workflow.failure_node) if workflow.failure_node else workflow.nodes
+
+
+def called(node: Node) -> Identifier | str:
+    """Return the entity that a node runs, whatever it overrides; for a node of an unsupported kind that kind."""
+    match node.target:
+        case TaskTarget(identifier) | SubWorkflowTarget(identifier) | LaunchPlanTarget(identifier):
+            return identifier
+        case UnsupportedTarget(kind):
+            return kind
 
 
 def sub_workflows(workflow: WorkflowTemplate) -> Iterable[Identifier]:

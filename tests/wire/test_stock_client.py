@@ -97,7 +97,7 @@ def test_entities_are_fetched_as_they_were_written(gave) -> None:
         ("fixed_inputs", 10),
         ("names_taken", "the-parent"),
         ("uploaded_file", 7),
-        ("retrying", {"output": 9, "attempts": 2}),
+        ("retrying", {"output": 10, "attempts": 2}),
         ("data_by_name", {"inputs": 2, "one": 2}),
         ("launch_plan_states", ["v1", True]),
         ("terminating", {"phase": "ABORTED", "cause": "not wanted", "error": "None"}),
@@ -199,7 +199,7 @@ def test_a_stock_task_knows_its_execution_and_runs_in_its_images_environment(gav
 def test_tasks_of_both_kinds_pass_values_to_each_other(gave) -> None:
     """Dataclasses there and back, files, frames and unions both ways, in one workflow."""
     assert gave("both_kinds_of_tasks") == {
-        "point": {"x": 7, "y": 0.5, "names": ["shifted", "moved", "shifted"]},
+        "point": {"x": 10, "y": 0.5, "names": ["shifted", "moved", "shifted"]},
         "counted": 3,
         "sized": 4,
         "ours": 6,

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import NamedTuple
 
 import pandas as pd
-from flytekit import LaunchPlan, current_context, task, workflow
+from flytekit import LaunchPlan, Resources, current_context, task, workflow
 from flytekit.exceptions.user import FlyteRecoverableException
 from flytekit.types.directory import FlyteDirectory
 from flytekit.types.file import FlyteFile
@@ -109,7 +109,7 @@ class Varied(NamedTuple):
 
 @workflow
 def varied(n: int = 3, colour: Colour = Colour.RED, depth: int | None = None) -> Varied:
-    painted = paint(colour=colour, depth=depth)
+    painted = paint(colour=colour, depth=depth).with_overrides(requests=Resources(cpu="1"), limits=Resources(cpu="1"))
     return Varied(twice(n=n), painted.either, painted.colour, listing(folder=folder(names=["x", "yy"])))
 
 
@@ -141,9 +141,12 @@ def refusing(n: int) -> int:
 
 @task(retries=1)
 def flaky(n: int) -> int:
-    if os.environ["FLYTE_ATTEMPT_NUMBER"] == "0":
+    checkpoint = current_context().checkpoint
+    kept = checkpoint.read()
+    if kept is None:
+        checkpoint.write(str(n).encode())
         raise FlyteRecoverableException("once more")
-    return n
+    return int(kept) + int(os.environ["FLYTE_ATTEMPT_NUMBER"])
 
 
 @workflow

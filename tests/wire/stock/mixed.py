@@ -47,7 +47,7 @@ class Mixed(NamedTuple):
 def mixed(n: int = 2) -> Mixed:
     moved = move(point=flows.shift(point=flows.Point(1, 0.5, []), by=n), by=n)
     return Mixed(
-        flows.shift(point=moved, by=n),
+        flows.shift(point=moved, by=moved.x),
         count(file=flows.write(lines=["abc"])),
         flows.length(file=report(lines=["abcd"])),
         total(table=flows.frame(rows=4)),
