@@ -4,26 +4,28 @@ Fields go by their names, not their aliases, on the wire: promises and inputs na
 in a model are stored and fetched through the context that pydantic hands on (see `pydantic_stored`).
 """
 
+import functools
 import json
+import operator
 import sys
+import types
+import typing
 from collections.abc import Mapping
-from contextvars import ContextVar
 from typing import Any
 
 from flytelike.model.diagnostic import Diagnostic
 from flytelike.model.literals import Binary, GenericStruct, Literal
 from flytelike.model.types import Json, LiteralType, SimpleKind, SimpleType, TypeStructure, json_text
 from flytelike.types import msgpack_value
+from flytelike.types.annotated import bare, origin_of
 from flytelike.types.context import ValueContext
 from flytelike.types.faults import TypeFault, mismatch, shown, undecodable, unsupported
 from flytelike.types.lookup import Lookup
 from flytelike.types.mapping import MSGPACK_ANNOTATION
 from flytelike.types.primitives import unwrapped
 from flytelike.types.pydantic_stored import Converter, StoredFields
+from flytelike.types.records import record_of
 from flytelike.types.transformer import Hint
-
-_typing: ContextVar[tuple[Hint, ...]] = ContextVar("flytelike_models_being_typed", default=())
-"""The models whose types are being made: one inside itself has no type of its own there."""
 
 
 class PydanticTransformer:
@@ -41,17 +43,10 @@ class PydanticTransformer:
 
     def literal_type(self, hint: Hint) -> LiteralType:
         """Return STRUCT with the schema, and the types of the fields that have one."""
-        schema = schema_of_model(hint)
-        outer = _typing.get()
-        token = _typing.set((*outer, hint))
-        try:
-            fields = () if hint in outer else tuple(sorted(self._fields(hint).items()))
-        finally:
-            _typing.reset(token)
         return LiteralType(
             SimpleType(SimpleKind.STRUCT),
-            structure=TypeStructure(fields=fields),
-            metadata=json_text(schema),
+            structure=TypeStructure(fields=tuple(sorted(self._fields(hint).items()))),
+            metadata=json_text(schema_of_model(hint)),
             annotation=MSGPACK_ANNOTATION,
         )
 
@@ -96,7 +91,7 @@ class PydanticTransformer:
         found = {}
         for name, field in hint.model_fields.items():
             try:
-                found[name] = self._registry.literal_type(field.annotation)
+                found[name] = self._registry.literal_type(cut(field.annotation, hint))
             except TypeFault:
                 continue  # pydantic knows more types than literals: such a field is in the document only
         return found
@@ -106,6 +101,38 @@ def is_model(hint: Hint) -> bool:
     """Tell whether an annotation is a pydantic model."""
     pydantic = sys.modules.get("pydantic")
     return pydantic is not None and isinstance(hint, type) and issubclass(hint, pydantic.BaseModel)
+
+
+def cut(hint: Hint, model: Hint) -> Hint:
+    """Return an annotation with `dict` for each model that has `model` inside: types have no circles."""
+    if is_model(hint):
+        return dict if reaches(hint, model) else hint
+    arguments = typing.get_args(hint)
+    if not any(reaches(argument, model) for argument in arguments):
+        return hint
+    parts = tuple(cut(argument, model) for argument in arguments)
+    if origin_of(hint) in {typing.Union, types.UnionType}:
+        return functools.reduce(operator.or_, parts)
+    return origin_of(hint)[parts]
+
+
+@functools.lru_cache(maxsize=4096)
+def reaches(hint: Hint, model: Hint) -> bool:
+    """Tell whether a model is an annotation, or at any depth inside of it."""
+    seen: set[Hint] = set()
+    pending = [hint]
+    while pending:
+        found = bare(pending.pop())
+        if found == model:
+            return True
+        if found in seen:
+            continue
+        seen.add(found)
+        if is_model(found):
+            pending.extend(field.annotation for field in found.model_fields.values())
+        else:
+            pending.extend(record.hints.values() if (record := record_of(found)) else typing.get_args(found))
+    return False
 
 
 def schema_of_model(hint: Hint) -> dict[str, Json]:
