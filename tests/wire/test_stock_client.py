@@ -83,8 +83,8 @@ def test_entities_are_fetched_as_they_were_written(gave) -> None:
     assert fetched == {
         "cache": [True, "3"],
         "retries": 2,
-        "interface": ["colour", "doubled", "listed", "painted"],
-        "nodes": 4,
+        "interface": ["colour", "doubled", "painted"],
+        "nodes": 2,
         "sub_workflows": 1,
         "default": 7,
     }
@@ -112,7 +112,6 @@ def test_values_of_every_kind_come_back(gave) -> None:
         "doubled": 8,
         "painted": "blue",
         "colour": "blue",
-        "listed": {"x": 1, "yy": 2},
         "inputs": [4, "blue", None],
     }
 
@@ -142,15 +141,7 @@ def test_entities_and_executions_are_listed(gave) -> None:
     assert listed["tasks"] == ["v1", gave("fetches")["latest"]], "in the order that was asked for"
     assert listed["pages"] == [2, True]
     assert listed["plans"] == ["v1"]
-    assert listed["by_version"] == [
-        "ours.count",
-        "ours.either",
-        "ours.move",
-        "ours.refuses",
-        "ours.report",
-        "ours.table",
-        "ours.total",
-    ]
+    assert {"ours.count", "ours.move", "ours.table"} < set(listed["by_version"])
     assert (listed["projects"], listed["recent"], listed["failed"], listed["refusing"]) == (
         True,
         True,
@@ -197,7 +188,7 @@ def test_a_stock_task_knows_its_execution_and_runs_in_its_images_environment(gav
 
 
 def test_tasks_of_both_kinds_pass_values_to_each_other(gave) -> None:
-    """Dataclasses there and back, files, frames and unions both ways, in one workflow."""
+    """Dataclasses, files, folders, frames, unions, enums, dictionaries and instants, in one workflow."""
     assert gave("both_kinds_of_tasks") == {
         "point": {"x": 10, "y": 0.5, "names": ["shifted", "moved", "shifted"]},
         "counted": 3,
@@ -205,6 +196,10 @@ def test_tasks_of_both_kinds_pass_values_to_each_other(gave) -> None:
         "ours": 6,
         "stock": 10,
         "either": "3",
+        "listed": {"x": 1, "yy": 2},
+        "listed_by_stock": {"a": 1, "bcd": 3},
+        "colour": "red",
+        "when": "2024-03-01T01:00:00+00:00",
     }
 
 

@@ -1,11 +1,13 @@
 """The same kind of workflow, written with Flytelike: a stock client fetches and executes it."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import Enum
+from pathlib import Path
 
 import pandas as pd
 
-from flytelike import FlyteFile, task, workflow
+from flytelike import FlyteDirectory, FlyteFile, task, workflow
 
 
 class Colour(Enum):
@@ -39,14 +41,41 @@ def either(value: int | str) -> int | str:
 @task
 def count(file: FlyteFile) -> int:
     """Count the letters of a file."""
-    return len(file.path.read_text() if hasattr(file.path, "read_text") else open(file.path).read())
+    return len(Path(file).read_text())
+
+
+@task
+def listing(folder: FlyteDirectory) -> dict[str, int]:
+    """Give the files of a folder with their sizes."""
+    return {path.name: path.stat().st_size for path in sorted(Path(folder).iterdir())}
+
+
+@task
+def folder(names: list[str]) -> FlyteDirectory:
+    """Write a folder."""
+    place = Path("written")
+    place.mkdir()
+    for name in names:
+        (place / name).write_text(name)
+    return FlyteDirectory(place)
+
+
+@task
+def tint(colour: Colour | None) -> Colour:
+    """Give the other colour."""
+    return Colour.RED if colour is Colour.BLUE else Colour.BLUE
+
+
+@task
+def later(when: datetime, by: timedelta) -> datetime:
+    """Give a later instant."""
+    return when + by
 
 
 @task
 def report(lines: list[str]) -> FlyteFile:
     """Write a file."""
-    with open("report.txt", "w") as file:
-        file.write("\n".join(lines))
+    Path("report.txt").write_text("\n".join(lines))
     return FlyteFile("report.txt")
 
 

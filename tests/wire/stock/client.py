@@ -178,7 +178,11 @@ def both_kinds_of_tasks(remote, kept):
     outputs = execution.outputs
     return {
         "point": point(outputs.get("point", flows.Point)),
-        **{name: outputs[name] for name in ("counted", "sized", "ours", "stock", "either")},
+        **{
+            name: outputs[name] for name in ("counted", "sized", "ours", "stock", "either", "listed", "listed_by_stock")
+        },
+        "colour": outputs.get("colour", flows.Colour).value,
+        "when": outputs["when"].isoformat(),
     }
 
 
@@ -190,7 +194,7 @@ def outputs(remote, kept):
     execution = ended(remote, remote.fetch_execution(name=found[0].id.name))
     gave = execution.outputs
     return {
-        **{name: gave[name] for name in ("doubled", "painted", "listed")},
+        **{name: gave[name] for name in ("doubled", "painted")},
         "colour": gave.get("colour", flows.Colour | None).value,
         "inputs": [execution.inputs["n"], execution.inputs["colour"].value, execution.inputs["depth"]],
     }

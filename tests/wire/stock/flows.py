@@ -104,13 +104,12 @@ class Varied(NamedTuple):
     doubled: int
     painted: int | str
     colour: Colour | None
-    listed: dict[str, int]
 
 
 @workflow
 def varied(n: int = 3, colour: Colour = Colour.RED, depth: int | None = None) -> Varied:
     painted = paint(colour=colour, depth=depth).with_overrides(requests=Resources(cpu="1"), limits=Resources(cpu="1"))
-    return Varied(twice(n=n), painted.either, painted.colour, listing(folder=folder(names=["x", "yy"])))
+    return Varied(twice(n=n), painted.either, painted.colour)
 
 
 twice_plan = LaunchPlan.get_or_create(twice, name="twice_plan", default_inputs={"n": 7})
