@@ -11,13 +11,16 @@ tag="$("$python" -c 'import sys; print("py%d.%d" % sys.version_info[:2])')"
 digest="$(sha256sum "$here/requirements.txt" | cut -c1-12)"
 folder="${XDG_CACHE_HOME:-$HOME/.cache}/flytelike/flytekit-$tag-$digest"
 
+# The Python it was made from may be gone.
+ready() { [ -e "$folder/.ready" ] && "$folder/bin/python" -c '' 2>/dev/null; }
+
 if [ "${1:-}" = --find ]; then
-  [ -e "$folder/.ready" ] || exit 1
-elif [ ! -e "$folder/.ready" ]; then
+  ready || exit 1
+elif ! ready; then
   mkdir -p "$(dirname "$folder")"
   exec 9>"$folder.lock"
   flock 9
-  if [ ! -e "$folder/.ready" ]; then
+  if ! ready; then
     echo "Installing stock flytekit for the wire tests into $folder ..." >&2
     rm -rf "$folder"
     if [ -x "$uv" ]; then
