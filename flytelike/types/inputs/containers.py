@@ -8,8 +8,9 @@ from marshmallow import EXCLUDE, Schema, fields
 from marshmallow.exceptions import ValidationError
 from typing_extensions import override
 
-from flytelike.types.inputs.faults import Fault, Index, shown, whole
+from flytelike.types.inputs.faults import Fault, Index, whole, wrong
 from flytelike.types.inputs.fields import UINT64_MAX, Choice, Classes, Strict, flat
+from flytelike.types.inputs.limits import NO_LIMITS, Limits
 from flytelike.types.primitives import INT64_MAX
 
 
@@ -49,9 +50,9 @@ class Entries(Strict, fields.Dict):
 
     @override
     def __str__(self) -> str:
-        free = isinstance(self.key_field, Free) and isinstance(self.value_field, Free)
-        inside = "" if free else f"[{self.key_field}, {self.value_field}]"
-        return (self.title or f"dict{inside}") + self.limits.words
+        keys = "str" if isinstance(self.key_field, Free) else str(self.key_field)
+        free = isinstance(self.value_field, Free) and keys == "str"
+        return (self.title or ("dict" if free else f"dict[{keys}, {self.value_field}]")) + self.limits.words
 
     @override
     def is_meant(self, value: object) -> bool:
@@ -101,7 +102,7 @@ def freely(value: object, faults: list[Fault], steps: tuple[object, ...] = ()) -
         case int() if -INT64_MAX - 1 <= value <= UINT64_MAX:
             return value
         case _:
-            faults.append(Fault(lambda: f"expected what a document can hold, got {shown(value)}", steps))
+            faults.append(Fault(lambda: wrong("what a document can hold", value), steps))
             return None
 
 
@@ -125,10 +126,15 @@ class Object(Strict):
     takes: ClassVar[Classes] = (dict,)
 
     def __init__(
-        self, title: str, properties: Mapping[str, fields.Field[Any]], required: Sequence[str], others: Entries
+        self,
+        title: str,
+        properties: Mapping[str, fields.Field[Any]],
+        required: Sequence[str],
+        others: Entries,
+        limits: Limits = NO_LIMITS,
     ) -> None:
         """Take properties with their names as `data_key`."""
-        super().__init__()
+        super().__init__(limits=limits)
         self.title = title
         self.properties = properties
         self.needed = required
@@ -138,12 +144,17 @@ class Object(Strict):
         self.schema = Schema.from_dict(dict(zip(self.names, properties.values(), strict=True)))(unknown=EXCLUDE)
 
     @override
+    def constants(self) -> Mapping[str, Any]:
+        choices = {name: field.options for name, field in self.properties.items() if isinstance(field, Choice)}
+        return {name: options[0] for name, options in choices.items() if len(options) == 1}
+
+    @override
     def is_meant(self, value: object) -> bool:
         """Tell whether an object is meant for this type: no constant property of it has another value."""
-        constants = {
-            n: f.options[0] for n, f in self.properties.items() if isinstance(f, Choice) and len(f.options) == 1
-        }
-        return isinstance(value, dict) and not any(n in value and value[n] != constants[n] for n in constants)
+        constants = self.constants().items()
+        return isinstance(value, dict) and not any(
+            value.get(name, constant) != constant for name, constant in constants
+        )
 
     @override
     def read(self, value: dict[Any, Any]) -> dict[Any, Any]:
@@ -155,7 +166,8 @@ class Object(Strict):
         except ValidationError as error:
             faults += flat(error.messages)
         try:
-            others = self.others.deserialize({key: item for key, item in value.items() if key not in self.properties})
+            if unknown := {key: item for key, item in value.items() if key not in self.properties}:
+                others = self.others.deserialize(unknown)
         except ValidationError as error:
             faults += flat(error.messages)
         if faults:

@@ -5,15 +5,15 @@ from typing import Any
 from flytelike.model.diagnostic import Diagnostic
 from flytelike.model.literals import Literal, Primitive, UnionValue
 from flytelike.model.types import BOOLEAN, FLOAT, INTEGER, STRING, LiteralType, UnionType
-from flytelike.types.inputs.faults import shown, whole, wrong_value
+from flytelike.types.inputs.faults import whole, wrong, wrong_value
 from flytelike.types.inputs.places import Locate, located
 from flytelike.types.inputs.text import data_of, is_meant, rank_of_text
 from flytelike.types.primitives import INT64_MAX
 
 Outcome = Literal | list[Diagnostic]
 
-LEVELS_MAX = 64
-"""How deep lists and objects may be inside of each other. Types of 10 levels are seen, of 20 are not."""
+LEVELS_MAX = 32
+"""How deep lists and objects may be inside of each other; Python's own limit allows about 45 of a recursive type."""
 VALUES_MAX = 1_000_000
 """How many values an input may have; more belongs into a file or table."""
 CHARACTERS_MAX = 64 * 1024 * 1024
@@ -65,7 +65,7 @@ def parse_text(text: str, kind: LiteralType, path: str = "$", locate: Locate = l
         return telling[0]
     from flytelike.types.inputs.literals import expected  # noqa: PLC0415 - see above
 
-    return [wrong_value(path, f"expected {expected(kind)}, got {shown(text)}")]
+    return [wrong_value(path, wrong(expected(kind), text))]
 
 
 def is_plain(value: object, kind: LiteralType) -> bool:

@@ -54,6 +54,11 @@ def wrong_value(path: str, text: str) -> Diagnostic:
     return Diagnostic("wrong-input-value", f"{path}: {text}")
 
 
+def wrong(expected: object, value: object) -> str:
+    """Return the words for a value that is not what it should be."""
+    return f"expected {expected}, got {shown(value)}"
+
+
 def shown(value: object) -> str:
     """Return a value as JSON has it, cut to a line; of a large one only the start is written."""
     try:

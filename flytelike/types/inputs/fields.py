@@ -14,7 +14,7 @@ from marshmallow.validate import Range
 from typing_extensions import override
 
 from flytelike.model.types import BlobType, SchemaType, StructuredDatasetType
-from flytelike.types.inputs.faults import Fault, Index, shown, whole
+from flytelike.types.inputs.faults import Fault, Index, whole, wrong
 from flytelike.types.inputs.limits import NO_LIMITS, Limits
 from flytelike.types.inputs.places import Stored
 from flytelike.types.inputs.reading import CURRENT
@@ -50,7 +50,7 @@ class Strict(fields.Field[Any]):
         except ValidationError as error:
             # Messages that are no faults are marshmallow's: they say that the value itself does not fit.
             found = flat(error.messages)
-            raise ValidationError(found or [Fault(lambda: f"expected {self}, got {shown(value)}")]) from None
+            raise ValidationError(found or [Fault(lambda: wrong(self, value))]) from None
 
     @override
     def _validate_missing(self, value: Any) -> None:
@@ -73,6 +73,10 @@ class Strict(fields.Field[Any]):
     def is_meant(self, value: object) -> bool:  # noqa: ARG002 - other fields need it
         """Tell whether a value that does not fit has the right shape: what is wrong inside is then worth telling."""
         return False
+
+    def constants(self) -> Mapping[str, Any]:
+        """Return the properties that have one value in all objects of the type: they tell it from others."""
+        return {}
 
 
 def flat(messages: Any) -> list[Fault]:  # noqa: ANN401 - marshmallow's

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from collections.abc import Mapping
 from functools import lru_cache, partial
 from typing import Any, ClassVar, assert_never
 
@@ -144,6 +145,10 @@ class Document(Strict):
     @override
     def is_meant(self, value: object) -> bool:
         return self.inner.is_meant(value)
+
+    @override
+    def constants(self) -> Mapping[str, Any]:
+        return self.inner.constants()
 
     @override
     def read(self, value: Any) -> Literal:

@@ -8,7 +8,7 @@ import copy
 from collections.abc import Mapping
 from functools import partial
 from types import NoneType
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from marshmallow.exceptions import ValidationError
@@ -22,6 +22,8 @@ from flytelike.types.inputs.places import Stored
 from flytelike.types.inputs.reading import reading
 from flytelike.types.inputs.text import meaning
 from flytelike.types.inputs.union import Inside, Union
+
+T = TypeVar("T", str, list[Any], dict[str, Any])
 
 STORED: Mapping[str, tuple[str, Stored, dict[str, Json]]] = {
     "FlyteFile": ("path", BlobType(), {}),
@@ -82,7 +84,7 @@ class Builder:
             case "array":
                 return self.array(schema)
             case "object":
-                return self.stored(schema) if schema.get("title") in STORED else self.object(schema)
+                return self.stored(schema) if stated(schema, "title", "") in STORED else self.object(schema)
             case _:
                 return self.object(schema) if "properties" in schema else Free()
 
@@ -96,20 +98,18 @@ class Builder:
 
     def object(self, schema: Mapping[str, Any]) -> Strict:
         """Return the field of an object, with the defaults that its schema states."""
-        properties: Mapping[str, Any] = schema.get("properties") or {}
-        required: list[str] = schema.get("required") or []
-        title = str(schema.get("title") or "")
+        properties, title = stated(schema, "properties", {}), stated(schema, "title", "")
+        required = [name for name in stated(schema, "required", []) if isinstance(name, str)]
         others = self.others(schema, list(properties))
-        if not properties and not required:
-            others.title = title
-            return others
-        known = {name: self.property(name, inner) for name, inner in properties.items()}
-        return Object(title or "dict", known, required, others)
+        if properties or required:
+            known = {name: self.property(name, inner) for name, inner in properties.items()}
+            return Object(title or "dict", known, required, others, limits=limits.of_dict(schema))
+        others.title = title
+        return others
 
     def property(self, name: str, schema: Any) -> Strict:  # noqa: ANN401 - JSON
         """Return the field of a property."""
-        field = copy.copy(self.field(schema))
-        field.data_key = name
+        field = named(name, self.field(schema))
         if isinstance(schema, Mapping) and "default" in schema:
             field.load_default = partial(default, field, schema["default"])
         return field
@@ -122,7 +122,8 @@ class Builder:
                 ((pattern, values),) = patterns.items()
                 names = {"type": "string", "pattern": pattern}
         field = Forbidden(known) if values is False else self.field(values)
-        return Entries(self.key(names), field, limits=limits.of_dict(schema))
+        narrowed = limits.NO_LIMITS if known else limits.of_dict(schema)
+        return Entries(self.key(names), field, limits=narrowed)
 
     def key(self, schema: Any) -> Strict:  # noqa: ANN401 - JSON
         """Return the field of keys: JSON writes all as text, documents have numbers too."""
@@ -142,11 +143,8 @@ class Builder:
     def stored(self, schema: Mapping[str, Any]) -> Strict:
         """Return the field of a file, folder or table: a path or uri, or an object with one."""
         name, kind, rest = STORED[schema["title"]]
-        properties = schema.get("properties") or {}
-        known = {n: self.field(inner) for n, inner in properties.items()}
-        known[name] = Union([Place(kind), Null()])
-        for property_name, field in known.items():
-            field.data_key = property_name
+        known = {n: named(n, self.field(inner)) for n, inner in stated(schema, "properties", {}).items()}
+        known[name] = named(name, Union([Place(kind), Null()]))
         short = Place(kind, post_load=lambda uri: {name: uri, **rest})
         return Union([short, Object(schema["title"], known, (), self.others(schema, list(known)))], title=short.title)
 
@@ -164,11 +162,13 @@ class Builder:
         if narrower:
             target = self.target(reference)
             return self.field({**target, **narrower} if isinstance(target, Mapping) else target)
+        target = self.target(reference)
         if reference not in self.begun:
             self.begun.add(reference)
-            self.built[reference] = self.field(self.target(reference))
+            self.built[reference] = self.field(target)
         if reference not in self.built:  # a part of what is being built
-            return Inside(reference.rsplit("/", 1)[-1], lambda: self.built[reference])
+            title = stated(target, "title", "") if isinstance(target, dict) else ""
+            return Inside(title or reference.rsplit("/", 1)[-1], lambda: self.built[reference])
         return self.built[reference]
 
     def target(self, reference: str) -> Any:  # noqa: ANN401 - JSON
@@ -185,10 +185,23 @@ class Builder:
         for part in parts:
             inner = self.target(part["$ref"]) if isinstance(part, Mapping) and "$ref" in part else part
             if isinstance(inner, Mapping):
-                properties = {**found.get("properties", {}), **inner.get("properties", {})}
-                required = [*found.get("required", []), *inner.get("required", [])]
+                properties = {**stated(found, "properties", {}), **stated(inner, "properties", {})}
+                required = [*stated(found, "required", []), *stated(inner, "required", [])]
                 found = {**found, **inner, "properties": properties, "required": required}
         return found
+
+
+def stated(schema: Mapping[str, Any], keyword: str, otherwise: T) -> T:
+    """Return what a schema states; `otherwise` where it states nothing of that class."""
+    value = schema.get(keyword)
+    return value if isinstance(value, type(otherwise)) else otherwise
+
+
+def named(name: str, field: Strict) -> Strict:
+    """Return a field as that of a property."""
+    found = copy.copy(field)
+    found.data_key = name
+    return found
 
 
 def default(field: Strict, value: Json) -> Any:  # noqa: ANN401 - a document

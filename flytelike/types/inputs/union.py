@@ -6,7 +6,8 @@ from typing import Any
 from marshmallow.exceptions import ValidationError
 from typing_extensions import override
 
-from flytelike.types.inputs.fields import Integer, Number, Strict, Truth
+from flytelike.types.inputs.faults import Fault, wrong
+from flytelike.types.inputs.fields import Integer, Number, Strict, Truth, one_of
 from flytelike.types.inputs.reading import CURRENT
 
 EXACT: Mapping[type, type[Strict]] = {bool: Truth, int: Integer, float: Number}
@@ -40,8 +41,18 @@ class Union(Strict):
                 return found
             if option.is_meant(value):
                 telling.append(found)
+        if isinstance(value, dict) and not telling:
+            raise ValidationError(self.wrong_tags(value))
         # Where only one option has the value's shape, what is wrong inside says more.
         raise telling[0] if len(telling) == 1 else self.refused()
+
+    def wrong_tags(self, value: Mapping[str, Any]) -> list[Fault]:
+        """Return the fault of an object whose tag is none of those that tell the options apart; empty without one."""
+        tagged = [constants for option in self.options if (constants := option.constants())]
+        tag = next((name for name in value if tagged and all(name in constants for constants in tagged)), None)
+        if tag is None:
+            return []
+        return [Fault(lambda: wrong(one_of(constants[tag] for constants in tagged), value[tag]), (tag,))]
 
 
 def attempt(option: Strict, value: object) -> Any:  # noqa: ANN401 - whatever the option makes
@@ -71,6 +82,10 @@ class Inside(Strict):
     @override
     def is_meant(self, value: object) -> bool:
         return self.find().is_meant(value)
+
+    @override
+    def constants(self) -> Mapping[str, Any]:
+        return self.find().constants()
 
     @override
     def read(self, value: Any) -> Any:
