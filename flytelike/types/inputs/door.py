@@ -93,7 +93,8 @@ def too_much(value: object) -> str:
             case dict() | list():
                 level += 1
                 values += len(found)
-                waiting.extend((item, level) for item in (found.values() if isinstance(found, dict) else found))
+                items = [*found, *found.values()] if isinstance(found, dict) else found
+                waiting.extend((item, level) for item in items)
             case _:
                 pass
         if level > LEVELS_MAX:

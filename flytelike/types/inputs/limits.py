@@ -1,6 +1,5 @@
 """The keywords of JSON schema that narrow a type: how they are checked, and how faults write them."""
 
-import json
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -46,24 +45,20 @@ def of_number(schema: Mapping[str, Any]) -> Limits:
 def bound(schema: Mapping[str, Any], closed: str, open_: str) -> tuple[float, bool] | None:
     """Return a bound, and whether it is itself allowed; of two the narrower one."""
     at, beyond = number(schema, closed), number(schema, open_)
-    if at is None or beyond is None:
-        # In the oldest draft the open one is a flag beside the other.
-        return (
-            (beyond, False) if beyond is not None else (at, schema.get(open_) is not True) if at is not None else None
-        )
-    narrower = beyond >= at if closed == "minimum" else beyond <= at
-    return (beyond, False) if narrower else (at, True)
+    if beyond is None:  # in the oldest draft the open one is a flag beside the other
+        return None if at is None else (at, schema.get(open_) is not True)
+    if at is not None and (at > beyond if closed == "minimum" else at < beyond):
+        return at, True
+    return beyond, False
 
 
 def of_text(schema: Mapping[str, Any]) -> Limits:
     """Return the limits of a text: `of 1 to 20 characters`, `matching ^[a-z]+$`."""
     checks, words = length(schema, "minLength", "maxLength", "character")
-    match pattern(schema.get("pattern")):
-        case re.Pattern() as found:
-            checks.append(holding(lambda value: found.search(value) is not None))
-            words = f"{words} matching `{found.pattern}`"
-        case None:
-            pass  # another dialect of regular expressions: whoever reads the value checks it
+    found = pattern(schema.get("pattern"))
+    if found is not None:  # else in another dialect of regular expressions: whoever reads the value checks it
+        checks.append(holding(lambda value: found.search(value) is not None))
+        words = f"{words} matching `{found.pattern}`"
     return Limits(tuple(checks), words)
 
 
@@ -77,12 +72,11 @@ def pattern(text: object) -> re.Pattern[str] | None:
 
 def of_list(schema: Mapping[str, Any]) -> Limits:
     """Return the limits of a list: `of at least 1 item`, `of distinct items`."""
-    if schema.get("uniqueItems") is not True:
-        checks, words = length(schema, "minItems", "maxItems", "item")
-        return Limits(tuple(checks), words)
-    checks, words = length(schema, "minItems", "maxItems", "distinct item")
-    checks.append(holding(distinct))
-    return Limits(tuple(checks), words or " of distinct items")
+    unique = schema.get("uniqueItems") is True
+    checks, words = length(schema, "minItems", "maxItems", "distinct item" if unique else "item")
+    if unique:
+        checks.append(holding(distinct))
+    return Limits(tuple(checks), words or (" of distinct items" if unique else ""))
 
 
 def of_dict(schema: Mapping[str, Any]) -> Limits:
@@ -116,8 +110,19 @@ def number(schema: Mapping[str, Any], keyword: str) -> float | None:
 
 
 def distinct(values: list[Any]) -> bool:
-    """Tell whether no value is in a list twice, as JSON compares: in objects, order does not matter."""
-    return len({json.dumps(value, sort_keys=True, default=str) for value in values}) == len(values)
+    """Tell whether no value is in a list twice."""
+    return len({comparable(value) for value in values}) == len(values)
+
+
+def comparable(value: object) -> object:
+    """Return what equals for values that are equal in JSON: 1 is 1.0, but not true; order in objects means nothing."""
+    match value:
+        case list() | tuple():
+            return tuple(comparable(item) for item in value)
+        case dict():
+            return frozenset((comparable(key), comparable(item)) for key, item in value.items())
+        case _:
+            return isinstance(value, bool), value
 
 
 def holding(test: Callable[[Any], bool]) -> Check:

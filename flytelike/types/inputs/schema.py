@@ -159,10 +159,9 @@ class Builder:
 
     def referred(self, reference: str, narrower: Mapping[str, Any]) -> Strict:
         """Return the field of a definition."""
-        if narrower:
-            target = self.target(reference)
-            return self.field({**target, **narrower} if isinstance(target, Mapping) else target)
         target = self.target(reference)
+        if narrower and isinstance(target, Mapping):
+            return self.field({**target, **narrower})
         if reference not in self.begun:
             self.begun.add(reference)
             self.built[reference] = self.field(target)

@@ -79,6 +79,7 @@ def test_all_faults_are_told_in_the_order_of_the_data() -> None:
 # --- the keywords ---------------------------------------------------------------------------
 
 INT, TEXT, TRUTH, NUMBER, NULL = ({"type": t} for t in ("integer", "string", "boolean", "number", "null"))
+UNIQUE = {"type": "array", "uniqueItems": True}
 KEYS = {"patternProperties": {"^a": INT}}
 CAT, DOG = (
     {"type": "object", "title": name, "properties": {"kind": {"const": name}, "age": INT}, "required": ["kind"]}
@@ -113,7 +114,8 @@ CAT, DOG = (
         ({"type": "array"}, "a", 'expected list, got "a"'),
         ({"type": "array", "items": INT, "minItems": 1}, [], "expected list[int] of at least 1 item, got []"),
         ({"type": "array", "maxItems": 1}, [1, 2], "expected list of at most 1 item, got [1, 2]"),
-        ({"type": "array", "uniqueItems": True}, [1, 1], "expected list of distinct items, got [1, 1]"),
+        ({**UNIQUE}, [1, 1.0], "expected list of distinct items, got [1, 1.0]"),
+        ({**UNIQUE, "maxItems": 1}, [1, 2], "expected list of at most 1 distinct item, got [1, 2]"),
         ({"type": "array", "prefixItems": [INT, TEXT]}, [1], "expected tuple[int, str], got [1]"),
         ({"type": "array", "prefixItems": [INT, TEXT]}, [1, 2], "[1]: expected str, got 2"),
         ({"type": "object"}, [], "expected dict, got []"),
@@ -166,6 +168,7 @@ def test_what_does_not_fit(schema: Any, value: Any, fault: str) -> None:
         ({**TEXT, "format": "uuid"}, "A" * 32, "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa"),
         ({**TEXT, "format": "ipv6"}, "::0001", "::1"),
         ({**TEXT, "format": "of-tomorrow"}, "x", "x"),
+        ({**UNIQUE}, [1, True, "1", [1], {1: 1}, {"1": 1}], [1, True, "1", [1], {1: 1}, {"1": 1}]),
         ({**TEXT, "pattern": r"^\p{L}+$"}, "é", "é"),
         ({"type": "object", "propertyNames": INT}, {"1": "a", 2: "b"}, {1: "a", 2: "b"}),
         ({"type": "object", "propertyNames": NUMBER}, {"1.5": 1}, {1.5: 1}),
