@@ -17,7 +17,7 @@ from flytelike.model.types import BlobType, Json, StructuredDatasetType
 from flytelike.types.inputs import limits
 from flytelike.types.inputs.containers import Entries, Forbidden, Free, Items, Object, Places
 from flytelike.types.inputs.fields import Choice, Integer, Null, Number, Place, Strict, Text, Truth
-from flytelike.types.inputs.formats import FORMATS
+from flytelike.types.inputs.formats import FORMATS, MODEL_FORMATS
 from flytelike.types.inputs.places import Stored
 from flytelike.types.inputs.reading import reading
 from flytelike.types.inputs.text import meaning
@@ -43,6 +43,7 @@ class Builder:
         self.root = root
         self.built: dict[str, Strict] = {}
         self.begun: set[str] = set()
+        self.formats = FORMATS
 
     def field(self, schema: Any) -> Strict:  # noqa: ANN401 - JSON
         """Return the field of a schema; for what is none, one that takes anything."""
@@ -61,8 +62,8 @@ class Builder:
                 return self.union([self.field(option) for option in options])
             case {"type": [*names]}:
                 return self.union([self.field({**schema, "type": name}) for name in names])
-            case {"format": str(name)} if name in FORMATS:
-                return FORMATS[name]()
+            case {"format": str(name)} if name in self.formats:
+                return self.formats[name]()
             case Mapping():
                 return self.of_type(schema)
             case _:
@@ -102,7 +103,9 @@ class Builder:
         required = [name for name in stated(schema, "required", []) if isinstance(name, str)]
         others = self.others(schema, list(properties))
         if properties or required:
+            around, self.formats = self.formats, MODEL_FORMATS if of_model(properties) else FORMATS
             known = {name: self.property(name, inner) for name, inner in properties.items()}
+            self.formats = around
             return Object(title or "dict", known, required, others, limits=limits.of_dict(schema))
         others.title = title
         return others
@@ -194,6 +197,13 @@ def stated(schema: Mapping[str, Any], keyword: str, otherwise: T) -> T:
     """Return what a schema states; `otherwise` where it states nothing of that class."""
     value = schema.get(keyword)
     return value if isinstance(value, type(otherwise)) else otherwise
+
+
+def of_model(properties: Mapping[str, Any]) -> bool:
+    """Tell whether an object is a pydantic model: its simple fields have titles, and they come from their names."""
+    simple = {name: inner for name, inner in properties.items() if isinstance(inner, Mapping)}
+    titles = {name: inner.get("title") for name, inner in simple.items() if inner.get("type") != "object"}
+    return any(title == name.title().replace("_", " ").strip() for name, title in titles.items())
 
 
 def named(name: str, field: Strict) -> Strict:
