@@ -37,8 +37,10 @@ def literals(
     """
     faults: list[Diagnostic] = []
     found: dict[str, Literal] = {}
+    given: set[str] = set()
     if file is not None:
         for name, value in document(file).items():
+            given.add(name)
             keep(found, faults, parameters, name, from_json(parameters, name, value, locate))
     seen: set[str] = set()
     for flag in flags(words, parameters, faults):
@@ -53,7 +55,7 @@ def literals(
             f"give it with `--{name} VALUE`, or in a file with `--inputs FILE`",
         )
         for name, parameter in parameters.items()
-        if parameter.required and name not in found and not any(f"`{name}`" in f.headline for f in faults)
+        if parameter.required and name not in given | seen
     )
     if faults:
         raise DiagnosticError(faults)

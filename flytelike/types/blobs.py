@@ -9,6 +9,7 @@ from flytelike.model.literals import Blob, Literal
 from flytelike.model.types import BlobType
 from flytelike.types.context import ValueContext
 from flytelike.types.faults import undecodable
+from flytelike.types.places import local_path
 from flytelike.types.primitives import unwrapped
 from flytelike.types.transformer import Hint
 
@@ -18,7 +19,7 @@ def stored_blob(kind: BlobType, name: str, ctx: ValueContext, write: Callable[[P
     path = ctx.new_path(name)
     try:
         write(path)
-        done = ctx.store.upload_file(path, ctx.new_uri(name))
+        done = ctx.store.take_file(path, ctx.new_uri(name))
     finally:
         path.unlink(missing_ok=True)
     return Literal(Blob(done.uri, kind), hash=done.digest)
@@ -36,7 +37,13 @@ def fetched_blob(literal: Literal, hint: Hint, ctx: ValueContext) -> Path:
 
 
 def read_blob(literal: Literal, hint: Hint, ctx: ValueContext, read: Callable[[Path], Any]) -> Any:  # noqa: ANN401
-    """Return what `read` makes of a copy of the file, which does not outlive it."""
+    """Return what `read` makes of the file: in place on this machine, else of a copy that does not outlive it."""
+    found = unwrapped(literal)
+    place = local_path(found.value.uri) if isinstance(found.value, Blob) else None
+    if place is not None and place.is_file():
+        if found.hash.startswith("sha256:"):
+            ctx.store.verify_file(place.as_uri(), Digest(found.hash))
+        return read(place)
     path = fetched_blob(literal, hint, ctx)
     try:
         return read(path)

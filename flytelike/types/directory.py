@@ -13,7 +13,8 @@ from flytelike.model.types import BlobType, LiteralType
 from flytelike.storage import Store
 from flytelike.types.context import ValueContext
 from flytelike.types.faults import mismatch, undecodable
-from flytelike.types.file import FileTransformer, FlyteFile, Formatted, formatted, local_path
+from flytelike.types.file import FileTransformer, FlyteFile, Formatted, formatted
+from flytelike.types.places import local_path
 from flytelike.types.primitives import unwrapped
 from flytelike.types.pydantic_stored import core_schema
 from flytelike.types.stored_schema import stored_schema

@@ -47,19 +47,15 @@ class Documents:
         Raises:
             TypeFault: the value, or something in it, does not fit its annotation.
         """
+        if type(hint) is type and hint in PLAIN:
+            return self._written(value, hint, path)
         if self._is_marked(hint):
             return self._stored(value, hint, ctx, path)
-        hint = bare(hint)
+        if bare(hint) is not hint:
+            return self.plain(value, bare(hint), ctx, path)
         origin, arguments = origin_of(hint), typing.get_args(hint)
-        if hint in FREE:
+        if hint in FREE or (hint is type(None) and value is None):
             return value
-        if hint is type(None) and value is None:
-            return None
-        if hint in PLAIN:
-            fitting = PLAIN[hint](value)
-            if fitting is None:
-                raise inside(path, mismatch(hint, value))
-            return fitting
         if is_enum(hint) and isinstance(value, hint):
             return value.value
         if (record := record_of(hint)) is not None and record.holds(value):
@@ -74,6 +70,13 @@ class Documents:
         if origin in UNIONS:
             return self._first(value, hint, path, lambda inner: self.plain(value, inner, ctx, path))
         return self._stored(value, hint, ctx, path)
+
+    def _written(self, value: Any, hint: Hint, path: str) -> Any:  # noqa: ANN401 - any value
+        """Return a simple value's plain data."""
+        found = PLAIN[hint](value)
+        if found is None:
+            raise inside(path, mismatch(hint, value))
+        return found
 
     def _fields(self, value: Any, record: Record, hint: Hint, ctx: ValueContext, path: str) -> dict[str, Any]:  # noqa: ANN401
         values = record.values(value)
@@ -123,9 +126,12 @@ class Documents:
         Raises:
             TypeFault: the data do not fit the annotation.
         """
+        if type(hint) is type and hint in VALUES:
+            return self._simple(plain, hint, path)
         if self._is_marked(hint):
             return self._fetched(plain, hint, ctx, path)
-        hint = bare(hint)
+        if bare(hint) is not hint:
+            return self.value(plain, bare(hint), ctx, path)
         origin, arguments = origin_of(hint), typing.get_args(hint)
         if hint in FREE and (hint not in {dict, list} or isinstance(plain, hint)):
             return plain
@@ -140,7 +146,7 @@ class Documents:
             }
         if origin in UNIONS:
             return self._first(plain, hint, path, lambda inner: self.value(plain, inner, ctx, path))
-        if hint is type(None) or hint in VALUES or is_enum(hint):
+        if hint is type(None) or is_enum(hint):
             return self._simple(plain, hint, path)
         return self._fetched(plain, hint, ctx, path)
 

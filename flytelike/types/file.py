@@ -12,9 +12,10 @@ from typing_extensions import TypeVar, override
 from flytelike.model.ids import Digest
 from flytelike.model.literals import Blob, Literal
 from flytelike.model.types import BlobType, LiteralType
-from flytelike.storage import Store, is_local
+from flytelike.storage import Store
 from flytelike.types.context import ValueContext
 from flytelike.types.faults import mismatch, undecodable
+from flytelike.types.places import local_path
 from flytelike.types.primitives import unwrapped
 from flytelike.types.pydantic_stored import core_schema
 from flytelike.types.stored_schema import stored_schema
@@ -198,13 +199,6 @@ def fetched(uri: str) -> str:
     path = Path(tempfile.mkdtemp(prefix="flytelike-")) / Path(uri).name
     Store().download_file(uri, path)
     return str(path)
-
-
-def local_path(place: str) -> Path | None:
-    """Return the absolute path of a place on this machine (a path or a `file://` uri), None for others."""
-    if "://" in place and not is_local(place):
-        return None
-    return Path(place.removeprefix("file://")).absolute()
 
 
 class FileTransformer:

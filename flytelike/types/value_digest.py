@@ -6,7 +6,7 @@ content has a digest of its own. Types count: 1, 1.0, True and "1" are four valu
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from operator import itemgetter
 from typing import Any, assert_never
 
 from flytelike.model.ids import Digest
@@ -32,116 +32,116 @@ from flytelike.types import msgpack_value
 
 def value_digest(literal: Literal) -> Digest:
     """Return the SHA-256 that names a value."""
-    found = hashlib.sha256()
-    for part in parts_of(literal):
-        found.update(part)
-    return Digest(f"sha256:{found.hexdigest()}")
+    out = bytearray()
+    put_literal(literal, out)
+    return Digest(f"sha256:{hashlib.sha256(out).hexdigest()}")
 
 
-def parts_of(literal: Literal) -> Iterator[bytes]:
-    """Yield what a value is, so that different values give different bytes."""
+def put_literal(literal: Literal, out: bytearray) -> None:
+    """Append what a value is, so that different values give different bytes."""
     value = literal.value
     if literal.hash and not isinstance(value, UnionValue):
-        yield from text(b"#", literal.hash)
+        put_text(b"#", literal.hash, out)
         return
     match value:
         case Collection(items):
-            yield header(b"l", len(items))
+            put_header(b"l", len(items), out)
             for item in items:
-                yield from parts_of(item)
+                put_literal(item, out)
         case Map(items):
-            yield header(b"m", len(items))
+            put_header(b"m", len(items), out)
             for key in sorted(items):
-                yield from text(b"s", key)
-                yield from parts_of(items[key])
+                put_text(b"s", key, out)
+                put_literal(items[key], out)
         case UnionValue(inner, kind):
             if isinstance(inner.value, Binary | GenericStruct):
-                yield from text(b"u", kind.structure.tag if kind.structure else "")
-                yield from text(b"u", kind.metadata)
-            yield from parts_of(inner)
+                put_text(b"u", kind.structure.tag if kind.structure else "", out)
+                put_text(b"u", kind.metadata, out)
+            put_literal(inner, out)
         case Offloaded(uri):
-            yield from text(b"@", uri)
+            put_text(b"@", uri, out)
         case _:
-            yield from scalar_parts(value)
+            put_scalar(value, out)
 
 
-def scalar_parts(
+def put_scalar(
     value: Primitive | Void | Blob | Binary | GenericStruct | SchemaValue | StructuredDataset | ErrorValue,
-) -> Iterator[bytes]:
-    """Yield a literal that holds no others."""
+    out: bytearray,
+) -> None:
+    """Append a literal that holds no others."""
     match value:
+        case Primitive(Instant(ns)):
+            put_text(b"i", str(ns), out)
+        case Primitive(Span(ns)):
+            put_text(b"p", str(ns), out)
         case Primitive(simple):
-            yield from simple_parts(simple)
+            put_plain(simple, out)
         case Void():
-            yield from plain_parts(None)
+            put_plain(None, out)
         case Binary(content, tag) if tag not in {"", "msgpack"}:
-            yield from text(b"t", tag)
-            yield from data(b"b", content)
+            put_text(b"t", tag, out)
+            put_bytes(b"b", content, out)
         case Binary() | GenericStruct():
-            yield from plain_parts(msgpack_value.unpacked(value))
+            put_plain(msgpack_value.unpacked(value), out)
         case Blob(uri) | StructuredDataset(uri) | SchemaValue(uri):
-            yield from text(b"@", uri)
+            put_text(b"@", uri, out)
         case ErrorValue(node, message):
-            yield from text(b"e", node)
-            yield from text(b"e", message)
+            put_text(b"e", node, out)
+            put_text(b"e", message, out)
         case _ as never:
             assert_never(never)
 
 
-def simple_parts(value: float | str | Instant | Span) -> Iterator[bytes]:
-    """Yield a primitive."""
+def put_plain(value: Any, out: bytearray) -> None:  # noqa: ANN401 - plain data
+    """Append the plain data of a document; a file whose content is known goes by that."""
     match value:
-        case Instant(ns):
-            yield from text(b"i", str(ns))
-        case Span(ns):
-            yield from text(b"p", str(ns))
-        case _:
-            yield from plain_parts(value)
-
-
-def plain_parts(value: Any) -> Iterator[bytes]:  # noqa: ANN401 - plain data
-    """Yield the plain data of a document; a file whose content is known goes by that."""
-    match value:
-        case None:
-            yield header(b"n", 0)
+        case str():
+            put_text(b"s", value, out)
         case bool():
-            yield header(b"?", int(value))
+            put_header(b"?", int(value), out)
         case int():
-            yield from text(b"d", str(value))
+            put_text(b"d", str(value), out)
         case float():
             # Shortest digits that give the same double back; -0.0 equals 0.0.
-            yield from text(b"f", repr(value + 0.0))
-        case str():
-            yield from text(b"s", value)
+            put_text(b"f", repr(value + 0.0), out)
+        case None:
+            put_header(b"n", 0, out)
         case bytes():
-            yield from data(b"b", value)
+            put_bytes(b"b", value, out)
         case {"path": str(), "metadata": {"digest": str(digest)}}:
-            yield from text(b"#", digest)
-        case list() | tuple():
-            yield header(b"l", len(value))
+            put_text(b"#", digest, out)
+        case list():
+            put_header(b"l", len(value), out)
             for item in value:
-                yield from plain_parts(item)
-        case Mapping():
-            yield header(b"m", len(value))
-            entries = {b"".join(plain_parts(key)): item for key, item in value.items()}
-            for name in sorted(entries):
-                yield name
-                yield from plain_parts(entries[name])
+                put_plain(item, out)
+        case dict():
+            put_header(b"m", len(value), out)
+            for name, item in sorted(((key_bytes(key), item) for key, item in value.items()), key=itemgetter(0)):
+                out += name
+                put_plain(item, out)
         case _:  # what msgpack gives for its extension types
-            yield from text(b"x", repr(value))
+            put_text(b"x", repr(value), out)
 
 
-def text(tag: bytes, value: str) -> Iterator[bytes]:
-    """Yield a text with its tag and length."""
-    return data(tag, value.encode("utf-8", "surrogatepass"))
+def key_bytes(key: Any) -> bytes:  # noqa: ANN401 - plain data
+    """Return what a key of a document is."""
+    out = bytearray()
+    put_plain(key, out)
+    return bytes(out)
 
 
-def data(tag: bytes, value: bytes) -> Iterator[bytes]:
-    """Yield bytes with their tag and length."""
-    yield header(tag, len(value))
-    yield value
+def put_text(tag: bytes, value: str, out: bytearray) -> None:
+    """Append a text with its tag and length."""
+    put_bytes(tag, value.encode("utf-8", "surrogatepass"), out)
 
 
-def header(tag: bytes, size: int) -> bytes:
-    """Return a tag and a number, so that no content can look like the next part."""
-    return tag + size.to_bytes(8, "big")
+def put_bytes(tag: bytes, value: bytes, out: bytearray) -> None:
+    """Append bytes with their tag and length."""
+    put_header(tag, len(value), out)
+    out += value
+
+
+def put_header(tag: bytes, size: int, out: bytearray) -> None:
+    """Append a tag and a number, so that no content can look like the next part."""
+    out += tag
+    out += size.to_bytes(8, "big")

@@ -13,8 +13,8 @@ from flytelike.storage import is_local, join
 from flytelike.types.annotated import bare
 from flytelike.types.context import ValueContext
 from flytelike.types.faults import mismatch, undecodable, unsupported
-from flytelike.types.file import local_path
 from flytelike.types.lookup import Lookup
+from flytelike.types.places import local_path
 from flytelike.types.primitives import unwrapped
 from flytelike.types.structured.columns import columns_of, format_of
 from flytelike.types.structured.dataset import StructuredDataset
@@ -94,7 +94,7 @@ class DatasetTransformer:
         try:
             frame_kind.write(frame, path)
             place = uri or ctx.new_uri()
-            done = ctx.store.upload_file(path, join(place, FILE))
+            done = ctx.store.take_file(path, join(place, FILE))
         finally:
             path.unlink(missing_ok=True)
         return Literal(DatasetLiteral(place, replace(kind, format="parquet")), hash=done.digest)

@@ -109,7 +109,7 @@ def test_a_type_variable_that_stands_for_nothing_is_refused() -> None:
         (Box[int], Box("a"), r"\$\.value: expected `int`, got str 'a'"),
         (Box[int], Box(1, [2, "x"]), r"\$\.more\[1\]: expected `int`"),
         (Point, Box(1), "expected `Point`, got Box"),
-        (Movie, {"name": "a", "yaer": 1}, "unknown fields yaer"),
+        (Movie, {"name": "a", "country": 1}, "unknown fields country"),
         (Movie, {"year": 1}, "the keys 'name' are missing"),
         (Movie, [], "expected `Movie`, got list"),
     ],
