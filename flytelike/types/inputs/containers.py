@@ -70,8 +70,8 @@ class Entries(Strict, fields.Dict):
 
     def faults(self, key: object, parts: Mapping[str, Any]) -> list[Fault]:
         """Return the faults of a key and of its value."""
-        wrong = [Fault(lambda: f"expected {self.key_field} as the key, got {key!r}")] if "key" in parts else []
-        return [fault.below(key) for fault in [*wrong, *flat(parts.get("value", []))]]
+        keys = [Fault(lambda: f"expected {self.key_field} as the key, got {key!r}")] if "key" in parts else []
+        return [fault.below(key) for fault in [*keys, *flat(parts.get("value", []))]]
 
 
 class Free(Strict):

@@ -4,10 +4,10 @@ from typing import Any
 
 from flytelike.model.diagnostic import Diagnostic
 from flytelike.model.literals import Literal, Primitive, UnionValue
-from flytelike.model.types import BOOLEAN, FLOAT, INTEGER, STRING, LiteralType, UnionType
-from flytelike.types.inputs.faults import whole, wrong, wrong_value
+from flytelike.model.types import BOOLEAN, FLOAT, INTEGER, STRING, STRUCT, LiteralType, UnionType
+from flytelike.types.inputs.faults import whole, wrong_value
 from flytelike.types.inputs.places import Locate, located
-from flytelike.types.inputs.text import data_of, is_meant, rank_of_text
+from flytelike.types.inputs.text import data_of, rank_of_text
 from flytelike.types.primitives import INT64_MAX
 
 Outcome = Literal | list[Diagnostic]
@@ -17,6 +17,8 @@ LEVELS_MAX = 32
 VALUES_MAX = 1_000_000
 """How many values an input may have; more belongs into a file or table."""
 CHARACTERS_MAX = 64 * 1024 * 1024
+BITS_MAX = 1024
+"""As many as a float's largest number has; Python refuses to print much larger ones."""
 PLAIN = {INTEGER: int, FLOAT: float, BOOLEAN: bool, STRING: str}
 """Simple types, and the one class whose values they take as they are."""
 
@@ -54,18 +56,12 @@ def parse_text(text: str, kind: LiteralType, path: str = "$", locate: Locate = l
     """
     if not isinstance(kind.kind, UnionType):
         return literal_from_json(data_of(text, kind), kind, path, locate)
-    telling: list[list[Diagnostic]] = []
     for variant in sorted(kind.kind.variants, key=rank_of_text):
         outcome = parse_text(text, variant, path, locate)
         if not isinstance(outcome, list):
             return Literal(UnionValue(outcome, variant))
-        if is_meant(text, variant):
-            telling.append(outcome)
-    if len(telling) == 1:
-        return telling[0]
-    from flytelike.types.inputs.literals import expected  # noqa: PLC0415 - see above
-
-    return [wrong_value(path, wrong(expected(kind), text))]
+    # No variant takes it: what is wrong is told of the union as a whole.
+    return literal_from_json(data_of(text, STRUCT) if text[:1] in {"[", "{"} else text, kind, path, locate)
 
 
 def is_plain(value: object, kind: LiteralType) -> bool:
@@ -90,6 +86,8 @@ def too_much(value: object) -> str:
         match found:
             case str() | bytes():
                 characters += len(found)
+            case int() if found.bit_length() > BITS_MAX:
+                return f"there is a number of more than {BITS_MAX} bits"
             case dict() | list():
                 level += 1
                 values += len(found)

@@ -25,7 +25,7 @@ NO_LIMITS = Limits()
 
 
 def of_number(schema: Mapping[str, Any]) -> Limits:
-    """Return the limits of an int or float: `≥ 1 and < 10`, `a multiple of 5`."""
+    """Return the limits of an int or float: `≥ 1 and < 10`, `that is a multiple of 5`."""
     checks: list[Check] = []
     words: list[str] = []
     if low := bound(schema, "minimum", "exclusiveMinimum"):
@@ -36,10 +36,11 @@ def of_number(schema: Mapping[str, Any]) -> Limits:
         checks.append(Range(max=high[0], max_inclusive=high[1]))
     if checks:
         checks.append(holding(lambda value: not math.isnan(value)))
+    said = f" {' and '.join(words)}" if words else ""
     if step := number(schema, "multipleOf"):
-        words.append(f"a multiple of {step}")
+        said += f" that is a multiple of {step}"
         checks.append(holding(lambda value: math.isfinite(value) and not Fraction(str(value)) % Fraction(str(step))))
-    return Limits(tuple(checks), " " + " and ".join(words) if words else "")
+    return Limits(tuple(checks), said)
 
 
 def bound(schema: Mapping[str, Any], closed: str, open_: str) -> tuple[float, bool] | None:

@@ -76,11 +76,6 @@ def loaded(value: object, kind: LiteralType, path: str, locate: Locate) -> Liter
     return found
 
 
-def expected(kind: LiteralType) -> str:
-    """Return a literal type as its author would write it."""
-    return str(literal_field(kind))
-
-
 @lru_cache(maxsize=1024)
 def literal_field(kind: LiteralType) -> Strict:
     """Return the field that makes literals of a type out of JSON or YAML data."""

@@ -5,10 +5,8 @@ from types import NoneType
 
 from flytelike.model.types import (
     BlobType,
-    CollectionType,
     EnumType,
     LiteralType,
-    MapType,
     SchemaType,
     SimpleKind,
     SimpleType,
@@ -47,19 +45,6 @@ def data_of(text: str, kind: LiteralType) -> object:
     except (ValueError, RecursionError):
         simple = kind.kind.simple if isinstance(kind.kind, SimpleType) else None
         return meaning(text, WORDS[simple]) if simple in WORDS else text
-
-
-def is_meant(text: str, kind: LiteralType) -> bool:
-    """Tell whether a text looks like one of the type: what is wrong inside is then worth telling."""
-    match kind.kind:
-        case CollectionType():
-            return text.startswith("[")
-        case MapType() | SimpleType(SimpleKind.STRUCT):
-            return text.startswith("{")
-        case BlobType() | StructuredDatasetType() | SchemaType():
-            return text != ""
-        case _:
-            return False
 
 
 def meaning(word: str, wanted: type) -> object:

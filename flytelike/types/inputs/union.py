@@ -1,6 +1,7 @@
 """Fields of one out of several types, and of types that are inside of themselves."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from marshmallow.exceptions import ValidationError
@@ -49,10 +50,11 @@ class Union(Strict):
     def wrong_tags(self, value: Mapping[str, Any]) -> list[Fault]:
         """Return the fault of an object whose tag is none of those that tell the options apart; empty without one."""
         tagged = [constants for option in self.options if (constants := option.constants())]
-        tag = next((name for name in value if tagged and all(name in constants for constants in tagged)), None)
-        if tag is None:
-            return []
-        return [Fault(lambda: wrong(one_of(constants[tag] for constants in tagged), value[tag]), (tag,))]
+        known = {tag: [constants.get(tag) for constants in tagged] for tag in (tagged[0] if tagged else ())}
+        for tag, values in known.items():
+            if None not in values and tag in value and value[tag] not in values:
+                return [Fault(partial(wrong, one_of(values), value[tag]), (tag,))]
+        return []
 
 
 def attempt(option: Strict, value: object) -> Any:  # noqa: ANN401 - whatever the option makes

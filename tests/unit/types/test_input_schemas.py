@@ -105,7 +105,10 @@ CAT, DOG = (
         ({**NUMBER, "exclusiveMaximum": 0.5}, 0.5, "expected float < 0.5, got 0.5"),
         ({**NUMBER, "minimum": 0, "exclusiveMinimum": True}, 0, "expected float > 0, got 0"),
         ({**NUMBER, "minimum": 0}, float("nan"), "expected float ≥ 0, got NaN"),
-        ({**INT, "multipleOf": 5}, 7, "expected int a multiple of 5, got 7"),
+        ({**INT, "multipleOf": 5}, 7, "expected int that is a multiple of 5, got 7"),
+        ({**INT, "minimum": 1, "multipleOf": 5}, 7, "expected int ≥ 1 that is a multiple of 5, got 7"),
+        ({**INT, "minimum": 1, "exclusiveMinimum": 0}, 0, "expected int ≥ 1, got 0"),
+        ({**INT, "maximum": 1, "exclusiveMaximum": 1}, 1, "expected int < 1, got 1"),
         ({**TEXT, "minLength": 1}, "", 'expected str of at least 1 character, got ""'),
         ({**TEXT, "maxLength": 2}, "abc", 'expected str of at most 2 characters, got "abc"'),
         ({**TEXT, "minLength": 2, "maxLength": 4}, "a", 'expected str of 2 to 4 characters, got "a"'),
@@ -132,6 +135,8 @@ CAT, DOG = (
         ({"oneOf": [{"anyOf": [INT, TEXT]}, NULL]}, [], "expected str | int | None, got []"),
         ({"anyOf": [{"type": "array", "items": INT}, NULL]}, [1, "a"], '[1]: expected int, got "a"'),
         ({"anyOf": [CAT, DOG]}, {"kind": "dog", "age": "old"}, '.age: expected int, got "old"'),
+        ({"anyOf": [CAT, NULL]}, {"kind": "dog"}, ".kind: expected one of 'cat', got \"dog\""),
+        ({"anyOf": [CAT, DOG]}, {"age": 1}, 'expected cat | dog, got {"age": 1}'),
         ({"anyOf": [CAT, DOG]}, {"kind": "cow"}, ".kind: expected one of 'cat', 'dog', got \"cow\""),
         ({"allOf": [{**INT, "minimum": 1}, {"maximum": 3}]}, 4, "expected int ≥ 1 and ≤ 3, got 4"),
         ({**TEXT, "format": "date-time"}, "soon", 'expected a date or time such as 2024-05-01T12:00:00Z, got "soon"'),
@@ -414,9 +419,10 @@ def laughs() -> Any:
     [
         (circle(), f"lists and objects are more than {LEVELS_MAX} levels inside of each other"),
         (laughs(), f"there are more than {VALUES_MAX:,} values; a file or table can hold them"),
+        ({2**5000: 1}, "there is a number of more than 1024 bits"),
         (["x" * 2**20] * 65, "there are more than 67,108,864 characters; a file can hold them"),
     ],
-    ids=["in circles", "too many values", "too long"],
+    ids=["in circles", "too many values", "too large", "too long"],
 )
 def test_what_is_too_much_is_not_read(value: Any, fault: str) -> None:
     assert faults(literal_from_json(value, document({}), "$.x")) == [f"$.x: {fault}"]

@@ -93,6 +93,19 @@ def test_all_faults_of_a_model_are_told_at_once() -> None:
     ]
 
 
+class Stored(pydantic.BaseModel):
+    data: FlyteFile
+    more: list[FlyteFile] | None = None
+
+
+def test_files_of_models_are_named_by_path_or_uri() -> None:
+    kind = registry.literal_type_of(Stored)
+    found = literal_from_json({"data": "x", "more": [{"path": "y"}]}, kind, locate=lambda text, _: f"s3://b/{text}")
+    assert isinstance(found, LiteralValue)
+    assert json_from_literal(found) == {"data": {"path": "s3://b/x"}, "more": [{"path": "s3://b/y"}]}
+    assert headlines({"data": 5}, Stored) == ["$.data: expected a file's path or uri, got 5"]
+
+
 TIMES = st.datetimes(timezones=st.sampled_from([dt.UTC, dt.timezone(dt.timedelta(hours=2)), None]))
 LAYERS = st.builds(Layer, units=st.integers(1, 2**63 - 1), rate=st.floats(0, 1, exclude_min=True, exclude_max=True))
 STEPS = st.builds(Conv, size=st.integers(0, 9)) | st.builds(Pool, size=st.integers(0, 9))
