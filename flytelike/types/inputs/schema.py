@@ -185,7 +185,11 @@ class Builder:
         """Return one schema for a type that must fit several."""
         found: dict[str, Any] = {key: value for key, value in schema.items() if key != "allOf"}
         for part in parts:
-            inner = self.target(part["$ref"]) if isinstance(part, Mapping) and "$ref" in part else part
+            match part:
+                case {"$ref": str(reference)}:
+                    inner = self.target(reference)
+                case _:
+                    inner = part
             if isinstance(inner, Mapping):
                 properties = {**stated(found, "properties", {}), **stated(inner, "properties", {})}
                 required = [*stated(found, "required", []), *stated(inner, "required", [])]

@@ -447,21 +447,38 @@ def test_the_first_faults_are_told_and_the_others_counted() -> None:
     assert outcome[-1] == f"$: {1000 - FAULTS_MAX} more values do not fit"
 
 
-@pytest.mark.parametrize(
-    "schema",
-    [
-        {"type": "object", "properties": [], "required": "x", "title": []},
-        {"type": "array", "items": [], "minItems": "1"},
-        {"type": "integer", "minimum": None, "multipleOf": 0},
-        {"type": "string", "pattern": "(", "maxLength": []},
-        {"enum": 5, "anyOf": {}, "allOf": 1, "$ref": 3, "format": []},
-        {"type": 5},
-        [],
-    ],
+KEYWORDS = st.sampled_from(
+    "type properties items prefixItems required additionalProperties propertyNames patternProperties anyOf oneOf allOf "
+    "enum const format minimum exclusiveMaximum multipleOf minLength maxItems uniqueItems pattern default title "
+    "$ref".split()
 )
-def test_keywords_that_are_none_are_passed_over(schema: Any) -> None:
-    for value in ({}, [], 0, ""):
-        literal_from_json({"x": value}, holding(schema))
+TERMS = st.sampled_from(
+    "integer number string boolean null array object date-time date uuid duration FlyteFile a # #/properties/a "
+    "^a (".split()
+)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.floats() | TERMS,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(KEYWORDS, inner, max_size=4)
+        | st.dictionaries(TERMS, inner, max_size=3)
+    ),
+    max_leaves=20,
+)
+YAML = st.recursive(
+    ANYTHING | st.dates() | st.datetimes() | st.binary() | st.text() | st.sets(st.integers()),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(TERMS | st.integers() | st.floats() | st.dates() | st.tuples(st.none()), inner, max_size=3)
+    ),
+)
+
+
+@given(st.dictionaries(KEYWORDS, ANYTHING, max_size=5), YAML)
+def test_whatever_a_schema_says_there_is_a_value_or_faults(schema: Schema, value: Any) -> None:
+    """Schemas come with registered types, from whoever registered them."""
+    outcome = literal_from_json({"a": value}, holding({}, **schema))
+    assert isinstance(outcome, Literal) or faults(outcome)
 
 
 # --- cost -----------------------------------------------------------------------------------
