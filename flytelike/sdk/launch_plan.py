@@ -42,8 +42,8 @@ class LaunchPlan(NodeEntity[P, R]):
         super().__init__(workflow.function, "launch plan")
         self.given_name = name
         self.workflow = workflow
-        self.default_inputs = dict(default_inputs)
-        self.fixed_inputs = dict(fixed_inputs)
+        self.default_inputs: dict[str, object] = dict(default_inputs)
+        self.fixed_inputs: dict[str, object] = dict(fixed_inputs)
         self.options = options
         frame = author_frame()
         self._site = call_site(frame)

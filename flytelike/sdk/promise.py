@@ -25,10 +25,10 @@ class Source:
 
     def __init__(self, trace: "Trace", node: "TracedNode | None", var: str, path: tuple[str | int, ...] = ()) -> None:
         """Keep the parts; `path` leads into the value."""
-        self.trace = trace
-        self.node = node
-        self.var = var
-        self.path = path
+        self.trace: Trace = trace
+        self.node: TracedNode | None = node
+        self.var: str = var
+        self.path: tuple[str | int, ...] = path
 
     @override
     def __str__(self) -> str:
@@ -90,7 +90,7 @@ class VoidPromise:
 
     def __init__(self, node: "TracedNode") -> None:
         """Stand for the end of `node`."""
-        self.__flytelike_node__ = node
+        self.__flytelike_node__: TracedNode = node
 
     @override
     def __repr__(self) -> str:

@@ -181,8 +181,8 @@ class CallSite:
 
     def __init__(self, path: str, extent: Extent) -> None:
         """Keep the file and where in it the expression stands."""
-        self.path = path
-        self.extent = extent
+        self.path: str = path
+        self.extent: Extent = extent
 
     @property
     def span(self) -> SourceSpan:

@@ -43,11 +43,11 @@ class TracedNode:
         site: CallSite,
     ) -> None:
         """Record that `entity` was called with `arguments` (values and promises by input)."""
-        self.trace = trace
-        self.index = index
-        self.entity = entity
-        self.arguments = arguments
-        self.site = site
+        self.trace: Trace = trace
+        self.index: int = index
+        self.entity: NodeEntity[..., Any] = entity
+        self.arguments: Mapping[str, object] = arguments
+        self.site: CallSite = site
         self.options: NodeOptions = {}
         self.upstream: list[TracedNode] = []
 

@@ -116,13 +116,33 @@ def no_transformer(hint: Hint) -> Exception:
     return unsupported(
         hint,
         "no transformer handles it",
-        "use a dataclass, or register one with `flytelike.types.registry.register`",
+        "use a dataclass, or register one with `flytelike.types.register`",
     )
 
 
 _default = Registry()
-register = _default.register
-literal_type_of = _default.literal_type
-to_literal = _default.to_literal
-to_python = _default.to_python
-find = _default.find
+
+
+def register(transformer: Transformer) -> None:
+    """Add a transformer of one's own; it is asked before those there are."""
+    _default.register(transformer)
+
+
+def find(hint: Hint) -> Transformer:
+    """Return the transformer for an annotation; raises TypeFault when there is none."""
+    return _default.find(hint)
+
+
+def literal_type_of(hint: Hint) -> LiteralType:
+    """Return the literal type of an annotation; raises TypeFault when it has none."""
+    return _default.literal_type(hint)
+
+
+def to_literal(value: Any, hint: Hint, ctx: ValueContext) -> Literal:  # noqa: ANN401 - any value
+    """Return the literal of a value under an annotation; raises TypeFault when it does not fit."""
+    return _default.to_literal(value, hint, ctx)
+
+
+def to_python(literal: Literal, hint: Hint, ctx: ValueContext) -> Any:  # noqa: ANN401 - any value
+    """Return the value of a literal under an annotation; raises TypeFault when it does not fit."""
+    return _default.to_python(literal, hint, ctx)
