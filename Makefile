@@ -9,8 +9,8 @@ READY := $(VENV)/.ready
 DATA ?= .flytelike
 SEEDS ?= 10000
 MOMENTS ?= 100
-# What messages are compared with: the last release, before the first one the last commit.
-RELEASED ?= $(shell git describe --tags --abbrev=0 2>/dev/null || echo HEAD)
+# What messages must stay compatible with: Flyte's, and what idl/additions.txtpb has frozen of ours.
+CONTRACT := $(VENV)/.contract.binpb
 
 .PHONY: help
 help: ## list the targets
@@ -55,7 +55,7 @@ check: $(READY) ## formatting, lints, types, layers, protobuf rules, dead code
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python idl/generate.py --check
 	@cd idl && ../$(BIN)/buf lint
-	@cd idl && ../$(BIN)/buf breaking --against '../.git#ref=$(RELEASED),subdir=idl'
+	@$(MAKE) --no-print-directory breaking
 	@$(BIN)/codespell
 	@$(BIN)/deptry .
 	@$(BIN)/vulture
@@ -68,6 +68,15 @@ fix: $(READY) ## format, and mend what can be mended
 .PHONY: gen
 gen: $(READY) ## generate flytelike_idl from idl/proto
 	@$(BIN)/python idl/generate.py
+
+.PHONY: breaking
+breaking: $(READY)
+	@$(BIN)/python -m tests.idl.frozen baseline $(CONTRACT)
+	@cd idl && ../$(BIN)/buf breaking --against ../$(CONTRACT)
+
+.PHONY: freeze
+freeze: $(READY) breaking ## freeze what was added to Flyte's messages: clients may rely on it
+	@$(BIN)/python -m tests.idl.frozen freeze
 
 .PHONY: bench
 bench: $(READY) ## measure, print a table, and write bench/results.json

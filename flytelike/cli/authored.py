@@ -7,6 +7,7 @@ from pathlib import Path
 from flytelike.bundle import Bundle, collect, default_version
 from flytelike.bundle.collect import Copy
 from flytelike.cli.places import from_here
+from flytelike.cli.registering import request_of
 from flytelike.codec.digest import digest_of
 from flytelike.codec.launch_plans import launch_plan_to_proto
 from flytelike.codec.tasks import task_template_to_proto
@@ -21,6 +22,7 @@ from flytelike.sdk.entities import Templates, checked
 from flytelike.sdk.entity import AnyEntity
 from flytelike.sdk.modules import Loaded
 from flytelike.sdk.settings import Settings
+from flytelike_idl.service import registration_pb2
 
 BUNDLE_NAME = "bundle.tar.gz"
 
@@ -30,6 +32,7 @@ class Authored:
     """Everything that one registration needs."""
 
     templates: Templates
+    request: registration_pb2.RegisterRequest
     bundle: Bundle | None
     version: str
     project: str
@@ -56,7 +59,9 @@ def author(
     if not version:
         settings = replace(settings, version=default_version(digests(found)))
         found, _ = checked(chosen, settings)
-    return Authored(found, bundle, settings.version, project, domain, loaded.root, diagnostics)
+    return Authored(
+        found, request_of(found), bundle, settings.version, project, domain, loaded.root, warnings=diagnostics
+    )
 
 
 def digests(found: Templates) -> list[Digest]:
@@ -90,8 +95,9 @@ async def registered(client: Client, authored: Authored, *, dry_run: bool = Fals
             filename=BUNDLE_NAME,
         )
         uploaded = len(authored.bundle.content) if done.fresh else 0
-    found = authored.templates
-    registration = await register(client, found.tasks, found.workflows, found.launch_plans, dry_run=dry_run)
-    placed = from_here(registration.diagnostics, authored.root)
-    registration = replace(registration, diagnostics=placed)
+    authored.request.dry_run = dry_run
+    registration = await register(client, authored.request)
+    # The compiler's warnings were told when it ran here.
+    placed = [told for told in from_here(registration.diagnostics, authored.root) if told not in authored.warnings]
+    registration = replace(registration, diagnostics=tuple(placed))
     return Outcome(registration, uploaded)

@@ -12,10 +12,11 @@ import click
 from flytelike.cli.exit_code import ExitCode
 from flytelike.cli.failure import show_diagnostics
 from flytelike.cli.places import from_here
+from flytelike.cli.registering import counted, request_of
 from flytelike.compiler import check
 from flytelike.compiler.render import render_json
 from flytelike.compiler.sarif import render_sarif
-from flytelike.model.diagnostic import Diagnostic, Severity
+from flytelike.model.diagnostic import Diagnostic, DiagnosticError, Severity
 from flytelike.sdk.entities import Templates, checked
 from flytelike.sdk.modules import survey
 from flytelike.sdk.settings import Settings
@@ -55,7 +56,12 @@ def examined(paths: Iterable[Path]) -> tuple[Templates, tuple[Diagnostic, ...]]:
     """Return the templates of what is sound, and everything that is wrong. Raises DiagnosticError for no files."""
     loaded, faults = survey(paths)
     found, more = checked(loaded.entities, Settings("project", "domain", "version", loaded.root, ""))
-    return found, from_here((*faults, *more, *check(found.entities, found.references)), loaded.root)
+    diagnostics = [*faults, *more, *check(found.entities, found.references)]
+    try:
+        request_of(found)
+    except DiagnosticError as error:
+        diagnostics.extend(error.diagnostics)
+    return found, from_here(diagnostics, loaded.root)
 
 
 def document(form: str, diagnostics: Sequence[Diagnostic]) -> str:
@@ -69,5 +75,6 @@ def summary(found: Templates, diagnostics: Sequence[Diagnostic]) -> str:
     """Return `2 errors, 1 warning` or what was found to be sound."""
     kinds = Counter(told.severity.value for told in diagnostics)
     told = [f"{kinds[word]} {word}{'s' * (kinds[word] > 1)}" for word in ("error", "warning") if kinds[word]]
-    sound = f"{len(found.tasks)} tasks, {len(found.workflows)} workflows, {len(found.launch_plans)} launch plans"
-    return ", ".join(told) if kinds["error"] else ", ".join([f"checked {sound}: no errors", *told])
+    if kinds["error"]:
+        return ", ".join(told)
+    return ", ".join([f"checked {counted(found.entities)}: no errors", *told])

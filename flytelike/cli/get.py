@@ -89,7 +89,9 @@ async def show_execution(client: Client, name: str, project: str, domain: str, *
     record = await executions.get(client, target)
     inputs, outputs = await executions.data(client, target)
     tree = Tree(target.name)
-    tree.take(watch_pb2.ExecutionUpdate(execution=record, node_executions=await executions.nodes(client, target)))
+    tree.take(
+        watch_pb2.WatchExecutionResponse(execution=record, node_executions=await executions.nodes(client, target))
+    )
     shown = {
         "inputs": {key: json_from_literal(value) for key, value in inputs.items()},
         "outputs": {key: json_from_literal(value) for key, value in outputs.items()},

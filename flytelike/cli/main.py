@@ -14,6 +14,7 @@ VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "up": ("flytelike.cli.up", "Run the platform on this machine until stopped."),
     "check": ("flytelike.cli.check", "Compile without a platform and tell what is wrong."),
     "register": ("flytelike.cli.register", "Compile tasks and workflows and store them as a version."),
+    "diff": ("flytelike.cli.diff", "Tell what changed between two versions, and whether callers break."),
     "execute": ("flytelike.cli.execute", "Execute a workflow, task or launch plan."),
     "get": ("flytelike.cli.get", "Show projects, workflows, tasks, launch plans or executions."),
     "watch": ("flytelike.cli.watch", "Follow an execution until it ends."),

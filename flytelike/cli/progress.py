@@ -38,7 +38,7 @@ class Progress:
         if self.live is not None:
             self.live.stop()
 
-    def update(self, message: watch_pb2.ExecutionUpdate) -> None:
+    def update(self, message: watch_pb2.WatchExecutionResponse) -> None:
         """Show what changed."""
         changed = self.tree.take(message)
         if self.live is not None:

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -13,6 +11,7 @@ from flytelike.cli.authored import Authored, Outcome, author, registered
 from flytelike.cli.context import connected, json_option, place_options, platform_options
 from flytelike.cli.exit_code import ExitCode
 from flytelike.cli.failure import show_diagnostics
+from flytelike.cli.registering import counted
 from flytelike.model.diagnostic import Diagnostic
 from flytelike.remote.registration import Registered
 from flytelike.sdk.modules import load
@@ -123,10 +122,3 @@ def summary(authored: Authored, outcome: Outcome, *, dry_run: bool) -> str:
     kept = f" ({len(entities) - len(created)} unchanged)" if len(created) < len(entities) else ""
     code = f", {outcome.uploaded_bytes / 1e3:.1f} kB of code uploaded" if outcome.uploaded_bytes else ""
     return f"{verb}: {counted(created)}{kept} as {where}{code}"
-
-
-def counted(entities: Sequence[Registered]) -> str:
-    """Return `8 tasks, 2 workflows, 1 launch plan`."""
-    kinds = Counter(found.id.kind.name.lower().replace("_", " ") for found in entities)
-    order = ("task", "workflow", "launch plan")
-    return ", ".join(f"{kinds[kind]} {kind}{'s' * (kinds[kind] > 1)}" for kind in order if kinds[kind])

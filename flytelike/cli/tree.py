@@ -38,7 +38,7 @@ class Tree:
     children: dict[str, list[str]] = field(default_factory=dict)
     execution: execution_pb2.Execution | None = None
 
-    def take(self, update: watch_pb2.ExecutionUpdate) -> list[NodeRow]:
+    def take(self, update: watch_pb2.WatchExecutionResponse) -> list[NodeRow]:
         """Bring the tree up to date and return the rows whose phase changed."""
         if update.HasField("execution"):
             self.execution = update.execution

@@ -4,7 +4,7 @@ from flytelike.codec.ids import fill_span, span_from_proto
 from flytelike.model.diagnostic import Diagnostic, Label, Severity
 from flytelike_idl.service import registration_pb2 as pb
 
-_TO_WIRE = {Severity.ERROR: pb.Diagnostic.ERROR, Severity.WARNING: pb.Diagnostic.WARNING}
+_TO_WIRE = {Severity.ERROR: pb.Diagnostic.SEVERITY_ERROR, Severity.WARNING: pb.Diagnostic.SEVERITY_WARNING}
 
 
 def diagnostic_to_proto(diagnostic: Diagnostic) -> pb.Diagnostic:
@@ -21,7 +21,7 @@ def diagnostic_to_proto(diagnostic: Diagnostic) -> pb.Diagnostic:
 
 def diagnostic_from_proto(message: pb.Diagnostic) -> Diagnostic:
     """Return the diagnostic of a message; a severity that is not known counts as an error."""
-    warning = message.severity == pb.Diagnostic.WARNING
+    warning = message.severity == pb.Diagnostic.SEVERITY_WARNING
     return Diagnostic(
         message.code,
         message.headline,

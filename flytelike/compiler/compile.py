@@ -9,6 +9,7 @@ from flytelike.compiler.faults import entity_fault
 from flytelike.compiler.graph import linked
 from flytelike.compiler.launch_plan import launch_plan_faults
 from flytelike.compiler.task import task_faults
+from flytelike.compiler.unused import unused_outputs
 from flytelike.compiler.workflow import WorkflowCheck
 from flytelike.model.closure import CompiledWorkflow, WorkflowClosure
 from flytelike.model.diagnostic import Diagnostic, Severity
@@ -159,6 +160,7 @@ class Compilation:
         self.faults.extend(check.run())
         edges = linked(workflow)
         self.faults.extend(edges.faults)
+        self.faults.extend(unused_outputs(workflow, edges, check.callees))
         self.linked[identifier] = CompiledWorkflow(workflow, edges.upstream, edges.downstream)
 
     def callee(self, node: Node) -> Callee | Diagnostic | None:

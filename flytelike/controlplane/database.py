@@ -6,9 +6,11 @@ writer; PostgreSQL gets several.
 """
 
 import asyncio
+import shutil
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -27,6 +29,8 @@ READERS = 4
 POSTGRES_WRITERS = 4
 ATTEMPTS_MAX = 5
 SQLITE_BUSY_MS = 10_000
+FULL_BYTES = 1 << 20
+"""A disk with less room than this counts as full."""
 RETRIED_SQLSTATES = frozenset({"40001", "40P01"})
 """PostgreSQL's serialization failure and deadlock."""
 
@@ -72,7 +76,7 @@ class Database:
             with self.engine.connect() as connection, connection.begin():
                 return work(connection)
         except self._errors as error:
-            raise _translated(error) from error
+            raise self._translated(error) from error
 
     def write_now(self, work: Work[T]) -> T:
         """Do what `write` does on the calling thread."""
@@ -82,7 +86,7 @@ class Database:
                     return work(connection)
             except self._errors as error:
                 if attempt + 1 == ATTEMPTS_MAX or not _worth_another_try(error):
-                    raise _translated(error) from error
+                    raise self._translated(error) from error
         raise AssertionError("the loop above returns or raises")
 
     def close(self) -> None:
@@ -90,6 +94,26 @@ class Database:
         self._reading.shutdown()
         self._writing.shutdown()
         self.engine.dispose()
+
+    def _translated(self, error: Exception) -> Exception:
+        """Return what a fault of the database means to a caller; others stay as they are."""
+        text = str(_cause(error))
+        if is_corrupt(error):
+            return corrupt(text)
+        if self._is_full(error):
+            return refusal(Status.RESOURCE_EXHAUSTED, "disk-full", "the database's disk is full", "free some space")
+        lost = isinstance(error, DBAPIError) and error.connection_invalidated
+        if lost or any(sign in text for sign in ("database is locked", "unable to open", "disk I/O error")):
+            return refusal(Status.UNAVAILABLE, "database-unavailable", f"the database does not answer: {text}")
+        return error
+
+    def _is_full(self, error: Exception) -> bool:
+        cause = _cause(error)
+        if "disk is full" in str(cause) or getattr(cause, "sqlstate", None) == "53100":
+            return True
+        # SQLite reports a full disk as an I/O error where it cannot grow the files beside the database.
+        failed = "disk I/O error" in str(cause) and self.engine.url.database is not None
+        return failed and shutil.disk_usage(Path(str(self.engine.url.database)).parent).free < FULL_BYTES
 
     def _writing_connection(self) -> Connection:
         connection = self.engine.connect()
@@ -122,19 +146,6 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _worth_another_try(error: Exception) -> bool:
     return isinstance(error, IntegrityError) or getattr(_cause(error), "sqlstate", None) in RETRIED_SQLSTATES
-
-
-def _translated(error: Exception) -> Exception:
-    """Return what a fault of the database means to a caller; others stay as they are."""
-    text = str(_cause(error))
-    if is_corrupt(error):
-        return corrupt(text)
-    if "disk is full" in text or getattr(_cause(error), "sqlstate", None) == "53100":
-        return refusal(Status.RESOURCE_EXHAUSTED, "disk-full", "the database's disk is full", "free some space")
-    lost = isinstance(error, DBAPIError) and error.connection_invalidated
-    if lost or "database is locked" in text or "unable to open" in text:
-        return refusal(Status.UNAVAILABLE, "database-unavailable", f"the database does not answer: {text}")
-    return error
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -23,10 +23,10 @@ from flytelike.model.ids import Identifier
 from flytelike.storage import Store
 from flytelike_idl.service import registration_pb2
 
-CREATED = registration_pb2.RegisteredEntity.CREATED
-UNCHANGED = registration_pb2.RegisteredEntity.UNCHANGED
-CONFLICT = registration_pb2.RegisteredEntity.CONFLICT
-REJECTED = registration_pb2.RegisteredEntity.REJECTED
+CREATED = registration_pb2.RegisteredEntity.OUTCOME_CREATED
+UNCHANGED = registration_pb2.RegisteredEntity.OUTCOME_UNCHANGED
+CONFLICT = registration_pb2.RegisteredEntity.OUTCOME_CONFLICT
+REJECTED = registration_pb2.RegisteredEntity.OUTCOME_REJECTED
 
 
 @dataclass(frozen=True, slots=True)

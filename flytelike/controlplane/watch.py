@@ -43,7 +43,9 @@ class Watch:
         self._database = database
         self._notifier = notifier
 
-    async def execution(self, execution: ExecutionId, *, attempts: bool) -> AsyncIterator[watch_pb2.ExecutionUpdate]:
+    async def execution(
+        self, execution: ExecutionId, *, attempts: bool
+    ) -> AsyncIterator[watch_pb2.WatchExecutionResponse]:
         """Yield what there is, then what changes; ends behind the final phase.
 
         Raises:
@@ -85,13 +87,13 @@ def _news(connection: Connection, execution: ExecutionId, seen: _Seen, *, attemp
     return news
 
 
-def _update(execution: ExecutionId, news: _News, seen: _Seen) -> watch_pb2.ExecutionUpdate | None:
+def _update(execution: ExecutionId, news: _News, seen: _Seen) -> watch_pb2.WatchExecutionResponse | None:
     """Return the message of the news; the execution comes with the last part, so that its end is seen last."""
     more = len(news.nodes) == ROWS_PER_UPDATE or len(news.attempts) == ROWS_PER_UPDATE
     changed = not more and (seen.row is None or _visible(news.row) != _visible(seen.row))
     if not (changed or news.nodes or news.attempts):
         return None
-    return watch_pb2.ExecutionUpdate(
+    return watch_pb2.WatchExecutionResponse(
         execution=execution_message(news.row) if changed else None,
         node_executions=[node_message(execution, row) for row in news.nodes],
         task_executions=[attempt_message(execution, row) for row in news.attempts],

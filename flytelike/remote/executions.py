@@ -87,7 +87,7 @@ async def data(client: Client, execution: ExecutionId) -> tuple[LiteralMap, Lite
 
 async def watch(
     client: Client, execution: ExecutionId, *, attempts: bool = False
-) -> AsyncIterator[watch_pb2.ExecutionUpdate]:
+) -> AsyncIterator[watch_pb2.WatchExecutionResponse]:
     """Yield the execution's state and each change until it ends."""
     request = watch_pb2.WatchExecutionRequest(id=execution_id_to_proto(execution), include_task_executions=attempts)
     async for update in client.stream(client.watch.WatchExecution(request)):

@@ -71,12 +71,16 @@ def of_import(error: BaseException, module: str, code_root: str) -> Failure:
     if isinstance(error, ModuleNotFoundError):
         missing = error.name or "?"
         if module == missing or module.startswith(f"{missing}."):
-            where = "in the code bundle" if code_root else "among the installed packages"
+            where, remedy = (
+                ("in the code bundle", "Register again from the folder it is imported from.")
+                if code_root
+                else (
+                    "installed where the task runs",
+                    "Register it with its code (without `--copy none`), or install it.",
+                )
+            )
             return Failure(
-                MODULE_NOT_FOUND,
-                f"The task's module {module} is not {where}. Register again from the folder it is imported from.",
-                Fault.USER,
-                retryable=False,
+                MODULE_NOT_FOUND, f"The task's module `{module}` is not {where}. {remedy}", Fault.USER, retryable=False
             )
         text = (
             f"{module} imports {missing}, which is not installed where the task runs and not in the code bundle. "

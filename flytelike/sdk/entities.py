@@ -30,6 +30,7 @@ from flytelike.sdk.launch_plan import LaunchPlan
 from flytelike.sdk.launch_plan_options import packed_options
 from flytelike.sdk.node_options import aliases, node_metadata, task_overrides
 from flytelike.sdk.reference import Reference
+from flytelike.sdk.remarks import remarks
 from flytelike.sdk.settings import Settings
 from flytelike.sdk.signature import NO_DEFAULT
 from flytelike.sdk.source import CallSite
@@ -97,8 +98,9 @@ def checked(entities: Iterable[AnyEntity], settings: Settings) -> tuple[Template
                 work.add(entity)
             faults[entity] += tuple(work.faults[before:])
         if not work.faults:  # else again, without the entities whose types were found to be faulty
-            told = tuple(dict.fromkeys(one for every in faults.values() for one in every))
-            return work.templates, told
+            told = dict.fromkeys(one for every in faults.values() for one in every)
+            told.update(dict.fromkeys(remarks(entity for entity in found if entity not in left_out)))
+            return work.templates, tuple(told)
 
 
 def callers_of(broken: set[AnyEntity], entities: Iterable[AnyEntity]) -> set[AnyEntity]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from flytelike.model.diagnostic import Diagnostic, DiagnosticError, Label
+from flytelike.model.diagnostic import Diagnostic, DiagnosticError, Label, Severity
 from flytelike.model.span import SourceSpan
 from flytelike.sdk.source import source_file
 
@@ -30,9 +30,9 @@ def label(span: SourceSpan | None, text: str) -> Label:
 
 
 def raise_faults(faults: Iterable[Diagnostic]) -> None:
-    """Raise all faults together; do nothing if there are none."""
+    """Raise all faults together; do nothing if none is an error."""
     unique = tuple(dict.fromkeys(faults))
-    if unique:
+    if any(found.severity is Severity.ERROR for found in unique):
         raise DiagnosticError(unique)
 
 

@@ -51,6 +51,10 @@ class SourceFile:
         """Return the definition that starts (with its decorators) on a line."""
         return self._index[0].get((first_line, name))
 
+    def top_level_functions(self) -> tuple[FunctionNode, ...]:
+        """Return the functions that the module itself defines, in order; none if it can't be parsed."""
+        return tuple(node for node in self._index[0].values() if node.col_offset == 0)
+
     def call(self, extent: Extent) -> ast.Call | None:
         """Return the call expression that stands exactly there."""
         return self._index[1].get(extent)

@@ -4,6 +4,7 @@ A driver opens connections in autocommit mode (transactions are begun and ended 
 turns the driver library's exceptions into `StoreError`s.
 """
 
+import shutil
 import sqlite3
 from collections.abc import Iterable, Sequence
 from enum import Enum
@@ -17,6 +18,8 @@ from typing_extensions import override
 from propeller.ports import StoreCorrupt, StoreError, StoreFull
 from propeller.stores.statements import Row
 
+FULL_BYTES = 1 << 20
+"""A disk with less room than this counts as full."""
 CHECKED_BYTES_MAX = 64 * 1024 * 1024
 """SQLite files up to this size are checked for damage when opened; larger ones take too long."""
 
@@ -146,7 +149,9 @@ class SqliteDriver:
         code = getattr(error, "sqlite_errorcode", None)
         if code is not None:
             code &= 0xFF  # The low byte is the primary code.
-        if code == sqlite3.SQLITE_FULL:
+        # A full disk is an I/O error where the files beside the database cannot grow.
+        full = code == sqlite3.SQLITE_IOERR and shutil.disk_usage(self._path.parent).free < FULL_BYTES
+        if full or code == sqlite3.SQLITE_FULL:
             return StoreFull(f"there is no room left to write {self._path}")
         damaged = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
         if code in damaged or (code is None and type(error) is sqlite3.DatabaseError):

@@ -1,8 +1,11 @@
 """What newcomers get wrong, and what they are told. Nobody sees a traceback of ours."""
 
+import contextlib
+import os
 import socket
 import sqlite3
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -179,3 +182,111 @@ def test_a_database_of_a_newer_version(data: Path, run: Run) -> None:
         connection.execute("update alembic_version set version_num = 'from-the-future'")
     connection.close()
     told(flytelike(data, "get", "projects"), 3, "newer-database")
+
+
+ELSEWHERE = (
+    HEAD
+    + """
+import os
+
+if "FLYTE_INTERNAL_EXECUTION_ID" in os.environ:
+    import only_on_the_authors_machine
+
+
+@task
+def t() -> int:
+    return 1
+"""
+)
+
+
+def test_code_that_cannot_be_imported_on_the_worker(run: Run, project: Path) -> None:
+    """The module imports where it was written, and fails where it runs."""
+    (project / "bad.py").write_text(ELSEWHERE)
+    told(run("execute", "bad.py", "t"), 1, "only_on_the_authors_machine", "bad.py")
+
+
+def test_code_that_was_not_sent_along(run: Run, project: Path) -> None:
+    (project / "alone.py").write_text(HEAD + "@task\ndef t() -> int:\n    return 1\n")
+    told(run("execute", "alone.py", "t", "--copy", "none"), 1, "`alone`", "--copy none")
+
+
+STATEFUL = (
+    HEAD
+    + """
+import threading
+
+lock = threading.Lock()
+words = (word for word in ["a", "b"])
+file = open(__file__)
+thread = threading.Thread(target=lambda: None)
+compute = lambda x: x + 1
+
+
+@task
+def t(x: int) -> int:
+    with lock:
+        return compute(x) + len(file.name.split()) + (next(words, "") in ("a", "b", ""))
+
+
+@workflow
+def w(x: int) -> int:
+    return t(x=t(x=x))
+"""
+)
+
+
+def test_module_state_that_cannot_be_pickled_needs_no_pickling(run: Run, project: Path) -> None:
+    """Workers import the module; locks, handles, generators and lambdas in it are made there anew."""
+    (project / "stateful.py").write_text(STATEFUL)
+    done = run("execute", "stateful.py", "w", "--x", "1")
+    assert (done.code, done.stdout) == (0, "o0 = 7\n"), done.stderr
+
+
+def mounted(folder: Path, size: str) -> None:
+    """Mount a file system of a few megabytes; a machine where that is forbidden skips the test, CI fails."""
+    folder.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = f"a small file system cannot be mounted here: {done.stderr.strip()}"
+        assert os.environ.get("CI") != "true", reason
+        pytest.skip(reason)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a disk of three megabytes."""
+    folder = tmp_path / "small"
+    mounted(folder, "3m")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+WRITES = (
+    HEAD
+    + """
+@task(retries=0)
+def t(kilobytes: int) -> str:
+    return "x" * (kilobytes * 1000)
+"""
+)
+
+
+def test_a_full_disk(small_disk: Path, project: Path) -> None:
+    """A task's output that does not fit fails the task; a database that cannot grow is told before anything starts."""
+    (project / "writes.py").write_text(WRITES)
+    data = small_disk / "data"
+
+    def run(kilobytes: int) -> Outcome:
+        return flytelike(data, "execute", "writes.py", "t", "--kilobytes", str(kilobytes), cwd=project)
+
+    assert run(1).code == 0
+    told(run(9_000), 1, "DiskFull", "no space left")
+    fill = small_disk / "fill"
+    with contextlib.suppress(OSError), fill.open("wb", buffering=0) as file:
+        while True:
+            file.write(b"x" * 1000)
+    told(run(1), 3, "disk-full")
+    fill.unlink()
+    assert run(1).code == 0, "nothing was damaged"

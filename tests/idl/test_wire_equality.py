@@ -1,13 +1,11 @@
 """Our messages are Flyte's on the wire: every difference is listed, and each one is explained."""
 
-import importlib
 import re
-from pathlib import Path
 
 import pytest
 from google.protobuf import descriptor_pb2 as pb
 
-import flytelike_idl
+from tests.idl import frozen
 from tests.idl.compare import Facts, differences, facts, stock_files
 
 EXPLAINED = {
@@ -16,8 +14,8 @@ EXPLAINED = {
     r"field flytelike\.service\.CreateUploadLocationResponse\.already_there": "9000: no second upload",
     r"(message|field) flytelike\.core\.SourceSpan(\..*)?": "a message of ours",
     r"(message|field|value) flytelike\.service\.(Register|Registered|Diagnostic)\w*(\..*)?": "registering at once",
-    r"(message|field) flytelike\.service\.(WatchExecution|ExecutionUpdate)\w*(\..*)?": "watching",
-    r"(message|field) flytelike\.service\.(StreamTaskLogs|TaskLogChunk)\w*(\..*)?": "logs",
+    r"(message|field) flytelike\.service\.WatchExecution\w*(\..*)?": "watching",
+    r"(message|field) flytelike\.service\.StreamTaskLogs\w*(\..*)?": "logs",
     r"rpc flytelike\.service\.(RegistrationService|WatchService)\..*": "services of ours",
 }
 
@@ -29,14 +27,7 @@ def stock() -> Facts:
 
 @pytest.fixture(scope="module")
 def our_files() -> list[pb.FileDescriptorProto]:
-    base = Path(next(iter(flytelike_idl.__path__)))
-    found = []
-    for path in sorted(base.rglob("*_pb2.py")):
-        module = importlib.import_module(".".join(path.relative_to(base.parent).with_suffix("").parts))
-        message = pb.FileDescriptorProto()
-        module.DESCRIPTOR.CopyToProto(message)
-        found.append(message)
-    return found
+    return frozen.our_files()
 
 
 def test_every_difference_to_flyte_is_explained(stock: Facts, our_files: list[pb.FileDescriptorProto]) -> None:

@@ -20,12 +20,14 @@ class WatchServicer:
 
     async def watch_execution(
         self, request: watch_pb2.WatchExecutionRequest
-    ) -> AsyncIterator[watch_pb2.ExecutionUpdate]:
+    ) -> AsyncIterator[watch_pb2.WatchExecutionResponse]:
         """Stream an execution until it ends."""
         async for update in self._watch.execution(execution_of(request.id), attempts=request.include_task_executions):
             yield update
 
-    async def stream_task_logs(self, request: watch_pb2.StreamTaskLogsRequest) -> AsyncIterator[watch_pb2.TaskLogChunk]:
+    async def stream_task_logs(
+        self, request: watch_pb2.StreamTaskLogsRequest
+    ) -> AsyncIterator[watch_pb2.StreamTaskLogsResponse]:
         """Stream what an attempt printed."""
         attempt = attempt_of(request.id)
         await self._reading.attempt_row(attempt.node, attempt.attempt)
@@ -33,6 +35,6 @@ class WatchServicer:
         try:
             async for data in self._logs.read(attempt, offset, follow=request.follow):
                 offset += len(data)
-                yield watch_pb2.TaskLogChunk(data=data, next_offset=offset)
+                yield watch_pb2.StreamTaskLogsResponse(data=data, next_offset=offset)
         except LogNotFound:
             raise not_found("log", f"of {attempt.node.execution}/{attempt.node.path}/{attempt.attempt}") from None

@@ -31,10 +31,10 @@ from tests.unit.controlplane.builders import (
 pytestmark = pytest.mark.anyio
 
 CREATED, UNCHANGED, CONFLICT, REJECTED = (
-    registration_pb2.RegisteredEntity.CREATED,
-    registration_pb2.RegisteredEntity.UNCHANGED,
-    registration_pb2.RegisteredEntity.CONFLICT,
-    registration_pb2.RegisteredEntity.REJECTED,
+    registration_pb2.RegisteredEntity.OUTCOME_CREATED,
+    registration_pb2.RegisteredEntity.OUTCOME_UNCHANGED,
+    registration_pb2.RegisteredEntity.OUTCOME_CONFLICT,
+    registration_pb2.RegisteredEntity.OUTCOME_REJECTED,
 )
 
 

@@ -38,7 +38,7 @@ async def execute(running: Running) -> None:
     await running.admin.CreateExecution(create_execution())
 
 
-def seen(updates: list[watch_pb2.ExecutionUpdate]) -> list[object]:
+def seen(updates: list[watch_pb2.WatchExecutionResponse]) -> list[object]:
     found: list[object] = []
     for update in updates:
         found += [(n.id.node_id, NodePhase(n.closure.phase)) for n in update.node_executions]

@@ -94,7 +94,7 @@ async def test_a_module_that_is_not_in_the_bundle(bench: Bench) -> None:
     failure = (await bench.run("t", module="pipelines.train")).failure
     assert failure is not None
     assert failure.code == "ModuleNotFound"
-    assert "pipelines.train is not in the code bundle" in failure.message
+    assert "`pipelines.train` is not in the code bundle" in failure.message
 
 
 async def test_inputs_that_are_damaged_or_gone(bench: Bench) -> None:

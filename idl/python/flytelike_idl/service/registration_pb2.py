@@ -30,7 +30,7 @@ from flytelike_idl.core import identifier_pb2 as flytelike_dot_core_dot_identifi
 from flytelike_idl.core import source_pb2 as flytelike_dot_core_dot_source__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$flytelike/service/registration.proto\x12\x11\x66lytelike.service\x1a!flytelike/admin/launch_plan.proto\x1a\x1a\x66lytelike/admin/task.proto\x1a\x1e\x66lytelike/admin/workflow.proto\x1a\x1f\x66lytelike/core/identifier.proto\x1a\x1b\x66lytelike/core/source.proto\"\xd0\x01\n\x0fRegisterRequest\x12\x31\n\x05tasks\x18\x01 \x03(\x0b\x32\".flytelike.admin.TaskCreateRequest\x12\x39\n\tworkflows\x18\x02 \x03(\x0b\x32&.flytelike.admin.WorkflowCreateRequest\x12>\n\x0claunch_plans\x18\x03 \x03(\x0b\x32(.flytelike.admin.LaunchPlanCreateRequest\x12\x0f\n\x07\x64ry_run\x18\x04 \x01(\x08\"}\n\x10RegisterResponse\x12\x35\n\x08\x65ntities\x18\x01 \x03(\x0b\x32#.flytelike.service.RegisteredEntity\x12\x32\n\x0b\x64iagnostics\x18\x02 \x03(\x0b\x32\x1d.flytelike.service.Diagnostic\"\xf8\x01\n\x10RegisteredEntity\x12&\n\x02id\x18\x01 \x01(\x0b\x32\x1a.flytelike.core.Identifier\x12<\n\x07outcome\x18\x02 \x01(\x0e\x32+.flytelike.service.RegisteredEntity.Outcome\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x12\n\ndifference\x18\x04 \x03(\t\"Z\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x0b\n\x07\x43REATED\x10\x01\x12\r\n\tUNCHANGED\x10\x02\x12\x0c\n\x08\x43ONFLICT\x10\x03\x12\x0c\n\x08REJECTED\x10\x04\"\x9c\x02\n\nDiagnostic\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x38\n\x08severity\x18\x02 \x01(\x0e\x32&.flytelike.service.Diagnostic.Severity\x12\x10\n\x08headline\x18\x03 \x01(\t\x12\x33\n\x07primary\x18\x04 \x01(\x0b\x32\".flytelike.service.DiagnosticLabel\x12\x33\n\x07related\x18\x05 \x03(\x0b\x32\".flytelike.service.DiagnosticLabel\x12\x0c\n\x04help\x18\x06 \x03(\t\"<\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\t\n\x05\x45RROR\x10\x01\x12\x0b\n\x07WARNING\x10\x02\"_\n\x0f\x44iagnosticLabel\x12(\n\x04span\x18\x01 \x01(\x0b\x32\x1a.flytelike.core.SourceSpan\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x14\n\x0csource_lines\x18\x03 \x03(\t2j\n\x13RegistrationService\x12S\n\x08Register\x12\".flytelike.service.RegisterRequest\x1a#.flytelike.service.RegisterResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$flytelike/service/registration.proto\x12\x11\x66lytelike.service\x1a!flytelike/admin/launch_plan.proto\x1a\x1a\x66lytelike/admin/task.proto\x1a\x1e\x66lytelike/admin/workflow.proto\x1a\x1f\x66lytelike/core/identifier.proto\x1a\x1b\x66lytelike/core/source.proto\"\xd0\x01\n\x0fRegisterRequest\x12\x31\n\x05tasks\x18\x01 \x03(\x0b\x32\".flytelike.admin.TaskCreateRequest\x12\x39\n\tworkflows\x18\x02 \x03(\x0b\x32&.flytelike.admin.WorkflowCreateRequest\x12>\n\x0claunch_plans\x18\x03 \x03(\x0b\x32(.flytelike.admin.LaunchPlanCreateRequest\x12\x0f\n\x07\x64ry_run\x18\x04 \x01(\x08\"}\n\x10RegisterResponse\x12\x35\n\x08\x65ntities\x18\x01 \x03(\x0b\x32#.flytelike.service.RegisteredEntity\x12\x32\n\x0b\x64iagnostics\x18\x02 \x03(\x0b\x32\x1d.flytelike.service.Diagnostic\"\x98\x02\n\x10RegisteredEntity\x12&\n\x02id\x18\x01 \x01(\x0b\x32\x1a.flytelike.core.Identifier\x12<\n\x07outcome\x18\x02 \x01(\x0e\x32+.flytelike.service.RegisteredEntity.Outcome\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x12\n\ndifference\x18\x04 \x03(\t\"z\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n\x0fOUTCOME_CREATED\x10\x01\x12\x15\n\x11OUTCOME_UNCHANGED\x10\x02\x12\x14\n\x10OUTCOME_CONFLICT\x10\x03\x12\x14\n\x10OUTCOME_REJECTED\x10\x04\"\xae\x02\n\nDiagnostic\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x38\n\x08severity\x18\x02 \x01(\x0e\x32&.flytelike.service.Diagnostic.Severity\x12\x10\n\x08headline\x18\x03 \x01(\t\x12\x33\n\x07primary\x18\x04 \x01(\x0b\x32\".flytelike.service.DiagnosticLabel\x12\x33\n\x07related\x18\x05 \x03(\x0b\x32\".flytelike.service.DiagnosticLabel\x12\x0c\n\x04help\x18\x06 \x03(\t\"N\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x12\n\x0eSEVERITY_ERROR\x10\x01\x12\x14\n\x10SEVERITY_WARNING\x10\x02\"_\n\x0f\x44iagnosticLabel\x12(\n\x04span\x18\x01 \x01(\x0b\x32\x1a.flytelike.core.SourceSpan\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x14\n\x0csource_lines\x18\x03 \x03(\t2j\n\x13RegistrationService\x12S\n\x08Register\x12\".flytelike.service.RegisterRequest\x1a#.flytelike.service.RegisterResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,15 +42,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REGISTERRESPONSE']._serialized_start=427
   _globals['_REGISTERRESPONSE']._serialized_end=552
   _globals['_REGISTEREDENTITY']._serialized_start=555
-  _globals['_REGISTEREDENTITY']._serialized_end=803
+  _globals['_REGISTEREDENTITY']._serialized_end=835
   _globals['_REGISTEREDENTITY_OUTCOME']._serialized_start=713
-  _globals['_REGISTEREDENTITY_OUTCOME']._serialized_end=803
-  _globals['_DIAGNOSTIC']._serialized_start=806
-  _globals['_DIAGNOSTIC']._serialized_end=1090
-  _globals['_DIAGNOSTIC_SEVERITY']._serialized_start=1030
-  _globals['_DIAGNOSTIC_SEVERITY']._serialized_end=1090
-  _globals['_DIAGNOSTICLABEL']._serialized_start=1092
-  _globals['_DIAGNOSTICLABEL']._serialized_end=1187
-  _globals['_REGISTRATIONSERVICE']._serialized_start=1189
-  _globals['_REGISTRATIONSERVICE']._serialized_end=1295
+  _globals['_REGISTEREDENTITY_OUTCOME']._serialized_end=835
+  _globals['_DIAGNOSTIC']._serialized_start=838
+  _globals['_DIAGNOSTIC']._serialized_end=1140
+  _globals['_DIAGNOSTIC_SEVERITY']._serialized_start=1062
+  _globals['_DIAGNOSTIC_SEVERITY']._serialized_end=1140
+  _globals['_DIAGNOSTICLABEL']._serialized_start=1142
+  _globals['_DIAGNOSTICLABEL']._serialized_end=1237
+  _globals['_REGISTRATIONSERVICE']._serialized_start=1239
+  _globals['_REGISTRATIONSERVICE']._serialized_end=1345
 # @@protoc_insertion_point(module_scope)

@@ -104,26 +104,30 @@ class RegisteredEntity(message.Message):
     class _OutcomeEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[RegisteredEntity._Outcome.ValueType], builtins.type):
         DESCRIPTOR: descriptor.EnumDescriptor
         OUTCOME_UNSPECIFIED: RegisteredEntity._Outcome.ValueType  # 0
-        CREATED: RegisteredEntity._Outcome.ValueType  # 1
+        """Never sent."""
+        OUTCOME_CREATED: RegisteredEntity._Outcome.ValueType  # 1
         """Stored by this call (or would be, in a dry run)."""
-        UNCHANGED: RegisteredEntity._Outcome.ValueType  # 2
+        OUTCOME_UNCHANGED: RegisteredEntity._Outcome.ValueType  # 2
         """The same content was there already."""
-        CONFLICT: RegisteredEntity._Outcome.ValueType  # 3
+        OUTCOME_CONFLICT: RegisteredEntity._Outcome.ValueType  # 3
         """The version exists with other content; `difference` tells what differs."""
-        REJECTED: RegisteredEntity._Outcome.ValueType  # 4
+        OUTCOME_REJECTED: RegisteredEntity._Outcome.ValueType  # 4
         """Not stored, because of a diagnostic."""
 
     class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
-        """CREATED and UNCHANGED are sound; one CONFLICT or REJECTED keeps all others from being stored."""
+        """CREATED and UNCHANGED are sound; one CONFLICT or REJECTED keeps all the others from being
+        stored.
+        """
 
     OUTCOME_UNSPECIFIED: RegisteredEntity.Outcome.ValueType  # 0
-    CREATED: RegisteredEntity.Outcome.ValueType  # 1
+    """Never sent."""
+    OUTCOME_CREATED: RegisteredEntity.Outcome.ValueType  # 1
     """Stored by this call (or would be, in a dry run)."""
-    UNCHANGED: RegisteredEntity.Outcome.ValueType  # 2
+    OUTCOME_UNCHANGED: RegisteredEntity.Outcome.ValueType  # 2
     """The same content was there already."""
-    CONFLICT: RegisteredEntity.Outcome.ValueType  # 3
+    OUTCOME_CONFLICT: RegisteredEntity.Outcome.ValueType  # 3
     """The version exists with other content; `difference` tells what differs."""
-    REJECTED: RegisteredEntity.Outcome.ValueType  # 4
+    OUTCOME_REJECTED: RegisteredEntity.Outcome.ValueType  # 4
     """Not stored, because of a diagnostic."""
 
     ID_FIELD_NUMBER: builtins.int
@@ -131,10 +135,13 @@ class RegisteredEntity(message.Message):
     DIGEST_FIELD_NUMBER: builtins.int
     DIFFERENCE_FIELD_NUMBER: builtins.int
     outcome: RegisteredEntity.Outcome.ValueType
+    """What became of it."""
     digest: builtins.str
     """Digest of the canonical compiled content: "sha256:" and 64 hexadecimal digits."""
     @builtins.property
-    def id(self) -> identifier_pb2.Identifier: ...
+    def id(self) -> identifier_pb2.Identifier:
+        """What the outcome is told of; equal to the id in the request."""
+
     @builtins.property
     def difference(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
         """Structural difference to the stored content, one line a change; only for CONFLICT."""
@@ -166,15 +173,21 @@ class Diagnostic(message.Message):
     class _SeverityEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[Diagnostic._Severity.ValueType], builtins.type):
         DESCRIPTOR: descriptor.EnumDescriptor
         SEVERITY_UNSPECIFIED: Diagnostic._Severity.ValueType  # 0
-        ERROR: Diagnostic._Severity.ValueType  # 1
-        WARNING: Diagnostic._Severity.ValueType  # 2
+        """Never sent; readers take it for an error."""
+        SEVERITY_ERROR: Diagnostic._Severity.ValueType  # 1
+        """Nothing of the request is stored."""
+        SEVERITY_WARNING: Diagnostic._Severity.ValueType  # 2
+        """Worth knowing; what is registered stays sound."""
 
     class Severity(_Severity, metaclass=_SeverityEnumTypeWrapper):
         """Whether it stops the registration."""
 
     SEVERITY_UNSPECIFIED: Diagnostic.Severity.ValueType  # 0
-    ERROR: Diagnostic.Severity.ValueType  # 1
-    WARNING: Diagnostic.Severity.ValueType  # 2
+    """Never sent; readers take it for an error."""
+    SEVERITY_ERROR: Diagnostic.Severity.ValueType  # 1
+    """Nothing of the request is stored."""
+    SEVERITY_WARNING: Diagnostic.Severity.ValueType  # 2
+    """Worth knowing; what is registered stays sound."""
 
     CODE_FIELD_NUMBER: builtins.int
     SEVERITY_FIELD_NUMBER: builtins.int
@@ -185,6 +198,7 @@ class Diagnostic(message.Message):
     code: builtins.str
     """Stable name, such as "mismatching-types"."""
     severity: Diagnostic.Severity.ValueType
+    """What it means for the registration."""
     headline: builtins.str
     """One phrase that stands alone."""
     @builtins.property
@@ -225,8 +239,11 @@ class DiagnosticLabel(message.Message):
     TEXT_FIELD_NUMBER: builtins.int
     SOURCE_LINES_FIELD_NUMBER: builtins.int
     text: builtins.str
+    """What is to be seen there, as a phrase; empty when the headline says it."""
     @builtins.property
-    def span(self) -> source_pb2.SourceSpan: ...
+    def span(self) -> source_pb2.SourceSpan:
+        """The place. Absent when the template carries no spans, as with templates of Flyte's SDK."""
+
     @builtins.property
     def source_lines(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
         """The source lines of the span, if the sender had them."""

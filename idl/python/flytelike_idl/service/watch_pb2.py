@@ -29,7 +29,7 @@ from flytelike_idl.admin import task_execution_pb2 as flytelike_dot_admin_dot_ta
 from flytelike_idl.core import identifier_pb2 as flytelike_dot_core_dot_identifier__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x66lytelike/service/watch.proto\x12\x11\x66lytelike.service\x1a\x1f\x66lytelike/admin/execution.proto\x1a$flytelike/admin/node_execution.proto\x1a$flytelike/admin/task_execution.proto\x1a\x1f\x66lytelike/core/identifier.proto\"q\n\x15WatchExecutionRequest\x12\x37\n\x02id\x18\x01 \x01(\x0b\x32+.flytelike.core.WorkflowExecutionIdentifier\x12\x1f\n\x17include_task_executions\x18\x02 \x01(\x08\"\xb2\x01\n\x0f\x45xecutionUpdate\x12-\n\texecution\x18\x01 \x01(\x0b\x32\x1a.flytelike.admin.Execution\x12\x37\n\x0fnode_executions\x18\x02 \x03(\x0b\x32\x1e.flytelike.admin.NodeExecution\x12\x37\n\x0ftask_executions\x18\x03 \x03(\x0b\x32\x1e.flytelike.admin.TaskExecution\"l\n\x15StreamTaskLogsRequest\x12\x33\n\x02id\x18\x01 \x01(\x0b\x32\'.flytelike.core.TaskExecutionIdentifier\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0e\n\x06\x66ollow\x18\x03 \x01(\x08\"1\n\x0cTaskLogChunk\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x13\n\x0bnext_offset\x18\x02 \x01(\x04\x32\xcf\x01\n\x0cWatchService\x12`\n\x0eWatchExecution\x12(.flytelike.service.WatchExecutionRequest\x1a\".flytelike.service.ExecutionUpdate0\x01\x12]\n\x0eStreamTaskLogs\x12(.flytelike.service.StreamTaskLogsRequest\x1a\x1f.flytelike.service.TaskLogChunk0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x66lytelike/service/watch.proto\x12\x11\x66lytelike.service\x1a\x1f\x66lytelike/admin/execution.proto\x1a$flytelike/admin/node_execution.proto\x1a$flytelike/admin/task_execution.proto\x1a\x1f\x66lytelike/core/identifier.proto\"q\n\x15WatchExecutionRequest\x12\x37\n\x02id\x18\x01 \x01(\x0b\x32+.flytelike.core.WorkflowExecutionIdentifier\x12\x1f\n\x17include_task_executions\x18\x02 \x01(\x08\"\xb9\x01\n\x16WatchExecutionResponse\x12-\n\texecution\x18\x01 \x01(\x0b\x32\x1a.flytelike.admin.Execution\x12\x37\n\x0fnode_executions\x18\x02 \x03(\x0b\x32\x1e.flytelike.admin.NodeExecution\x12\x37\n\x0ftask_executions\x18\x03 \x03(\x0b\x32\x1e.flytelike.admin.TaskExecution\"l\n\x15StreamTaskLogsRequest\x12\x33\n\x02id\x18\x01 \x01(\x0b\x32\'.flytelike.core.TaskExecutionIdentifier\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0e\n\x06\x66ollow\x18\x03 \x01(\x08\";\n\x16StreamTaskLogsResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x13\n\x0bnext_offset\x18\x02 \x01(\x04\x32\xe0\x01\n\x0cWatchService\x12g\n\x0eWatchExecution\x12(.flytelike.service.WatchExecutionRequest\x1a).flytelike.service.WatchExecutionResponse0\x01\x12g\n\x0eStreamTaskLogs\x12(.flytelike.service.StreamTaskLogsRequest\x1a).flytelike.service.StreamTaskLogsResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,12 +38,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_WATCHEXECUTIONREQUEST']._serialized_start=194
   _globals['_WATCHEXECUTIONREQUEST']._serialized_end=307
-  _globals['_EXECUTIONUPDATE']._serialized_start=310
-  _globals['_EXECUTIONUPDATE']._serialized_end=488
-  _globals['_STREAMTASKLOGSREQUEST']._serialized_start=490
-  _globals['_STREAMTASKLOGSREQUEST']._serialized_end=598
-  _globals['_TASKLOGCHUNK']._serialized_start=600
-  _globals['_TASKLOGCHUNK']._serialized_end=649
-  _globals['_WATCHSERVICE']._serialized_start=652
-  _globals['_WATCHSERVICE']._serialized_end=859
+  _globals['_WATCHEXECUTIONRESPONSE']._serialized_start=310
+  _globals['_WATCHEXECUTIONRESPONSE']._serialized_end=495
+  _globals['_STREAMTASKLOGSREQUEST']._serialized_start=497
+  _globals['_STREAMTASKLOGSREQUEST']._serialized_end=605
+  _globals['_STREAMTASKLOGSRESPONSE']._serialized_start=607
+  _globals['_STREAMTASKLOGSRESPONSE']._serialized_end=666
+  _globals['_WATCHSERVICE']._serialized_start=669
+  _globals['_WATCHSERVICE']._serialized_end=893
 # @@protoc_insertion_point(module_scope)

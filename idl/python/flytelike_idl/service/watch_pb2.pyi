@@ -34,7 +34,9 @@ class WatchExecutionRequest(message.Message):
     include_task_executions: builtins.bool
     """Also send task executions (attempts), not only nodes."""
     @builtins.property
-    def id(self) -> identifier_pb2.WorkflowExecutionIdentifier: ...
+    def id(self) -> identifier_pb2.WorkflowExecutionIdentifier:
+        """The execution to watch; NOT_FOUND when there is none."""
+
     def __init__(
         self,
         *,
@@ -48,8 +50,10 @@ class WatchExecutionRequest(message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 @typing.final
-class ExecutionUpdate(message.Message):
-    """What changed since the last update; the first one holds everything."""
+class WatchExecutionResponse(message.Message):
+    """What changed since the last message. The first ones hold everything there is; what is large is
+    told in parts, and `execution` comes with the last of them.
+    """
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -93,8 +97,11 @@ class StreamTaskLogsRequest(message.Message):
     offset: builtins.int
     """Byte position to start from."""
     follow: builtins.bool
+    """Stay open for what the attempt is still going to print, instead of ending at what is there."""
     @builtins.property
-    def id(self) -> identifier_pb2.TaskExecutionIdentifier: ...
+    def id(self) -> identifier_pb2.TaskExecutionIdentifier:
+        """The attempt whose output is asked for."""
+
     def __init__(
         self,
         *,
@@ -109,7 +116,7 @@ class StreamTaskLogsRequest(message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 @typing.final
-class TaskLogChunk(message.Message):
+class StreamTaskLogsResponse(message.Message):
     """A piece of what an attempt printed."""
 
     DESCRIPTOR: descriptor.Descriptor

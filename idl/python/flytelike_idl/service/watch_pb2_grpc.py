@@ -39,12 +39,12 @@ class WatchServiceStub:
         self.WatchExecution = channel.unary_stream(
                 '/flytelike.service.WatchService/WatchExecution',
                 request_serializer=flytelike_dot_service_dot_watch__pb2.WatchExecutionRequest.SerializeToString,
-                response_deserializer=flytelike_dot_service_dot_watch__pb2.ExecutionUpdate.FromString,
+                response_deserializer=flytelike_dot_service_dot_watch__pb2.WatchExecutionResponse.FromString,
                 _registered_method=True)
         self.StreamTaskLogs = channel.unary_stream(
                 '/flytelike.service.WatchService/StreamTaskLogs',
                 request_serializer=flytelike_dot_service_dot_watch__pb2.StreamTaskLogsRequest.SerializeToString,
-                response_deserializer=flytelike_dot_service_dot_watch__pb2.TaskLogChunk.FromString,
+                response_deserializer=flytelike_dot_service_dot_watch__pb2.StreamTaskLogsResponse.FromString,
                 _registered_method=True)
 
 
@@ -54,7 +54,8 @@ class WatchServiceServicer:
 
     def WatchExecution(self, request, context):
         """The current state of an execution and its nodes, then each change, until it ends. The stream
-        closes after the final phase was sent.
+        closes after the final phase was sent, and with UNAVAILABLE when the server goes down
+        meanwhile.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -73,12 +74,12 @@ def add_WatchServiceServicer_to_server(servicer, server):
             'WatchExecution': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchExecution,
                     request_deserializer=flytelike_dot_service_dot_watch__pb2.WatchExecutionRequest.FromString,
-                    response_serializer=flytelike_dot_service_dot_watch__pb2.ExecutionUpdate.SerializeToString,
+                    response_serializer=flytelike_dot_service_dot_watch__pb2.WatchExecutionResponse.SerializeToString,
             ),
             'StreamTaskLogs': grpc.unary_stream_rpc_method_handler(
                     servicer.StreamTaskLogs,
                     request_deserializer=flytelike_dot_service_dot_watch__pb2.StreamTaskLogsRequest.FromString,
-                    response_serializer=flytelike_dot_service_dot_watch__pb2.TaskLogChunk.SerializeToString,
+                    response_serializer=flytelike_dot_service_dot_watch__pb2.StreamTaskLogsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -108,7 +109,7 @@ class WatchService:
             target,
             '/flytelike.service.WatchService/WatchExecution',
             flytelike_dot_service_dot_watch__pb2.WatchExecutionRequest.SerializeToString,
-            flytelike_dot_service_dot_watch__pb2.ExecutionUpdate.FromString,
+            flytelike_dot_service_dot_watch__pb2.WatchExecutionResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -135,7 +136,7 @@ class WatchService:
             target,
             '/flytelike.service.WatchService/StreamTaskLogs',
             flytelike_dot_service_dot_watch__pb2.StreamTaskLogsRequest.SerializeToString,
-            flytelike_dot_service_dot_watch__pb2.TaskLogChunk.FromString,
+            flytelike_dot_service_dot_watch__pb2.StreamTaskLogsResponse.FromString,
             options,
             channel_credentials,
             insecure,

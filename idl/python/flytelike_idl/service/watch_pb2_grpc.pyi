@@ -17,11 +17,12 @@ class WatchServiceStub:
     """Streams what Flyte's API can only be polled for."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
-    WatchExecution: _aio.UnaryStreamMultiCallable[_watch_pb2.WatchExecutionRequest, _watch_pb2.ExecutionUpdate]
+    WatchExecution: _aio.UnaryStreamMultiCallable[_watch_pb2.WatchExecutionRequest, _watch_pb2.WatchExecutionResponse]
     """The current state of an execution and its nodes, then each change, until it ends. The stream
-    closes after the final phase was sent.
+    closes after the final phase was sent, and with UNAVAILABLE when the server goes down
+    meanwhile.
     """
-    StreamTaskLogs: _aio.UnaryStreamMultiCallable[_watch_pb2.StreamTaskLogsRequest, _watch_pb2.TaskLogChunk]
+    StreamTaskLogs: _aio.UnaryStreamMultiCallable[_watch_pb2.StreamTaskLogsRequest, _watch_pb2.StreamTaskLogsResponse]
     """What an attempt printed, from `offset` on. With `follow`, stays open until the attempt ended."""
 
 class WatchServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -31,18 +32,19 @@ class WatchServiceServicer(metaclass=_abc_1.ABCMeta):
     def WatchExecution(
         self,
         request: _watch_pb2.WatchExecutionRequest,
-        context: _aio.ServicerContext[_watch_pb2.WatchExecutionRequest, _abc.AsyncIterator[_watch_pb2.ExecutionUpdate]],
-    ) -> _abc.AsyncIterator[_watch_pb2.ExecutionUpdate]:
+        context: _aio.ServicerContext[_watch_pb2.WatchExecutionRequest, _abc.AsyncIterator[_watch_pb2.WatchExecutionResponse]],
+    ) -> _abc.AsyncIterator[_watch_pb2.WatchExecutionResponse]:
         """The current state of an execution and its nodes, then each change, until it ends. The stream
-        closes after the final phase was sent.
+        closes after the final phase was sent, and with UNAVAILABLE when the server goes down
+        meanwhile.
         """
 
     @_abc_1.abstractmethod
     def StreamTaskLogs(
         self,
         request: _watch_pb2.StreamTaskLogsRequest,
-        context: _aio.ServicerContext[_watch_pb2.StreamTaskLogsRequest, _abc.AsyncIterator[_watch_pb2.TaskLogChunk]],
-    ) -> _abc.AsyncIterator[_watch_pb2.TaskLogChunk]:
+        context: _aio.ServicerContext[_watch_pb2.StreamTaskLogsRequest, _abc.AsyncIterator[_watch_pb2.StreamTaskLogsResponse]],
+    ) -> _abc.AsyncIterator[_watch_pb2.StreamTaskLogsResponse]:
         """What an attempt printed, from `offset` on. With `follow`, stays open until the attempt ended."""
 
 def add_WatchServiceServicer_to_server(servicer: WatchServiceServicer, server: _aio.Server) -> None: ...
