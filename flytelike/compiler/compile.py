@@ -173,7 +173,7 @@ class Compilation:
                 return found if found is not None else not_found(node, identifier)
             case UnsupportedTarget(kind):
                 return entity_fault(
-                    "unsupported-node",
+                    "unsupported-node-kind",
                     f"the node `{node.id}` is a {kind} node, which this version cannot run",
                     node.span,
                     "here",

@@ -89,7 +89,7 @@ def cycle_faults(
     spans = {node.id: node.span for node in workflow.nodes}
     names = " → ".join(f"`{node}`" for node in [*circle, circle[0]])
     yield entity_fault(
-        "cycle",
+        "cyclic-nodes",
         f"nodes wait for each other: {names}",
         spans[circle[0]],
         "this node can never start",

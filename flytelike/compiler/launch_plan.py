@@ -29,7 +29,7 @@ def launch_plan_faults(plan: LaunchPlanTemplate, interface: TypedInterface | Non
         if variable is None:
             known = ", ".join(interface.inputs) or "none"
             yield entity_fault(
-                "unknown-launch-plan-input",
+                "unknown-input",
                 f"the launch plan `{name}` gives `{key}`, which its workflow has not",
                 plan.span,
                 "here",
@@ -38,7 +38,7 @@ def launch_plan_faults(plan: LaunchPlanTemplate, interface: TypedInterface | Non
         elif literal is not None and not is_value_of(literal, variable.type):
             expected = describe_type(variable.type)
             yield entity_fault(
-                "launch-plan-value-of-wrong-type",
+                "mismatching-types",
                 f"the {noun} value of `{key}` in the launch plan `{name}` is {word_for(literal)}, not `{expected}`",
                 plan.span,
                 "here",
@@ -47,7 +47,7 @@ def launch_plan_faults(plan: LaunchPlanTemplate, interface: TypedInterface | Non
             )
     for key in plan.fixed.keys() & plan.inputs.keys():
         yield entity_fault(
-            "input-fixed-and-defaulted",
+            "contradictory-options",
             f"the launch plan `{name}` both fixes `{key}` and gives it a default",
             plan.span,
             "here",

@@ -83,7 +83,7 @@ class WorkflowCheck:
             elif variable is None:
                 known = ", ".join(callee.inputs) or "none"
                 self.add(
-                    "unknown-argument",
+                    "unknown-input",
                     f"the {callee.noun} `{callee.name}` has no input `{binding.var}`",
                     binding.span or node.span,
                     "given here",
@@ -101,7 +101,7 @@ class WorkflowCheck:
             if name in callee.needed and name not in bound:
                 variable = callee.inputs[name]
                 self.add(
-                    "missing-argument",
+                    "missing-input",
                     f"the {callee.noun} `{callee.name}` needs `{name}` ({describe_type(variable.type)})",
                     node.span,
                     "called here without it",
@@ -191,8 +191,8 @@ class WorkflowCheck:
                 return None
             found, owner = callee.outputs.get(promise.var), f"`{callee.name}`"
         if found is None:
-            headline = f"{owner} has no value `{promise.var}`"
-            self.add("unknown-value", headline, slot.span, "taken here", "correct the name")
+            code, noun = ("unknown-input", "input") if owner == "the workflow" else ("unknown-output", "output")
+            self.add(code, f"{owner} has no {noun} `{promise.var}`", slot.span, "taken here", "correct the name")
             return None
         return owner, found
 

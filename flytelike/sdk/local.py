@@ -18,7 +18,7 @@ def check_inputs(name: str, signature: Signature, values: Mapping[str, object]) 
         if reason:
             faults.append(
                 fault(
-                    "value-of-wrong-type",
+                    "value-mismatch",
                     f"`{name}` can't take this value for `{key}`",
                     signature.input_span(key),
                     reason,
@@ -37,7 +37,7 @@ def check_outputs(name: str, signature: Signature, values: Mapping[str, object])
             where = "its result" if list(signature.outputs.hints) == ["o0"] else f"`{key}`"
             faults.append(
                 fault(
-                    "value-of-wrong-type",
+                    "value-mismatch",
                     f"`{name}` returned something else than it declares for {where}",
                     signature.output_span(),
                     reason,

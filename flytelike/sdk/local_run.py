@@ -63,7 +63,7 @@ def ordered(nodes: tuple[TracedNode, ...]) -> Iterator[TracedNode]:
     if done < len(nodes):
         stuck = next(node for node in nodes if waiting[node.index])
         raise DiagnosticError(
-            [fault("cycle", "these calls wait for each other", stuck.span, f"`{stuck.id}` can never start")]
+            [fault("cyclic-nodes", "these calls wait for each other", stuck.span, f"`{stuck.id}` can never start")]
         )
 
 

@@ -38,7 +38,7 @@ def wrong_types(options: Mapping[str, object], types: Mapping[str, tuple[type, .
             continue
         if not isinstance(value, expected) or (isinstance(value, bool) and bool not in expected):
             names = " or ".join("None" if kind is type(None) else kind.__name__ for kind in expected)
-            yield OptionFault("bad-option", word, f"`{word}` must be {names}, not {type(value).__name__}")
+            yield OptionFault("invalid-option", word, f"`{word}` must be {names}, not {type(value).__name__}")
 
 
 def duration_ns(value: timedelta | int) -> int:
@@ -51,14 +51,14 @@ def duration_ns(value: timedelta | int) -> int:
 def duration_faults(word: str, value: timedelta | int | None) -> Iterator[OptionFault]:
     """Tell of a negative duration."""
     if value is not None and duration_ns(value) < 0:
-        yield OptionFault("bad-option", word, f"`{word}` can't be negative")
+        yield OptionFault("invalid-option", word, f"`{word}` can't be negative")
 
 
 def text_map_faults(word: str, value: object) -> Iterator[OptionFault]:
     """Tell of keys and values that are no text."""
     for key, text in value.items() if isinstance(value, Mapping) else ():
         if not isinstance(key, str) or not isinstance(text, str):
-            yield OptionFault("bad-option", word, f"`{word}` maps text to text, but holds {key!r}: {text!r}")
+            yield OptionFault("invalid-option", word, f"`{word}` maps text to text, but holds {key!r}: {text!r}")
 
 
 def resources_option_faults(
@@ -76,5 +76,5 @@ def resources_option_faults(
         if given is not None:
             for text in resource_faults(given, pairs=word == "resources"):
                 yield OptionFault(
-                    "bad-quantity", word, text, 'quantities look like `"500m"`, `2`, `"512Mi"` or `"2Gi"`'
+                    "invalid-quantity", word, text, 'quantities look like `"500m"`, `2`, `"512Mi"` or `"2Gi"`'
                 )

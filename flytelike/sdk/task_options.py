@@ -109,7 +109,7 @@ def task_option_faults(options: TaskOptions, inputs: Sequence[str]) -> Iterator[
     if broken:
         return
     if not 0 <= options.get("retries", 0) <= MAX_RETRIES:
-        yield OptionFault("bad-option", "retries", f"`retries` must lie between 0 and {MAX_RETRIES}")
+        yield OptionFault("invalid-option", "retries", f"`retries` must lie between 0 and {MAX_RETRIES}")
     yield from duration_faults("timeout", options.get("timeout"))
     yield from text_map_faults("environment", options.get("environment"))
     yield from resources_option_faults(options.get("requests"), options.get("limits"), options.get("resources"))
@@ -174,9 +174,9 @@ def _ignored(options: TaskOptions) -> tuple[str, ...]:
 def _secret_faults(secrets: Sequence[Secret]) -> Iterator[OptionFault]:
     for asked in secrets:
         if not isinstance(asked, Secret):
-            yield OptionFault("bad-option", "secret_requests", f"{asked!r} is no `Secret`")
+            yield OptionFault("invalid-option", "secret_requests", f"{asked!r} is no `Secret`")
         elif not (asked.group or asked.key):
-            yield OptionFault("bad-option", "secret_requests", "a secret needs a group or a key")
+            yield OptionFault("invalid-option", "secret_requests", "a secret needs a group or a key")
 
 
 def _secret(asked: Secret) -> SecretRequest:

@@ -160,7 +160,7 @@ def _duplicate_ids(nodes: Iterable[TracedNode]) -> Iterator[Diagnostic]:
         other = first.setdefault(node.id, node)
         if other is not node:
             yield fault(
-                "duplicate-node-name",
+                "duplicate-node-id",
                 f"two nodes are named `{node.id}`",
                 node.span,
                 "the second",

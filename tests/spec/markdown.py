@@ -45,12 +45,16 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A program, and what is expected of it: `expected` is None for one without faults."""
+    """A program, and what is expected of it: `expected` is None for one without faults.
+
+    `line` is that of the fence that closes the program.
+    """
 
     path: Path
     name: str
     files: Mapping[str, str]
     expected: Block | None
+    line: int = 0
 
     @property
     def id(self) -> str:
@@ -86,24 +90,25 @@ def cases(path: Path) -> Iterator[Case]:
     """Yield a file's programs in order."""
     for section in sections(path.read_text(encoding="utf-8")):
         found = list(programs(section.blocks))
-        for number, (files, expected) in enumerate(found, 1):
-            yield Case(path, section.name + (f" #{number}" if len(found) > 1 else ""), files, expected)
+        for number, (files, expected, line) in enumerate(found, 1):
+            yield Case(path, section.name + (f" #{number}" if len(found) > 1 else ""), files, expected, line)
 
 
-def programs(blocks: Sequence[Block]) -> Iterator[tuple[Mapping[str, str], Block | None]]:
-    """Yield a section's programs with the block that says what comes of them."""
+def programs(blocks: Sequence[Block]) -> Iterator[tuple[Mapping[str, str], Block | None, int]]:
+    """Yield a section's programs with the block that says what comes of them, and the lines where they end."""
     files: dict[str, str] = {}
-    used = False
+    used, end = False, 0
     for block in blocks:
         if block.language == "python":
             title = block.title or PROGRAM
             if files and (used or not block.title or title in files):
                 if not used:
-                    yield files, None
+                    yield files, None, end
                 files, used = {}, False
             files[title] = block.text + "\n"
+            end = block.line + len(block.lines)
         elif block.language in {"text", "console"} and (files or block.language == "console"):
-            yield files, block
+            yield files, block, end
             used = True
     if files and not used:
-        yield files, None
+        yield files, None, end

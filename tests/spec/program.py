@@ -10,7 +10,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from flytelike.cli.check import examined
-from flytelike.cli.failure import run_guarded
+from flytelike.cli.failure import run_guarded, source_lines
 from flytelike.cli.main import cli
 from flytelike.compiler.render import render_text
 from flytelike.sdk import launch_plan
@@ -59,7 +59,7 @@ def told(case: Case, folder: Path) -> str:
         if case.expected is not None and case.expected.language == "console":
             return transcript(case.expected.lines)
         _, diagnostics = examined(paths)
-        return "\n\n".join(render_text(found, lambda _: None, color=False) for found in diagnostics)
+        return "\n\n".join(render_text(found, source_lines, color=False) for found in diagnostics)
 
 
 def transcript(lines: tuple[str, ...]) -> str:

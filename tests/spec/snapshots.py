@@ -27,7 +27,7 @@ def rewritten(path: Path) -> str:
             first = case.expected.line - 1
             lines[first : first + len(case.expected.lines)] = result.splitlines()
         elif result:
-            print(f"{case.id}: expected no fault, got\n{result}", file=sys.stderr)
+            lines[case.line : case.line] = ["", "```text", *result.splitlines(), "```"]
     return "\n".join(lines) + "\n"
 
 
