@@ -27,13 +27,13 @@ def launch_plan_faults(plan: LaunchPlanTemplate, interface: TypedInterface | Non
     for key, literal, noun in given:
         variable = interface.inputs.get(key)
         if variable is None:
-            known = ", ".join(interface.inputs) or "none"
+            known = ", ".join(f"`{known}`" for known in interface.inputs) or "none"
             yield entity_fault(
                 "unknown-input",
-                f"the launch plan `{name}` gives `{key}`, which its workflow has not",
+                f"the launch plan `{name}` gives `{key}`, which is no input of its workflow",
                 plan.span,
                 "here",
-                f"the workflow's inputs are: {known}",
+                f"the workflow's inputs are {known}",
             )
         elif literal is not None and not is_value_of(literal, variable.type):
             expected = describe_type(variable.type)

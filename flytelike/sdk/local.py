@@ -34,11 +34,11 @@ def check_outputs(name: str, signature: Signature, values: Mapping[str, object])
     for key, hint in signature.outputs.hints.items():
         reason = misfit(values[key], hint)
         if reason:
-            where = "its result" if list(signature.outputs.hints) == ["o0"] else f"`{key}`"
+            where = "" if list(signature.outputs.hints) == ["o0"] else f" for `{key}`"
             faults.append(
                 fault(
                     "value-mismatch",
-                    f"`{name}` returned something else than it declares for {where}",
+                    f"`{name}` returned something else than it declares{where}",
                     signature.output_span(),
                     reason,
                 )

@@ -138,8 +138,9 @@ def imported(file: Path, root: Path) -> ModuleType:
     name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
     loaded = sys.modules.get(name)
     if loaded is not None and Path(getattr(loaded, "__file__", None) or "/").resolve() != file:
-        headline = f"the module name `{name}` of {file.name} belongs to another module"
-        raise DiagnosticError([Diagnostic("module-name-taken", headline, help=("rename the file",))])
+        headline = f"{file.name} would be imported as `{name}`, which is the name of another module"
+        label = Label(SourceSpan(str(file)), "")
+        raise DiagnosticError([Diagnostic("module-name-taken", headline, label, help=("rename the file",))])
     try:
         return importlib.import_module(name)
     except DiagnosticError:
@@ -152,9 +153,10 @@ def imported(file: Path, root: Path) -> ModuleType:
 
 def syntax_fault(error: SyntaxError, file: Path) -> Diagnostic:
     """Return the diagnostic for code that Python cannot parse."""
-    span = SourceSpan(error.filename or str(file), error.lineno or 0, error.offset or 0)
-    line = (error.text.rstrip("\n"),) if error.text else ()
-    return Diagnostic("syntax-error", f"invalid syntax: {error.msg}", Label(span, "here", line))
+    line, end = error.lineno or 0, max(error.end_offset or 0, 0)
+    span = SourceSpan(error.filename or str(file), line, error.offset or 0, error.end_lineno or line, end)
+    text = (error.text.rstrip("\n"),) if error.text else ()
+    return Diagnostic("syntax-error", f"{Path(span.file).name} is no valid Python", Label(span, error.msg, text))
 
 
 def import_fault(error: BaseException, file: Path) -> Diagnostic:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from flytelike.sdk.faults import nearest
+from flytelike.model.suggestion import nearest
 from flytelike.sdk.resources import Resources, resource_faults
 
 
@@ -22,12 +22,9 @@ def unknown_options(options: Mapping[str, object], known: Mapping[str, object]) 
     """Tell of options that don't exist."""
     for word in options:
         if word not in known:
-            yield OptionFault(
-                "unknown-option",
-                word,
-                f"there is no option `{word}`{nearest(word, known)}",
-                f"the options are {', '.join(f'`{name}`' for name in known)}",
-            )
+            meant = nearest(word, known)
+            listed = "" if meant else f"the options are {', '.join(f'`{name}`' for name in known)}"
+            yield OptionFault("unknown-option", word, f"there is no option `{word}`{meant}", listed)
 
 
 def wrong_types(options: Mapping[str, object], types: Mapping[str, tuple[type, ...]]) -> Iterator[OptionFault]:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.model.ids import NodeId
 from flytelike.model.span import SourceSpan
+from flytelike.model.suggestion import nearest
 from flytelike.sdk.bound import bound_copy, promises_in
-from flytelike.sdk.faults import fault, label, nearest
+from flytelike.sdk.faults import fault, label
 from flytelike.sdk.frames import author_site
 from flytelike.sdk.node_options import NodeOptions, node_id_of, node_option_faults
 from flytelike.sdk.promise import Promise, Source, VoidPromise, source_of
@@ -78,9 +79,9 @@ class TracedNode:
         broken = set()
         for found in node_option_faults(options, is_task=self.entity.is_task, outputs=outputs):
             broken.add(found.option)
-            self.trace.faults.append(
-                fault(found.code, found.headline, author_site().span, "", help=filter(None, [found.help]))
-            )
+            site = author_site()
+            span = site.argument_spans().get(found.option, site.span)
+            self.trace.faults.append(fault(found.code, found.headline, span, help=filter(None, [found.help])))
         sound = {word: value for word, value in options.items() if word not in broken}
         self.options = cast("NodeOptions", {**self.options, **sound})
 
@@ -200,16 +201,16 @@ class Trace:
         )
 
     def _refuse_unknown(self, entity: "NodeEntity[..., Any]", name: str, site: CallSite) -> None:
-        inputs = ", ".join(f"`{known}`" for known in entity.callable_inputs) or "none"
-        reason = entity.why_not_callable_with(name)
+        inputs = ", ".join(f"`{known}`" for known in entity.callable_inputs)
+        code, reason = entity.why_not_callable_with(name)
         self.faults.append(
             fault(
-                "unknown-input",
+                code,
                 f"`{entity.short_name}` {reason}{nearest(name, entity.callable_inputs)}",
                 site.argument_spans().get(name, site.span),
                 "this value would go nowhere",
-                help=(f"its inputs are {inputs}",),
-                related=(label(entity.signature.span, f"`{entity.short_name}` is defined here"),),
+                help=(f"its inputs are {inputs}" if inputs else "call it without inputs",),
+                related=(label(entity.span, f"`{entity.short_name}` is defined here"),),
             )
         )
 
@@ -246,8 +247,14 @@ def _nodes_of(thing: object) -> Iterator[TracedNode]:
                         "not-a-node",
                         "only the result of a call can be ordered with `>>`",
                         author_site().span,
-                        f"this is {type(thing).__name__}",
+                        uncalled(thing),
                         help=("write `first() >> second()`, or `create_node(second)` for a node of its own",),
                     )
                 ]
             )
+
+
+def uncalled(thing: object) -> str:
+    """Say what something is that was written after `>>` and is no call."""
+    name, kind = getattr(thing, "short_name", ""), getattr(thing, "kind", "")
+    return f"`{name}` is a {kind} that is not called here" if name and kind else f"this is {type(thing).__name__}"

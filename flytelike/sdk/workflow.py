@@ -12,14 +12,14 @@ from flytelike.model.ids import ResourceKind
 from flytelike.model.policies import FailurePolicy, WorkflowMetadata
 from flytelike.sdk.documentation import Documentation
 from flytelike.sdk.entity import AnyEntity, NodeEntity, P, R
-from flytelike.sdk.faults import fault
+from flytelike.sdk.faults import fault, label
 from flytelike.sdk.local import check_inputs
 from flytelike.sdk.local_run import run_nodes
 from flytelike.sdk.option_rules import OptionFault, unknown_options, wrong_types
 from flytelike.sdk.promise import VoidPromise
 from flytelike.sdk.results import ResultShapeError, unpacked
 from flytelike.sdk.signature import Shape, Signature, plain_function
-from flytelike.sdk.source import extent_of, option_span, returns
+from flytelike.sdk.source import option_span
 from flytelike.sdk.trace import Trace, TracedNode
 
 
@@ -165,22 +165,21 @@ def _duplicate_ids(nodes: Iterable[TracedNode]) -> Iterator[Diagnostic]:
                 node.span,
                 "the second",
                 help=("give each call a `node_name` of its own",),
+                related=(label(other.span, "the first"),),
             )
 
 
 def _wrong_shape(signature: Signature, text: str) -> Diagnostic:
-    file, statements = returns(signature.code)
-    span = file.span(extent_of(statements[-1])) if statements else signature.span
     return fault(
-        "wrong-outputs", text, span, "what is returned and what is declared must agree",
+        "wrong-outputs", text, signature.returned_span(), "what is returned and what is declared must agree",
         help=("change the return annotation or the `return`",),
+        related=(label(signature.output_span(), "declared here"),),
     )  # fmt: skip
 
 
 def _void_output(signature: Signature, node: TracedNode) -> Diagnostic:
-    file, statements = returns(signature.code)
-    span = file.span(extent_of(statements[-1])) if statements else signature.span
     return fault(
-        "no-output-to-use", f"`{node.entity.short_name}` has no output to return", span, "there is no value here",
+        "no-output-to-use", f"`{node.entity.short_name}` has no output to return", signature.returned_span(),
+        "there is no value here",
         help=(f"annotate what `{node.entity.short_name}` returns, or return nothing",),
     )  # fmt: skip
