@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from flytelike.bundle import collect
+from flytelike.bundle.collect import Copy
 from flytelike.cli.context import connected, json_option, place_options, platform_options
 from flytelike.cli.exit_code import ExitCode
 from flytelike.compiler.changes import Change, changes
@@ -27,7 +29,7 @@ from flytelike.sdk.settings import Settings
 @json_option
 @place_options
 @platform_options
-def command(
+def command(  # noqa: PLR0913 - one parameter an option
     *, old: str, new: str, strict: bool, as_json: bool, project: str, domain: str, server: str, data: Path
 ) -> int:
     """Compare OLD with NEW. Each is a file or folder, NAME@VERSION, NAME (its newest version), or @VERSION.
@@ -35,7 +37,7 @@ def command(
     A change of an interface breaks callers when a call that was right before is refused now: an input
     that is gone or newly needed, a type that does not take what it took, an output that is gone.
     """
-    local = {text: from_files(Path(text), project, domain) for text in (old, new) if Path(text).exists()}
+    local = {text: from_files(Path(text), project, domain) for text in (old, new) if is_path(text)}
 
     async def registered() -> dict[str, tuple[Entity, ...]]:
         async with connected(server, data, start=True) as client:
@@ -58,10 +60,20 @@ def command(
     return ExitCode.BAD_INPUT if strict and any(change.breaking for change in told) else ExitCode.SUCCESS
 
 
+def is_path(text: str) -> bool:
+    """Tell a file or folder from something registered; what looks like a file and is missing is still one."""
+    return Path(text).exists() or text.endswith(".py") or "/" in text
+
+
 def from_files(path: Path, project: str, domain: str) -> tuple[Entity, ...]:
-    """Return the templates of a file or folder. Raises DiagnosticError."""
+    """Return the templates of a file or folder, with its code as `register` would send it. Raises DiagnosticError."""
     loaded = load([path])
-    return templates(loaded.entities, Settings(project, domain, "", loaded.root, "")).entities
+    try:
+        code = str(collect(loaded.root, Copy.AUTO).digest)
+        return templates(loaded.entities, Settings(project, domain, "", loaded.root, code)).entities
+    finally:
+        # The other side may be another version of the same modules.
+        loaded.forget()
 
 
 async def from_registry(client: Client, text: str, project: str, domain: str) -> tuple[Entity, ...]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, fields
 from enum import Enum
 from typing import TypeAlias
 
-from flytelike.compiler.callee import takes_none
 from flytelike.compiler.casting import castable
 from flytelike.compiler.describe import describe_type
 from flytelike.compiler.graph_changes import graph_changes
@@ -74,20 +73,20 @@ def entity_changes(old: Entity, new: Entity) -> Iterator[Found]:
     """Yield the changes of one entity."""
     match old, new:
         case TaskTemplate(), TaskTemplate():
-            yield from interface_changes(parameters(old), parameters(new))
+            yield from input_changes(old.interface.inputs, new.interface.inputs)
             yield from output_changes(old.interface.outputs, new.interface.outputs)
             yield from policy_changes(old.metadata, new.metadata)
             yield from container_changes(old.container, new.container)
             if (old.type, old.custom) != (new.type, new.custom):
                 yield Part.POLICIES, f"type `{old.type}` → `{new.type}`, or its settings", False
         case WorkflowTemplate(), WorkflowTemplate():
-            yield from interface_changes(parameters(old), parameters(new))
+            yield from input_changes(old.interface.inputs, new.interface.inputs)
             yield from output_changes(old.interface.outputs, new.interface.outputs)
             yield from policy_changes(old.metadata, new.metadata)
             for text in graph_changes(old, new):
                 yield Part.GRAPH, text, False
         case LaunchPlanTemplate(), LaunchPlanTemplate():
-            yield from interface_changes(old.inputs, new.inputs)
+            yield from parameter_changes(old.inputs, new.inputs)
             yield from fixed_changes(old, new)
             if old.workflow.name != new.workflow.name:
                 yield Part.GRAPH, f"is of the workflow `{new.workflow.name}`, was of `{old.workflow.name}`", False
@@ -100,36 +99,47 @@ def entity_changes(old: Entity, new: Entity) -> Iterator[Found]:
 # --- interface --------------------------------------------------------------------------
 
 
-def parameters(entity: TaskTemplate | WorkflowTemplate) -> dict[str, Parameter]:
-    """Return the inputs of a task or workflow as its callers see them: those that take None may be left out."""
-    return {
-        name: Parameter(variable, required=not takes_none(variable.type))
-        for name, variable in entity.interface.inputs.items()
-    }
+def input_changes(old: Mapping[str, Variable], new: Mapping[str, Variable]) -> Iterator[Found]:
+    """Yield what changed in the inputs of a task or workflow.
+
+    Whether an input has to be given is no property of theirs: nodes give every input of a task,
+    the defaults of a workflow are its launch plan's.
+    """
+    yield from shared_changes(old, new)
+    for name, found in new.items():
+        if name not in old:
+            yield Part.INTERFACE, f"input `{name}: {describe_type(found.type)}` is new", False
 
 
-def interface_changes(old: Mapping[str, Parameter], new: Mapping[str, Parameter]) -> Iterator[Found]:
-    """Yield what changed for those who give inputs."""
-    for name, found in old.items():
-        kind = found.variable.type
-        if name not in new:
-            yield Part.INTERFACE, f"input `{name}: {describe_type(kind)}` is gone", True
-            continue
-        other = new[name]
-        if other.variable.type != kind:
-            text = f"input `{name}`: `{describe_type(kind)}` → `{describe_type(other.variable.type)}`"
-            yield Part.INTERFACE, text, not castable(kind, other.variable.type)
-        if other.required and not found.required:
-            yield Part.INTERFACE, f"input `{name}` has to be given now", True
-        elif found.required and not other.required:
-            yield Part.INTERFACE, f"input `{name}` may be left out now", False
-        elif other.default != found.default:
-            yield Part.INTERFACE, f"input `{name}` has another default", False
+def parameter_changes(old: Mapping[str, Parameter], new: Mapping[str, Parameter]) -> Iterator[Found]:
+    """Yield what changed for those who start a launch plan."""
+    yield from shared_changes(variables(old), variables(new))
     for name, found in new.items():
         if name not in old:
             needed = "has to be given" if found.required else "may be left out"
             kind = found.variable.type
             yield Part.INTERFACE, f"input `{name}: {describe_type(kind)}` is new and {needed}", found.required
+        elif found.required and not old[name].required:
+            yield Part.INTERFACE, f"input `{name}` has to be given now", True
+        elif old[name].required and not found.required:
+            yield Part.INTERFACE, f"input `{name}` may be left out now", False
+        elif found.default != old[name].default:
+            yield Part.INTERFACE, f"input `{name}` has another default", False
+
+
+def variables(parameters: Mapping[str, Parameter]) -> dict[str, Variable]:
+    """Return the variables of parameters."""
+    return {name: found.variable for name, found in parameters.items()}
+
+
+def shared_changes(old: Mapping[str, Variable], new: Mapping[str, Variable]) -> Iterator[Found]:
+    """Yield inputs that are gone or take other types."""
+    for name, found in old.items():
+        if name not in new:
+            yield Part.INTERFACE, f"input `{name}: {describe_type(found.type)}` is gone", True
+        elif new[name].type != found.type:
+            text = f"input `{name}`: `{describe_type(found.type)}` → `{describe_type(new[name].type)}`"
+            yield Part.INTERFACE, text, not castable(found.type, new[name].type)
 
 
 def output_changes(old: Mapping[str, Variable], new: Mapping[str, Variable]) -> Iterator[Found]:

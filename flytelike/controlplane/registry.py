@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from flytelike.codec.ids import identifier_to_proto
 from flytelike.codec.parse import serialise
+from flytelike.controlplane.compatibility import broken_callers
 from flytelike.controlplane.compiling import KnownEntities, Preparation, Prepared, prepare
 from flytelike.controlplane.database import Database
 from flytelike.controlplane.differences import difference_lines
@@ -72,11 +73,12 @@ class Registry:
         if any(diagnostic.severity is Severity.ERROR for diagnostic in preparation.diagnostics):
             return _rejected(sent, preparation.diagnostics)
         verdicts = await self._database.read(lambda connection: self._judge(connection, sent, preparation))
+        warnings = await self._database.read(lambda connection: self._broken(connection, verdicts, preparation))
         outcomes = {verdict.outcome for verdict in verdicts}
         if CONFLICT not in outcomes and CREATED in outcomes and not dry_run:
             await self._store_closures(verdicts, preparation.prepared)
             verdicts = await self._database.write(lambda connection: self._store_rows(connection, sent, preparation))
-        return _registration(verdicts, preparation.diagnostics)
+        return _registration(verdicts, (*preparation.diagnostics, *warnings))
 
     async def create(self, sent: Submitted) -> None:
         """Store a single entity as Flyte's Create calls do.
@@ -126,6 +128,12 @@ class Registry:
         if row.digest == new.digest:
             return Verdict(new.id, UNCHANGED, new.digest)
         return Verdict(new.id, CONFLICT, new.digest, difference_lines(self._store, row, prepared))
+
+    def _broken(
+        self, connection: Connection, verdicts: tuple[Verdict, ...], preparation: Preparation
+    ) -> tuple[Diagnostic, ...]:
+        new = [verdict.id for verdict in verdicts if verdict.outcome == CREATED]
+        return tuple(broken_callers(connection, new, preparation.prepared))
 
     async def _store_closures(self, verdicts: tuple[Verdict, ...], prepared: Mapping[Identifier, Prepared]) -> None:
         # Before the rows that point at them. When those fail, a closure lies there that nothing names.

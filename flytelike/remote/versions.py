@@ -1,6 +1,7 @@
 """Templates of what is registered: of one entity with all it uses, or of a whole version."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
 
 from flytelike.codec.closures import closure_from_proto, task_closure_from_proto
 from flytelike.codec.ids import identifier_from_proto
@@ -12,6 +13,17 @@ from flytelike_idl.admin import common_pb2
 from flytelike_idl.core import identifier_pb2
 
 PAGE = 1_000
+
+
+class Listing(Protocol):
+    """An answer of a page of entities."""
+
+    @property
+    def token(self) -> str:
+        """Where the next page begins; empty behind the last."""
+
+
+L = TypeVar("L", bound=Listing)
 
 
 async def version_of(client: Client, project: str, domain: str, version: str) -> tuple[Entity, ...]:
@@ -27,29 +39,45 @@ async def entity_of(client: Client, project: str, domain: str, name: str, versio
 
 
 async def templates(
-    client: Client, project: str, domain: str, name: str, filters: str, limit: int = PAGE
+    client: Client, project: str, domain: str, name: str, filters: str, limit: int = 0
 ) -> tuple[Entity, ...]:
-    """Return tasks, workflows with what they use, and launch plans."""
+    """Return tasks, workflows with what they use, and launch plans: all, or `limit` of each."""
     request = common_pb2.ResourceListRequest(
         id=common_pb2.NamedEntityIdentifier(project=project, domain=domain, name=name),
-        limit=limit,
+        limit=limit or PAGE,
         filters=filters,
         sort_by=NEWEST_FIRST,
     )
-    tasks = await client.call(client.admin.ListTasks(request))
-    workflows = await client.call(client.admin.ListWorkflows(request))
-    plans = await client.call(client.admin.ListLaunchPlans(request))
     found: dict[object, Entity] = {}
-    for task in tasks.tasks:
-        entity = task_closure_from_proto(task.closure.compiled_task)
-        found[entity.id] = entity
-    for workflow in workflows.workflows:
-        for inner in await used_by(client, workflow.id):
-            found.setdefault(inner.id, inner)
-    for plan in plans.launch_plans:
-        identifier = identifier_from_proto(plan.id)
-        found[identifier] = launch_plan_from_proto(identifier, plan.spec)
+    async for tasks in pages(client, client.admin.ListTasks, request, limit):
+        for task in tasks.tasks:
+            entity = task_closure_from_proto(task.closure.compiled_task)
+            found[entity.id] = entity
+    async for workflows in pages(client, client.admin.ListWorkflows, request, limit):
+        for workflow in workflows.workflows:
+            for inner in await used_by(client, workflow.id):
+                found.setdefault(inner.id, inner)
+    async for plans in pages(client, client.admin.ListLaunchPlans, request, limit):
+        for plan in plans.launch_plans:
+            identifier = identifier_from_proto(plan.id)
+            found[identifier] = launch_plan_from_proto(identifier, plan.spec)
     return tuple(found.values())
+
+
+async def pages(
+    client: Client,
+    list_: Callable[[common_pb2.ResourceListRequest], Awaitable[L]],
+    request: common_pb2.ResourceListRequest,
+    limit: int,
+) -> AsyncIterator[L]:
+    """Yield the answers of a listing, page by page; the first only with a limit."""
+    request = common_pb2.ResourceListRequest.FromString(request.SerializeToString())
+    while True:
+        answer = await client.call(list_(request))
+        yield answer
+        request.token = answer.token
+        if limit or not request.token:
+            return
 
 
 async def used_by(client: Client, identifier: identifier_pb2.Identifier) -> Sequence[Entity]:

@@ -246,6 +246,13 @@ def created_in(modules: Iterable[str]) -> Iterator[LaunchPlan[..., Any]]:
     yield from (plan for plan in list(_created.values()) if plan.module in wanted)
 
 
+def forget_created_in(modules: Iterable[str]) -> None:
+    """Forget the named launch plans that modules made, so that the modules may be imported anew."""
+    for plan in list(created_in(modules)):
+        assert plan.given_name is not None
+        del _created[plan.given_name]
+
+
 def _place(function: Callable[..., object]) -> tuple[str, str]:
     return function.__module__, function.__qualname__
 

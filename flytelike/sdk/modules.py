@@ -12,7 +12,7 @@ from flytelike.model.diagnostic import Diagnostic, DiagnosticError, Label
 from flytelike.model.span import SourceSpan
 from flytelike.sdk.entity import AnyEntity, NodeEntity
 from flytelike.sdk.frames import is_ours
-from flytelike.sdk.launch_plan import LaunchPlan, created_in
+from flytelike.sdk.launch_plan import LaunchPlan, created_in, forget_created_in
 from flytelike.sdk.reference import Reference
 from flytelike.sdk.task import Task
 from flytelike.sdk.workflow import Workflow
@@ -44,6 +44,21 @@ class Loaded:
         headline = f"there is no `{name}` in {where}" if name else f"which of the workflows in {where} is meant?"
         listed = ", ".join(f"`{found}`" for found in known) or "none"
         raise DiagnosticError([Diagnostic("entity-not-found", headline, help=(f"entities found: {listed}",))])
+
+    def forget(self) -> None:
+        """Let Python forget the project's modules, so that another version of them can be imported."""
+        gone = {name for name, module in sys.modules.items() if lies_below(module, self.root)}
+        for name in gone:
+            del sys.modules[name]
+        forget_created_in(gone)
+        sys.path[:] = [entry for entry in sys.path if entry != str(self.root)]
+        importlib.invalidate_caches()
+
+
+def lies_below(module: ModuleType, folder: Path) -> bool:
+    """Tell whether a module is a file below a folder."""
+    file = getattr(module, "__file__", None)
+    return file is not None and Path(file).resolve().is_relative_to(folder)
 
 
 def short_name(entity: AnyEntity) -> str:

@@ -95,6 +95,15 @@ def find_entity(connection: Connection, identifier: Identifier) -> EntityRow | N
     return None if row is None else _entity(row)
 
 
+def newest_entity(connection: Connection, identifier: Identifier) -> EntityRow | None:
+    """Return the version of a name that was registered last; whatever version `identifier` names."""
+    table = TABLES[identifier.kind]
+    place = (identifier.project, identifier.domain, identifier.name)
+    newest = _SELECTS[identifier.kind].where(*_in(table, place)).order_by(table.c.created_at.desc(), table.c.id.desc())
+    row = connection.execute(newest.limit(1)).first()
+    return None if row is None else _entity(row)
+
+
 def add_entities(connection: Connection, new: Iterable[NewEntity], now_ns: int) -> None:
     """Keep new versions and their names; a version that exists is the database's IntegrityError."""
     for entity in new:
