@@ -21,7 +21,7 @@ INPUT_FILE_BYTES_MAX = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """One flag as typed; `text` is None for a bare `--flag`."""
+    """One flag as typed; `text` is None where its value is missing, which was told as a fault."""
 
     name: str
     text: str | None
@@ -37,15 +37,18 @@ def literals(
     """
     faults: list[Diagnostic] = []
     found: dict[str, Literal] = {}
+    in_file: set[str] = set()
     if file is not None:
         for name, value in document(file).items():
+            in_file.add(name)
             keep(found, faults, parameters, name, from_json(parameters, name, value, locate))
     seen: set[str] = set()
     for flag in flags(words, parameters, faults):
         if flag.name in seen:
             faults.append(fault("repeated-input", f"the input `{flag.name}` is given twice"))
         seen.add(flag.name)
-        keep(found, faults, parameters, flag.name, from_text(parameters, flag, locate))
+        if flag.text is not None:
+            keep(found, faults, parameters, flag.name, from_text(parameters, flag.name, flag.text, locate))
     faults.extend(
         fault(
             "missing-input",
@@ -53,7 +56,7 @@ def literals(
             f"give it with `--{name} VALUE`, or in a file with `--inputs FILE`",
         )
         for name, parameter in parameters.items()
-        if parameter.required and name not in found and not any(f"`{name}`" in f.headline for f in faults)
+        if parameter.required and name not in seen and name not in in_file
     )
     if faults:
         raise DiagnosticError(faults)
@@ -97,6 +100,7 @@ def flags(words: Sequence[str], parameters: Mapping[str, Parameter], faults: lis
             yield Flag(negated, "false")
         elif not waiting:
             faults.append(fault("missing-value", f"the flag `--{name}` needs a value"))
+            yield Flag(name, None)
         else:
             yield Flag(name, waiting.pop())
 
@@ -106,11 +110,11 @@ def spelled(name: str, parameters: Mapping[str, Parameter]) -> str:
     return name.replace("-", "_") if name not in parameters and name.replace("-", "_") in parameters else name
 
 
-def from_text(parameters: Mapping[str, Parameter], flag: Flag, locate: Locate) -> Outcome:
+def from_text(parameters: Mapping[str, Parameter], name: str, text: str, locate: Locate) -> Outcome:
     """Return the literal a flag gives, or its faults."""
-    if flag.name not in parameters:
-        return [unknown(flag.name, parameters)]
-    return parse_text(flag.text or "", parameters[flag.name].variable.type, f"--{flag.name}", locate)
+    if name not in parameters:
+        return [unknown(name, parameters)]
+    return parse_text(text, parameters[name].variable.type, f"--{name}", locate)
 
 
 def from_json(parameters: Mapping[str, Parameter], name: str, value: Json, locate: Locate) -> Outcome:

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from flytelike.compiler.faults import entity_fault
+from flytelike.compiler.faults import entity_fault, within
 from flytelike.model.diagnostic import Diagnostic, Label
 from flytelike.model.graph import BindingData, BoundCollection, BoundMap, BoundPromise, Promise, WorkflowTemplate
 from flytelike.model.ids import END_NODE, START_NODE, NodeId
@@ -94,7 +94,9 @@ def cycle_faults(
     first = circle.index(min(circle, key=order.index))
     circle = [*circle[first:], *circle[:first]]
     names = {name: f"`{nodes[name].metadata.name or name}`" for name in circle}
-    listed = " → ".join(f"{names[name]} ({name})" for name in [*circle, circle[0]])
+    listed = " → ".join(
+        f"{names[name]} ({name})" if nodes[name].metadata.name else names[name] for name in [*circle, circle[0]]
+    )
     before = dict(zip(circle, [circle[-1], *circle[:-1]], strict=True))
     yield entity_fault(
         "cyclic-nodes",
@@ -103,6 +105,7 @@ def cycle_faults(
         f"waits for {names[before[circle[0]]]}",
         "remove one of the `>>` or arguments that close the circle",
         *(Label(nodes[name].span, f"waits for {names[before[name]]}") for name in circle[1:PLACES_SHOWN]),
+        where=within(workflow),
     )
 
 

@@ -8,7 +8,7 @@ from flytelike.compiler.callee import Callee, takes_none
 from flytelike.compiler.casting import castable
 from flytelike.compiler.constants import is_value_of, word_for
 from flytelike.compiler.describe import describe_type
-from flytelike.compiler.faults import entity_fault
+from flytelike.compiler.faults import entity_fault, within
 from flytelike.model.diagnostic import Diagnostic, Label
 from flytelike.model.graph import (
     Binding,
@@ -43,13 +43,17 @@ class WorkflowCheck:
     resolve: Resolve
     callees: dict[NodeId, Callee | None] = field(default_factory=dict)
     faults: list[Diagnostic] = field(default_factory=list)
+    at: Node | None = None
 
     def run(self) -> list[Diagnostic]:
         """Return everything that is wrong, in source order."""
         for node in self.workflow.nodes:
+            self.at = node
             self.enter(node)
         for node in self.workflow.nodes:
+            self.at = node
             self.check_node(node)
+        self.at = None
         self.check_outputs()
         return self.faults
 
@@ -65,7 +69,7 @@ class WorkflowCheck:
             self.add("invalid-node-id", f"`{node.id}` cannot be a node's id", node.span, "here", hint)
         found = self.resolve(node)
         if isinstance(found, Diagnostic):
-            self.faults.append(found)
+            self.faults.append(replace(found, primary=found.primary or Label(None, within(self.workflow, node))))
         self.callees[node.id] = found if isinstance(found, Callee) else None
 
     def check_node(self, node: Node) -> None:
@@ -173,7 +177,7 @@ class WorkflowCheck:
                 f"`{describe_type(reached.kind)}` has no `{reached.step}`{nearest(reached.step, reached.names)}",
                 slot.span,
                 "reached into here",
-                f"there are {known}" if known else "correct the attribute, key or index",
+                f"its fields are {known}" if known else "correct the attribute, key or index",
                 declared,
             )
         elif not castable(reached, variable.type):
@@ -223,7 +227,8 @@ class WorkflowCheck:
 
     def add(self, code: str, headline: str, span: SourceSpan | None, text: str, help_: str, *related: Label) -> None:
         """Keep a fault."""
-        self.faults.append(entity_fault(code, headline, span, text, help_, *related))
+        where = within(self.workflow, self.at)
+        self.faults.append(entity_fault(code, headline, span, text, help_, *related, where=where))
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +308,7 @@ def advice(got: LiteralType, expected: LiteralType) -> str | None:
         return "an int is not taken for a float here: declare `float` on both sides, or convert it in a task"
     if isinstance(got.kind, UnionType) and takes_none(got):
         some = [variant for variant in got.kind.variants if variant.kind != SimpleType(SimpleKind.NONE)]
-        if all(castable(variant, expected) for variant in some):
+        if all(castable(replace(variant, structure=None), expected) for variant in some):
             whole = f"{describe_type(expected)} | None"
             return f"the value may be None: take `{whole}`, or decide in a task what None stands for"
     return None

@@ -84,7 +84,7 @@ def survey(paths: Iterable[Path]) -> tuple[Loaded, tuple[Diagnostic, ...]]:
     Raises:
         DiagnosticError: a path does not exist.
     """
-    files = list(dict.fromkeys(file for path in paths for file in python_files(path.resolve())))
+    files = list(dict.fromkeys(file for path in paths for file in python_files(path)))
     root = common_root(files)
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
@@ -106,14 +106,15 @@ def all_imported(files: Iterable[Path], root: Path) -> tuple[tuple[ModuleType, .
 
 
 def python_files(path: Path) -> list[Path]:
-    """Return a file itself, or all Python files below a folder."""
-    if path.is_file():
-        return [path]
-    if path.is_dir():
+    """Return a file itself, or all Python files below a folder; their paths are absolute."""
+    whole = path.resolve()
+    if whole.is_file():
+        return [whole]
+    if whole.is_dir():
         found = sorted(
             file
-            for file in path.rglob("*.py")
-            if not any(part in SKIPPED or part.startswith(".") for part in file.relative_to(path).parts)
+            for file in whole.rglob("*.py")
+            if not any(part in SKIPPED or part.startswith(".") for part in file.relative_to(whole).parts)
         )
         if found:
             return found
@@ -121,7 +122,7 @@ def python_files(path: Path) -> list[Path]:
         [
             Diagnostic(
                 "path-not-found",
-                f"{path} is no Python file and holds none",
+                f"`{path}` is no Python file and holds none",
                 help=("give the path of a file such as `workflows.py`, or of a folder with Python files",),
             )
         ]

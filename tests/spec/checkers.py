@@ -44,7 +44,10 @@ Checker = Callable[[Path], Iterator[Said]]
 def mypy(folder: Path) -> Iterator[Said]:
     """Run mypy in strict mode."""
     config = folder / "mypy.ini"
-    config.write_text(f"[mypy]\nstrict = true\ndisallow_untyped_decorators = false\nfollow_imports = silent\nmypy_path = {ROOT}:{ROOT}/idl/python\n")
+    config.write_text(
+        "[mypy]\nstrict = true\ndisallow_untyped_decorators = false\nfollow_imports = silent\n"
+        f"mypy_path = {ROOT}:{ROOT}/idl/python\n"
+    )
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--config-file", config, "--output", "json", "--cache-dir",
          ROOT / ".mypy_cache" / "spec", *sorted(folder.glob("*.py"))],
@@ -92,8 +95,7 @@ def plain(revealed: str) -> str:
     text = re.sub(r"\b(?:\w+\.)+(?=\w)", "", revealed.replace("?", ""))
     text = re.sub(r"\btuple\[(.*), fallback=(\w+)\]", r"\2", text)
     text = re.sub(r"\[\[(.*)\], ", r"[(\1), ", text)
-    text = re.sub(r" =(?= |,|\))( [^,)]+)?", " = ...", text)
-    return text
+    return re.sub(r" =(?= |,|\))( [^,)]+)?", " = ...", text)
 
 
 def by_line(said: Iterator[Said]) -> dict[tuple[str, int], list[Said]]:

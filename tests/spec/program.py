@@ -5,18 +5,23 @@ import io
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from flytelike.cli.check import examined
 from flytelike.cli.failure import run_guarded, source_lines
 from flytelike.cli.main import cli
+from flytelike.compiler import check
 from flytelike.compiler.render import render_text
+from flytelike.model.graph import Entity
 from flytelike.sdk import launch_plan
 from tests.spec.markdown import Case
 
 PROMPT = "$ flytelike "
+SENT = "sent.py"
+"""A program that stands for what a client sends: its `ENTITIES` are templates."""
 
 
 @contextlib.contextmanager
@@ -58,8 +63,18 @@ def told(case: Case, folder: Path) -> str:
     with laid_out(case.files, folder) as paths:
         if case.expected is not None and case.expected.language == "console":
             return transcript(case.expected.lines)
-        _, diagnostics = examined(paths)
+        if SENT in case.files:
+            diagnostics = check(sent(case.files[SENT]), {})
+        else:
+            _, diagnostics = examined(paths)
         return "\n\n".join(render_text(found, source_lines, color=False) for found in diagnostics)
+
+
+def sent(text: str) -> Iterable[Entity]:
+    """Return the entities that a program says a client sends."""
+    names: dict[str, Any] = {}
+    exec(compile(text, SENT, "exec"), names)
+    return names["ENTITIES"]
 
 
 def transcript(lines: tuple[str, ...]) -> str:

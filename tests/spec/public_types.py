@@ -12,7 +12,14 @@ from pathlib import Path
 
 from tests.spec.markdown import ROOT
 
-ROOMS = ("flytelike.bundle", "flytelike.compiler", "flytelike.model", "flytelike.sdk", "flytelike.storage", "flytelike.types")
+ROOMS = (
+    "flytelike.bundle",
+    "flytelike.compiler",
+    "flytelike.model",
+    "flytelike.sdk",
+    "flytelike.storage",
+    "flytelike.types",
+)
 
 
 def incomplete() -> Iterator[str]:

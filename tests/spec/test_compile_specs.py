@@ -1,10 +1,12 @@
 """Specifications of the compiler, and the examples on the pages of error codes, say what is really told."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from tests.spec.markdown import Case, cases
+from tests.error_codes import codes_of
+from tests.spec.markdown import ROOT, Case, cases
 from tests.spec.program import told
 from tests.spec.snapshots import specifications
 
@@ -15,3 +17,10 @@ CASES = [case for path in specifications() for case in cases(path)]
 def test_program_gives_what_is_written(case: Case, tmp_path: Path) -> None:
     expected = case.expected.text if case.expected is not None else ""
     assert told(case, tmp_path) == expected, "if the new text is right: make snapshots"
+
+
+def test_each_code_of_the_authors_side_and_the_compiler_has_a_specification() -> None:
+    texts = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests/spec/compile").glob("*.md"))
+    told = set(re.findall(r"^(?:error|warning)\[([\w-]+)\]", texts, re.MULTILINE))
+    codes = codes_of(["flytelike/compiler", "flytelike/sdk", "flytelike/types"])
+    assert {code: places for code, places in codes.items() if code not in told} == {}

@@ -1,7 +1,6 @@
 """mypy and pyright both say what `# revealed:` and `# error: [code]` comments in `typing/*.md` tell."""
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -54,6 +53,8 @@ def follows(one: Said) -> bool:
 def test_checker_says_what_is_written(said: dict[tuple[str, int], list[Said]], number: int) -> None:
     wanted = expected(CASES[number])
     found = {
-        line: actual(told, wanted.get(line, "")) for (name, line), told in sorted(said.items()) if name == file_of(number)
+        line: actual(told, wanted.get(line, ""))
+        for (name, line), told in sorted(said.items())
+        if name == file_of(number)
     }
     assert found == wanted
