@@ -58,7 +58,7 @@ class Registry:
             TypeFault: nobody handles it.
         """
         try:
-            return self._find(hint)
+            return self._find(hint, order_of(hint))
         except TypeError:  # it cannot be hashed
             return self._search(hint)
 
@@ -69,7 +69,7 @@ class Registry:
     def literal_type(self, hint: Hint) -> LiteralType:
         """Return the literal type of an annotation."""
         try:
-            return self._type(hint)
+            return self._type(hint, order_of(hint))
         except TypeError:  # it cannot be hashed, such as Annotated[DataFrame, {...}]
             return self._typed(hint)
 
@@ -90,17 +90,22 @@ class Registry:
             return self._documents.value(msgpack_value.unpacked(document), hint, ctx)
         return transformer.to_python(literal, hint, ctx)
 
-    def _typed(self, hint: Hint) -> LiteralType:
+    def _typed(self, hint: Hint, _order: str = "") -> LiteralType:
         transformer, hint = self.resolved(hint)
         return transformer.literal_type(hint)
 
-    def _search(self, hint: Hint) -> tuple[Transformer, Hint]:
+    def _search(self, hint: Hint, _order: str = "") -> tuple[Transformer, Hint]:
         """Return the transformer and the annotation as it wants it: most want none of what `Annotated` adds."""
         for wanted in (hint, bare(hint)):
             for transformer in (*self._own, *self._builtin):
                 if transformer.handles(wanted):
                     return transformer, wanted
         raise no_transformer(bare(hint))
+
+
+def order_of(hint: Hint) -> str:
+    """Return what tells apart annotations that Python takes for equal: `int | str` and `str | int`."""
+    return "" if isinstance(hint, type) else str(hint)
 
 
 def no_transformer(hint: Hint) -> Exception:
