@@ -28,7 +28,8 @@ def promises_in(value: object) -> Iterator[Promise | VoidPromise]:
             for item in value.values():
                 yield from promises_in(item)
         case _:
-            return
+            for name in getattr(type(value), "__dataclass_fields__", ()):
+                yield from promises_in(getattr(value, name, None))
 
 
 def holds_promise(value: object) -> bool:

@@ -10,13 +10,14 @@ from typing_extensions import Unpack, override
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.model.ids import ResourceKind
 from flytelike.model.policies import FailurePolicy, WorkflowMetadata
+from flytelike.sdk.bound import promises_in
 from flytelike.sdk.documentation import Documentation
 from flytelike.sdk.entity import AnyEntity, NodeEntity, P, R
 from flytelike.sdk.faults import fault, label
 from flytelike.sdk.local import check_inputs
 from flytelike.sdk.local_run import run_nodes
 from flytelike.sdk.option_rules import OptionFault, unknown_options, wrong_types
-from flytelike.sdk.promise import VoidPromise
+from flytelike.sdk.promise import VoidPromise, source_of
 from flytelike.sdk.results import ResultShapeError, unpacked
 from flytelike.sdk.signature import Shape, Signature, plain_function
 from flytelike.sdk.source import option_span
@@ -117,14 +118,18 @@ class Workflow(NodeEntity[P, R]):
         declared = self.signature.outputs
         if declared.shape is Shape.NOTHING and isinstance(result, VoidPromise):
             return {}
-        if declared.shape is Shape.SINGLE and isinstance(result, VoidPromise):
-            trace.faults.append(_void_output(self.signature, result.__flytelike_node__))
-            return {}
         try:
-            return unpacked(declared, result, self.short_name)
+            outputs = unpacked(declared, result, self.short_name)
         except ResultShapeError as error:
             trace.faults.append(_wrong_shape(self.signature, str(error)))
             return {}
+        for promise in promises_in(list(outputs.values())):
+            if isinstance(promise, VoidPromise):
+                trace.faults.append(_void_output(self.signature, promise.__flytelike_node__))
+                return {}
+            if source_of(promise).trace is not trace:
+                trace.refuse_foreign(self.signature.returned_span())
+        return outputs
 
 
 @overload
