@@ -4,6 +4,8 @@ Only what has a normal form on the wire is drawn: NaN equals nothing, and a retr
 """
 
 import string
+from collections.abc import Callable
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -88,10 +90,18 @@ from flytelike.model.types import (
 from flytelike_idl.admin.launch_plan_pb2 import LaunchPlanSpec
 
 INT64 = 2**63 - 1
+JSON_INTEGER = 2**53 - 1
+"""The largest integer up to which JSON's doubles hold all."""
 names = st.text(string.ascii_letters + string.digits + "_-", min_size=1, max_size=8)
 texts = st.text(max_size=10)
 counts = st.integers(0, 2**31 - 1)
 flags = st.booleans()
+
+
+@st.composite
+def made(draw: st.DrawFn, kind: Callable[..., Any], *args: st.SearchStrategy, **named: st.SearchStrategy) -> Any:
+    """Draw the parts of a thing and make it: `st.builds`, whose report of a nested thing takes exponential time."""
+    return kind(*(draw(part) for part in args), **{name: draw(part) for name, part in named.items()})
 
 
 def few(items: st.SearchStrategy) -> st.SearchStrategy:
@@ -105,32 +115,32 @@ def by_name(values: st.SearchStrategy) -> st.SearchStrategy:
 # --- types ------------------------------------------------------------------------------
 
 plain_json = st.recursive(
-    st.none() | flags | st.integers(-(2**53), 2**53) | texts,
+    st.none() | flags | st.integers(-JSON_INTEGER, JSON_INTEGER) | texts,
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(texts, inner, max_size=2),
     max_leaves=4,
 )
 json_objects = st.dictionaries(texts, plain_json, max_size=3).map(json_text)
-blob_types = st.builds(BlobType, texts, flags)
-schema_types = st.builds(SchemaType, few(st.tuples(names, st.sampled_from(ColumnKind))))
-simple_kinds = st.builds(SimpleType, st.sampled_from(SimpleKind))
+blob_types = made(BlobType, texts, flags)
+schema_types = made(SchemaType, few(st.tuples(names, st.sampled_from(ColumnKind))))
+simple_kinds = made(SimpleType, st.sampled_from(SimpleKind))
 
 
 def dataset_types(inner: st.SearchStrategy[LiteralType]) -> st.SearchStrategy[StructuredDatasetType]:
-    return st.builds(StructuredDatasetType, few(st.tuples(names, inner)), texts, texts, st.binary(max_size=4))
+    return made(StructuredDatasetType, few(st.tuples(names, inner)), texts, texts, st.binary(max_size=4))
 
 
 def structures(inner: st.SearchStrategy[LiteralType]) -> st.SearchStrategy[TypeStructure]:
-    return st.builds(TypeStructure, texts, by_name(inner).map(lambda found: tuple(sorted(found.items()))))
+    return made(TypeStructure, texts, by_name(inner).map(lambda found: tuple(sorted(found.items()))))
 
 
 def _types_over(inner: st.SearchStrategy[LiteralType]) -> st.SearchStrategy[LiteralType]:
     kinds = st.one_of(
-        st.builds(CollectionType, inner),
-        st.builds(MapType, inner),
+        made(CollectionType, inner),
+        made(MapType, inner),
         dataset_types(inner),
-        st.builds(UnionType, few(inner)),
+        made(UnionType, few(inner)),
     )
-    return st.builds(LiteralType, kinds) | st.builds(
+    return made(LiteralType, kinds) | made(
         LiteralType,
         simple_kinds | kinds,
         st.none() | structures(inner),
@@ -139,69 +149,69 @@ def _types_over(inner: st.SearchStrategy[LiteralType]) -> st.SearchStrategy[Lite
     )
 
 
-leaf_types = st.builds(LiteralType, simple_kinds | blob_types | schema_types | st.builds(EnumType, few(texts)))
+leaf_types = made(LiteralType, simple_kinds | blob_types | schema_types | made(EnumType, few(texts)))
 literal_types = st.recursive(leaf_types, _types_over, max_leaves=5)
 
 # --- literals ---------------------------------------------------------------------------
 
-instants = st.builds(Instant, st.integers(-62_135_596_800 * 10**9, 253_402_300_799 * 10**9))
-spans_of_time = st.builds(Span, st.integers(-315_576_000_000 * 10**9, 315_576_000_000 * 10**9))
-primitives = st.builds(
+instants = made(Instant, st.integers(-62_135_596_800 * 10**9, 253_402_300_799 * 10**9))
+spans_of_time = made(Span, st.integers(-315_576_000_000 * 10**9, 315_576_000_000 * 10**9))
+primitives = made(
     Primitive, st.integers(-INT64 - 1, INT64) | st.floats(allow_nan=False) | texts | flags | instants | spans_of_time
 )
 simple_scalars = st.one_of(
     primitives,
     st.just(VOID.value),
-    st.builds(Blob, texts, blob_types),
-    st.builds(Binary, st.binary(max_size=8), texts),
-    st.builds(GenericStruct, json_objects),
-    st.builds(SchemaValue, texts, schema_types),
-    st.builds(StructuredDataset, texts, dataset_types(leaf_types)),
-    st.builds(ErrorValue, texts, texts),
+    made(Blob, texts, blob_types),
+    made(Binary, st.binary(max_size=8), texts),
+    made(GenericStruct, json_objects),
+    made(SchemaValue, texts, schema_types),
+    made(StructuredDataset, texts, dataset_types(leaf_types)),
+    made(ErrorValue, texts, texts),
 )
-offloaded = st.builds(Offloaded, texts, st.integers(0, INT64), st.none() | literal_types)
+offloaded = made(Offloaded, names, st.integers(0, INT64), st.none() | literal_types)
 
 
 def literals_of(values: st.SearchStrategy) -> st.SearchStrategy[Literal]:
-    return st.builds(Literal, values) | st.builds(Literal, values, texts, by_name(texts))
+    return made(Literal, values) | made(Literal, values, texts, by_name(texts))
 
 
 literals = st.recursive(
     literals_of(simple_scalars | offloaded),
     lambda inner: literals_of(
-        st.builds(Collection, few(inner)) | st.builds(Map, by_name(inner)) | st.builds(UnionValue, inner, literal_types)
+        made(Collection, few(inner)) | made(Map, by_name(inner)) | made(UnionValue, inner, literal_types)
     ),
     max_leaves=5,
 )
 literal_maps = by_name(literals)
-scalars = simple_scalars | st.builds(UnionValue, literals, literal_types)
+scalars = simple_scalars | made(UnionValue, literals, literal_types)
 
 # --- names and places -------------------------------------------------------------------
 
 
 def identifiers(*kinds: ResourceKind) -> st.SearchStrategy[Identifier]:
     chosen = st.sampled_from(kinds or (ResourceKind.TASK, ResourceKind.WORKFLOW, ResourceKind.LAUNCH_PLAN))
-    return st.builds(Identifier, chosen, names, names, names, names, texts)
+    return made(Identifier, chosen, names, names, names, names, texts)
 
 
-execution_ids = st.builds(ExecutionId, names, names, names, texts)
-node_execution_ids = st.builds(NodeExecutionId, execution_ids, names.map(NodePath))
-task_execution_ids = st.builds(TaskExecutionId, identifiers(ResourceKind.TASK), node_execution_ids, counts)
-source_spans = st.builds(SourceSpan, texts, counts, counts, counts, counts)
+execution_ids = made(ExecutionId, names, names, names, texts)
+node_execution_ids = made(NodeExecutionId, execution_ids, names.map(NodePath))
+task_execution_ids = made(TaskExecutionId, identifiers(ResourceKind.TASK), node_execution_ids, counts)
+source_spans = made(SourceSpan, texts, counts, counts, counts, counts)
 places = st.none() | source_spans
 
 # --- interfaces -------------------------------------------------------------------------
 
-variables = st.builds(Variable, literal_types, texts, places)
-interfaces = st.builds(TypedInterface, by_name(variables), by_name(variables))
-parameters = st.builds(Parameter, variables) | st.builds(Parameter, variables, literals, st.just(False))
+variables = made(Variable, literal_types, texts, places)
+interfaces = made(TypedInterface, by_name(variables), by_name(variables))
+parameters = made(Parameter, variables) | made(Parameter, variables, literals, st.just(False))
 
 # --- tasks ------------------------------------------------------------------------------
 
 amounts = st.dictionaries(st.sampled_from([name for name in ResourceName if name]), texts, max_size=3)
-resources = st.builds(Resources, amounts, amounts)
-cache_policies = st.builds(CachePolicy, flags, texts, flags, few(names))
-task_metadata = st.builds(
+resources = made(Resources, amounts, amounts)
+cache_policies = made(CachePolicy, flags, texts, flags, few(names))
+task_metadata = made(
     TaskMetadata,
     retries=counts,
     timeout_ns=st.integers(0, 10**18),
@@ -215,9 +225,9 @@ task_metadata = st.builds(
     is_eager=flags,
     tags=by_name(texts),
 )
-containers = st.builds(Container, texts, few(texts), few(texts), resources, by_name(texts), by_name(texts))
-secrets = st.builds(SecretRequest, texts, texts, texts, flags, texts)
-tasks = st.builds(
+containers = made(Container, texts, few(texts), few(texts), resources, by_name(texts), by_name(texts))
+secrets = made(SecretRequest, texts, texts, texts, flags, texts)
+tasks = made(
     TaskTemplate,
     id=identifiers(ResourceKind.TASK),
     type=names,
@@ -234,20 +244,19 @@ tasks = st.builds(
 # --- workflows --------------------------------------------------------------------------
 
 node_ids = names.map(NodeId)
-promises = st.builds(Promise, node_ids | st.just(NodeId("")), names, few(texts | counts))
+promises = made(Promise, node_ids | st.just(NodeId("")), names, few(texts | counts))
 targets_of_unions = st.none() | literal_types
 bound: st.SearchStrategy[BindingData] = st.recursive(
-    st.builds(BoundScalar, scalars, targets_of_unions)
-    | st.builds(BoundPromise, promises, targets_of_unions)
-    | st.builds(BoundOffloaded, offloaded, targets_of_unions),
+    made(BoundScalar, scalars, targets_of_unions)
+    | made(BoundPromise, promises, targets_of_unions)
+    | made(BoundOffloaded, offloaded, targets_of_unions),
     lambda inner: (
-        st.builds(BoundCollection, few(inner), targets_of_unions)
-        | st.builds(BoundMap, by_name(inner), targets_of_unions)
+        made(BoundCollection, few(inner), targets_of_unions) | made(BoundMap, by_name(inner), targets_of_unions)
     ),
     max_leaves=4,
 )
-bindings = st.builds(Binding, names, bound, places)
-node_metadata = st.builds(
+bindings = made(Binding, names, bound, places)
+node_metadata = made(
     NodeMetadata,
     name=texts,
     timeout_ns=st.none() | st.integers(1, 10**18),
@@ -258,26 +267,24 @@ node_metadata = st.builds(
     cache_serializable=st.none() | flags,
     config=by_name(texts),
 )
-overrides = st.builds(
-    TaskOverrides, st.none() | resources.filter(lambda found: bool(found.requests or found.limits)), texts
-)
+overrides = made(TaskOverrides, st.none() | resources.filter(lambda found: bool(found.requests or found.limits)), texts)
 node_targets = st.one_of(
-    st.builds(TaskTarget, identifiers(ResourceKind.TASK), overrides),
-    st.builds(SubWorkflowTarget, identifiers(ResourceKind.WORKFLOW)),
-    st.builds(LaunchPlanTarget, identifiers(ResourceKind.LAUNCH_PLAN)),
+    made(TaskTarget, identifiers(ResourceKind.TASK), overrides),
+    made(SubWorkflowTarget, identifiers(ResourceKind.WORKFLOW)),
+    made(LaunchPlanTarget, identifiers(ResourceKind.LAUNCH_PLAN)),
 )
-nodes = st.builds(
+nodes = made(
     Node,
     node_ids,
     node_targets,
     few(bindings),
     few(node_ids),
     node_metadata,
-    few(st.builds(Alias, names, texts)),
+    few(made(Alias, names, texts)),
     places,
 )
-workflow_metadata = st.builds(WorkflowMetadata, st.sampled_from(FailurePolicy), flags, by_name(texts))
-workflows = st.builds(
+workflow_metadata = made(WorkflowMetadata, st.sampled_from(FailurePolicy), flags, by_name(texts))
+workflows = made(
     WorkflowTemplate,
     id=identifiers(ResourceKind.WORKFLOW),
     interface=interfaces,
@@ -287,12 +294,12 @@ workflows = st.builds(
     failure_node=st.none() | nodes,
     span=places,
 )
-launch_plan_options = st.builds(
+launch_plan_options = made(
     lambda labels, parallelism: serialise(LaunchPlanSpec(labels={"values": labels}, max_parallelism=parallelism)),
     st.dictionaries(names, texts, min_size=1, max_size=2),
     counts,
 )
-launch_plans = st.builds(
+launch_plans = made(
     LaunchPlanTemplate,
     id=identifiers(ResourceKind.LAUNCH_PLAN),
     workflow=identifiers(ResourceKind.WORKFLOW),
@@ -301,8 +308,8 @@ launch_plans = st.builds(
     options=st.just(b"") | launch_plan_options,
 )
 edges = st.dictionaries(node_ids, few(node_ids), max_size=3)
-compiled_workflows = st.builds(CompiledWorkflow, workflows, edges, edges)
-closures = st.builds(
+compiled_workflows = made(CompiledWorkflow, workflows, edges, edges)
+closures = made(
     WorkflowClosure,
     compiled_workflows,
     st.lists(compiled_workflows, max_size=1).map(lambda found: {one.template.id: one for one in found}),
@@ -312,8 +319,6 @@ closures = st.builds(
 
 # --- faults -----------------------------------------------------------------------------
 
-labels = st.builds(Label, places, texts, few(texts))
-diagnostics = st.builds(
-    Diagnostic, names, texts, st.none() | labels, few(labels), few(texts), st.sampled_from(Severity)
-)
-failures = st.builds(Failure, texts, texts, st.sampled_from(Fault), flags, texts)
+labels = made(Label, places, texts, few(texts))
+diagnostics = made(Diagnostic, names, texts, st.none() | labels, few(labels), few(texts), st.sampled_from(Severity))
+failures = made(Failure, texts, texts, st.sampled_from(Fault), flags, texts)
