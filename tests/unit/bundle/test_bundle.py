@@ -122,4 +122,4 @@ def test_a_bundle_that_is_too_large_names_its_largest_files(tmp_path: Path, monk
         bundle(written(tmp_path))
     (told,) = caught.value.diagnostics
     assert told.code == "bundle-too-large"
-    assert told.help[0].startswith("the largest files are flights/data/airports.csv")
+    assert told.help[0].startswith("the largest files are README.md")
