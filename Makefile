@@ -47,6 +47,12 @@ test: $(READY) ## install what the tests need and run them
 	@tests/services/install.sh
 	@$(BIN)/pytest -n 2 --dist worksteal -q
 
+.PHONY: test-torch
+test-torch: $(READY) ## install PyTorch (gigabytes) in an environment of its own and test its plugin
+	@test -x $(VENV)/torch/bin/python || $(BIN)/python -m venv $(VENV)/torch
+	@$(BIN)/uv pip install -q --python $(VENV)/torch/bin/python -e . torch numpy pytest pytest-timeout hypothesis
+	@$(VENV)/torch/bin/python -m pytest -q --noconftest -p no:cacheprovider tests/optional
+
 .PHONY: check
 check: $(READY) ## formatting, lints, types, layers, protobuf rules, dead code
 	@$(BIN)/ruff format --check -q .

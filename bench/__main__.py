@@ -7,12 +7,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import authoring, limits, running
+from bench import authoring, compiling, limits, running, values
 from bench.figure import Figure
 
 SUITES: dict[str, Callable[[], list[Figure]]] = {
     "limits": limits.measure,
     "authoring": authoring.measure,
+    "compiling": compiling.measure,
+    "values": values.measure,
     "running": lambda: asyncio.run(running.measure()),
 }
 

@@ -20,14 +20,20 @@ if TYPE_CHECKING:
     from flytelike.sdk.workflow import Workflow, workflow
     from flytelike.types.directory import FlyteDirectory
     from flytelike.types.file import FlyteFile
-    from flytelike.types.structured import StructuredDataset
+    from flytelike.types.hashing import HashMethod
+    from flytelike.types.json_value import JSON
+    from flytelike.types.pickled import FlytePickle
+    from flytelike.types.structured import StructuredDataset, kwtypes
 
 _PLACES = {
+    "JSON": "flytelike.types.json_value",
     "Cache": "flytelike.sdk.cache",
     "Documentation": "flytelike.sdk.documentation",
     "FlyteDirectory": "flytelike.types.directory",
     "FlyteFile": "flytelike.types.file",
+    "FlytePickle": "flytelike.types.pickled",
     "FlyteRecoverableException": "flytelike.model.exceptions",
+    "HashMethod": "flytelike.types.hashing",
     "LaunchPlan": "flytelike.sdk.launch_plan",
     "Resources": "flytelike.sdk.resources",
     "Secret": "flytelike.sdk.secret",
@@ -36,6 +42,7 @@ _PLACES = {
     "Workflow": "flytelike.sdk.workflow",
     "WorkflowFailurePolicy": "flytelike.model.policies",
     "create_node": "flytelike.sdk.create_node",
+    "kwtypes": "flytelike.types.structured",
     "reference_launch_plan": "flytelike.sdk.reference",
     "reference_task": "flytelike.sdk.reference",
     "reference_workflow": "flytelike.sdk.reference",
@@ -44,11 +51,14 @@ _PLACES = {
 }
 
 __all__ = [
+    "JSON",
     "Cache",
     "Documentation",
     "FlyteDirectory",
     "FlyteFile",
+    "FlytePickle",
     "FlyteRecoverableException",
+    "HashMethod",
     "LaunchPlan",
     "Resources",
     "Secret",
@@ -57,6 +67,7 @@ __all__ = [
     "Workflow",
     "WorkflowFailurePolicy",
     "create_node",
+    "kwtypes",
     "reference_launch_plan",
     "reference_task",
     "reference_workflow",

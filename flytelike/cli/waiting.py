@@ -14,6 +14,7 @@ from flytelike.cli.exit_code import ExitCode
 from flytelike.cli.failure import show_diagnostics
 from flytelike.cli.phase import sign
 from flytelike.cli.progress import Progress
+from flytelike.cli.trace_text import trace_text
 from flytelike.cli.tree import Tree, shown_seconds
 from flytelike.model.diagnostic import Diagnostic
 from flytelike.model.ids import ExecutionId
@@ -142,22 +143,27 @@ async def report(client: Client, end: Ended, *, as_json: bool) -> ExitCode:
     return ExitCode.EXECUTION_FAILED
 
 
+def without_class(headline: str, code: str) -> str:
+    """Return what was raised without its class, where the code names that: `USER:ValueError`."""
+    cls, colon, text = headline.partition(": ")
+    return text if colon and code.endswith(f":{cls.rpartition('.')[2]}") else headline
+
+
 def show_failure(execution: execution_pb2.Execution) -> None:
     """Tell why the execution did not succeed."""
     closure = execution.closure
     if closure.HasField("abort_metadata"):
         click.echo(f"aborted: {closure.abort_metadata.cause}", err=True)
         return
-    message = closure.error.message.rstrip()
-    headline, _, rest = message.partition("\n")
+    told = trace_text(closure.error.message)
+    if told.frames:
+        click.echo(told.frames, err=True)
     show_diagnostics(
         [
             Diagnostic(
                 closure.error.code or "execution-failed",
-                headline,
+                "\n".join(filter(None, (without_class(told.headline, closure.error.code), told.details))),
                 help=(f"what the tasks printed: flytelike logs {execution.id.name}",),
             )
         ]
     )
-    if rest:
-        click.echo(rest, err=True)

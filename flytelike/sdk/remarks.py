@@ -1,15 +1,19 @@
 """Warnings about sound entities: what works, and is likely not what its author means."""
 
 import ast
+import typing
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Any
 
 from flytelike.model.diagnostic import Diagnostic, Severity
+from flytelike.sdk.cache import Cache
 from flytelike.sdk.entity import AnyEntity
 from flytelike.sdk.faults import fault, label
 from flytelike.sdk.launch_plan import LaunchPlan
 from flytelike.sdk.reference import Reference
 from flytelike.sdk.source import SourceFile, source_file
+from flytelike.sdk.task import Task
 
 DECORATORS = {"task", "workflow", "dynamic", "eager"}
 """Names that make an entity of a function."""
@@ -22,6 +26,8 @@ def remarks(entities: Iterable[AnyEntity]) -> Iterator[Diagnostic]:
         if not isinstance(entity, LaunchPlan | Reference):
             files.setdefault(entity.signature.code.co_filename)
             yield from mutable_defaults(entity)
+            if isinstance(entity, Task):
+                yield from unstable_inputs(entity)
     for path in files:
         yield from shadowed(source_file(path))
 
@@ -40,6 +46,37 @@ def mutable_defaults(entity: AnyEntity) -> Iterator[Diagnostic]:
                     help=(f"write `{name}: ... | None = None` and make the {kind} inside the function",),
                 )
             )
+
+
+def unstable_inputs(task: Task[..., Any]) -> Iterator[Diagnostic]:
+    """Find inputs of cached tasks for which nothing tells that two values are equal."""
+    cache = task.options.get("cache", False)
+    ignored = cache.ignored_inputs if isinstance(cache, Cache) else task.options.get("cache_ignore_input_vars", ())
+    for name, found in task.signature.inputs.items():
+        counts = name not in ((ignored,) if isinstance(ignored, str) else ignored)
+        if cache and counts and is_unstable(found.hint):
+            yield warning(
+                fault(
+                    "unstable-cache-input",
+                    f"`{name}` of the cached task `{task.short_name}` is pickled, and equal values give other pickles",
+                    task.signature.input_span(name),
+                    "a cached result is seldom found by it",
+                    help=(
+                        f"say what makes values equal: `{name}: Annotated[FlytePickle[...], HashMethod(...)]`",
+                        f"or leave it out: `cache_ignore_input_vars=({name!r},)`",
+                    ),
+                )
+            )
+
+
+def is_unstable(hint: object) -> bool:
+    """Tell whether a pickle without a HashMethod is in an annotation."""
+    extras = getattr(hint, "__metadata__", ())
+    if any(type(extra).__name__ == "HashMethod" for extra in extras):
+        return False
+    if any(type(extra).__name__ == "Pickled" for extra in extras):
+        return True
+    return any(is_unstable(inner) for inner in typing.get_args(hint))
 
 
 def shadowed(file: SourceFile) -> Iterator[Diagnostic]:

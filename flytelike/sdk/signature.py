@@ -2,7 +2,7 @@
 
 import inspect
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import CodeType, FunctionType
@@ -66,6 +66,16 @@ class Outputs:
             case _:
                 return f"the result of `{function}`"
 
+    @property
+    def are_yielded(self) -> bool:
+        """Whether a function that yields can give them: the one output is an iterator."""
+        hints = list(self.hints.values())
+        return self.shape is Shape.SINGLE and typing.get_origin(hints[0]) in YIELDED
+
+
+YIELDED = frozenset({Generator, Iterable, Iterator})
+"""Origins of annotations of functions that yield."""
+
 
 @dataclass(frozen=True, slots=True)
 class Signature:
@@ -106,7 +116,7 @@ def signature_of(function: Callable[..., object], kind: str) -> Signature:
     reader = _Reader(plain, kind)
     inputs = reader.inputs(inspect.signature(function))
     outputs = reader.outputs()
-    reader.check_kind_of_function()
+    reader.check_kind_of_function(outputs)
     return Signature(inputs, outputs, plain.__code__, tuple(reader.faults))
 
 
@@ -211,13 +221,15 @@ class _Reader:
         )
         return Outputs()
 
-    def check_kind_of_function(self) -> None:
+    def check_kind_of_function(self, outputs: Outputs) -> None:
         if inspect.iscoroutinefunction(self._function):
             code, what = "async-function", "an `async def`"
             instead = "write a plain `def`; use `asyncio.run` inside a task if it must await"
-        elif inspect.isgeneratorfunction(self._function) or inspect.isasyncgenfunction(self._function):
+        elif inspect.isasyncgenfunction(self._function) or (
+            inspect.isgeneratorfunction(self._function) and not (self._kind == "task" and outputs.are_yielded)
+        ):
             code, what = "generator-function", "a generator"
-            instead = "return a list instead of yielding"
+            instead = "declare `Iterator[...]` for a task that yields its values, or return a list"
         else:
             return
         name = self._function.__name__

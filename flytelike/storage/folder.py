@@ -6,6 +6,7 @@ target, is synced if asked, and renamed: readers see the old bytes or the new on
 """
 
 import contextlib
+import errno
 import itertools
 import os
 import stat
@@ -14,8 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
+from flytelike.storage.digest import digest_of_stream
 from flytelike.storage.errors import InvalidUri, NotFound, TooLarge, UnsafePath, from_os_error
-from flytelike.storage.stored import Head
+from flytelike.storage.stored import Head, Uploaded
 from flytelike.storage.uri import RESERVED, file_uri
 
 DEPTH_MAX = 100
@@ -173,6 +175,25 @@ class FileSink:
                 return os.open(self._unfinished, flags, 0o666)
         except OSError as error:
             raise from_os_error(self._uri, error, writing=True) from None
+
+
+def take_into_folder(path: Path, uri: str, key: str, *, durable: bool) -> Uploaded | None:
+    """Rename a file into place and digest it; None, with nothing done, where it lies on another disk."""
+    parent = os.path.dirname(key)  # noqa: PTH120
+    try:
+        make_folders(parent, durable=durable)
+        with path.open("rb") as stream:
+            digest, size_bytes = digest_of_stream(stream), stream.tell()
+            if durable:
+                os.fsync(stream.fileno())
+        os.rename(path, key)  # noqa: PTH104
+        if durable:
+            sync_path(parent)
+    except OSError as error:
+        if error.errno == errno.EXDEV:
+            return None
+        raise from_os_error(uri, error, writing=True) from None
+    return Uploaded(uri, digest, size_bytes)
 
 
 def read_bounded(uri: str, descriptor: int, max_bytes: int) -> bytes:

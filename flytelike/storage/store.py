@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, TypeVar
 
 from flytelike.model.ids import Digest
 from flytelike.storage.config import StoreConfig
-from flytelike.storage.errors import InvalidUri, NotFound, SigningUnsupported
-from flytelike.storage.folder import Folder
+from flytelike.storage.digest import digest_of_stream
+from flytelike.storage.errors import DigestMismatch, InvalidUri, NotFound, SigningUnsupported
+from flytelike.storage.folder import Folder, take_into_folder
 from flytelike.storage.stored import Head, SignedPut, Uploaded
 from flytelike.storage.trees import (
     EMPTY_MARK,
@@ -100,6 +101,25 @@ class Store:
         location = parse(uri)
         with self._backend(location).sink(uri, location.key, durable=self._durable(durable)) as sink:
             return upload_stream(path, uri, sink)
+
+    def take_file(self, path: Path, uri: str, *, durable: bool | None = None) -> Uploaded:
+        """Move a local file, a draft that nobody else knows, to the store; it is not copied where a rename will do."""
+        location = parse(uri)
+        if location.scheme is Scheme.FILE:
+            taken = take_into_folder(path, uri, location.key, durable=self._durable(durable))
+            if taken is not None:
+                return taken
+        try:
+            return self.upload_file(path, uri, durable=durable)
+        finally:
+            path.unlink(missing_ok=True)
+
+    def verify_file(self, uri: str, expected: Digest) -> None:
+        """Read an object and hold it to its digest; raises DigestMismatch."""
+        with self.open_read(uri) as stream:
+            digest = digest_of_stream(stream)
+        if digest != expected:
+            raise DigestMismatch(uri, f"the content's digest is {digest}, expected {expected}")
 
     def download_file(self, uri: str, path: Path, *, expected: Digest | None = None) -> Uploaded:
         """Copy an object to a local file, which appears complete or not at all.

@@ -9,6 +9,7 @@ from flytelike.types.annotated import origin_of
 from flytelike.types.context import ValueContext
 from flytelike.types.faults import TypeFault, mismatch, missing_argument, undecodable, within
 from flytelike.types.lookup import Lookup
+from flytelike.types.many import each, is_stored
 from flytelike.types.primitives import unwrapped
 from flytelike.types.transformer import Hint
 
@@ -33,14 +34,24 @@ class ListTransformer:
         """Return the collection of the items' literals."""
         if not isinstance(value, list):
             raise mismatch(hint, value)
-        transformer, inner = self._registry.resolved(element(hint))
+        inner = element(hint)
+        if not is_stored(self._registry.literal_type(inner)):
+            return Literal(Collection(self._simple(value, inner, ctx)))
+        steps = [f"[{number}]" for number in range(len(value))]
+        kind = self._registry.literal_type(inner)
+        return Literal(
+            Collection(tuple(each(lambda item: self._registry.to_literal(item, inner, ctx), value, steps, kind)))
+        )
+
+    def _simple(self, values: list[Any], hint: Hint, ctx: ValueContext) -> tuple[Literal, ...]:
+        transformer, inner = self._registry.resolved(hint)
         items: list[Literal] = []
         try:
-            for item in value:
+            for item in values:
                 items.append(transformer.to_literal(item, inner, ctx))  # noqa: PERF401 - its length tells the place
         except TypeFault as fault:
             raise within(f"[{len(items)}]", fault) from None
-        return Literal(Collection(tuple(items)))
+        return tuple(items)
 
     def to_python(self, literal: Literal, hint: Hint, ctx: ValueContext) -> list[Any]:
         """Return the list of the items' values."""

@@ -1,6 +1,7 @@
 """Folders: `FlyteDirectory`, whose content lies in the object store and is fetched when needed."""
 
 import os
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self
@@ -12,8 +13,11 @@ from flytelike.model.types import BlobType, LiteralType
 from flytelike.storage import Store
 from flytelike.types.context import ValueContext
 from flytelike.types.faults import mismatch, undecodable
-from flytelike.types.file import Formatted, formatted, local_path
+from flytelike.types.file import FileTransformer, FlyteFile, Formatted, formatted
+from flytelike.types.places import local_path
 from flytelike.types.primitives import unwrapped
+from flytelike.types.pydantic_stored import core_schema
+from flytelike.types.stored_schema import stored_schema
 from flytelike.types.transformer import Hint
 
 F = TypeVar("F", default=Any)
@@ -35,6 +39,7 @@ class FlyteDirectory(os.PathLike[str], Generic[F], metaclass=Formatted):
         self.remote_directory = remote_directory
         self.remote_source: str = ""
         self._fetch: Callable[[], str] | None = None
+        self._ctx: ValueContext | None = None
         self._hash = ""
 
     def __class_getitem__(cls, item: Any) -> type[Self]:  # noqa: ANN401 - a format in any spelling
@@ -43,9 +48,10 @@ class FlyteDirectory(os.PathLike[str], Generic[F], metaclass=Formatted):
         return made
 
     @classmethod
-    def stored(cls, uri: str, fetch: Callable[[], str], digest: str) -> Self:
+    def stored(cls, uri: str, fetch: Callable[[], str], digest: str, ctx: ValueContext) -> Self:
         """Return a folder that lies at `uri`; `fetch` copies it here and returns the path."""
         folder = cls(uri)
+        folder._ctx = ctx
         folder.remote_source = uri
         folder._fetch = fetch
         folder._hash = digest
@@ -71,6 +77,38 @@ class FlyteDirectory(os.PathLike[str], Generic[F], metaclass=Formatted):
             self.remote_source, self.path = self.path, fetched(self.path)
         return self.path.removeprefix("file://")
 
+    def listdir(self) -> "list[FlyteFile[Any] | FlyteDirectory[Any]]":
+        """Return the files and folders right below, by name; nothing is fetched until one is opened.
+
+        Raises:
+            StorageError: the folder is gone or cannot be reached.
+        """
+        if self._fetch is None or self._ctx is None:
+            found = sorted(Path(self.download()).iterdir())
+            return [FlyteDirectory(path) if path.is_dir() else FlyteFile(path) for path in found]
+        uri, ctx = self.remote_source.rstrip("/"), self._ctx
+        below: dict[str, bool] = {}
+        for head in ctx.store.list(uri):
+            name, slash, _ = head.uri.removeprefix(f"{uri}/").partition("/")
+            below[name] = bool(slash)
+        files, folders = FileTransformer(), DirectoryTransformer()
+        return [
+            folders.to_python(Literal(Blob(f"{uri}/{name}", BlobType(multipart=True))), FlyteDirectory, ctx)
+            if is_folder
+            else files.to_python(Literal(Blob(f"{uri}/{name}", BlobType())), FlyteFile, ctx)
+            for name, is_folder in sorted(below.items())
+        ]
+
+    def new_file(self, name: str | None = None) -> "FlyteFile[Any]":
+        """Return a file in the folder that is yet to be written; it gets a name of its own if none is given."""
+        return FlyteFile(Path(self.download()) / (name or uuid.uuid4().hex))
+
+    def new_dir(self, name: str | None = None) -> "FlyteDirectory[Any]":
+        """Return a new folder in the folder."""
+        path = Path(self.download()) / (name or uuid.uuid4().hex)
+        path.mkdir(parents=True, exist_ok=True)
+        return FlyteDirectory(path)
+
     @override
     def __fspath__(self) -> str:
         """Return the local path; the content is fetched first."""
@@ -93,6 +131,16 @@ class FlyteDirectory(os.PathLike[str], Generic[F], metaclass=Formatted):
     def __str__(self) -> str:
         """Return the uri, or the local path of a folder that was not stored."""
         return self.remote_source or self.path
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:  # noqa: ANN401 - pydantic's
+        """Let pydantic's models have such fields."""
+        return core_schema(cls, "path")
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> Any:  # noqa: ANN401 - pydantic's
+        """Return what a model's JSON schema says of such a field."""
+        return stored_schema("FlyteDirectory")
 
     @override
     def __repr__(self) -> str:
@@ -150,4 +198,4 @@ class DirectoryTransformer:
             ctx.store.download_directory(uri, path)
             return str(path)
 
-        return hint.stored(uri, fetch, found.hash)
+        return hint.stored(uri, fetch, found.hash, ctx)

@@ -1,16 +1,16 @@
 """Python values as the plain data inside of documents (msgpack, JSON), by their annotations.
 
-The forms are the stock SDK's: an instant is ISO 8601 text, a duration seconds, an Enum its value, a file
-or folder `{"path": uri}`, a table `{"uri": uri, "file_format": ...}`, a dataclass its fields by name.
+The forms are the stock SDK's: an instant is ISO 8601 text, a duration seconds, an Enum its value, a file or folder
+`{"path": uri}` (a file's digest is in its `metadata`, which the stock SDK hands on), a table
+`{"uri": uri, "file_format": ...}`, a record its fields by name.
 """
 
-import dataclasses
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
-from functools import lru_cache
 from typing import Any
 
 from flytelike.model.diagnostic import DiagnosticError
@@ -19,31 +19,14 @@ from flytelike.model.types import BlobType, StructuredDatasetType
 from flytelike.types import msgpack_value
 from flytelike.types.annotated import bare, origin_of
 from flytelike.types.context import ValueContext
-from flytelike.types.directory import FlyteDirectory
-from flytelike.types.faults import TypeFault, mismatch, undecodable, unsupported
-from flytelike.types.file import FlyteFile
+from flytelike.types.faults import TypeFault, abridged, mismatch, undecodable, unsupported
 from flytelike.types.lookup import Lookup
-from flytelike.types.structured.dataset import StructuredDataset as Dataset
-from flytelike.types.structured.frames import kind_of
+from flytelike.types.records import Record, record_of
 from flytelike.types.transformer import Hint
 
 UNIONS = frozenset({typing.Union, types.UnionType})
 FREE = frozenset({Any, object, dict, list})
 """Annotations that say nothing of what is inside: data are taken as they are."""
-
-
-@lru_cache(maxsize=4096)
-def fields_of(cls: type) -> dict[str, Hint]:
-    """Return the init fields of a dataclass with their evaluated annotations, in order.
-
-    Raises:
-        TypeFault: an annotation names something that its module does not have.
-    """
-    try:
-        hints = typing.get_type_hints(cls, include_extras=True)
-    except NameError as error:
-        raise unsupported(cls, str(error), "define the name at the top of the dataclass's module") from None
-    return {field.name: bare(hints[field.name]) for field in dataclasses.fields(cls) if field.init}
 
 
 class Documents:
@@ -64,24 +47,19 @@ class Documents:
         Raises:
             TypeFault: the value, or something in it, does not fit its annotation.
         """
-        hint = bare(hint)
+        if type(hint) is type and hint in PLAIN:
+            return self._written(value, hint, path)
+        if self._is_marked(hint):
+            return self._stored(value, hint, ctx, path)
+        if bare(hint) is not hint:
+            return self.plain(value, bare(hint), ctx, path)
         origin, arguments = origin_of(hint), typing.get_args(hint)
-        if hint in FREE:
+        if hint in FREE or (hint is type(None) and value is None):
             return value
-        if hint is type(None) and value is None:
-            return None
-        if hint in PLAIN:
-            fitting = PLAIN[hint](value)
-            if fitting is None:
-                raise inside(path, mismatch(hint, value))
-            return fitting
         if is_enum(hint) and isinstance(value, hint):
             return value.value
-        if is_dataclass(hint) and isinstance(value, hint):
-            return {
-                name: self.plain(getattr(value, name), inner, ctx, f"{path}.{name}")
-                for name, inner in fields_of(hint).items()
-            }
+        if (record := record_of(hint)) is not None and record.holds(value):
+            return self._fields(value, record, hint, ctx, path)
         if origin is list and isinstance(value, list):
             return [self.plain(item, arguments[0], ctx, f"{path}[{i}]") for i, item in enumerate(value)]
         if origin is dict and isinstance(value, dict):
@@ -93,12 +71,42 @@ class Documents:
             return self._first(value, hint, path, lambda inner: self.plain(value, inner, ctx, path))
         return self._stored(value, hint, ctx, path)
 
+    def _written(self, value: Any, hint: Hint, path: str) -> Any:  # noqa: ANN401 - any value
+        """Return a simple value's plain data."""
+        found = PLAIN[hint](value)
+        if found is None:
+            raise inside(path, mismatch(hint, value))
+        return found
+
+    def _fields(self, value: Any, record: Record, hint: Hint, ctx: ValueContext, path: str) -> dict[str, Any]:  # noqa: ANN401
+        values = record.values(value)
+        self._check_names(values, record, hint, path)
+        missing = [name for name, field in record.fields.items() if field.required and name not in values]
+        if missing:
+            raise inside(path, mismatch(hint, value, f"the keys {', '.join(map(repr, missing))} are missing"))
+        return {
+            name: self.plain(values[name], field.hint, ctx, f"{path}.{name}")
+            for name, field in record.fields.items()
+            if name in values
+        }
+
+    def _check_names(self, found: Mapping[str, Any], record: Record, hint: Hint, path: str) -> None:
+        unknown = sorted(str(name) for name in found.keys() - record.fields.keys())
+        if unknown:
+            raise inside(path, undecodable(hint, f"unknown fields {', '.join(unknown)}"))
+
+    def _is_marked(self, hint: Hint) -> bool:
+        """Tell whether what `Annotated` adds chooses the transformer."""
+        return origin_of(hint) is typing.Annotated and origin_of(self._registry.resolved(hint)[1]) is typing.Annotated
+
     def _stored(self, value: Any, hint: Hint, ctx: ValueContext, path: str) -> Any:  # noqa: ANN401 - any value
         try:
             literal = self._registry.to_literal(value, hint, ctx)
         except TypeFault as fault:
             raise inside(path, fault) from None
         match literal.value:
+            case Blob(uri, kind) if literal.hash and not kind.multipart:
+                return {"path": uri, "metadata": {"digest": literal.hash}}
             case Blob(uri):
                 return {"path": uri}
             case StructuredDataset(uri, kind):
@@ -118,12 +126,17 @@ class Documents:
         Raises:
             TypeFault: the data do not fit the annotation.
         """
-        hint = bare(hint)
+        if type(hint) is type and hint in VALUES:
+            return self._simple(plain, hint, path)
+        if self._is_marked(hint):
+            return self._fetched(plain, hint, ctx, path)
+        if bare(hint) is not hint:
+            return self.value(plain, bare(hint), ctx, path)
         origin, arguments = origin_of(hint), typing.get_args(hint)
         if hint in FREE and (hint not in {dict, list} or isinstance(plain, hint)):
             return plain
-        if is_dataclass(hint):
-            return self._instance(plain, hint, ctx, path)
+        if (record := record_of(hint)) is not None:
+            return self._instance(plain, record, hint, ctx, path)
         if origin is list and isinstance(plain, list):
             return [self.value(item, arguments[0], ctx, f"{path}[{i}]") for i, item in enumerate(plain)]
         if origin is dict and isinstance(plain, dict):
@@ -133,7 +146,7 @@ class Documents:
             }
         if origin in UNIONS:
             return self._first(plain, hint, path, lambda inner: self.value(plain, inner, ctx, path))
-        if hint is type(None) or hint in VALUES or is_enum(hint):
+        if hint is type(None) or is_enum(hint):
             return self._simple(plain, hint, path)
         return self._fetched(plain, hint, ctx, path)
 
@@ -156,19 +169,20 @@ class Documents:
             return int(key)
         return self._simple(key, bare(hint), f"{path} key")
 
-    def _instance(self, plain: Any, hint: type, ctx: ValueContext, path: str) -> Any:  # noqa: ANN401
-        """Return an instance of a dataclass; fields that are missing take their defaults."""
+    def _instance(self, plain: Any, record: Record, hint: Hint, ctx: ValueContext, path: str) -> Any:  # noqa: ANN401
+        """Return an instance of a record; fields that are missing take their defaults."""
         if not isinstance(plain, dict):
             raise inside(path, mismatch(hint, plain))
-        known = fields_of(hint)
-        unknown = sorted(str(name) for name in set(plain) - set(known))
-        if unknown:
-            raise inside(path, undecodable(hint, f"unknown fields {', '.join(unknown)}"))
-        values = {name: self.value(plain[name], known[name], ctx, f"{path}.{name}") for name in known if name in plain}
+        self._check_names(plain, record, hint, path)
+        values = {
+            name: self.value(plain[name], field.hint, ctx, f"{path}.{name}")
+            for name, field in record.fields.items()
+            if name in plain
+        }
         try:
-            return hint(**values)
-        except (TypeError, ValueError) as error:  # a field is missing, or `__post_init__` refuses
-            raise inside(path, undecodable(hint, f"{plain!r}: {error}")) from None
+            return record.build(values)
+        except (TypeError, ValueError) as error:  # a field is missing, or the class refuses
+            raise inside(path, undecodable(hint, f"{abridged(plain)}: {error}")) from None
 
     def _first(self, value: Any, hint: Hint, path: str, attempt: Callable[[Hint], Any]) -> Any:  # noqa: ANN401
         """Return what the first variant that fits gives; the value's own class goes first."""
@@ -181,12 +195,13 @@ class Documents:
 
     def _fetched(self, plain: Any, hint: Hint, ctx: ValueContext, path: str) -> Any:  # noqa: ANN401
         """Return the file, folder or table that a document names, or what a registered transformer makes of it."""
-        is_class = isinstance(hint, type)
+        kind = self._registry.literal_type(hint).kind
         match plain:
-            case {"path": str(uri)} if is_class and issubclass(hint, FlyteFile | FlyteDirectory):
-                found = Literal(Blob(uri, BlobType(hint.format, multipart=issubclass(hint, FlyteDirectory))))
-            case {"uri": str(uri)} if (is_class and issubclass(hint, Dataset)) or kind_of(hint):
-                kind = StructuredDatasetType(format=str(plain.get("file_format") or "parquet"))
+            case {"path": str(uri)} if isinstance(kind, BlobType):
+                metadata = plain.get("metadata") or {}
+                found = Literal(Blob(uri, kind), hash=str(metadata.get("digest", "")))
+            case {"uri": str(uri)} if isinstance(kind, StructuredDatasetType):
+                kind = replace(kind, format=str(plain.get("file_format") or "parquet"))
                 found = Literal(StructuredDataset(uri, kind))
             case bool() | int() | float() | str():
                 found = Literal(Primitive(plain))
@@ -196,11 +211,6 @@ class Documents:
             return self._registry.to_python(found, hint, ctx)
         except TypeFault as fault:
             raise inside(path, fault) from None
-
-
-def is_dataclass(hint: Hint) -> bool:
-    """Tell whether an annotation is a dataclass (not an instance of one)."""
-    return isinstance(hint, type) and dataclasses.is_dataclass(hint)
 
 
 def is_enum(hint: Hint) -> bool:
@@ -213,7 +223,7 @@ def inside(path: str, fault: TypeFault) -> TypeFault:
     if path == "$":
         return fault
     return TypeFault(
-        found if found.headline.startswith("$") else dataclasses.replace(found, headline=f"{path}: {found.headline}")
+        found if found.headline.startswith("$") else replace(found, headline=f"{path}: {found.headline}")
         for found in fault.diagnostics
     )
 

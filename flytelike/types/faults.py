@@ -46,6 +46,9 @@ def within(step: str, fault: TypeFault) -> TypeFault:
 
 def shown(hint: object) -> str:
     """Return a type as its author would write it."""
+    for extra in getattr(hint, "__metadata__", ()):
+        if isinstance(name := getattr(extra, "shown_as", None), str):
+            return name
     if isinstance(hint, type) and not getattr(hint, "__args__", None):
         return hint.__qualname__
     return str(hint).replace("typing.", "")

@@ -1,21 +1,28 @@
 """Files: `FlyteFile`, whose content lies in the object store and is fetched when it is opened."""
 
+import io
 import os
 from abc import ABCMeta
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, ClassVar, Generic, Self, get_args
+from typing import IO, Any, BinaryIO, ClassVar, Generic, Self, get_args
 
 from typing_extensions import TypeVar, override
 
 from flytelike.model.ids import Digest
 from flytelike.model.literals import Blob, Literal
 from flytelike.model.types import BlobType, LiteralType
-from flytelike.storage import Store, is_local
+from flytelike.storage import Store
 from flytelike.types.context import ValueContext
 from flytelike.types.faults import mismatch, undecodable
+from flytelike.types.places import local_path
 from flytelike.types.primitives import unwrapped
+from flytelike.types.pydantic_stored import core_schema
+from flytelike.types.stored_schema import stored_schema
 from flytelike.types.transformer import Hint
+
+BUFFER_BYTES = 1 << 20
+"""How much a stream reads at once; a store is asked less often than a disk."""
 
 F = TypeVar("F", default=Any)
 """The format, as type checkers see it; `FlyteFile` alone is one of any format."""
@@ -57,6 +64,7 @@ class FlyteFile(os.PathLike[str], Generic[F], metaclass=Formatted):
         self.remote_path = remote_path
         self.remote_source: str = ""
         self._fetch: Callable[[], str] | None = None
+        self._stream: Callable[[], BinaryIO] | None = None
         self._hash = ""
 
     def __class_getitem__(cls, item: Any) -> type[Self]:  # noqa: ANN401 - a format in any spelling
@@ -65,11 +73,12 @@ class FlyteFile(os.PathLike[str], Generic[F], metaclass=Formatted):
         return made
 
     @classmethod
-    def stored(cls, uri: str, fetch: Callable[[], str], digest: str) -> Self:
-        """Return a file that lies at `uri`; `fetch` copies it here and returns the path."""
+    def stored(cls, uri: str, fetch: Callable[[], str], digest: str, stream: Callable[[], BinaryIO]) -> Self:
+        """Return a file that lies at `uri`; `fetch` copies it here and returns the path, `stream` opens it there."""
         file = cls(uri)
         file.remote_source = uri
         file._fetch = fetch
+        file._stream = stream
         file._hash = digest
         return file
 
@@ -108,11 +117,25 @@ class FlyteFile(os.PathLike[str], Generic[F], metaclass=Formatted):
         cache_options: dict[str, Any] | None = None,  # noqa: ARG002
         **options: Any,  # noqa: ANN401 - as Python's open
     ) -> IO[Any]:
-        """Open the file as Python's `open` does; its content is fetched first."""
+        """Open the file as Python's `open` does.
+
+        A stored file that was not fetched yet is read where it lies, piece by piece; nothing is held to its digest
+        then. For writing its content is fetched first, and it is another file from then on.
+        """
+        if mode.replace("t", "") in {"r", "rb"} and (raw := self._opened()) is not None:
+            buffering = options.pop("buffering", -1)
+            buffered = io.BufferedReader(raw, buffering if buffering > 1 else BUFFER_BYTES)  # type: ignore[type-var]
+            return buffered if "b" in mode else io.TextIOWrapper(buffered, **{"encoding": "utf-8", **options})
         path = self.download()
         if any(letter in mode for letter in "wax+"):  # from now on it is another file than the stored one
             self.remote_source = self._hash = ""
         return open(path, mode, **options)  # noqa: PTH123 - the caller closes it
+
+    def _opened(self) -> BinaryIO | None:
+        """Return the stored content as a stream; None for what is here already."""
+        if self._fetch is not None:
+            return self._stream() if self._stream is not None else None
+        return Store().open_read(self.path) if local_path(self.path) is None else None
 
     @override
     def __fspath__(self) -> str:
@@ -136,6 +159,16 @@ class FlyteFile(os.PathLike[str], Generic[F], metaclass=Formatted):
     def __str__(self) -> str:
         """Return the uri, or the local path of a file that was not stored."""
         return self.remote_source or self.path
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:  # noqa: ANN401 - pydantic's
+        """Let pydantic's models have such fields."""
+        return core_schema(cls, "path")
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> Any:  # noqa: ANN401 - pydantic's
+        """Return what a model's JSON schema says of such a field."""
+        return stored_schema("FlyteFile")
 
     @override
     def __repr__(self) -> str:
@@ -166,13 +199,6 @@ def fetched(uri: str) -> str:
     path = Path(tempfile.mkdtemp(prefix="flytelike-")) / Path(uri).name
     Store().download_file(uri, path)
     return str(path)
-
-
-def local_path(place: str) -> Path | None:
-    """Return the absolute path of a place on this machine (a path or a `file://` uri), None for others."""
-    if "://" in place and not is_local(place):
-        return None
-    return Path(place.removeprefix("file://")).absolute()
 
 
 class FileTransformer:
@@ -220,4 +246,4 @@ class FileTransformer:
 
         if hint is os.PathLike or hint is Path:
             return Path(fetch())
-        return hint.stored(uri, fetch, found.hash)
+        return hint.stored(uri, fetch, found.hash, lambda: ctx.store.open_read(uri))

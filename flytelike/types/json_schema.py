@@ -1,9 +1,8 @@
-"""JSON schemas of dataclasses, in the form that the stock SDK writes."""
+"""JSON schemas of records, in the form that the stock SDK writes for dataclasses."""
 
 import dataclasses
 import types
 import typing
-from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from enum import Enum
 from typing import Any
@@ -12,11 +11,12 @@ from flytelike.model.types import Json
 from flytelike.types.annotated import bare, origin_of
 from flytelike.types.directory import FlyteDirectory
 from flytelike.types.file import FlyteFile
+from flytelike.types.pydantic_model import inlined, is_model, schema_of_model
+from flytelike.types.records import NO_DEFAULT, is_record, record_of
+from flytelike.types.stored_schema import stored_schema
 from flytelike.types.structured.dataset import StructuredDataset
 from flytelike.types.structured.frames import kind_of
 from flytelike.types.transformer import Hint
-
-Fields = Callable[[type], Mapping[str, Hint]]
 
 SIMPLE: dict[Hint, dict[str, Json]] = {
     int: {"type": "integer"},
@@ -31,50 +31,32 @@ SIMPLE: dict[Hint, dict[str, Json]] = {
     list: {"type": "array"},
 }
 
-PATH: dict[str, Json] = {"anyOf": [{"type": "string"}, {"type": "string", "format": "path"}], "default": None}
-METADATA: dict[str, Json] = {
-    "anyOf": [
-        {"type": "object", "additionalProperties": {"type": "string"}, "propertyNames": {"type": "string"}},
-        {"type": "null"},
-    ],
-    "default": None,
-}
-TEXT_OR_NULL: list[Json] = [{"type": "string"}, {"type": "null"}]
-STORED: tuple[tuple[type, str, dict[str, Json]], ...] = (
-    (FlyteFile, "FlyteFile", {"path": PATH, "metadata": METADATA}),
-    (FlyteDirectory, "FlyteDirectory", {"path": PATH}),
-    (
-        StructuredDataset,
-        "StructuredDataset",
-        {"uri": {"anyOf": TEXT_OR_NULL, "default": None}, "file_format": {"anyOf": TEXT_OR_NULL, "default": ""}},
-    ),
-)
-"""What documents say of files, folders and tables: class, title, properties."""
+STORED = (FlyteFile, FlyteDirectory, StructuredDataset)
 
 
-def schema_of(cls: type, fields: Fields) -> dict[str, Json]:
-    """Return the schema of a dataclass; `fields` gives a dataclass's annotations."""
-    return of_dataclass(cls, fields, ())
+def schema_of(hint: Hint) -> dict[str, Json]:
+    """Return the schema of a record."""
+    return of_record(hint, ())
 
 
-def of_dataclass(cls: type, fields: Fields, seen: tuple[type, ...]) -> dict[str, Json]:
-    """Return the schema of a dataclass inside of others; one inside itself is an object of any kind."""
-    if cls in seen:
-        return {"type": "object", "title": cls.__name__}
-    defaults = {field.name: field for field in dataclasses.fields(cls)}
+def of_record(hint: Hint, seen: tuple[Hint, ...]) -> dict[str, Json]:
+    """Return the schema of a record inside of others; one inside itself is an object of any kind."""
+    record = record_of(hint)
+    assert record is not None
+    if hint in seen:
+        return {"type": "object", "title": record.title}
     properties: dict[str, Json] = {}
     required: list[Json] = []
-    for name, hint in fields(cls).items():
-        found = of_hint(hint, fields, (*seen, cls))
-        field = defaults[name]
-        if field.default is not dataclasses.MISSING:
+    for name, field in record.fields.items():
+        found = of_hint(field.hint, (*seen, hint))
+        if field.default is not NO_DEFAULT:
             found = {**found, **default_of(field.default)}
-        elif field.default_factory is dataclasses.MISSING:
+        elif field.required:
             required.append(name)
         properties[name] = found
     schema: dict[str, Json] = {
         "type": "object",
-        "title": cls.__name__,
+        "title": record.title,
         "properties": properties,
         "additionalProperties": False,
     }
@@ -106,21 +88,21 @@ def json_of(value: Any) -> Json:  # noqa: ANN401 - any default
             raise TypeError
 
 
-def of_hint(hint: Hint, fields: Fields, seen: tuple[type, ...]) -> dict[str, Json]:
+def of_hint(hint: Hint, seen: tuple[Hint, ...]) -> dict[str, Json]:
     """Return the schema of an annotation."""
     hint = bare(hint)
     origin, arguments = origin_of(hint), typing.get_args(hint)
     if hint in SIMPLE:
         return dict(SIMPLE[hint])
-    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        return of_dataclass(hint, fields, seen)
+    if is_record(hint):
+        return of_record(hint, seen)
     if origin is list:
-        return {"type": "array", "items": of_hint(arguments[0], fields, seen)}
+        return {"type": "array", "items": of_hint(arguments[0], seen)}
     if origin is dict:
-        key, inner = (of_hint(argument, fields, seen) for argument in arguments)
+        key, inner = (of_hint(argument, seen) for argument in arguments)
         return {"type": "object", "additionalProperties": inner, "propertyNames": key}
     if origin in {typing.Union, types.UnionType}:
-        return {"anyOf": [of_hint(inner, fields, seen) for inner in arguments]}
+        return {"anyOf": [of_hint(inner, seen) for inner in arguments]}
     if origin is typing.Literal:
         return {"enum": list(arguments)}
     return of_class(hint)
@@ -131,7 +113,11 @@ def of_class(hint: Any) -> dict[str, Json]:  # noqa: ANN401 - any annotation
     if isinstance(hint, type):
         if issubclass(hint, Enum):
             return {"enum": [member.value for member in hint]}
-        for kind, title, properties in STORED:
-            if issubclass(hint, kind) or (kind is StructuredDataset and kind_of(hint)):
-                return {"type": "object", "title": title, "properties": properties, "additionalProperties": False}
+        if kind_of(hint):
+            return stored_schema(StructuredDataset.__name__)
+        for stored in STORED:
+            if issubclass(hint, stored):
+                return stored_schema(stored.__name__)
+        if is_model(hint):
+            return inlined(schema_of_model(hint))
     return {"type": "object", "title": getattr(hint, "__name__", str(hint))}

@@ -10,6 +10,7 @@ from flytelike.types.context import ValueContext
 from flytelike.types.document import Documents
 from flytelike.types.faults import TypeFault, mismatch, undecodable, unsupported, within
 from flytelike.types.lookup import Lookup
+from flytelike.types.many import each
 from flytelike.types.primitives import unwrapped
 from flytelike.types.transformer import Hint
 
@@ -50,13 +51,10 @@ class DictTransformer:
             return self._documents.packed(value, hint, ctx)
         if not all(isinstance(key, str) for key in value):
             raise mismatch(hint, value, "keys must be strings")
-        found: dict[str, Literal] = {}
-        for key, item in value.items():
-            try:
-                found[key] = self._registry.to_literal(item, inner, ctx)
-            except TypeFault as fault:
-                raise within(f"[{key!r}]", fault) from None
-        return Literal(Map(found))
+        steps = [f"[{key!r}]" for key in value]
+        kind = self._registry.literal_type(inner)
+        found = each(lambda item: self._registry.to_literal(item, inner, ctx), list(value.values()), steps, kind)
+        return Literal(Map(dict(zip(value, found, strict=True))))
 
     def to_python(self, literal: Literal, hint: Hint, ctx: ValueContext) -> dict[Any, Any]:
         """Return the dict. Documents are read by the registry."""

@@ -10,14 +10,24 @@ from flytelike.types.annotated import bare, origin_of
 from flytelike.types.choices import ChoiceTransformer
 from flytelike.types.collections import ListTransformer
 from flytelike.types.context import ValueContext
-from flytelike.types.dataclasses import DataclassTransformer
 from flytelike.types.directory import DirectoryTransformer
 from flytelike.types.document import Documents
+from flytelike.types.entry_points import plugged_in
 from flytelike.types.enums import EnumTransformer
 from flytelike.types.faults import unsupported
 from flytelike.types.file import FileTransformer
+from flytelike.types.hashing import HashedTransformer
+from flytelike.types.iterators import IteratorTransformer
+from flytelike.types.json_value import JsonLinesTransformer, JsonTransformer
 from flytelike.types.mapping import DictTransformer
+from flytelike.types.numpy_array import NumpyTransformer
+from flytelike.types.pickled import PickleTransformer
 from flytelike.types.primitives import PRIMITIVES, unwrapped
+from flytelike.types.pydantic_model import PydanticTransformer
+from flytelike.types.record_transformer import RecordTransformer
+from flytelike.types.records.attrs_class import is_attrs_class
+from flytelike.types.records.dataclass import is_dataclass
+from flytelike.types.records.typed_dict import is_typed_dict
 from flytelike.types.structured.transformer import DatasetTransformer
 from flytelike.types.transformer import Hint, Transformer
 from flytelike.types.unions import UnionTransformer
@@ -30,7 +40,15 @@ class Registry:
         documents = Documents(self)
         self._documents = documents
         self._own: list[Transformer] = []
+        # These read documents as they are; the others' values are read by the annotation alone.
+        self._readers: tuple[Transformer, ...] = (
+            HashedTransformer(self),
+            JsonTransformer(),
+            PydanticTransformer(self, documents),
+        )
         self._builtin: tuple[Transformer, ...] = (
+            *self._readers,
+            PickleTransformer(),
             *PRIMITIVES,
             ListTransformer(self),
             DictTransformer(self, documents),
@@ -40,7 +58,12 @@ class Registry:
             FileTransformer(),
             DirectoryTransformer(),
             DatasetTransformer(self),
-            DataclassTransformer(self, documents),
+            RecordTransformer("Object-Dataclass-Transformer", is_dataclass, self, documents),
+            RecordTransformer("TypedDict", is_typed_dict, self, documents),
+            RecordTransformer("Attrs", is_attrs_class, self, documents),
+            JsonLinesTransformer(),
+            IteratorTransformer(self),
+            NumpyTransformer(),
         )
         self._find = lru_cache(maxsize=4096)(self._search)
         self._type = lru_cache(maxsize=4096)(self._typed)
@@ -86,7 +109,8 @@ class Registry:
         """
         transformer, hint = self.resolved(hint)
         document = literal.value if isinstance(transformer, UnionTransformer) else unwrapped(literal).value
-        if isinstance(document, Binary | GenericStruct) and transformer not in self._own:
+        by_itself = transformer in self._readers or transformer in self._own
+        if isinstance(document, Binary | GenericStruct) and not by_itself:
             return self._documents.value(msgpack_value.unpacked(document), hint, ctx)
         return transformer.to_python(literal, hint, ctx)
 
@@ -100,6 +124,11 @@ class Registry:
             for transformer in (*self._own, *self._builtin):
                 if transformer.handles(wanted):
                     return transformer, wanted
+        for transformer in plugged_in(bare(hint)):
+            if transformer not in self._own:
+                self._own.append(transformer)
+            if transformer.handles(bare(hint)):
+                return transformer, bare(hint)
         raise no_transformer(bare(hint))
 
 

@@ -5,6 +5,9 @@ from typing import Any, Self, TypeVar
 
 from typing_extensions import override
 
+from flytelike.types.pydantic_stored import core_schema
+from flytelike.types.stored_schema import stored_schema
+
 D = TypeVar("D")
 
 
@@ -60,6 +63,16 @@ class StructuredDataset:
         if isinstance(self.dataframe, kind):
             return self.dataframe
         raise TypeError(f"the dataset holds a {type(self.dataframe).__name__}, not a {kind.__name__}")
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:  # noqa: ANN401 - pydantic's
+        """Let pydantic's models have such fields."""
+        return core_schema(cls, "uri")
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> Any:  # noqa: ANN401 - pydantic's
+        """Return what a model's JSON schema says of such a field."""
+        return stored_schema("StructuredDataset")
 
     @override
     def __repr__(self) -> str:

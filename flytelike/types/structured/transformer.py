@@ -1,6 +1,7 @@
 """Frames and StructuredDataset to parquet in the object store."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ from flytelike.storage import is_local, join
 from flytelike.types.annotated import bare
 from flytelike.types.context import ValueContext
 from flytelike.types.faults import mismatch, undecodable, unsupported
-from flytelike.types.file import local_path
 from flytelike.types.lookup import Lookup
+from flytelike.types.places import local_path
 from flytelike.types.primitives import unwrapped
 from flytelike.types.structured.columns import columns_of, format_of
 from flytelike.types.structured.dataset import StructuredDataset
@@ -93,7 +94,7 @@ class DatasetTransformer:
         try:
             frame_kind.write(frame, path)
             place = uri or ctx.new_uri()
-            done = ctx.store.upload_file(path, join(place, FILE))
+            done = ctx.store.take_file(path, join(place, FILE))
         finally:
             path.unlink(missing_ok=True)
         return Literal(DatasetLiteral(place, replace(kind, format="parquet")), hash=done.digest)
@@ -118,15 +119,22 @@ class DatasetTransformer:
 
 
 def read_frame(kind: FrameKind, uri: str, columns: Sequence[str], ctx: ValueContext) -> Any:  # noqa: ANN401
-    """Read all files of a table. Local files are read in place, others from a copy."""
+    """Read all files of a table, or the stated columns of them.
+
+    Files of this machine are read in place. Others are copied, or, where only some columns are wanted, read in pieces.
+    """
     names = [found.uri for found in ctx.store.list(uri)] or [uri]
     if is_local(uri):
         return kind.read([Path(name.removeprefix("file://")) for name in names], columns)
+    if columns and not kind.lazy:
+        with ExitStack() as opened:
+            return kind.read([opened.enter_context(ctx.store.open_read(name)) for name in names], columns)
     copies = [ctx.new_path(f"{index:05}") for index in range(len(names))]
     try:
         for name, copy in zip(names, copies, strict=True):
             ctx.store.download_file(name, copy)
         return kind.read(copies, columns)
     finally:
-        for copy in copies:
-            copy.unlink(missing_ok=True)
+        if not kind.lazy:
+            for copy in copies:
+                copy.unlink(missing_ok=True)

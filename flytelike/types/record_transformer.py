@@ -1,6 +1,7 @@
-"""Dataclasses: a STRUCT with a JSON schema, and msgpack of the fields by name."""
+"""Records (dataclasses, attrs classes, TypedDicts): a STRUCT with a JSON schema, and msgpack of the fields by name."""
 
 import typing
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -10,27 +11,29 @@ from flytelike.model.types import LiteralType, SimpleKind, SimpleType, TypeStruc
 from flytelike.types import msgpack_value
 from flytelike.types.annotated import bare
 from flytelike.types.context import ValueContext
-from flytelike.types.document import FREE, Documents, fields_of, is_dataclass, is_enum
-from flytelike.types.faults import TypeFault, mismatch, undecodable, unsupported
+from flytelike.types.document import FREE, Documents, is_enum
+from flytelike.types.faults import TypeFault, mismatch, shown, undecodable, unsupported
 from flytelike.types.json_schema import schema_of
 from flytelike.types.lookup import Lookup
 from flytelike.types.mapping import MSGPACK_ANNOTATION
 from flytelike.types.primitives import unwrapped
+from flytelike.types.records import Record, record_of
 from flytelike.types.transformer import Hint
 
 
-class DataclassTransformer:
-    """A dataclass to a document; files, folders and frames in it are stored and named by uri."""
+class RecordTransformer:
+    """The records of one kind to documents; files, folders and frames in it are stored and named by uri."""
 
-    name = "Object-Dataclass-Transformer"
-
-    def __init__(self, registry: Lookup, documents: Documents) -> None:
+    def __init__(self, name: str, handles: Callable[[Hint], bool], registry: Lookup, documents: Documents) -> None:
+        """Handle the annotations that `handles` tells."""
+        self.name: str = name
+        self._handles = handles
         self._registry = registry
         self._documents = documents
 
     def handles(self, hint: Hint) -> bool:
-        """Tell whether the annotation is a dataclass."""
-        return is_dataclass(hint)
+        """Tell whether the annotation is a record of this kind."""
+        return self._handles(hint)
 
     def literal_type(self, hint: Hint) -> LiteralType:
         """Return STRUCT with the schema, and each field's own type.
@@ -41,7 +44,7 @@ class DataclassTransformer:
         if inside_itself(hint):
             raise unsupported(hint, "it is inside itself, so its type has no end", "use `dict` for the inner one")
         parts: list[tuple[str, LiteralType]] = []
-        for name, inner in fields_of(hint).items():
+        for name, inner in known(hint).hints.items():
             try:
                 parts.append((name, self._registry.literal_type(inner)))
             except TypeFault as fault:
@@ -50,13 +53,13 @@ class DataclassTransformer:
         return LiteralType(
             SimpleType(SimpleKind.STRUCT),
             structure=TypeStructure(fields=tuple(sorted(parts, key=lambda part: part[0]))),
-            metadata=json_text(schema_of(hint, fields_of)),
+            metadata=json_text(schema_of(hint)),
             annotation=MSGPACK_ANNOTATION,
         )
 
     def to_literal(self, value: Any, hint: Hint, ctx: ValueContext) -> Literal:  # noqa: ANN401 - any value
         """Return the document; raises TypeFault naming the field that does not fit."""
-        if not isinstance(value, hint):
+        if not known(hint).holds(value):
             raise mismatch(hint, value)
         return self._documents.packed(value, hint, ctx)
 
@@ -69,16 +72,25 @@ class DataclassTransformer:
                 raise undecodable(hint, type(other).__name__)
 
 
+def known(hint: Hint) -> Record:
+    """Return the record of an annotation that is one."""
+    record = record_of(hint)
+    assert record is not None
+    return record
+
+
 @lru_cache(maxsize=4096)
-def inside_itself(cls: type) -> bool:
-    """Tell whether a dataclass is, at any depth, a part of its own fields."""
+def inside_itself(cls: Hint) -> bool:
+    """Tell whether a record is, at any depth, a part of its own fields."""
 
     def leads_back(hint: Hint, above: tuple[Hint, ...]) -> bool:
         hint = bare(hint)
         if hint in above:
-            return hint is cls  # another dataclass's circle is told when that one is asked about
-        parts = fields_of(hint).values() if is_dataclass(hint) else typing.get_args(hint)
-        return any(leads_back(part, (*above, hint) if is_dataclass(hint) else above) for part in parts)
+            return bool(hint == cls)  # another record's circle is told when that one is asked about
+        record = record_of(hint)
+        if record is None:
+            return any(leads_back(part, above) for part in typing.get_args(hint))
+        return any(leads_back(part, (*above, hint)) for part in record.hints.values())
 
     return leads_back(cls, ())
 
@@ -93,5 +105,5 @@ def within_documents(hint: Hint) -> bool:
 
 def in_field(hint: Hint, name: str, fault: TypeFault) -> TypeFault:
     """Return the fault with the name of the field whose annotation it is about."""
-    prefix = f"field `{name}` of `{hint.__name__}`"
+    prefix = f"field `{name}` of `{shown(hint)}`"
     return TypeFault(replace(found, headline=f"{prefix}: {found.headline}") for found in fault.diagnostics)
