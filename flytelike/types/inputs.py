@@ -143,9 +143,13 @@ def rank_of_text(kind: LiteralType) -> int:
 def text_of_union(
     text: str, kind: LiteralType, variants: tuple[LiteralType, ...], path: str, locate: Locate
 ) -> Outcome:
-    """Return the literal of the first variant that takes the text."""
+    """Return the literal of the first variant that takes the text; `3` is an int before it is a float."""
     attempts: list[list[Diagnostic]] = []
-    for variant in sorted(variants, key=rank_of_text):
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = text
+    for variant in sorted(variants, key=lambda found: (rank_of_text(found), not exactly_of(value, found))):
         outcome = parse_text(text, variant, path, locate)
         if not isinstance(outcome, list):
             return Literal(UnionValue(outcome, variant))
