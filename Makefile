@@ -45,6 +45,7 @@ $(READY): pyproject.toml constraints.txt | $(VENV)/bin/uv
 .PHONY: test
 test: $(READY) ## install what the tests need and run them
 	@tests/services/install.sh
+	@tests/wire/install.sh >/dev/null || test "$$CI" != true
 	@$(BIN)/pytest -n 2 --dist worksteal -q
 
 .PHONY: test-torch
@@ -107,8 +108,9 @@ chaos: $(READY) ## kill -9 the platform at MOMENTS random moments (100) and chec
 	@CHAOS_MOMENTS=$(MOMENTS) $(BIN)/pytest -q -p no:cacheprovider tests/e2e/test_chaos.py
 
 .PHONY: constraints
-constraints: $(READY) ## renew constraints.txt
+constraints: $(READY) ## renew constraints.txt, and what tests/wire installs
 	@$(BIN)/uv pip compile -q --upgrade pyproject.toml --extra dev --no-emit-index-url --no-header --no-annotate -o constraints.txt
+	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate tests/wire/requirements.in -o tests/wire/requirements.txt
 
 .PHONY: clean
 clean: ## remove what the other targets made

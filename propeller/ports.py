@@ -30,6 +30,7 @@ class AttemptKey:
 class AttemptSpec:
     """One attempt, ready to run: inputs are stored, paths are decided.
 
+    `workflow` and `launch_plan` are what the execution was started from.
     `inputs_uri` is the file `inputs.pb`; `output_prefix` the folder for `outputs.pb` and
     `error.pb`; `raw_output_prefix` the folder for the data the task writes; all as in Flyte's
     task contract. `deadline_ns` is the length a run may take, counted from its start; 0 for none.
@@ -37,6 +38,8 @@ class AttemptSpec:
 
     key: AttemptKey
     task: TaskTemplate
+    workflow: Identifier
+    launch_plan: Identifier
     inputs_uri: str
     output_prefix: str
     raw_output_prefix: str

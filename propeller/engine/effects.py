@@ -121,6 +121,8 @@ class Effects:
             AttemptSpec(
                 key=AttemptKey(run.id, path, attempt),
                 task=_task(run, command),
+                workflow=run.request.workflow,
+                launch_plan=run.request.launch_plan,
                 inputs_uri=inputs_uri,
                 output_prefix=places.output_prefix(self._settings.metadata_prefix, run.id, path, attempt),
                 raw_output_prefix=raw,
