@@ -59,6 +59,8 @@ check: $(READY) ## formatting, lints, types, layers, protobuf rules, dead code
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/ruff check -q .
 	@$(BIN)/mypy
+	@$(BIN)/pyright --warnings > $(VENV)/.pyright || { cat $(VENV)/.pyright; exit 1; }
+	@$(BIN)/python -m tests.spec.public_types
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python idl/generate.py --check
 	@cd idl && ../$(BIN)/buf lint
@@ -71,6 +73,10 @@ check: $(READY) ## formatting, lints, types, layers, protobuf rules, dead code
 fix: $(READY) ## format, and mend what can be mended
 	@$(BIN)/ruff check -q --fix . || true
 	@$(BIN)/ruff format -q .
+
+.PHONY: snapshots
+snapshots: $(READY) ## write what the compiler tells into tests/spec/compile and docs/errors
+	@$(BIN)/python -m tests.spec.snapshots
 
 .PHONY: gen
 gen: $(READY) ## generate flytelike_idl from idl/proto

@@ -84,7 +84,7 @@ def wanted(root: Path) -> list[Path]:
     lines = list(NEVER)
     for name in IGNORE_FILES:
         if (root / name).is_file():
-            lines += (root / name).read_text(encoding="utf-8").splitlines()
+            lines += (root / name).read_text(encoding="utf-8", errors="replace").splitlines()
     ignored = pathspec.GitIgnoreSpec.from_lines(lines)
     return sorted(
         root / name

@@ -62,8 +62,14 @@ def unexpected(error: Exception) -> int:
     if isinstance(error, RemoteError):
         return refused(error.status, error.message, error.diagnostics)
     place = save_report(error)
-    click.echo(f"error[internal]: {type(error).__name__}: {error}", err=True)
-    click.echo(f"  This is a fault of Flytelike itself. The details are in {place}", err=True)
+    headline = f"{type(error).__name__}: {error}"
+    show_diagnostics(
+        [
+            Diagnostic(
+                "internal-error", headline, help=(f"this is a fault of Flytelike itself; the details are in {place}",)
+            )
+        ]
+    )
     return ExitCode.INTERNAL
 
 

@@ -21,7 +21,7 @@ INPUT_FILE_BYTES_MAX = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """One flag as typed; `text` is None for a bare `--flag`."""
+    """One flag as typed; `text` is None where its value is missing, which was told as a fault."""
 
     name: str
     text: str | None
@@ -47,7 +47,8 @@ def literals(
         if flag.name in seen:
             faults.append(fault("repeated-input", f"the input `{flag.name}` is given twice"))
         seen.add(flag.name)
-        keep(found, faults, parameters, flag.name, from_text(parameters, flag, locate))
+        if flag.text is not None:
+            keep(found, faults, parameters, flag.name, from_text(parameters, flag.name, flag.text, locate))
     faults.extend(
         fault(
             "missing-input",
@@ -99,6 +100,7 @@ def flags(words: Sequence[str], parameters: Mapping[str, Parameter], faults: lis
             yield Flag(negated, "false")
         elif not waiting:
             faults.append(fault("missing-value", f"the flag `--{name}` needs a value"))
+            yield Flag(name, None)
         else:
             yield Flag(name, waiting.pop())
 
@@ -108,11 +110,11 @@ def spelled(name: str, parameters: Mapping[str, Parameter]) -> str:
     return name.replace("-", "_") if name not in parameters and name.replace("-", "_") in parameters else name
 
 
-def from_text(parameters: Mapping[str, Parameter], flag: Flag, locate: Locate) -> Outcome:
+def from_text(parameters: Mapping[str, Parameter], name: str, text: str, locate: Locate) -> Outcome:
     """Return the literal a flag gives, or its faults."""
-    if flag.name not in parameters:
-        return [unknown(flag.name, parameters)]
-    return parse_text(flag.text or "", parameters[flag.name].variable.type, f"--{flag.name}", locate)
+    if name not in parameters:
+        return [unknown(name, parameters)]
+    return parse_text(text, parameters[name].variable.type, f"--{name}", locate)
 
 
 def from_json(parameters: Mapping[str, Parameter], name: str, value: Json, locate: Locate) -> Outcome:

@@ -214,6 +214,7 @@ class Compilation:
         for start in self.workflows:
             found = self._cycle(start, [], done)
             if found:
+                done.update(found)  # one circle is told once, wherever one enters it
                 names = " → ".join(f"`{short(identifier)}`" for identifier in found)
                 span = self.workflows[found[0]].span
                 yield entity_fault(

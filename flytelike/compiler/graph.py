@@ -4,10 +4,13 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from flytelike.compiler.faults import entity_fault
-from flytelike.model.diagnostic import Diagnostic
+from flytelike.compiler.faults import entity_fault, within
+from flytelike.model.diagnostic import Diagnostic, Label
 from flytelike.model.graph import BindingData, BoundCollection, BoundMap, BoundPromise, Promise, WorkflowTemplate
 from flytelike.model.ids import END_NODE, START_NODE, NodeId
+
+PLACES_SHOWN = 5
+"""How many of the places of a circle are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +89,23 @@ def cycle_faults(
         return
     stuck = {node for node, count in waiting.items() if count}
     circle = walk(next(node.id for node in workflow.nodes if node.id in stuck), up, stuck)
-    spans = {node.id: node.span for node in workflow.nodes}
-    names = " → ".join(f"`{node}`" for node in [*circle, circle[0]])
+    nodes = {node.id: node for node in workflow.nodes}
+    order = list(nodes)
+    first = circle.index(min(circle, key=order.index))
+    circle = [*circle[first:], *circle[:first]]
+    names = {name: f"`{nodes[name].metadata.name or name}`" for name in circle}
+    listed = " → ".join(
+        f"{names[name]} ({name})" if nodes[name].metadata.name else names[name] for name in [*circle, circle[0]]
+    )
+    before = dict(zip(circle, [circle[-1], *circle[:-1]], strict=True))
     yield entity_fault(
-        "cycle",
-        f"nodes wait for each other: {names}",
-        spans[circle[0]],
-        "this node can never start",
+        "cyclic-nodes",
+        f"these calls wait for each other: {listed}",
+        nodes[circle[0]].span,
+        f"waits for {names[before[circle[0]]]}",
         "remove one of the `>>` or arguments that close the circle",
+        *(Label(nodes[name].span, f"waits for {names[before[name]]}") for name in circle[1:PLACES_SHOWN]),
+        where=within(workflow),
     )
 
 

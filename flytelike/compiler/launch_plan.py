@@ -27,18 +27,18 @@ def launch_plan_faults(plan: LaunchPlanTemplate, interface: TypedInterface | Non
     for key, literal, noun in given:
         variable = interface.inputs.get(key)
         if variable is None:
-            known = ", ".join(interface.inputs) or "none"
+            known = ", ".join(f"`{known}`" for known in interface.inputs) or "none"
             yield entity_fault(
-                "unknown-launch-plan-input",
-                f"the launch plan `{name}` gives `{key}`, which its workflow has not",
+                "unknown-input",
+                f"the launch plan `{name}` gives `{key}`, which is no input of its workflow",
                 plan.span,
                 "here",
-                f"the workflow's inputs are: {known}",
+                f"the workflow's inputs are {known}",
             )
         elif literal is not None and not is_value_of(literal, variable.type):
             expected = describe_type(variable.type)
             yield entity_fault(
-                "launch-plan-value-of-wrong-type",
+                "mismatching-types",
                 f"the {noun} value of `{key}` in the launch plan `{name}` is {word_for(literal)}, not `{expected}`",
                 plan.span,
                 "here",
@@ -47,7 +47,7 @@ def launch_plan_faults(plan: LaunchPlanTemplate, interface: TypedInterface | Non
             )
     for key in plan.fixed.keys() & plan.inputs.keys():
         yield entity_fault(
-            "input-fixed-and-defaulted",
+            "contradictory-options",
             f"the launch plan `{name}` both fixes `{key}` and gives it a default",
             plan.span,
             "here",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from flytelike.compiler.callee import Callee
-from flytelike.compiler.faults import entity_fault
+from flytelike.compiler.faults import entity_fault, within
 from flytelike.compiler.graph import Edges, promises
 from flytelike.model.diagnostic import Diagnostic, Severity
 from flytelike.model.graph import WorkflowTemplate
@@ -26,5 +26,6 @@ def unused_outputs(
                 node.span,
                 "the value goes nowhere",
                 f"return it, give it to another call, or let `{callee.name}` return nothing",
+                where=within(workflow, node),
                 severity=Severity.WARNING,
             )

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from flytelike.compiler.callee import Callee
+from flytelike.compiler.callee import Callee, takes_none
 from flytelike.compiler.casting import castable
 from flytelike.compiler.constants import is_value_of, word_for
 from flytelike.compiler.describe import describe_type
-from flytelike.compiler.faults import entity_fault
+from flytelike.compiler.faults import entity_fault, within
 from flytelike.model.diagnostic import Diagnostic, Label
 from flytelike.model.graph import (
     Binding,
@@ -26,6 +26,7 @@ from flytelike.model.ids import END_NODE, START_NODE, WORKFLOW_INPUTS, NodeId
 from flytelike.model.interface import Variable
 from flytelike.model.literals import Literal
 from flytelike.model.span import SourceSpan
+from flytelike.model.suggestion import nearest
 from flytelike.model.types import CollectionType, LiteralType, MapType, SimpleKind, SimpleType, UnionType
 
 NODE_ID = re.compile(r"[a-zA-Z0-9]([-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?")
@@ -42,13 +43,17 @@ class WorkflowCheck:
     resolve: Resolve
     callees: dict[NodeId, Callee | None] = field(default_factory=dict)
     faults: list[Diagnostic] = field(default_factory=list)
+    at: Node | None = None
 
     def run(self) -> list[Diagnostic]:
         """Return everything that is wrong, in source order."""
         for node in self.workflow.nodes:
+            self.at = node
             self.enter(node)
         for node in self.workflow.nodes:
+            self.at = node
             self.check_node(node)
+        self.at = None
         self.check_outputs()
         self.check_failure_node()
         return self.faults
@@ -56,14 +61,16 @@ class WorkflowCheck:
     def enter(self, node: Node) -> None:
         """Find what a node calls, and check its id."""
         if node.id in self.callees or node.id in {START_NODE, END_NODE, WORKFLOW_INPUTS}:
-            self.add("duplicate-node-id", f"two nodes have the id `{node.id}`", node.span, "the second", "rename it")
+            first = Label(next(other.span for other in self.workflow.nodes if other.id == node.id), "the first")
+            headline = f"two nodes are named `{node.id}`"
+            self.add("duplicate-node-id", headline, node.span, "the second", "rename it", first)
             return
         if not NODE_ID.fullmatch(node.id):
             hint = "use letters, digits and dashes, at most 63"
             self.add("invalid-node-id", f"`{node.id}` cannot be a node's id", node.span, "here", hint)
         found = self.resolve(node)
         if isinstance(found, Diagnostic):
-            self.faults.append(found)
+            self.faults.append(replace(found, primary=found.primary or Label(None, within(self.workflow, node))))
         self.callees[node.id] = found if isinstance(found, Callee) else None
 
     def check_failure_node(self) -> None:
@@ -89,13 +96,13 @@ class WorkflowCheck:
                 headline = f"the input `{binding.var}` of `{callee.name}` is bound twice"
                 self.add("input-bound-twice", headline, binding.span or node.span, "here", "bind it once")
             elif variable is None:
-                known = ", ".join(callee.inputs) or "none"
+                known = ", ".join(f"`{name}`" for name in callee.inputs)
                 self.add(
-                    "unknown-argument",
-                    f"the {callee.noun} `{callee.name}` has no input `{binding.var}`",
+                    "unknown-input",
+                    f"`{callee.name}` has no input `{binding.var}`{nearest(binding.var, callee.inputs)}",
                     binding.span or node.span,
-                    "given here",
-                    f"its inputs are: {known}",
+                    "this value would go nowhere",
+                    f"its inputs are {known}" if known else "call it without inputs",
                 )
             else:
                 self.check_data(binding.data, variable, Slot(callee, binding, binding.span or node.span))
@@ -109,11 +116,11 @@ class WorkflowCheck:
             if name in callee.needed and name not in bound:
                 variable = callee.inputs[name]
                 self.add(
-                    "missing-argument",
-                    f"the {callee.noun} `{callee.name}` needs `{name}` ({describe_type(variable.type)})",
+                    "missing-input",
+                    f"`{callee.name}` is called without `{name}`, which has no default",
                     node.span,
-                    "called here without it",
-                    f"give `{name}=...`",
+                    f"`{name}=...` is missing",
+                    f"give it a value of type `{describe_type(variable.type)}`",
                     Label(variable.span, "declared here"),
                 )
 
@@ -154,14 +161,14 @@ class WorkflowCheck:
                 inner = part_of(expected, CollectionType)
                 if inner is None:
                     self.add_mismatch(slot, variable, "a list")
-                for item in items if inner is not None else ():
-                    self.check_data(item, Variable(inner or expected, span=variable.span), slot)
+                for index, item in enumerate(items if inner is not None else ()):
+                    self.check_data(item, Variable(inner or expected, span=variable.span), slot.at(f"[{index}]"))
             case BoundMap(entries):
                 inner = part_of(expected, MapType)
                 if inner is None and expected.kind != SimpleType(SimpleKind.STRUCT):
                     self.add_mismatch(slot, variable, "a dict")
-                for item in entries.values() if inner is not None else ():
-                    self.check_data(item, Variable(inner or expected, span=variable.span), slot)
+                for key, item in entries.items() if inner is not None else ():
+                    self.check_data(item, Variable(inner or expected, span=variable.span), slot.at(f"[{key!r}]"))
 
     def check_promise(self, promise: Promise, variable: Variable, slot: "Slot") -> None:
         """Check that a promise names an output that exists and is of the expected type."""
@@ -170,19 +177,20 @@ class WorkflowCheck:
             return
         owner, found = source
         reached = reach(found.type, promise.path)
-        if reached is None:
-            path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in promise.path)
+        declared = Label(found.span, f"the value comes from here ({owner})")
+        if isinstance(reached, DeadEnd):
+            known = ", ".join(f"`{name}`" for name in reached.names)
             self.add(
                 "no-such-field",
-                f"`{describe_type(found.type)}` has no `{path}`",
+                f"`{describe_type(reached.kind)}` has no `{reached.step}`{nearest(reached.step, reached.names)}",
                 slot.span,
-                f"`{promise.var}` of {owner} is reached into here",
-                "correct the attribute, key or index",
-                Label(found.span, f"`{promise.var}` is declared here"),
+                "reached into here",
+                f"its fields are {known}" if known else "correct the attribute, key or index",
+                declared,
             )
         elif not castable(reached, variable.type):
             gives = f"`{describe_type(reached)}` of {owner}"
-            self.add_mismatch(slot, variable, gives, Label(found.span, f"the value comes from here ({owner})"))
+            self.add_mismatch(slot, variable, gives, declared, help_=advice(reached, variable.type))
 
     def source_of(self, promise: Promise, slot: "Slot") -> tuple[str, Variable] | None:
         """Return who gives a promised value, and its declaration; None when that was told as a fault."""
@@ -199,42 +207,63 @@ class WorkflowCheck:
                 return None
             found, owner = callee.outputs.get(promise.var), f"`{callee.name}`"
         if found is None:
-            headline = f"{owner} has no value `{promise.var}`"
-            self.add("unknown-value", headline, slot.span, "taken here", "correct the name")
+            code, noun = ("unknown-input", "input") if owner == "the workflow" else ("unknown-output", "output")
+            self.add(code, f"{owner} has no {noun} `{promise.var}`", slot.span, "taken here", "correct the name")
             return None
         return owner, found
 
-    def add_mismatch(self, slot: "Slot", variable: Variable, got: str, *related: Label) -> None:
+    def add_mismatch(
+        self, slot: "Slot", variable: Variable, got: str, *related: Label, help_: str | None = None
+    ) -> None:
         """Tell that a value has another type than expected, with both ends."""
         expected = describe_type(variable.type)
-        name = slot.binding.var
         if slot.output:
-            headline = f"the output `{name}` of `{slot.callee.name}` is declared `{expected}`, got {got}"
+            headline = f"{slot.described} is declared `{expected}`, got {got}"
+            remedy = f"return a value of type `{expected}`, or change the annotation"
         else:
-            headline = f"`{slot.callee.name}` expects `{expected}` for `{name}`, got {got}"
+            headline = f"`{slot.callee.name}` expects `{expected}` for {slot.described}, got {got}"
+            remedy = f"give a value of type `{expected}`, or change the annotation of `{slot.binding.var}`"
         self.add(
             "mismatching-types",
             headline,
             slot.span,
             f"expected `{expected}`",
-            f"give a value of type `{expected}`, or change the annotation of `{name}`",
-            Label(variable.span, f"`{name}` is declared here"),
+            help_ or remedy,
+            Label(variable.span, "declared here"),
             *related,
         )
 
     def add(self, code: str, headline: str, span: SourceSpan | None, text: str, help_: str, *related: Label) -> None:
         """Keep a fault."""
-        self.faults.append(entity_fault(code, headline, span, text, help_, *related))
+        where = within(self.workflow, self.at)
+        self.faults.append(entity_fault(code, headline, span, text, help_, *related, where=where))
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """What is being bound: an input of a callee, or an output of the workflow."""
+    """What is being bound: an input of a callee, or an output of the workflow; `path` leads into it."""
 
     callee: Callee
     binding: Binding
     span: SourceSpan | None
     output: bool = False
+    path: str = ""
+
+    @property
+    def described(self) -> str:
+        """What people call it: Flyte's `o0` is no word of theirs."""
+        if not self.output:
+            return f"`{self.binding.var}{self.path}`"
+        place = f" at `{self.path}`" if self.path else ""
+        if list(self.callee.inputs) == ["o0"]:
+            return f"the result of `{self.callee.name}`{place}"
+        if re.fullmatch(r"o\d+", self.binding.var):
+            return f"output {int(self.binding.var[1:]) + 1} of `{self.callee.name}`{place}"
+        return f"the output `{self.binding.var}` of `{self.callee.name}`{place}"
+
+    def at(self, step: str) -> "Slot":
+        """Return a part of it."""
+        return replace(self, path=self.path + step)
 
 
 def part_of(kind: LiteralType, container: type[CollectionType] | type[MapType]) -> LiteralType | None:
@@ -251,10 +280,20 @@ def part_of(kind: LiteralType, container: type[CollectionType] | type[MapType]) 
             return None
 
 
-def reach(kind: LiteralType, path: tuple[str | int, ...]) -> LiteralType | None:
-    """Return the type at the end of a path into a value; None when there is nothing."""
+@dataclass(frozen=True, slots=True)
+class DeadEnd:
+    """Where a path into a value leads nowhere: the type there, the step it has not, and those it has."""
+
+    kind: LiteralType
+    step: str
+    names: tuple[str, ...] = ()
+
+
+def reach(kind: LiteralType, path: tuple[str | int, ...]) -> LiteralType | DeadEnd:
+    """Return the type at the end of a path into a value, or where the path ends before."""
     for step in path:
         found: LiteralType | None = None
+        names: tuple[str, ...] = ()
         match kind.kind:
             case CollectionType(element) if isinstance(step, int):
                 found = element
@@ -262,10 +301,22 @@ def reach(kind: LiteralType, path: tuple[str | int, ...]) -> LiteralType | None:
                 found = value
             case SimpleType(SimpleKind.STRUCT):
                 fields = dict(kind.structure.fields) if kind.structure else {}
-                found = fields.get(str(step)) if fields else kind
+                found, names = fields.get(str(step)) if fields else kind, tuple(fields)
             case _:
                 found = None
         if found is None:
-            return None
+            return DeadEnd(kind, f"[{step}]" if isinstance(step, int) else step, names)
         kind = found
     return kind
+
+
+def advice(got: LiteralType, expected: LiteralType) -> str | None:
+    """Return what to do about two types that authors often take to fit; None for all others."""
+    if got.kind == SimpleType(SimpleKind.INTEGER) and expected.kind == SimpleType(SimpleKind.FLOAT):
+        return "an int is not taken for a float here: declare `float` on both sides, or convert it in a task"
+    if isinstance(got.kind, UnionType) and takes_none(got):
+        some = [variant for variant in got.kind.variants if variant.kind != SimpleType(SimpleKind.NONE)]
+        if all(castable(replace(variant, structure=None), expected) for variant in some):
+            whole = f"{describe_type(expected)} | None"
+            return f"the value may be None: take `{whole}`, or decide in a task what None stands for"
+    return None

@@ -48,5 +48,5 @@ class DiagnosticError(Exception):
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Keep the diagnostics; there is at least one."""
-        self.diagnostics = tuple(diagnostics)
+        self.diagnostics: tuple[Diagnostic, ...] = tuple(diagnostics)
         super().__init__("; ".join(f"{d.headline} [{d.code}]" for d in self.diagnostics))

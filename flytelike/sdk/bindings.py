@@ -2,17 +2,17 @@
 
 import types as python_types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from flytelike.model import graph
-from flytelike.model.diagnostic import Diagnostic, DiagnosticError
+from flytelike.model.diagnostic import Diagnostic, DiagnosticError, Label
 from flytelike.model.graph import Binding, BindingData, BoundCollection, BoundMap, BoundPromise, BoundScalar
 from flytelike.model.ids import WORKFLOW_INPUTS
 from flytelike.model.literals import Blob, Collection, Literal, Map, Offloaded, StructuredDataset, UnionValue
 from flytelike.model.span import SourceSpan
 from flytelike.sdk.bound import holds_promise
-from flytelike.sdk.faults import fault
 from flytelike.sdk.promise import Promise, source_of
 from flytelike.sdk.signature import Hint
 from flytelike.storage import Store
@@ -43,15 +43,7 @@ def mixed(value: object, hint: Hint) -> BindingData:
     if isinstance(value, dict):
         inner = part(hint, dict, 1)
         return BoundMap({str(key): bound(item, inner) for key, item in value.items()})
-    raise DiagnosticError(
-        [
-            Diagnostic(
-                "promise-inside-value",
-                f"a promise inside of a {type(value).__name__} cannot be bound",
-                help=("pass promises directly, or in lists and dicts; build other values inside a task",),
-            )
-        ]
-    )
+    raise TypeError(f"{type(value).__name__} holds a promise, which tracing refuses")
 
 
 def part(hint: Hint, container: type, index: int) -> Hint:
@@ -99,22 +91,41 @@ def literal_of(value: object, hint: Hint) -> Literal:
     return literal
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where values are given, and what takes them.
+
+    Attributes:
+        default: Where a value is given that has no place of its own.
+        spans: Where values are given, by name.
+        wanted: Says what is wanted of a value, such as "`rows` of `load`".
+        declared: Tells where what takes a value is declared.
+    """
+
+    default: SourceSpan
+    spans: Mapping[str, SourceSpan]
+    wanted: Callable[[str], str]
+    declared: Callable[[str], SourceSpan]
+
+
 def bindings(
-    arguments: Mapping[str, object],
-    hints: Mapping[str, Hint],
-    spans: Mapping[str, SourceSpan],
-    default: SourceSpan | None,
-    faults: list[Diagnostic],
+    arguments: Mapping[str, object], hints: Mapping[str, Hint], place: Place, faults: list[Diagnostic]
 ) -> tuple[Binding, ...]:
     """Return the bindings of a call; what does not fit is kept among `faults` with its place."""
     found = []
     for name, value in arguments.items():
-        span = spans.get(name, default)
+        span = place.spans.get(name, place.default)
         try:
             found.append(Binding(name, bound(value, hints[name]), span))
         except DiagnosticError as error:
             faults.extend(
-                fault(told.code, f"`{name}`: {told.headline}", span, "given here", help=told.help)
+                Diagnostic(  # without source lines: spans of templates are relative to the project's root
+                    told.code,
+                    f"{place.wanted(name)}: {told.headline}",
+                    Label(span, "given here"),
+                    (Label(place.declared(name), "declared here"),),
+                    told.help,
+                )
                 for told in error.diagnostics
             )
     return tuple(found)

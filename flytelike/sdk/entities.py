@@ -22,7 +22,7 @@ from flytelike.model.graph import (
 from flytelike.model.ids import Identifier, ResourceKind
 from flytelike.model.interface import Parameter, TypedInterface, Variable
 from flytelike.model.span import SourceSpan
-from flytelike.sdk.bindings import bindings, literal_of
+from flytelike.sdk.bindings import Place, bindings, literal_of
 from flytelike.sdk.documentation import Documentation, documentation_of
 from flytelike.sdk.entity import AnyEntity, reachable
 from flytelike.sdk.faults import fault, raise_faults
@@ -190,12 +190,18 @@ class Assembly:
         """Return a workflow's template."""
         graph = workflow.graph
         signature = workflow.signature
-        span = self.relative(signature.output_span())
+        outputs = signature.outputs
+        place = Place(
+            default=self.relative(signature.returned_span()),
+            spans={},
+            wanted=lambda name: outputs.described(name, workflow.short_name),
+            declared=lambda _: self.relative(signature.output_span()),
+        )
         return WorkflowTemplate(
             identifier,
             self.interface(workflow, identifier),
             tuple(self.node(node) for node in graph.nodes),
-            bindings(graph.outputs, signature.outputs.hints, {}, span, self.faults),
+            bindings(graph.outputs, outputs.hints, place, self.faults),
             workflow.metadata,
             span=self.relative(signature.span),
         )
@@ -211,10 +217,16 @@ class Assembly:
                     arguments[name] = found.default
         span = self.relative(node.span)
         hints = {name: found.hint for name, found in declared.items()}
+        place = Place(
+            default=span,
+            spans=self.argument_spans(node.site),
+            wanted=lambda name: f"`{name}` of `{entity.short_name}`",
+            declared=lambda name: self.relative(entity.signature.input_span(name)),
+        )
         return Node(
             node.id,
             self.target(node),
-            bindings(arguments, hints, self.argument_spans(node.site), span, self.faults),
+            bindings(arguments, hints, place, self.faults),
             tuple(sorted({other.id for other in node.upstream})),
             node_metadata(node.options, entity.short_name),
             aliases(node.options),
@@ -250,8 +262,11 @@ class Assembly:
                 else:
                     inputs[name] = Parameter(variable, literal_of(value, declared[name].hint), required=False)
             except DiagnosticError as error:
+                given = next((word for word in ("fixed_inputs", "default_inputs") if name in getattr(plan, word)), "")
+                span = plan.span_of(given) if given else plan.workflow.signature.input_span(name)
+                text = f"`{name}` of `{plan.short_name}`"
                 self.faults.extend(
-                    fault(told.code, f"`{name}`: {told.headline}", plan.span, "given here", help=told.help)
+                    fault(told.code, f"{text}: {told.headline}", span, "given here", help=told.help)
                     for told in error.diagnostics
                 )
         span = self.relative(plan.span) if plan.given_name else self.relative(plan.workflow.signature.span)
@@ -263,22 +278,29 @@ class Assembly:
         signature = entity.signature
         docs = self.documentation(entity, identifier)
         inputs = {
-            name: self.variable(found.hint, docs.inputs.get(name, ""), signature.input_span(name), name)
+            name: self.variable(
+                found.hint, docs.inputs.get(name, ""), signature.input_span(name), f"`{name}` of `{entity.short_name}`"
+            )
             for name, found in signature.inputs.items()
         }
         outputs = {
-            name: self.variable(hint, docs.outputs.get(name, ""), signature.output_span(), name)
+            name: self.variable(
+                hint,
+                docs.outputs.get(name, ""),
+                signature.output_span(),
+                signature.outputs.described(name, entity.short_name),
+            )
             for name, hint in signature.outputs.hints.items()
         }
         return TypedInterface(inputs, outputs)
 
-    def variable(self, hint: object, description: str, span: SourceSpan, name: str) -> Variable:
-        """Return a variable; an annotation without a literal type is a fault."""
+    def variable(self, hint: object, description: str, span: SourceSpan, what: str) -> Variable:
+        """Return a variable, `what` in messages; an annotation without a literal type is a fault."""
         try:
             kind = literal_type_of(hint)
         except DiagnosticError as error:
             self.faults.extend(
-                fault(told.code, f"`{name}`: {told.headline}", span, "declared here", help=told.help)
+                fault(told.code, f"{what}: {told.headline}", span, "declared here", help=told.help)
                 for told in error.diagnostics
             )
             kind = literal_type_of(None)

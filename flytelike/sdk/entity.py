@@ -11,6 +11,7 @@ from typing_extensions import Unpack
 
 from flytelike.model.diagnostic import Diagnostic
 from flytelike.model.ids import ResourceKind
+from flytelike.model.span import SourceSpan
 from flytelike.sdk.faults import raise_faults
 from flytelike.sdk.frames import caller
 from flytelike.sdk.node_options import NodeOptions
@@ -80,9 +81,14 @@ class NodeEntity(ABC, Generic[P, R]):
         """Names of the inputs a caller must give."""
         return tuple(name for name, found in self.signature.inputs.items() if found.required)
 
-    def why_not_callable_with(self, name: str) -> str:
-        """Say why there can be no argument of a name; completes "`<entity>` ..."."""
-        return f"has no input `{name}`"
+    @property
+    def span(self) -> SourceSpan:
+        """Where it was made."""
+        return self.signature.span
+
+    def why_not_callable_with(self, name: str) -> tuple[str, str]:
+        """Say why there can be no argument of a name: an error code, and what completes "`<entity>` ..."."""
+        return "unknown-input", f"has no input `{name}`"
 
     def faults(self) -> Iterable[Diagnostic]:
         """Return everything that is wrong with the entity itself."""

@@ -9,9 +9,10 @@ from typing_extensions import Unpack, override
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.model.ids import ResourceKind
 from flytelike.model.span import SourceSpan
+from flytelike.model.suggestion import nearest
 from flytelike.sdk.entity import AnyEntity, NodeEntity, P, R
-from flytelike.sdk.faults import ArgumentError, fault, label, nearest
-from flytelike.sdk.frames import author_frame
+from flytelike.sdk.faults import ArgumentError, fault, label
+from flytelike.sdk.frames import author_frame, author_site
 from flytelike.sdk.launch_plan_options import LaunchPlanOptions, launch_plan_option_faults
 from flytelike.sdk.source import call_site
 from flytelike.sdk.workflow import Workflow
@@ -42,8 +43,8 @@ class LaunchPlan(NodeEntity[P, R]):
         super().__init__(workflow.function, "launch plan")
         self.given_name = name
         self.workflow = workflow
-        self.default_inputs = dict(default_inputs)
-        self.fixed_inputs = dict(fixed_inputs)
+        self.default_inputs: dict[str, object] = dict(default_inputs)
+        self.fixed_inputs: dict[str, object] = dict(fixed_inputs)
         self.options = options
         frame = author_frame()
         self._site = call_site(frame)
@@ -145,9 +146,13 @@ class LaunchPlan(NodeEntity[P, R]):
         return self.given_name or self.workflow.short_name
 
     @property
+    @override
     def span(self) -> SourceSpan:
-        """Where it was made."""
         return self._site.span
+
+    def span_of(self, argument: str) -> SourceSpan:
+        """Where an argument of the call that made it stands; that call, if it can't be found."""
+        return self._site.argument_spans().get(argument, self.span)
 
     @cached_property
     @override
@@ -161,8 +166,10 @@ class LaunchPlan(NodeEntity[P, R]):
         return tuple(name for name in self.workflow.required_inputs if name not in given)
 
     @override
-    def why_not_callable_with(self, name: str) -> str:
-        return f"has fixed its input `{name}`" if name in self.fixed_inputs else super().why_not_callable_with(name)
+    def why_not_callable_with(self, name: str) -> tuple[str, str]:
+        if name in self.fixed_inputs:
+            return "fixed-input", f"has fixed its input `{name}`"
+        return super().why_not_callable_with(name)
 
     @override
     def calls(self) -> Iterable[AnyEntity]:
@@ -170,10 +177,8 @@ class LaunchPlan(NodeEntity[P, R]):
 
     @override
     def faults(self) -> Iterator[Diagnostic]:
-        spans = self._site.argument_spans()
         for found in launch_plan_option_faults(self.options):
-            span = spans.get(found.option, self.span)
-            yield fault(found.code, found.headline, span, help=filter(None, [found.help]))
+            yield fault(found.code, found.headline, self.span_of(found.option), help=filter(None, [found.help]))
         known = self.workflow.signature.inputs
         for word, inputs in (("default_inputs", self.default_inputs), ("fixed_inputs", self.fixed_inputs)):
             for name in inputs:
@@ -181,22 +186,31 @@ class LaunchPlan(NodeEntity[P, R]):
                     yield fault(
                         "unknown-input",
                         f"`{self.workflow.short_name}` has no input `{name}`{nearest(name, known)}",
-                        spans.get(word, self.span),
+                        self.span_of(word),
                         f"its inputs are {', '.join(f'`{key}`' for key in known) or 'none'}",
                     )
-        for name in self.default_inputs.keys() & self.fixed_inputs.keys():
+        for name in (name for name in self.default_inputs if name in self.fixed_inputs):
             yield fault(
-                "contradictory-options", f"`{name}` is both fixed and defaulted", self.span, "",
+                "contradictory-options", f"`{name}` is both fixed and defaulted", self.span_of("fixed_inputs"),
+                "fixed here",
                 help=("fix it, or give it a default",),
+                related=(label(self.span_of("default_inputs"), "defaulted here"),),
             )  # fmt: skip
 
     @override
     def bind(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Mapping[str, object]:
         given = self.python_signature.bind_partial(*args, **kwargs).arguments
-        if fixed := given.keys() & self.fixed_inputs.keys():
+        if fixed := [name for name in given if name in self.fixed_inputs]:
             raise ArgumentError(
                 [
-                    fault("unknown-input", f"`{self.short_name}` {self.why_not_callable_with(name)}", self.span)
+                    fault(
+                        "fixed-input",
+                        f"`{self.short_name}` has fixed its input `{name}`",
+                        author_site().span,
+                        "callers cannot give it",
+                        help=(f"leave `{name}` out",),
+                        related=(label(self.span_of("fixed_inputs"), "fixed here"),),
+                    )
                     for name in fixed
                 ]
             )

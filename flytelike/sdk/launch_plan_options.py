@@ -53,7 +53,7 @@ def launch_plan_option_faults(options: LaunchPlanOptions) -> Iterator[OptionFaul
     for word in ("labels", "annotations", "environment"):
         yield from text_map_faults(word, options.get(word))
     if (options.get("max_parallelism") or 0) < 0:
-        yield OptionFault("bad-option", "max_parallelism", "`max_parallelism` can't be negative")
+        yield OptionFault("invalid-option", "max_parallelism", "`max_parallelism` can't be negative")
 
 
 def packed_options(options: LaunchPlanOptions) -> bytes:

@@ -18,7 +18,7 @@ def check_inputs(name: str, signature: Signature, values: Mapping[str, object]) 
         if reason:
             faults.append(
                 fault(
-                    "value-of-wrong-type",
+                    "value-mismatch",
                     f"`{name}` can't take this value for `{key}`",
                     signature.input_span(key),
                     reason,
@@ -34,11 +34,11 @@ def check_outputs(name: str, signature: Signature, values: Mapping[str, object])
     for key, hint in signature.outputs.hints.items():
         reason = misfit(values[key], hint)
         if reason:
-            where = "its result" if list(signature.outputs.hints) == ["o0"] else f"`{key}`"
+            where = "" if list(signature.outputs.hints) == ["o0"] else f" for `{key}`"
             faults.append(
                 fault(
-                    "value-of-wrong-type",
-                    f"`{name}` returned something else than it declares for {where}",
+                    "value-mismatch",
+                    f"`{name}` returned something else than it declares{where}",
                     signature.output_span(),
                     reason,
                 )

@@ -84,7 +84,7 @@ def survey(paths: Iterable[Path]) -> tuple[Loaded, tuple[Diagnostic, ...]]:
     Raises:
         DiagnosticError: a path does not exist.
     """
-    files = list(dict.fromkeys(file for path in paths for file in python_files(path.resolve())))
+    files = list(dict.fromkeys(file for path in paths for file in python_files(path)))
     root = common_root(files)
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
@@ -106,14 +106,15 @@ def all_imported(files: Iterable[Path], root: Path) -> tuple[tuple[ModuleType, .
 
 
 def python_files(path: Path) -> list[Path]:
-    """Return a file itself, or all Python files below a folder."""
-    if path.is_file():
-        return [path]
-    if path.is_dir():
+    """Return a file itself, or all Python files below a folder; their paths are absolute."""
+    whole = path.resolve()
+    if whole.is_file():
+        return [whole]
+    if whole.is_dir():
         found = sorted(
             file
-            for file in path.rglob("*.py")
-            if not any(part in SKIPPED or part.startswith(".") for part in file.relative_to(path).parts)
+            for file in whole.rglob("*.py")
+            if not any(part in SKIPPED or part.startswith(".") for part in file.relative_to(whole).parts)
         )
         if found:
             return found
@@ -121,7 +122,7 @@ def python_files(path: Path) -> list[Path]:
         [
             Diagnostic(
                 "path-not-found",
-                f"{path} is no Python file and holds none",
+                f"`{path}` is no Python file and holds none",
                 help=("give the path of a file such as `workflows.py`, or of a folder with Python files",),
             )
         ]
@@ -153,8 +154,9 @@ def imported(file: Path, root: Path) -> ModuleType:
     name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
     loaded = sys.modules.get(name)
     if loaded is not None and Path(getattr(loaded, "__file__", None) or "/").resolve() != file:
-        headline = f"the module name `{name}` of {file.name} belongs to another module"
-        raise DiagnosticError([Diagnostic("module-name-taken", headline, help=("rename the file",))])
+        headline = f"{file.name} would be imported as `{name}`, which is the name of another module"
+        label = Label(SourceSpan(str(file)), "")
+        raise DiagnosticError([Diagnostic("module-name-taken", headline, label, help=("rename the file",))])
     try:
         return importlib.import_module(name)
     except DiagnosticError:
@@ -167,9 +169,10 @@ def imported(file: Path, root: Path) -> ModuleType:
 
 def syntax_fault(error: SyntaxError, file: Path) -> Diagnostic:
     """Return the diagnostic for code that Python cannot parse."""
-    span = SourceSpan(error.filename or str(file), error.lineno or 0, error.offset or 0)
-    line = (error.text.rstrip("\n"),) if error.text else ()
-    return Diagnostic("syntax-error", f"invalid syntax: {error.msg}", Label(span, "here", line))
+    line, end = error.lineno or 0, max(error.end_offset or 0, 0)
+    span = SourceSpan(error.filename or str(file), line, error.offset or 0, error.end_lineno or line, end)
+    text = (error.text.rstrip("\n"),) if error.text else ()
+    return Diagnostic("syntax-error", f"{Path(span.file).name} is no valid Python", Label(span, error.msg, text))
 
 
 def import_fault(error: BaseException, file: Path) -> Diagnostic:

@@ -84,9 +84,9 @@ def node_option_faults(options: NodeOptions, *, is_task: bool, outputs: Mapping[
         if word in options:
             yield OptionFault("task-only-option", word, f"`{word}` can only be overridden where a task is called")
     if not 0 <= options.get("retries", 0) <= MAX_RETRIES:
-        yield OptionFault("bad-option", "retries", f"`retries` must lie between 0 and {MAX_RETRIES}")
+        yield OptionFault("invalid-option", "retries", f"`retries` must lie between 0 and {MAX_RETRIES}")
     if "node_name" in options and not node_id_of(options["node_name"]):
-        yield OptionFault("bad-option", "node_name", f"`node_name={options['node_name']!r}` has no letter or digit")
+        yield OptionFault("invalid-option", "node_name", f"`node_name={options['node_name']!r}` has no letter or digit")
     yield from duration_faults("timeout", options.get("timeout"))
     yield from text_map_faults("aliases", options.get("aliases"))
     for output in options.get("aliases", {}):

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from flytelike.sdk.faults import nearest
+from flytelike.model.suggestion import nearest
 from flytelike.sdk.resources import Resources, resource_faults
 
 
@@ -22,12 +22,9 @@ def unknown_options(options: Mapping[str, object], known: Mapping[str, object]) 
     """Tell of options that don't exist."""
     for word in options:
         if word not in known:
-            yield OptionFault(
-                "unknown-option",
-                word,
-                f"there is no option `{word}`{nearest(word, known)}",
-                f"the options are {', '.join(f'`{name}`' for name in known)}",
-            )
+            meant = nearest(word, known)
+            listed = "" if meant else f"the options are {', '.join(f'`{name}`' for name in known)}"
+            yield OptionFault("unknown-option", word, f"there is no option `{word}`{meant}", listed)
 
 
 def wrong_types(options: Mapping[str, object], types: Mapping[str, tuple[type, ...]]) -> Iterator[OptionFault]:
@@ -38,7 +35,7 @@ def wrong_types(options: Mapping[str, object], types: Mapping[str, tuple[type, .
             continue
         if not isinstance(value, expected) or (isinstance(value, bool) and bool not in expected):
             names = " or ".join("None" if kind is type(None) else kind.__name__ for kind in expected)
-            yield OptionFault("bad-option", word, f"`{word}` must be {names}, not {type(value).__name__}")
+            yield OptionFault("invalid-option", word, f"`{word}` must be {names}, not {type(value).__name__}")
 
 
 def duration_ns(value: timedelta | int) -> int:
@@ -51,14 +48,14 @@ def duration_ns(value: timedelta | int) -> int:
 def duration_faults(word: str, value: timedelta | int | None) -> Iterator[OptionFault]:
     """Tell of a negative duration."""
     if value is not None and duration_ns(value) < 0:
-        yield OptionFault("bad-option", word, f"`{word}` can't be negative")
+        yield OptionFault("invalid-option", word, f"`{word}` can't be negative")
 
 
 def text_map_faults(word: str, value: object) -> Iterator[OptionFault]:
     """Tell of keys and values that are no text."""
     for key, text in value.items() if isinstance(value, Mapping) else ():
         if not isinstance(key, str) or not isinstance(text, str):
-            yield OptionFault("bad-option", word, f"`{word}` maps text to text, but holds {key!r}: {text!r}")
+            yield OptionFault("invalid-option", word, f"`{word}` maps text to text, but holds {key!r}: {text!r}")
 
 
 def resources_option_faults(
@@ -76,5 +73,5 @@ def resources_option_faults(
         if given is not None:
             for text in resource_faults(given, pairs=word == "resources"):
                 yield OptionFault(
-                    "bad-quantity", word, text, 'quantities look like `"500m"`, `2`, `"512Mi"` or `"2Gi"`'
+                    "invalid-quantity", word, text, 'quantities look like `"500m"`, `2`, `"512Mi"` or `"2Gi"`'
                 )

@@ -12,6 +12,7 @@ from typing_extensions import Unpack, override
 from flytelike.model.diagnostic import DiagnosticError
 from flytelike.sdk.faults import fault, label
 from flytelike.sdk.frames import author_site
+from flytelike.sdk.signature import Shape
 
 if TYPE_CHECKING:
     from flytelike.sdk.node_options import NodeOptions
@@ -25,10 +26,10 @@ class Source:
 
     def __init__(self, trace: "Trace", node: "TracedNode | None", var: str, path: tuple[str | int, ...] = ()) -> None:
         """Keep the parts; `path` leads into the value."""
-        self.trace = trace
-        self.node = node
-        self.var = var
-        self.path = path
+        self.trace: Trace = trace
+        self.node: TracedNode | None = node
+        self.var: str = var
+        self.path: tuple[str | int, ...] = path
 
     @override
     def __str__(self) -> str:
@@ -90,7 +91,7 @@ class VoidPromise:
 
     def __init__(self, node: "TracedNode") -> None:
         """Stand for the end of `node`."""
-        self.__flytelike_node__ = node
+        self.__flytelike_node__: TracedNode = node
 
     @override
     def __repr__(self) -> str:
@@ -119,12 +120,35 @@ def source_of(promise: Promise) -> Source:
 
 def node_of(promise: Promise, doing: str) -> "TracedNode":
     """Return the node that gives a promise; an input of the workflow has none and is refused."""
-    node = source_of(promise).node
-    if node is not None:
-        return node
-    return _refuse(
-        promise, f"used with `{doing}`", "an input of the workflow belongs to no node: use the result of a call"
+    source = source_of(promise)
+    if source.node is not None:
+        return source.node
+    raise DiagnosticError(
+        [
+            fault(
+                "not-a-node",
+                f"`{doing}` is for the results of calls, and `{source.var}` is an input of the workflow",
+                author_site().span,
+                "an input belongs to no call",
+                help=("use the result of a call",),
+                related=(label(source.trace.input_span(source.var), "declared here"),),
+            )
+        ]
     )
+
+
+def written(source: Source) -> str:
+    """Return what a promise stands for as the author could write it, such as `train(...).error`."""
+    if source.node is None:
+        name = source.var
+    else:
+        outputs = source.node.entity.signature.outputs
+        name = f"{source.node.entity.short_name}(...)"
+        if outputs.shape is Shape.NAMED:
+            name += f".{source.var}"
+        elif outputs.shape is Shape.TUPLE:
+            name += f"[{list(outputs.hints).index(source.var)}]"
+    return name + "".join(f".{step}" if isinstance(step, str) else f"[{step}]" for step in source.path)
 
 
 # --- uses that need a value -------------------------------------------------------------
@@ -172,9 +196,9 @@ def _refuse(promise: Promise, use: str, instead: str) -> NoReturn:
         [
             fault(
                 "promise-used-as-value",
-                f"a promise can't be {use}",
+                f"`{written(source)}` can't be {use}: it has no value yet",
                 author_site().span,
-                f"`{source}` has no value while the workflow is put together",
+                "only a promise of the value is here while the workflow is put together",
                 help=(instead,),
                 related=(label(origin, "it comes from here"),),
             )

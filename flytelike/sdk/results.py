@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self, assert_never, cast
 
 from typing_extensions import Unpack
 
+from flytelike.sdk.promise import Promise
 from flytelike.sdk.signature import Outputs, Shape
 
 if TYPE_CHECKING:
@@ -51,18 +52,31 @@ def unpacked(outputs: Outputs, result: object, name: str) -> dict[str, object]:
     match outputs.shape:
         case Shape.NOTHING:
             if result is not None:
-                raise ResultShapeError(f"`{name}` declares no output but returned {type(result).__name__}")
+                raise ResultShapeError(f"`{name}` declares no output but returns {worded(result)}")
             return {}
         case Shape.SINGLE:
             return {names[0]: result}
         case Shape.TUPLE | Shape.NAMED:
             if not isinstance(result, tuple):
-                raise ResultShapeError(f"`{name}` declares {len(names)} outputs but returned {type(result).__name__}")
+                raise ResultShapeError(f"`{name}` declares {len(names)} outputs but returns {worded(result)}")
             if len(result) != len(names):
-                raise ResultShapeError(f"`{name}` declares {len(names)} outputs but returned {len(result)}")
+                raise ResultShapeError(f"`{name}` declares {len(names)} outputs but returns {len(result)}")
             return dict(zip(names, result, strict=True))
         case _ as never:
             assert_never(never)
+
+
+def worded(result: object) -> str:
+    """Return what a function handed back, in words: a promise is one value of a type still to come."""
+    match result:
+        case None:
+            return "nothing"
+        case tuple():
+            return f"{len(result)} values"
+        case Promise():
+            return "one value"
+        case _:
+            return f"one value, of type {type(result).__name__}"
 
 
 class _Ordered:

@@ -56,6 +56,16 @@ class Outputs:
     shape: Shape = Shape.NOTHING
     named: Callable[..., tuple[object, ...]] | None = None
 
+    def described(self, name: str, function: str) -> str:
+        """Return what people call an output of a function: Flyte's `o0` is no word of theirs."""
+        match self.shape:
+            case Shape.TUPLE:
+                return f"output {list(self.hints).index(name) + 1} of `{function}`"
+            case Shape.NAMED:
+                return f"`{name}` of `{function}`"
+            case _:
+                return f"the result of `{function}`"
+
     @property
     def are_yielded(self) -> bool:
         """Whether a function that yields can give them: the one output is an iterator."""
@@ -83,6 +93,11 @@ class Signature:
     def output_span(self) -> SourceSpan:
         """Where the outputs are declared."""
         return return_span(self.code)
+
+    def returned_span(self) -> SourceSpan:
+        """Where the outputs are returned: the last `return`; where they are declared if there is none."""
+        file, statements = returns(self.code)
+        return file.span(extent_of(statements[-1])) if statements else self.output_span()
 
     @property
     def span(self) -> SourceSpan:
@@ -208,16 +223,18 @@ class _Reader:
 
     def check_kind_of_function(self, outputs: Outputs) -> None:
         if inspect.iscoroutinefunction(self._function):
-            what, instead = "async-function", "write a plain `def`; use `asyncio.run` inside a task if it must await"
+            code, what = "async-function", "an `async def`"
+            instead = "write a plain `def`; use `asyncio.run` inside a task if it must await"
         elif inspect.isasyncgenfunction(self._function) or (
             inspect.isgeneratorfunction(self._function) and not (self._kind == "task" and outputs.are_yielded)
         ):
-            what = "generator-function"
+            code, what = "generator-function", "a generator"
             instead = "declare `Iterator[...]` for a task that yields its values, or return a list"
         else:
             return
         name = self._function.__name__
-        self._add(what, f"`{name}` can't be a {self._kind}", definition_span(self._code), "", instead)
+        headline = f"`{name}` is {what}, which can't be a {self._kind}"
+        self._add(code, headline, definition_span(self._code), "", instead)
 
     def _check_returns_nothing(self) -> None:
         file, statements = returns(self._code)
@@ -245,9 +262,14 @@ class _Reader:
         try:
             return _evaluate(annotation, self._function.__globals__)
         except (NameError, AttributeError, SyntaxError, TypeError) as error:
+            whose = (
+                f"the return annotation of `{self._function.__name__}`"
+                if name == "return"
+                else f"the annotation of `{name}`"
+            )
             self._add(
                 "unresolvable-annotation",
-                f"the annotation of `{name}` can't be evaluated",
+                f"{whose} can't be evaluated",
                 span(self._code, name),
                 f"{type(error).__name__}: {error}",
                 "define or import the name at the module's top level",

@@ -185,8 +185,8 @@ class CallSite:
 
     def __init__(self, path: str, extent: Extent) -> None:
         """Keep the file and where in it the expression stands."""
-        self.path = path
-        self.extent = extent
+        self.path: str = path
+        self.extent: Extent = extent
 
     @property
     def span(self) -> SourceSpan:
@@ -208,19 +208,21 @@ def call_site(frame: FrameType) -> CallSite:
     return _call_sites(frame.f_code)[frame.f_lasti // 2]
 
 
-_sites: dict[CodeType, list[CallSite]] = {}
+_sites: dict[tuple[str, int, bytes], list[CallSite]] = {}
+"""By file, first line and table of positions: equal code in two files is one key to Python."""
 _SITES_KEPT = 1024
 """Bodies whose positions are kept; a loop in a workflow asks for the same few again and again."""
 
 
 def _call_sites(code: CodeType) -> list[CallSite]:
-    known = _sites.get(code)
+    path, first = code.co_filename, code.co_firstlineno
+    key = (path, first, code.co_linetable)
+    known = _sites.get(key)
     if known is None:
         if len(_sites) >= _SITES_KEPT:
             _sites.clear()
-        path, first = code.co_filename, code.co_firstlineno
         shared: dict[Extent, CallSite] = {}
-        known = _sites[code] = []
+        known = _sites[key] = []
         for line, end_line, column, end_column in code.co_positions():
             extent = (line or first, end_line or line or first, column or 0, end_column or 0)
             known.append(shared.get(extent) or shared.setdefault(extent, CallSite(path, extent)))

@@ -8,6 +8,7 @@ from typing import TypedDict
 from flytelike.model.graph import SecretRequest
 from flytelike.model.policies import CachePolicy, TaskMetadata
 from flytelike.model.policies import Resources as ModelResources
+from flytelike.model.suggestion import nearest
 from flytelike.sdk.cache import Cache
 from flytelike.sdk.documentation import Documentation
 from flytelike.sdk.option_rules import (
@@ -109,7 +110,7 @@ def task_option_faults(options: TaskOptions, inputs: Sequence[str]) -> Iterator[
     if broken:
         return
     if not 0 <= options.get("retries", 0) <= MAX_RETRIES:
-        yield OptionFault("bad-option", "retries", f"`retries` must lie between 0 and {MAX_RETRIES}")
+        yield OptionFault("invalid-option", "retries", f"`retries` must lie between 0 and {MAX_RETRIES}")
     yield from duration_faults("timeout", options.get("timeout"))
     yield from text_map_faults("environment", options.get("environment"))
     yield from resources_option_faults(options.get("requests"), options.get("limits"), options.get("resources"))
@@ -145,14 +146,17 @@ def _cache_faults(options: TaskOptions, inputs: Sequence[str]) -> Iterator[Optio
     details = [word for word in _CACHE_DETAILS if options.get(word)]
     if isinstance(cache, Cache):
         for word in details:
-            yield OptionFault("contradictory-options", word, f"`cache=Cache(...)` and `{word}` both say how to cache")
+            headline = f"`cache=Cache(...)` and `{word}` both say how to cache"
+            yield OptionFault("contradictory-options", word, headline, f"say it in `Cache(...)`, without `{word}`")
     elif not cache:
         for word in details:
-            yield OptionFault("contradictory-options", word, f"`{word}` has no effect without `cache=True`")
+            headline = f"`{word}` has no effect without `cache=True`"
+            yield OptionFault("contradictory-options", word, headline, f"add `cache=True`, or leave `{word}` out")
     place = "cache" if isinstance(cache, Cache) else "cache_ignore_input_vars"
     for name in _ignored(options):
         if name not in inputs:
-            yield OptionFault("unknown-input", place, f"the task has no input `{name}` that caching could ignore")
+            headline = f"the task has no input `{name}` that caching could ignore{nearest(name, inputs)}"
+            yield OptionFault("unknown-input", place, headline)
 
 
 def _cache(options: TaskOptions) -> CachePolicy:
@@ -174,9 +178,9 @@ def _ignored(options: TaskOptions) -> tuple[str, ...]:
 def _secret_faults(secrets: Sequence[Secret]) -> Iterator[OptionFault]:
     for asked in secrets:
         if not isinstance(asked, Secret):
-            yield OptionFault("bad-option", "secret_requests", f"{asked!r} is no `Secret`")
+            yield OptionFault("invalid-option", "secret_requests", f"{asked!r} is no `Secret`")
         elif not (asked.group or asked.key):
-            yield OptionFault("bad-option", "secret_requests", "a secret needs a group or a key")
+            yield OptionFault("invalid-option", "secret_requests", "a secret needs a group or a key")
 
 
 def _secret(asked: Secret) -> SecretRequest:

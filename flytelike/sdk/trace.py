@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.model.ids import NodeId
 from flytelike.model.span import SourceSpan
-from flytelike.sdk.bound import bound_copy, promises_in
-from flytelike.sdk.faults import fault, label, nearest
+from flytelike.model.suggestion import nearest
+from flytelike.sdk.bound import bound_copy, misplaced, promises_in
+from flytelike.sdk.faults import fault, label, promise_inside
 from flytelike.sdk.frames import author_site
 from flytelike.sdk.node_options import NodeOptions, node_id_of, node_option_faults
 from flytelike.sdk.promise import Promise, Source, VoidPromise, source_of
@@ -43,11 +44,11 @@ class TracedNode:
         site: CallSite,
     ) -> None:
         """Record that `entity` was called with `arguments` (values and promises by input)."""
-        self.trace = trace
-        self.index = index
-        self.entity = entity
-        self.arguments = arguments
-        self.site = site
+        self.trace: Trace = trace
+        self.index: int = index
+        self.entity: NodeEntity[..., Any] = entity
+        self.arguments: Mapping[str, object] = arguments
+        self.site: CallSite = site
         self.options: NodeOptions = {}
         self.upstream: list[TracedNode] = []
 
@@ -78,9 +79,9 @@ class TracedNode:
         broken = set()
         for found in node_option_faults(options, is_task=self.entity.is_task, outputs=outputs):
             broken.add(found.option)
-            self.trace.faults.append(
-                fault(found.code, found.headline, author_site().span, "", help=filter(None, [found.help]))
-            )
+            site = author_site()
+            span = site.argument_spans().get(found.option, site.span)
+            self.trace.faults.append(fault(found.code, found.headline, span, help=filter(None, [found.help])))
         sound = {word: value for word, value in options.items() if word not in broken}
         self.options = cast("NodeOptions", {**self.options, **sound})
 
@@ -144,7 +145,7 @@ class Trace:
         for name, value in named.items():
             if name in entity.callable_inputs:
                 arguments[name] = bound_copy(value)
-                self._check_value(value, name, site)
+                self._check_value(value, name, entity, site)
             else:
                 self._refuse_unknown(entity, name, site)
         if not positional:
@@ -155,7 +156,11 @@ class Trace:
         self.nodes.append(node)
         return node
 
-    def _check_value(self, value: object, name: str, site: CallSite) -> None:
+    def _check_value(self, value: object, name: str, entity: "NodeEntity[..., Any]", site: CallSite) -> None:
+        if (outer := misplaced(value)) is not None:
+            span = site.argument_spans().get(name, site.span)
+            what = f"`{name}` of `{entity.short_name}`"
+            self.faults.append(promise_inside(outer, what, span, entity.signature.input_span(name)))
         for promise in promises_in(value):
             if isinstance(promise, VoidPromise):
                 called = promise.__flytelike_node__
@@ -200,16 +205,16 @@ class Trace:
         )
 
     def _refuse_unknown(self, entity: "NodeEntity[..., Any]", name: str, site: CallSite) -> None:
-        inputs = ", ".join(f"`{known}`" for known in entity.callable_inputs) or "none"
-        reason = entity.why_not_callable_with(name)
+        inputs = ", ".join(f"`{known}`" for known in entity.callable_inputs)
+        code, reason = entity.why_not_callable_with(name)
         self.faults.append(
             fault(
-                "unknown-input",
+                code,
                 f"`{entity.short_name}` {reason}{nearest(name, entity.callable_inputs)}",
                 site.argument_spans().get(name, site.span),
                 "this value would go nowhere",
-                help=(f"its inputs are {inputs}",),
-                related=(label(entity.signature.span, f"`{entity.short_name}` is defined here"),),
+                help=(f"its inputs are {inputs}" if inputs else "call it without inputs",),
+                related=(label(entity.span, f"`{entity.short_name}` is defined here"),),
             )
         )
 
@@ -246,8 +251,14 @@ def _nodes_of(thing: object) -> Iterator[TracedNode]:
                         "not-a-node",
                         "only the result of a call can be ordered with `>>`",
                         author_site().span,
-                        f"this is {type(thing).__name__}",
+                        uncalled(thing),
                         help=("write `first() >> second()`, or `create_node(second)` for a node of its own",),
                     )
                 ]
             )
+
+
+def uncalled(thing: object) -> str:
+    """Say what something is that was written after `>>` and is no call."""
+    name, kind = getattr(thing, "short_name", ""), getattr(thing, "kind", "")
+    return f"`{name}` is a {kind} that is not called here" if name and kind else f"this is {type(thing).__name__}"

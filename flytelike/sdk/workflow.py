@@ -10,16 +10,17 @@ from typing_extensions import Unpack, override
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.model.ids import ResourceKind
 from flytelike.model.policies import FailurePolicy, WorkflowMetadata
+from flytelike.sdk.bound import misplaced, promises_in
 from flytelike.sdk.documentation import Documentation
 from flytelike.sdk.entity import AnyEntity, NodeEntity, P, R
-from flytelike.sdk.faults import fault
+from flytelike.sdk.faults import fault, label, promise_inside
 from flytelike.sdk.local import check_inputs
 from flytelike.sdk.local_run import run_nodes
 from flytelike.sdk.option_rules import OptionFault, unknown_options, wrong_types
-from flytelike.sdk.promise import VoidPromise
+from flytelike.sdk.promise import VoidPromise, source_of
 from flytelike.sdk.results import ResultShapeError, unpacked
 from flytelike.sdk.signature import Shape, Signature, plain_function
-from flytelike.sdk.source import extent_of, option_span, returns
+from flytelike.sdk.source import option_span
 from flytelike.sdk.trace import Trace, TracedNode
 
 
@@ -117,14 +118,23 @@ class Workflow(NodeEntity[P, R]):
         declared = self.signature.outputs
         if declared.shape is Shape.NOTHING and isinstance(result, VoidPromise):
             return {}
-        if declared.shape is Shape.SINGLE and isinstance(result, VoidPromise):
-            trace.faults.append(_void_output(self.signature, result.__flytelike_node__))
-            return {}
         try:
-            return unpacked(declared, result, self.short_name)
+            outputs = unpacked(declared, result, self.short_name)
         except ResultShapeError as error:
             trace.faults.append(_wrong_shape(self.signature, str(error)))
             return {}
+        for name, value in outputs.items():
+            if (outer := misplaced(value)) is not None:
+                what = declared.described(name, self.short_name)
+                spans = self.signature.returned_span(), self.signature.output_span()
+                trace.faults.append(promise_inside(outer, what, *spans))
+        for promise in promises_in(list(outputs.values())):
+            if isinstance(promise, VoidPromise):
+                trace.faults.append(_void_output(self.signature, promise.__flytelike_node__))
+                return {}
+            if source_of(promise).trace is not trace:
+                trace.refuse_foreign(self.signature.returned_span())
+        return outputs
 
 
 @overload
@@ -160,27 +170,26 @@ def _duplicate_ids(nodes: Iterable[TracedNode]) -> Iterator[Diagnostic]:
         other = first.setdefault(node.id, node)
         if other is not node:
             yield fault(
-                "duplicate-node-name",
+                "duplicate-node-id",
                 f"two nodes are named `{node.id}`",
                 node.span,
                 "the second",
                 help=("give each call a `node_name` of its own",),
+                related=(label(other.span, "the first"),),
             )
 
 
 def _wrong_shape(signature: Signature, text: str) -> Diagnostic:
-    file, statements = returns(signature.code)
-    span = file.span(extent_of(statements[-1])) if statements else signature.span
     return fault(
-        "wrong-outputs", text, span, "what is returned and what is declared must agree",
+        "wrong-outputs", text, signature.returned_span(), "what is returned and what is declared must agree",
         help=("change the return annotation or the `return`",),
+        related=(label(signature.output_span(), "declared here"),),
     )  # fmt: skip
 
 
 def _void_output(signature: Signature, node: TracedNode) -> Diagnostic:
-    file, statements = returns(signature.code)
-    span = file.span(extent_of(statements[-1])) if statements else signature.span
     return fault(
-        "no-output-to-use", f"`{node.entity.short_name}` has no output to return", span, "there is no value here",
+        "no-output-to-use", f"`{node.entity.short_name}` has no output to return", signature.returned_span(),
+        "there is no value here",
         help=(f"annotate what `{node.entity.short_name}` returns, or return nothing",),
     )  # fmt: skip

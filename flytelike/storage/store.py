@@ -55,7 +55,7 @@ class Store:
 
     def __init__(self, config: StoreConfig | None = None) -> None:
         """Keep the settings, by default those of the environment; opens nothing."""
-        self.config = StoreConfig.from_env() if config is None else config
+        self.config: StoreConfig = StoreConfig.from_env() if config is None else config
         self._folder = Folder()
         self._buckets: dict[tuple[Scheme, str], Bucket] = {}
 

@@ -35,9 +35,9 @@ class FlyteDirectory(os.PathLike[str], Generic[F], metaclass=Formatted):
             path: where the folder is.
             remote_directory: the uri to store it at; by default one is made.
         """
-        self.path = os.fspath(path)
+        self.path: str = os.fspath(path)
         self.remote_directory = remote_directory
-        self.remote_source = ""
+        self.remote_source: str = ""
         self._fetch: Callable[[], str] | None = None
         self._ctx: ValueContext | None = None
         self._hash = ""

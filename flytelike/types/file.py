@@ -60,9 +60,9 @@ class FlyteFile(os.PathLike[str], Generic[F], metaclass=Formatted):
             path: where the file is.
             remote_path: the uri to store it at; by default one is made.
         """
-        self.path = os.fspath(path)
+        self.path: str = os.fspath(path)
         self.remote_path = remote_path
-        self.remote_source = ""
+        self.remote_source: str = ""
         self._fetch: Callable[[], str] | None = None
         self._stream: Callable[[], BinaryIO] | None = None
         self._hash = ""

@@ -28,7 +28,7 @@ class PrimitiveTransformer:
         decode: Callable[[Any], Any],
     ) -> None:
         """Handle `python_type`; `encode` and `decode` return None for values that do not fit."""
-        self.name = python_type.__name__
+        self.name: str = python_type.__name__
         self._type = python_type
         self._literal_type = literal_type
         self._encode = encode

@@ -81,7 +81,7 @@ class Registry:
             TypeFault: nobody handles it.
         """
         try:
-            return self._find(hint)
+            return self._find(hint, order_of(hint))
         except TypeError:  # it cannot be hashed
             return self._search(hint)
 
@@ -92,7 +92,7 @@ class Registry:
     def literal_type(self, hint: Hint) -> LiteralType:
         """Return the literal type of an annotation."""
         try:
-            return self._type(hint)
+            return self._type(hint, order_of(hint))
         except TypeError:  # it cannot be hashed, such as Annotated[DataFrame, {...}]
             return self._typed(hint)
 
@@ -114,11 +114,11 @@ class Registry:
             return self._documents.value(msgpack_value.unpacked(document), hint, ctx)
         return transformer.to_python(literal, hint, ctx)
 
-    def _typed(self, hint: Hint) -> LiteralType:
+    def _typed(self, hint: Hint, _order: str = "") -> LiteralType:
         transformer, hint = self.resolved(hint)
         return transformer.literal_type(hint)
 
-    def _search(self, hint: Hint) -> tuple[Transformer, Hint]:
+    def _search(self, hint: Hint, _order: str = "") -> tuple[Transformer, Hint]:
         """Return the transformer and the annotation as it wants it: most want none of what `Annotated` adds."""
         for wanted in (hint, bare(hint)):
             for transformer in (*self._own, *self._builtin):
@@ -130,6 +130,11 @@ class Registry:
             if transformer.handles(bare(hint)):
                 return transformer, bare(hint)
         raise no_transformer(bare(hint))
+
+
+def order_of(hint: Hint) -> str:
+    """Return what tells apart annotations that Python takes for equal: `int | str` and `str | int`."""
+    return "" if isinstance(hint, type) else str(hint)
 
 
 def no_transformer(hint: Hint) -> Exception:
@@ -145,13 +150,33 @@ def no_transformer(hint: Hint) -> Exception:
     return unsupported(
         hint,
         "no transformer handles it",
-        "use a dataclass, or register one with `flytelike.types.registry.register`",
+        "use a dataclass, or register one with `flytelike.types.register`",
     )
 
 
 _default = Registry()
-register = _default.register
-literal_type_of = _default.literal_type
-to_literal = _default.to_literal
-to_python = _default.to_python
-find = _default.find
+
+
+def register(transformer: Transformer) -> None:
+    """Add a transformer of one's own; it is asked before those there are."""
+    _default.register(transformer)
+
+
+def find(hint: Hint) -> Transformer:
+    """Return the transformer for an annotation; raises TypeFault when there is none."""
+    return _default.find(hint)
+
+
+def literal_type_of(hint: Hint) -> LiteralType:
+    """Return the literal type of an annotation; raises TypeFault when it has none."""
+    return _default.literal_type(hint)
+
+
+def to_literal(value: Any, hint: Hint, ctx: ValueContext) -> Literal:  # noqa: ANN401 - any value
+    """Return the literal of a value under an annotation; raises TypeFault when it does not fit."""
+    return _default.to_literal(value, hint, ctx)
+
+
+def to_python(literal: Literal, hint: Hint, ctx: ValueContext) -> Any:  # noqa: ANN401 - any value
+    """Return the value of a literal under an annotation; raises TypeFault when it does not fit."""
+    return _default.to_python(literal, hint, ctx)

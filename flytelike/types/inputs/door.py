@@ -1,5 +1,6 @@
 """The way in: data and flags to literals."""
 
+from dataclasses import replace
 from typing import Any
 
 from flytelike.model.diagnostic import Diagnostic
@@ -56,7 +57,12 @@ def parse_text(text: str, kind: LiteralType, path: str = "$", locate: Locate = l
     """
     if not isinstance(kind.kind, UnionType):
         return literal_from_json(data_of(text, kind), kind, path, locate)
-    for variant in sorted(kind.kind.variants, key=rank_of_text):
+
+    def order(variant: LiteralType) -> tuple[int, bool]:
+        """Put a number's own type first: `3` is a float too, but exactly an int."""
+        return rank_of_text(variant), not is_plain(data_of(text, variant), replace(variant, structure=None))
+
+    for variant in sorted(kind.kind.variants, key=order):
         outcome = parse_text(text, variant, path, locate)
         if not isinstance(outcome, list):
             return Literal(UnionValue(outcome, variant))

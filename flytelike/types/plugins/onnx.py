@@ -18,6 +18,6 @@ def read(path: Path) -> Any:  # noqa: ANN401 - a model of onnx
     return onnx.load_model(str(path))
 
 
-transformer = BlobTransformer(
+transformer: BlobTransformer = BlobTransformer(
     onnx.ModelProto, name="ONNX", file_format="onnx", file_name="model.onnx", write=write, read=read
 )

@@ -5,7 +5,7 @@ from sklearn.base import BaseEstimator
 
 from flytelike.types.blob_transformer import BlobTransformer
 
-transformer = BlobTransformer(
+transformer: BlobTransformer = BlobTransformer(
     BaseEstimator,
     name="Sklearn Estimator",
     file_format="SklearnEstimator",

@@ -18,7 +18,7 @@ def read_module(path: Path) -> Any:  # noqa: ANN401 - a module
     return torch.load(path, map_location="cpu", weights_only=False)
 
 
-tensor = BlobTransformer(
+tensor: BlobTransformer = BlobTransformer(
     torch.Tensor,
     name="PyTorch Tensor",
     file_format="PyTorchTensor",
@@ -26,7 +26,7 @@ tensor = BlobTransformer(
     write=torch.save,
     read=read_tensor,
 )
-module = BlobTransformer(
+module: BlobTransformer = BlobTransformer(
     torch.nn.Module,
     name="PyTorch Module",
     file_format="PyTorchModule",
@@ -34,4 +34,4 @@ module = BlobTransformer(
     write=torch.save,
     read=read_module,
 )
-transformers = (tensor, module)
+transformers: tuple[BlobTransformer, ...] = (tensor, module)

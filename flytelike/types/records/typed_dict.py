@@ -11,7 +11,7 @@ from flytelike.types.records.annotations import annotations_of, class_of
 from flytelike.types.records.record import Record, RecordField
 from flytelike.types.transformer import Hint
 
-QUALIFIERS = {
+QUALIFIERS: set[object] = {
     typing.Required,
     typing.NotRequired,
     typing_extensions.Required,

@@ -25,7 +25,7 @@ class StructuredDataset:
     ) -> None:
         """Stand for a frame that is here, or for a table that lies at `uri`."""
         self.dataframe = dataframe
-        self.uri = uri or ""
+        self.uri: str = uri or ""
         self.file_format = file_format
         self._read: Callable[[type], Any] | None = None
         self._kind: type | None = None

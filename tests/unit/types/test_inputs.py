@@ -109,6 +109,7 @@ def value_of(outcome: Outcome, hint: Any) -> Any:
         ("dense", str | Kind, Kind.DENSE),
         ("1.5", int | float, 1.5),
         ("3", float | int, 3),
+        ("3", int | float, 3),
         ('{"units": 3}', Layer | None, Layer(3)),
     ],
 )

@@ -1,0 +1,42 @@
+"""The codes of all diagnostics that the packages can make, read from their syntax trees."""
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
+
+NO_CODES = frozenset(
+    """
+    cache-key-metadata content-length content-md5 controlplane-read controlplane-write date-time end-node
+    flyte-authorization flytelike-digest flytelike-execute flytelike-trace flytelike-values
+    grpc-status-details-bin launch-plans memory-watch propeller-delivery propeller-store propeller-store-reader
+    pyflyte-fast-execute python-task serialization-format site-packages start-node time-delta us-east-1 utf-8
+    """.split()
+)
+"""Other words with dashes: keys, names of threads, programs and headers. Whatever else looks like a code is one."""
+
+COMPOSED = frozenset(
+    """
+    launch-plan-not-found task-not-found workflow-not-found
+    unknown-active-launch-plan unknown-attribute unknown-data unknown-deck unknown-description unknown-execution
+    unknown-launch-plan unknown-log unknown-node-execution unknown-project unknown-task unknown-task-execution
+    unknown-value unknown-workflow
+    """.split()
+)
+"""Codes that are put together of a noun and a word."""
+
+
+def codes_of(folders: Iterable[str]) -> Mapping[str, list[str]]:
+    """Return the codes that stand as text in the files of folders, each with the places where it does."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for folder in folders:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str) and CODE.fullmatch(node.value):
+                    found[node.value].append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    return {code: places for code, places in found.items() if code not in NO_CODES}

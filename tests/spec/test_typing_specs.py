@@ -1,0 +1,60 @@
+"""mypy and pyright both say what `# revealed:` and `# error: [code]` comments in `typing/*.md` tell."""
+
+import re
+
+import pytest
+
+from tests.spec.checkers import CHECKERS, Said, by_line
+from tests.spec.markdown import ROOT, Case, cases
+
+CASES = [case for path in sorted((ROOT / "tests/spec/typing").glob("*.md")) for case in cases(path)]
+REVEALED = re.compile(r"# revealed: (.+?)(?:\s+#|$)")
+ERROR = re.compile(r"# error: \[([\w-]+)\]")
+
+
+def file_of(number: int) -> str:
+    return f"spec_{number:03}.py"
+
+
+@pytest.fixture(scope="module", params=CHECKERS)
+def said(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int], list[Said]]:
+    folder = tmp_path_factory.mktemp("typing")
+    for number, case in enumerate(CASES):
+        (folder / file_of(number)).write_text(case.files["example.py"], encoding="utf-8")
+    return by_line(CHECKERS[request.param](folder))
+
+
+def expected(case: Case) -> dict[int, str]:
+    found = {}
+    for number, line in enumerate(case.files["example.py"].splitlines(), 1):
+        if revealed := REVEALED.search(line):
+            found[number] = revealed[1]
+        elif error := ERROR.search(line):
+            found[number] = f"error: [{error[1]}]"
+    return found
+
+
+def actual(told: list[Said], wanted: str) -> str:
+    """What was said of a line, in the words of the comment if it agrees."""
+    if any(one.revealed for one in told):
+        return told[0].revealed
+    if any(not follows(one) for one in told):
+        told = [one for one in told if not follows(one)]
+    agree = all(wanted in {f"error: [{code}]" for code in one.codes} for one in told)
+    return wanted if agree else "; ".join(f"error: {sorted(one.codes)} {one.text}" for one in told)
+
+
+def follows(one: Said) -> bool:
+    """Whether it only follows from another error of its line: what is wrong has no type either."""
+    return any(code.startswith("reportUnknown") for code in one.codes)
+
+
+@pytest.mark.parametrize("number", range(len(CASES)), ids=lambda number: CASES[number].id)
+def test_checker_says_what_is_written(said: dict[tuple[str, int], list[Said]], number: int) -> None:
+    wanted = expected(CASES[number])
+    found = {
+        line: actual(told, wanted.get(line, ""))
+        for (name, line), told in sorted(said.items())
+        if name == file_of(number)
+    }
+    assert found == wanted
