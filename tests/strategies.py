@@ -11,10 +11,23 @@ from hypothesis import strategies as st
 
 from flytelike.codec.parse import serialise
 from flytelike.model.closure import CompiledWorkflow, WorkflowClosure
+from flytelike.model.condition import (
+    Comparator,
+    Comparison,
+    Conjunction,
+    InputOperand,
+    Junction,
+    PrimitiveOperand,
+    ScalarOperand,
+)
 from flytelike.model.diagnostic import Diagnostic, Label, Severity
 from flytelike.model.failure import Failure, Fault
+from flytelike.model.gate import Approval, Signal, Sleep
 from flytelike.model.graph import (
     Alias,
+    ArrayDataMode,
+    ArrayExecutionMode,
+    ArrayTarget,
     Binding,
     BindingData,
     BoundCollection,
@@ -22,9 +35,14 @@ from flytelike.model.graph import (
     BoundOffloaded,
     BoundPromise,
     BoundScalar,
+    BranchCase,
+    BranchTarget,
     Container,
+    GateTarget,
     LaunchPlanTarget,
     LaunchPlanTemplate,
+    MinSuccesses,
+    MinSuccessRatio,
     Node,
     Promise,
     SecretRequest,
@@ -268,21 +286,50 @@ node_metadata = made(
     config=by_name(texts),
 )
 overrides = made(TaskOverrides, st.none() | resources.filter(lambda found: bool(found.requests or found.limits)), texts)
-node_targets = st.one_of(
+operands = st.one_of(made(InputOperand, texts), made(PrimitiveOperand, primitives), made(ScalarOperand, simple_scalars))
+conditions = st.recursive(
+    made(Comparison, st.sampled_from(Comparator), operands, operands),
+    lambda inner: made(Conjunction, st.sampled_from(Junction), inner, inner),
+    max_leaves=4,
+)
+gates = st.one_of(
+    made(Approval, texts),
+    made(Signal, texts, literal_types, names),
+    made(Sleep, st.integers(-(10**18), 10**18)),
+)
+calls = st.one_of(
     made(TaskTarget, identifiers(ResourceKind.TASK), overrides),
     made(SubWorkflowTarget, identifiers(ResourceKind.WORKFLOW)),
     made(LaunchPlanTarget, identifiers(ResourceKind.LAUNCH_PLAN)),
+    made(GateTarget, st.none() | gates),
 )
-nodes = made(
-    Node,
-    node_ids,
-    node_targets,
-    few(bindings),
-    few(node_ids),
-    node_metadata,
-    few(made(Alias, names, texts)),
-    places,
-)
+
+
+def nodes_with(targets: st.SearchStrategy) -> st.SearchStrategy[Node]:
+    aliases = few(made(Alias, names, texts))
+    return made(Node, node_ids, targets, few(bindings), few(node_ids), node_metadata, aliases, places)
+
+
+def nodes_around(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
+    cases = st.lists(made(BranchCase, st.none() | conditions, st.none() | inner), min_size=1, max_size=2).map(tuple)
+    ratios = st.floats(width=32, allow_nan=False)
+    return nodes_with(
+        made(BranchTarget, cases, st.none() | inner | made(ErrorValue, texts, texts))
+        | made(
+            ArrayTarget,
+            inner,
+            st.none() | counts,
+            st.none() | made(MinSuccesses, counts) | made(MinSuccessRatio, ratios),
+            few(names),
+            st.none() | flags,
+            st.sampled_from(ArrayExecutionMode),
+            st.sampled_from(ArrayDataMode),
+            flags,
+        )
+    )
+
+
+nodes = st.recursive(nodes_with(calls), nodes_around, max_leaves=3)
 workflow_metadata = made(WorkflowMetadata, st.sampled_from(FailurePolicy), flags, by_name(texts))
 workflows = made(
     WorkflowTemplate,

@@ -1,12 +1,15 @@
 """Templates: tasks, workflows and launch plans as their authors wrote them, before compiling."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from enum import IntEnum
+from typing import TypeAlias, assert_never
 
+from flytelike.model.condition import Condition
+from flytelike.model.gate import Gate
 from flytelike.model.ids import Identifier, NodeId
 from flytelike.model.interface import Parameter, TypedInterface
-from flytelike.model.literals import LiteralMap, Offloaded, Scalar
+from flytelike.model.literals import ErrorValue, LiteralMap, Offloaded, Scalar
 from flytelike.model.policies import NodeMetadata, Resources, TaskMetadata, WorkflowMetadata
 from flytelike.model.span import SourceSpan
 from flytelike.model.types import NO_JSON, JsonText, LiteralType
@@ -113,13 +116,82 @@ class LaunchPlanTarget:
 
 
 @dataclass(frozen=True, slots=True)
-class UnsupportedTarget:
-    """A node kind that the compiler knows by name only, such as a branch or a gate."""
+class BranchCase:
+    """A condition, and the node that runs when it is the first that holds.
 
-    kind: str
+    A client may leave out either, so that the compiler can tell it beside all other faults.
+    """
+
+    condition: Condition | None
+    then: "Node | None"
 
 
-NodeTarget: TypeAlias = TaskTarget | SubWorkflowTarget | LaunchPlanTarget | UnsupportedTarget
+@dataclass(frozen=True, slots=True)
+class BranchTarget:
+    """Run the node of the first case whose condition holds, or what is said for none of them.
+
+    `otherwise` is a node or a failure; None when the client says neither.
+    """
+
+    cases: tuple[BranchCase, ...]
+    otherwise: "Node | ErrorValue | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class GateTarget:
+    """Wait. `gate` is None when the client does not say what for."""
+
+    gate: Gate | None
+
+
+@dataclass(frozen=True, slots=True)
+class MinSuccesses:
+    """An array succeeds with at least so many elements."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class MinSuccessRatio:
+    """An array succeeds with at least this part of its elements: 0 to 1, in a float of 32 bits on the wire."""
+
+    ratio: float
+
+
+class ArrayExecutionMode(IntEnum):
+    """How elements are kept track of; the numbers are those of Flyte's `ArrayNode.ExecutionMode`."""
+
+    MINIMAL_STATE = 0
+    FULL_STATE = 1
+
+
+class ArrayDataMode(IntEnum):
+    """How elements get their inputs; the numbers are those of Flyte's `ArrayNode.DataMode`."""
+
+    SINGLE_INPUT_FILE = 0
+    INDIVIDUAL_INPUT_FILES = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayTarget:
+    """Run a node once for each element of its inputs, but those in `bound_inputs`, which all elements share.
+
+    `parallelism` None leaves it to the execution, 0 is no limit; `success` None means that all elements must
+    succeed. `original_interface` says whether the inner node's interface is that of one element; when it is not,
+    the client has made lists of it (Flyte's SDK does so for tasks). None counts as no.
+    """
+
+    node: "Node"
+    parallelism: int | None = None
+    success: MinSuccesses | MinSuccessRatio | None = None
+    bound_inputs: tuple[str, ...] = ()
+    original_interface: bool | None = None
+    execution_mode: ArrayExecutionMode = ArrayExecutionMode.MINIMAL_STATE
+    data_mode: ArrayDataMode = ArrayDataMode.SINGLE_INPUT_FILE
+    run_all_elements: bool = False
+
+
+NodeTarget: TypeAlias = TaskTarget | SubWorkflowTarget | LaunchPlanTarget | BranchTarget | GateTarget | ArrayTarget
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +213,28 @@ class Node:
     metadata: NodeMetadata = field(default_factory=NodeMetadata)
     aliases: tuple[Alias, ...] = ()
     span: SourceSpan | None = None
+
+
+def inner_nodes(node: Node) -> tuple[Node, ...]:
+    """Return the nodes that a node holds: those of a branch's cases in order, or what an array repeats."""
+    target = node.target
+    match target:
+        case BranchTarget(cases, otherwise):
+            found = (*(case.then for case in cases), otherwise)
+            return tuple(inner for inner in found if isinstance(inner, Node))
+        case ArrayTarget(inner):
+            return (inner,)
+        case TaskTarget() | SubWorkflowTarget() | LaunchPlanTarget() | GateTarget():
+            return ()
+        case _:
+            assert_never(target)
+
+
+def nested_nodes(node: Node) -> Iterator[Node]:
+    """Yield a node and all that it holds, at any depth."""
+    yield node
+    for inner in inner_nodes(node):
+        yield from nested_nodes(inner)
 
 
 # --- entities ---------------------------------------------------------------------------

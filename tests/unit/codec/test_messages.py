@@ -10,13 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flytelike.codec import (
+    bindings,
     closures,
+    conditions,
     diagnostics,
     failures,
     ids,
     interface,
     launch_plans,
     literals,
+    nodes,
     tasks,
     types,
     workflows,
@@ -55,8 +58,9 @@ KINDS = {
     "parameters": Kind(
         some.by_name(some.parameters), interface.parameter_map_to_proto, interface.parameter_map_from_proto
     ),
-    "binding": Kind(some.bindings, workflows.binding_to_proto, workflows.binding_from_proto),
-    "node": Kind(some.nodes, workflows.node_to_proto, workflows.node_from_proto),
+    "binding": Kind(some.bindings, bindings.binding_to_proto, bindings.binding_from_proto),
+    "condition": Kind(some.conditions, conditions.condition_to_proto, conditions.condition_from_proto),
+    "node": Kind(some.nodes, nodes.node_to_proto, nodes.node_from_proto),
     "task": Kind(some.tasks, tasks.task_template_to_proto, tasks.task_template_from_proto),
     "workflow": Kind(some.workflows, workflows.workflow_template_to_proto, workflows.workflow_template_from_proto),
     "launch plan": Kind(
