@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from flytelike.model.graph import LaunchPlanTemplate
+from flytelike.model.graph import LaunchPlanTemplate, Node
 from flytelike.model.ids import Identifier
 from flytelike.model.interface import Parameter, TypedInterface, Variable
 from flytelike.model.types import LiteralType, SimpleKind, SimpleType, UnionType
@@ -12,7 +12,7 @@ from flytelike.model.types import LiteralType, SimpleKind, SimpleType, UnionType
 
 @dataclass(frozen=True, slots=True)
 class Callee:
-    """A task, workflow or launch plan; `noun` is the word for it."""
+    """A task, workflow or launch plan, or a branch, gate or array; `noun` is the word for it."""
 
     noun: str
     name: str
@@ -36,6 +36,11 @@ class Callee:
             name for name, found in parameters.items() if found.required and not takes_none(found.variable.type)
         )
         return cls("launch plan", identifier.name.rpartition(".")[2], inputs, needed, outputs)
+
+    @classmethod
+    def of_node(cls, noun: str, node: Node, inputs: Mapping[str, Variable], outputs: Mapping[str, Variable]) -> Self:
+        """Return a node that runs no entity of its own; what it takes is what it is bound to."""
+        return cls(noun, node.metadata.name or node.id, inputs, frozenset(), outputs)
 
 
 def launch_plan_inputs(plan: LaunchPlanTemplate, interface: TypedInterface) -> dict[str, Parameter]:

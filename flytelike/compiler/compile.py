@@ -1,33 +1,38 @@
 """The door: templates in, closures or diagnostics out. All faults are collected."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 from flytelike.compiler.callee import Callee, launch_plan_inputs
 from flytelike.compiler.faults import entity_fault
 from flytelike.compiler.graph import linked
 from flytelike.compiler.launch_plan import launch_plan_faults
+from flytelike.compiler.nesting import all_nodes, renamed
 from flytelike.compiler.task import task_faults
+from flytelike.compiler.unsupported import unsupported_nodes
 from flytelike.compiler.unused import unused_outputs
 from flytelike.compiler.workflow import WorkflowCheck
 from flytelike.model.closure import CompiledWorkflow, WorkflowClosure
 from flytelike.model.diagnostic import Diagnostic, Severity
 from flytelike.model.graph import (
+    ArrayTarget,
+    BranchTarget,
     Entity,
+    GateTarget,
     LaunchPlanTarget,
     LaunchPlanTemplate,
     Node,
     SubWorkflowTarget,
     TaskTarget,
     TaskTemplate,
-    UnsupportedTarget,
     WorkflowTemplate,
 )
 from flytelike.model.ids import Identifier
 from flytelike.model.interface import TypedInterface
 
 E = TypeVar("E", TaskTemplate, WorkflowTemplate, LaunchPlanTemplate)
+Call: TypeAlias = TaskTarget | SubWorkflowTarget | LaunchPlanTarget
 
 
 class Known(Protocol):
@@ -155,30 +160,25 @@ class Compilation:
 
     def link(self, identifier: Identifier) -> None:
         """Check and link one workflow of the entities."""
-        workflow = self.workflows[identifier]
-        check = WorkflowCheck(workflow, self.callee)
+        workflow = renamed(self.workflows[identifier])
+        check = WorkflowCheck.of(workflow, self.callee)
         self.faults.extend(check.run())
         edges = linked(workflow)
         self.faults.extend(edges.faults)
-        self.faults.extend(unused_outputs(workflow, edges, check.callees))
+        self.faults.extend(unused_outputs(workflow, edges, check.callees.of))
+        self.faults.extend(unsupported_nodes(workflow))
         self.linked[identifier] = CompiledWorkflow(workflow, edges.upstream, edges.downstream)
 
     def callee(self, node: Node) -> Callee | Diagnostic | None:
-        """Return what a node calls, the fault of an unknown one, or None when it was told before."""
+        """Return the entity that a node runs, the fault of an unknown one, or None for a node that runs none."""
         match node.target:
             case TaskTarget(identifier) | SubWorkflowTarget(identifier) | LaunchPlanTarget(identifier):
                 if identifier not in self.callees:
                     self.callees[identifier] = self._find(node, identifier) or self._declared(identifier)
                 found = self.callees[identifier]
                 return found if found is not None else not_found(node, identifier)
-            case UnsupportedTarget(kind):
-                return entity_fault(
-                    "unsupported-node-kind",
-                    f"the node `{node.id}` is of the kind `{kind}`, which this version cannot run",
-                    node.span,
-                    "here",
-                    "replace it by tasks, sub-workflows or launch plans",
-                )
+            case BranchTarget() | GateTarget() | ArrayTarget():
+                return None
 
     def _find(self, node: Node, identifier: Identifier) -> Callee | None:
         match node.target:
@@ -249,7 +249,7 @@ class Compilation:
         tasks: dict[Identifier, TaskTemplate] = {}
         inner: dict[Identifier, CompiledWorkflow] = {}
         plans: dict[Identifier, TypedInterface] = {}
-        for target in {called(node): node.target for node in all_nodes(compiled.template)}.values():
+        for target in called(compiled.template):
             match target:
                 case TaskTarget(task):
                     found = self.tasks.get(task) or self.known.task(task)
@@ -265,8 +265,6 @@ class Compilation:
                     callee = self.callees[plan]
                     assert callee is not None, "references were checked"
                     plans[plan] = TypedInterface(callee.inputs, callee.outputs)
-                case UnsupportedTarget():
-                    pass
         self.closures[identifier] = WorkflowClosure(compiled, inner, tasks, plans)
         return self.closures[identifier]
 
@@ -289,25 +287,21 @@ def short(identifier: Identifier) -> str:
     return identifier.name.rpartition(".")[2]
 
 
-def all_nodes(workflow: WorkflowTemplate) -> Sequence[Node]:
-    """Return a workflow's nodes with its failure node."""
-    return (*workflow.nodes, workflow.failure_node) if workflow.failure_node else workflow.nodes
-
-
-def called(node: Node) -> Identifier | str:
-    """Return the entity that a node runs, whatever it overrides; for a node of an unsupported kind that kind."""
-    match node.target:
-        case TaskTarget(identifier) | SubWorkflowTarget(identifier) | LaunchPlanTarget(identifier):
-            return identifier
-        case UnsupportedTarget(kind):
-            return kind
+def called(workflow: WorkflowTemplate) -> Collection[Call]:
+    """Return what a workflow's nodes run, each entity once, whatever the nodes override."""
+    found: dict[Identifier, Call] = {}
+    for node in all_nodes(workflow):
+        match node.target:
+            case (TaskTarget(identifier) | SubWorkflowTarget(identifier) | LaunchPlanTarget(identifier)) as call:
+                found[identifier] = call
+            case BranchTarget() | GateTarget() | ArrayTarget():
+                pass  # The nodes they hold are among all nodes.
+    return found.values()
 
 
 def sub_workflows(workflow: WorkflowTemplate) -> Iterable[Identifier]:
     """Return the sub-workflows that a workflow's nodes run."""
-    return dict.fromkeys(
-        node.target.workflow for node in all_nodes(workflow) if isinstance(node.target, SubWorkflowTarget)
-    )
+    return [call.workflow for call in called(workflow) if isinstance(call, SubWorkflowTarget)]
 
 
 def noun_of(identifier: Identifier) -> str:

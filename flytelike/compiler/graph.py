@@ -5,8 +5,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from flytelike.compiler.faults import entity_fault, within
+from flytelike.compiler.nesting import branch_nodes
 from flytelike.model.diagnostic import Diagnostic, Label
-from flytelike.model.graph import BindingData, BoundCollection, BoundMap, BoundPromise, Promise, WorkflowTemplate
+from flytelike.model.graph import (
+    BindingData,
+    BoundCollection,
+    BoundMap,
+    BoundPromise,
+    BranchTarget,
+    Node,
+    Promise,
+    WorkflowTemplate,
+)
 from flytelike.model.ids import END_NODE, START_NODE, NodeId
 
 PLACES_SHOWN = 5
@@ -15,7 +25,10 @@ PLACES_SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Edges:
-    """Neighbours of every node, sorted, `start-node` and `end-node` included."""
+    """Neighbours of every node, sorted, `start-node` and `end-node` included.
+
+    Nodes inside branches and the failure node are no part of the order: they have entries in `upstream` only.
+    """
 
     upstream: Mapping[NodeId, tuple[NodeId, ...]]
     downstream: Mapping[NodeId, tuple[NodeId, ...]]
@@ -23,17 +36,18 @@ class Edges:
 
 
 def linked(workflow: WorkflowTemplate) -> Edges:
-    """Return the edges of a workflow; references to nodes that do not exist are left out."""
+    """Return the edges of a workflow; references to nodes that do not exist are left out.
+
+    Nodes inside branches must have ids of their own (`nesting.renamed`).
+    """
     up: dict[NodeId, set[NodeId]] = {node.id: set() for node in workflow.nodes}
     down: dict[NodeId, set[NodeId]] = {node.id: set() for node in workflow.nodes}
     for node in workflow.nodes:
-        before = {promise.node_id for binding in node.bindings for promise in promises(binding.data)}
-        before.update(node.upstream)
-        for other in before:
+        for other in sources(node):
             if other in down and other != node.id:
                 up[node.id].add(other)
                 down[other].add(node.id)
-    faults = tuple(cycle_faults(workflow, up, down))
+    faults = tuple(cycle_faults(workflow, *with_branches(workflow, up, down)))
     up[END_NODE] = {
         promise.node_id for binding in workflow.outputs for promise in promises(binding.data) if promise.node_id in down
     }
@@ -49,11 +63,47 @@ def linked(workflow: WorkflowTemplate) -> Edges:
     for name, others in up.items():
         for other in others:
             down[other].add(name)
+    for node in aside(workflow):
+        up[node.id] = {other for other in sources(node) if other in down} or {START_NODE}
     return Edges(
         {node: tuple(sorted(others)) for node, others in up.items()},
         {node: tuple(sorted(others)) for node, others in down.items()},
         faults,
     )
+
+
+def sources(node: Node) -> set[NodeId]:
+    """Return the nodes that a node waits for itself, beside what nodes inside it wait for."""
+    before = {promise.node_id for binding in node.bindings for promise in promises(binding.data)}
+    before.update(node.upstream)
+    return before
+
+
+def aside(workflow: WorkflowTemplate) -> Iterator[Node]:
+    """Yield the nodes that wait for others while none waits for them: those inside branches, and the failure node."""
+    for node in workflow.nodes:
+        yield from branch_nodes(node)
+    if workflow.failure_node is not None:
+        yield workflow.failure_node
+        yield from branch_nodes(workflow.failure_node)
+
+
+def with_branches(
+    workflow: WorkflowTemplate, up: dict[NodeId, set[NodeId]], down: dict[NodeId, set[NodeId]]
+) -> tuple[dict[NodeId, set[NodeId]], dict[NodeId, set[NodeId]]]:
+    """Return edges in which branches wait for all that the nodes inside them wait for."""
+    branches = [node for node in workflow.nodes if isinstance(node.target, BranchTarget)]
+    if not branches:
+        return up, down
+    before = {node: set(others) for node, others in up.items()}
+    after = {node: set(others) for node, others in down.items()}
+    for branch in branches:
+        for inner in branch_nodes(branch):
+            for other in sources(inner):
+                if other in after:
+                    before[branch.id].add(other)
+                    after[other].add(branch.id)
+    return before, after
 
 
 def promises(data: BindingData) -> Iterator[Promise]:

@@ -4,10 +4,13 @@ Nodes have no names of their own unless the author gives them: `n2` becomes `n3`
 before it. Nodes are therefore matched by what they call and in which order, not by id.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from difflib import SequenceMatcher
 
+from flytelike.model.condition import Comparison, Condition, Conjunction, InputOperand, Operand
 from flytelike.model.graph import (
+    ArrayTarget,
     Binding,
     BindingData,
     BoundCollection,
@@ -15,14 +18,16 @@ from flytelike.model.graph import (
     BoundOffloaded,
     BoundPromise,
     BoundScalar,
+    BranchTarget,
+    GateTarget,
     LaunchPlanTarget,
     Node,
     Promise,
     SubWorkflowTarget,
     TaskOverrides,
     TaskTarget,
-    UnsupportedTarget,
     WorkflowTemplate,
+    inner_nodes,
 )
 from flytelike.model.ids import NodeId
 
@@ -31,6 +36,15 @@ def graph_changes(old: WorkflowTemplate, new: WorkflowTemplate) -> Iterator[str]
     """Yield calls that were added, removed or are fed in another way, and other outputs."""
     pairs = matched(old.nodes, new.nodes)
     renamed = {one.id: other.id for one, other in pairs if one is not None and other is not None}
+    yield from pair_changes(pairs, renamed)
+    yield from binding_changes("output", old.outputs, new.outputs, renamed)
+    failing = [(node,) if node is not None else () for node in (old.failure_node, new.failure_node)]
+    for text in pair_changes(matched(*failing), renamed):
+        yield f"when it fails: {text}"
+
+
+def pair_changes(pairs: Iterable[tuple[Node | None, Node | None]], renamed: Mapping[NodeId, NodeId]) -> Iterator[str]:
+    """Yield what changed between nodes side by side."""
     for one, other in pairs:
         if one is None and other is not None:
             yield f"calls {called(other)} as `{other.id}`"
@@ -38,7 +52,6 @@ def graph_changes(old: WorkflowTemplate, new: WorkflowTemplate) -> Iterator[str]
             yield f"does not call {called(one)} (was `{one.id}`)"
         elif one is not None and other is not None:
             yield from node_changes(one, other, renamed)
-    yield from binding_changes("output", old.outputs, new.outputs, renamed)
 
 
 def matched(old: tuple[Node, ...], new: tuple[Node, ...]) -> list[tuple[Node | None, Node | None]]:
@@ -56,8 +69,10 @@ def matched(old: tuple[Node, ...], new: tuple[Node, ...]) -> list[tuple[Node | N
 
 def node_changes(old: Node, new: Node, renamed: Mapping[NodeId, NodeId]) -> Iterator[str]:
     """Yield what changed in a call that is in both versions."""
-    for text in binding_changes("input", old.bindings, new.bindings, renamed):
-        yield f"`{new.id}` ({called(new)}): {text}"
+    # A branch names its inputs by the nodes they come from: its conditions say more.
+    if not isinstance(new.target, BranchTarget):
+        for text in binding_changes("input", old.bindings, new.bindings, renamed):
+            yield f"`{new.id}` ({called(new)}): {text}"
     before = {renamed.get(node, node) for node in old.upstream}
     if before != set(new.upstream):
         yield f"`{new.id}` ({called(new)}): waits for {', '.join(new.upstream) or 'nothing'} beside its inputs"
@@ -65,6 +80,56 @@ def node_changes(old: Node, new: Node, renamed: Mapping[NodeId, NodeId]) -> Iter
         yield f"`{new.id}` ({called(new)}): other overrides or another name"
     if overrides(old) != overrides(new):
         yield f"`{new.id}` ({called(new)}): other resources, image or settings"
+    if settings(old, renamed) != settings(new, {}):
+        yield f"`{new.id}` ({called(new)}): {SETTINGS[type(new.target)]}"
+    for text in pair_changes(matched(own_nodes(old), own_nodes(new)), renamed):
+        yield f"in `{new.id}`: {text}"
+
+
+NO_NODE = Node(NodeId(""), GateTarget(None))
+"""Stands for the node of an array, which is compared by itself."""
+
+SETTINGS = {
+    BranchTarget: "other conditions, or another failure when none holds",
+    GateTarget: "waits for something else",
+    ArrayTarget: "other concurrency, successes or shared inputs",
+}
+"""What the settings are of the kinds of nodes that have some."""
+
+
+def settings(node: Node, renamed: Mapping[NodeId, NodeId]) -> object:
+    """Return what a node says of itself beside its bindings and the nodes it holds."""
+    match node.target:
+        case BranchTarget(cases, otherwise):
+            inputs = {binding.var: data(binding.data, renamed) for binding in node.bindings}
+            conditions = [case.condition and condition(case.condition, inputs) for case in cases]
+            return conditions, None if isinstance(otherwise, Node) else otherwise
+        case GateTarget(gate):
+            return gate
+        case ArrayTarget() as array:
+            return replace(array, node=NO_NODE)
+        case TaskTarget() | SubWorkflowTarget() | LaunchPlanTarget():
+            return None
+
+
+def condition(found: Condition, inputs: Mapping[str, str]) -> tuple[object, ...]:
+    """Return a condition with the sources of what it compares; `inputs` says where each comes from."""
+    match found:
+        case Comparison(comparator, left, right):
+            return comparator, operand(left, inputs), operand(right, inputs)
+        case Conjunction(junction, one, other):
+            return junction, condition(one, inputs), condition(other, inputs)
+
+
+def operand(found: Operand, inputs: Mapping[str, str]) -> Operand | str:
+    """Return where an operand's value comes from, or the constant."""
+    return inputs.get(found.var, found.var) if isinstance(found, InputOperand) else found
+
+
+def own_nodes(node: Node) -> tuple[Node, ...]:
+    """Return the nodes that a node holds; that of an array without its bindings, which are the array's own."""
+    found = inner_nodes(node)
+    return tuple(replace(inner, bindings=()) for inner in found) if isinstance(node.target, ArrayTarget) else found
 
 
 def overrides(node: Node) -> TaskOverrides | None:
@@ -122,5 +187,9 @@ def called(node: Node) -> str:
             return f"workflow `{identifier.name}`"
         case LaunchPlanTarget(identifier):
             return f"launch plan `{identifier.name}`"
-        case UnsupportedTarget(kind):
-            return f"a {kind}"
+        case BranchTarget():
+            return "a branch"
+        case GateTarget():
+            return "a gate"
+        case ArrayTarget(inner):
+            return f"{called(inner)} for each element"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from flytelike.compiler.callee import Callee
 from flytelike.compiler.faults import entity_fault, within
-from flytelike.compiler.graph import Edges, promises
+from flytelike.compiler.graph import Edges, aside, promises, sources
 from flytelike.model.diagnostic import Diagnostic, Severity
 from flytelike.model.graph import WorkflowTemplate
 from flytelike.model.ids import END_NODE, NodeId
@@ -14,10 +14,13 @@ def unused_outputs(
     workflow: WorkflowTemplate, edges: Edges, callees: Mapping[NodeId, Callee | None]
 ) -> Iterator[Diagnostic]:
     """Yield a warning for each call whose value nothing takes and that nothing waits for."""
-    returned = {promise.node_id for binding in workflow.outputs for promise in promises(binding.data)}
+    taken = {promise.node_id for binding in workflow.outputs for promise in promises(binding.data)}
+    for inner in aside(workflow):
+        taken |= sources(inner)
     for node in workflow.nodes:
         callee = callees.get(node.id)
-        if callee is None or not callee.outputs or node.id in returned:
+        # Nobody has to use what a branch or gate gives: it decides or waits.
+        if callee is None or not callee.outputs or node.id in taken or callee.noun in {"branch", "gate"}:
             continue
         if edges.downstream.get(node.id) == (END_NODE,):
             yield entity_fault(

@@ -1,16 +1,27 @@
 """Checks of one workflow: its nodes, their bindings, its outputs."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Self, assert_never
 
+from flytelike.compiler.array import array_faults
+from flytelike.compiler.branch import branch_faults, partly_given
 from flytelike.compiler.callee import Callee, takes_none
+from flytelike.compiler.callees import Callees, Resolve
 from flytelike.compiler.casting import castable
 from flytelike.compiler.constants import is_value_of, word_for
 from flytelike.compiler.describe import describe_type
+from flytelike.compiler.failure_node import failure_callee, failure_node_faults
 from flytelike.compiler.faults import entity_fault, within
+from flytelike.compiler.gate import gate_faults
+from flytelike.compiler.graph import aside, promises
+from flytelike.compiler.nesting import all_nodes
+from flytelike.compiler.reach import DeadEnd, part_of, reach
 from flytelike.model.diagnostic import Diagnostic, Label
+from flytelike.model.gate import Approval
 from flytelike.model.graph import (
+    ArrayTarget,
     Binding,
     BindingData,
     BoundCollection,
@@ -18,9 +29,15 @@ from flytelike.model.graph import (
     BoundOffloaded,
     BoundPromise,
     BoundScalar,
+    BranchTarget,
+    GateTarget,
+    LaunchPlanTarget,
     Node,
     Promise,
+    SubWorkflowTarget,
+    TaskTarget,
     WorkflowTemplate,
+    inner_nodes,
 )
 from flytelike.model.ids import END_NODE, START_NODE, WORKFLOW_INPUTS, NodeId
 from flytelike.model.interface import Variable
@@ -32,70 +49,110 @@ from flytelike.model.types import CollectionType, LiteralType, MapType, SimpleKi
 NODE_ID = re.compile(r"[a-zA-Z0-9]([-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?")
 """Node ids become parts of Kubernetes names."""
 
-Resolve = Callable[[Node], Callee | Diagnostic | None]
-
 
 @dataclass(slots=True)
 class WorkflowCheck:
     """Checks a workflow. A node whose callee is unknown is told once; what follows from it is left out."""
 
     workflow: WorkflowTemplate
-    resolve: Resolve
-    callees: dict[NodeId, Callee | None] = field(default_factory=dict)
+    callees: Callees
     faults: list[Diagnostic] = field(default_factory=list)
     at: Node | None = None
 
+    @classmethod
+    def of(cls, workflow: WorkflowTemplate, resolve: Resolve) -> Self:
+        """Return the check of a workflow in which nodes inside branches have ids of their own."""
+        return cls(workflow, Callees(workflow, resolve))
+
     def run(self) -> list[Diagnostic]:
         """Return everything that is wrong, in source order."""
+        self.callees.faults = self.faults
         for node in self.workflow.nodes:
-            self.at = node
-            self.enter(node)
+            self.enter(node, self.callees.of)
+        for node in aside(self.workflow):
+            self.enter(node, self.callees.aside)
+        self.callees.derive()
         for node in self.workflow.nodes:
-            self.at = node
-            self.check_node(node)
+            self.check_node(node, self.callees.of.get(node.id))
         self.at = None
         self.check_outputs()
         self.check_failure_node()
         return self.faults
 
-    def enter(self, node: Node) -> None:
+    def enter(self, node: Node, into: dict[NodeId, Callee | None]) -> None:
         """Find what a node calls, and check its id."""
+        self.at = node
         if node.id in self.callees or node.id in {START_NODE, END_NODE, WORKFLOW_INPUTS}:
-            first = Label(next(other.span for other in self.workflow.nodes if other.id == node.id), "the first")
+            first = next((other.span for other in all_nodes(self.workflow) if other.id == node.id), None)
             headline = f"two nodes are named `{node.id}`"
-            self.add("duplicate-node-id", headline, node.span, "the second", "rename it", first)
+            self.add("duplicate-node-id", headline, node.span, "the second", "rename it", Label(first, "the first"))
             return
         if not NODE_ID.fullmatch(node.id):
             hint = "use letters, digits and dashes, at most 63"
             self.add("invalid-node-id", f"`{node.id}` cannot be a node's id", node.span, "here", hint)
-        found = self.resolve(node)
-        if isinstance(found, Diagnostic):
-            self.faults.append(replace(found, primary=found.primary or Label(None, within(self.workflow, node))))
-        self.callees[node.id] = found if isinstance(found, Callee) else None
+        self.callees.enter(node, into)
 
     def check_failure_node(self) -> None:
-        """Refuse a node that is to run when the workflow fails: nothing here could run it."""
+        """Check the node that runs when the workflow fails."""
         node = self.workflow.failure_node
         if node is not None:
-            headline = f"`{node.id}` is to run when the workflow fails, which this version cannot do"
-            self.add("unsupported-node-kind", headline, node.span, "here", "register the workflow without it")
+            callee = self.callees.aside.get(node.id)
+            self.check_node(node, None if callee is None else failure_callee(callee))
+            self.faults.extend(failure_node_faults(self.workflow, node, callee))
 
-    def check_node(self, node: Node) -> None:
-        """Check a node's order and bindings."""
+    def check_node(self, node: Node, callee: Callee | None) -> None:
+        """Check a node's order, its bindings, and what is peculiar to its kind."""
+        self.at = node
         for other in node.upstream:
-            if other not in self.callees:
+            if other not in self.callees.of:
                 headline = f"`{node.id}` runs after `{other}`, which does not exist"
                 self.add("node-not-found", headline, node.span, "here", "correct the node's id")
-        callee = self.callees.get(node.id)
-        if callee is None:
-            return
+        target = node.target
+        match target:
+            case TaskTarget() | SubWorkflowTarget() | LaunchPlanTarget():
+                self.check_bindings(node, callee)
+            case BranchTarget():
+                self.check_own_inputs(node)
+                inputs = self.callees.inputs(node)
+                self.faults.extend(branch_faults(self.workflow, node, target, inputs, self.callees.aside))
+                for inner in inner_nodes(node):
+                    self.check_node(inner, self.callees.aside.get(inner.id))
+            case GateTarget(Approval()):
+                self.check_own_inputs(node)
+            case GateTarget():
+                self.faults.extend(gate_faults(self.workflow, node, target))
+                self.check_bindings(node, callee)
+            case ArrayTarget():
+                self.faults.extend(array_faults(self.workflow, node, target, callee))
+                self.check_bindings(node, callee)
+            case _:
+                assert_never(target)
+
+    def check_own_inputs(self, node: Node) -> None:
+        """Check the bindings of a node that takes whatever it is bound to."""
+        whole = Callee.of_node("node", node, {}, {})
+        for binding in self.bound_once(node, whole):
+            for promise in promises(binding.data):
+                self.reached(promise, Slot(whole, binding, binding.span or node.span))
+
+    def bound_once(self, node: Node, callee: Callee) -> Iterator[Binding]:
+        """Yield a node's bindings, and tell those of an input that was bound before."""
         bound: set[str] = set()
         for binding in node.bindings:
-            variable = callee.inputs.get(binding.var)
             if binding.var in bound:
                 headline = f"the input `{binding.var}` of `{callee.name}` is bound twice"
                 self.add("input-bound-twice", headline, binding.span or node.span, "here", "bind it once")
-            elif variable is None:
+            else:
+                yield binding
+            bound.add(binding.var)
+
+    def check_bindings(self, node: Node, callee: Callee | None) -> None:
+        """Check that each input is bound once, to a value of its type."""
+        if callee is None:
+            return
+        for binding in self.bound_once(node, callee):
+            variable = callee.inputs.get(binding.var)
+            if variable is None:
                 known = ", ".join(f"`{name}`" for name in callee.inputs)
                 self.add(
                     "unknown-input",
@@ -106,7 +163,7 @@ class WorkflowCheck:
                 )
             else:
                 self.check_data(binding.data, variable, Slot(callee, binding, binding.span or node.span))
-            bound.add(binding.var)
+        bound = {binding.var for binding in node.bindings}
         if not callee.needed <= bound:
             self.add_unbound(node, callee, bound)
 
@@ -172,45 +229,63 @@ class WorkflowCheck:
 
     def check_promise(self, promise: Promise, variable: Variable, slot: "Slot") -> None:
         """Check that a promise names an output that exists and is of the expected type."""
+        found = self.reached(promise, slot)
+        if found is not None and not castable(found.type, variable.type):
+            gives = f"`{describe_type(found.type)}` of {found.owner}"
+            self.add_mismatch(slot, variable, gives, found.declared, help_=advice(found.type, variable.type))
+
+    def reached(self, promise: Promise, slot: "Slot") -> "Source | None":
+        """Return where a promised value comes from; None when that was told as a fault."""
         source = self.source_of(promise, slot)
         if source is None:
-            return
+            return None
         owner, found = source
         reached = reach(found.type, promise.path)
         declared = Label(found.span, f"the value comes from here ({owner})")
-        if isinstance(reached, DeadEnd):
-            known = ", ".join(f"`{name}`" for name in reached.names)
-            self.add(
-                "no-such-field",
-                f"`{describe_type(reached.kind)}` has no `{reached.step}`{nearest(reached.step, reached.names)}",
-                slot.span,
-                "reached into here",
-                f"its fields are {known}" if known else "correct the attribute, key or index",
-                declared,
-            )
-        elif not castable(reached, variable.type):
-            gives = f"`{describe_type(reached)}` of {owner}"
-            self.add_mismatch(slot, variable, gives, declared, help_=advice(reached, variable.type))
+        if not isinstance(reached, DeadEnd):
+            return Source(owner, reached, declared)
+        known = ", ".join(f"`{name}`" for name in reached.names)
+        self.add(
+            "no-such-field",
+            f"`{describe_type(reached.kind)}` has no `{reached.step}`{nearest(reached.step, reached.names)}",
+            slot.span,
+            "reached into here",
+            f"its fields are {known}" if known else "correct the attribute, key or index",
+            declared,
+        )
+        return None
 
     def source_of(self, promise: Promise, slot: "Slot") -> tuple[str, Variable] | None:
         """Return who gives a promised value, and its declaration; None when that was told as a fault."""
         if promise.node_id in {WORKFLOW_INPUTS, START_NODE}:
-            found = self.workflow.interface.inputs.get(promise.var)
             owner = "the workflow"
-        elif promise.node_id not in self.callees:
+        elif promise.node_id not in self.callees.of:
             headline = f"a value is taken from the node `{promise.node_id}`, which does not exist"
             self.add("node-not-found", headline, slot.span, "here", "correct the node's id")
             return None
         else:
-            callee = self.callees[promise.node_id]
+            callee = self.callees.of[promise.node_id]
             if callee is None:
                 return None
-            found, owner = callee.outputs.get(promise.var), f"`{callee.name}`"
+            owner = f"`{callee.name}`"
+        found = self.callees.variable(promise)
         if found is None:
-            code, noun = ("unknown-input", "input") if owner == "the workflow" else ("unknown-output", "output")
-            self.add(code, f"{owner} has no {noun} `{promise.var}`", slot.span, "taken here", "correct the name")
+            self.add_absent(promise, owner, slot)
             return None
         return owner, found
+
+    def add_absent(self, promise: Promise, owner: str, slot: "Slot") -> None:
+        """Tell an output, or an input of the workflow, that does not exist, or not in each case of a branch."""
+        branch = self.callees.derived.get(promise.node_id)
+        partly = None if branch is None else partly_given(branch, promise.var, self.callees.aside)
+        if partly is not None:
+            words, labels = partly
+            headline = f"not every case of {owner} gives `{promise.var}`: {words}"
+            remedy = "let each case give it, or take an output that all cases give"
+            self.add("output-of-some-cases", headline, slot.span, "taken here", remedy, *labels)
+            return
+        code, noun = ("unknown-input", "input") if owner == "the workflow" else ("unknown-output", "output")
+        self.add(code, f"{owner} has no {noun} `{promise.var}`", slot.span, "taken here", "correct the name")
 
     def add_mismatch(
         self, slot: "Slot", variable: Variable, got: str, *related: Label, help_: str | None = None
@@ -240,6 +315,15 @@ class WorkflowCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """Where a promised value comes from: who gives it, its type, and where it is declared."""
+
+    owner: str
+    type: LiteralType
+    declared: Label
+
+
+@dataclass(frozen=True, slots=True)
 class Slot:
     """What is being bound: an input of a callee, or an output of the workflow; `path` leads into it."""
 
@@ -264,50 +348,6 @@ class Slot:
     def at(self, step: str) -> "Slot":
         """Return a part of it."""
         return replace(self, path=self.path + step)
-
-
-def part_of(kind: LiteralType, container: type[CollectionType] | type[MapType]) -> LiteralType | None:
-    """Return the element type of a list or map type; of a union, that of its only such variant."""
-    match kind.kind:
-        case CollectionType(element) if container is CollectionType:
-            return element
-        case MapType(value) if container is MapType:
-            return value
-        case UnionType(variants):
-            found = [part for variant in variants if (part := part_of(variant, container)) is not None]
-            return found[0] if len(found) == 1 else None
-        case _:
-            return None
-
-
-@dataclass(frozen=True, slots=True)
-class DeadEnd:
-    """Where a path into a value leads nowhere: the type there, the step it has not, and those it has."""
-
-    kind: LiteralType
-    step: str
-    names: tuple[str, ...] = ()
-
-
-def reach(kind: LiteralType, path: tuple[str | int, ...]) -> LiteralType | DeadEnd:
-    """Return the type at the end of a path into a value, or where the path ends before."""
-    for step in path:
-        found: LiteralType | None = None
-        names: tuple[str, ...] = ()
-        match kind.kind:
-            case CollectionType(element) if isinstance(step, int):
-                found = element
-            case MapType(value) if isinstance(step, str):
-                found = value
-            case SimpleType(SimpleKind.STRUCT):
-                fields = dict(kind.structure.fields) if kind.structure else {}
-                found, names = fields.get(str(step)) if fields else kind, tuple(fields)
-            case _:
-                found = None
-        if found is None:
-            return DeadEnd(kind, f"[{step}]" if isinstance(step, int) else step, names)
-        kind = found
-    return kind
 
 
 def advice(got: LiteralType, expected: LiteralType) -> str | None:

@@ -13,7 +13,8 @@ class CompiledWorkflow:
     """A checked workflow with its edges.
 
     `upstream` and `downstream` hold every node, `start-node` and `end-node` included, and
-    list each node's neighbours sorted.
+    list each node's neighbours sorted. Nodes inside branches have ids of their own
+    (`<branch>-<node>`); they and the failure node are in `upstream` only.
     """
 
     template: WorkflowTemplate

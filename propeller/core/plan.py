@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias, assert_never
 
 from flytelike.model.closure import CompiledWorkflow, WorkflowClosure
-from flytelike.model.graph import LaunchPlanTarget, Node, SubWorkflowTarget, TaskTarget, UnsupportedTarget
+from flytelike.model.graph import (
+    ArrayTarget,
+    BranchTarget,
+    GateTarget,
+    LaunchPlanTarget,
+    Node,
+    SubWorkflowTarget,
+    TaskTarget,
+)
 from flytelike.model.ids import END_NODE, ROOT, START_NODE, Identifier, NodeId, NodePath
 from flytelike.model.policies import FailurePolicy
 
@@ -202,8 +210,12 @@ def _node_plan(node: Node, compiled: CompiledWorkflow, closure: WorkflowClosure,
             work = SubWorkflowWork(identifier)
         case LaunchPlanTarget(launch_plan=identifier):
             work = LaunchPlanWork(identifier)
-        case UnsupportedTarget(kind=kind):
-            raise UnsupportedPlan(f"{compiled.template.id}: node {node.id!r} is of kind {kind!r}")
+        case BranchTarget():
+            raise unsupported(compiled, node, "branch")
+        case GateTarget():
+            raise unsupported(compiled, node, "gate")
+        case ArrayTarget():
+            raise unsupported(compiled, node, "array")
         case unreachable:
             assert_never(unreachable)
     return NodePlan(
@@ -217,3 +229,8 @@ def _node_plan(node: Node, compiled: CompiledWorkflow, closure: WorkflowClosure,
         interruptible=interruptible,
         name=metadata.name,
     )
+
+
+def unsupported(compiled: CompiledWorkflow, node: Node, kind: str) -> UnsupportedPlan:
+    """Return the fault of a node of a kind that cannot be executed."""
+    return UnsupportedPlan(f"{compiled.template.id}: node {node.id!r} is of kind {kind!r}")

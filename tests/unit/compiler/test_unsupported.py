@@ -1,4 +1,4 @@
-"""What Flyte's messages can say and this version cannot run is refused when it is registered."""
+"""What Flyte's messages can say and this version cannot run is refused when it is registered, after all else."""
 
 from dataclasses import replace
 
@@ -6,25 +6,40 @@ import pytest
 
 from flytelike.compiler import Rejected
 from flytelike.compiler import compile as compile_entities
-from flytelike.model.graph import Node, TaskTarget, UnsupportedTarget
+from flytelike.model.gate import Sleep
+from flytelike.model.graph import ArrayTarget, BranchTarget, GateTarget, Node, NodeTarget, TaskTarget
 from flytelike.model.ids import NodeId
+from flytelike.model.literals import ErrorValue
+from flytelike.model.span import SourceSpan
 from tests.unit.controlplane.builders import a_task, a_workflow, task_id
 
+ELEMENT = Node(NodeId("e"), TaskTarget(task_id()))
+KINDS: dict[str, NodeTarget] = {
+    "branch": BranchTarget((), ErrorValue("n0", "no case")),
+    "gate": GateTarget(Sleep(1)),
+    "array": ArrayTarget(ELEMENT, original_interface=True),
+}
 
-@pytest.mark.parametrize("kind", ["branch", "gate", "array"])
-def test_a_node_of_an_unknown_kind(kind: str) -> None:
-    template = a_workflow()
-    (node,) = template.nodes
-    outcome = compile_entities([a_task(), replace(template, nodes=(replace(node, target=UnsupportedTarget(kind)),))])
+
+def refusals(*nodes: Node, failing: Node | None = None) -> list[tuple[str, str]]:
+    outcome = compile_entities([a_task(), replace(a_workflow(), nodes=nodes, outputs=(), failure_node=failing)])
     assert isinstance(outcome, Rejected)
-    (fault,) = outcome.diagnostics
-    assert fault.code == "unsupported-node-kind"
-    assert f"`{kind}`" in fault.headline
+    return [(fault.code, fault.headline) for fault in outcome.diagnostics]
 
 
-@pytest.mark.parametrize("task", ["double", "nobody-registered-this"])
-def test_a_node_to_run_on_failure(task: str) -> None:
-    node = Node(NodeId("fn0"), TaskTarget(task_id(task)))
-    outcome = compile_entities([a_task(), replace(a_workflow(), failure_node=node)])
-    assert isinstance(outcome, Rejected)
-    assert [fault.code for fault in outcome.diagnostics] == ["unsupported-node-kind"]
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_node_of_a_kind_that_cannot_run_is_told_last(kind: str) -> None:
+    *others, (code, headline) = refusals(Node(NodeId("n0"), KINDS[kind], span=SourceSpan("flow.py", 3)))
+    assert code == "unsupported-node-kind"
+    assert f"`{kind}`" in headline
+    assert "unsupported-node-kind" not in dict(others)
+
+
+@pytest.mark.parametrize(
+    ("task", "before"), [("double", "missing-input"), ("nobody-registered-this", "task-not-found")]
+)
+def test_a_node_to_run_on_failure(task: str, before: str) -> None:
+    (node,) = a_workflow().nodes
+    found = refusals(node, failing=Node(NodeId("fn0"), TaskTarget(task_id(task))))
+    ours = [code for code, _ in found if code not in {"missing-output", "unused-output"}]
+    assert ours == [before, "unsupported-node-kind"]
