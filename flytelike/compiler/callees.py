@@ -65,7 +65,9 @@ class Callees:
         target = node.target
         match target:
             case TaskTarget() | SubWorkflowTarget() | LaunchPlanTarget():
-                found = self.resolve(replace(node, id=told_at.id) if node is not told_at else node)
+                # What an array repeats is told at the array: its own id is no place that people know.
+                inner = node is not told_at
+                found = self.resolve(replace(node, id=told_at.id, span=node.span or told_at.span) if inner else node)
                 if isinstance(found, Diagnostic):
                     place = found.primary or Label(None, within(self.workflow, told_at))
                     self.faults.append(replace(found, primary=place))

@@ -30,6 +30,7 @@ from flytelike.model.graph import (
     inner_nodes,
 )
 from flytelike.model.ids import NodeId
+from flytelike.model.literals import ErrorValue
 
 
 def graph_changes(old: WorkflowTemplate, new: WorkflowTemplate) -> Iterator[str]:
@@ -103,7 +104,7 @@ def settings(node: Node, renamed: Mapping[NodeId, NodeId]) -> object:
         case BranchTarget(cases, otherwise):
             inputs = {binding.var: data(binding.data, renamed) for binding in node.bindings}
             conditions = [case.condition and condition(case.condition, inputs) for case in cases]
-            return conditions, None if isinstance(otherwise, Node) else otherwise
+            return conditions, otherwise.message if isinstance(otherwise, ErrorValue) else None
         case GateTarget(gate):
             return gate
         case ArrayTarget() as array:

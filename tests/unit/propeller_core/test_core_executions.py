@@ -1,9 +1,14 @@
 """Launch-plan nodes and the execution as a whole: parallelism, timeout, abort, restart."""
 
+from dataclasses import replace
+
 import pytest
 
 from flytelike.model.failure import Failure, Fault
+from flytelike.model.gate import Sleep
+from flytelike.model.graph import ArrayTarget, BranchTarget, GateTarget, Node, NodeTarget
 from flytelike.model.ids import NodeId
+from flytelike.model.literals import ErrorValue
 from flytelike.model.phases import WorkflowPhase
 from propeller.core.header import ExecutionAborted, Limits
 from propeller.core.plan import Plan, UnsupportedPlan
@@ -237,6 +242,23 @@ def test_a_plan_names_what_is_missing(node: NodeSketch, what: str) -> None:
     closure.tasks.clear()  # type: ignore[attr-defined]
     with pytest.raises(UnsupportedPlan, match=rf"node 'n' names a {what}"):
         Plan.of(closure)
+
+
+@pytest.mark.parametrize(
+    ("target", "kind"),
+    [
+        (BranchTarget((), ErrorValue("n", "no case")), "branch"),
+        (GateTarget(Sleep(1)), "gate"),
+        (ArrayTarget(Node(NodeId("e"), GateTarget(None))), "array"),
+    ],
+)
+def test_a_plan_refuses_nodes_that_cannot_be_run(target: NodeTarget, kind: str) -> None:
+    closure = closure_of(graph(task("n")))
+    template = closure.primary.template
+    nodes = tuple(replace(node, target=target) for node in template.nodes)
+    unfit = replace(closure, primary=replace(closure.primary, template=replace(template, nodes=nodes)))
+    with pytest.raises(UnsupportedPlan, match=rf"node 'n' is of kind '{kind}'"):
+        Plan.of(unfit)
 
 
 def test_a_plan_leaves_the_start_and_end_nodes_out() -> None:
