@@ -1,0 +1,234 @@
+"""A workflow's body: what the compiler would refuse in it, told while typing."""
+
+from collections.abc import Iterable, Iterator
+
+from mypy.checker import TypeChecker
+from mypy.errorcodes import ErrorCode
+from mypy.nodes import (
+    ArgKind,
+    AssertStmt,
+    AssignmentStmt,
+    Block,
+    CallExpr,
+    ComparisonExpr,
+    ConditionalExpr,
+    Context,
+    Decorator,
+    DelStmt,
+    DictionaryComprehension,
+    Expression,
+    ForStmt,
+    FuncDef,
+    GeneratorExpr,
+    IfStmt,
+    IndexExpr,
+    IntExpr,
+    LambdaExpr,
+    ListExpr,
+    MemberExpr,
+    Node,
+    OperatorAssignmentStmt,
+    OpExpr,
+    RefExpr,
+    SliceExpr,
+    StarExpr,
+    Statement,
+    StrExpr,
+    TupleExpr,
+    UnaryExpr,
+    WhileStmt,
+    WithStmt,
+)
+from mypy.plugin import FunctionContext
+from mypy.types import Type
+
+from flytelike.mypy_plugin.meaning import Callee, Kind, Meanings
+from flytelike.mypy_plugin.names import CREATE_NODE
+from flytelike.mypy_plugin.report import report, written
+
+PROMISE_USED = ErrorCode("promise-used-as-value", "A value to come is used as if it were there", "Flytelike")
+POSITIONAL = ErrorCode("positional-argument", "A call in a workflow's body gives inputs without names", "Flytelike")
+
+_ASK_FOR_VALUES = frozenset(
+    f"builtins.{name}"
+    for name in (
+        "abs", "all", "any", "bool", "bytes", "complex", "dict", "divmod", "enumerate", "float", "format", "frozenset",
+        "hash", "int", "iter", "len", "list", "max", "min", "next", "ord", "pow", "print", "range", "reversed", "round",
+        "set", "sorted", "str", "sum", "tuple", "zip",
+    )
+)  # fmt: skip
+"""Built-in functions that cannot do with a promise."""
+
+
+def check_body(ctx: FunctionContext) -> Type:
+    """Look through the body of the function that `@workflow` decorates; leave its type as it is."""
+    checker = ctx.api
+    if isinstance(checker, TypeChecker):
+        function = _decorated(checker.tree.defs, ctx.context)
+        if function is not None:
+            _Body(checker, function).read(function.body)
+    return ctx.default_return_type
+
+
+def _decorated(nodes: Iterable[Node], context: Context) -> FuncDef | None:
+    """Return the function of a decorator: `context` is the decorated function, or the decorator's own call."""
+    if isinstance(context, Decorator):
+        return context.func
+    for node in nodes:
+        if isinstance(node, Decorator) and any(decorator is context for decorator in node.original_decorators):
+            return node.func
+        if isinstance(node, Statement) and (found := _decorated(_statements(node), context)):
+            return found
+    return None
+
+
+def _statements(node: Node) -> Iterator[Node]:
+    function = node.func if isinstance(node, Decorator) else node
+    yield from (child for child in children(function) if isinstance(child, Statement))
+
+
+def children(node: Node) -> Iterator[Node]:
+    """Yield the statements and expressions that a node consists of, in mypy's order.
+
+    mypy's own visitors are compiled, and closed to classes that are not.
+    """
+    if isinstance(node, AssignmentStmt):  # its `__match_args__` name no attribute of it
+        yield from (*node.lvalues, node.rvalue)
+        return
+    for name in getattr(node, "__match_args__", ()):
+        yield from _nodes_in(getattr(node, name))
+
+
+def _nodes_in(value: object) -> Iterator[Node]:
+    match value:
+        case Block() | Statement():
+            yield value
+        case Expression():
+            yield value
+        case list() | tuple():
+            for item in value:
+                yield from _nodes_in(item)
+        case _:  # names, types, kinds of arguments
+            pass
+
+
+class _Body:
+    """Reads a body in order, as tracing does, and reports what needs a value."""
+
+    def __init__(self, checker: TypeChecker, function: FuncDef) -> None:
+        self._checker = checker
+        self._meanings = Meanings({argument.variable: Kind.PROMISE for argument in function.arguments})
+
+    def read(self, node: Node) -> None:
+        """Check a node and all below it. Functions inside of it run elsewhere, or with what they are called with."""
+        if isinstance(node, FuncDef | Decorator | LambdaExpr):
+            return
+        if isinstance(node, Statement):
+            self._check_statement(node)
+        elif isinstance(node, Expression):
+            self._check_expression(node)
+        for child in children(node):
+            self.read(child)
+        if isinstance(node, AssignmentStmt):
+            for target in node.lvalues:
+                self._assign(target, node.rvalue)
+
+    def _check_statement(self, node: Statement) -> None:
+        match node:
+            case IfStmt(expr=conditions):
+                self._refuse("used as a condition", *conditions)
+            case WhileStmt(expr=condition) | AssertStmt(expr=condition):
+                self._refuse("used as a condition", condition)
+            case ForStmt(index=index, expr=sequence):
+                self._loop(index, sequence)
+            case WithStmt(expr=managers):
+                self._refuse("used in a `with`", *managers)
+            case OperatorAssignmentStmt(lvalue=left, rvalue=right):
+                self._refuse("used in an expression", left, right)
+            case DelStmt(expr=MemberExpr(expr=changed) | IndexExpr(base=changed)):
+                self._refuse("changed", changed)
+            case _:
+                pass
+
+    def _check_expression(self, node: Expression) -> None:  # noqa: C901 - one case for each use
+        match node:
+            case CallExpr():
+                self._check_call(node)
+            case (
+                ConditionalExpr(cond=condition)
+                | OpExpr(op="and" | "or", left=condition)
+                | UnaryExpr(op="not", expr=condition)
+            ):
+                self._refuse("used as a condition", condition)
+            case OpExpr(op=">>"):
+                pass
+            case OpExpr(left=left, right=right):
+                self._refuse("used in an expression", left, right)
+            case UnaryExpr(expr=operand):
+                self._refuse("used in an expression", operand)
+            case ComparisonExpr(operands=operands):
+                self._refuse("compared", *operands)
+            case IndexExpr(base=base, index=SliceExpr() | UnaryExpr(op="-", expr=IntExpr())):
+                self._refuse("sliced or indexed from its end", base)
+            case IndexExpr(index=index):
+                self._refuse("used as an index", index)
+            case StarExpr(expr=sequence):
+                self._refuse("unpacked", sequence)
+            case GeneratorExpr() | DictionaryComprehension():
+                for index, sequence, conditions in zip(node.indices, node.sequences, node.condlists, strict=True):
+                    self._loop(index, sequence)
+                    self._refuse("used as a condition", *conditions)
+            case _:
+                pass
+
+    def _refuse(self, use: str, *used: Expression) -> None:
+        """Report promises that are used as values; anything else may be."""
+        for expression in used:
+            if self._meanings.is_promise(expression):
+                text = f"`{written(expression)}` can't be {use} in a workflow's body: it has no value yet"
+                report(self._checker, text, expression, PROMISE_USED)
+
+    def _assign(self, target: Expression, value: Expression) -> None:
+        match target:
+            case TupleExpr(items=targets) | ListExpr(items=targets):
+                self._refuse("unpacked", value)
+                values = value.items if isinstance(value, TupleExpr | ListExpr) else []
+                for number, item in enumerate(targets):
+                    if len(values) == len(targets):
+                        self._assign(item, values[number])
+                    elif self._meanings.of(value) is Kind.OUTPUTS:
+                        self._meanings.bind(item, Kind.PROMISE)
+            case MemberExpr(expr=changed) | IndexExpr(base=changed):
+                self._refuse("changed", changed)
+            case _:
+                self._meanings.bind(target, self._meanings.of(value))
+
+    def _loop(self, target: Expression, sequence: Expression) -> None:
+        self._refuse("iterated over", sequence)
+        items = sequence.items if isinstance(sequence, TupleExpr | ListExpr) else []
+        promises = self._meanings.of(sequence) is Kind.OUTPUTS or any(map(self._meanings.is_promise, items))
+        self._meanings.bind(target, Kind.PROMISE if promises else Kind.PLAIN)
+
+    def _check_call(self, call: CallExpr) -> None:
+        match call.callee:
+            case MemberExpr(expr=StrExpr(value=template), name="format"):  # f-strings too, as mypy reads them
+                if "!r" not in template:
+                    self._refuse("turned into text", *call.args)
+            case MemberExpr(name="with_overrides" | "runs_before"):
+                pass
+            case RefExpr(fullname=name) if name in _ASK_FOR_VALUES:
+                self._refuse(f"given to `{name.removeprefix('builtins.')}`", *call.args)
+            case callee:
+                self._refuse("called", callee)
+        self._check_positional(call)
+
+    def _check_positional(self, call: CallExpr) -> None:
+        """Refuse values without a name: inputs are known by names only."""
+        called, kinds = call.callee, call.arg_kinds
+        if isinstance(called, RefExpr) and called.fullname == CREATE_NODE and call.args:
+            called, kinds = call.args[0], kinds[1:]
+        if not isinstance(self._meanings.of(called), Callee):
+            return
+        if any(kind in {ArgKind.ARG_POS, ArgKind.ARG_STAR} for kind in kinds):
+            text = f"`{written(called)}` is called with values that have no name: write `name=value`"
+            report(self._checker, text, call, POSITIONAL)
