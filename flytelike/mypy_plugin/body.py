@@ -150,7 +150,7 @@ class _Body:
             case _:
                 pass
 
-    def _check_expression(self, node: Expression) -> None:  # noqa: C901 - one case for each use
+    def _check_expression(self, node: Expression) -> None:
         match node:
             case CallExpr():
                 self._check_call(node)

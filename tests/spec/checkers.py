@@ -29,11 +29,12 @@ RULES: Mapping[str, frozenset[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a checker says of one line: a revealed type, or an error with its possible codes."""
+    """What a checker says of one line: a revealed type, or an error: its own name for it, and the codes it may stand for."""
 
     file: str
     line: int
     revealed: str = ""
+    name: str = ""
     codes: frozenset[str] = frozenset()
     text: str = ""
 
@@ -42,10 +43,10 @@ Checker = Callable[[Path], Iterator[Said]]
 
 
 def mypy(folder: Path) -> Iterator[Said]:
-    """Run mypy in strict mode."""
+    """Run mypy in strict mode, with the plugin."""
     config = folder / "mypy.ini"
     config.write_text(
-        "[mypy]\nstrict = true\ndisallow_untyped_decorators = false\nfollow_imports = silent\n"
+        "[mypy]\nstrict = true\nplugins = flytelike.mypy_plugin\ndisallow_untyped_decorators = false\nfollow_imports = silent\n"
         f"mypy_path = {ROOT}:{ROOT}/idl/python\n"
     )
     done = subprocess.run(
@@ -60,7 +61,7 @@ def mypy(folder: Path) -> Iterator[Said]:
         if revealed := re.fullmatch(r'Revealed type is "(.*)"', found["message"]):
             yield Said(name, found["line"], revealed=plain(revealed[1]))
         elif found["severity"] == "error":
-            yield Said(name, found["line"], codes=frozenset({found["code"]}), text=found["message"])
+            yield Said(name, found["line"], "", found["code"], frozenset({found["code"]}), found["message"])
 
 
 def pyright(folder: Path) -> Iterator[Said]:
@@ -84,7 +85,7 @@ def pyright(folder: Path) -> Iterator[Said]:
             yield Said(name, line, revealed=plain(revealed[1]))
         elif found["severity"] == "error":
             rule = found.get("rule", "syntax")
-            yield Said(name, line, codes=RULES.get(rule, frozenset({rule})), text=found["message"])
+            yield Said(name, line, "", rule, RULES.get(rule, frozenset({rule})), found["message"])
 
 
 CHECKERS: Mapping[str, Checker] = {"mypy": mypy, "pyright": pyright}
