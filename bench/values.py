@@ -20,9 +20,9 @@ import pyarrow as pa
 from bench.figure import Figure, median_s
 from flytelike import JSON, FlyteDirectory, FlyteFile
 from flytelike.codec.literals import literal_from_proto, literal_to_proto
+from flytelike.codec.value_digest import value_digest
 from flytelike.storage import Store, StoreConfig
 from flytelike.types import ValueContext, registry
-from flytelike.types.value_digest import value_digest
 from flytelike_idl.core import literals_pb2
 
 

@@ -90,9 +90,11 @@ def test_each_error_code_has_a_page_and_each_page_a_code() -> None:
     }
 
 
-def test_each_error_page_is_headed_by_its_code() -> None:
-    pages = sorted((ROOT / "docs/errors").glob("*.md"))
-    assert [path.name for path in pages if path.read_text().splitlines()[0] != f"# {path.stem}"] == []
+@pytest.mark.parametrize("page", sorted((ROOT / "docs/errors").glob("*.md")), ids=lambda page: page.stem)
+def test_an_error_page_is_headed_by_its_code_and_says_what_to_do(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith(f"# {page.stem}\n\n")
+    assert "\n**What to do.** " in text
 
 
 def test_words_that_are_no_codes_are_still_used() -> None:

@@ -37,10 +37,10 @@ def literals(
     """
     faults: list[Diagnostic] = []
     found: dict[str, Literal] = {}
-    in_file: set[str] = set()
+    given: set[str] = set()
     if file is not None:
         for name, value in document(file).items():
-            in_file.add(name)
+            given.add(name)
             keep(found, faults, parameters, name, from_json(parameters, name, value, locate))
     seen: set[str] = set()
     for flag in flags(words, parameters, faults):
@@ -56,7 +56,7 @@ def literals(
             f"give it with `--{name} VALUE`, or in a file with `--inputs FILE`",
         )
         for name, parameter in parameters.items()
-        if parameter.required and name not in seen and name not in in_file
+        if parameter.required and name not in given | seen
     )
     if faults:
         raise DiagnosticError(faults)

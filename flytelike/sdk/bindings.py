@@ -43,15 +43,7 @@ def mixed(value: object, hint: Hint) -> BindingData:
     if isinstance(value, dict):
         inner = part(hint, dict, 1)
         return BoundMap({str(key): bound(item, inner) for key, item in value.items()})
-    raise DiagnosticError(
-        [
-            Diagnostic(
-                "promise-inside-value",
-                f"a promise inside of a {type(value).__name__} cannot be bound",
-                help=("pass promises directly, or in lists and dicts; build other values inside a task",),
-            )
-        ]
-    )
+    raise TypeError(f"{type(value).__name__} holds a promise, which tracing refuses")
 
 
 def part(hint: Hint, container: type, index: int) -> Hint:

@@ -35,3 +35,16 @@ def promises_in(value: object) -> Iterator[Promise | VoidPromise]:
 def holds_promise(value: object) -> bool:
     """Tell whether there is a promise in an argument."""
     return not isinstance(value, _PLAIN) and next(promises_in(value), None) is not None
+
+
+def misplaced(value: object) -> object | None:
+    """Return what holds a promise and is no list or dict, such as a tuple or dataclass: it cannot be bound."""
+    match value:
+        case Promise() | VoidPromise():
+            return None
+        case list() if type(value) is list:
+            return next((found for item in value if (found := misplaced(item)) is not None), None)
+        case dict() if type(value) is dict:
+            return next((found for item in value.values() if (found := misplaced(item)) is not None), None)
+        case _:
+            return value if holds_promise(value) else None

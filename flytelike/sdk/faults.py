@@ -29,6 +29,18 @@ def label(span: SourceSpan | None, text: str) -> Label:
     return Label(span, text, source_file(span.file).text(span) if span else ())
 
 
+def promise_inside(value: object, what: str, span: SourceSpan, declared: SourceSpan) -> Diagnostic:
+    """Return the error for a promise inside of a value that is no list or dict; `what` takes the value."""
+    return fault(
+        "promise-inside-value",
+        f"{what}: a promise inside of a {type(value).__name__} cannot be bound",
+        span,
+        "given here",
+        help=("pass promises directly, or in lists and dicts; build other values inside a task",),
+        related=(label(declared, "declared here"),),
+    )
+
+
 def raise_faults(faults: Iterable[Diagnostic]) -> None:
     """Raise all faults together; do nothing if none is an error."""
     unique = tuple(dict.fromkeys(faults))

@@ -63,7 +63,15 @@ def ordered(nodes: tuple[TracedNode, ...]) -> Iterator[TracedNode]:
     if done < len(nodes):
         stuck = next(node for node in nodes if waiting[node.index])
         raise DiagnosticError(
-            [fault("cyclic-nodes", "these calls wait for each other", stuck.span, f"`{stuck.id}` can never start")]
+            [
+                fault(
+                    "cyclic-nodes",
+                    f"calls wait for each other: `{stuck.entity.short_name}` can never start",
+                    stuck.span,
+                    "waits for a call that waits for it",
+                    help=("remove one of the `>>` or arguments that close the circle",),
+                )
+            ]
         )
 
 

@@ -10,8 +10,8 @@ from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.model.ids import NodeId
 from flytelike.model.span import SourceSpan
 from flytelike.model.suggestion import nearest
-from flytelike.sdk.bound import bound_copy, promises_in
-from flytelike.sdk.faults import fault, label
+from flytelike.sdk.bound import bound_copy, misplaced, promises_in
+from flytelike.sdk.faults import fault, label, promise_inside
 from flytelike.sdk.frames import author_site
 from flytelike.sdk.node_options import NodeOptions, node_id_of, node_option_faults
 from flytelike.sdk.promise import Promise, Source, VoidPromise, source_of
@@ -145,7 +145,7 @@ class Trace:
         for name, value in named.items():
             if name in entity.callable_inputs:
                 arguments[name] = bound_copy(value)
-                self._check_value(value, name, site)
+                self._check_value(value, name, entity, site)
             else:
                 self._refuse_unknown(entity, name, site)
         if not positional:
@@ -156,7 +156,11 @@ class Trace:
         self.nodes.append(node)
         return node
 
-    def _check_value(self, value: object, name: str, site: CallSite) -> None:
+    def _check_value(self, value: object, name: str, entity: "NodeEntity[..., Any]", site: CallSite) -> None:
+        if (outer := misplaced(value)) is not None:
+            span = site.argument_spans().get(name, site.span)
+            what = f"`{name}` of `{entity.short_name}`"
+            self.faults.append(promise_inside(outer, what, span, entity.signature.input_span(name)))
         for promise in promises_in(value):
             if isinstance(promise, VoidPromise):
                 called = promise.__flytelike_node__

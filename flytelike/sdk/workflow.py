@@ -10,10 +10,10 @@ from typing_extensions import Unpack, override
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.model.ids import ResourceKind
 from flytelike.model.policies import FailurePolicy, WorkflowMetadata
-from flytelike.sdk.bound import promises_in
+from flytelike.sdk.bound import misplaced, promises_in
 from flytelike.sdk.documentation import Documentation
 from flytelike.sdk.entity import AnyEntity, NodeEntity, P, R
-from flytelike.sdk.faults import fault, label
+from flytelike.sdk.faults import fault, label, promise_inside
 from flytelike.sdk.local import check_inputs
 from flytelike.sdk.local_run import run_nodes
 from flytelike.sdk.option_rules import OptionFault, unknown_options, wrong_types
@@ -123,6 +123,11 @@ class Workflow(NodeEntity[P, R]):
         except ResultShapeError as error:
             trace.faults.append(_wrong_shape(self.signature, str(error)))
             return {}
+        for name, value in outputs.items():
+            if (outer := misplaced(value)) is not None:
+                what = declared.described(name, self.short_name)
+                spans = self.signature.returned_span(), self.signature.output_span()
+                trace.faults.append(promise_inside(outer, what, *spans))
         for promise in promises_in(list(outputs.values())):
             if isinstance(promise, VoidPromise):
                 trace.faults.append(_void_output(self.signature, promise.__flytelike_node__))

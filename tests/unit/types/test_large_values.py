@@ -11,8 +11,8 @@ import pytest
 
 from flytelike import FlyteFile
 from flytelike.codec.literals import literal_from_proto, literal_to_proto
+from flytelike.codec.value_digest import value_digest
 from flytelike.types import ValueContext, registry
-from flytelike.types.value_digest import value_digest
 
 
 def through(value: object, hint: Any, ctx: ValueContext) -> Any:

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flytelike import JSON, FlyteFile
+from flytelike.codec.value_digest import value_digest
 from flytelike.storage import Store, StoreConfig
 from flytelike.types import ValueContext, registry
-from flytelike.types.value_digest import value_digest
 
 SIMPLE = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
 VALUES = st.recursive(

@@ -6,6 +6,7 @@ content has a digest of its own. Types count: 1, 1.0, True and "1" are four valu
 """
 
 import hashlib
+import json
 from operator import itemgetter
 from typing import Any, assert_never
 
@@ -27,7 +28,6 @@ from flytelike.model.literals import (
     UnionValue,
     Void,
 )
-from flytelike.types import msgpack_value
 
 
 def value_digest(literal: Literal) -> Digest:
@@ -78,11 +78,10 @@ def put_scalar(
             put_plain(simple, out)
         case Void():
             put_plain(None, out)
-        case Binary(content, tag) if tag not in {"", "msgpack"}:
-            put_text(b"t", tag, out)
-            put_bytes(b"b", content, out)
-        case Binary() | GenericStruct():
-            put_plain(msgpack_value.unpacked(value), out)
+        case Binary(content, tag):
+            put_binary(content, tag, out)
+        case GenericStruct(document):
+            put_plain(json.loads(document or "{}"), out)
         case Blob(uri) | StructuredDataset(uri) | SchemaValue(uri):
             put_text(b"@", uri, out)
         case ErrorValue(node, message):
@@ -90,6 +89,21 @@ def put_scalar(
             put_text(b"e", message, out)
         case _ as never:
             assert_never(never)
+
+
+def put_binary(content: bytes, tag: str, out: bytearray) -> None:
+    """Append a document as what it says; bytes that are none, or of another encoding, as they are."""
+    import msgpack  # noqa: PLC0415 - 5 ms that who has no documents need not pay
+
+    if tag in {"", "msgpack"}:
+        try:
+            put_plain(msgpack.unpackb(content, strict_map_key=False), out)
+        except (ValueError, msgpack.UnpackException):
+            pass
+        else:
+            return
+    put_text(b"t", tag, out)
+    put_bytes(b"b", content, out)
 
 
 def put_plain(value: Any, out: bytearray) -> None:  # noqa: ANN401 - plain data
