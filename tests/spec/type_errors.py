@@ -50,6 +50,12 @@ class Row:
             raise ValueError(f"row {self.number}: {times} lines of {self.program} are `{self.right}`")
         return text
 
+    @property
+    def line(self) -> int:
+        """The number of the wrong line."""
+        lines = [line.strip() for line in self.text.splitlines()]
+        return lines.index(self.wrong) + 1
+
     def __str__(self) -> str:
         code = [f"`{line}`".replace("|", "\\|") for line in (self.right, self.wrong)]
         return f"| {' | '.join([str(self.number), self.program, *code, self.what, *self.found])} |"
@@ -64,29 +70,32 @@ def rows(text: str) -> Iterator[Row]:
             yield Row(int(number), program, right.strip("`"), wrong.strip("`"), what, tuple(found))
 
 
-def found_by(table: list[Row], finder: str, folder: Path) -> Mapping[str, str]:
-    """Return the codes that a finder has for each file of a folder that `write_programs` wrote; none for no error."""
+def found_by(finder: str, table: list[Row], folder: Path) -> Mapping[str, str]:
+    """Write all programs into a folder; return what a finder calls the errors, by file. A sound file has no entry.
+
+    mypy and pyright have found an error when they tell it in the wrong line; what only follows from
+    another (pyright's unknown types, imports that have no use any more) is left out.
+    """
+    files = {f"{base}.py": (PROGRAMS / f"{base}.py").read_text(encoding="utf-8") for base in BASES}
+    files |= {row.file: row.text for row in table}
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
     codes: dict[str, list[str]] = {}
-    for name, code in _checked(table, folder) if finder == "check" else _typed(finder, folder):
+    found = _checked(files) if finder == "check" else _typed(finder, folder, {row.file: row.line for row in table})
+    for name, code in found:
         codes.setdefault(name, []).append(code)
-    return {name: ", ".join(f"`{code}`" for code in dict.fromkeys(found)) for name, found in codes.items()}
+    return {name: ", ".join(f"`{code}`" for code in dict.fromkeys(told)) for name, told in codes.items()}
 
 
-def write_programs(table: list[Row], folder: Path) -> None:
-    """Write the sound programs and those with a wrong line."""
-    for base in BASES:
-        (folder / f"{base}.py").write_text((PROGRAMS / f"{base}.py").read_text(encoding="utf-8"), encoding="utf-8")
-    for row in table:
-        (folder / row.file).write_text(row.text, encoding="utf-8")
+def _typed(finder: str, folder: Path, lines: Mapping[str, int]) -> Iterator[tuple[str, str]]:
+    for said in CHECKERS[finder](folder):
+        follows = said.name.startswith(("reportUnknown", "reportUnused"))
+        if not follows and said.line == lines.get(said.file, said.line):
+            yield said.file, said.name
 
 
-def _typed(finder: str, folder: Path) -> Iterator[tuple[str, str]]:
-    yield from ((said.file, said.name) for said in CHECKERS[finder](folder) if not said.revealed)
-
-
-def _checked(table: list[Row], folder: Path) -> Iterator[tuple[str, str]]:
-    for name in [*(f"{base}.py" for base in BASES), *(row.file for row in table)]:
-        text = (folder / name).read_text(encoding="utf-8")
+def _checked(files: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for name, text in files.items():
         with tempfile.TemporaryDirectory() as place, laid_out({name: text}, Path(place)) as paths:
             _, diagnostics = examined(paths)
         yield from ((name, told.code) for told in diagnostics if told.severity is Severity.ERROR)
@@ -102,9 +111,9 @@ def renewed(text: str) -> str:
     """Return a page with what is found now."""
     table = list(rows(text))
     with tempfile.TemporaryDirectory() as place:
-        folder = Path(os.path.realpath(place))
-        write_programs(table, folder)
-        found = {finder: found_by(table, finder, folder) for finder in FINDERS}
+        folder = Path(os.path.realpath(place)) / "errors"
+        folder.mkdir()
+        found = {finder: found_by(finder, table, folder) for finder in FINDERS}
     now = {
         str(row): replace(row, found=tuple(found[finder].get(row.file, MISSED) for finder in FINDERS)) for row in table
     }
