@@ -30,6 +30,7 @@ from mypy.nodes import (
     OperatorAssignmentStmt,
     OpExpr,
     RefExpr,
+    ReturnStmt,
     SliceExpr,
     StarExpr,
     Statement,
@@ -40,11 +41,12 @@ from mypy.nodes import (
     WithStmt,
 )
 from mypy.plugin import FunctionContext
-from mypy.types import Type
+from mypy.types import CallableType, Type
 
-from flytelike.mypy_plugin.meaning import Callee, Kind, Meanings
+from flytelike.mypy_plugin.meaning import Meanings, Outputs, Plain, Promise, outputs_of
 from flytelike.mypy_plugin.names import CREATE_NODE
 from flytelike.mypy_plugin.report import report, written
+from flytelike.mypy_plugin.widening import check_widened
 
 PROMISE_USED = ErrorCode("promise-used-as-value", "A value to come is used as if it were there", "Flytelike")
 POSITIONAL = ErrorCode("positional-argument", "A call in a workflow's body gives inputs without names", "Flytelike")
@@ -117,7 +119,10 @@ class _Body:
 
     def __init__(self, checker: TypeChecker, function: FuncDef) -> None:
         self._checker = checker
-        self._meanings = Meanings({argument.variable: Kind.PROMISE for argument in function.arguments})
+        self._function = function
+        self._meanings = Meanings(
+            {argument.variable: Promise(argument.variable.type) for argument in function.arguments}
+        )
 
     def read(self, node: Node) -> None:
         """Check a node and all below it. Functions inside of it run elsewhere, or with what they are called with."""
@@ -145,6 +150,8 @@ class _Body:
                 self._refuse("used in a `with`", *managers)
             case OperatorAssignmentStmt(lvalue=left, rvalue=right):
                 self._refuse("used in an expression", left, right)
+            case ReturnStmt():
+                self._check_returned(node)
             case DelStmt(expr=MemberExpr(expr=changed) | IndexExpr(base=changed)):
                 self._refuse("changed", changed)
             case _:
@@ -192,12 +199,12 @@ class _Body:
         match target:
             case TupleExpr(items=targets) | ListExpr(items=targets):
                 self._refuse("unpacked", value)
-                values = value.items if isinstance(value, TupleExpr | ListExpr) else []
-                for number, item in enumerate(targets):
-                    if len(values) == len(targets):
-                        self._assign(item, values[number])
-                    elif self._meanings.of(value) is Kind.OUTPUTS:
-                        self._meanings.bind(item, Kind.PROMISE)
+                if isinstance(value, TupleExpr | ListExpr):
+                    for item, part in zip(targets, value.items, strict=False):
+                        self._assign(item, part)
+                elif isinstance(outputs := self._meanings.of(value), Outputs):
+                    for item, kind in zip(targets, outputs.kinds.values(), strict=False):
+                        self._meanings.bind(item, Promise(kind))
             case MemberExpr(expr=changed) | IndexExpr(base=changed):
                 self._refuse("changed", changed)
             case _:
@@ -206,8 +213,18 @@ class _Body:
     def _loop(self, target: Expression, sequence: Expression) -> None:
         self._refuse("iterated over", sequence)
         items = sequence.items if isinstance(sequence, TupleExpr | ListExpr) else []
-        promises = self._meanings.of(sequence) is Kind.OUTPUTS or any(map(self._meanings.is_promise, items))
-        self._meanings.bind(target, Kind.PROMISE if promises else Kind.PLAIN)
+        promises = isinstance(self._meanings.of(sequence), Outputs) or any(map(self._meanings.is_promise, items))
+        self._meanings.bind(target, Promise() if promises else Plain())
+
+    def _check_returned(self, node: ReturnStmt) -> None:
+        declared = self._function.type
+        if node.expr is None or not isinstance(declared, CallableType):
+            return
+        outputs = list(outputs_of(declared.ret_type).values())
+        given = node.expr.items if isinstance(node.expr, TupleExpr) else [node.expr]
+        if len(given) == len(outputs):
+            for value, asked in zip(given, outputs, strict=True):
+                check_widened(self._checker, value, self._meanings.of(value), asked)
 
     def _check_call(self, call: CallExpr) -> None:
         match call.callee:
@@ -218,17 +235,22 @@ class _Body:
                 pass
             case RefExpr(fullname=name) if name in _ASK_FOR_VALUES:
                 self._refuse(f"given to `{name.removeprefix('builtins.')}`", *call.args)
-            case callee:
+            case MemberExpr(name=name) as callee if not self._meanings.lacks(callee.expr, name):
                 self._refuse("called", callee)
-        self._check_positional(call)
+            case _:  # mypy tells what is not there
+                pass
+        self._check_inputs(call)
 
-    def _check_positional(self, call: CallExpr) -> None:
-        """Refuse values without a name: inputs are known by names only."""
-        called, kinds = call.callee, call.arg_kinds
-        if isinstance(called, RefExpr) and called.fullname == CREATE_NODE and call.args:
-            called, kinds = call.args[0], kinds[1:]
-        if not isinstance(self._meanings.of(called), Callee):
+    def _check_inputs(self, call: CallExpr) -> None:
+        """Refuse values without a name (inputs are known by names only), and what is not taken for another type."""
+        called = self._meanings.called(call)
+        if called is None:
             return
-        if any(kind in {ArgKind.ARG_POS, ArgKind.ARG_STAR} for kind in kinds):
-            text = f"`{written(called)}` is called with values that have no name: write `name=value`"
+        inputs = list(zip(call.arg_kinds, call.arg_names, call.args, strict=True))
+        if isinstance(call.callee, RefExpr) and call.callee.fullname == CREATE_NODE:
+            inputs = inputs[1:]
+        if any(kind in {ArgKind.ARG_POS, ArgKind.ARG_STAR} for kind, _, _ in inputs):
+            text = f"`{written(call.callee)}` is called with values that have no name: write `name=value`"
             report(self._checker, text, call, POSITIONAL)
+        for _, name, given in inputs:
+            check_widened(self._checker, given, self._meanings.of(given), called.inputs.get(name or ""))

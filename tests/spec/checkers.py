@@ -29,7 +29,7 @@ RULES: Mapping[str, frozenset[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a checker says of one line: a revealed type, or an error: its own name for it, and the codes it may stand for."""
+    """What a checker says of one line: a revealed type, or an error: its name, and the codes that may stand for."""
 
     file: str
     line: int
@@ -43,7 +43,10 @@ Checker = Callable[[Path], Iterator[Said]]
 
 
 def mypy(folder: Path) -> Iterator[Said]:
-    """Run mypy in strict mode, with the plugin. Each kind of folder has a cache of its own: tests run side by side."""
+    """Run mypy in strict mode, with the plugin.
+
+    Folders of one name (their number apart) share a cache; tests of different ones run side by side.
+    """
     config = folder / "mypy.ini"
     config.write_text(
         "[mypy]\nstrict = true\nplugins = flytelike.mypy_plugin\ndisallow_untyped_decorators = false\nfollow_imports = silent\n"
@@ -96,6 +99,7 @@ def plain(revealed: str) -> str:
     text = re.sub(r"\b(?:\w+\.)+(?=\w)", "", revealed.replace("?", ""))
     text = re.sub(r"\btuple\[(.*), fallback=(\w+)\]", r"\2", text)
     text = re.sub(r"\[\[(.*)\], ", r"[(\1), ", text)
+    text = text.replace("[Any]", "") if re.fullmatch(r"Flyte\w+\[Any\]", text) else text
     return re.sub(r" =(?= |,|\))( [^,)]+)?", " = ...", text)
 
 

@@ -104,7 +104,8 @@ def _checked(files: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 def counts(table: list[Row]) -> str:
     """Return how many each finds."""
     number = {finder: sum(row.found[at] != MISSED for row in table) for at, finder in enumerate(FINDERS)}
-    return f"Of {len(table)}, mypy finds {number['mypy']}, pyright {number['pyright']}, `flytelike check` {number['check']}."
+    mypy, pyright, check = (number[finder] for finder in FINDERS)
+    return f"Of {len(table)}, mypy finds {mypy}, pyright {pyright}, `flytelike check` {check}."
 
 
 def renewed(text: str) -> str:
