@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from mypy.checker import TypeChecker
 from mypy.errorcodes import ErrorCode
 from mypy.messages import format_type
-from mypy.nodes import ArgKind, DictExpr, Expression, StrExpr
+from mypy.nodes import ArgKind, DictExpr, Expression, RefExpr, StrExpr
 from mypy.plugin import MethodSigContext
 from mypy.subtypes import is_subtype
 from mypy.types import CallableType, FunctionLike, Instance, Parameters, Type, get_proper_type
@@ -25,18 +25,25 @@ def checked_factory(ctx: MethodSigContext) -> FunctionLike:
     checker, signature = ctx.api, ctx.default_signature
     given = dict(zip(signature.arg_names, ctx.args, strict=False))
     wanted = {word: given[word][0] for word in ("default_inputs", "fixed_inputs") if given.get(word)}
+    wanted = {word: values for word, values in wanted.items() if not _is_none(values)}
     if not isinstance(checker, TypeChecker) or not wanted or not given.get("workflow"):
         return signature
     inputs = _parameters(checker.get_expression_type(given["workflow"][0]))
-    if inputs is None or not all(isinstance(found, DictExpr) for found in wanted.values()):
+    if inputs is None:
         return signature
-    names = {word: dict(_entries(found)) for word, found in wanted.items()}
+    names = {word: dict(_entries(values)) for word, values in wanted.items()}
     for word, values in names.items():
         _check_values(checker, word, inputs, values)
     defaulted, fixed = names.get("default_inputs", {}), names.get("fixed_inputs", {})
     for name in defaulted.keys() & fixed.keys():
         report(checker, f"`{name}` is both fixed and defaulted", fixed[name], CONTRADICTORY)
+    if not all(map(_written_out, wanted.values())):
+        return signature
     return _with_inputs(signature, _left(inputs, set(defaulted), set(fixed)))
+
+
+def _is_none(expression: Expression) -> bool:
+    return isinstance(expression, RefExpr) and expression.fullname == "builtins.None"
 
 
 def _parameters(workflow: Type) -> Parameters | None:
@@ -49,8 +56,13 @@ def _parameters(workflow: Type) -> Parameters | None:
     return None
 
 
+def _written_out(values: Expression) -> bool:
+    """Tell whether all keys of a dict stand in the call."""
+    return isinstance(values, DictExpr) and all(isinstance(key, StrExpr) for key, _ in values.items)
+
+
 def _entries(values: Expression) -> Iterator[tuple[str, Expression]]:
-    """Yield the entries of a dict that is written out; others are known at run time only."""
+    """Yield the entries whose keys stand in the call; others are known at run time only."""
     for key, value in values.items if isinstance(values, DictExpr) else ():
         if isinstance(key, StrExpr):
             yield key.value, value

@@ -49,7 +49,8 @@ def mypy(folder: Path) -> Iterator[Said]:
     """
     config = folder / "mypy.ini"
     config.write_text(
-        "[mypy]\nstrict = true\nplugins = flytelike.mypy_plugin\ndisallow_untyped_decorators = false\nfollow_imports = silent\n"
+        "[mypy]\nstrict = true\nplugins = flytelike.mypy_plugin\n"
+        "disallow_untyped_decorators = false\nfollow_imports = silent\n"
         f"mypy_path = {ROOT}:{ROOT}/idl/python\n"
     )
     done = subprocess.run(
