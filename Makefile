@@ -45,6 +45,7 @@ $(READY): pyproject.toml constraints.txt | $(VENV)/bin/uv
 .PHONY: test
 test: $(READY) ## install what the tests need and run them
 	@tests/services/install.sh
+	@tests/wire/install.sh >/dev/null || test "$$CI" != true
 	@$(BIN)/pytest -n 2 --dist worksteal -q
 
 .PHONY: test-torch
@@ -96,20 +97,22 @@ bench: $(READY) ## measure, print a table, and write bench/results.json
 	@$(BIN)/python -m bench
 
 .PHONY: simulate
-simulate: $(READY) ## run propeller's simulation on SEEDS seeds (10000)
+simulate: $(READY) ## run the simulations of propeller's core and engine on SEEDS seeds (10000)
 	@$(BIN)/python -m tests.simulation.run --seeds $(SEEDS)
+	@$(BIN)/python -m tests.simulation.engine.run --seeds $(SEEDS)
 
 .PHONY: mutants
-mutants: $(READY) ## plant faults in propeller's core; the simulation must find each
-	@$(BIN)/python -m tests.simulation.mutants
+mutants: $(READY) ## plant faults in propeller; the simulations must find each
+	@$(BIN)/python -m tests.simulation.planting
 
 .PHONY: chaos
 chaos: $(READY) ## kill -9 the platform at MOMENTS random moments (100) and check the results
 	@CHAOS_MOMENTS=$(MOMENTS) $(BIN)/pytest -q -p no:cacheprovider tests/e2e/test_chaos.py
 
 .PHONY: constraints
-constraints: $(READY) ## renew constraints.txt
+constraints: $(READY) ## renew constraints.txt, and what tests/wire installs
 	@$(BIN)/uv pip compile -q --upgrade pyproject.toml --extra dev --no-emit-index-url --no-header --no-annotate -o constraints.txt
+	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate tests/wire/requirements.in -o tests/wire/requirements.txt
 
 .PHONY: clean
 clean: ## remove what the other targets made

@@ -30,6 +30,7 @@ class AttemptKey:
 class AttemptSpec:
     """One attempt, ready to run: inputs are stored, paths are decided.
 
+    `workflow` and `launch_plan` are what the execution was started from.
     `inputs_uri` is the file `inputs.pb`; `output_prefix` the folder for `outputs.pb` and
     `error.pb`; `raw_output_prefix` the folder for the data the task writes; all as in Flyte's
     task contract. `deadline_ns` is the length a run may take, counted from its start; 0 for none.
@@ -37,6 +38,8 @@ class AttemptSpec:
 
     key: AttemptKey
     task: TaskTemplate
+    workflow: Identifier
+    launch_plan: Identifier
     inputs_uri: str
     output_prefix: str
     raw_output_prefix: str
@@ -143,6 +146,9 @@ class Blobs(Protocol):
     async def sync(self, uri: str) -> None:
         """Make the object survive a power cut. Raises `KeyError` when there is none."""
 
+    async def sync_all(self, uris: Collection[str]) -> None:
+        """Make many objects survive a power cut; those that are not there are passed over."""
+
 
 class BlobsUnavailable(Exception):
     """The object store cannot be reached or refuses; trying again later may help."""
@@ -241,8 +247,40 @@ class StateStore(Protocol):
     async def delivered(self, upto: Mapping[ExecutionId, int]) -> None:
         """Drop the history of each execution up to and including the given sequence."""
 
+    async def forget(self, age_ns: int, rows_max: int) -> "Forgotten":
+        """Drop the oldest executions that closed `age_ns` ago or earlier, by the store's own clock.
+
+        Those with commands left or with history that is not `delivered` are kept. At most about
+        `rows_max` rows are dropped by one call, so that commits do not wait long for it.
+        """
+
+    async def own(self, holder: str, lease_ns: int) -> None:
+        """Become the store's one owner for `lease_ns`, by the store's own clock; renew it meanwhile.
+
+        Nobody else's commits are taken from now on: each new owner has a higher epoch, which the
+        store checks with every commit of a handle that once was the owner. Who has the same
+        name as the present owner is the same engine after a restart, and takes over at once.
+
+        Raises `Owned` while another engine is the owner, and any other `StoreError`.
+        """
+
+    async def renew(self, lease_ns: int) -> None:
+        """Stay the owner for `lease_ns` from now on. Raises `NotOwner` when somebody else has taken over."""
+
+    async def release(self) -> None:
+        """Let anybody be the owner at once; harmless if one is not the owner."""
+
     async def close(self) -> None:
         """Finish what was asked for, then release everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What `StateStore.forget` dropped. `full` when it stopped at its limit; `left` when closed executions are left."""
+
+    executions: int
+    full: bool
+    left: bool
 
 
 class StoreError(Exception):
@@ -269,6 +307,28 @@ class Conflict(StoreError):
     """The execution has another version: it has another owner now, or exists already."""
 
     code = "conflict"
+
+
+class Owned(StoreError):
+    """Another engine owns the store, for `lapses_ns` still unless it renews its lease."""
+
+    code = "engine-running"
+
+    def __init__(self, holder: str, lapses_ns: int) -> None:
+        """Keep who it is, and for how long."""
+        self.holder = holder
+        self.lapses_ns = lapses_ns
+        seconds = max(0, lapses_ns) / 1e9
+        super().__init__(
+            f"the engine `{holder}` runs on this store; its lease lapses in {seconds:.0f} s if it has died"
+        )
+
+
+class NotOwner(StoreError):
+    """Another engine has taken the store over: nothing of this one is stored any more."""
+
+    code = "engine-replaced"
+    lasting = True
 
 
 class StoreFull(StoreError):

@@ -133,6 +133,8 @@ def document(file: Path) -> dict[str, Json]:
         found = json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
     except (OSError, UnicodeDecodeError, ValueError, yaml.YAMLError) as error:
         raise DiagnosticError([fault("unreadable-input-file", f"{file} cannot be read: {error}")]) from None
+    except RecursionError:
+        raise DiagnosticError([fault("unreadable-input-file", f"{file} has too many levels")]) from None
     if found is None:
         return {}
     if not isinstance(found, dict):

@@ -36,8 +36,17 @@ PORT = click.IntRange(0, 65535)
     "--http-port", type=click.IntRange(0, 65535), default=8088, show_default=True, help="HTTP port; 0: a free one."
 )
 @click.option("--slots", type=click.IntRange(1), default=None, help="Tasks run at once.  [default: the CPUs]")
+@click.option(
+    "--image",
+    "images",
+    multiple=True,
+    metavar="IMAGE=FOLDER",
+    help="Virtual environment for tasks of an image; may be repeated. See also images.yaml in the data folder.",
+)
 @json_option
-def command(*, data: Path, host: str, port: int, http_port: int, slots: int | None, as_json: bool) -> int:
+def command(
+    *, data: Path, host: str, port: int, http_port: int, slots: int | None, images: tuple[str, ...], as_json: bool
+) -> int:
     """Run control plane, engine and workers in one process until Ctrl-C.
 
     Executions that were unfinished when the last platform on the data folder ended go on.
@@ -45,7 +54,7 @@ def command(*, data: Path, host: str, port: int, http_port: int, slots: int | No
     """
     started = psutil.Process().create_time()
     folder = DataFolder.at(data)
-    options = PlatformOptions(host=host, grpc_port=port, http_port=http_port, slots=slots)
+    options = PlatformOptions(host=host, grpc_port=port, http_port=http_port, slots=slots, images=images)
 
     def ready(endpoint: Endpoint) -> None:
         tell_ready(endpoint, folder, time.time() - started, as_json=as_json)

@@ -174,7 +174,7 @@ class Compilation:
             case UnsupportedTarget(kind):
                 return entity_fault(
                     "unsupported-node-kind",
-                    f"the node `{node.id}` is a {kind} node, which this version cannot run",
+                    f"the node `{node.id}` is of the kind `{kind}`, which this version cannot run",
                     node.span,
                     "here",
                     "replace it by tasks, sub-workflows or launch plans",
@@ -249,7 +249,7 @@ class Compilation:
         tasks: dict[Identifier, TaskTemplate] = {}
         inner: dict[Identifier, CompiledWorkflow] = {}
         plans: dict[Identifier, TypedInterface] = {}
-        for target in dict.fromkeys(node.target for node in all_nodes(compiled.template)):
+        for target in {called(node): node.target for node in all_nodes(compiled.template)}.values():
             match target:
                 case TaskTarget(task):
                     found = self.tasks.get(task) or self.known.task(task)
@@ -292,6 +292,15 @@ def short(identifier: Identifier) -> str:
 def all_nodes(workflow: WorkflowTemplate) -> Sequence[Node]:
     """Return a workflow's nodes with its failure node."""
     return (*workflow.nodes, workflow.failure_node) if workflow.failure_node else workflow.nodes
+
+
+def called(node: Node) -> Identifier | str:
+    """Return the entity that a node runs, whatever it overrides; for a node of an unsupported kind that kind."""
+    match node.target:
+        case TaskTarget(identifier) | SubWorkflowTarget(identifier) | LaunchPlanTarget(identifier):
+            return identifier
+        case UnsupportedTarget(kind):
+            return kind
 
 
 def sub_workflows(workflow: WorkflowTemplate) -> Iterable[Identifier]:

@@ -55,6 +55,7 @@ class WorkflowCheck:
             self.check_node(node)
         self.at = None
         self.check_outputs()
+        self.check_failure_node()
         return self.faults
 
     def enter(self, node: Node) -> None:
@@ -71,6 +72,13 @@ class WorkflowCheck:
         if isinstance(found, Diagnostic):
             self.faults.append(replace(found, primary=found.primary or Label(None, within(self.workflow, node))))
         self.callees[node.id] = found if isinstance(found, Callee) else None
+
+    def check_failure_node(self) -> None:
+        """Refuse a node that is to run when the workflow fails: nothing here could run it."""
+        node = self.workflow.failure_node
+        if node is not None:
+            headline = f"`{node.id}` is to run when the workflow fails, which this version cannot do"
+            self.add("unsupported-node-kind", headline, node.span, "here", "register the workflow without it")
 
     def check_node(self, node: Node) -> None:
         """Check a node's order and bindings."""

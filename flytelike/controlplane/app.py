@@ -9,6 +9,7 @@ from flytelike.controlplane.dispatch import Dispatch
 from flytelike.controlplane.executions import Executions, Tools
 from flytelike.controlplane.finding import Finding
 from flytelike.controlplane.history import History
+from flytelike.controlplane.listening import ListeningNotifier
 from flytelike.controlplane.migrations.upgrade import upgrade
 from flytelike.controlplane.notifier import Notifier
 from flytelike.controlplane.ports import Clock, Launcher, LogReader, NoLogs, SystemClock
@@ -52,7 +53,8 @@ class ControlPlane:
         self.clock: Clock = clock or SystemClock()
         self.logs: LogReader = logs or NoLogs()
         self.database = Database(settings.database_url)
-        self.notifier = Notifier()
+        url = self.database.engine.url
+        self.notifier = Notifier() if self.database.sqlite else ListeningNotifier(url)
         self.history = History(self.database, self.notifier)
         self.projects = Projects(self.database, settings, self.clock)
         self.registry = Registry(self.database, store, settings, self.clock)
@@ -74,6 +76,7 @@ class ControlPlane:
         """
         await asyncio.to_thread(upgrade, self.database)
         await self.database.write(self.projects.add_defaults)
+        await self.notifier.start()
 
     async def reconcile(self) -> None:
         """Hand over to the launcher what was decided before a crash; call it once the launcher works."""
@@ -86,5 +89,6 @@ class ControlPlane:
     async def close(self) -> None:
         """Stop watching and retrying, and close the database. What is under way is finished."""
         self.notifier.close()
+        await self.notifier.stop()
         await self.dispatch.close()
         await asyncio.to_thread(self.database.close)

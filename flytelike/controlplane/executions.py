@@ -190,6 +190,7 @@ class Executions:
                 )
             if row.phase != WorkflowPhase.ABORTING:
                 update_execution(connection, execution, values)
+                self._notifier.tell(connection, [execution])
             return found(connection, execution)
 
         row = await self._database.write(abort)
@@ -199,7 +200,13 @@ class Executions:
     async def set_state(self, execution: ExecutionId, state: int, principal: str) -> None:
         """Archive an execution or bring it back; raises Refusal NOT_FOUND."""
         values: Values = {"state": state, "state_principal": principal, "state_at": self._clock.now_ns()}
-        if not await self._database.write(lambda connection: set_execution_state(connection, execution, values)):
+
+        def change(connection: Connection) -> bool:
+            changed = set_execution_state(connection, execution, values)
+            self._notifier.tell(connection, [execution])
+            return changed
+
+        if not await self._database.write(change):
             raise not_found("execution", execution)
         self._notifier.changed([execution])
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
+
 from flytelike.controlplane.database import Database
 from flytelike.controlplane.notifier import Notifier
 from flytelike.controlplane.repository.history import Change, record_entries
@@ -40,7 +42,13 @@ class History:
         """
         if not batch:
             return
-        changes = await self._database.write(lambda connection: record_entries(connection, batch))
+
+        def take(connection: Connection) -> list[Change]:
+            changes = record_entries(connection, batch)
+            self._notifier.tell(connection, [change.execution for change in changes])
+            return changes
+
+        changes = await self._database.write(take)
         self._notifier.changed(change.execution for change in changes)
         for change in changes:
             if (ended := _ended_child(change)) is not None:

@@ -82,7 +82,7 @@ def parse_query(request: ListRequest, rows_max: int) -> ListQuery:
     faults.check()
     return ListQuery(
         filters,
-        bare(request.sort_by.key),
+        request.sort_by.key,
         request.sort_by.direction == common_pb2.Sort.ASCENDING,
         min(request.limit or DEFAULT_ROWS, rows_max),
         int(request.token or 0),
@@ -118,9 +118,4 @@ def _filter(text: str, faults: Faults) -> Filter | None:
     if len(values) > VALUES_MAX:
         faults.add("too-many-values", f"a filter has {len(values)} values; at most {VALUES_MAX} are allowed")
         return None
-    return Filter(operator, bare(match["field"]), tuple(value.strip() for value in values))
-
-
-def bare(field: str) -> str:
-    """Return a field's name without its entity prefix."""
-    return field.rpartition(".")[2]
+    return Filter(operator, match["field"], tuple(value.strip() for value in values))

@@ -1,8 +1,13 @@
-"""Wakes those who watch an execution when something about it was recorded."""
+"""Wakes those who watch an execution when something about it was recorded: within one server.
+
+Where several servers share a database, `listening` does it across them.
+"""
 
 import asyncio
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+
+from sqlalchemy import Connection
 
 from flytelike.model.ids import ExecutionId
 
@@ -14,6 +19,18 @@ class Notifier:
         """Start without watchers."""
         self._watchers: dict[ExecutionId, set[asyncio.Event]] = {}
         self._closed = False
+
+    async def start(self) -> None:
+        """Get ready to hear of other servers; there are none here."""
+
+    async def stop(self) -> None:
+        """Hear no more of other servers."""
+
+    def tell(self, connection: Connection, executions: Iterable[ExecutionId]) -> None:
+        """Tell other servers, with the transaction that records the changes; there are none here.
+
+        Called on the database's threads.
+        """
 
     @contextmanager
     def watching(self, execution: ExecutionId) -> Iterator[asyncio.Event]:
@@ -34,6 +51,10 @@ class Notifier:
             for event in self._watchers.get(execution, ()):
                 event.set()
 
+    def changed_any(self) -> None:
+        """Wake all watchers: anything may have changed."""
+        self.changed(list(self._watchers))
+
     @property
     def closed(self) -> bool:
         """Whether watchers should stop watching."""
@@ -42,4 +63,4 @@ class Notifier:
     def close(self) -> None:
         """Wake all watchers for the last time."""
         self._closed = True
-        self.changed(list(self._watchers))
+        self.changed_any()

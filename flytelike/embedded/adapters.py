@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass
 
 from flytelike.codec.closures import closure_from_proto
@@ -90,10 +90,18 @@ class BlobsOnStore:
             raise BlobsUnavailable(str(error)) from error
 
     async def sync(self, uri: str) -> None:
-        """Make an object survive a power cut, by writing it again synced."""
-        data = await self.read(uri)
+        """Make an object survive a power cut."""
         try:
-            await self._store.put_async(uri, data, durable=True)
+            await self._store.sync_async(uri)
+        except NotFound:
+            raise KeyError(uri) from None
+        except StorageError as error:
+            raise BlobsUnavailable(str(error)) from error
+
+    async def sync_all(self, uris: Collection[str]) -> None:
+        """Make objects survive a power cut, as far as they are there."""
+        try:
+            await self._store.sync_all_async(uris)
         except StorageError as error:
             raise BlobsUnavailable(str(error)) from error
 

@@ -7,6 +7,7 @@
   controlplane.db  registry and executions        propeller.db  the engine's states
   store/           object store                   logs/         what attempts printed
   code/            unpacked code bundles
+  images.yaml      optional: container images and the virtual environments they stand for
 """
 
 import fcntl
@@ -56,6 +57,11 @@ class DataFolder:
     def code(self) -> Path:
         """Return the folder of unpacked code bundles."""
         return self.root / "code"
+
+    @property
+    def images_file(self) -> Path:
+        """Return the file in which its owner may say which images stand for which environment."""
+        return self.root / "images.yaml"
 
     @property
     def controlplane_db(self) -> Path:

@@ -18,6 +18,7 @@ from flytelike.embedded.adapters import (
     LoopClock,
 )
 from flytelike.embedded.folder import DataFolder, Endpoint
+from flytelike.embedded.images import image_environments
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.storage import Store, StoreConfig
 from propeller.engine import Engine, EngineSettings
@@ -28,12 +29,16 @@ from propeller.stores.sql import SqlStateStore
 
 @dataclass(frozen=True, slots=True)
 class PlatformOptions:
-    """How a platform is run: addresses (port 0 is any free one), and how many tasks run at once."""
+    """How a platform is run: addresses (port 0 is any free one), and how many tasks run at once.
+
+    `images` are the `IMAGE=FOLDER` words; the data folder's `images.yaml` comes after them.
+    """
 
     host: str = "127.0.0.1"
     grpc_port: int = 0
     http_port: int = 0
     slots: int | None = None
+    images: tuple[str, ...] = ()
 
 
 class Platform:
@@ -63,7 +68,9 @@ class Platform:
         await self._stack.aclose()
 
     async def _start(self, stack: AsyncExitStack) -> None:
-        folder, base = self.folder, self.folder.store.as_uri()
+        # A path rather than a `file://` uri: stock Flyte code takes only the former for a file of this machine.
+        folder, base = self.folder, str(self.folder.store)
+        workers = self._workers(base)
         store = Store(StoreConfig())
         launcher, logs = LaunchedByEngine(), LogsOfWorkers()
         settings = Settings(
@@ -83,9 +90,10 @@ class Platform:
             children=ChildrenOfPlane(plane),
             closures=ClosuresInStore(store),
             clock=LoopClock(),
-            settings=EngineSettings(f"{base}/metadata/propeller", settings.raw_prefix),
+            # The folder's lock keeps other processes out: who holds the lease is one that died.
+            settings=EngineSettings(f"{base}/metadata/propeller", settings.raw_prefix, holder="embedded"),
         )
-        executor = ProcessExecutor(self._workers(base), store, engine)
+        executor = ProcessExecutor(workers, store, engine)
         logs.connect(executor.logs)
         launcher.connect(engine)
         plane.history.on_child_ended(lambda ended: engine.child_ended(ended.parent, ended.attempt, ended.child))
@@ -114,6 +122,7 @@ class Platform:
             env=env,
             # The engine commits small outputs itself and syncs large ones before it records a success.
             durable_documents=False,
+            images=image_environments(self.options.images, self.folder.images_file),
             preload=("flytelike.sdk.task", "flytelike.sdk.workflow"),
         )
         return settings if self.options.slots is None else replace(settings, slots=self.options.slots)

@@ -8,7 +8,7 @@ from flytelike.model.types import BlobType
 from flytelike.remote.client import Client
 from flytelike.remote.uploads import md5_of, upload
 from flytelike.storage.folder import files_below
-from flytelike.types.input_schema import Stored
+from flytelike.types.inputs import Stored
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ import errno
 import itertools
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -91,6 +91,21 @@ class Folder:
                     sync_path(folder)
         except OSError as error:
             raise from_os_error(uri, error) from None
+
+    def sync_all(self, keys: Collection[str]) -> None:
+        """Do as `sync` for many files, each folder once; files that are not there are passed over."""
+        folders: set[str] = set()
+        path = ""
+        try:
+            for path in keys:
+                with contextlib.suppress(FileNotFoundError):
+                    sync_path(path)
+                    folders.update(_above(path))
+            for path in sorted(folders, key=len, reverse=True):
+                with contextlib.suppress(PermissionError, FileNotFoundError):
+                    sync_path(path)
+        except OSError as error:
+            raise from_os_error(file_uri(path), error) from None
 
     def reader(self, uri: str, key: str) -> BinaryIO:
         """Open a file for reading."""
@@ -232,6 +247,13 @@ def sync_path(path: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _above(path: str) -> Iterator[str]:
+    """Yield the folders above a file that may be as new as the file."""
+    for _ in range(FRESH_FOLDERS):
+        path = os.path.dirname(path)  # noqa: PTH120
+        yield path
 
 
 def files_below(root: str, *, strict: bool) -> Iterator[tuple[str, str]]:

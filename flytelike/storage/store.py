@@ -2,7 +2,7 @@
 
 import base64
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, TypeVar
 
@@ -168,6 +168,11 @@ class Store:
         if location.scheme is Scheme.FILE:
             self._folder.sync(uri, location.key)
 
+    def sync_all(self, uris: Collection[str]) -> None:
+        """Do as `sync` for many objects at once; those that are not there are passed over."""
+        locations = [parse(uri) for uri in uris]
+        self._folder.sync_all([found.key for found in locations if found.scheme is Scheme.FILE])
+
     def open_read(self, uri: str) -> BinaryIO:
         """Open an object as a seekable file; pieces are fetched as they are read. Close it."""
         location = parse(uri)
@@ -228,6 +233,10 @@ class Store:
         """Do as `sync`."""
         if parse(uri).scheme is Scheme.FILE:
             await in_thread(lambda: self.sync(uri))
+
+    async def sync_all_async(self, uris: Collection[str]) -> None:
+        """Do as `sync_all`."""
+        await in_thread(lambda: self.sync_all(uris))
 
     async def head_async(self, uri: str) -> Head:
         """Do as `head`."""

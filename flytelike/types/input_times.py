@@ -25,15 +25,21 @@ def moment(value: Any) -> Instant | None:  # noqa: ANN401 - JSON or YAML
 
     What has no zone is UTC.
     """
+    try:
+        return instant(datetime_of(value))
+    except OverflowError:
+        return None
+
+
+def datetime_of(value: Any) -> datetime | None:  # noqa: ANN401 - JSON or YAML
+    """Return what `moment` reads as it is written: with its zone, or without one."""
     if value == "now":
-        return instant(datetime.now(UTC))
+        return datetime.now(UTC)
     if hasattr(value, "isoformat"):
         value = value.isoformat()
-    if not isinstance(value, str):
-        return None
     try:
-        return instant(datetime.fromisoformat(value))
-    except (ValueError, OverflowError):
+        return datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
         return None
 
 

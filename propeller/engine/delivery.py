@@ -138,10 +138,14 @@ class Delivery:
         self._told_count += len(batch)
         if self._told_count >= self._settings.history_batch:
             await self._drop()
-        elif self._drop_alarm is None:
+        else:
+            self._drop_later()
+        return True
+
+    def _drop_later(self) -> None:
+        if self._drop_alarm is None and not self._closing:
             due_ns = self._clock.now_ns() + self._settings.history_keep_ns
             self._drop_alarm = self._clock.call_at(due_ns, self._make_drop_due)
-        return True
 
     def _make_drop_due(self) -> None:
         self._drop_alarm = None
@@ -160,7 +164,9 @@ class Delivery:
         try:
             await self._store.delivered(told)
         except StoreError as error:
-            _LOG.warning("delivered history could not be dropped: %s", error)
+            _LOG.warning("delivered history could not be dropped yet: %s", error)
+            self._told, self._told_count = {**told, **self._told}, self._told_count + len(told)
+            self._drop_later()
 
     async def _pause(self, pause_ns: int) -> None:
         """Wait for the clock, or until the engine closes."""

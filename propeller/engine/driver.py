@@ -15,7 +15,7 @@ from propeller.engine.delivery import Delivery
 from propeller.engine.errands import Errands
 from propeller.engine.run import Arrival, Run
 from propeller.engine.settings import EngineSettings
-from propeller.ports import Clock, Conflict, StateStore, StoreError
+from propeller.ports import Clock, Conflict, NotOwner, StateStore, StoreError
 
 _LOG = logging.getLogger(__name__)
 
@@ -26,14 +26,22 @@ ENGINE_FAILED = "EngineFailed"
 class Driver:
     """Owns the executions in memory."""
 
-    def __init__(self, store: StateStore, delivery: Delivery, clock: Clock, settings: EngineSettings) -> None:
-        """Start without executions; `connect` comes first."""
+    def __init__(
+        self,
+        store: StateStore,
+        delivery: Delivery,
+        clock: Clock,
+        settings: EngineSettings,
+        replaced: Callable[[NotOwner], None],
+    ) -> None:
+        """Start without executions; `connect` comes first. `replaced` hears when another engine owns the store."""
         self.runs: dict[ExecutionId, Run] = {}
         self.trouble: StoreError | None = None
         self._store = store
         self._delivery = delivery
         self._clock = clock
         self._settings = settings
+        self._replaced = replaced
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -99,6 +107,8 @@ class Driver:
         except Conflict as error:
             run.stale = True
             self._give_up_or_rest(run, error)
+        except NotOwner as error:
+            self._replaced(error)
         except StoreError as error:
             self._rest_for_store(run, error)
         except Exception as error:  # noqa: BLE001 - one execution must not stop the others

@@ -34,7 +34,7 @@ from propeller.engine import places
 from propeller.engine.binding import BindingFailed
 from propeller.engine.outside import Ports
 from propeller.engine.overrides import overridden
-from propeller.engine.run import Arrival, Errand, Kept, RestoreOutputs, Run, StoreInputs, TakeChild, TakeOutputs
+from propeller.engine.run import Arrival, Errand, Kept, Restore, Run, StoreInputs, TakeChild, TakeOutputs
 from propeller.engine.settings import EngineSettings
 from propeller.engine.values import Values
 from propeller.ports import (
@@ -86,7 +86,7 @@ class Effects:
                 await self._take_child(run, path, attempt, child)
             case StoreInputs(path=path):
                 await self._store_inputs(run, path)
-            case RestoreOutputs(path=path, attempt=attempt):
+            case Restore(path=path, attempt=attempt):
                 await self._restore(run, path, attempt)
             case unreachable:
                 assert_never(unreachable)
@@ -121,6 +121,8 @@ class Effects:
             AttemptSpec(
                 key=AttemptKey(run.id, path, attempt),
                 task=_task(run, command),
+                workflow=run.request.workflow,
+                launch_plan=run.request.launch_plan,
                 inputs_uri=inputs_uri,
                 output_prefix=places.output_prefix(self._settings.metadata_prefix, run.id, path, attempt),
                 raw_output_prefix=raw,
@@ -173,12 +175,21 @@ class Effects:
         await self._blobs.sync(uri)
         return None
 
-    async def _restore(self, run: Run, path: NodePath, attempt: int) -> None:
-        """Write outputs that were kept in a commit again, where a power cut took them."""
-        data = await self._store.output(run.id, path)
-        if data is None:
-            return
-        uri = places.outputs_uri(self._settings.metadata_prefix, run.id, path, attempt)
+    async def _restore(self, run: Run, path: NodePath, attempt: int | None) -> None:
+        """Write a node's documents again, where a power cut took them: inputs can be bound again."""
+        prefix = self._settings.metadata_prefix
+        data = None if attempt is None else await self._store.output(run.id, path)
+        if data is not None and attempt is not None:
+            await self._write_again(places.outputs_uri(prefix, run.id, path, attempt), data)
+        if path == ROOT:
+            return  # What an execution is given is synced before it begins.
+        try:
+            inputs = await self._values.inputs(run, path)
+        except BindingFailed:
+            return  # It never had any.
+        await self._write_again(places.inputs_uri(prefix, run.id, path), serialise(inputs))
+
+    async def _write_again(self, uri: str, data: bytes) -> None:
         try:
             whole = await self._blobs.read(uri) == data
         except KeyError:
@@ -198,8 +209,7 @@ class Effects:
         uri = places.outputs_uri(self._settings.metadata_prefix, run.id, path, attempt)
         data = serialise(outputs)
         await self._blobs.write(uri, data)
-        # An ended execution is not taken over again, so that nobody would restore its outputs.
-        if path == ROOT or len(data) > self._settings.inline_outputs_bytes_max:
+        if len(data) > self._settings.inline_outputs_bytes_max:
             await self._blobs.sync(uri)
         self._values.keep(run, path, outputs, len(data))
         kept = Kept(path, attempt, data) if len(data) <= self._settings.inline_outputs_bytes_max else None
@@ -211,16 +221,18 @@ class Effects:
         path, attempt = command.path, command.attempt
         try:
             uri = await self._store_inputs(run, path)
+            # A child survives a power cut; so must what tells an abort that it was asked for.
+            await self._blobs.sync(uri)
             parent = NodeExecutionId(run.id, path)
             child = await self._children.start(parent, attempt, command.launch_plan, uri)
         except (BindingFailed, ChildRefused) as error:
             self._child_ended(run, path, attempt, ChildStatus(WorkflowPhase.FAILED, failure=error.failure))
             return
-        run.children.setdefault(path, {})[attempt] = child
         await self._take_child(run, path, attempt, child)
 
     async def _take_child(self, run: Run, path: NodePath, attempt: int, child: ExecutionId) -> None:
         """Tell that a child has ended, if it has; otherwise its end will be told."""
+        run.children.setdefault(path, {})[attempt] = child
         status = await self._children.phase(child)
         if not status.phase.terminal:
             return

@@ -22,6 +22,7 @@ import msgpack
 
 from flytelike.model import failure, history, ids, launch
 from propeller.core import commands, header, node_state
+from propeller.engine import run
 from propeller.ports import StoreCorrupt, StoreTooNew
 
 NUMBERS: Final[Mapping[int, type]] = {
@@ -52,6 +53,7 @@ NUMBERS: Final[Mapping[int, type]] = {
     40: node_state.Aborted,
     60: commands.AbortAttempt,
     61: commands.AbortChild,
+    62: run.Seal,
     80: history.ExecutionChanged,
     81: history.NodeChanged,
     82: history.AttemptChanged,

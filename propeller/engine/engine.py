@@ -1,6 +1,7 @@
 """The engine: owns executions, turns events into commits, and commits into errands."""
 
 import asyncio
+import logging
 
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ExecutionId, NodeExecutionId
@@ -13,8 +14,11 @@ from propeller.engine.effects import Effects
 from propeller.engine.encoding import encode
 from propeller.engine.entry import Entry
 from propeller.engine.errands import Errands
+from propeller.engine.lease import Lease
 from propeller.engine.outside import Ports
+from propeller.engine.retention import Retention
 from propeller.engine.run import Arrival, Run, TakeChild, TakeOutputs
+from propeller.engine.seal import Sealer
 from propeller.engine.settings import EngineSettings
 from propeller.engine.values import Values
 from propeller.ports import (
@@ -27,9 +31,12 @@ from propeller.ports import (
     Conflict,
     EventSink,
     Executor,
+    NotOwner,
     StateStore,
     StoreError,
 )
+
+_LOG = logging.getLogger(__name__)
 
 
 class Engine:
@@ -53,25 +60,36 @@ class Engine:
         self._settings = settings
         self._values = Values(store, blobs, settings)
         self._delivery = Delivery(store, sink, clock, settings)
-        self._driver = Driver(store, self._delivery, clock, settings)
+        self._sealer = Sealer(store, blobs, clock, settings)
+        self._retention = Retention(store, clock, settings)
+        self._lease = Lease(store, clock, settings, self._replaced_by)
+        self._driver = Driver(store, self._delivery, clock, settings, self._replaced_by)
         self._effects = Effects(self._driver.post, self._values, ports, settings)
         self._errands = Errands(self._effects.carry_out, self._tell, self._driver.settle, clock, settings)
         self._entry = Entry(ports, self._driver, self._delivery, self._errands, settings)
         self._driver.connect(self._errands, self._entry.read_again, self._left)
         self._closed = False
+        self._closing: asyncio.Task[None] | None = None
+        self._replaced: NotOwner | None = None
 
     @property
     def trouble(self) -> StoreError | None:
-        """Why executions wait, while the store of record takes no commits."""
-        return self._driver.trouble
+        """Why executions wait, while the store of record takes no commits.
+
+        A `NotOwner` is for good: another engine has taken the store over, and this one closes.
+        """
+        return self._replaced or self._driver.trouble
 
     async def start(self, executor: Executor) -> int:
         """Take the executor, go on with every unfinished execution, and return how many there are.
 
-        They are read back in the background. Raises `StoreError`.
+        They are read back in the background. Raises `Owned` when another engine runs on the store
+        (with `settings.lease_waits` it waits instead), and any other `StoreError`.
         """
+        await self._lease.take()
         self._effects.executor = executor
         self._delivery.start()
+        self._retention.start()
         unfinished = await self._store.unfinished()
         self._entry.queue(unfinished)
         return len(unfinished)
@@ -108,15 +126,21 @@ class Engine:
 
         What is not finished goes on with the next engine.
         """
-        if self._closed:
-            return
-        self._closed = True
+        if self._closing is None:
+            self._closed = True
+            self._closing = asyncio.get_running_loop().create_task(self._close(), name="propeller-close")
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
         self._entry.close()
         await self._driver.close()
         await self._errands.close()
         if self._effects.executor is not None:
             await self._effects.executor.close()
+        await self._sealer.close()
         await self._delivery.close()
+        await self._retention.close()
+        await self._lease.close()
         await self._store.close()
 
     # --- news -------------------------------------------------------------------------------
@@ -155,8 +179,20 @@ class Engine:
 
     def _left(self, run: Run) -> None:
         self._values.forget(run.id)
+        if run.seal and run.state.header.ended and not run.stale:
+            self._sealer.add(run)
+            self._retention.start()
         self._entry.make_room()
 
+    def _replaced_by(self, error: NotOwner) -> None:
+        """Stop everything: what is done from now on is the other engine's."""
+        if self._closing is None:
+            _LOG.error("%s: this engine stops", error)
+            self._replaced, self._closed = error, True
+            self._closing = asyncio.get_running_loop().create_task(self._close(), name="propeller-close")
+
     def _check_open(self) -> None:
+        if self._replaced is not None:
+            raise self._replaced
         if self._closed:
             raise StoreError("the engine is closing")

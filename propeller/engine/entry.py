@@ -10,12 +10,12 @@ from typing import cast
 from flytelike.codec.faults import MalformedError
 from flytelike.model.failure import Failure, Fault
 from flytelike.model.history import ExecutionChanged
-from flytelike.model.ids import ExecutionId, NodePath
+from flytelike.model.ids import ROOT, ExecutionId, NodePath
 from flytelike.model.launch import LaunchRequest
 from propeller.core.commands import Command
 from propeller.core.events import ExecutionStarted
-from propeller.core.header import Accepted, ExecutionFailed, Header
-from propeller.core.node_state import Expanded, NodeState, Succeeded
+from propeller.core.header import Accepted, ExecutionFailed, ExecutionSucceeded, Header
+from propeller.core.node_state import END_STATES, Collecting, Expanded, NodeState, Skipped, Succeeded
 from propeller.core.plan import UnsupportedPlan
 from propeller.core.resume import outstanding
 from propeller.core.state import ExecutionState
@@ -25,7 +25,7 @@ from propeller.engine.encoding import decode, encode
 from propeller.engine.errands import Errands
 from propeller.engine.outside import Ports
 from propeller.engine.program import Programs
-from propeller.engine.run import Arrival, Errand, RestoreOutputs, Run, StoreInputs
+from propeller.engine.run import SEAL, Arrival, Errand, Restore, Run, StoreInputs
 from propeller.engine.settings import EngineSettings
 from propeller.engine.telling import Telling
 from propeller.ports import Commit, Conflict, Snapshot, StoreError
@@ -54,7 +54,12 @@ class _Stored:
         return {NodePath(path): decode(cell) for path, cell in self.snapshot.cells.items()}
 
     def commands(self) -> list[Command]:
-        return [decode(command) for command in self.snapshot.commands.values()]
+        return [decode(command) for id_, command in self.snapshot.commands.items() if id_ != SEAL]
+
+    @property
+    def seal(self) -> bool:
+        """Whether it has ended, and is to be sealed."""
+        return SEAL in self.snapshot.commands
 
 
 class Entry:
@@ -145,8 +150,11 @@ class Entry:
             await self._refuse(stored, str(error))
             return None
         state = ExecutionState(program.plan, stored.header, stored.nodes())
-        run = Run(request, program, state, snapshot.version, stored.sequence)
+        run = Run(request, program, state, snapshot.version, stored.sequence, seal=stored.seal)
         self._driver.runs[execution] = run
+        if stored.sequence:
+            # The last commit of an engine that died may have come after the history was read.
+            self._delivery.look_again()
         self._errands.add(run, _errands(run, stored))
         if isinstance(stored.header.status, Accepted):
             self._driver.post(run, Arrival(ExecutionStarted(self._ports.clock.now_ns())))
@@ -162,7 +170,7 @@ class Entry:
             raise Conflict(f"{run.id} is gone from the store")
         stored = _Stored.of(snapshot)
         run.state = ExecutionState(run.program.plan, stored.header, stored.nodes())
-        run.version, run.sequence = snapshot.version, stored.sequence
+        run.version, run.sequence, run.seal = snapshot.version, stored.sequence, stored.seal
         run.done.clear()
         # What a commit decided that was stored but not heard of is neither told nor carried out.
         self._delivery.look_again()
@@ -191,9 +199,16 @@ class Entry:
 
 def _errands(run: Run, stored: _Stored) -> list[Errand]:
     """Return what the execution waits for, and the aborts that nobody knows to be done."""
-    scopes = [StoreInputs(path) for path, node in run.state.active() if isinstance(node, Expanded)]
+    scopes = [StoreInputs(path) for path, node in run.state.active() if isinstance(node, Expanded | Collecting)]
     return [*scopes, *stored.commands(), *outstanding(run.program.plan, run.state)]
 
 
 def _restoring(run: Run) -> list[Errand]:
-    return [RestoreOutputs(path, node.attempt) for path, node in run.state.nodes.items() if isinstance(node, Succeeded)]
+    """Return what may have been lost with an earlier engine: the documents of what is over."""
+    ended = {path: node for path, node in run.state.nodes.items() if type(node) in END_STATES}
+    nodes: list[Errand] = [
+        Restore(path, node.attempt if isinstance(node, Succeeded) else None)
+        for path, node in ended.items()
+        if not isinstance(node, Skipped)
+    ]
+    return [Restore(ROOT, 0), *nodes] if isinstance(run.state.header.status, ExecutionSucceeded) else nodes

@@ -22,7 +22,7 @@ from propeller.core.commands import (
     StartChild,
 )
 from propeller.core.events import AttemptFailed, ChildEnded, Event, OutputsFailed
-from propeller.engine.run import Errand, RestoreOutputs, Run, StoreInputs, TakeChild, TakeOutputs
+from propeller.engine.run import Errand, Restore, Run, StoreInputs, TakeChild, TakeOutputs
 from propeller.engine.settings import EngineSettings
 from propeller.ports import Clock
 
@@ -52,11 +52,16 @@ class Errands:
         self._closed = False
 
     def add(self, run: Run, errands: Iterable[Errand]) -> None:
-        """Take errands; those of one execution begin in order."""
+        """Take errands; those of one execution begin in order, but for starts that wait for an abort."""
         for errand in errands:
+            if isinstance(errand, AbortAttempt | AbortChild):
+                _begin_to_stop(run, errand)
             key = _start_of(errand)
-            if key is None or key not in run.starts:
-                self._put(run, errand, 0)
+            if key is not None:
+                if key in run.starts:
+                    continue
+                run.starts[key] = None
+            self._put(run, errand, 0)
         self._pump()
 
     async def close(self) -> None:
@@ -70,15 +75,14 @@ class Errands:
     def drop(self, run: Run) -> None:
         """Forget the errands of an execution that somebody else owns now."""
         run.errands.clear()
+        run.stopping.clear()
+        run.held_back.clear()
         for task in run.starts.values():
             if task is not None:
                 task.cancel()
         run.starts.clear()
 
     def _put(self, run: Run, errand: Errand, tries: int) -> None:
-        key = _start_of(errand)
-        if key is not None and not tries:
-            run.starts[key] = None
         if not run.errands:
             self._runs.append(run)
         run.errands.append((errand, tries))
@@ -96,16 +100,23 @@ class Errands:
     def _begin(self, run: Run, errand: Errand, tries: int) -> None:
         key = _start_of(errand)
         if key is not None and key not in run.starts:
-            return  # It was aborted before it began.
+            self._settled(run)  # It was aborted before it began.
+            return
+        if key is not None and errand.path in run.stopping:
+            run.held_back.setdefault(errand.path, []).append((errand, tries))
+            return
         run.under_way += 1
         task = asyncio.get_running_loop().create_task(self._carry_out(run, errand, tries))
         self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(lambda done: self._ended(run, done))
         if key is not None:
             run.starts[key] = task
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, run: Run, task: asyncio.Task[None]) -> None:
+        """Count it out here: a task that is cancelled before its first step runs none of its code."""
         self._tasks.discard(task)
+        run.under_way -= 1
+        self._settled(run)
         self._pump()
 
     async def _carry_out(self, run: Run, errand: Errand, tries: int) -> None:
@@ -119,13 +130,22 @@ class Errands:
         except Exception as error:  # noqa: BLE001 - whatever the ports do, the execution goes on or is told
             if self._again(run, errand, tries + 1, error):
                 return
-        finally:
-            run.under_way -= 1
         if key is not None and run.starts.get(key) is asyncio.current_task():
             del run.starts[key]
         if isinstance(errand, AbortAttempt | AbortChild):
             run.done.append(errand.id)
-        self._settled(run)
+            self._stopped(run, errand.path)
+
+    def _stopped(self, run: Run, path: NodePath) -> None:
+        """Let go on what waited for an abort: a node's attempts do not run beside each other."""
+        left = run.stopping.get(path, 0) - 1
+        if left > 0:
+            run.stopping[path] = left
+            return
+        run.stopping.pop(path, None)
+        for errand, tries in run.held_back.pop(path, ()):
+            self._put(run, errand, tries)
+        self._pump()
 
     def _again(self, run: Run, errand: Errand, tries: int, error: Exception) -> bool:
         """Plan another try; after the last one tell the execution, and return False."""
@@ -152,6 +172,17 @@ class Errands:
             self._pump()
 
 
+def _begin_to_stop(run: Run, abort: AbortAttempt | AbortChild) -> None:
+    """Call off the start at once, however long the abort itself has to wait for its turn."""
+    run.stopping[abort.path] = run.stopping.get(abort.path, 0) + 1
+    key = (abort.path, abort.attempt)
+    start = run.starts.get(key)
+    if start is not None:
+        start.cancel()
+    else:
+        run.starts.pop(key, None)
+
+
 async def _call_off(run: Run, path: NodePath, attempt: int) -> None:
     """Make sure that a start does not come after its abort."""
     start = run.starts.pop((path, attempt), None)
@@ -174,7 +205,7 @@ def _gave_up(errand: Errand, now_ns: int, message: str) -> Event | None:
             return ChildEnded(path, attempt, now_ns, WorkflowPhase.FAILED, failure)
         case CollectOutputs(path=path, attempt=attempt):
             return OutputsFailed(path, attempt, now_ns, failure)
-        case AbortAttempt() | AbortChild() | SetTimer() | StoreInputs() | RestoreOutputs():
+        case AbortAttempt() | AbortChild() | SetTimer() | StoreInputs() | Restore():
             return None
         case unreachable:
             assert_never(unreachable)

@@ -62,14 +62,28 @@ class StoreInputs:
 
 
 @dataclass(frozen=True, slots=True)
-class RestoreOutputs:
-    """Write the outputs of a node again if a power cut took them from the object store."""
+class Restore:
+    """Write a node's inputs, and the outputs it gave, again if a power cut took them from the object store.
+
+    `attempt` is the one that succeeded; None if there is none. ROOT stands for the execution's own outputs.
+    """
 
     path: NodePath
-    attempt: int
+    attempt: int | None
 
 
-Errand: TypeAlias = Command | TakeOutputs | TakeChild | StoreInputs | RestoreOutputs
+SEAL = "seal"
+"""The id of the mark of an execution that is to be sealed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """The mark in the outbox of an ended execution whose documents may not survive a power cut yet."""
+
+    id: str = SEAL
+
+
+Errand: TypeAlias = Command | TakeOutputs | TakeChild | StoreInputs | Restore
 """What is to be done in the world: the core's commands, and the engine's own."""
 
 
@@ -80,8 +94,10 @@ class Run:
     `urgent` when something in the inbox does not wait for company. `busy` while its owner takes
     turns; `rests` while it waits out a pause after failures; `stale` when what is in memory is not
     to be trusted, and `doomed` when the engine cannot go on with it at all. `starts` are the
-    attempts and children being started, by path and attempt: None while the command waits. `done`
-    are outbox commands to be dropped with the next commit.
+    attempts and children being started, by path and attempt: None while the command waits.
+    `stopping` counts the aborts that are not done, by path, and `held_back` are the starts that wait
+    for them. `done` are outbox commands to be dropped with the next commit. `seal` tells that its
+    documents are to be sealed at last.
     """
 
     request: LaunchRequest
@@ -94,12 +110,15 @@ class Run:
     errands: "deque[tuple[Errand, int]]" = field(default_factory=deque)
     under_way: int = 0
     starts: "dict[tuple[NodePath, int], asyncio.Task[None] | None]" = field(default_factory=dict)
+    stopping: dict[NodePath, int] = field(default_factory=dict)
+    held_back: "dict[NodePath, list[tuple[Errand, int]]]" = field(default_factory=dict)
     timers: dict[NodePath, dict[str, Alarm]] = field(default_factory=dict)
     children: dict[NodePath, dict[int, ExecutionId]] = field(default_factory=dict)
     urgent: bool = False
     busy: bool = False
     rests: bool = False
     stale: bool = False
+    seal: bool = False
     doomed: Failure | None = None
     lingers: Alarm | None = None
     failures: int = 0
@@ -112,7 +131,7 @@ class Run:
     @property
     def idle(self) -> bool:
         """Whether nothing is left to be done for the execution in the world."""
-        return not (self.errands or self.under_way or self.inbox or self.done)
+        return not (self.errands or self.held_back or self.under_way or self.inbox or self.done)
 
     def child_of(self, path: NodePath) -> ExecutionId | None:
         """Return the child that the last attempt of a launch-plan node started, as far as it is known."""

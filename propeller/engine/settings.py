@@ -27,7 +27,17 @@ class EngineSettings:
             from the store.
         history_pause_ns: The shortest time between two calls of the sink, so that records gather.
         history_keep_ns: How long told records stay in the store at most, if there are few.
-        close_patience_ns: How long `close` waits for the sink.
+        close_patience_ns: How long `close` waits for the sink, and for the sync of what has ended.
+        seal_pause_ns: How long after its end an execution's documents are synced, so that those of many
+            gather and the disk is left to what goes on.
+        retention_ns: How long the states of ended executions stay in the store, once all of their
+            history is told and their documents are sealed; 0 for ever.
+        retention_rows: How many rows of theirs are dropped at once.
+        holder: Who the engine is, for the lease on its store. An engine with the same name is the same
+            one after a restart, and takes over at once. Empty for an engine that is alone for
+            certain: it takes no lease.
+        lease_ns: How long the lease lasts; it is renewed three times as often.
+        lease_waits: Whether to wait while another engine has the lease, instead of giving up.
     """
 
     metadata_prefix: str
@@ -47,6 +57,12 @@ class EngineSettings:
     history_pause_ns: int = 10_000_000
     history_keep_ns: int = 1_000_000_000
     close_patience_ns: int = 5_000_000_000
+    seal_pause_ns: int = 1_000_000_000
+    retention_ns: int = 7 * 24 * 3600 * 1_000_000_000
+    retention_rows: int = 2000
+    holder: str = ""
+    lease_ns: int = 30_000_000_000
+    lease_waits: bool = False
 
     def pause_ns(self, failures: int) -> int:
         """Return the pause after the n-th failure in a row."""

@@ -90,13 +90,13 @@ def _gave(run: Run, decision: Decision, record: Record) -> int | None:
         case ExecutionChanged(phase=phase):
             return 0 if phase is WorkflowPhase.SUCCEEDED and run.program.plan.primary.has_outputs else None
         case NodeChanged(path=path, phase=node_phase):
-            return _of_success(decision, path) if node_phase is NodePhase.SUCCEEDED else None
-        case AttemptChanged(attempt=attempt, phase=task_phase):
-            return attempt if task_phase is TaskPhase.SUCCEEDED else None
+            return _of_success(run, decision, path) if node_phase is NodePhase.SUCCEEDED else None
+        case AttemptChanged(path=path, phase=task_phase):
+            return _of_success(run, decision, path) if task_phase is TaskPhase.SUCCEEDED else None
         case unreachable:
             assert_never(unreachable)
 
 
-def _of_success(decision: Decision, path: NodePath) -> int | None:
+def _of_success(run: Run, decision: Decision, path: NodePath) -> int | None:
     state = decision.nodes.get(path)
-    return state.attempt if isinstance(state, Succeeded) else None
+    return state.attempt if isinstance(state, Succeeded) and run.program.interface(path).outputs else None

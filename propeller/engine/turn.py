@@ -19,7 +19,6 @@ from propeller.core.node_state import (
     END_STATES,
     Aborted,
     ChildRunning,
-    Expanded,
     NodeState,
     Running,
     Started,
@@ -28,7 +27,7 @@ from propeller.core.node_state import (
 from propeller.core.plan import LaunchPlanWork, SubWorkflowWork, TaskWork, parent_of
 from propeller.core.task_node import abort_command as abort_attempt
 from propeller.engine.encoding import encode
-from propeller.engine.run import Arrival, Errand, Run, StoreInputs
+from propeller.engine.run import SEAL, Arrival, Errand, Run, Seal, StoreInputs
 from propeller.engine.telling import Telling, telling_of
 from propeller.ports import Commit, StateStore
 
@@ -46,6 +45,10 @@ async def commit(store: StateStore, run: Run, decision: Decision, arrivals: Sequ
     telling = telling_of(run, decision, prefix)
     done = list(run.done)
     aborts = [command for command in decision.commands if isinstance(command, AbortAttempt | AbortChild)]
+    commands = {command.id: encode(command) for command in aborts}
+    ends = decision.header.ended and not run.state.header.ended
+    if ends:
+        commands[SEAL] = encode(Seal())
     await store.commit(
         Commit(
             run.id,
@@ -54,13 +57,14 @@ async def commit(store: StateStore, run: Run, decision: Decision, arrivals: Sequ
             closed=decision.header.ended,
             cells={path: encode(node) for path, node in decision.nodes.items()},
             outputs=_kept_outputs(decision, arrivals),
-            commands={command.id: encode(command) for command in aborts},
+            commands=commands,
             done=done,
             history=telling.batch(),
         )
     )
     run.version += 1
     run.sequence = telling.last
+    run.seal = run.seal or ends
     del run.done[: len(done)]
     run.state.apply(decision)
     _forget_timers(run, decision)
@@ -80,9 +84,9 @@ async def commit_done(store: StateStore, run: Run) -> None:
 def errands_of(decision: Decision) -> list[Errand]:
     """Return what is to be done once the decision is stored, in order."""
     errands: list[Errand] = [
-        StoreInputs(path)
-        for path, node in decision.nodes.items()
-        if isinstance(node, Expanded) and node.failure is None
+        StoreInputs(record.path)
+        for record in decision.records
+        if isinstance(record, NodeChanged) and record.is_parent and record.phase is NodePhase.RUNNING
     ]
     return [*errands, *decision.commands]
 

@@ -46,6 +46,10 @@ class Cursor(Protocol):
     def executemany(self, sql: str, rows: Iterable[Row], /) -> object:
         """Carry a statement out for each row."""
 
+    @property
+    def rowcount(self) -> int:
+        """How many rows the last statement changed."""
+
     def fetchone(self) -> Sequence[object] | None:
         """Return the next row."""
 
@@ -89,6 +93,14 @@ class Driver(Protocol):
     def exclusive(self) -> Sequence[str]:
         """The statements that begin a transaction nobody else can change the schema in."""
 
+    @property
+    def now_ms(self) -> str:
+        """The database's clock, as an expression: milliseconds since 1970."""
+
+    @property
+    def hold(self) -> str:
+        """What ends a SELECT so that the rows it found stay as they are until the transaction ends."""
+
     def connect(self, durability: Durability) -> Connection:
         """Open a connection. Raises what `explain` explains."""
 
@@ -110,6 +122,8 @@ class SqliteDriver:
     begin = "BEGIN IMMEDIATE"
     begin_reading = "BEGIN"
     exclusive = ("BEGIN IMMEDIATE",)
+    now_ms = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+    hold = ""  # Nobody else writes during a transaction.
 
     def __init__(self, path: Path) -> None:
         """Take the file's path; its folder exists."""
@@ -174,6 +188,8 @@ class PostgresDriver:
     begin = "BEGIN"
     begin_reading = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
     exclusive = ("BEGIN", "SELECT pg_advisory_xact_lock(7461920)")
+    now_ms = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
+    hold = "FOR SHARE"
 
     def __init__(self, url: str) -> None:
         """Take the url of the database."""

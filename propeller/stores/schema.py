@@ -2,8 +2,11 @@
 
 import sqlalchemy as sa
 
-VERSION = 1
-"""The version of the tables below. A database of a higher version is refused."""
+VERSION = 3
+"""The version of the tables below. A database of a higher version is refused.
+
+1: the first. 2: `propeller_owner`. 3: `propeller_execution.closed_ms` and the index of closed ones.
+"""
 
 metadata = sa.MetaData()
 
@@ -25,6 +28,8 @@ execution = sa.Table(
     sa.Column("closed", sa.Boolean, nullable=False),
     sa.Column("header", sa.LargeBinary, nullable=False),
     sa.Column("launch", sa.LargeBinary, nullable=False),
+    # When it was closed, by the database's clock; null while it is not.
+    sa.Column("closed_ms", sa.BigInteger),
     sa.UniqueConstraint("project", "domain", "name", "org"),
 )
 sa.Index(
@@ -32,6 +37,12 @@ sa.Index(
     execution.c.id,
     sqlite_where=sa.not_(execution.c.closed),
     postgresql_where=sa.not_(execution.c.closed),
+)
+sa.Index(
+    "propeller_execution_closed",
+    execution.c.closed_ms,
+    sqlite_where=execution.c.closed_ms.is_not(None),
+    postgresql_where=execution.c.closed_ms.is_not(None),
 )
 
 cell = sa.Table(
@@ -62,4 +73,14 @@ history = sa.Table(
     sa.Column("first_sequence", sa.BigInteger, nullable=False),
     sa.Column("payload", sa.LargeBinary, nullable=False),
     sqlite_with_rowid=False,
+)
+
+owner = sa.Table(
+    "propeller_owner",
+    metadata,
+    # One row: the engine that may write. Each new owner gets the next epoch.
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("epoch", sa.BigInteger, nullable=False),
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("until_ms", sa.BigInteger, nullable=False),
 )

@@ -13,13 +13,16 @@ from typing import TypeVar, cast
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from flytelike.model.ids import ExecutionId
-from propeller.ports import Commit, HistoryBatch, Snapshot, StoreTooNew
+from propeller.ports import Commit, Forgotten, HistoryBatch, Snapshot, StoreTooNew
 from propeller.stores import schema
 from propeller.stores.drivers import Connection, Cursor, Driver, Durability, driver_for
 from propeller.stores.statements import Row, statements
-from propeller.stores.writer import Delivered, Writer, named
+from propeller.stores.writer import Delivered, Forget, Own, Renew, Writer, named
 
 R = TypeVar("R")
+
+_WITH_CLOSED_MS = 3
+"""The version of the tables that knows when executions closed."""
 
 
 class SqlStateStore:
@@ -28,7 +31,7 @@ class SqlStateStore:
     def __init__(self, driver: Driver, durability: Durability, reader: Connection) -> None:
         """Take a prepared database; use `open`."""
         self._driver = driver
-        self._statements = statements(driver.placeholder)
+        self._statements = statements(driver.placeholder, driver.now_ms, driver.hold)
         self._writer = Writer(driver, self._statements, durability)
         self._reader = reader
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="propeller-store-reader")
@@ -52,6 +55,24 @@ class SqlStateStore:
     async def delivered(self, upto: Mapping[ExecutionId, int]) -> None:
         """Drop delivered history; see `StateStore.delivered`."""
         await self._writer.write(Delivered(dict(upto)))
+
+    async def forget(self, age_ns: int, rows_max: int) -> Forgotten:
+        """Drop the oldest executions; see `StateStore.forget`."""
+        forgotten = await self._writer.write(Forget(age_ns // 1_000_000, rows_max))
+        assert forgotten is not None
+        return forgotten
+
+    async def own(self, holder: str, lease_ns: int) -> None:
+        """Become the owner; see `StateStore.own`."""
+        await self._writer.write(Own(holder, lease_ns // 1_000_000))
+
+    async def renew(self, lease_ns: int) -> None:
+        """Stay the owner; see `StateStore.renew`."""
+        await self._writer.write(Renew(lease_ns // 1_000_000))
+
+    async def release(self) -> None:
+        """Let anybody be the owner; see `StateStore.release`."""
+        await self._writer.write(Renew(0, gone=True))
 
     async def load(self, execution: ExecutionId) -> Snapshot | None:
         """Return what is stored of the execution, or None."""
@@ -140,7 +161,11 @@ def _make_tables(driver: Driver, cursor: Cursor) -> None:
     cursor.execute("SELECT max(version) FROM propeller_schema")
     row = cursor.fetchone()
     found = cast("int | None", row[0]) if row else None
-    if found is None:
+    if found is None or found < schema.VERSION:
+        if found is not None and found < _WITH_CLOSED_MS:
+            # What closed before is taken for closed now: it is kept for as long as what closes today.
+            cursor.execute("ALTER TABLE propeller_execution ADD COLUMN closed_ms BIGINT")
+            cursor.execute(f"UPDATE propeller_execution SET closed_ms = {driver.now_ms} WHERE closed")  # noqa: S608 - the driver's own text
         for table in schema.metadata.sorted_tables:
             cursor.execute(_ddl(CreateTable(table, if_not_exists=True), driver))
             for index in table.indexes:

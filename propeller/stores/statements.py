@@ -32,11 +32,30 @@ class Statements:
     output: str
     unfinished: str
     undelivered: str
+    closed: str
+    forget_cells: str
+    forget: str
+    closed_left: str
+    make_owner: str
+    own: str
+    owner: str
+    renew: str
+    owned: str
 
 
-def statements(placeholder: str) -> Statements:
-    """Return all statements with the placeholder of a driver (`?` or `%s`) for each parameter."""
-    return Statements(**{found.name: _NAME.sub(placeholder, _SQL[found.name]) for found in fields(Statements)})
+def statements(placeholder: str, now_ms: str, hold: str) -> Statements:
+    """Return all statements as a driver's database wants them.
+
+    Args:
+        placeholder: What stands for a parameter (`?` or `%s`).
+        now_ms: The database's clock.
+        hold: What ends a SELECT whose rows are to stay as they are.
+    """
+
+    def written(text: str) -> str:
+        return _NAME.sub(placeholder, text.replace("{now_ms}", now_ms).replace("{hold}", hold))
+
+    return Statements(**{found.name: written(_SQL[found.name]) for found in fields(Statements)})
 
 
 _NAME = re.compile(r":\w+")
@@ -53,7 +72,8 @@ _SQL = {
         UPDATE propeller_execution SET version = version + 1, header = :header
         WHERE {_NAMED} AND version = :expected RETURNING id""",
     "conclude": f"""
-        UPDATE propeller_execution SET version = version + 1, header = :header, closed = TRUE
+        UPDATE propeller_execution SET version = version + 1, header = :header, closed = TRUE,
+            closed_ms = COALESCE(closed_ms, {{now_ms}})
         WHERE {_NAMED} AND version = :expected RETURNING id""",
     # A part that is not given (null) stays as it is.
     "put_cell": """
@@ -86,4 +106,23 @@ _SQL = {
         SELECT e.project, e.domain, e.name, e.org, h.first_sequence, h.last_sequence, h.payload
         FROM propeller_history h JOIN propeller_execution e ON e.id = h.execution
         ORDER BY h.execution, h.last_sequence LIMIT :limit""",
+    "closed": """
+        SELECT e.id FROM propeller_execution e
+        WHERE e.closed_ms <= {now_ms} - :age
+            AND NOT EXISTS (SELECT 1 FROM propeller_command c WHERE c.execution = e.id)
+            AND NOT EXISTS (SELECT 1 FROM propeller_history h WHERE h.execution = e.id)
+        ORDER BY e.closed_ms LIMIT :limit""",
+    "forget_cells": """
+        DELETE FROM propeller_cell WHERE execution = :execution
+            AND key IN (SELECT key FROM propeller_cell WHERE execution = :same LIMIT :limit)""",
+    "forget": "DELETE FROM propeller_execution WHERE id = :id",
+    "closed_left": "SELECT id FROM propeller_execution WHERE closed_ms IS NOT NULL LIMIT 1",
+    "make_owner": """
+        INSERT INTO propeller_owner (id, epoch, holder, until_ms) VALUES (1, 0, '', 0) ON CONFLICT DO NOTHING""",
+    "own": """
+        UPDATE propeller_owner SET epoch = epoch + 1, holder = :holder, until_ms = {now_ms} + :lease
+        WHERE holder = :same OR until_ms <= {now_ms} RETURNING epoch""",
+    "owner": "SELECT holder, until_ms - {now_ms} FROM propeller_owner",
+    "renew": "UPDATE propeller_owner SET until_ms = {now_ms} + :lease WHERE epoch = :epoch RETURNING epoch",
+    "owned": "SELECT epoch FROM propeller_owner WHERE epoch = :epoch {hold}",
 }

@@ -12,11 +12,12 @@ import asyncio
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from queue import Empty, SimpleQueue
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from flytelike.model.ids import ExecutionId
-from propeller.ports import Commit, Conflict, StoreError
+from propeller.ports import Commit, Conflict, Forgotten, NotOwner, Owned, StoreError
 from propeller.stores.drivers import Connection, Cursor, Driver, Durability
 from propeller.stores.statements import Row, Statements
 
@@ -31,7 +32,35 @@ class Delivered:
     upto: Mapping[ExecutionId, int]
 
 
-Work: TypeAlias = Commit | Delivered
+@dataclass(frozen=True, slots=True)
+class Own:
+    """Become the owner."""
+
+    holder: str
+    lease_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """Stay the owner from now on; `gone` is nothing to complain of."""
+
+    lease_ms: int
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Drop closed executions of an age, up to a number of rows."""
+
+    age_ms: int
+    rows_max: int
+
+
+Alone: TypeAlias = Own | Renew | Forget
+"""Work that has a transaction of its own."""
+
+Work: TypeAlias = Commit | Delivered | Alone
+Result: TypeAlias = StoreError | Forgotten | None
 
 
 class Writer:
@@ -43,15 +72,16 @@ class Writer:
         self._statements = statements
         self._durability = durability
         self._connection: Connection | None = None
-        self._queue: SimpleQueue[tuple[Work, asyncio.Future[None]] | None] = SimpleQueue()
+        self._epoch: int | None = None
+        self._queue: SimpleQueue[tuple[Work, asyncio.Future[Forgotten | None]] | None] = SimpleQueue()
         self._loop = asyncio.get_running_loop()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="propeller-store", daemon=True)
         self._thread.start()
 
-    def write(self, work: Work) -> asyncio.Future[None]:
+    def write(self, work: Work) -> asyncio.Future[Forgotten | None]:
         """Put work into the queue; the future is done once it is stored, or tells why not."""
-        future: asyncio.Future[None] = self._loop.create_future()
+        future: asyncio.Future[Forgotten | None] = self._loop.create_future()
         if self._closed:
             future.set_exception(StoreError("the store is closed"))
         else:
@@ -81,7 +111,7 @@ class Writer:
                     going = False
         self._disconnect()
 
-    def _take(self) -> tuple[list[tuple[Work, asyncio.Future[None]]], bool]:
+    def _take(self) -> tuple[list[tuple[Work, asyncio.Future[Forgotten | None]]], bool]:
         taken = []
         item = self._queue.get()
         while item is not None:
@@ -94,27 +124,79 @@ class Writer:
                 return taken, True
         return taken, False
 
-    def _store(self, group: Sequence[Work]) -> list[StoreError | None]:
+    def _store(self, taken: Sequence[Work]) -> list[Result]:
+        results: list[Result] = []
+        for alone, part in groupby(taken, lambda work: isinstance(work, Alone)):
+            if alone:
+                results += [self._store_group([work])[0] for work in part]
+            else:
+                results += self._store_group(list(part))
+        return results
+
+    def _store_group(self, group: Sequence[Work]) -> Sequence[Result]:
         try:
             return self._transaction(group)
         except StoreError as error:
             if len(group) == 1 or error.lasting or self._connection is None:
                 return [error] * len(group)
-        return [self._store([work])[0] for work in group]
+        return [self._store_group([work])[0] for work in group]
 
-    def _transaction(self, group: Sequence[Work]) -> list[StoreError | None]:
+    def _transaction(self, group: Sequence[Work]) -> Sequence[Result]:
         try:
             if self._connection is None:
                 self._connection = self._driver.connect(self._durability)
             cursor = self._connection.cursor()
             cursor.execute(self._driver.begin)
-            results = _Step(cursor, self._statements).write(group)
+            epoch = self._epoch
+            results: Sequence[Result] = [None]
+            match group[0]:
+                case Own() as own:
+                    epoch = self._own(cursor, own)
+                case Renew() as renew:
+                    self._renew(cursor, renew)
+                case Forget() as forget:
+                    self._check_owner(cursor)
+                    results = [_forget(cursor, self._statements, forget)]
+                case _:
+                    self._check_owner(cursor)
+                    results = _Step(cursor, self._statements).write(group)
             cursor.execute("COMMIT")
             cursor.close()
         except Exception as error:
             self._rollback()
-            raise self._driver.explain(error) from error
+            raise (error if isinstance(error, StoreError) else self._driver.explain(error)) from error
+        self._epoch = epoch
         return results
+
+    # --- who may write ------------------------------------------------------------------
+
+    def _check_owner(self, cursor: Cursor) -> None:
+        if self._epoch is None:
+            return
+        cursor.execute(self._statements.owned, (self._epoch,))
+        if cursor.fetchone() is None:
+            raise self._replaced(cursor)
+
+    def _own(self, cursor: Cursor, own: Own) -> int:
+        cursor.execute(self._statements.make_owner)
+        cursor.execute(self._statements.own, (own.holder, own.lease_ms, own.holder))
+        found = cursor.fetchone()
+        if found is None:
+            holder, lapses_ms = self._owner(cursor)
+            raise Owned(holder, lapses_ms * 1_000_000)
+        return cast("int", found[0])
+
+    def _renew(self, cursor: Cursor, renew: Renew) -> None:
+        cursor.execute(self._statements.renew, (renew.lease_ms, -1 if self._epoch is None else self._epoch))
+        if cursor.fetchone() is None and not renew.gone:
+            raise self._replaced(cursor)
+
+    def _replaced(self, cursor: Cursor) -> NotOwner:
+        return NotOwner(f"the engine `{self._owner(cursor)[0]}` has taken this store over")
+
+    def _owner(self, cursor: Cursor) -> tuple[str, int]:
+        cursor.execute(self._statements.owner)
+        return cast("tuple[str, int]", tuple(cursor.fetchone() or ("", 0)))
 
     def _rollback(self) -> None:
         if self._connection is None:
@@ -131,14 +213,32 @@ class Writer:
             connection.close()
 
 
-def _settle(futures: Sequence[asyncio.Future[None]], results: Sequence[StoreError | None]) -> None:
-    for future, error in zip(futures, results, strict=True):
+def _settle(futures: Sequence[asyncio.Future[Forgotten | None]], results: Sequence[Result]) -> None:
+    for future, result in zip(futures, results, strict=True):
         if future.done():
             continue  # Its caller was cancelled; what is stored is stored.
-        if error is None:
-            future.set_result(None)
+        if isinstance(result, StoreError):
+            future.set_exception(result)
         else:
-            future.set_exception(error)
+            future.set_result(result)
+
+
+def _forget(cursor: Cursor, statements: Statements, forget: Forget) -> Forgotten:
+    """Drop executions, oldest first; of one that is too large a part now and the rest next time."""
+    cursor.execute(statements.closed, (forget.age_ms, forget.rows_max))
+    found = [row[0] for row in cursor.fetchall()]
+    rows, dropped = 0, 0
+    for id_ in found:
+        left = forget.rows_max - rows
+        cursor.execute(statements.forget_cells, (id_, id_, left))
+        rows += cursor.rowcount
+        if rows >= forget.rows_max:
+            break
+        cursor.execute(statements.forget, (id_,))
+        rows += 1
+        dropped += 1
+    cursor.execute(statements.closed_left)
+    return Forgotten(dropped, full=rows >= forget.rows_max, left=cursor.fetchone() is not None)
 
 
 class _Step:
@@ -175,6 +275,7 @@ class _Step:
         if isinstance(work, Delivered):
             self._delivered += [(*named(execution), last) for execution, last in work.upto.items()]
             return None
+        assert isinstance(work, Commit), "who owns the store is decided in a transaction of its own"
         number = self._advance(work)
         if number is None:
             return Conflict(f"{work.execution} does not have version {work.expected}")

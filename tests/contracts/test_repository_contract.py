@@ -35,6 +35,7 @@ from tests.unit.controlplane.builders import (
     settings_for,
     started,
     succeeded,
+    task_id,
 )
 
 pytestmark = pytest.mark.anyio
@@ -306,6 +307,28 @@ async def test_what_was_not_handed_over_before_a_crash_is_handed_over_at_start(u
         await plane.reconcile()
     assert [request.id.name for request in back.launched] == ["lost", "stopped"]
     assert back.aborted == [(execution_id("stopped"), "enough", "me")]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "expected"),
+    [
+        ("workflow.name", "flow", ["one", "two"]),
+        ("workflow.version", "v2", []),
+        ("launch_plan.name", "second", ["two"]),
+        ("execution.name", "one", ["one"]),
+        ("task.name", "double", ["three"]),
+        ("name", "flow", []),
+    ],
+)
+async def test_a_prefix_tells_whose_field_a_filter_means(
+    plane: ControlPlane, field: str, value: str, expected: list[str]
+) -> None:
+    await execute(plane, "one")
+    await plane.registry.register(register_request(a_plan("second", default=3)))
+    await plane.executions.create(create_execution("two", target=plan_id("second")), "me")
+    await plane.executions.create(create_execution("three", target=task_id()), "me")
+    query = ListQuery((Filter(Operator.EQ, field, (value,)),), "execution.name", ascending=True)
+    assert [row.id.name for row in await plane.reading.executions(PROJECT, DOMAIN, "", query)] == expected
 
 
 async def test_lists_of_executions_filter_by_what_they_ran(plane: ControlPlane) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flytelike.model.ids import ExecutionId
-from propeller.ports import Commit, Conflict, HistoryBatch, Snapshot, StateStore, StoreError
+from propeller.ports import Commit, Conflict, Forgotten, HistoryBatch, Snapshot, StateStore, StoreError
 from propeller.stores.memory import MemoryStateStore
 from propeller.stores.sql import SqlStateStore
 
@@ -217,5 +217,67 @@ def test_a_closed_store_takes_nothing_and_says_so(run: Run) -> None:
         await store.close()
         with pytest.raises(StoreError, match="store-unavailable"):
             await store.commit(first())
+
+    run(body)
+
+
+# --- what closed long ago ---------------------------------------------------------------------
+
+
+async def conclude(store: StateStore, execution: ExecutionId, cells: int = 1) -> None:
+    await store.commit(first(execution, cells={f"n{n}": b"s" for n in range(cells)}))
+    await store.commit(Commit(execution, 1, b"end", closed=True))
+
+
+def test_what_closed_long_enough_ago_is_forgotten_with_all_its_parts(run: Run) -> None:
+    async def body(store: StateStore) -> None:
+        await conclude(store, E)
+        await store.commit(first(OTHER))
+        assert await store.forget(3_600_000_000_000, 100) == Forgotten(0, full=False, left=True)
+        assert await store.forget(0, 100) == Forgotten(1, full=False, left=False)
+        assert await store.load(E) is None
+        assert await store.output(E, "n0") is None
+        assert await store.load(OTHER) is not None, "what is open stays"
+
+    run(body)
+
+
+def test_what_has_commands_or_history_left_is_kept(run: Run) -> None:
+    async def body(store: StateStore) -> None:
+        await conclude(store, E)
+        await store.commit(Commit(E, 2, b"end", closed=True, commands={"c": b"x"}))
+        await conclude(store, OTHER)
+        await store.commit(Commit(OTHER, 2, b"end", closed=True, history=HistoryBatch(1, 1, b"h")))
+        assert (await store.forget(0, 100)).executions == 0
+        await store.commit(Commit(E, 3, b"end", closed=True, done=["c"]))
+        await store.delivered({OTHER: 1})
+        assert (await store.forget(0, 100)).executions == 2
+
+    run(body)
+
+
+def test_one_call_forgets_a_bounded_number_of_rows(run: Run) -> None:
+    async def body(store: StateStore) -> None:
+        for n in range(5):
+            await conclude(store, ExecutionId("p", "development", f"e{n}"), cells=10)
+        calls = 0
+        found = Forgotten(0, full=True, left=True)
+        total = 0
+        while found.full:
+            found = await store.forget(0, 15)
+            total += found.executions
+            calls += 1
+        assert total == 5
+        assert 3 <= calls <= 6
+        assert not found.left
+
+    run(body)
+
+
+def test_history_of_what_is_forgotten_may_be_called_delivered_again(run: Run) -> None:
+    async def body(store: StateStore) -> None:
+        await conclude(store, E)
+        await store.forget(0, 100)
+        await store.delivered({E: 7})
 
     run(body)

@@ -290,3 +290,13 @@ def test_a_full_disk(small_disk: Path, project: Path) -> None:
     told(run(1), 3, "disk-full")
     fill.unlink()
     assert run(1).code == 0, "nothing was damaged"
+
+
+def test_images_that_stand_for_no_environment(run: Run, data: Path) -> None:
+    """Told before anything starts, all at once; `execute` brings the same platform up."""
+    data.mkdir()
+    (data / "images.yaml").write_text("some/image: nowhere\n")
+    texts = ("error[environment-not-found]", str(data / "nowhere"), "python -m venv")
+    told(run("up", "--image", "word", "--port", "0", "--http-port", "0"), 2, "error[invalid-image-map]", *texts)
+    told(run("execute", "hello.py", "hello", "--name", "a"), 2, *texts)
+    assert not (data / "controlplane.db").exists()

@@ -251,7 +251,7 @@ class Checker:
             return
         failure, retries = seen.failure, sketch.metadata.retries or 0
         assert failure
-        used = self.newest.get(path, 0) if sketch.launch_plan else self._newest_scope(path)
+        used = self._newest_child(path) if sketch.launch_plan else self._newest_scope(path)
         if failure.retryable and not self._scope_unseen(path, sketch):
             must(used >= retries, f"{path}: gave up after {used} of {retries} retries: {failure}")
             exhausted = failure.code.startswith("RetriesExhausted|")
@@ -299,9 +299,9 @@ class Checker:
         path, failure, retries = record.path, record.failure, self.sketch(record.path).task.retries
         must(failure, f"{path}: an attempt failed without a failure")
         assert failure
-        real = failure in self.results[path, record.attempt]
         timed_out = failure.code == "TimeoutExpired" and self._timed_out(path, record.attempt)
-        must(real or timed_out, f"{path}/{record.attempt}: accepted a failure that never was: {failure}")
+        real = timed_out or self._happened(path, record.attempt, failure)
+        must(real, f"{path}/{record.attempt}: accepted a failure that never was: {failure}")
         seen.last_failure, seen.failed_ns = failure, record.at_ns
         if failure.fault is Fault.SYSTEM:
             seen.system_failures += 1
@@ -311,6 +311,9 @@ class Checker:
             must(failure.retryable, f"{path}: retries {failure}")
             within = seen.user_failures <= retries and seen.system_failures <= SYSTEM_RETRIES
             must(within, f"{path}: retries after {seen.user_failures} + {seen.system_failures} failures")
+
+    def _happened(self, path: NodePath, attempt: int, failure: Failure) -> bool:
+        return failure in self.results[path, attempt]
 
     def _paused(self, record: AttemptChanged, seen: Seen) -> None:
         """After a failure of the platform there is a pause, 1 s and then twice as long each time."""
@@ -345,6 +348,9 @@ class Checker:
             bad = {NodePhase.FAILED, NodePhase.SKIPPED}
             lost = any(self.nodes[other].phase in bad for other in self.above(path))
             must((phase is NodePhase.SKIPPED) == lost, f"{path}: is {phase}, above it lost: {lost}")
+
+    def _newest_child(self, path: NodePath) -> int:
+        return self.newest.get(path, 0)
 
     def _newest_scope(self, path: NodePath) -> int:
         depth = path.count(".") + 2

@@ -1,39 +1,10 @@
-"""Show that the checkers bite: plant faults in the core one at a time, each must be found.
+"""Faults in the core, each of which the simulation must find: see `planting`."""
 
-`python -m tests.simulation.mutants` plants all of them, two at a time.
-"""
-
-import argparse
-import importlib.machinery
-import importlib.util
-import subprocess
-import sys
-import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
-from types import ModuleType
-
-from typing_extensions import override
-
-SEEDS = 2_000
-SURVIVED = 3
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """A fault: in `module`, the text `old` (which occurs once) reads `new`."""
-
-    name: str
-    module: str
-    old: str
-    new: str
+from tests.simulation.mutant import Mutant
 
 
 def _mutant(name: str, module: str, old: str, new: str) -> Mutant:
-    return Mutant(name, f"propeller.core.{module}", old, new)
+    return Mutant(name, f"propeller.core.{module}", old, new, "tests.simulation.run")
 
 
 _STALE = "if not isinstance(state, Started | Running) or state.attempt != event.attempt:\n        return\n    place"
@@ -139,74 +110,3 @@ MUTANTS = (
     _mutant("outputs are not waited for", "execution", "if turn.plan.primary.has_outputs:", "if False:"),
     _mutant("a node overrides its task's retries with nothing", "plan", "retries or of_task.retries", "retries"),
 )
-
-
-class _Planter(importlib.machinery.SourceFileLoader, MetaPathFinder):
-    """Loads one module with its fault; all others are left to Python."""
-
-    def __init__(self, mutant: Mutant) -> None:
-        spec = importlib.util.find_spec(mutant.module)
-        assert spec
-        assert spec.origin
-        super().__init__(mutant.module, spec.origin)
-        self.mutant = mutant
-
-    @override
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        if fullname != self.mutant.module:
-            return None
-        return importlib.util.spec_from_file_location(fullname, self.path, loader=self)
-
-    @override
-    def exec_module(self, module: ModuleType) -> None:
-        with open(self.path, encoding="utf-8") as file:  # noqa: PTH123 - `path` is the loader's own text
-            source = file.read()
-        found = source.count(self.mutant.old)
-        if found != 1:
-            raise SystemExit(f"{self.mutant.name}: the text to replace occurs {found} times")
-        exec(compile(source.replace(self.mutant.old, self.mutant.new), self.path, "exec"), module.__dict__)
-
-
-def hunt(mutant: Mutant, seeds: int) -> int:
-    """Plant the fault in this process and look for it; return the exit status."""
-    sys.meta_path.insert(0, _Planter(mutant))
-    from tests.simulation.run import Broken, simulate
-
-    for seed in range(seeds):
-        try:
-            simulate(seed)
-        except Broken as broken:
-            print(f"{seed + 1:5} seeds: {str(broken.cause)[:90]}")
-            return 0
-    print(f"SURVIVED {seeds} seeds")
-    return SURVIVED
-
-
-def hunt_apart(mutant: Mutant, seeds: int) -> tuple[Mutant, int, str]:
-    """Plant the fault in a process of its own."""
-    command = [sys.executable, "-m", "tests.simulation.mutants", "--name", mutant.name, "--seeds", str(seeds)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return mutant, done.returncode, (done.stdout + done.stderr).strip()
-
-
-def main() -> int:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--name", help="plant only this one, in this process")
-    parser.add_argument("--seeds", type=int, default=SEEDS)
-    arguments = parser.parse_args()
-    if arguments.name:
-        return hunt(next(mutant for mutant in MUTANTS if mutant.name == arguments.name), arguments.seeds)
-    began, status = time.perf_counter(), 0
-    with ThreadPoolExecutor(2) as pool:
-        for mutant, code, said in pool.map(lambda one: hunt_apart(one, arguments.seeds), MUTANTS):
-            print(f"{mutant.name:45} {said}")
-            status = status or code
-    print(f"{len(MUTANTS)} faults planted, {time.perf_counter() - began:.0f} s")
-    return status
-
-
-if __name__ == "__main__":
-    sys.exit(main())

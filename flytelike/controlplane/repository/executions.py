@@ -9,7 +9,7 @@ from flytelike.controlplane.listing import ListQuery
 from flytelike.controlplane.repository.pages import Field, Fields, duration, instant, member, paged
 from flytelike.controlplane.repository.rows import AttemptRow, ExecutionRow, NodeRow
 from flytelike.controlplane.schema import executions, node_executions, task_executions
-from flytelike.model.ids import ExecutionId
+from flytelike.model.ids import ExecutionId, ResourceKind
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
 
 Values = Mapping[str, str | int | bytes | None]
@@ -17,6 +17,8 @@ Values = Mapping[str, str | int | bytes | None]
 _TERMINAL = [phase.value for phase in WorkflowPhase if phase.terminal]
 _MODES = {"MANUAL": 0, "SCHEDULED": 1, "SYSTEM": 2, "RELAUNCH": 3, "CHILD_WORKFLOW": 4, "RECOVERED": 5, "TRIGGER": 6}
 _STATES = {"EXECUTION_ACTIVE": 0, "EXECUTION_ARCHIVED": 1, "ACTIVE": 0, "ARCHIVED": 1}
+
+_ALONE = executions.c.launched_kind == int(ResourceKind.TASK)
 
 
 def _lasted(table: Table) -> ColumnElement[int]:
@@ -50,6 +52,7 @@ EXECUTION_FIELDS: Fields = {
     "launch_plan_version": Field(executions.c.launched_version),
     "workflow_name": Field(executions.c.workflow_name),
     "workflow_version": Field(executions.c.workflow_version),
+    "task_name": Field(case((_ALONE, executions.c.launched_name), else_="")),
     "parent_execution_name": Field(executions.c.parent_name),
 }
 

@@ -66,7 +66,7 @@ def paged(select: S, fields: Fields, query: ListQuery, default: str, tie: tuple[
     """
     faults = Faults()
     conditions = [condition for item in query.filters if (condition := _condition(item, fields, faults)) is not None]
-    key = fields.get(query.sort_key or default)
+    key = named(query.sort_key or default, fields)
     if key is None:
         faults.add("unknown-field", f"the list cannot be sorted by {query.sort_key!r}", _choices(fields))
     faults.check()
@@ -75,8 +75,17 @@ def paged(select: S, fields: Fields, query: ListQuery, default: str, tie: tuple[
     return select.where(*conditions).order_by(*order).limit(query.limit).offset(query.offset)
 
 
+def named(name: str, fields: Fields) -> Field | None:
+    """Return the field that a client names; None when there is none.
+
+    A prefix names the entity that has the field: `workflow.name` is an execution's workflow's. For
+    the list's own entity it says nothing, so that `task.name` is the `name` in a list of tasks.
+    """
+    return fields.get(name.replace(".", "_"), fields.get(name.rpartition(".")[2]))
+
+
 def _condition(item: Filter, fields: Fields, faults: Faults) -> ColumnElement[bool] | None:
-    field = fields.get(item.field)
+    field = named(item.field, fields)
     if field is None:
         faults.add("unknown-field", f"the list has no field {item.field!r}", _choices(fields))
         return None

@@ -5,7 +5,8 @@ databases. One door: `ProcessExecutor`, set up by `ProcessSettings`; its `logs` 
 """
 
 from propeller.executors.process.executor import ProcessExecutor
+from propeller.executors.process.images import ImageEnvironment
 from propeller.executors.process.logs import AttemptLogs
 from propeller.executors.process.settings import ProcessSettings
 
-__all__ = ["AttemptLogs", "ProcessExecutor", "ProcessSettings"]
+__all__ = ["AttemptLogs", "ImageEnvironment", "ProcessExecutor", "ProcessSettings"]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from flytelike.model.ids import Identifier
 from propeller.executors.process.settings import ProcessSettings
 from propeller.ports import AttemptSpec
 
@@ -59,14 +60,25 @@ def base_environment(settings: ProcessSettings) -> dict[str, str]:
 
 
 def _contract(spec: AttemptSpec) -> dict[str, str]:
+    """Return the variables of Flyte's task contract.
+
+    Flyte's engine leaves the launch plan out, though its SDK asks for it.
+    """
     execution, task = spec.key.execution, spec.task.id
     return {
         "FLYTE_INTERNAL_EXECUTION_ID": execution.name,
         "FLYTE_INTERNAL_EXECUTION_PROJECT": execution.project,
         "FLYTE_INTERNAL_EXECUTION_DOMAIN": execution.domain,
+        "FLYTE_INTERNAL_EXECUTION_WORKFLOW": _named(spec.workflow),
+        "FLYTE_INTERNAL_EXECUTION_LAUNCHPLAN": _named(spec.launch_plan),
         "FLYTE_INTERNAL_TASK_PROJECT": task.project,
         "FLYTE_INTERNAL_TASK_DOMAIN": task.domain,
         "FLYTE_INTERNAL_TASK_NAME": task.name,
         "FLYTE_INTERNAL_TASK_VERSION": task.version,
         "FLYTE_ATTEMPT_NUMBER": str(spec.key.attempt),
     }
+
+
+def _named(identifier: Identifier) -> str:
+    """Return an entity's name as the task contract writes it, without its version."""
+    return f"{identifier.project}:{identifier.domain}:{identifier.name}"

@@ -34,6 +34,7 @@ from propeller.executors.process.plan import (
     WarmPlan,
     bad_task,
     memory_limit,
+    missing_program,
     needs_inputs,
     plan_of,
     task_document,
@@ -169,7 +170,7 @@ class ProcessExecutor(Executor, WorkersListener):
                 inputs = await self._results.inputs(spec.inputs_uri)
             except NotFound:
                 return bad_task(f"there are no inputs at {spec.inputs_uri}")
-        plan = plan_of(spec, inputs)
+        plan = plan_of(spec, inputs, self._settings.images)
         if isinstance(plan, Failure):
             return plan
         attempt.plan = plan
@@ -269,8 +270,9 @@ class ProcessExecutor(Executor, WorkersListener):
     def not_started(self, worker: Worker, error: int, message: str) -> None:
         attempt = self._by_worker.pop(worker.number, None)
         if attempt is not None:
-            program = attempt.plan.argv[0] if isinstance(attempt.plan, ProgramPlan) else "a worker"
-            self._end(attempt, failure_of_start(error, message, program))
+            plan = attempt.plan
+            program = plan.argv[0] if isinstance(plan, ProgramPlan) else "a worker"
+            self._end(attempt, failure_of_start(error, message, program, missing_program(attempt.spec, plan)))
             self._pump()
 
     @override

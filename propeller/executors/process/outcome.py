@@ -18,6 +18,8 @@ NOT_STARTED = "ProcessNotStarted"
 BAD_TASK = "BadTaskFormat"
 
 _SHELL_SIGNAL_BASE = 128
+_PYTHON_SIGNAL_BASE = 256
+_KILLING = frozenset({signal.SIGABRT, signal.SIGBUS, signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM})
 _MIB = 1 << 20
 
 
@@ -75,7 +77,7 @@ def failure_of_exit(status: int, *, memory_event: bool, tail: str = "") -> Failu
         memory_event: Whether the kernel killed something for memory while it ran.
         tail: The last of what it printed.
     """
-    number = -status if status < 0 else status - _SHELL_SIGNAL_BASE
+    number = _signal_of(status)
     if number == signal.SIGKILL and memory_event:
         text = "It was killed by the kernel because the machine, or the platform's memory group, ran out of memory."
         return Failure(OOM_KILLED, _with_tail(text, tail), Fault.USER, retryable=True)
@@ -105,18 +107,44 @@ def failure_of_no_outputs(uri: str, tail: str = "") -> Failure:
     return Failure(OUTPUTS_NOT_FOUND, _with_tail(text, tail), Fault.USER, retryable=True)
 
 
-def failure_of_start(error: int, message: str, program: str) -> Failure:
-    """Return the failure of a process that could not be made. `error` is an errno."""
+def failure_of_start(error: int, message: str, program: str, remedy: str = "") -> Failure:
+    """Return the failure of a process that could not be made.
+
+    Args:
+        error: An errno.
+        message: Its text.
+        program: What should have run.
+        remedy: What to do when the program is missing, as a sentence.
+    """
     if error in {2, 13, 8, 20}:  # ENOENT, EACCES, ENOEXEC, ENOTDIR
         text = (
-            f"{program} cannot be run: {message}. Tasks run as processes of this machine here, "
-            "so the program must be installed on it; container images are not used."
+            f"{program} cannot be run: {message}. Tasks run as processes of this machine here and no image is "
+            f"pulled. {remedy}".rstrip()
         )
         return Failure(PROGRAM_NOT_FOUND, text, Fault.USER, retryable=False)
     return Failure(NOT_STARTED, f"No process could be made for {program}: {message}", Fault.SYSTEM, retryable=True)
 
 
+DYNAMIC = Failure(
+    BAD_TASK,
+    "The task is dynamic: it gave nodes to run next (futures.pb), which this version cannot do.",
+    Fault.USER,
+    retryable=False,
+)
 LOST = Failure(INTERRUPTED, "The process that keeps the workers was killed.", Fault.SYSTEM, retryable=True)
+
+
+def _signal_of(status: int) -> int:
+    """Return the signal that an exit status tells of; 0 or less, or beyond the last one, for none.
+
+    A shell adds 128 to what killed the process it waited for. A Python program that exits with the
+    negative status of one it started, as `pyflyte-fast-execute` does, ends with 256 less the signal.
+    """
+    if status < 0:
+        return -status
+    if (wrapped := _PYTHON_SIGNAL_BASE - status) in _KILLING:
+        return wrapped
+    return status - _SHELL_SIGNAL_BASE
 
 
 def _named(number: int) -> str:

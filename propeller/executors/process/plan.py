@@ -1,7 +1,7 @@
 """How an attempt is to be run: by a warm worker, or as a program of its own."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TypeAlias
@@ -11,6 +11,7 @@ from flytelike.model.failure import Failure, Fault
 from flytelike.model.literals import Literal
 from flytelike.model.policies import ResourceName
 from propeller.executors.process.environment import environment_of
+from propeller.executors.process.images import ImageEnvironment, environment_for
 from propeller.executors.process.outcome import BAD_TASK
 from propeller.executors.process.quantity import bytes_of
 from propeller.executors.process.templates import TemplateError, names_in, render
@@ -34,11 +35,16 @@ class WarmPlan:
 
 @dataclass(frozen=True, slots=True)
 class ProgramPlan:
-    """Run a program. `marked` tells that its documents need the mark of a whole attempt."""
+    """Run a program.
+
+    `marked` tells that its documents need the mark of a whole attempt; `image` is the environment
+    whose programs come first, None for the platform's own.
+    """
 
     argv: tuple[str, ...]
     env: Mapping[str, str]
     marked: bool
+    image: ImageEnvironment | None = None
 
 
 Plan: TypeAlias = WarmPlan | ProgramPlan
@@ -59,8 +65,16 @@ def task_document(spec: AttemptSpec) -> bytes:
     return task_template_to_proto(spec.task).SerializeToString(deterministic=True)
 
 
-def plan_of(spec: AttemptSpec, inputs: Mapping[str, Literal]) -> Plan | Failure:
-    """Return how to run the attempt, or why it cannot be run."""
+def plan_of(
+    spec: AttemptSpec, inputs: Mapping[str, Literal], images: Iterable[ImageEnvironment] = ()
+) -> Plan | Failure:
+    """Return how to run the attempt, or why it cannot be run.
+
+    Args:
+        spec: The attempt.
+        inputs: The values its command shows.
+        images: Which images stand for an environment of their own.
+    """
     words = _words(spec)
     if not words:
         return bad_task(
@@ -74,15 +88,29 @@ def plan_of(spec: AttemptSpec, inputs: Mapping[str, Literal]) -> Plan | Failure:
         return bad_task("an argument holds a NUL character")
     environment = environment_of(spec)
     program = PurePosixPath(rendered[0]).name
+    image = environment_for(_image(spec), images)
+    env = {**environment.own, **dict(environment.worker)}
     if program != OURS:
         argv = _in_own_folder(rendered) if program == _FAST else rendered
-        return ProgramPlan(argv, {**environment.own, **dict(environment.worker)}, marked=True)
+        return ProgramPlan(argv, env, marked=True, image=image)
+    if image is not None:
+        return ProgramPlan((OURS, *rendered[1:]), env, marked=False, image=image)
     if environment.fresh:
-        argv = (*_ENTRYPOINT, *rendered[1:])
-        return ProgramPlan(argv, {**environment.own, **dict(environment.worker)}, marked=False)
+        return ProgramPlan((*_ENTRYPOINT, *rendered[1:]), env, marked=False)
     task = spec.task.id
     key = WorkerKey(task.project, task.domain, _code(rendered), environment.worker)
     return WarmPlan(key, rendered, environment.own)
+
+
+def missing_program(spec: AttemptSpec, plan: Plan | None) -> str:
+    """Return what to do when the attempt's program is not there."""
+    image = plan.image if isinstance(plan, ProgramPlan) else None
+    if image is not None:
+        return f"The image stands for the virtual environment {image.folder}: install the program there."
+    return (
+        "Install the program beside the platform, or name a virtual environment that has it: "
+        f"flytelike up --image '{_image(spec) or 'IMAGE'}=FOLDER'."
+    )
 
 
 def memory_limit(spec: AttemptSpec) -> int | Failure:
@@ -105,6 +133,10 @@ def bad_task(message: str) -> Failure:
 def _words(spec: AttemptSpec) -> tuple[str, ...]:
     container = spec.task.container
     return (*container.command, *container.args) if container is not None else ()
+
+
+def _image(spec: AttemptSpec) -> str:
+    return spec.task.container.image if spec.task.container is not None else ""
 
 
 def _variable(name: str, spec: AttemptSpec) -> str | None:

@@ -13,6 +13,7 @@ from flytelike.model.failure import Failure
 from flytelike.model.literals import Literal
 from flytelike.storage import NotFound, Store, is_local
 from flytelike_idl.core import errors_pb2, literals_pb2
+from propeller.executors.process.outcome import DYNAMIC
 
 OUTPUTS = "outputs.pb"
 FUTURES = "futures.pb"
@@ -51,7 +52,9 @@ class Results:
             with contextlib.suppress(DecodeError, MalformedError):
                 message = errors_pb2.ErrorDocument.FromString(document)
                 return failure_from_document(message, f"{prefix}/{ERROR}")
-        return await self._outputs(prefix, declared) or await self.exists(prefix, FUTURES)
+        if await self.exists(prefix, FUTURES):
+            return DYNAMIC
+        return await self._outputs(prefix, declared)
 
     async def _outputs(self, prefix: str, declared: Collection[str]) -> bool:
         document = await self._read(prefix, OUTPUTS)

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from propeller.executors.process.images import ImageEnvironment
+
 
 def _cpu_count() -> int:
     return os.cpu_count() or 1
@@ -21,6 +23,7 @@ class ProcessSettings:
         idle_s: How long a warm worker waits for work before it is ended.
         env: Set for every attempt: where code bundles lie, the platform's address, and so on.
         inherit_env: Whether attempts also get this process's own environment.
+        images: Which images stand for an environment of their own; the first that covers a task's counts.
         preload: Modules that every worker has loaded from its first moment.
         durable: Whether the data that tasks store survives a power cut.
         durable_documents: Whether `outputs.pb` and `error.pb` do too once an end is told. An engine
@@ -38,6 +41,7 @@ class ProcessSettings:
     idle_s: float = 300.0
     env: Mapping[str, str] = field(default_factory=dict)
     inherit_env: bool = True
+    images: tuple[ImageEnvironment, ...] = ()
     preload: tuple[str, ...] = ()
     durable: bool = True
     durable_documents: bool = True

@@ -99,7 +99,8 @@ class Workers:
         work.mkdir(parents=True)
         temporary.mkdir()
         worker = self._alive[number] = Worker(number, None, scratch)
-        env = {**self._env, "TMPDIR": str(temporary), **plan.env}
+        base = self._env if plan.image is None else plan.image.entered(self._env)
+        env = {**base, "TMPDIR": str(temporary), **plan.env}
         fd = zygote.execute(number, plan.argv, env, str(work))
         worker.output = Output(fd, lambda data: self._listener.printed(worker, data))
         return worker

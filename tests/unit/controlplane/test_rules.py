@@ -42,7 +42,7 @@ OPTIONAL_INTEGER = LiteralType(UnionType((INTEGER, NONE)))
         ("eq(name,a)", (Filter(Operator.EQ, "name", ("a",)),)),
         (
             "eq(task.name,a)+ne(version, b )",
-            (Filter(Operator.EQ, "name", ("a",)), Filter(Operator.NE, "version", ("b",))),
+            (Filter(Operator.EQ, "task.name", ("a",)), Filter(Operator.NE, "version", ("b",))),
         ),
         ("value_in(phase,RUNNING;FAILED)", (Filter(Operator.VALUE_IN, "phase", ("RUNNING", "FAILED")),)),
         ("eq(name,a+b)", (Filter(Operator.EQ, "name", ("a+b",)),)),
@@ -63,7 +63,7 @@ def test_no_filter_makes_it_fall_over(written: str) -> None:
 def test_limits_and_tokens() -> None:
     sort = common_pb2.Sort(key="task.created_at", direction=common_pb2.Sort.ASCENDING)
     query = parse_query(ListRequest(0, "", "", sort), 10)
-    assert (query.limit, query.offset, query.sort_key, query.ascending) == (10, 0, "created_at", True)
+    assert (query.limit, query.offset, query.sort_key, query.ascending) == (10, 0, "task.created_at", True)
     assert (next_token(query, 10), next_token(query, 9)) == ("10", "")
 
 

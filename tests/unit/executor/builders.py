@@ -153,6 +153,8 @@ class Site:
         return AttemptSpec(
             key=AttemptKey(ExecutionId("p", "development", f"e{self.count}"), NodePath("n0"), attempt),
             task=template,
+            workflow=Identifier(ResourceKind.WORKFLOW, "p", "development", "flows.main", "v1"),
+            launch_plan=Identifier(ResourceKind.LAUNCH_PLAN, "p", "development", "nightly", "v1"),
             inputs_uri=f"{folder}/inputs.pb",
             output_prefix=f"{folder}/{attempt}",
             raw_output_prefix=f"{self.root}/raw/e{self.count}",

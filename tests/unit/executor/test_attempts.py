@@ -55,6 +55,8 @@ async def test_variables_for_the_interpreter_get_one_of_their_own(bench: Bench) 
     [
         ("FLYTE_INTERNAL_EXECUTION_PROJECT", "p"),
         ("FLYTE_INTERNAL_EXECUTION_DOMAIN", "development"),
+        ("FLYTE_INTERNAL_EXECUTION_WORKFLOW", "p:development:flows.main"),
+        ("FLYTE_INTERNAL_EXECUTION_LAUNCHPLAN", "p:development:nightly"),
         ("FLYTE_INTERNAL_TASK_NAME", "env"),
         ("FLYTE_INTERNAL_TASK_VERSION", "v1"),
         ("FLYTE_ATTEMPT_NUMBER", "0"),

@@ -31,6 +31,8 @@ from propeller.executors.process.quantity import bytes_of
         (-9, True, "OOMKilled", Fault.USER),
         (137, True, "OOMKilled", Fault.USER),
         (137, False, "NonZeroExit", Fault.USER),
+        (247, True, "OOMKilled", Fault.USER),
+        (247, False, "NonZeroExit", Fault.USER),
         (-11, True, "KilledBySignal", Fault.USER),
         (-64, False, "KilledBySignal", Fault.USER),
         (1, False, "NonZeroExit", Fault.USER),
@@ -41,6 +43,16 @@ from propeller.executors.process.quantity import bytes_of
 def test_exits(status: int, memory_event: bool, code: str, fault: Fault) -> None:
     failure = failure_of_exit(status, memory_event=memory_event)
     assert (failure.code, failure.fault, failure.retryable) == (code, fault, True)
+
+
+@pytest.mark.parametrize(
+    ("status", "named"), [(139, "SIGSEGV"), (137, "SIGKILL"), (247, "SIGKILL"), (245, "SIGSEGV"), (255, ""), (3, "")]
+)
+def test_an_exit_code_names_the_signal_behind_it(status: int, named: str) -> None:
+    """By a shell's count, and by that of a Python program which hands on what it waited for."""
+    message = failure_of_exit(status, memory_event=False).message
+    assert ("killed by" in message) is bool(named)
+    assert named in message
 
 
 @pytest.mark.parametrize(("error", "retryable"), [(2, False), (13, False), (11, True), (12, True), (0, True)])

@@ -44,7 +44,7 @@ async def test_a_program_without_outputs_needs_to_write_none(bench: Bench) -> No
         (("sh", "-c", "echo why; exit 3"), "NonZeroExit", Fault.USER, True, "why"),
         (("sh", "-c", "kill -TERM $$"), "KilledBySignal", Fault.USER, True, "SIGTERM"),
         (("sh", "-c", "kill -KILL $$"), "Interrupted", Fault.SYSTEM, True, "SIGKILL"),
-        (("no-such-program", "x"), "ProgramNotFound", Fault.USER, False, "must be installed"),
+        (("no-such-program", "x"), "ProgramNotFound", Fault.USER, False, "--image 'image=FOLDER'"),
         ((), "BadTaskFormat", Fault.USER, False, "has no command"),
         (("echo", "{{.inputs.gone}}"), "BadTaskFormat", Fault.USER, False, "there is no input gone"),
         (("echo", "{{.surprise}}"), "BadTaskFormat", Fault.USER, False, "{{.surprise}}"),
@@ -79,6 +79,16 @@ for name, data in (("error.pb", errors_pb2.ErrorDocument(error=error).SerializeT
     failure = (await bench.end_of(bench.site.spec(python(source, "{{.outputPrefix}}")))).failure
     assert failure is not None
     assert (failure.code, failure.message, failure.retryable) == ("USER:KeyError", "no such key", True)
+
+
+@pytest.mark.parametrize("outputs", [True, False])
+async def test_nodes_to_run_next_are_not_taken_for_outputs(bench: Bench, outputs: bool) -> None:
+    """A stock dynamic task ends well and leaves a workflow; to call that a success would skip its work."""
+    script = "mkdir -p $0 && touch $0/futures.pb"
+    failure = (await bench.end_of(bench.site.spec(("sh", "-c", script, "{{.outputPrefix}}"), outputs=outputs))).failure
+    assert failure is not None
+    assert (failure.code, failure.retryable) == ("BadTaskFormat", False)
+    assert "dynamic" in failure.message
 
 
 async def test_a_late_program_is_stopped_with_all_it_started(bench: Bench, tmp_path: Path) -> None:

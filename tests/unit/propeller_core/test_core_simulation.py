@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from propeller.core.transitions import TRANSITIONS
-from tests.simulation.mutants import MUTANTS, hunt_apart
+from tests.simulation.mutants import MUTANTS
+from tests.simulation.planting import hunt_apart
 from tests.simulation.run import Broken, Simulation, simulate, simulate_many
 
 SEEDS = 500

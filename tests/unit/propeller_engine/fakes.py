@@ -2,7 +2,7 @@
 
 import asyncio
 import heapq
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -87,6 +87,10 @@ class FakeBlobs:
         self._check()
         assert uri in self.objects
         self.synced.add(uri)
+
+    async def sync_all(self, uris: Collection[str]) -> None:
+        self._check()
+        self.synced.update(uri for uri in uris if uri in self.objects)
 
 
 class FakeSink:

@@ -105,6 +105,7 @@ FROZEN = {
     40: "Aborted",
     60: "AbortAttempt id path attempt reason",
     61: "AbortChild id path attempt reason",
+    62: "Seal id",
     80: "ExecutionChanged phase at_ns failure cause",
     81: "NodeChanged path parent spec_node_id phase at_ns failure is_parent is_child_execution name",
     82: "AttemptChanged path attempt task phase at_ns failure",

@@ -88,7 +88,7 @@ def test_one_commit_a_task_in_a_chain() -> None:
         await world.executed(request())
         snapshot = await world.store.load(request().id)
         assert snapshot is not None
-        assert snapshot.version == 23  # accepted, started, 20 tasks, outputs
+        assert snapshot.version == 24  # accepted, started, 20 tasks, outputs, sealed
 
     live(body())
 
@@ -189,11 +189,14 @@ def test_small_outputs_are_kept_in_the_store_large_ones_are_synced() -> None:
     async def body() -> None:
         world = World(closure([step("a"), step("b")]), settings=settings(inline_outputs_bytes_max=100))
         world.executor.script = lambda spec: {"o": 1 if spec.key.path == "a" else "x" * 1000}
-        await world.executed(request())
+        engine = await world.engine()
+        await engine.submit(request())
+        await world.ended(request().id)
         assert await world.store.output(request().id, "a") is not None
         assert await world.store.output(request().id, "b") is None
         folder = "mem://meta/p-d-e1"
         assert world.blobs.synced == {f"{folder}/b/data/0/outputs.pb", f"{folder}/end-node/data/0/outputs.pb"}
+        await engine.close()
 
     live(body())
 

@@ -5,17 +5,20 @@ may run again, and no attempt may be told twice.
 """
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
+from typing_extensions import override
 
 from flytelike.model.closure import WorkflowClosure
 from flytelike.model.ids import ExecutionId
 from flytelike.model.phases import WorkflowPhase
 from propeller.core.node_state import Succeeded
 from propeller.engine.encoding import decode
-from propeller.ports import AttemptSpec, ChildStatus
+from propeller.ports import AttemptSpec, ChildStatus, HistoryBatch
+from propeller.stores.memory import MemoryStateStore
 from tests.unit.propeller_engine.builders import chain, closure, fan, request, step
-from tests.unit.propeller_engine.fakes import literals, user_failure
+from tests.unit.propeller_engine.fakes import literals, succeed, user_failure
 from tests.unit.propeller_engine.world import Fuse, World, kill, live
 
 CALLS_MAX = 400
@@ -165,8 +168,8 @@ def test_an_abort_is_carried_out_whenever_the_engine_dies(after: bool) -> None:
         await world.settle()
         assert running <= set(world.executor.aborted)
         assert not world.executor.running
-        assert await world.store.unfinished() == []
         await engine.close()
+        assert await world.store.unfinished() == []
         return died
 
     died = 0
@@ -213,6 +216,54 @@ def test_outputs_that_a_power_cut_took_are_written_again() -> None:
         await world.settle()
         assert world.outputs(lost) == {"o": 7}
         assert world.inputs(request().id, "n1") == {"x": [7]}
+        await engine.close()
+
+    live(body())
+
+
+def test_inputs_of_a_child_survive_a_power_cut_so_that_the_child_can_be_aborted_after_it() -> None:
+    async def body() -> None:
+        world = World(closure([step("c", launch_plan="lp")]))
+        engine = await world.engine()
+        await engine.submit(request())
+        await world.settle()
+        await engine.close()
+        world.machine_restarts()
+        world.blobs.objects = {uri: world.blobs.objects[uri] for uri in world.blobs.synced}
+        engine = await world.engine()
+        await engine.abort(request().id, "enough")
+        await world.ended(request().id)
+        assert [child.aborted for child in world.children.children.values()] == ["enough"]
+        await engine.close()
+
+    live(body())
+
+
+def test_history_that_a_dead_engine_stored_at_the_last_moment_is_told_in_order() -> None:
+    class Late(MemoryStateStore):
+        early = 0
+
+        @override
+        async def undelivered(self, limit: int) -> Sequence[tuple[ExecutionId, HistoryBatch]]:
+            """Return nothing at first: what the dead engine asked for is stored a moment later."""
+            if self.early:
+                self.early -= 1
+                return []
+            return await super().undelivered(limit)
+
+    async def body() -> None:
+        store = Late()
+        world = World(closure(chain(1)), store=store, script=lambda spec: None)
+        world.sink.fail = 1_000
+        engine = await world.engine()
+        await engine.submit(request())
+        await world.settle()
+        await engine.close()
+        world.machine_restarts()
+        world.sink.fail, store.early, world.executor.script = 0, 1, succeed
+        engine = await world.engine()
+        await world.ended(request().id)
+        assert world.story(request().id)[0] == "RUNNING"
         await engine.close()
 
     live(body())

@@ -6,12 +6,14 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from flytelike.model.ids import ExecutionId
 from propeller.ports import Commit, Conflict, HistoryBatch, StoreCorrupt, StoreError, StoreFull, StoreTooNew
+from propeller.stores import schema
 from propeller.stores.drivers import Cursor, Durability
 from propeller.stores.sql import SqlStateStore
 from propeller.stores.writer import Writer
@@ -224,3 +226,22 @@ def test_the_history_batches_of_many_executions_come_back_in_order(tmp_path: Pat
         await store.close()
 
     asyncio.run(body())
+
+
+def test_a_database_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    async def use() -> None:
+        store = await SqlStateStore.open(f"{tmp_path}/state.db")
+        await store.own("ada", 0)
+        await store.close()
+
+    asyncio.run(use())
+    with closing(sqlite3.connect(tmp_path / "state.db")) as connection:
+        connection.execute("DROP TABLE propeller_owner")
+        connection.execute("DROP INDEX propeller_execution_closed")
+        connection.execute("ALTER TABLE propeller_execution DROP COLUMN closed_ms")
+        connection.execute("DELETE FROM propeller_schema")
+        connection.execute("INSERT INTO propeller_schema VALUES (1)")
+        connection.commit()
+    asyncio.run(use())
+    with closing(sqlite3.connect(tmp_path / "state.db")) as connection:
+        assert connection.execute("SELECT max(version) FROM propeller_schema").fetchone() == (schema.VERSION,)

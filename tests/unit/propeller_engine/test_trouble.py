@@ -139,8 +139,8 @@ def test_a_fault_of_the_engine_ends_the_one_execution_only(monkeypatch: pytest.M
         assert failure.code == "EngineFailed"
         assert "a fault of the engine" in failure.message
         assert key(request("bad"), "n1") in world.executor.aborted
-        assert await world.store.unfinished() == []
         await engine.close()
+        assert await world.store.unfinished() == []
 
     live(body())
 

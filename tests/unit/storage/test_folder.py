@@ -45,6 +45,23 @@ def test_a_durable_write_syncs_file_name_and_new_folders(
     assert synced == ["a/b/c", "a/b", "a", "."]
 
 
+def test_many_files_are_synced_with_each_folder_once(
+    store: storage.Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a/1/x", "a/1/y", "a/2/x"):
+        store.put(f"{tmp_path}/{name}", b"1")
+    synced: list[str] = []
+    monkeypatch.setattr(folder, "sync_path", lambda path: synced.append(os.path.relpath(path, tmp_path)))
+    asyncio.run(store.sync_all_async([f"{tmp_path}/{name}" for name in ("a/1/x", "a/1/y", "a/2/x")]))
+    assert synced[:3] == ["a/1/x", "a/1/y", "a/2/x"]
+    assert sorted(synced[3:]) == [".", "a", "a/1", "a/2"]
+
+
+def test_files_that_are_not_there_are_passed_over_in_a_sync_of_many(store: storage.Store, tmp_path: Path) -> None:
+    store.put(f"{tmp_path}/here", b"1")
+    store.sync_all([f"{tmp_path}/gone", f"{tmp_path}/here"])
+
+
 def test_durable_may_be_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[int] = []
     monkeypatch.setattr(os, "fsync", synced.append)

@@ -47,6 +47,18 @@ class Config:
 
 
 @dataclass
+class ByAir:
+    by: Literal["air"]
+    wings: int = 2
+
+
+@dataclass
+class ByRoad:
+    by: Literal["road"]
+    axles: int = 2
+
+
+@dataclass
 class Stored:
     data: FlyteFile
     folder: FlyteDirectory
@@ -120,6 +132,12 @@ def test_the_text_of_a_flag(text: str, hint: Any, value: object) -> None:
         ("", FlyteFile, '--x: expected a file\'s path or uri, got ""'),
         ("[" * 9999, list[int], '--x: expected list[int], got "[[['),
         ('{"units": "many"}', Layer | None, '--x.units: expected int, got "many"'),
+        ("[1, true]", list[int] | None, "--x[1]: expected int, got true"),
+        ("5", list[Layer | Kind], "--x: expected list[Layer | one of 'dense', 'conv'], got 5"),
+        ('[{"units": "many"}]', list[Layer | Kind], '--x[0].units: expected int, got "many"'),
+        ('{"by": "ship"}', ByAir | ByRoad, "--x.by: expected one of 'air', 'road', got \"ship\""),
+        ('[{"by": "ship"}]', list[ByAir | ByRoad], "--x[0].by: expected one of 'air', 'road', got \"ship\""),
+        ('[{"by": "road", "axles": "x"}]', list[ByAir | ByRoad], '--x[0].axles: expected int, got "x"'),
     ],
 )
 def test_a_flag_that_does_not_fit(text: str, hint: Any, expected: str) -> None:
@@ -179,6 +197,29 @@ def test_places_of_files_become_uris() -> None:
     found = value_of(literal_from_json(value, registry.literal_type_of(Stored)), Stored)
     assert [str(place) for place in (found.data, found.folder, found.more[0])] == ["s3://b/x.csv", "/data/d", "/data/y"]
     assert found.table.uri == "s3://b/t"
+
+
+def test_why_a_place_is_none_is_told_of_unions_too() -> None:
+    def locate(text: str, kind: object) -> str:
+        raise ValueError(f"there is no {text}")
+
+    kind = registry.literal_type_of(FlyteFile | None)
+    assert headlines(parse_text("gone", kind, "--x", locate)) == ["--x: there is no gone"]
+    assert headlines(literal_from_json("gone", kind, locate=locate)) == ["$: there is no gone"]
+    holder = registry.literal_type_of(Stored)
+    value = {"data": "a", "folder": {"path": "b"}, "table": {"uri": "s3://b/t"}, "more": ["c"]}
+    assert headlines(literal_from_json(value, holder, locate=locate)) == [
+        "$.data: there is no a",
+        "$.folder.path: there is no b",
+        "$.table.uri: there is no s3://b/t",
+        "$.more[0]: there is no c",
+    ]
+
+
+@pytest.mark.parametrize("kind", [SimpleKind.BINARY, SimpleKind.ERROR])
+def test_some_types_have_no_text(kind: SimpleKind) -> None:
+    told = headlines(literal_from_json("x", LiteralType(SimpleType(kind))))
+    assert told == [f'$: expected {kind.name.lower()}, got "x"']
 
 
 def test_a_caller_may_upload_what_is_named() -> None:

@@ -1,0 +1,101 @@
+"""The core's judge, told of an engine's world: values must be right, failures of the platform real."""
+
+from dataclasses import dataclass, field
+
+from typing_extensions import override
+
+from flytelike.model.failure import Failure
+from flytelike.model.history import NodeChanged
+from flytelike.model.ids import NodePath
+from flytelike.model.phases import NodePhase
+from tests.simulation.checker import Checker, Key, must
+from tests.simulation.engine.loop import Agenda
+
+
+@dataclass
+class EngineChecker(Checker):
+    """Judges one execution.
+
+    It cannot see timers in the engine's memory: instead it looks how long an attempt really ran,
+    as long as nobody turned the clock.
+    """
+
+    agenda: Agenda = field(default_factory=Agenda)
+    began_ns: dict[Key, int] = field(default_factory=dict)
+    lied: set[Key] = field(default_factory=set)
+    clock_was_turned: bool = False
+
+    def process_began(self, key: Key) -> None:
+        """Take that a process says that it began its work."""
+        self.began_ns.setdefault(key, self.agenda.true_ns)
+
+    def start_asked(self, key: Key) -> None:
+        """Take that the engine asks for a start: there must be reason to, now. The process may come later.
+
+        To ask for a child once more is the way to learn the name of one that is to be aborted.
+        """
+        path, attempt = key
+        if self.sketch(path).launch_plan:
+            if not self._called_off(path, attempt):
+                self._may_start(path, attempt)
+            return
+        self._may_start(path, attempt)
+        must(attempt == len(self.nodes[path].attempts) - 1, f"{path}: asks for attempt {attempt}, not the newest")
+
+    @override
+    def process_started(self, key: Key, interruptible: bool) -> None:
+        if self._called_off(*key):
+            self.live[key[0]] = key[1]  # The start was on its way already; its abort must follow.
+        else:
+            super().process_started(key, interruptible)
+
+    @override
+    def child_started(self, key: Key) -> None:
+        if self._called_off(*key):
+            self.live_children[key[0]] = key[1]
+        else:
+            super().child_started(key)
+
+    def _called_off(self, path: NodePath, attempt: int) -> bool:
+        seen = self.nodes[path]
+        newest = max(self.newest.get(path, 0), len(seen.attempts) - 1)
+        return self.phase.terminal or seen.phase is not NodePhase.RUNNING or attempt < newest
+
+    @override
+    def _slots(self) -> None:
+        """Those whose end is asked for already do not count."""
+        lives = {**self.live, **self.live_children}
+        running = [path for path, attempt in lives.items() if not self._called_off(path, attempt)]
+        limit = self.scenario.limits.max_parallelism
+        must(limit == 0 or len(running) <= limit, f"{running} really run, {limit} may")
+
+    @override
+    def _node(self, record: NodeChanged) -> None:
+        super()._node(record)
+        if record.phase is NodePhase.RUNNING and self.sketch(record.path).launch_plan:
+            self.began_ns[record.path, 0] = min(record.at_ns, self.agenda.true_ns)  # A commit may land late.
+
+    @override
+    def _newest_child(self, path: NodePath) -> int:
+        """A child may take too long before it is even created, as nobody sees from outside."""
+        timeout_ns = self.sketch(path).metadata.timeout_ns
+        elapsed_ns = self.agenda.true_ns - self.began_ns.get((path, 0), self.agenda.true_ns)
+        ended = sum(1 for other, _ in self.child_results if other == path)
+        passed = ended + elapsed_ns // timeout_ns - 1 if timeout_ns else 0
+        retries = self.sketch(path).metadata.retries or 0
+        return retries if self.clock_was_turned and timeout_ns else max(super()._newest_child(path), passed)
+
+    @override
+    def _timed_out(self, path: NodePath, attempt: int) -> bool:
+        if self.clock_was_turned:
+            return True
+        node = self.sketch(path)
+        timeout_ns = node.metadata.timeout_ns or node.task.timeout_ns
+        began_ns = self.began_ns.get((path, 0 if node.launch_plan else attempt))
+        return bool(timeout_ns) and began_ns is not None and self.agenda.true_ns - began_ns >= timeout_ns
+
+    @override
+    def _happened(self, path: NodePath, attempt: int, failure: Failure) -> bool:
+        if failure.code == "OutputsNotFound":
+            return (path, attempt) in self.lied
+        return super()._happened(path, attempt, failure)

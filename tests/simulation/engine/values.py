@@ -1,0 +1,150 @@
+"""Workflows whose values flow, and what each value must be by the sketches alone.
+
+Every node gives `o`, a number that depends on its name and on all its inputs, so that a value
+which comes from the wrong place, or an old one, is seen in the end.
+"""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import replace
+
+from flytelike.model.closure import CompiledWorkflow, WorkflowClosure
+from flytelike.model.graph import (
+    Binding,
+    BoundCollection,
+    BoundPromise,
+    BoundScalar,
+    LaunchPlanTarget,
+    Node,
+    Promise,
+    SubWorkflowTarget,
+)
+from flytelike.model.ids import WORKFLOW_INPUTS, NodeId, NodePath
+from flytelike.model.interface import TypedInterface, Variable
+from flytelike.model.literals import Primitive
+from flytelike.model.types import INTEGER, CollectionType, LiteralType
+from tests.simulation.graphs import Scenario
+from tests.unit.propeller_core.builders import GraphSketch, NodeSketch, closure_of
+
+INTS = LiteralType(CollectionType(INTEGER))
+GIVES = {"o": Variable(INTEGER)}
+ROOT_INPUT = 7
+"""What the execution itself is given as `i`."""
+
+_OWN = BoundPromise(Promise(WORKFLOW_INPUTS, "i"))
+
+
+def valued_closure(scenario: Scenario) -> WorkflowClosure:
+    """Return the closure of the sketches, with interfaces and bindings."""
+    plain = closure_of(scenario.primary, *scenario.inner.values())
+    sketches = {sketch.name: sketch for sketch in (scenario.primary, *scenario.inner.values())}
+    workflows = {id_: _valued(scenario, sketches[id_.name], flow) for id_, flow in plain.sub_workflows.items()}
+    tasks = {
+        id_: replace(task, interface=TypedInterface({"x": Variable(INTS)}, GIVES)) for id_, task in plain.tasks.items()
+    }
+    primary = _valued(scenario, scenario.primary, plain.primary)
+    plans = {
+        node.target.launch_plan: TypedInterface({"x": Variable(INTS)}, GIVES)
+        for flow in (primary, *workflows.values())
+        for node in flow.template.nodes
+        if isinstance(node.target, LaunchPlanTarget)
+    }
+    return WorkflowClosure(primary, workflows, tasks, plans)
+
+
+def _valued(scenario: Scenario, sketch: GraphSketch, flow: CompiledWorkflow) -> CompiledWorkflow:
+    nodes = tuple(_node(scenario, sketch, node) for node in flow.template.nodes)
+    outputs = (Binding("o", _result(scenario, sketch)),) if sketch.outputs else ()
+    interface = TypedInterface({"i": Variable(INTEGER)}, GIVES if sketch.outputs else {})
+    return replace(flow, template=replace(flow.template, interface=interface, nodes=nodes, outputs=outputs))
+
+
+def _node(scenario: Scenario, graph: GraphSketch, node: Node) -> Node:
+    sketch = next(other for other in graph.nodes if other.id == node.id)
+    sources = _sources(scenario, graph, sketch)
+    promised = [BoundPromise(Promise(NodeId(other), "o")) for other in sources]
+    if isinstance(node.target, SubWorkflowTarget):
+        return replace(node, bindings=(Binding("i", promised[0] if promised else _OWN),))
+    if sources or graph.name != "main":
+        return replace(node, bindings=(Binding("x", BoundCollection((*promised, _OWN))),))
+    return replace(node, bindings=(Binding("x", BoundCollection((BoundScalar(Primitive(ROOT_INPUT)),))),))
+
+
+def _result(scenario: Scenario, graph: GraphSketch) -> BoundPromise:
+    last = _last(scenario, graph)
+    return _OWN if last is None else BoundPromise(Promise(NodeId(last.id), "o"))
+
+
+def _sources(scenario: Scenario, graph: GraphSketch, node: NodeSketch) -> list[str]:
+    """Return the nodes whose values a node takes: those above it that give any."""
+    by_id = {other.id: other for other in graph.nodes}
+    return [other for other in node.after if _gives(scenario, by_id[other])]
+
+
+def _last(scenario: Scenario, graph: GraphSketch) -> NodeSketch | None:
+    return next((node for node in reversed(graph.nodes) if _gives(scenario, node)), None)
+
+
+def _gives(scenario: Scenario, node: NodeSketch) -> bool:
+    return not node.workflow or scenario.inner[node.workflow].outputs
+
+
+# --- the model ------------------------------------------------------------------------------
+
+
+def computed(place: str, given: Sequence[int]) -> int:
+    """Return what a task or child gives at a place (its path without attempts) for its inputs."""
+    return zlib.crc32(f"{place}{list(given)}".encode())
+
+
+def place_of(path: NodePath) -> str:
+    """Return a path without the attempts in it: a retried sub-workflow computes the same."""
+    return ".".join(path.split(".")[::2])
+
+
+class Expected:
+    """What values must be, from the sketches alone."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
+        self._known: dict[str, int] = {}
+
+    def inputs(self, path: NodePath) -> list[int]:
+        """Return what a task or launch-plan node is given as `x`."""
+        graph, node, above = self._at(place_of(path))
+        sources = [self._output(f"{above}{other}") for other in _sources(self._scenario, graph, node)]
+        return [*sources, self._own(above)]
+
+    def output(self, path: NodePath) -> int:
+        """Return what a node gives; the execution's own result for an empty path."""
+        return self._output(place_of(path)) if path else self._result(self._scenario.primary, "")
+
+    def _output(self, place: str) -> int:
+        if place not in self._known:
+            _, node, _ = self._at(place)
+            if node.workflow:
+                self._known[place] = self._result(self._scenario.inner[node.workflow], f"{place}.")
+            else:
+                self._known[place] = computed(place, self.inputs(NodePath(place.replace(".", ".0."))))
+        return self._known[place]
+
+    def _result(self, graph: GraphSketch, above: str) -> int:
+        last = _last(self._scenario, graph)
+        return self._own(above) if last is None else self._output(f"{above}{last.id}")
+
+    def _own(self, above: str) -> int:
+        """Return the input `i` of the workflow whose nodes' places begin with `above`."""
+        if not above:
+            return ROOT_INPUT
+        graph, node, outer = self._at(above.rstrip("."))
+        sources = _sources(self._scenario, graph, node)
+        return self._output(f"{outer}{sources[0]}") if sources else self._own(outer)
+
+    def _at(self, place: str) -> tuple[GraphSketch, NodeSketch, str]:
+        *outer, name = place.split(".")
+        graph = self._scenario.primary
+        for part in outer:
+            holder = next(node for node in graph.nodes if node.id == part)
+            graph = self._scenario.inner[holder.workflow]
+        found = next(node for node in graph.nodes if node.id == name)
+        return graph, found, "".join(f"{part}." for part in outer)

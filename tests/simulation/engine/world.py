@@ -1,0 +1,394 @@
+"""The world around an engine: what is durable, what runs, what time it is, and who is told what.
+
+It outlives every engine. What happens in it is told to the checkers, which know what must be.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from flytelike.model.failure import Failure, Fault
+from flytelike.model.history import HistoryEntry, NodeChanged
+from flytelike.model.ids import ROOT, ExecutionId, NodeExecutionId, NodePath
+from flytelike.model.launch import LaunchRequest
+from flytelike.model.phases import NodePhase, WorkflowPhase
+from flytelike_idl.core import literals_pb2 as pb
+from propeller.core.node_state import END_STATES
+from propeller.engine import Engine
+from propeller.engine.encoding import decode
+from propeller.engine.telling import telling_in
+from propeller.ports import AttemptKey, AttemptSpec, ChildRefused, ChildStatus, Commit
+from propeller.stores.memory import MemoryStateStore
+from tests.simulation.checker import Violation, must
+from tests.simulation.engine.blobs import SimulatedBlobs
+from tests.simulation.engine.checker import EngineChecker
+from tests.simulation.engine.life import Life
+from tests.simulation.engine.loop import Agenda, S
+from tests.simulation.engine.ports import at_once
+from tests.simulation.engine.values import Expected, computed, place_of, valued_closure
+from tests.simulation.engine.weather import Weather
+from tests.simulation.graphs import Scenario
+from tests.unit.propeller_core.builders import BUG, FLAKE, LOST
+
+EXPIRED = Failure("TimeoutExpired", "killed by its executor", Fault.USER, retryable=True)
+
+News = Callable[[Engine], None]
+
+
+@dataclass
+class Process:
+    """An attempt. `news` is what is known once it ended."""
+
+    spec: AttemptSpec
+    state: str = "live"
+    began: bool = False
+    news: News | None = None
+    bad: bool = False
+
+
+@dataclass
+class Child:
+    """An execution that a launch-plan node started."""
+
+    parent: NodeExecutionId
+    attempt: int
+    inputs_uri: str
+    status: ChildStatus = field(default_factory=lambda: ChildStatus(WorkflowPhase.RUNNING))
+    asked_to_end: bool = False
+
+
+class EngineWorld:
+    """Store, objects, processes, children and clock."""
+
+    def __init__(
+        self,
+        rng: random.Random,
+        scenario: Scenario,
+        weather: Weather,
+        requests: Sequence[LaunchRequest],
+        agenda: Agenda,
+    ) -> None:
+        self.rng, self.scenario, self.weather, self.agenda = rng, scenario, weather, agenda
+        self.closure = valued_closure(scenario)
+        self.expected = Expected(scenario)
+        self.requests = requests
+        self.checkers = {request.id: EngineChecker(scenario, agenda=agenda) for request in requests}
+        self.store = MemoryStateStore(lambda: self.now_ns)
+        self.blobs = SimulatedBlobs()
+        self.recorded: dict[ExecutionId, list[HistoryEntry]] = {request.id: [] for request in requests}
+        self.sunk: dict[ExecutionId, list[HistoryEntry]] = {request.id: [] for request in requests}
+        self.processes: dict[AttemptKey, Process] = {}
+        self.children: dict[ExecutionId, Child] = {}
+        self.refused: dict[ExecutionId, Failure] = {}
+        self.offset_ns = 0
+        self.commits = 0
+        self.life: Life | None = None
+        self.lives = 0
+        self.broken: BaseException | None = None
+        for request in requests:
+            self.blobs.write(request.inputs_uri, literals({"i": self.expected_input}), durable=True)
+
+    expected_input = 7
+
+    @property
+    def now_ns(self) -> int:
+        """What the wall clock shows."""
+        return self.agenda.true_ns + self.offset_ns
+
+    def judge(self, tell: Callable[[], None]) -> None:
+        """Tell a checker something. The engine must not swallow what it says."""
+        try:
+            tell()
+        except Exception as violation:
+            self.broken = self.broken or violation
+            raise
+
+    def turn_clock(self) -> None:
+        """Set the wall clock wrong, or right again."""
+        self.offset_ns += self.rng.randint(-120, 240) * S
+        self.agenda.tell(f"the clock shows {self.offset_ns / S:+.0f} s")
+        for checker in self.checkers.values():
+            checker.clock_was_turned = True
+
+    # --- what is durable ------------------------------------------------------------------------
+
+    def commit(self, commit: Commit) -> None:
+        """Store a step, if its version fits, and judge it."""
+        before = at_once(self.store.load(commit.execution))
+        at_once(self.store.commit(commit))
+        self.commits += 1
+        self.judge(lambda: self._committed(commit, dict(before.cells) if before else {}))
+
+    def _committed(self, commit: Commit, before: dict[str, bytes]) -> None:
+        for path, cell in commit.cells.items():
+            old = decode(before[path]) if path in before else None
+            must(type(old) not in END_STATES or old == decode(cell), f"{path}: {old} became {decode(cell)}")
+        known = self.recorded[commit.execution]
+        entries = telling_in(commit.execution, commit.history).entries() if commit.history else []
+        self.agenda.tell(f"  commit {commit.expected} of {commit.execution.name}: {[_word(e) for e in entries]}")
+        must([e.sequence for e in entries] == list(range(len(known) + 1, len(known) + len(entries) + 1)),
+             f"numbered {[e.sequence for e in entries]} after {len(known)}")  # fmt: skip
+        known.extend(entries)
+        checker = self.checkers[commit.execution]
+        checker.recorded([entry.record for entry in entries])
+        for entry in entries:
+            self._child_told(commit.execution, entry, checker)
+
+    def _child_told(self, execution: ExecutionId, entry: HistoryEntry, checker: EngineChecker) -> None:
+        """The child that a success speaks of is the one that succeeded."""
+        record = entry.record
+        if isinstance(record, NodeChanged) and record.phase is NodePhase.SUCCEEDED:
+            with_child = checker.sketch(record.path).launch_plan
+            wanted = self._child(execution, record.path, checker.newest[record.path]) if with_child else None
+            must(entry.child == wanted, f"{record.path}: told of child {entry.child}, it was {wanted}")
+
+    def write(self, uri: str, data: bytes) -> None:
+        """Store an object for the engine; outputs of a scope must be right."""
+        self.blobs.write(uri, data)
+        for request in self.requests:
+            folder = f"mem://meta/p-d-{request.id.name}/"
+            if uri.startswith(folder) and uri.endswith("/outputs.pb"):
+                node, _, attempt, _ = uri.removeprefix(folder).split("/")
+                path = ROOT if node == "end-node" else NodePath(node)
+                self.judge(partial(self._collected, request.id, path, int(attempt), data))
+
+    def _collected(self, execution: ExecutionId, path: NodePath, attempt: int, data: bytes) -> None:
+        checker, found = self.checkers[execution], numbers(data)
+        must(found == {"o": self.expected.output(path)}, f"{path}: gives {found}, not {self.expected.output(path)}")
+        if path == ROOT or checker.sketch(path).workflow:
+            checker.outputs((path, attempt), None)
+
+    def told(self, batch: Sequence[HistoryEntry]) -> None:
+        """Take history in, as the control plane does: in order, each record once."""
+        self.judge(lambda: self._told(batch))
+
+    def _told(self, batch: Sequence[HistoryEntry]) -> None:
+        for entry in batch:
+            known, recorded = self.sunk[entry.execution], self.recorded[entry.execution]
+            must(entry.sequence <= len(recorded), f"told before it was committed: {entry}")
+            must(entry == recorded[entry.sequence - 1], f"told otherwise than committed: {entry}")
+            must(entry.sequence <= len(known) + 1, f"told {entry.sequence} after {len(known)}")
+            if entry.sequence == len(known) + 1:
+                known.append(entry)
+
+    def start_asked(self, execution: ExecutionId, path: NodePath, attempt: int) -> None:
+        """Judge that the engine asks for a start, whatever becomes of it on the way."""
+        known = (
+            AttemptKey(execution, path, attempt) in self.processes
+            or self._child(execution, path, attempt) in self.children
+        )
+        if not known and self.life is not None and execution not in self.life.unheard:
+            self.judge(lambda: self.checkers[execution].start_asked((path, attempt)))
+
+    # --- attempts -------------------------------------------------------------------------------
+
+    def start_attempt(self, spec: AttemptSpec) -> None:
+        """Start an attempt, or tell again how it goes."""
+        process = self.processes.get(spec.key)
+        if process is not None and process.state == "ended":
+            assert process.news is not None
+            self.post(process.news)
+        elif process is not None and process.state == "live":
+            if process.began:
+                self.post(lambda engine: engine.running(spec.key, self.now_ns))
+        elif process is None or process.state == "vanished":
+            self.agenda.tell(f"  starts {spec.key.path}/{spec.key.attempt}")
+            self.judge(lambda: self._starts(spec))
+            process = self.processes[spec.key] = Process(spec)
+            self._draw_fate(process)
+
+    def _starts(self, spec: AttemptSpec) -> None:
+        key = spec.key
+        self.checkers[key.execution].process_started((key.path, key.attempt), spec.interruptible)
+        given = numbers(self.blobs.read(spec.inputs_uri)).get("x")
+        wanted = self.expected.inputs(key.path)
+        must(given == wanted, f"{key.path}: is given {given}, not {wanted}")
+
+    def _draw_fate(self, process: Process) -> None:
+        key, rng = process.spec.key, self.rng
+        queued_ns = rng.choice([0, 0, S // 2, 20 * S])
+        timeout_ns = self.checkers[key.execution].sketch(key.path).task.timeout_ns
+        hangs = timeout_ns > 0 and rng.random() < 0.3
+        if hangs or rng.random() < 0.7:
+            self.agenda.later("", queued_ns, lambda: self._began(process))
+        if hangs and rng.random() < 0.5:
+            return  # Nobody ends it but the engine.
+        failure, lasts_ns = None, queued_ns + rng.choice([0, S // 100, S, 10 * S, 40 * S])
+        if hangs:
+            failure, lasts_ns = EXPIRED, queued_ns + timeout_ns
+        elif rng.random() < self.weather.bad_end:
+            failure = rng.choice([BUG, FLAKE, FLAKE, LOST, LOST])
+            failure = replace(failure, message=f"{failure.message} at {key.path}/{key.attempt}")
+        lies = failure is None and rng.random() < self.weather.bad_end / 4
+        self.agenda.later("", lasts_ns, lambda: self._ended(process, failure, lies=lies))
+
+    def _began(self, process: Process) -> None:
+        if process.state == "live":
+            key, at_ns = process.spec.key, self.now_ns
+            process.began = True
+            self.checkers[key.execution].process_began((key.path, key.attempt))
+            self.post(lambda engine: engine.running(key, at_ns))
+
+    def _ended(self, process: Process, failure: Failure | None, *, lies: bool) -> None:
+        key, checker = process.spec.key, self.checkers[process.spec.key.execution]
+        if process.state in {"vanished", "buried"} or (process.state == "aborted" and self.rng.random() < 0.5):
+            return
+        if failure is None and not lies:
+            given = numbers(self.blobs.read(process.spec.inputs_uri)).get("x")
+            assert isinstance(given, list)
+            value = computed(place_of(key.path), given)
+            self.blobs.write(f"{process.spec.output_prefix}/outputs.pb", literals({"o": value}))
+        self.agenda.tell(f"{key.path}/{key.attempt} ends: {failure.code if failure else 'lies' if lies else 'well'}")
+        at_ns = self.now_ns
+        process.bad = failure is not None
+        if failure is None:
+            process.news = lambda engine: engine.succeeded(key, at_ns)
+        else:
+            told = failure
+            process.news = lambda engine: engine.failed(key, at_ns, told)
+        if process.state == "live":
+            process.state = "ended"
+            checker.process_ended((key.path, key.attempt))
+        if lies:
+            checker.lied.add((key.path, key.attempt))
+        else:
+            checker.process_result((key.path, key.attempt), failure)
+        self.post(process.news)
+
+    def abort_attempt(self, key: AttemptKey) -> None:
+        """Stop an attempt."""
+        process = self.processes.get(key)
+        if process is not None and process.state == "live":
+            self.agenda.tell(f"  aborts {key.path}/{key.attempt}")
+            process.state = "aborted"
+            self.checkers[key.execution].process_ended((key.path, key.attempt))
+
+    def workers_end(self) -> None:
+        """Let the engine's own workers end with it; what they had stored stays, and is found again."""
+        if self.weather.survives:
+            return
+        for key, process in self.processes.items():
+            if process.state == "aborted":
+                process.state = "buried"  # However it was about to end: nobody hears of it.
+            stored = f"{process.spec.output_prefix}/outputs.pb" in self.blobs.objects
+            forgotten = process.state == "ended" and not stored and self.rng.random() < 0.5
+            lost = process.state == "ended" and not process.bad and not stored
+            if process.state == "live" or forgotten or lost:
+                process.state = "vanished"
+                self.checkers[key.execution].process_ended((key.path, key.attempt))
+
+    # --- children -------------------------------------------------------------------------------
+
+    def start_child(self, parent: NodeExecutionId, attempt: int, inputs_uri: str) -> ExecutionId:
+        """Create a child execution, or return the one there is."""
+        above, key = parent.execution, (parent.path, attempt)
+        name = self._child(above, parent.path, attempt)
+        checker = self.checkers[above]
+        if name in self.refused:
+            raise ChildRefused(self.refused[name])
+        if name in self.children:
+            return name
+        self.judge(lambda: checker.child_started(key))
+        if self.rng.random() < self.weather.bad_end / 4:
+            self.refused[name] = failure = replace(BUG, message=f"{name.name} is refused")
+            checker.child_ended(key, WorkflowPhase.FAILED, failure)
+            raise ChildRefused(failure)
+        self.judge(lambda: self._given(parent.path, inputs_uri))
+        child = self.children[name] = Child(parent, attempt, inputs_uri)
+        phase, failure_of = WorkflowPhase.SUCCEEDED, None
+        if self.rng.random() < self.weather.bad_end:
+            phase = self.rng.choice([WorkflowPhase.FAILED, WorkflowPhase.TIMED_OUT, WorkflowPhase.ABORTED])
+            failure_of = self.rng.choice([BUG, FLAKE, LOST]) if phase is WorkflowPhase.FAILED else None
+        lasts_ns = self.rng.choice([0, S, 15 * S, 90 * S])
+        self.agenda.later(f"child {name.name} ends", lasts_ns, lambda: self._child_ends(name, child, phase, failure_of))
+        return name
+
+    @staticmethod
+    def _child(above: ExecutionId, path: NodePath, attempt: int) -> ExecutionId:
+        return ExecutionId(above.project, above.domain, f"{above.name}-{path}-{attempt}")
+
+    def _given(self, path: NodePath, inputs_uri: str) -> None:
+        given, wanted = numbers(self.blobs.read(inputs_uri)).get("x"), self.expected.inputs(path)
+        must(given == wanted, f"{path}: its child is given {given}, not {wanted}")
+
+    def _child_ends(self, name: ExecutionId, child: Child, phase: WorkflowPhase, failure: Failure | None) -> None:
+        if child.status.phase.terminal:
+            return
+        uri, path = "", child.parent.path
+        if phase is WorkflowPhase.SUCCEEDED:
+            uri = f"mem://children/{name.name}"
+            self.blobs.write(uri, literals({"o": computed(place_of(path), self.expected.inputs(path))}), durable=True)
+        child.status = ChildStatus(phase, uri, failure)
+        self.checkers[child.parent.execution].child_ended((path, child.attempt), phase, failure)
+        self.post(lambda engine: engine.child_ended(child.parent, child.attempt, name))
+
+    def abort_child(self, name: ExecutionId) -> None:
+        """Ask a child to end, which it does in a while."""
+        child = self.children[name]
+        if not child.status.phase.terminal and not child.asked_to_end:
+            child.asked_to_end = True
+            self.checkers[child.parent.execution].child_abort_asked((child.parent.path, child.attempt))
+            self.agenda.later("", S, lambda: self._child_ends(name, child, WorkflowPhase.ABORTED, None))
+
+    def child_status(self, name: ExecutionId) -> ChildStatus:
+        """Return how a child goes."""
+        return self.children[name].status
+
+    # --- news -----------------------------------------------------------------------------------
+
+    def post(self, news: News) -> None:
+        """Send news to the engine: late, perhaps twice, and in vain when it is down."""
+        life = self.lives
+        self.agenda.later("", self.rng.choice([0, 0, S // 10, 2 * S]), lambda: self._arrive(news, life))
+        if self.rng.random() < self.weather.duplicate:
+            self.agenda.later("", self.rng.choice([0, S, 30 * S]), lambda: self._arrive(news, life))
+
+    def _arrive(self, news: News, life: int) -> None:
+        here = self.life
+        if here is None or here.engine is None or (life != self.lives and not self.weather.survives):
+            return
+        here.loop.call_soon(news, here.engine)
+
+    def noise(self) -> None:
+        """Let the engine hear of attempts that are over."""
+        past = [key for key in self.processes if AttemptKey(key.execution, key.path, key.attempt + 1) in self.processes]
+        if past:
+            key, at_ns = self.rng.choice(past), self.now_ns
+            self.post(
+                self.rng.choice(
+                    [
+                        lambda engine: engine.running(key, at_ns),
+                        lambda engine: engine.succeeded(key, at_ns),
+                        lambda engine: engine.failed(key, at_ns, LOST),
+                    ]
+                )
+            )
+
+
+def literals(values: dict[str, int]) -> bytes:
+    """Return a serialised map of numbers."""
+    message = pb.LiteralMap()
+    for name, value in values.items():
+        message.literals[name].scalar.primitive.integer = value
+    return message.SerializeToString(deterministic=True)
+
+
+def numbers(data: bytes) -> dict[str, object]:
+    """Return what is in a serialised map: numbers, and lists of them."""
+    found: dict[str, object] = {}
+    for name, literal in pb.LiteralMap.FromString(data).literals.items():
+        if literal.WhichOneof("value") == "collection":
+            found[name] = [item.scalar.primitive.integer for item in literal.collection.literals]
+        else:
+            found[name] = literal.scalar.primitive.integer
+    return found
+
+
+def _word(entry: HistoryEntry) -> str:
+    record = entry.record
+    where = f"{getattr(record, 'path', '')}/{getattr(record, 'attempt', '')} "
+    return f"{where.strip('/ ')} {record.phase.name}".strip()
+
+
+__all__ = ["EngineWorld", "Violation", "literals", "numbers"]
