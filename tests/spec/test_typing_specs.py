@@ -5,13 +5,18 @@ or has a comment of its own on the line.
 """
 
 import re
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from tests.spec.checkers import CHECKERS, Said, by_line
 from tests.spec.markdown import ROOT, Case, cases
+from tests.spec.program import told as compiled
 
-CASES = [case for path in sorted((ROOT / "tests/spec/typing").glob("*.md")) for case in cases(path)]
+PAGES = [*sorted((ROOT / "tests/spec/typing").glob("*.md")), ROOT / "docs/type_checking.md"]
+CASES = [case for path in PAGES for case in cases(path) if case.files]
+SOUND = [case for case in CASES if "# error" not in case.files["example.py"]]
 REVEALED = r"# revealed(?: by {by})?: (.+?)(?:\s+#|$)"
 ERROR = r"# error(?: by {by})?: \[([\w-]+)\]"
 
@@ -68,3 +73,9 @@ def test_checker_says_what_is_written(said: Saying, number: int) -> None:
         if name == file_of(number)
     }
     assert found == wanted
+
+
+@pytest.mark.parametrize("case", SOUND, ids=lambda case: case.id)
+def test_what_checkers_accept_the_compiler_accepts(case: Case, tmp_path: Path) -> None:
+    program = case.files["example.py"].replace("reveal_type(", "(")
+    assert "error[" not in compiled(replace(case, files={"example.py": program}), tmp_path)
