@@ -12,7 +12,8 @@ CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
 
 NO_CODES = frozenset(
     """
-    cache-key-metadata content-length content-md5 controlplane-listen controlplane-read controlplane-write date-time end-node
+    cache-key-metadata content-length content-md5 controlplane-listen controlplane-read controlplane-write
+    date-time end-node
     flyte-authorization flytelike-digest flytelike-execute flytelike-trace flytelike-values
     grpc-status-details-bin launch-plans memory-watch propeller-close propeller-delivery
     propeller-lease propeller-retention propeller-sealer propeller-store propeller-store-reader

@@ -4,29 +4,26 @@ import os
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Self
+from typing import Any, ClassVar, Self
 
-from typing_extensions import TypeVar, override
+from typing_extensions import override
 
 from flytelike.model.literals import Blob, Literal
 from flytelike.model.types import BlobType, LiteralType
 from flytelike.storage import Store
 from flytelike.types.context import ValueContext
 from flytelike.types.faults import mismatch, undecodable
-from flytelike.types.file import FileTransformer, FlyteFile, Formatted, formatted
+from flytelike.types.file import FileTransformer, FlyteFile
 from flytelike.types.places import local_path
 from flytelike.types.primitives import unwrapped
-from flytelike.types.pydantic_stored import core_schema
-from flytelike.types.stored_schema import stored_schema
+from flytelike.types.stored_path import F, StoredPath
 from flytelike.types.transformer import Hint
 
-F = TypeVar("F", default=Any)
 
-
-class FlyteDirectory(os.PathLike[str], Generic[F], metaclass=Formatted):
+class FlyteDirectory(StoredPath[F]):
     """A folder that travels between tasks; see FlyteFile."""
 
-    format: ClassVar[str] = ""
+    title: ClassVar[str] = "FlyteDirectory"
 
     def __init__(self, path: str | os.PathLike[str], remote_directory: str | None = None) -> None:
         """Stand for the folder at `path`, a local path or a uri.
@@ -35,17 +32,9 @@ class FlyteDirectory(os.PathLike[str], Generic[F], metaclass=Formatted):
             path: where the folder is.
             remote_directory: the uri to store it at; by default one is made.
         """
-        self.path: str = os.fspath(path)
+        super().__init__(path)
         self.remote_directory = remote_directory
-        self.remote_source: str = ""
-        self._fetch: Callable[[], str] | None = None
         self._ctx: ValueContext | None = None
-        self._hash = ""
-
-    def __class_getitem__(cls, item: Any) -> type[Self]:  # noqa: ANN401 - a format in any spelling
-        """Return the class for a format."""
-        made: type[Self] = formatted(cls, item)
-        return made
 
     @classmethod
     def stored(cls, uri: str, fetch: Callable[[], str], digest: str, ctx: ValueContext) -> Self:
@@ -64,18 +53,14 @@ class FlyteDirectory(os.PathLike[str], Generic[F], metaclass=Formatted):
         path.mkdir(parents=True, exist_ok=True)
         return cls(path)
 
-    def download(self) -> str:
-        """Fetch the content if it is not here yet and return the folder's local path.
+    @staticmethod
+    @override
+    def fetched(uri: str) -> str:
+        import tempfile  # noqa: PLC0415 - seldom needed
 
-        Raises:
-            StorageError: the content is gone or cannot be reached.
-        """
-        if self._fetch is not None:
-            self.path = self._fetch()
-            self._fetch = None
-        elif local_path(self.path) is None:
-            self.remote_source, self.path = self.path, fetched(self.path)
-        return self.path.removeprefix("file://")
+        path = Path(tempfile.mkdtemp(prefix="flytelike-"))
+        Store().download_directory(uri, path)
+        return str(path)
 
     def listdir(self) -> "list[FlyteFile[Any] | FlyteDirectory[Any]]":
         """Return the files and folders right below, by name; nothing is fetched until one is opened.
@@ -108,53 +93,6 @@ class FlyteDirectory(os.PathLike[str], Generic[F], metaclass=Formatted):
         path = Path(self.download()) / (name or uuid.uuid4().hex)
         path.mkdir(parents=True, exist_ok=True)
         return FlyteDirectory(path)
-
-    @override
-    def __fspath__(self) -> str:
-        """Return the local path; the content is fetched first."""
-        return self.download()
-
-    @override
-    def __eq__(self, other: object) -> bool:
-        """Tell whether both stand for the same folder."""
-        return isinstance(other, FlyteDirectory) and (self.path, self.remote_source) == (
-            other.path,
-            other.remote_source,
-        )
-
-    @override
-    def __hash__(self) -> int:
-        """Return a hash that agrees with equality."""
-        return hash((self.path, self.remote_source))
-
-    @override
-    def __str__(self) -> str:
-        """Return the uri, or the local path of a folder that was not stored."""
-        return self.remote_source or self.path
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:  # noqa: ANN401 - pydantic's
-        """Let pydantic's models have such fields."""
-        return core_schema(cls, "path")
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> Any:  # noqa: ANN401 - pydantic's
-        """Return what a model's JSON schema says of such a field."""
-        return stored_schema("FlyteDirectory")
-
-    @override
-    def __repr__(self) -> str:
-        """Return what an author would write."""
-        return f"{type(self).__name__}({str(self)!r})"
-
-
-def fetched(uri: str) -> str:
-    """Return the path of a copy of a folder that an author named by uri, for as long as the process lives."""
-    import tempfile  # noqa: PLC0415 - seldom needed
-
-    path = Path(tempfile.mkdtemp(prefix="flytelike-"))
-    Store().download_directory(uri, path)
-    return str(path)
 
 
 class DirectoryTransformer:

@@ -2,12 +2,11 @@
 
 import io
 import os
-from abc import ABCMeta
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, BinaryIO, ClassVar, Generic, Self, get_args
+from typing import IO, Any, BinaryIO, ClassVar, Self
 
-from typing_extensions import TypeVar, override
+from typing_extensions import override
 
 from flytelike.model.ids import Digest
 from flytelike.model.literals import Blob, Literal
@@ -17,32 +16,14 @@ from flytelike.types.context import ValueContext
 from flytelike.types.faults import mismatch, undecodable
 from flytelike.types.places import local_path
 from flytelike.types.primitives import unwrapped
-from flytelike.types.pydantic_stored import core_schema
-from flytelike.types.stored_schema import stored_schema
+from flytelike.types.stored_path import F, StoredPath
 from flytelike.types.transformer import Hint
 
 BUFFER_BYTES = 1 << 20
 """How much a stream reads at once; a store is asked less often than a disk."""
 
-F = TypeVar("F", default=Any)
-"""The format, as type checkers see it; `FlyteFile` alone is one of any format."""
 
-
-class Formatted(ABCMeta):
-    """The class of file and folder classes: a value fits whatever format the class states.
-
-    A format says what an author expects; it is no other class of values.
-    """
-
-    plain: "type | None" = None
-
-    @override
-    def __instancecheck__(cls, instance: object) -> bool:
-        """Tell whether a value is a file (or folder) at all."""
-        return super().__instancecheck__(instance) or (cls.plain is not None and isinstance(instance, cls.plain))
-
-
-class FlyteFile(os.PathLike[str], Generic[F], metaclass=Formatted):
+class FlyteFile(StoredPath[F]):
     """A file that travels between tasks.
 
     A task that returns one has the file at `path` stored; a task that takes one gets a
@@ -51,7 +32,7 @@ class FlyteFile(os.PathLike[str], Generic[F], metaclass=Formatted):
     `FlyteFile["csv"]` (or, for type checkers, `FlyteFile[Literal["csv"]]`) states a format.
     """
 
-    format: ClassVar[str] = ""
+    title: ClassVar[str] = "FlyteFile"
 
     def __init__(self, path: str | os.PathLike[str], remote_path: str | None = None) -> None:
         """Stand for the file at `path`, a local path or a uri.
@@ -60,17 +41,9 @@ class FlyteFile(os.PathLike[str], Generic[F], metaclass=Formatted):
             path: where the file is.
             remote_path: the uri to store it at; by default one is made.
         """
-        self.path: str = os.fspath(path)
+        super().__init__(path)
         self.remote_path = remote_path
-        self.remote_source: str = ""
-        self._fetch: Callable[[], str] | None = None
         self._stream: Callable[[], BinaryIO] | None = None
-        self._hash = ""
-
-    def __class_getitem__(cls, item: Any) -> type[Self]:  # noqa: ANN401 - a format in any spelling
-        """Return the class for a format."""
-        made: type[Self] = formatted(cls, item)
-        return made
 
     @classmethod
     def stored(cls, uri: str, fetch: Callable[[], str], digest: str, stream: Callable[[], BinaryIO]) -> Self:
@@ -92,23 +65,14 @@ class FlyteFile(os.PathLike[str], Generic[F], metaclass=Formatted):
         """Return a file that lies at a path or uri, and is not copied."""
         return cls(source)
 
-    @classmethod
-    def extension(cls) -> str:
-        """Return the format, empty for any."""
-        return cls.format
+    @staticmethod
+    @override
+    def fetched(uri: str) -> str:
+        import tempfile  # noqa: PLC0415 - seldom needed
 
-    def download(self) -> str:
-        """Fetch the content if it is not here yet and return its local path.
-
-        Raises:
-            StorageError: the content is gone, is not what its digest says, or cannot be reached.
-        """
-        if self._fetch is not None:
-            self.path = self._fetch()
-            self._fetch = None
-        elif local_path(self.path) is None:
-            self.remote_source, self.path = self.path, fetched(self.path)
-        return self.path.removeprefix("file://")
+        path = Path(tempfile.mkdtemp(prefix="flytelike-")) / Path(uri).name
+        Store().download_file(uri, path)
+        return str(path)
 
     def open(
         self,
@@ -136,69 +100,6 @@ class FlyteFile(os.PathLike[str], Generic[F], metaclass=Formatted):
         if self._fetch is not None:
             return self._stream() if self._stream is not None else None
         return Store().open_read(self.path) if local_path(self.path) is None else None
-
-    @override
-    def __fspath__(self) -> str:
-        """Return the local path; the content is fetched first."""
-        return self.download()
-
-    @override
-    def __eq__(self, other: object) -> bool:
-        """Tell whether both stand for the same file."""
-        return isinstance(other, FlyteFile) and (self.path, self.remote_source) == (
-            other.path,
-            other.remote_source,
-        )
-
-    @override
-    def __hash__(self) -> int:
-        """Return a hash that agrees with equality."""
-        return hash((self.path, self.remote_source))
-
-    @override
-    def __str__(self) -> str:
-        """Return the uri, or the local path of a file that was not stored."""
-        return self.remote_source or self.path
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:  # noqa: ANN401 - pydantic's
-        """Let pydantic's models have such fields."""
-        return core_schema(cls, "path")
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> Any:  # noqa: ANN401 - pydantic's
-        """Return what a model's JSON schema says of such a field."""
-        return stored_schema("FlyteFile")
-
-    @override
-    def __repr__(self) -> str:
-        """Return what an author would write."""
-        return f"{type(self).__name__}({str(self)!r})"
-
-
-_classes: dict[tuple[type, str], type] = {}
-
-
-def formatted(cls: Any, item: Any) -> Any:  # noqa: ANN401 - a class for a format in any spelling
-    """Return the subclass of `cls` for a format: a string, `Literal["csv"]` or a TypeVar's name."""
-    if item is Any or (type(item) is type(F) and item.__name__ in {"F", "T"}):
-        return cls
-    arguments = get_args(item)
-    name = str(arguments[0] if arguments else getattr(item, "__name__", item)).lstrip(".")
-    if (cls, name) not in _classes:
-        _classes[cls, name] = type(cls)(
-            cls.__name__, (cls,), {"format": name, "plain": cls, "__module__": cls.__module__}
-        )
-    return _classes[cls, name]
-
-
-def fetched(uri: str) -> str:
-    """Return the path of a copy of an object that an author named by uri, for as long as the process lives."""
-    import tempfile  # noqa: PLC0415 - seldom needed
-
-    path = Path(tempfile.mkdtemp(prefix="flytelike-")) / Path(uri).name
-    Store().download_file(uri, path)
-    return str(path)
 
 
 class FileTransformer:
