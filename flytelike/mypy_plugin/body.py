@@ -7,6 +7,7 @@ from mypy.errorcodes import ErrorCode
 from mypy.nodes import (
     ArgKind,
     AssertStmt,
+    AssignmentExpr,
     AssignmentStmt,
     Block,
     CallExpr,
@@ -98,7 +99,7 @@ def children(node: Node) -> Iterator[Node]:
         yield from (*node.lvalues, node.rvalue)
         return
     for name in getattr(node, "__match_args__", ()):
-        yield from _nodes_in(getattr(node, name))
+        yield from _nodes_in(getattr(node, name, None))
 
 
 def _nodes_in(value: object) -> Iterator[Node]:
@@ -137,6 +138,8 @@ class _Body:
         if isinstance(node, AssignmentStmt):
             for target in node.lvalues:
                 self._assign(target, node.rvalue)
+        elif isinstance(node, AssignmentExpr):
+            self._assign(node.target, node.value)
 
     def _check_statement(self, node: Statement) -> None:
         match node:

@@ -99,11 +99,13 @@ class Meanings:
                 return self._member(expression)
             case IndexExpr(base=base, index=index):
                 return _item(self.of(base), index)
+            case CallExpr(analyzed=CastExpr(expr=inner)):
+                return self.of(inner)
             case CallExpr():
                 return self._call(expression)
             case OpExpr(op=">>", right=right):
                 return self.of(right)
-            case ConditionalExpr(if_expr=inner) | AssignmentExpr(value=inner) | CastExpr(expr=inner):
+            case ConditionalExpr(if_expr=inner) | AssignmentExpr(value=inner):
                 return self.of(inner)
             case _:
                 return Plain()

@@ -1,7 +1,7 @@
 """Batch scoring: a registered model scores the customers of the day, shard by shard."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 import pandas as pd
 
@@ -113,8 +113,3 @@ churn = LaunchPlan.create("churn", scored, fixed_inputs={"family": "churn"}, def
 @workflow
 def both(window: Window[int]) -> Scores:
     return merge(parts=[churn(window=window), churn(window=window, columns=["city"])])
-
-
-def limits(options: dict[str, Any]) -> None:
-    """Show what a script would do with the launch plan."""
-    print(churn.short_name, options)
