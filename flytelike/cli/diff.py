@@ -12,7 +12,7 @@ from flytelike.bundle import collect
 from flytelike.bundle.collect import Copy
 from flytelike.cli.context import connected, json_option, place_options, platform_options
 from flytelike.cli.exit_code import ExitCode
-from flytelike.compiler.changes import Change, changes
+from flytelike.compiler.changes import Change, Part, changes
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.model.graph import Entity
 from flytelike.remote import Client
@@ -22,7 +22,7 @@ from flytelike.sdk.modules import load
 from flytelike.sdk.settings import Settings
 
 
-@click.command("diff", short_help="Tell what changed between two versions, and whether callers break.")
+@click.command("diff", short_help="Tell what changed between two versions.")
 @click.argument("old")
 @click.argument("new")
 @click.option("--strict", is_flag=True, help="Exit with 2 when a change breaks callers.")
@@ -113,13 +113,19 @@ def document(change: Change) -> dict[str, object]:
     }
 
 
+def mark(change: Change) -> str:
+    """Return the sign before a change: `!` breaks callers, `+` is new, `~` is anything else."""
+    if change.breaking:
+        return click.style("!", fg="red", bold=True)
+    return click.style("+", fg="green") if change.part is Part.ENTITY else "~"
+
+
 def show(told: Sequence[Change]) -> None:
     """Print the changes entity by entity; breaking ones are marked `!`."""
     for (kind, name), group in groupby(told, key=lambda change: (change.kind, change.name)):
         click.echo(click.style(f"{kind.name.lower().replace('_', ' ')} {name}", bold=True))
         for change in group:
-            mark = click.style("!", fg="red", bold=True) if change.breaking else "~"
-            click.echo(f"  {mark} {change.part.value:<10} {change.text}")
+            click.echo(f"  {mark(change)} {change.part.value:<10} {change.text}")
     breaking = sum(change.breaking for change in told)
     if not told:
         click.echo("no changes")

@@ -104,9 +104,13 @@ def show_diagnostics(diagnostics: Sequence[Diagnostic]) -> None:
     from flytelike.compiler.render import render_text  # noqa: PLC0415 - only faults pay for it
 
     color = sys.stderr.isatty() and "NO_COLOR" not in os.environ
-    for diagnostic in diagnostics:
-        click.echo(render_text(diagnostic, source_lines, color=color), err=True)
-    explained = [code for code in dict.fromkeys(told.code for told in diagnostics) if code in pages.codes()]
+    told = [render_text(diagnostic, source_lines, color=color) for diagnostic in diagnostics]
+    for before, text in zip(["", *told], told, strict=False):
+        # Short ones stand close together, as a list; others are set apart.
+        if before and ("\n" in before or "\n" in text):
+            click.echo(err=True)
+        click.echo(text, err=True)
+    explained = [code for code in dict.fromkeys(found.code for found in diagnostics) if code in pages.codes()]
     if explained:
         more = f" (or {', '.join(explained[1:4])})" if explained[1:] else ""
         click.echo(f"more about it: flytelike explain {explained[0]}{more}", err=True)

@@ -75,3 +75,12 @@ def limit_faults(task: TaskTemplate, name: str) -> Iterator[Diagnostic]:
                 f"the limit is {resources.limits[resource]}",
                 "raise the limit, or lower the request",
             )
+        elif resource is ResourceName.GPU and asked is not None and limit is not None and asked < limit:
+            # Kubernetes shares no devices: what is requested is what is given.
+            yield entity_fault(
+                "unequal-gpu-request",
+                f"the task `{name}` requests {text} GPU and limits them to {resources.limits[resource]}",
+                task.span,
+                "a GPU is a task's own, so there is nothing between the two",
+                "give the same number as request and limit, or only one of them",
+            )
