@@ -75,8 +75,9 @@ fix: $(READY) ## format, and mend what can be mended
 	@$(BIN)/ruff format -q .
 
 .PHONY: snapshots
-snapshots: $(READY) ## write what the compiler tells into tests/spec/compile and docs/errors
+snapshots: $(READY) ## write what is told of the examples into tests/spec/compile, docs/errors and docs/type_errors.md
 	@$(BIN)/python -m tests.spec.snapshots
+	@$(BIN)/python -m tests.spec.type_errors
 
 .PHONY: gen
 gen: $(READY) ## generate flytelike_idl from idl/proto

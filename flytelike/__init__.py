@@ -7,6 +7,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from flytelike.current import current_context
     from flytelike.model.exceptions import FlyteRecoverableException
     from flytelike.model.policies import FailurePolicy as WorkflowFailurePolicy
     from flytelike.sdk.cache import Cache
@@ -42,6 +43,7 @@ _PLACES = {
     "Workflow": "flytelike.sdk.workflow",
     "WorkflowFailurePolicy": "flytelike.model.policies",
     "create_node": "flytelike.sdk.create_node",
+    "current_context": "flytelike.current",
     "kwtypes": "flytelike.types.structured",
     "reference_launch_plan": "flytelike.sdk.reference",
     "reference_task": "flytelike.sdk.reference",
@@ -67,6 +69,7 @@ __all__ = [
     "Workflow",
     "WorkflowFailurePolicy",
     "create_node",
+    "current_context",
     "kwtypes",
     "reference_launch_plan",
     "reference_task",

@@ -113,6 +113,8 @@ def show_diagnostics(diagnostics: Sequence[Diagnostic]) -> None:
     explained = [code for code in dict.fromkeys(found.code for found in diagnostics) if code in pages.codes()]
     if explained:
         more = f" (or {', '.join(explained[1:4])})" if explained[1:] else ""
+        if " --> " in told[-1]:
+            click.echo(err=True)
         click.echo(f"more about it: flytelike explain {explained[0]}{more}", err=True)
 
 

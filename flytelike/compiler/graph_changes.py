@@ -90,7 +90,7 @@ def node_changes(old: Node, new: Node, renamed: Mapping[NodeId, NodeId]) -> Iter
 NO_NODE = Node(NodeId(""), GateTarget(None))
 """Stands for the node of an array, which is compared by itself."""
 
-SETTINGS = {
+SETTINGS: Mapping[type, str] = {
     BranchTarget: "other conditions, or another failure when none holds",
     GateTarget: "waits for something else",
     ArrayTarget: "other concurrency, successes or shared inputs",

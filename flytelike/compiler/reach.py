@@ -1,6 +1,6 @@
 """Types of parts of values, and of what is bound."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from flytelike.model.graph import (
@@ -44,7 +44,7 @@ from flytelike.model.types import (
     UnionType,
 )
 
-PRIMITIVE_TYPES = {
+PRIMITIVE_TYPES: Mapping[type, LiteralType] = {
     int: INTEGER,
     float: FLOAT,
     str: STRING,

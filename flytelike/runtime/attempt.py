@@ -3,11 +3,14 @@
 import contextlib
 import os
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 from flytelike.codec.failures import failure_to_document
+from flytelike.current import Checkpoint, Secrets, TaskContext, entered
 from flytelike.model.exceptions import IgnoreOutputs
 from flytelike.model.failure import Failure
+from flytelike.model.ids import ExecutionId, Identifier, ResourceKind
 from flytelike.runtime.arguments import Invocation
 from flytelike.runtime.code import code_folder
 from flytelike.runtime.contract import RunnableTask
@@ -80,7 +83,8 @@ class Runner:
         context = ValueContext(store=self._store, raw_prefix=invocation.raw_output_prefix, local_dir=self._scratch)
         inputs = decode_inputs(document, task, context)
         try:
-            result = _call(task, inputs, code_root)
+            with entered(context_of(invocation, env, self._store, self._scratch)):
+                result = _call(task, inputs, code_root)
         except IgnoreOutputs:
             return
         outputs = encode_outputs(result, task, context)
@@ -104,6 +108,27 @@ class Runner:
     def _put(self, invocation: Invocation, name: str, document: bytes) -> None:
         uri = f"{invocation.output_prefix.rstrip('/')}/{name}"
         self._store.put(uri, document, durable=self._durable_documents)
+
+
+def context_of(invocation: Invocation, env: Mapping[str, str], store: Store, scratch: Path) -> TaskContext:
+    """Return what a task can learn of its attempt; the names come from the variables of Flyte's task contract."""
+
+    def told(name: str) -> str:
+        return env.get(f"FLYTE_INTERNAL_{name}", "")
+
+    execution = ExecutionId(told("EXECUTION_PROJECT"), told("EXECUTION_DOMAIN"), told("EXECUTION_ID"))
+    names = (told(f"TASK_{part}") for part in ("PROJECT", "DOMAIN", "NAME", "VERSION"))
+    attempt = env.get("FLYTE_ATTEMPT_NUMBER", "")
+    return TaskContext(
+        execution_id=execution,
+        task_id=Identifier(ResourceKind.TASK, *names),
+        attempt=int(attempt) if attempt.isdigit() else 0,
+        execution_date=datetime.now(UTC),
+        working_directory=scratch,
+        raw_output_prefix=invocation.raw_output_prefix,
+        checkpoint=Checkpoint(store, invocation.checkpoint_prefix, invocation.previous_checkpoint_prefix),
+        secrets=Secrets(env),
+    )
 
 
 def _call(task: RunnableTask, inputs: Mapping[str, object], code_root: str) -> object:

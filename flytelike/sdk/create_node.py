@@ -1,7 +1,7 @@
 """`create_node`: a call as a node that can be named, ordered and overridden with types a checker knows."""
 
 from collections.abc import Mapping
-from typing import Generic, Self, TypeVar, cast
+from typing import Any, Generic, Self, TypeVar, cast
 
 from typing_extensions import Unpack, override
 
@@ -42,12 +42,12 @@ class Node(Generic[R]):
         return cast("R", packed(declared, self.outputs, node))
 
     @property
-    def outputs(self) -> Mapping[str, Promise]:
+    def outputs(self) -> Mapping[str, Any]:
         """Promises of the outputs by name."""
         node = self.__flytelike_node__
         return {name: Promise(Source(node.trace, node, name)) for name in node.entity.signature.outputs.hints}
 
-    def __getattr__(self, name: str) -> Promise:
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - an output is of any type; the mypy plugin knows which
         """Return the promise of an output."""
         if name in self.__flytelike_node__.entity.signature.outputs.hints:
             return self.outputs[name]

@@ -2,17 +2,16 @@
 
 import importlib
 import sys
-import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import ModuleType
 
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError, Label
 from flytelike.model.span import SourceSpan
 from flytelike.sdk.entity import AnyEntity, NodeEntity
-from flytelike.sdk.frames import is_ours
 from flytelike.sdk.launch_plan import LaunchPlan, created_in, forget_created_in
+from flytelike.sdk.raised import raised_fault
 from flytelike.sdk.reference import Reference
 from flytelike.sdk.task import Task
 from flytelike.sdk.workflow import Workflow
@@ -177,26 +176,9 @@ def syntax_fault(error: SyntaxError, file: Path) -> Diagnostic:
 
 def import_fault(error: BaseException, file: Path) -> Diagnostic:
     """Return the diagnostic for user code that failed while it was imported."""
-    frames = user_frames(error.__traceback__)
-    name = type(error).__name__
-    headline = f"{file.name} cannot be imported: {name}: {error}"
-    help_ = "install the missing package, or correct its name" if isinstance(error, ImportError) else ""
     code = "module-not-found" if isinstance(error, ModuleNotFoundError) else "import-failed"
-    if not frames:
-        return Diagnostic(code, headline, Label(SourceSpan(str(file)), ""), help=(help_,) if help_ else ())
-    labels = [Label(SourceSpan(frame.filename, frame.lineno or 0), text) for frame, text in frames]
-    return Diagnostic(code, headline, labels[-1], tuple(reversed(labels[:-1])), (help_,) if help_ else ())
-
-
-def user_frames(trace: TracebackType | None) -> list[tuple[traceback.FrameSummary, str]]:
-    """Return the frames of the user's own files, outermost first, each with what happens there."""
-    modules = (frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(trace))
-    frames = [
-        frame
-        for frame, module in zip(traceback.extract_tb(trace), modules, strict=True)
-        if not is_ours(module) and not module.startswith("importlib") and "<frozen" not in frame.filename
-    ]
-    return [(frame, "raised here" if frame is frames[-1] else "called here") for frame in frames]
+    help_ = "install the missing package, or correct its name" if isinstance(error, ImportError) else ""
+    return raised_fault(code, f"{file.name} cannot be imported", error, SourceSpan(str(file)), help_)
 
 
 def entities_of(modules: Iterable[ModuleType]) -> Iterable[AnyEntity]:

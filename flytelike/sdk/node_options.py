@@ -85,6 +85,10 @@ def node_option_faults(options: NodeOptions, *, is_task: bool, outputs: Mapping[
             yield OptionFault("task-only-option", word, f"`{word}` can only be overridden where a task is called")
     if not 0 <= options.get("retries", 0) <= MAX_RETRIES:
         yield OptionFault("invalid-option", "retries", f"`retries` must lie between 0 and {MAX_RETRIES}")
+    for word, value in (("retries", options.get("retries", 1)), ("timeout", options.get("timeout", 1))):
+        if not value:
+            text = f"`{word}={value!r}` would change nothing: for a call, 0 means that the task's own counts"
+            yield OptionFault("invalid-option", word, text, f"set `{word}` on the task, or leave it out here")
     if "node_name" in options and not node_id_of(options["node_name"]):
         yield OptionFault("invalid-option", "node_name", f"`node_name={options['node_name']!r}` has no letter or digit")
     yield from duration_faults("timeout", options.get("timeout"))

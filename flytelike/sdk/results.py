@@ -3,10 +3,14 @@
 from collections import namedtuple
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Self, assert_never, cast
+from typing import TYPE_CHECKING, NoReturn, Self, assert_never, cast
 
 from typing_extensions import Unpack
 
+from flytelike.model.diagnostic import DiagnosticError
+from flytelike.model.suggestion import nearest
+from flytelike.sdk.faults import fault, label
+from flytelike.sdk.frames import author_site
 from flytelike.sdk.promise import Promise
 from flytelike.sdk.signature import Outputs, Shape
 
@@ -83,6 +87,24 @@ class _Ordered:
     """What a tuple of promises can do besides being a tuple."""
 
     __flytelike_node__: "TracedNode"
+    _fields: tuple[str, ...]
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Refuse a name that no output has."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        called = self.__flytelike_node__.entity.short_name
+        raise DiagnosticError(
+            [
+                fault(
+                    "unknown-output",
+                    f"`{called}` has no output `{name}`{nearest(name, self._fields)}",
+                    author_site().span,
+                    help=(f"its outputs are {', '.join(f'`{known}`' for known in self._fields)}",),
+                    related=(label(self.__flytelike_node__.span, "it was called here"),),
+                )
+            ]
+        )
 
     def __rshift__(self, other: object) -> object:
         return self.__flytelike_node__.then(other)

@@ -69,8 +69,9 @@ class Outputs:
     @property
     def are_yielded(self) -> bool:
         """Whether a function that yields can give them: the one output is an iterator."""
-        hints = list(self.hints.values())
-        return self.shape is Shape.SINGLE and typing.get_origin(hints[0]) in YIELDED
+        return self.shape is Shape.SINGLE and any(
+            (typing.get_origin(hint) or hint) in YIELDED for hint in self.hints.values()
+        )
 
 
 YIELDED = frozenset({Generator, Iterable, Iterator})

@@ -18,6 +18,7 @@ from flytelike.sdk.local import check_inputs
 from flytelike.sdk.local_run import run_nodes
 from flytelike.sdk.option_rules import OptionFault, unknown_options, wrong_types
 from flytelike.sdk.promise import VoidPromise, source_of
+from flytelike.sdk.raised import raised_fault
 from flytelike.sdk.results import ResultShapeError, unpacked
 from flytelike.sdk.signature import Shape, Signature, plain_function
 from flytelike.sdk.source import option_span
@@ -75,7 +76,7 @@ class Workflow(NodeEntity[P, R]):
 
     @cached_property
     def graph(self) -> Graph:
-        """The body's nodes and outputs. Other exceptions than DiagnosticError are the author's and pass through."""
+        """The body's nodes and outputs, and what is wrong with it: what its own code raises too."""
         if self.signature.faults:
             return Graph((), {})
         trace = Trace(self.short_name, self.signature.input_span)
@@ -87,6 +88,9 @@ class Workflow(NodeEntity[P, R]):
             outputs = self._outputs(trace, result)
         except DiagnosticError as error:
             trace.faults.extend(error.diagnostics)
+        except Exception as error:  # noqa: BLE001 - the author's code may raise anything
+            what = f"`{self.short_name}` cannot be put together"
+            trace.faults.append(raised_fault("workflow-body-failed", what, error, self.span))
         trace.faults.extend(_duplicate_ids(trace.nodes))
         return Graph(tuple(trace.nodes), outputs, tuple(trace.faults))
 

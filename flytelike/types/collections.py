@@ -68,9 +68,9 @@ class ListTransformer:
         return items
 
 
-def element(hint: Hint) -> Hint:
-    """Return what a list annotation says of its items."""
+def element(hint: Hint, example: str = "list[int]") -> Hint:
+    """Return what the annotation of a list says of its items; raises TypeFault, with an example, if it says nothing."""
     arguments = typing.get_args(hint)
     if not arguments:
-        raise missing_argument(hint, "list[int]")
+        raise missing_argument(hint, example)
     return arguments[0]

@@ -1,12 +1,12 @@
 """Iterators: collections whose values are made one by one, on both sides."""
 
-import typing
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from flytelike.model.literals import Collection, Literal
 from flytelike.model.types import CollectionType, LiteralType
 from flytelike.types.annotated import origin_of
+from flytelike.types.collections import element
 from flytelike.types.context import ValueContext
 from flytelike.types.faults import TypeFault, mismatch, undecodable, within
 from flytelike.types.json_value import ITERATORS
@@ -29,17 +29,17 @@ class IteratorTransformer:
 
     def handles(self, hint: Hint) -> bool:
         """Tell whether the annotation means one value after the other."""
-        return origin_of(hint) in ITERATORS
+        return hint in ITERATORS or origin_of(hint) in ITERATORS
 
     def literal_type(self, hint: Hint) -> LiteralType:
         """Return the collection type."""
-        return LiteralType(CollectionType(self._registry.literal_type(typing.get_args(hint)[0])))
+        return LiteralType(CollectionType(self._registry.literal_type(element(hint, "Iterator[int]"))))
 
     def to_literal(self, value: Any, hint: Hint, ctx: ValueContext) -> Literal:  # noqa: ANN401 - any value
         """Return the collection of the items' literals; the iterator is used up."""
         if not isinstance(value, Iterable) or isinstance(value, str | bytes):
             raise mismatch(hint, value)
-        inner = typing.get_args(hint)[0]
+        inner = element(hint, "Iterator[int]")
         items: list[Literal] = []
         for item in value:
             try:
@@ -53,7 +53,7 @@ class IteratorTransformer:
         found = unwrapped(literal).value
         if not isinstance(found, Collection):
             raise undecodable(hint, type(found).__name__)
-        return self._values(found, typing.get_args(hint)[0], ctx)
+        return self._values(found, element(hint, "Iterator[int]"), ctx)
 
     def _values(self, collection: Collection, inner: Hint, ctx: ValueContext) -> Iterator[Any]:
         for number, item in enumerate(collection.items):

@@ -64,7 +64,7 @@ class JsonLinesTransformer:
     def handles(self, hint: Hint) -> bool:
         """Tell whether the annotation is an iterator of JSON."""
         arguments = typing.get_args(hint)
-        return origin_of(hint) in ITERATORS and JsonTransformer().handles(arguments[0])
+        return origin_of(hint) in ITERATORS and bool(arguments) and JsonTransformer().handles(arguments[0])
 
     def literal_type(self, hint: Hint) -> LiteralType:  # noqa: ARG002 - always the same
         """Return the blob type."""

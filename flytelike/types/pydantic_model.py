@@ -146,7 +146,8 @@ def schema_of_model(hint: Hint) -> dict[str, Json]:
     try:
         schema: dict[str, Json] = hint.model_json_schema(by_alias=False)
     except PydanticUserError as error:
-        raise unsupported(hint, str(error).partition("\n")[0], "give the field another type") from None
+        reason = str(error).partition("\n")[0].removeprefix("Cannot generate a JsonSchema for ")
+        raise unsupported(hint, f"a field has no form in JSON: {reason}", "give the field another type") from None
     for name, field in secrets_in(schema):
         raise unsupported(hint, f"`{name}` is a secret", f"take `{field}` from the environment of the task instead")
     return schema

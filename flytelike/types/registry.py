@@ -142,7 +142,7 @@ def no_transformer(hint: Hint) -> Exception:
     if hint is tuple or origin_of(hint) is tuple:
         return unsupported(hint, "a tuple is only possible as the whole output", "use a list or a dataclass")
     if hint is Any or hint is object:
-        return unsupported(hint, "it says nothing about the value", "name the type that is meant")
+        return unsupported(hint, "it says nothing about the value", "name the type, or `JSON` for any JSON value")
     if hint is bytes:
         return unsupported(hint, "raw bytes have no literal", "write them to a file and use FlyteFile")
     if hint is set or origin_of(hint) in {set, frozenset}:
@@ -150,7 +150,7 @@ def no_transformer(hint: Hint) -> Exception:
     return unsupported(
         hint,
         "no transformer handles it",
-        "use a dataclass, or register one with `flytelike.types.register`",
+        "use a dataclass, register one with `flytelike.types.register`, or have it pickled: `FlytePickle[...]`",
     )
 
 

@@ -9,6 +9,7 @@ import random
 import sqlite3
 import time
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -52,14 +53,16 @@ def test_kill_9_costs_time_and_never_a_result(data: Path, tmp_path: Path) -> Non
     (tmp_path / "many.py").write_text(SOURCE)
     drawn = random.Random(20130101)
     kills = 0
-    while kills < MOMENTS:
-        kills += one_execution(data, tmp_path, drawn, MOMENTS - kills, f"chaos{kills}")
+    with ExitStack() as ends:
+        while kills < MOMENTS:
+            kills += one_execution(data, tmp_path, drawn, MOMENTS - kills, f"chaos{kills}", ends)
 
 
-def one_execution(data: Path, folder: Path, drawn: random.Random, kills_max: int, name: str) -> int:
+def one_execution(data: Path, folder: Path, drawn: random.Random, kills_max: int, name: str, ends: ExitStack) -> int:
     """Execute the 300 nodes while the platform is killed again and again; return how often it was."""
     log = folder / f"{name}.txt"
     platform = start(data)
+    ends.callback(lambda: platform.process.poll() is None and platform.kill())
     words = ["--log", str(log), "--no-wait", "--server", platform.grpc, "--execution-name", name]
     begun = flytelike(data, "execute", str(folder / "many.py"), "many", *words)
     assert begun.code == 0, begun.stderr

@@ -91,9 +91,16 @@ class Clock(Port):
 
 
 class Store(Port):
+    """The store as one engine sees it, which owns it from its start: a dead one's late commit is refused."""
+
+    def __init__(self, life: Life, world: "EngineWorld") -> None:
+        super().__init__(life, world)
+        self._handle = world.store.beside()
+        at_once(self._handle.own("engine", 0))
+
     async def commit(self, commit: Commit) -> None:
         def stored() -> None:
-            self._world.commit(commit)
+            self._world.commit(commit, self._handle)
             self._life.unheard.add(commit.execution)
 
         await self._life.call(stored, StoreAway, lands_late=True)

@@ -113,10 +113,10 @@ class EngineWorld:
 
     # --- what is durable ------------------------------------------------------------------------
 
-    def commit(self, commit: Commit) -> None:
-        """Store a step, if its version fits, and judge it."""
+    def commit(self, commit: Commit, store: MemoryStateStore) -> None:
+        """Store a step through an engine's handle, if its version fits, and judge it."""
         before = at_once(self.store.load(commit.execution))
-        at_once(self.store.commit(commit))
+        at_once(store.commit(commit))
         self.commits += 1
         self.judge(lambda: self._committed(commit, dict(before.cells) if before else {}))
 
