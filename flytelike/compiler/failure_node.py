@@ -6,9 +6,10 @@ from dataclasses import replace
 from flytelike.compiler.callee import Callee
 from flytelike.compiler.faults import entity_fault, within
 from flytelike.compiler.graph import promises
+from flytelike.compiler.nesting import branch_nodes
 from flytelike.model.diagnostic import Diagnostic, Label
-from flytelike.model.graph import Node, WorkflowTemplate
-from flytelike.model.ids import START_NODE, WORKFLOW_INPUTS
+from flytelike.model.graph import Binding, Node, WorkflowTemplate
+from flytelike.model.ids import START_NODE, WORKFLOW_INPUTS, NodeId
 from flytelike.model.types import LiteralType, SimpleKind, SimpleType, UnionType
 
 
@@ -25,21 +26,27 @@ def failure_callee(callee: Callee) -> Callee:
     return replace(callee, needed=callee.needed - errors)
 
 
-def failure_node_faults(workflow: WorkflowTemplate, node: Node, callee: Callee | None) -> Iterator[Diagnostic]:
-    """Find inputs of a failure node that nothing can give when the workflow has failed."""
-    where = within(workflow, node)
+def taken(node: Node) -> Iterator[tuple[Binding, NodeId]]:
+    """Yield what a node takes from others, each with the other's id."""
     for binding in node.bindings:
         for promise in promises(binding.data):
             if promise.node_id not in {WORKFLOW_INPUTS, START_NODE}:
-                yield entity_fault(
-                    "failure-input-of-node",
-                    f"`{node.id}` runs when the workflow fails, and takes `{binding.var}` from `{promise.node_id}`, "
-                    "which may not have run",
-                    binding.span or node.span,
-                    "taken here",
-                    "give it the workflow's inputs only, and the error",
-                    where=where,
-                )
+                yield binding, promise.node_id
+
+
+def failure_node_faults(workflow: WorkflowTemplate, node: Node, callee: Callee | None) -> Iterator[Diagnostic]:
+    """Find inputs of a failure node that nothing can give when the workflow has failed."""
+    for taker in (node, *branch_nodes(node)):
+        for binding, source in taken(taker):
+            yield entity_fault(
+                "failure-input-of-node",
+                f"`{taker.id}` runs when the workflow fails, and takes `{binding.var}` from `{source}`, "
+                "which may not have run",
+                binding.span or taker.span,
+                "taken here",
+                "give it the workflow's inputs only, and the error",
+                where=within(workflow, taker),
+            )
     errors = [name for name, found in callee.inputs.items() if is_error(found.type)] if callee is not None else []
     if callee is not None and len(errors) > 1:
         listed = ", ".join(f"`{name}`" for name in errors)
@@ -50,5 +57,5 @@ def failure_node_faults(workflow: WorkflowTemplate, node: Node, callee: Callee |
             "here",
             "let it take the error as one input",
             *(Label(callee.inputs[name].span, f"`{name}`") for name in errors),
-            where=where,
+            where=within(workflow, node),
         )

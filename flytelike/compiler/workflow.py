@@ -58,6 +58,8 @@ class WorkflowCheck:
     callees: Callees
     faults: list[Diagnostic] = field(default_factory=list)
     at: Node | None = None
+    second: set[int] = field(default_factory=set)
+    """Nodes, by identity, whose id another one has: what they call is not known by it."""
 
     @classmethod
     def of(cls, workflow: WorkflowTemplate, resolve: Resolve) -> Self:
@@ -73,7 +75,7 @@ class WorkflowCheck:
             self.enter(node, self.callees.aside)
         self.callees.derive()
         for node in self.workflow.nodes:
-            self.check_node(node, self.callees.of.get(node.id))
+            self.check_node(node)
         self.at = None
         self.check_outputs()
         self.check_failure_node()
@@ -86,6 +88,7 @@ class WorkflowCheck:
             first = next((other.span for other in all_nodes(self.workflow) if other.id == node.id), None)
             headline = f"two nodes are named `{node.id}`"
             self.add("duplicate-node-id", headline, node.span, "the second", "rename it", Label(first, "the first"))
+            self.second.add(id(node))
             return
         if not NODE_ID.fullmatch(node.id):
             hint = "use letters, digits and dashes, at most 63"
@@ -96,13 +99,20 @@ class WorkflowCheck:
         """Check the node that runs when the workflow fails."""
         node = self.workflow.failure_node
         if node is not None:
-            callee = self.callees.aside.get(node.id)
-            self.check_node(node, None if callee is None else failure_callee(callee))
-            self.faults.extend(failure_node_faults(self.workflow, node, callee))
+            self.check_node(node)
+            self.faults.extend(failure_node_faults(self.workflow, node, self.callee_of(node)))
 
-    def check_node(self, node: Node, callee: Callee | None) -> None:
+    def callee_of(self, node: Node) -> Callee | None:
+        """Return what a node calls; None when that is not known."""
+        if id(node) in self.second:
+            return None
+        callee = self.callees.of.get(node.id) or self.callees.aside.get(node.id)
+        return failure_callee(callee) if callee is not None and node is self.workflow.failure_node else callee
+
+    def check_node(self, node: Node) -> None:
         """Check a node's order, its bindings, and what is peculiar to its kind."""
         self.at = node
+        callee = self.callee_of(node)
         for other in node.upstream:
             if other not in self.callees.of:
                 headline = f"`{node.id}` runs after `{other}`, which does not exist"
@@ -116,7 +126,7 @@ class WorkflowCheck:
                 inputs = self.callees.inputs(node)
                 self.faults.extend(branch_faults(self.workflow, node, target, inputs, self.callees.aside))
                 for inner in inner_nodes(node):
-                    self.check_node(inner, self.callees.aside.get(inner.id))
+                    self.check_node(inner)
             case GateTarget(Approval()):
                 self.check_own_inputs(node)
             case GateTarget():

@@ -94,6 +94,17 @@ def test_an_id_that_gets_too_long_inside_its_branch_is_told() -> None:
     assert "invalid-node-id" in codes(SQUARE, sized(branching(square("n" * 62), node="n1")))
 
 
+def test_the_second_of_two_nodes_is_not_held_to_what_the_first_calls() -> None:
+    log = task("log", "text: str")
+    twice = branching(square("n0"), call("n0", "task log", text="a"))
+    assert codes(SQUARE, log, sized(twice)) == ["duplicate-node-id", "unsupported-node-kind"]
+
+
+def test_nodes_inside_a_failing_branch_take_nothing_from_nodes_that_may_not_have_run() -> None:
+    found = codes(SQUARE, sized(square("n0"), failing=branching(square("n0", "n0.o0"), node="fn0")))
+    assert found.count("failure-input-of-node") == 1
+
+
 # --- needs ------------------------------------------------------------------------------
 
 
