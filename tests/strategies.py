@@ -329,7 +329,7 @@ def nodes_around(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
     )
 
 
-nodes = st.recursive(nodes_with(calls), nodes_around, max_leaves=3)
+nodes = st.recursive(nodes_with(calls), nodes_around, max_leaves=2)
 workflow_metadata = made(WorkflowMetadata, st.sampled_from(FailurePolicy), flags, by_name(texts))
 workflows = made(
     WorkflowTemplate,

@@ -3,11 +3,14 @@
 from collections.abc import Iterator, Mapping
 
 from flytelike.compiler.callee import Callee
+from flytelike.compiler.describe import describe_type
 from flytelike.compiler.faults import entity_fault, within
-from flytelike.model.diagnostic import Diagnostic
+from flytelike.compiler.nesting import all_nodes
+from flytelike.model.diagnostic import Diagnostic, Label
 from flytelike.model.gate import Approval, Gate, Signal, Sleep
 from flytelike.model.graph import GateTarget, Node, WorkflowTemplate
 from flytelike.model.interface import Variable
+from flytelike.model.types import BOOLEAN, LiteralType
 
 
 def gate_callee(node: Node, gate: Gate | None, inputs: Mapping[str, Variable] | None) -> Callee | None:
@@ -37,3 +40,28 @@ def gate_faults(workflow: WorkflowTemplate, node: Node, target: GateTarget) -> I
             "let it wait for an approval, a signal or a time",
             where=within(workflow, node),
         )
+
+
+def signal_faults(workflow: WorkflowTemplate) -> Iterator[Diagnostic]:
+    """Tell gates that wait for one signal with values of two types: an execution has each signal once."""
+    known: dict[str, tuple[Node, LiteralType]] = {}
+    for node in all_nodes(workflow):
+        match node.target:
+            case GateTarget(Approval(signal)):
+                kind = BOOLEAN
+            case GateTarget(Signal(signal, kind)):
+                pass
+            case _:
+                continue
+        first, other = known.setdefault(signal, (node, kind))
+        if other.kind != kind.kind:
+            yield entity_fault(
+                "conflicting-signals",
+                f"the gates `{first.id}` and `{node.id}` wait for the signal `{signal}`, "
+                f"one for `{describe_type(other)}`, the other for `{describe_type(kind)}`",
+                node.span,
+                f"`{describe_type(kind)}` here",
+                "give each signal a name of its own",
+                Label(first.span, f"`{describe_type(other)}` here"),
+                where=within(workflow, node),
+            )

@@ -14,7 +14,7 @@ from flytelike.compiler.constants import is_value_of, word_for
 from flytelike.compiler.describe import describe_type
 from flytelike.compiler.failure_node import failure_callee, failure_node_faults
 from flytelike.compiler.faults import entity_fault, within
-from flytelike.compiler.gate import gate_faults
+from flytelike.compiler.gate import gate_faults, signal_faults
 from flytelike.compiler.graph import aside, promises
 from flytelike.compiler.nesting import all_nodes
 from flytelike.compiler.reach import DeadEnd, part_of, reach
@@ -79,6 +79,7 @@ class WorkflowCheck:
         self.at = None
         self.check_outputs()
         self.check_failure_node()
+        self.faults.extend(signal_faults(self.workflow))
         return self.faults
 
     def enter(self, node: Node, into: dict[NodeId, Callee | None]) -> None:
