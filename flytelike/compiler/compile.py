@@ -301,7 +301,9 @@ def called(workflow: WorkflowTemplate) -> Collection[Call]:
 
 def sub_workflows(workflow: WorkflowTemplate) -> Iterable[Identifier]:
     """Return the sub-workflows that a workflow's nodes run."""
-    return [call.workflow for call in called(workflow) if isinstance(call, SubWorkflowTarget)]
+    return dict.fromkeys(
+        node.target.workflow for node in all_nodes(workflow) if isinstance(node.target, SubWorkflowTarget)
+    )
 
 
 def noun_of(identifier: Identifier) -> str:

@@ -82,7 +82,8 @@ def sources(node: Node) -> set[NodeId]:
 def aside(workflow: WorkflowTemplate) -> Iterator[Node]:
     """Yield the nodes that wait for others while none waits for them: those inside branches, and the failure node."""
     for node in workflow.nodes:
-        yield from branch_nodes(node)
+        if isinstance(node.target, BranchTarget):
+            yield from branch_nodes(node)
     if workflow.failure_node is not None:
         yield workflow.failure_node
         yield from branch_nodes(workflow.failure_node)

@@ -3,7 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from flytelike.model.graph import BranchCase, BranchTarget, Node, WorkflowTemplate, inner_nodes, nested_nodes
+from flytelike.model.graph import (
+    ArrayTarget,
+    BranchCase,
+    BranchTarget,
+    Node,
+    WorkflowTemplate,
+    inner_nodes,
+    nested_nodes,
+)
 from flytelike.model.ids import NodeId
 
 
@@ -46,6 +54,9 @@ def branch_nodes(node: Node) -> Iterator[Node]:
 def all_nodes(workflow: WorkflowTemplate) -> Iterator[Node]:
     """Yield a workflow's nodes with its failure node, and all that they hold."""
     for node in workflow.nodes:
-        yield from nested_nodes(node)
+        if isinstance(node.target, BranchTarget | ArrayTarget):
+            yield from nested_nodes(node)
+        else:  # Most nodes hold none, and a generator for each takes its time.
+            yield node
     if workflow.failure_node is not None:
         yield from nested_nodes(workflow.failure_node)

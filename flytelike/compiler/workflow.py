@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Self, assert_never
+from typing import NamedTuple, Self, assert_never
 
 from flytelike.compiler.array import array_faults
 from flytelike.compiler.branch import branch_faults, partly_given
@@ -161,7 +161,9 @@ class WorkflowCheck:
         """Check that each input is bound once, to a value of its type."""
         if callee is None:
             return
+        bound: set[str] = set()
         for binding in self.bound_once(node, callee):
+            bound.add(binding.var)
             variable = callee.inputs.get(binding.var)
             if variable is None:
                 known = ", ".join(f"`{name}`" for name in callee.inputs)
@@ -174,7 +176,6 @@ class WorkflowCheck:
                 )
             else:
                 self.check_data(binding.data, variable, Slot(callee, binding, binding.span or node.span))
-        bound = {binding.var for binding in node.bindings}
         if not callee.needed <= bound:
             self.add_unbound(node, callee, bound)
 
@@ -251,10 +252,9 @@ class WorkflowCheck:
         if source is None:
             return None
         owner, found = source
-        reached = reach(found.type, promise.path)
-        declared = Label(found.span, f"the value comes from here ({owner})")
+        reached = reach(found.type, promise.path) if promise.path else found.type
         if not isinstance(reached, DeadEnd):
-            return Source(owner, reached, declared)
+            return Source(owner, reached, found)
         known = ", ".join(f"`{name}`" for name in reached.names)
         self.add(
             "no-such-field",
@@ -262,7 +262,7 @@ class WorkflowCheck:
             slot.span,
             "reached into here",
             f"its fields are {known}" if known else "correct the attribute, key or index",
-            declared,
+            Source(owner, reached.kind, found).declared,
         )
         return None
 
@@ -325,13 +325,17 @@ class WorkflowCheck:
         self.faults.append(entity_fault(code, headline, span, text, help_, *related, where=where))
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a promised value comes from: who gives it, its type, and where it is declared."""
+class Source(NamedTuple):
+    """Where a promised value comes from: who gives it, the type of what is taken, and the whole value."""
 
     owner: str
     type: LiteralType
-    declared: Label
+    whole: Variable
+
+    @property
+    def declared(self) -> Label:
+        """Where the value is declared."""
+        return Label(self.whole.span, f"the value comes from here ({self.owner})")
 
 
 @dataclass(frozen=True, slots=True)
