@@ -24,6 +24,7 @@ class EngineChecker(Checker):
     began_ns: dict[Key, int] = field(default_factory=dict)
     lied: set[Key] = field(default_factory=set)
     clock_was_turned: bool = False
+    ends_unheard: bool = False
 
     def process_began(self, key: Key) -> None:
         """Take that a process says that it began its work."""
@@ -35,6 +36,8 @@ class EngineChecker(Checker):
         To ask for a child once more is the way to learn the name of one that is to be aborted.
         """
         path, attempt = key
+        if self.phase.terminal and self.ends_unheard:
+            return  # The engine's next commit fails, and it hears of the end; the attempt is aborted then.
         if self.sketch(path).launch_plan:
             if not self._called_off(path, attempt):
                 self._may_start(path, attempt)

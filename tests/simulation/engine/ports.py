@@ -91,12 +91,13 @@ class Clock(Port):
 
 
 class Store(Port):
-    """The store as one engine sees it, which owns it from its start: a dead one's late commit is refused."""
+    """The store as one engine sees it. Where engines are fenced, each owns it from its start."""
 
     def __init__(self, life: Life, world: "EngineWorld") -> None:
         super().__init__(life, world)
         self._handle = world.store.beside()
-        at_once(self._handle.own("engine", 0))
+        if world.weather.fenced:
+            at_once(self._handle.own("engine", 0))
 
     async def commit(self, commit: Commit) -> None:
         def stored() -> None:

@@ -18,7 +18,8 @@ class Weather:
     is closed in good order; with `power` its deaths are power cuts. `away` is the chance of each
     port call to fail without effect, `unheard` the one to fail after it. `late` is the chance that
     a commit which was under way at a death is stored afterwards. Attempts `survive` the engine
-    where their executor is another machine.
+    where their executor is another machine. `fenced` engines own the store: a late commit of one that
+    was replaced is refused.
     """
 
     crash: float
@@ -33,6 +34,12 @@ class Weather:
     bad_end: float
     survives: bool
     abort_at_ns: int
+    fenced: bool = False
+
+    @property
+    def ends_unheard(self) -> bool:
+        """Whether an execution may be ended by a late commit that the engine does not know of yet."""
+        return bool(self.late) and not self.fenced
 
     @staticmethod
     def drawn(rng: random.Random) -> "Weather":

@@ -73,7 +73,10 @@ class EngineWorld:
         self.closure = valued_closure(scenario)
         self.expected = Expected(scenario)
         self.requests = requests
-        self.checkers = {request.id: EngineChecker(scenario, agenda=agenda) for request in requests}
+        self.checkers = {
+            request.id: EngineChecker(scenario, agenda=agenda, ends_unheard=weather.ends_unheard)
+            for request in requests
+        }
         self.store = MemoryStateStore(lambda: self.now_ns)
         self.blobs = SimulatedBlobs()
         self.recorded: dict[ExecutionId, list[HistoryEntry]] = {request.id: [] for request in requests}

@@ -17,6 +17,16 @@ PARTS = 5
 KEPT = (10, 41, 54, 126, 593, 752, 818, 1414, 1674)
 """Seeds that once found something: vain starts in one batch, and news of workers that were gone."""
 
+RARE = {
+    "the last chance is interruptible",
+    "any timer ends a pause",
+    "one restart too many",
+    "outputs of a stale scope are accepted",
+    "a child that goes on has ended",
+}
+"""Found by one world of several hundred: `make mutants` plants them."""
+QUICK = [mutant for mutant in MUTANTS if mutant.name not in RARE]
+
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_no_world_breaks_a_rule(part: int) -> None:
@@ -67,7 +77,7 @@ def test_a_broken_world_tells_its_story(monkeypatch: pytest.MonkeyPatch) -> None
     assert caught.value.trace[-1] == "it broke"
 
 
-@pytest.mark.parametrize("mutant", MUTANTS[::6], ids=lambda mutant: mutant.name)
+@pytest.mark.parametrize("mutant", QUICK[::6], ids=lambda mutant: mutant.name)
 def test_planted_faults_are_found(mutant: object) -> None:
     """A sample; `make mutants` plants all of them."""
     _, status, said = hunt_apart(mutant, 2_000)  # type: ignore[arg-type]

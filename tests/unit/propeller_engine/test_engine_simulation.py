@@ -21,6 +21,13 @@ PARTS = 4
 KEPT = (19, 51, 201, 548, 1235, 2260)
 """Seeds that once found something: errands that counted for ever, starts that came back, history told too late."""
 
+RARE = {
+    "what closed during a sweep is never dropped",
+    "a start that was held back and called off begins",
+}
+"""Found by one world of several hundred: `make mutants` plants them."""
+QUICK = [mutant for mutant in ENGINE_MUTANTS if mutant.name not in RARE]
+
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_no_world_breaks_a_rule(part: int) -> None:
@@ -71,7 +78,7 @@ def test_every_fault_can_be_planted(mutant: Mutant) -> None:
     assert source.count(mutant.old) == 1
 
 
-@pytest.mark.parametrize("mutant", ENGINE_MUTANTS[::6], ids=lambda mutant: mutant.name)
+@pytest.mark.parametrize("mutant", QUICK[::6], ids=lambda mutant: mutant.name)
 def test_planted_faults_are_found(mutant: Mutant) -> None:
     """A sample; `make mutants` plants all of them."""
     _, status, said = hunt_apart(mutant, 2_000)
