@@ -1,28 +1,44 @@
-"""`python -m bench`: measure, print a table, and write `bench/results.json`."""
+"""`python -m bench [SUITE...]`: measure, print a table, and write `bench/results.json`.
+
+Each suite runs in a process of its own: what one has imported would show in the forks and the memory of the next.
+"""
 
 import asyncio
+import importlib
+import inspect
 import json
 import platform
+import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-from bench import authoring, compiling, limits, running, values
 from bench.figure import Figure
 
-SUITES: dict[str, Callable[[], list[Figure]]] = {
-    "limits": limits.measure,
-    "authoring": authoring.measure,
-    "compiling": compiling.measure,
-    "values": values.measure,
-    "running": lambda: asyncio.run(running.measure()),
-}
+SUITES = ("limits", "authoring", "compiling", "values", "running")
+"""Modules of this package with a `measure`."""
+INSIDE = "--inside"
+
+
+def measured(suite: str) -> list[Figure]:
+    """Run a suite in a process of its own."""
+    command = [sys.executable, "-m", "bench", INSIDE, suite]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return [Figure(**found) for found in json.loads(done.stdout.splitlines()[-1])]
+
+
+def measure_here(suite: str) -> None:
+    """Run a suite in this process and print its figures as JSON."""
+    figures = importlib.import_module(f"bench.{suite}").measure()
+    found: list[Figure] = asyncio.run(figures) if inspect.iscoroutine(figures) else figures
+    print(json.dumps([figure.document() for figure in found]))
 
 
 def main() -> None:
     """Run the suites named on the command line, or all."""
-    wanted = sys.argv[1:] or list(SUITES)
-    figures = [figure for name in wanted for figure in SUITES[name]()]
+    if sys.argv[1:2] == [INSIDE]:
+        measure_here(sys.argv[2])
+        return
+    figures = [figure for suite in sys.argv[1:] or SUITES for figure in measured(suite)]
     width = max(len(figure.name) for figure in figures)
     for figure in figures:
         bound = f"   bounded by {figure.bound}" if figure.bound else ""
