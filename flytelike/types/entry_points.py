@@ -6,11 +6,14 @@ annotation names one of them, or a class that inherits from one. It is a transfo
 
 from collections.abc import Iterator
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
 from flytelike.types.annotated import origin_of
 from flytelike.types.faults import unsupported
 from flytelike.types.transformer import Hint, Transformer
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "flytelike.types"
 
@@ -21,6 +24,8 @@ def plugged_in(hint: Hint) -> Iterator[Transformer]:
     Raises:
         TypeFault: a package's entry point cannot be loaded.
     """
+    from importlib.metadata import entry_points  # noqa: PLC0415 - 13 ms that few need
+
     bases = getattr(origin_of(hint) or hint, "__mro__", ())
     tops = {base.__module__.partition(".")[0] for base in bases}
     for point in entry_points(group=GROUP):
@@ -35,7 +40,7 @@ def plugged_in(hint: Hint) -> Iterator[Transformer]:
 
 
 @cache
-def loaded(point: EntryPoint) -> tuple[Transformer, ...]:
+def loaded(point: "EntryPoint") -> tuple[Transformer, ...]:
     """Return an entry point's transformers, the same ones each time."""
     found = point.load()
     return tuple(found) if isinstance(found, list | tuple) else (found,)
