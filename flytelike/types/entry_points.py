@@ -6,16 +6,23 @@ annotation names one of them, or a class that inherits from one. It is a transfo
 
 from collections.abc import Iterator
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from flytelike.types.annotated import origin_of
 from flytelike.types.faults import unsupported
 from flytelike.types.transformer import Hint, Transformer
 
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
-
 GROUP = "flytelike.types"
+
+
+class Loadable(Protocol):
+    """What is asked of an entry point."""
+
+    def load(self) -> Any:  # noqa: ANN401 - what its package says
+        """Import what it names."""
+
+    def __hash__(self) -> int:
+        """Return a hash that agrees with equality."""
 
 
 def plugged_in(hint: Hint) -> Iterator[Transformer]:
@@ -40,7 +47,7 @@ def plugged_in(hint: Hint) -> Iterator[Transformer]:
 
 
 @cache
-def loaded(point: "EntryPoint") -> tuple[Transformer, ...]:
+def loaded(point: Loadable) -> tuple[Transformer, ...]:
     """Return an entry point's transformers, the same ones each time."""
     found = point.load()
     return tuple(found) if isinstance(found, list | tuple) else (found,)
