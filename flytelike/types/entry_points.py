@@ -21,9 +21,6 @@ class Loadable(Protocol):
     def load(self) -> Any:  # noqa: ANN401 - what its package says
         """Import what it names."""
 
-    def __hash__(self) -> int:
-        """Return a hash that agrees with equality."""
-
 
 def plugged_in(hint: Hint) -> Iterator[Transformer]:
     """Yield the transformers that packages bring for an annotation's class.
