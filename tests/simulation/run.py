@@ -1,7 +1,5 @@
 """Run simulated worlds: `python -m tests.simulation.run --seed N` shows one, `--seeds N` runs many."""
 
-import argparse
-import multiprocessing
 import random
 import sys
 import time
@@ -18,6 +16,7 @@ from propeller.core.state import ExecutionState
 from propeller.core.transitions import TRANSITIONS, Transition
 from propeller.core.turn import without_vain
 from tests.simulation.checker import Checker, Violation, must
+from tests.simulation.command_line import asked, tell_broken
 from tests.simulation.graphs import Scenario, random_scenario
 from tests.simulation.shell import Fenced, Shell, Store
 from tests.simulation.world import Weather, World
@@ -188,19 +187,11 @@ def simulate_many(seeds: range) -> Tally:
 
 def main() -> int:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, help="run this seed and print its trace")
-    parser.add_argument("--seeds", default="10000", help="run seeds A to B-1; a number N means 0:N")
-    parser.add_argument("--jobs", type=int, default=2)
-    arguments = parser.parse_args()
-    if arguments.seed is not None:
-        return _show(arguments.seed)
-    start, _, end = arguments.seeds.rpartition(":")
-    first, last = int(start or 0), int(end)
+    given = asked(__doc__, "10000")
+    if given.seed is not None:
+        return _show(given.seed)
     began = time.perf_counter()
-    parts = [range(start, min(start + 250, last)) for start in range(first, last, 250)]
-    with multiprocessing.get_context("spawn").Pool(arguments.jobs) as pool:
-        tallies = pool.map(simulate_many, parts, chunksize=1)
+    tallies = given.spread(simulate_many, 250)
     return _report(tallies, time.perf_counter() - began)
 
 
@@ -227,11 +218,7 @@ def _report(tallies: list[Tally], seconds: float) -> int:
     print(", ".join(f"{count} {name}" for name, count in ends.most_common()))
     for transition in sorted(TRANSITIONS - set(taken), key=lambda row: row.name):
         print(f"never taken: {transition.name}")
-    for seed, what in broken[:20]:
-        print(f"BROKEN {what}  (python -m tests.simulation.run --seed {seed})")
-    if broken:
-        print(f"{len(broken)} seeds are broken")
-    return 1 if broken else 0
+    return tell_broken(broken, "tests.simulation.run")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
 """Run simulated engines: `python -m tests.simulation.engine.run --seed N` shows one, `--seeds N` runs many."""
 
-import argparse
 import logging
-import multiprocessing
 import random
 import sys
 import time
@@ -18,6 +16,7 @@ from flytelike.model.launch import LaunchRequest
 from propeller.engine import Engine
 from propeller.ports import Conflict, StoreError
 from tests.simulation.checker import Violation, must
+from tests.simulation.command_line import asked, tell_broken
 from tests.simulation.engine import ports
 from tests.simulation.engine.life import Life
 from tests.simulation.engine.loop import Agenda, S
@@ -304,29 +303,19 @@ def simulate_many(seeds: range) -> Tally:
 
 def main() -> int:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, help="run this seed and print its trace")
-    parser.add_argument("--seeds", default="1000", help="run seeds A to B-1; a number N means 0:N")
-    parser.add_argument("--jobs", type=int, default=2)
-    arguments = parser.parse_args()
-    if arguments.seed is not None:
-        return _show(arguments.seed)
-    start, _, end = arguments.seeds.rpartition(":")
-    first, last = int(start or 0), int(end)
+    given = asked(__doc__, "1000")
+    if given.seed is not None:
+        return _show(given.seed)
     began = time.perf_counter()
-    parts = [range(start, min(start + 25, last)) for start in range(first, last, 25)]
-    with multiprocessing.get_context("spawn").Pool(arguments.jobs) as pool:
-        tallies = pool.map(simulate_many, parts, chunksize=1)
+    tallies = given.spread(simulate_many, 25)
     ends: Counter[str] = sum((tally.ends for tally in tallies), Counter())
     broken = [one for tally in tallies for one in tally.broken]
     deaths, commits = sum(tally.deaths for tally in tallies), sum(tally.commits for tally in tallies)
-    print(f"{last - first} engines' worlds in {time.perf_counter() - began:.1f} s: {commits} commits, {deaths} deaths")
+    print(
+        f"{len(given.seeds)} engines' worlds in {time.perf_counter() - began:.1f} s: {commits} commits, {deaths} deaths"
+    )
     print(", ".join(f"{count} {name}" for name, count in ends.most_common()))
-    for seed, what in broken[:20]:
-        print(f"BROKEN {what}  (python -m tests.simulation.engine.run --seed {seed})")
-    if broken:
-        print(f"{len(broken)} seeds are broken")
-    return 1 if broken else 0
+    return tell_broken(broken, "tests.simulation.engine.run")
 
 
 def _show(seed: int) -> int:
