@@ -110,7 +110,7 @@ class Effects:
     async def _start_attempt(self, run: Run, command: StartAttempt) -> None:
         path, attempt = command.path, command.attempt
         try:
-            inputs_uri = await self._store_inputs(run, path)
+            inputs_uri, inputs = await self._store_inputs(run, path)
         except BindingFailed as error:
             self._post(run, Arrival(AttemptFailed(path, attempt, self._clock.now_ns(), error.failure)))
             return
@@ -131,15 +131,16 @@ class Effects:
                 deadline_ns=run.state.plan.place(path).node.timeout_ns,
                 interruptible=command.interruptible,
                 env=run.request.envs,
+                inputs=inputs if len(inputs) <= self._settings.inline_outputs_bytes_max else None,
             )
         )
 
-    async def _store_inputs(self, run: Run, path: NodePath) -> str:
-        """Bind and store a node's inputs; return where. Raises `BindingFailed`."""
-        inputs = await self._values.inputs(run, path)
+    async def _store_inputs(self, run: Run, path: NodePath) -> tuple[str, bytes]:
+        """Bind and store a node's inputs; return where, and their bytes. Raises `BindingFailed`."""
+        inputs = serialise(await self._values.inputs(run, path))
         uri = places.inputs_uri(self._settings.metadata_prefix, run.id, path)
-        await self._blobs.write(uri, serialise(inputs))
-        return uri
+        await self._blobs.write(uri, inputs)
+        return uri, inputs
 
     async def _take_outputs(self, run: Run, news: TakeOutputs) -> None:
         """Tell of an attempt's success, with what it gave; or of its failure, if it gave too little."""
@@ -147,18 +148,21 @@ class Effects:
         uri = places.outputs_uri(self._settings.metadata_prefix, run.id, path, attempt)
         declared = run.program.interface(path).outputs
         try:
-            kept = await self._kept(run, path, attempt, uri, list(declared)) if declared else None
+            kept = await self._kept(run, path, attempt, uri, list(declared), news.outputs) if declared else None
         except _NoOutputs as error:
             self._post(run, Arrival(AttemptFailed(path, attempt, news.at_ns, error.failure)))
         else:
             self._post(run, Arrival(AttemptSucceeded(path, attempt, news.at_ns), kept))
 
-    async def _kept(self, run: Run, path: NodePath, attempt: int, uri: str, declared: list[str]) -> Kept | None:
-        """Check outputs and make them last; return them if they are to be kept in the commit."""
-        try:
-            data = await self._blobs.read(uri)
-        except KeyError:
-            raise _NoOutputs(f"it ended without its outputs (there is nothing at {uri})") from None
+    async def _kept(
+        self, run: Run, path: NodePath, attempt: int, uri: str, declared: list[str], data: bytes | None = None
+    ) -> Kept | None:
+        """Check outputs, read if they did not come along, and make them last.
+
+        Return them if they are to be kept in the commit.
+        """
+        if data is None:
+            data = await self._read_outputs(uri)
         if len(data) > self._settings.outputs_bytes_max:
             limit = self._settings.outputs_bytes_max
             raise _NoOutputs(f"its outputs are {len(data)} bytes, the limit is {limit}; give large values as files")
@@ -174,6 +178,12 @@ class Effects:
             return Kept(path, attempt, data)
         await self._blobs.sync(uri)
         return None
+
+    async def _read_outputs(self, uri: str) -> bytes:
+        try:
+            return await self._blobs.read(uri)
+        except KeyError:
+            raise _NoOutputs(f"it ended without its outputs (there is nothing at {uri})") from None
 
     async def _restore(self, run: Run, path: NodePath, attempt: int | None) -> None:
         """Write a node's documents again, where a power cut took them: inputs can be bound again."""
@@ -220,7 +230,7 @@ class Effects:
     async def _start_child(self, run: Run, command: StartChild) -> None:
         path, attempt = command.path, command.attempt
         try:
-            uri = await self._store_inputs(run, path)
+            uri, _ = await self._store_inputs(run, path)
             # A child survives a power cut; so must what tells an abort that it was asked for.
             await self._blobs.sync(uri)
             parent = NodeExecutionId(run.id, path)
