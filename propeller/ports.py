@@ -33,8 +33,9 @@ class AttemptSpec:
     `workflow` and `launch_plan` are what the execution was started from.
     `inputs_uri` is the file `inputs.pb`; `output_prefix` the folder for `outputs.pb` and
     `error.pb`; `raw_output_prefix` the folder for the data the task writes; all as in Flyte's
-    task contract. Small `inputs` come along too, so that nobody has to read them. `deadline_ns` is
-    the length a run may take, counted from its start; 0 for none.
+    task contract. Small `inputs` come along, and their file may be written while the attempt begins:
+    an executor whose attempts read the file writes it first. `deadline_ns` is the length a run may
+    take, counted from its start; 0 for none.
     """
 
     key: AttemptKey

@@ -110,37 +110,45 @@ class Effects:
     async def _start_attempt(self, run: Run, command: StartAttempt) -> None:
         path, attempt = command.path, command.attempt
         try:
-            inputs_uri, inputs = await self._store_inputs(run, path)
+            inputs = serialise(await self._values.inputs(run, path))
         except BindingFailed as error:
             self._post(run, Arrival(AttemptFailed(path, attempt, self._clock.now_ns(), error.failure)))
             return
+        small = len(inputs) <= self._settings.inline_outputs_bytes_max
+        spec = self._spec(run, command, inputs if small else None)
+        if not small:
+            await self._blobs.write(spec.inputs_uri, inputs)
+        await self._running().start(spec)
+        if small:  # the attempt has them; the document is for those who look
+            await self._blobs.write(spec.inputs_uri, inputs)
+
+    def _spec(self, run: Run, command: StartAttempt, inputs: bytes | None) -> AttemptSpec:
+        path, attempt = command.path, command.attempt
         raw_root = run.request.raw_output_prefix or self._settings.raw_output_prefix
         raw = places.raw_prefix(raw_root, run.id, path, attempt)
         previous = places.checkpoints(places.raw_prefix(raw_root, run.id, path, attempt - 1)) if attempt else ""
-        await self._running().start(
-            AttemptSpec(
-                key=AttemptKey(run.id, path, attempt),
-                task=_task(run, command),
-                workflow=run.request.workflow,
-                launch_plan=run.request.launch_plan,
-                inputs_uri=inputs_uri,
-                output_prefix=places.output_prefix(self._settings.metadata_prefix, run.id, path, attempt),
-                raw_output_prefix=raw,
-                checkpoint_prefix=places.checkpoints(raw),
-                previous_checkpoint_prefix=previous,
-                deadline_ns=run.state.plan.place(path).node.timeout_ns,
-                interruptible=command.interruptible,
-                env=run.request.envs,
-                inputs=inputs if len(inputs) <= self._settings.inline_outputs_bytes_max else None,
-            )
+        return AttemptSpec(
+            key=AttemptKey(run.id, path, attempt),
+            task=_task(run, command),
+            workflow=run.request.workflow,
+            launch_plan=run.request.launch_plan,
+            inputs_uri=places.inputs_uri(self._settings.metadata_prefix, run.id, path),
+            output_prefix=places.output_prefix(self._settings.metadata_prefix, run.id, path, attempt),
+            raw_output_prefix=raw,
+            checkpoint_prefix=places.checkpoints(raw),
+            previous_checkpoint_prefix=previous,
+            deadline_ns=run.state.plan.place(path).node.timeout_ns,
+            interruptible=command.interruptible,
+            env=run.request.envs,
+            inputs=inputs,
         )
 
-    async def _store_inputs(self, run: Run, path: NodePath) -> tuple[str, bytes]:
-        """Bind and store a node's inputs; return where, and their bytes. Raises `BindingFailed`."""
-        inputs = serialise(await self._values.inputs(run, path))
+    async def _store_inputs(self, run: Run, path: NodePath) -> str:
+        """Bind and store a node's inputs; return where. Raises `BindingFailed`."""
+        inputs = await self._values.inputs(run, path)
         uri = places.inputs_uri(self._settings.metadata_prefix, run.id, path)
-        await self._blobs.write(uri, inputs)
-        return uri, inputs
+        await self._blobs.write(uri, serialise(inputs))
+        return uri
 
     async def _take_outputs(self, run: Run, news: TakeOutputs) -> None:
         """Tell of an attempt's success, with what it gave; or of its failure, if it gave too little."""
@@ -230,7 +238,7 @@ class Effects:
     async def _start_child(self, run: Run, command: StartChild) -> None:
         path, attempt = command.path, command.attempt
         try:
-            uri, _ = await self._store_inputs(run, path)
+            uri = await self._store_inputs(run, path)
             # A child survives a power cut; so must what tells an abort that it was asked for.
             await self._blobs.sync(uri)
             parent = NodeExecutionId(run.id, path)

@@ -174,6 +174,8 @@ class ProcessExecutor(Executor, WorkersListener):
         if isinstance(plan, Failure):
             return plan
         attempt.plan = plan
+        if isinstance(plan, ProgramPlan) and spec.inputs is not None:
+            await self._results.put_inputs(spec.inputs_uri, spec.inputs)
         marked = isinstance(plan, ProgramPlan) and plan.marked
         stored = await self._results.of_whole_attempt(spec.output_prefix, spec.task.interface.outputs, marked=marked)
         if isinstance(stored, Failure):

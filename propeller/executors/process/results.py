@@ -70,6 +70,10 @@ class Results:
         """Tell whether a document is there."""
         return await self._store.exists_async(f"{prefix}/{name}")
 
+    async def put_inputs(self, uri: str, inputs: bytes) -> None:
+        """Store inputs where a program looks for them."""
+        await self._store.put_async(uri, inputs, durable=False)
+
     async def inputs(self, spec: AttemptSpec) -> "dict[str, Literal]":
         """Return an attempt's inputs. Raises `NotFound`."""
         data = spec.inputs if spec.inputs is not None else await self._store.get_async(spec.inputs_uri)
