@@ -176,11 +176,20 @@ executions = Table(
     _instant("updated_at"),
     # The number of the last history record taken over. 0 means that nothing was heard yet.
     Column("sequence", BigInteger, nullable=False, server_default="0"),
+    # When it was decided that the execution goes; whoever reads takes it for gone from then on.
+    _instant("deleting_at"),
     UniqueConstraint("project", "domain", "name"),
     Index(None, "project", "domain", "created_at"),
     Index(None, "phase"),
 )
 """`spec`: admin.ExecutionSpec; `error`: core.ExecutionError. Children live in their parent's project and domain."""
+
+Index(
+    "ix_executions_deleting",
+    executions.c.id,
+    sqlite_where=executions.c.deleting_at != 0,
+    postgresql_where=executions.c.deleting_at != 0,
+)
 
 node_executions = Table(
     "node_executions",
@@ -229,3 +238,13 @@ task_executions = Table(
     sqlite_with_rowid=False,
 )
 """`error`: core.ExecutionError."""
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    _text("holder"),
+    _instant("until"),
+    _instant("done_at"),
+)
+"""What one server at a time may do: who does it until when, and when it was done last."""

@@ -91,6 +91,20 @@ class Store:
         except NotFound:
             return
 
+    def everything(self, prefix: str) -> Iterator[Head]:
+        """Yield all objects below a folder of a bucket, the store's own ones too."""
+        location = parse(prefix)
+        backend = self._backend(location)
+        assert not isinstance(backend, Folder), "folders are walked by who sweeps them"
+        return backend.everything(prefix, location.key)
+
+    def names(self, prefix: str) -> Sequence[str]:
+        """Return the names of what lies directly in a folder of a bucket."""
+        location = parse(prefix)
+        backend = self._backend(location)
+        assert not isinstance(backend, Folder), "folders are listed by who sweeps them"
+        return backend.names(prefix, location.key)
+
     def delete(self, uri: str) -> None:
         """Delete an object; a missing one is fine."""
         location = parse(uri)

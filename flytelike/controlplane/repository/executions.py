@@ -14,7 +14,7 @@ from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
 
 Values = Mapping[str, str | int | bytes | None]
 
-_TERMINAL = [phase.value for phase in WorkflowPhase if phase.terminal]
+TERMINAL = [phase.value for phase in WorkflowPhase if phase.terminal]
 _MODES = {"MANUAL": 0, "SCHEDULED": 1, "SYSTEM": 2, "RELAUNCH": 3, "CHILD_WORKFLOW": 4, "RECOVERED": 5, "TRIGGER": 6}
 _STATES = {"EXECUTION_ACTIVE": 0, "EXECUTION_ARCHIVED": 1, "ACTIVE": 0, "ARCHIVED": 1}
 
@@ -93,7 +93,7 @@ def find_execution(connection: Connection, execution: ExecutionId) -> ExecutionR
 
 def update_execution(connection: Connection, execution: ExecutionId, values: Values) -> bool:
     """Set columns of an execution that has not ended; tell whether there was one."""
-    statement = update(executions).where(_is(execution), executions.c.phase.not_in(_TERMINAL)).values(**values)
+    statement = update(executions).where(_is(execution), executions.c.phase.not_in(TERMINAL)).values(**values)
     return connection.execute(statement).rowcount > 0
 
 
@@ -106,7 +106,7 @@ def list_executions(
     connection: Connection, project: str, domain: str, name: str, query: ListQuery
 ) -> list[ExecutionRow]:
     """Return a page of a domain's executions, all of them or those named `name`."""
-    where = [executions.c.project == project, executions.c.domain == domain]
+    where = [executions.c.project == project, executions.c.domain == domain, executions.c.deleting_at == 0]
     if name:
         where.append(executions.c.name == name)
     statement = paged(_EXECUTION.where(*where), EXECUTION_FIELDS, query, "created_at", (executions.c.id,))
@@ -116,7 +116,7 @@ def list_executions(
 def unfinished_business(connection: Connection) -> list[ExecutionRow]:
     """Return the executions nothing was heard of yet, and those that somebody wants to end."""
     statement = _EXECUTION.where(
-        executions.c.phase.not_in(_TERMINAL),
+        executions.c.phase.not_in(TERMINAL),
         (executions.c.sequence == 0) | (executions.c.phase == WorkflowPhase.ABORTING.value),
     ).order_by(executions.c.id)
     return [ExecutionRow(*row) for row in connection.execute(statement)]
@@ -183,12 +183,28 @@ def changed_attempts(connection: Connection, execution: int, after: int, limit: 
 
 def count_active(connection: Connection) -> int:
     """Return how many executions have not ended."""
-    statement = select(func.count()).select_from(executions).where(executions.c.phase.not_in(_TERMINAL))
+    statement = select(func.count()).select_from(executions).where(executions.c.phase.not_in(TERMINAL))
     return connection.execute(statement).scalar_one()
+
+
+def being_deleted(connection: Connection, execution: ExecutionId) -> bool:
+    """Tell whether an execution of that name is on its way out."""
+    where = (executions.c.project == execution.project, executions.c.domain == execution.domain)
+    statement = select(executions.c.id).where(
+        *where, executions.c.name == execution.name, executions.c.deleting_at != 0
+    )
+    return connection.execute(statement).first() is not None
+
+
+def hold_execution(connection: Connection, execution: ExecutionId) -> bool:
+    """Keep an execution from being deleted until the transaction ends; tell whether it is there."""
+    statement = select(executions.c.id).where(_is(execution)).with_for_update(read=True)
+    return connection.execute(statement).first() is not None
 
 
 def _is(execution: ExecutionId) -> ColumnElement[bool]:
     return and_(
+        executions.c.deleting_at == 0,
         executions.c.project == execution.project,
         executions.c.domain == execution.domain,
         executions.c.name == execution.name,

@@ -1,0 +1,214 @@
+"""The use case of collecting: choose, look who refers to what, delete. In this order, so that a crash harms nothing.
+
+1. Executions that go are marked: from then on nobody finds them, or goes on from them.
+2. The references of all that stays are gathered.
+3. Data that nobody refers to is deleted; what somebody refers to stays, and later collections look again.
+4. Documents and logs, then the engine's states.
+5. Rows, the execution's own last.
+
+Each step may be made again, and the next collection begins with what is marked. Data that stays outlives
+its execution's rows: it is found by its folder's name, and goes once nobody refers to it any more.
+"""
+
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from sqlalchemy import Connection
+
+from flytelike.controlplane.collecting.ports import Layout, LogKeeper, States
+from flytelike.controlplane.collecting.report import Report
+from flytelike.controlplane.collecting.selection import Selection
+from flytelike.controlplane.collecting.sources import Executed, Registered
+from flytelike.controlplane.collecting.survey import ReferenceSource, survey_of
+from flytelike.controlplane.collecting.sweep import Ground, Sweep
+from flytelike.controlplane.collecting.wish import Step, Wish
+from flytelike.controlplane.database import Database
+from flytelike.controlplane.errors import Status, refusal
+from flytelike.controlplane.ports import Clock
+from flytelike.controlplane.repository import collecting as rows
+from flytelike.controlplane.repository import surviving
+from flytelike.controlplane.repository.collecting import Member
+from flytelike.controlplane.repository.leases import end_lease, take_lease
+from flytelike.controlplane.settings import Settings
+from flytelike.storage import Store
+
+LEASE = "collecting"
+LEASE_NS = 120 * 1_000_000_000
+MEMBERS_AT_ONCE = 100
+ROWS_AT_ONCE = 1_000
+"""Few enough that a transaction takes some milliseconds: others write meanwhile."""
+STEPS_TOLD = 50
+"""After so many parts of a step it is told how far it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What collecting works with."""
+
+    database: Database
+    store: Store
+    settings: Settings
+    clock: Clock
+    layout: Layout
+    logs: LogKeeper
+    states: States
+
+
+class Collector:
+    """Collects for one server; of several, one at a time."""
+
+    def __init__(self, tools: Tools, sources: Sequence[ReferenceSource] = ()) -> None:
+        """Work with `tools`; `sources` refer to data beside executions and what is registered."""
+        self._tools = tools
+        self._database = tools.database
+        self._executed = Executed(tools.database, tools.store, tools.layout)
+        self._sources = (Registered(tools.database), *sources, self._executed)
+
+    async def collect(self, wish: Wish) -> AsyncIterator[Step | Report]:
+        """Do what is wished; the last thing told is the report.
+
+        Raises:
+            Refusal: FAILED_PRECONDITION when another collection goes on.
+        """
+        report = Report(dry_run=wish.dry_run)
+        if wish.dry_run:
+            async for step in self._collect(wish, report):
+                yield step
+        else:
+            holder = secrets.token_hex(8)
+            await self._hold(holder)
+            done = False
+            try:
+                async for step in self._collect(wish, report):
+                    await self._hold(holder)
+                    yield step
+                done = True
+            finally:
+                done_ns = self._tools.clock.now_ns() if done else 0
+                await self._database.write(partial(end_lease, name=LEASE, holder=holder, done_ns=done_ns))
+        yield report
+
+    async def _hold(self, holder: str) -> None:
+        now_ns = self._tools.clock.now_ns()
+        held = partial(take_lease, name=LEASE, holder=holder, now_ns=now_ns, until_ns=now_ns + LEASE_NS)
+        if not await self._database.write(held):
+            raise refusal(
+                Status.FAILED_PRECONDITION,
+                "collection-running",
+                "another collection goes on",
+                "wait for its end, or for two minutes if its server died",
+            )
+
+    async def _collect(self, wish: Wish, report: Report) -> AsyncIterator[Step]:
+        now_ns = self._tools.clock.now_ns()
+        yield Step("choosing executions")
+        selection = Selection(self._database, wish.rules, wish.only, now_ns, report)
+        await selection.choose()
+        yield Step("looking for references")
+        survey = survey_of(self._tools.store, self._tools.settings.raw_prefix, self._uploads)
+        going = frozenset(selection.going)
+        for source in self._sources:
+            await source.tell(survey, going)
+        ground = await self._ground(now_ns - wish.grace_ns)
+        sweep = Sweep(self._database, self._tools.store, ground, survey, report, selection.going)
+        parts = (
+            ("data", sweep.data()),
+            ("documents", sweep.documents()),
+            ("inputs", sweep.inputs()),
+            ("uploads", sweep.uploads()),
+            ("graphs", sweep.graphs()),
+        )
+        for name, part in parts:
+            yield Step(name)
+            done = 0
+            async for _ in part:
+                # What was created meanwhile may refer to what is swept next.
+                await self._executed.tell_newer(survey, going)
+                done += 1
+                if done % STEPS_TOLD == 0:
+                    yield Step(name, done)
+        await sweep.unfinished()
+        yield Step("records")
+        async for step in self._records(selection, report):
+            yield step
+        if not wish.dry_run:
+            report.database_bytes = await give_back(self._database)
+
+    @property
+    def _uploads(self) -> str:
+        settings = self._tools.settings
+        return f"{settings.base}/{settings.upload_prefix}"
+
+    async def _ground(self, old_ns: int) -> Ground:
+        settings = self._tools.settings
+
+        def look(connection: Connection) -> Ground:
+            found = surviving.places_with_executions(connection)
+            projects = frozenset([*surviving.all_projects(connection), *(project for project, _ in found)])
+            domains = tuple(
+                dict.fromkeys([*(known for known, _ in settings.domains), *(domain for _, domain in found)])
+            )
+            return Ground(settings, self._tools.layout, projects, domains, surviving.began_ns(connection), old_ns)
+
+        return await self._database.read(look)
+
+    async def _records(self, selection: Selection, report: Report) -> AsyncIterator[Step]:
+        """Delete logs, the engine's states, then rows."""
+        after = 0
+        while batch := await self._database.read(partial(self._next, selection, after)):
+            after = batch[-1].id
+            if report.dry_run:
+                for member in batch:
+                    report.log_bytes += await self._tools.logs.log_bytes(member.execution)
+            else:
+                await self._drop(batch, report)
+            yield Step("records", report.executions)
+
+    def _next(self, selection: Selection, after: int, connection: Connection) -> list[Member]:
+        if not selection.report.dry_run:
+            return rows.marked(connection, after, MEMBERS_AT_ONCE)
+        numbers = sorted(number for number in selection.going if number > after)[:MEMBERS_AT_ONCE]
+        return rows.members(connection, numbers)
+
+    async def _drop(self, batch: Sequence[Member], report: Report) -> None:
+        for member in batch:
+            report.log_bytes += await self._tools.logs.delete_logs(member.execution)
+        held = set(await self._tools.states.forget([member.execution for member in batch]))
+        numbers = [member.id for member in batch if member.execution not in held]
+        report.waiting += len(held)
+        report.executions += len(numbers)
+        report.nodes += await self._database.read(partial(rows.count_parts, numbers=numbers))
+        while numbers:
+            gone = await self._database.write(partial(rows.delete_rows, numbers=numbers, rows_max=ROWS_AT_ONCE))
+            numbers = numbers[gone:]
+
+
+async def give_back(database: Database) -> int:
+    """Give the space of deleted rows back to the disk, some pages at a time; return how many bytes that was.
+
+    SQLite only, and only of files that were made with room for it (those of this version): others use the
+    space again for what comes.
+    """
+    if not database.sqlite:
+        return 0
+    freed = 0
+    while pages := await database.write(_vacuumed):
+        freed += pages
+    return freed
+
+
+VACUUM_PAGES = 500
+
+
+def _vacuumed(connection: Connection) -> int:
+    if connection.exec_driver_sql("PRAGMA auto_vacuum").scalar() != 2:  # not incremental
+        return 0
+    before = int(connection.exec_driver_sql("PRAGMA freelist_count").scalar() or 0)
+    if not before:
+        return 0
+    connection.exec_driver_sql(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
+    after = int(connection.exec_driver_sql("PRAGMA freelist_count").scalar() or 0)
+    size = int(connection.exec_driver_sql("PRAGMA page_size").scalar() or 0)
+    return (before - after) * size

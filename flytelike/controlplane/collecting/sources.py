@@ -1,0 +1,114 @@
+"""Who may refer to data: executions that stay, and what is registered."""
+
+import asyncio
+from functools import partial
+
+from flytelike.codec.parse import parse
+from flytelike.controlplane.collecting.data_types import may_name_data
+from flytelike.controlplane.collecting.ports import Layout
+from flytelike.controlplane.collecting.references import Own
+from flytelike.controlplane.collecting.survey import Document, Survey
+from flytelike.controlplane.database import Database
+from flytelike.controlplane.repository import surviving as rows
+from flytelike.controlplane.repository.surviving import Survivor
+from flytelike.storage import NotFound, Store
+from flytelike_idl.core import compiler_pb2
+
+ROWS_AT_ONCE = 500
+
+
+class Registered:
+    """Tasks, workflows and launch plans: code bundles, constants and defaults."""
+
+    def __init__(self, database: Database) -> None:
+        """Read from `database`."""
+        self._database = database
+
+    async def tell(self, survey: Survey, going: frozenset[int]) -> None:  # noqa: ARG002 - what is registered stays
+        """Scan the bodies of all versions. Graphs are read with the executions."""
+        for table in rows.ENTITIES:
+            after = 0
+            while found := await self._database.read(
+                partial(rows.bodies, table=table, after=after, limit=ROWS_AT_ONCE)
+            ):
+                for number, name, body in found:
+                    survey.scan(body, name)
+                    survey.scan_code(body)
+                    after = number
+
+
+class Executed:
+    """Executions and their nodes, by the documents of their inputs and outputs."""
+
+    def __init__(self, database: Database, store: Store, layout: Layout) -> None:
+        """Read rows from `database` and documents from `store`; `layout` tells what is an execution's own."""
+        self._database = database
+        self._store = store
+        self._layout = layout
+        self._naming: dict[str, bool] = {}
+        self._last = 0
+
+    async def tell(self, survey: Survey, going: frozenset[int]) -> None:
+        """Scan all graphs, then what each execution was given and gave."""
+        self._naming, self._last = {}, 0
+        await self._graphs(survey)
+        await self.tell_newer(survey, going)
+
+    async def tell_newer(self, survey: Survey, going: frozenset[int]) -> None:
+        """Scan the executions that are newer than those scanned before."""
+        while found := await self._database.read(
+            lambda connection: rows.survivors(connection, self._last, ROWS_AT_ONCE)
+        ):
+            for survivor in found:
+                self._last = survivor.id
+                if survivor.id not in going:
+                    await self._execution(survey, survivor)
+
+    async def _graphs(self, survey: Survey) -> None:
+        after = ""
+        while found := await self._database.read(partial(rows.closures, after=after, limit=ROWS_AT_ONCE)):
+            await asyncio.to_thread(self._scan_graphs, survey, found)
+            after = found[-1]
+
+    def _scan_graphs(self, survey: Survey, uris: list[str]) -> None:
+        for uri in uris:
+            try:
+                data = self._store.get(uri)
+            except NotFound:
+                continue
+            survey.scan(data, f"the graph {uri.rpartition('/')[2]}")
+            survey.scan_code(data)
+            self._naming[uri] = may_name_data(parse(compiler_pb2.CompiledWorkflowClosure, data))
+
+    async def _execution(self, survey: Survey, survivor: Survivor) -> None:
+        naming = self._naming.get(survivor.closure_uri, True)
+        by, own = str(survivor.execution), self._own(survivor)
+        uris = [uri for uri in (survivor.inputs_uri, survivor.outputs_uri) if uri]
+        after = ""
+        while True:
+            found = await self._database.read(
+                partial(rows.node_documents, execution=survivor.id, after=after, limit=ROWS_AT_ONCE)
+            )
+            uris += [uri for _, *documents in found for uri in documents if uri]
+            self._note_lent(survey, survivor, uris)
+            if naming:
+                await asyncio.to_thread(survey.read, [Document(uri, by, own) for uri in uris])
+            if len(found) < ROWS_AT_ONCE:
+                return
+            after, uris = found[-1][0], []
+
+    def _note_lent(self, survey: Survey, survivor: Survivor, uris: list[str]) -> None:
+        """Note the documents of other executions that nodes have for theirs."""
+        folder = f"{self._layout.documents}/{self._layout.document_folder(survivor.execution)}/"
+        for uri in uris:
+            if not uri.startswith(folder):
+                survey.note_document(uri, str(survivor.execution))
+
+    def _own(self, survivor: Survivor) -> Own:
+        execution, shard = survivor.execution, self._layout.shard
+
+        def own(place: str) -> bool:
+            above, _, folder = place.partition("/")
+            return folder.startswith(f"{execution.name}-") and shard(execution, folder) == above
+
+        return own
