@@ -260,6 +260,12 @@ class StateStore(Protocol):
         `rows_max` rows are dropped by one call, so that commits do not wait long for it.
         """
 
+    async def expire(self, executions: Collection[ExecutionId]) -> None:
+        """Take executions that are closed for ones that closed long ago: `forget` drops them next.
+
+        Others, and unknown ones, are left alone.
+        """
+
     async def own(self, holder: str, lease_ns: int) -> None:
         """Become the store's one owner for `lease_ns`, by the store's own clock; renew it meanwhile.
 

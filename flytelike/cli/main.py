@@ -21,6 +21,8 @@ VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "logs": ("flytelike.cli.logs", "Print what the tasks of an execution printed."),
     "abort": ("flytelike.cli.abort", "End a running execution."),
     "rerun": ("flytelike.cli.rerun", "Execute again with the same inputs."),
+    "gc": ("flytelike.cli.gc", "Delete what nobody needs any more."),
+    "delete": ("flytelike.cli.delete", "Delete executions, whatever their age."),
     "project": ("flytelike.cli.project", "Create and list projects."),
     "explain": ("flytelike.cli.explain", "Tell what an error code means and what to do."),
     "completion": ("flytelike.cli.completion", "Print the completion script of a shell."),

@@ -18,6 +18,7 @@ from flytelike.controlplane.rpc.dispatch import service_handlers
 from flytelike.controlplane.rpc.entities import EntityServicer
 from flytelike.controlplane.rpc.executions import ExecutionServicer
 from flytelike.controlplane.rpc.identity import AuthMetadataServicer, IdentityServicer
+from flytelike.controlplane.rpc.maintenance import MaintenanceServicer
 from flytelike.controlplane.rpc.projects import ProjectServicer
 from flytelike.controlplane.rpc.registration import RegistrationServicer
 from flytelike.controlplane.rpc.watching import WatchServicer
@@ -27,6 +28,7 @@ from flytelike_idl.service import (
     auth_pb2,
     dataproxy_pb2,
     identity_pb2,
+    maintenance_pb2,
     registration_pb2,
     signal_pb2,
     watch_pb2,
@@ -105,6 +107,7 @@ def servicers_of(plane: ControlPlane) -> Sequence[tuple[ServiceDescriptor, Seque
         (_service(dataproxy_pb2, "DataProxyService"), (DataServicer(plane),)),
         (_service(registration_pb2, "RegistrationService"), (RegistrationServicer(plane),)),
         (_service(watch_pb2, "WatchService"), (WatchServicer(plane),)),
+        (_service(maintenance_pb2, "MaintenanceService"), (MaintenanceServicer(plane),)),
         (_service(auth_pb2, "AuthMetadataService"), (AuthMetadataServicer(),)),
         (_service(identity_pb2, "IdentityService"), (IdentityServicer(),)),
         (_service(signal_pb2, "SignalService"), ()),

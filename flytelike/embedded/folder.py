@@ -8,6 +8,7 @@
   store/           object store                   logs/         what attempts printed
   code/            unpacked code bundles
   images.yaml      optional: container images and the virtual environments they stand for
+  retention.yaml   optional: how long executions and cached results stay
 """
 
 import fcntl
@@ -62,6 +63,11 @@ class DataFolder:
     def images_file(self) -> Path:
         """Return the file in which its owner may say which images stand for which environment."""
         return self.root / "images.yaml"
+
+    @property
+    def retention_file(self) -> Path:
+        """Return the file in which its owner may say how long things stay."""
+        return self.root / "retention.yaml"
 
     @property
     def controlplane_db(self) -> Path:

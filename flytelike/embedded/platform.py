@@ -7,6 +7,8 @@ from types import TracebackType
 from typing import Self
 
 from flytelike.controlplane.app import ControlPlane
+from flytelike.controlplane.collecting.policy import Policies
+from flytelike.controlplane.collecting.ports import Keepers
 from flytelike.controlplane.server import serve
 from flytelike.controlplane.settings import Settings
 from flytelike.embedded.adapters import (
@@ -19,6 +21,8 @@ from flytelike.embedded.adapters import (
 )
 from flytelike.embedded.folder import DataFolder, Endpoint
 from flytelike.embedded.images import image_environments
+from flytelike.embedded.keepers import EngineLayout, LogFiles, StatesOfEngine
+from flytelike.embedded.retention import policies_in
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.storage import Store, StoreConfig
 from propeller.engine import Engine, EngineSettings
@@ -73,6 +77,9 @@ class Platform:
         workers = self._workers(base)
         store = Store(StoreConfig())
         launcher, logs = LaunchedByEngine(), LogsOfWorkers()
+        metadata, states, log_files = f"{base}/metadata/propeller", StatesOfEngine(), LogFiles()
+        policies = policies_in(folder.retention_file)
+        keepers = Keepers(EngineLayout(metadata), log_files, states, policies)
         settings = Settings(
             database_url=f"sqlite:///{folder.controlplane_db}",
             store_base=base,
@@ -80,7 +87,7 @@ class Platform:
             grpc_port=self.options.grpc_port,
             http_port=self.options.http_port,
         )
-        plane = ControlPlane(settings, store, launcher, logs=logs)
+        plane = ControlPlane(settings, store, launcher, logs=logs, keepers=keepers)
         await plane.start()
         stack.push_async_callback(plane.close)
         engine = Engine(
@@ -91,11 +98,13 @@ class Platform:
             closures=ClosuresInStore(store),
             clock=LoopClock(),
             # The folder's lock keeps other processes out: who holds the lease is one that died.
-            settings=EngineSettings(f"{base}/metadata/propeller", settings.raw_prefix, holder="embedded"),
+            settings=engine_settings(metadata, settings.raw_prefix, policies),
         )
         executor = ProcessExecutor(workers, store, engine)
         logs.connect(executor.logs)
+        log_files.connect(executor.logs)
         launcher.connect(engine)
+        states.connect(engine)
         plane.history.on_child_ended(lambda ended: engine.child_ended(ended.parent, ended.attempt, ended.child))
         stack.push_async_callback(engine.close)
         await engine.start(executor)
@@ -126,6 +135,14 @@ class Platform:
             preload=("flytelike.sdk.task", "flytelike.sdk.workflow"),
         )
         return settings if self.options.slots is None else replace(settings, slots=self.options.slots)
+
+
+def engine_settings(metadata: str, raw_prefix: str, policies: Policies) -> EngineSettings:
+    """Return the engine's settings; how long it keeps the states of what has ended is the owner's to say."""
+    settings = EngineSettings(metadata, raw_prefix, holder="embedded")
+    if policies.engine_states_ns is None:
+        return settings
+    return replace(settings, retention_ns=policies.engine_states_ns)
 
 
 def state_fault(error: StoreError, folder: DataFolder) -> Diagnostic:

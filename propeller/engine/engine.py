@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Collection
 
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ExecutionId, NodeExecutionId
@@ -120,6 +121,15 @@ class Engine:
         event = AbortRequested(self._clock.now_ns(), cause, principal)
         self._driver.post(run, Arrival(event, taken=taken))
         await taken
+
+    async def forget(self, executions: Collection[ExecutionId]) -> Collection[ExecutionId]:
+        """Drop the states of executions that have ended; return those that cannot be dropped yet.
+
+        Raises:
+            StoreError: The store does not answer.
+        """
+        self._check_open()
+        return await self._retention.drop(executions)
 
     async def close(self) -> None:
         """Finish what is being committed, stop the attempts, tell the rest of the history, close the store.

@@ -1,7 +1,7 @@
 """The store of record in memory: for tests, simulation and runs nobody wants to keep."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flytelike.model.ids import ExecutionId
@@ -145,6 +145,14 @@ class MemoryStateStore:
                 dropped += 1
                 del self._rows[id_]
         return Forgotten(dropped, full=rows >= rows_max, left=dropped < len(closed))
+
+    async def expire(self, executions: Collection[ExecutionId]) -> None:
+        """Take closed executions for old ones; see `StateStore.expire`."""
+        self._check_owner()
+        for execution in executions:
+            row = self._rows.get(execution)
+            if row is not None and row.closed:
+                row.closed_ns = 0
 
     async def close(self) -> None:
         """Refuse further commits."""

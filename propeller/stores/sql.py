@@ -6,7 +6,7 @@ through another with a connection of its own, so that neither waits for the othe
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar, cast
 
@@ -17,7 +17,7 @@ from propeller.ports import Commit, Forgotten, HistoryBatch, Snapshot, StoreTooN
 from propeller.stores import schema
 from propeller.stores.drivers import Connection, Cursor, Driver, Durability, driver_for
 from propeller.stores.statements import Row, statements
-from propeller.stores.writer import Delivered, Forget, Own, Renew, Writer, named
+from propeller.stores.writer import Delivered, Expire, Forget, Own, Renew, Writer, named
 
 R = TypeVar("R")
 
@@ -61,6 +61,10 @@ class SqlStateStore:
         forgotten = await self._writer.write(Forget(age_ns // 1_000_000, rows_max))
         assert forgotten is not None
         return forgotten
+
+    async def expire(self, executions: Collection[ExecutionId]) -> None:
+        """Take closed executions for old ones; see `StateStore.expire`."""
+        await self._writer.write(Expire(executions))
 
     async def own(self, holder: str, lease_ns: int) -> None:
         """Become the owner; see `StateStore.own`."""

@@ -35,6 +35,7 @@ class Statements:
     closed: str
     forget_cells: str
     forget: str
+    expire: str
     closed_left: str
     make_owner: str
     own: str
@@ -116,6 +117,7 @@ _SQL = {
         DELETE FROM propeller_cell WHERE execution = :execution
             AND key IN (SELECT key FROM propeller_cell WHERE execution = :same LIMIT :limit)""",
     "forget": "DELETE FROM propeller_execution WHERE id = :id",
+    "expire": f"UPDATE propeller_execution SET closed_ms = 0 WHERE {_NAMED} AND closed_ms IS NOT NULL",
     "closed_left": "SELECT id FROM propeller_execution WHERE closed_ms IS NOT NULL LIMIT 1",
     "make_owner": """
         INSERT INTO propeller_owner (id, epoch, holder, until_ms) VALUES (1, 0, '', 0) ON CONFLICT DO NOTHING""",

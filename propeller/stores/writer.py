@@ -10,7 +10,7 @@ fault fails.
 
 import asyncio
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from queue import Empty, SimpleQueue
@@ -56,7 +56,14 @@ class Forget:
     rows_max: int
 
 
-Alone: TypeAlias = Own | Renew | Forget
+@dataclass(frozen=True, slots=True)
+class Expire:
+    """Take closed executions for old ones."""
+
+    executions: Collection[ExecutionId]
+
+
+Alone: TypeAlias = Own | Renew | Forget | Expire
 """Work that has a transaction of its own."""
 
 Work: TypeAlias = Commit | Delivered | Alone
@@ -157,6 +164,10 @@ class Writer:
                 case Forget() as forget:
                     self._check_owner(cursor)
                     results = [_forget(cursor, self._statements, forget)]
+                case Expire() as expire:
+                    self._check_owner(cursor)
+                    for execution in expire.executions:
+                        cursor.execute(self._statements.expire, named(execution))
                 case _:
                     self._check_owner(cursor)
                     results = _Step(cursor, self._statements).write(group)

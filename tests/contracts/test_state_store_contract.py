@@ -274,6 +274,29 @@ def test_one_call_forgets_a_bounded_number_of_rows(run: Run) -> None:
     run(body)
 
 
+def test_what_is_expired_is_forgotten_first_whatever_its_age(run: Run) -> None:
+    async def body(store: StateStore) -> None:
+        await conclude(store, E)
+        await conclude(store, OTHER)
+        unknown = ExecutionId("p", "development", "unknown")
+        await store.expire([E, unknown])
+        assert (await store.forget(3_600_000_000_000, 100)).executions == 1
+        assert await store.load(E) is None
+        assert await store.load(OTHER) is not None
+
+    run(body)
+
+
+def test_what_is_open_does_not_expire(run: Run) -> None:
+    async def body(store: StateStore) -> None:
+        await store.commit(first(E))
+        await store.expire([E])
+        assert (await store.forget(0, 100)).executions == 0
+        assert await store.load(E) is not None
+
+    run(body)
+
+
 def test_history_of_what_is_forgotten_may_be_called_delivered_again(run: Run) -> None:
     async def body(store: StateStore) -> None:
         await conclude(store, E)

@@ -10,6 +10,7 @@ Each step may be made again, and the next collection begins with what is marked.
 its execution's rows: it is found by its folder's name, and goes once nobody refers to it any more.
 """
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ from flytelike.controlplane.ports import Clock
 from flytelike.controlplane.repository import collecting as rows
 from flytelike.controlplane.repository import surviving
 from flytelike.controlplane.repository.collecting import Member
-from flytelike.controlplane.repository.leases import end_lease, take_lease
+from flytelike.controlplane.repository.leases import done_last, end_lease, take_lease
 from flytelike.controlplane.settings import Settings
 from flytelike.storage import Store
 
@@ -66,6 +67,10 @@ class Collector:
         self._executed = Executed(tools.database, tools.store, tools.layout)
         self._sources = (Registered(tools.database), *sources, self._executed)
 
+    async def done_ns(self) -> int:
+        """Return when a collection was done last; 0 for never."""
+        return await self._database.read(partial(done_last, name=LEASE))
+
     async def collect(self, wish: Wish) -> AsyncIterator[Step | Report]:
         """Do what is wished; the last thing told is the report.
 
@@ -79,16 +84,24 @@ class Collector:
         else:
             holder = secrets.token_hex(8)
             await self._hold(holder)
+            holding = asyncio.create_task(self._keep_holding(holder))
             done = False
             try:
                 async for step in self._collect(wish, report):
-                    await self._hold(holder)
                     yield step
                 done = True
             finally:
+                holding.cancel()
+                await asyncio.gather(holding, return_exceptions=True)
                 done_ns = self._tools.clock.now_ns() if done else 0
                 await self._database.write(partial(end_lease, name=LEASE, holder=holder, done_ns=done_ns))
         yield report
+
+    async def _keep_holding(self, holder: str) -> None:
+        # Should another one begin nevertheless, both are right: each looks for itself who refers to what.
+        while True:
+            await asyncio.sleep(LEASE_NS / 4e9)
+            await self._hold(holder)
 
     async def _hold(self, holder: str) -> None:
         now_ns = self._tools.clock.now_ns()

@@ -1,8 +1,10 @@
 """What collecting needs from the world around the control plane."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from flytelike.controlplane.collecting.policy import Policies
 from flytelike.model.ids import ExecutionId
 
 
@@ -58,3 +60,13 @@ class NoLogFiles:
     async def delete_logs(self, execution: ExecutionId) -> int:  # noqa: ARG002 - there are none
         """Return 0."""
         return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Keepers:
+    """Who keeps what belongs to executions beside the control plane, and what the owner has decided."""
+
+    layout: Layout
+    logs: LogKeeper = field(default_factory=NoLogFiles)
+    states: States = field(default_factory=NoStates)
+    policies: Policies = field(default_factory=Policies)
