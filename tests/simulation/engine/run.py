@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from flytelike.model.ids import Digest, ExecutionId, NodePath, ResourceKind
 from flytelike.model.launch import LaunchRequest
-from propeller.engine import Engine
+from propeller.engine import Engine, Ports
 from propeller.ports import Conflict, StoreError
 from tests.simulation.checker import Violation, must
 from tests.simulation.command_line import asked, tell_broken
@@ -137,13 +137,15 @@ class EngineSimulation:
     async def _live(self, life: Life) -> None:
         given = (life, self.world)
         engine = Engine(
-            store=ports.Store(*given),
-            blobs=ports.Blobs(*given),
-            sink=ports.Sink(*given),
-            children=ports.Children(*given),
-            closures=ports.Closures(*given),
-            clock=ports.Clock(*given),
-            settings=self.settings,
+            Ports(
+                store=ports.Store(*given),
+                blobs=ports.Blobs(*given),
+                sink=ports.Sink(*given),
+                children=ports.Children(*given),
+                closures=ports.Closures(*given),
+                clock=ports.Clock(*given),
+            ),
+            self.settings,
         )
         life.engine = engine
         try:
