@@ -106,9 +106,9 @@ def sleep(node_id: str, duration_ns: int, after: Sequence[str] = ()) -> Node:
     return gate(node_id, Sleep(duration_ns), after=after)
 
 
-def handler(node_id: str = "fn0", name: str = "cleanup") -> Node:
-    """A task that takes the workflow's input `x`, and the error."""
-    return Node(NodeId(node_id), TaskTarget(named(ResourceKind.TASK, name)), (Binding("x", GIVEN),))
+def handler(node_id: str = "fn0", value: BindingData | None = None) -> Node:
+    """A task that takes `x`, and the error."""
+    return Node(NodeId(node_id), TaskTarget(named(ResourceKind.TASK, "cleanup")), (Binding("x", value or constant(1)),))
 
 
 def workflow(
