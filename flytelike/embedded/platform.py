@@ -16,6 +16,7 @@ from flytelike.embedded.adapters import (
     LaunchedByEngine,
     LogsOfWorkers,
     LoopClock,
+    SignalsOfPlane,
 )
 from flytelike.embedded.folder import DataFolder, Endpoint
 from flytelike.embedded.images import image_environments
@@ -90,6 +91,7 @@ class Platform:
             children=ChildrenOfPlane(plane),
             closures=ClosuresInStore(store),
             clock=LoopClock(),
+            signals=SignalsOfPlane(plane),
         )
         # The folder's lock keeps other processes out: who holds the lease is one that died.
         engine = Engine(ports, EngineSettings(f"{base}/metadata/propeller", settings.raw_prefix, holder="embedded"))

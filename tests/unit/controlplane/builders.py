@@ -263,6 +263,11 @@ class FakeLauncher:
         self.launched.append(request)
         self.told.set()
 
+    async def signalled(self, execution: ExecutionId, signal: str) -> None:
+        if self.fails:
+            raise OSError("the launcher is away")
+        self.signals.append((execution, signal))
+
     async def abort(self, execution: ExecutionId, cause: str, principal: str) -> None:
         self.aborted.append((execution, cause, principal))
 
