@@ -186,7 +186,7 @@ def _unknown(connection: Connection, row: ExecutionRow, signal: str) -> Refusal:
         f"nothing in {execution_id(row)} has waited for the signal `{signal}` yet",
         f"it waits for {named}"
         if waiting
-        else "it waits for no signal now; a signal can be given once its gate is reached",
+        else "a signal can be given once its gate is reached; no gate waits now",
     )
 
 

@@ -254,6 +254,7 @@ class FakeLauncher:
     def __init__(self) -> None:
         self.launched: list[LaunchRequest] = []
         self.aborted: list[tuple[ExecutionId, str, str]] = []
+        self.signals: list[tuple[ExecutionId, str]] = []
         self.failing = False
         self.told = asyncio.Event()
 
@@ -264,8 +265,8 @@ class FakeLauncher:
         self.told.set()
 
     async def signalled(self, execution: ExecutionId, signal: str) -> None:
-        if self.fails:
-            raise OSError("the launcher is away")
+        if self.failing:
+            raise ConnectionError("the engine is away")
         self.signals.append((execution, signal))
 
     async def abort(self, execution: ExecutionId, cause: str, principal: str) -> None:
