@@ -6,10 +6,22 @@ from dataclasses import dataclass
 from flytelike.model.policies import FailurePolicy
 from propeller.core.header import Limits
 from propeller.core.plan import Plan
-from tests.unit.propeller_core.builders import GraphSketch, NodeSketch, S, child, closure_of, graph, sub, task
+from tests.unit.propeller_core.builders import (
+    GraphSketch,
+    NodeSketch,
+    S,
+    branch,
+    child,
+    closure_of,
+    gate,
+    graph,
+    sub,
+    task,
+)
 
 MAX_INNER = 3
 MAX_NODES = 12
+MAX_DEPTH = 2
 
 
 @dataclass(frozen=True)
@@ -43,11 +55,32 @@ def random_scenario(rng: random.Random) -> Scenario:
 def _random_graph(rng: random.Random, name: str, known: list[str], size: int) -> GraphSketch:
     nodes: list[NodeSketch] = []
     for number in range(size):
-        others = [node.id for node in nodes]
-        wanted = min(len(others), rng.choice([0, 0, 1, 1, 2, 3]))
-        nodes.append(_random_node(rng, f"n{number}", rng.sample(others, wanted), known))
+        others = [node.id for node in nodes if not node.branch]
+        nodes.extend(_random_nodes(rng, f"n{number}", others, known))
     policy = rng.choice(list(FailurePolicy))
-    return graph(*nodes, name=name, policy=policy, outputs=rng.random() < 0.8, interruptible=rng.random() < 0.2)
+    cleanup = _random_node(rng, "fn0", [], known) if rng.random() < 0.3 else None
+    return graph(
+        *nodes,
+        name=name,
+        policy=policy,
+        outputs=rng.random() < 0.8,
+        interruptible=rng.random() < 0.2,
+        cleanup=cleanup,
+    )
+
+
+def _random_nodes(
+    rng: random.Random, node_id: str, others: list[str], known: list[str], depth: int = 0
+) -> tuple[NodeSketch, ...]:
+    """Draw a node; a branch comes with the nodes inside it, which wait for nodes outside of it."""
+    wanted = min(len(others), rng.choice([0, 0, 1, 1, 2, 3]))
+    after = rng.sample(others, wanted)
+    if depth == MAX_DEPTH or rng.random() > 0.2:
+        return (_random_node(rng, node_id, after, known),)
+    inside = [
+        _random_nodes(rng, f"{node_id}-c{number}", others, known, depth + 1) for number in range(rng.randint(1, 3))
+    ]
+    return branch(node_id, *(node for case in inside for node in case), after=after)
 
 
 def _random_node(rng: random.Random, node_id: str, after: list[str], known: list[str]) -> NodeSketch:
@@ -59,4 +92,8 @@ def _random_node(rng: random.Random, node_id: str, after: list[str], known: list
         return sub(node_id, rng.choice(known), *after, retries=retries, timeout_ns=slow)
     if kind < 0.35:
         return child(node_id, "lp", *after, retries=rng.choice([0, 1]), timeout_ns=timeout_ns)
+    if kind < 0.42:
+        return gate(node_id, *after, timeout_ns=timeout_ns)
+    if kind < 0.45:
+        return gate(node_id, *after, timeout_ns=timeout_ns, sleep_ns=rng.choice([0, 1, 30]) * S)
     return task(node_id, *after, retries=rng.choice([0, 0, 1, 2]), timeout_ns=timeout_ns)

@@ -15,7 +15,6 @@ from flytelike.model.ids import Digest, ExecutionId, NodePath, ResourceKind
 from flytelike.model.launch import LaunchRequest
 from propeller.engine import Engine, Ports
 from propeller.ports import Conflict, StoreError
-from tests.simulation.checker import Violation, must
 from tests.simulation.command_line import asked, tell_broken
 from tests.simulation.engine import ports
 from tests.simulation.engine.life import Life
@@ -24,6 +23,7 @@ from tests.simulation.engine.ports import INJECTED, at_once
 from tests.simulation.engine.weather import Weather, drawn_settings
 from tests.simulation.engine.world import EngineWorld, numbers
 from tests.simulation.graphs import random_scenario
+from tests.simulation.rules import Violation, must
 from tests.simulation.run import Broken
 from tests.unit.propeller_core.builders import named
 
