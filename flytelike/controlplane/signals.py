@@ -184,9 +184,7 @@ def _unknown(connection: Connection, row: ExecutionRow, signal: str) -> Refusal:
     return invalid(
         "unknown-signal",
         f"nothing in {execution_id(row)} has waited for the signal `{signal}` yet",
-        f"it waits for {named}"
-        if waiting
-        else "a signal can be given once its gate is reached; no gate waits now",
+        f"it waits for {named}" if waiting else "a signal can be given once its gate is reached; no gate waits now",
     )
 
 
