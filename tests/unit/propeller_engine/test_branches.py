@@ -83,9 +83,7 @@ def test_branches_in_branches_and_in_sub_workflows() -> None:
 
 def test_a_branch_that_is_to_fail_fails_with_the_authors_words() -> None:
     async def body() -> None:
-        world = World(
-            closure(workflow(branch("b", constant(1), (when(MORE, 5), task("big")), otherwise="too small")))
-        )
+        world = World(closure(workflow(branch("b", constant(1), (when(MORE, 5), task("big")), otherwise="too small"))))
         assert await world.executed(request()) is WorkflowPhase.FAILED
         failure = world.entries(request().id)[-1].record.failure
         assert (failure.code, failure.message, failure.retryable) == ("UserProvidedError", "too small", False)

@@ -91,7 +91,9 @@ def test_that_of_a_sub_workflow_runs_in_its_scope_and_the_one_outside_after_it()
 def test_a_failure_node_may_be_a_workflow() -> None:
     async def body() -> None:
         inner = workflow(task("tidy"), name="inner", output=of("tidy"))
-        world = World(closure(workflow(task("a"), output=of("a"), failure_node=sub("fn0", "inner", constant(1))), inner))
+        world = World(
+            closure(workflow(task("a"), output=of("a"), failure_node=sub("fn0", "inner", constant(1))), inner)
+        )
         world.executor.script = script(a=BUG)
         assert await world.executed(request()) is WorkflowPhase.FAILED
         assert ran(world) == ["a", "fn0.0.tidy"]

@@ -5,7 +5,6 @@ from typing import Optional  # noqa: UP035 - as stock programs write it
 
 from flytekit import LaunchPlan, approve, conditional, sleep, task, wait_for_input, workflow
 from flytekit.types.error.error import FlyteError
-from flytekit.types.file import FlyteFile
 
 
 @task

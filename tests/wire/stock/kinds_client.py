@@ -1,6 +1,6 @@
 """Runs the workflows of `kinds.py` by stock FlyteRemote; prints what came of each step as JSON.
 
-    kinds_client.py ENDPOINT
+kinds_client.py ENDPOINT
 """
 
 import json
