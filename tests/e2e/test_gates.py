@@ -11,7 +11,7 @@ from flytelike.model.gate import Approval, Signal
 from flytelike.model.graph import Binding, BoundPromise, GateTarget, Node, Promise, WorkflowTemplate
 from flytelike.model.ids import WORKFLOW_INPUTS, NodeId
 from flytelike.model.types import INTEGER
-from flytelike.remote import Client, executions
+from flytelike.remote import Client, executions, signals
 from flytelike_idl.admin import execution_pb2
 from tests.e2e.cli import Outcome, flytelike, up
 from tests.unit.controlplane.builders import (
@@ -23,7 +23,7 @@ from tests.unit.controlplane.builders import (
     workflow_id,
 )
 
-TRIES = 40
+TRIES = 5_000
 
 
 def waiting_workflow() -> WorkflowTemplate:
@@ -42,6 +42,16 @@ async def begin(endpoint: str, *names: str) -> None:
             await client.admin.CreateExecution(create_execution(name))
 
 
+async def reached(endpoint: str, execution: str, name: str) -> None:
+    """Ask until the gate of a signal waits; each question takes its time."""
+    async with Client(endpoint) as client:
+        for _ in range(TRIES):
+            found = await signals.signals(client, execution_id(execution))
+            if any(one.id.signal_id == name and one.gates for one in found):
+                return
+    raise AssertionError(f"{execution} never waited for {name}")
+
+
 async def end(endpoint: str, name: str) -> execution_pb2.Execution:
     async with Client(endpoint) as client:
         async for _ in executions.watch(client, execution_id(name)):
@@ -58,16 +68,10 @@ def test_gates_are_listed_and_answered(tmp_path: Path) -> None:
     def signal(*words: str) -> Outcome:
         return flytelike(data, "signal", *words, *place)
 
-    def waits_for(execution: str, name: str) -> list[dict]:
-        for _ in range(TRIES):
-            found = signal(execution, name, "--json").document
-            if found and found[0]["gates"]:
-                return found
-        raise AssertionError(f"{execution} never waited for {name}")
-
     with up(data) as running:
         asyncio.run(begin(running.grpc, "one", "two"))
-        (approval,) = waits_for("one", "ok")
+        asyncio.run(reached(running.grpc, "one", "ok"))
+        (approval,) = signal("one", "--json").document
         assert (approval["type"], approval["given"], approval["gates"][0]["approval"]) == ("bool", False, True)
         told = signal("one")
         assert told.stdout.startswith("waits for approval of n0 since ")
@@ -76,7 +80,7 @@ def test_gates_are_listed_and_answered(tmp_path: Path) -> None:
         running.kill()
 
     with up(data) as running:
-        waits_for("one", "more")
+        asyncio.run(reached(running.grpc, "one", "more"))
         shown = flytelike(data, "get", "execution", "one", *place)
         assert "answer with: flytelike signal one more --value ..." in shown.stdout
         wrong = signal("one", "more", "--value", "many")
@@ -89,7 +93,7 @@ def test_gates_are_listed_and_answered(tmp_path: Path) -> None:
         assert (document["outputs"], document["waits"]) == ({"o0": 7}, [])
         assert "more = 7, given by anonymous at" in signal("one").stdout
 
-        waits_for("two", "ok")
+        asyncio.run(reached(running.grpc, "two", "ok"))
         assert signal("two", "ok", "--reject").code == 0
         ended = asyncio.run(end(running.grpc, "two"))
         assert (ended.closure.phase, ended.closure.error.code) == (6, "ReceivedRejectSignal")

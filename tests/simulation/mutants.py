@@ -139,7 +139,6 @@ MUTANTS = (
         "end.failure if isinstance(end, Failed) else status.failure",
         "status.failure",
     ),
-    _mutant("a failure node is waited for", "index", "if not place.node.aside:", "if True:"),
     _mutant("outputs are not waited for", "execution", "if turn.plan.primary.has_outputs:", "if False:"),
     _mutant("a node overrides its task's retries with nothing", "plan", "retries or of_task.retries", "retries"),
 )

@@ -10,7 +10,6 @@ from tests.unit.propeller_core.builders import (
     GOES_ON,
     S,
     abort,
-    begin,
     branch,
     chosen,
     collected,
@@ -54,9 +53,7 @@ def test_a_case_never_starts_before_its_branch_has_chosen_it() -> None:
 
 
 def test_a_branch_is_skipped_with_the_case_it_chose() -> None:
-    run = run_of(
-        graph(task("c"), *branch("b", task("x", "c"), task("y")), task("z", "b"), task("w"), policy=GOES_ON)
-    )
+    run = run_of(graph(task("c"), *branch("b", task("x", "c"), task("y")), task("z", "b"), task("w"), policy=GOES_ON))
     run.on(err("c", BUG))
     assert isinstance(run.state.get(NodePath("x")), Skipped)
     run.on(chosen("b", "x"))
@@ -153,10 +150,3 @@ def test_a_sub_workflow_cleans_up_before_it_is_retried() -> None:
     assert run.on(err("s.0.a", again)) == ["s.0.f/0/start"]
     assert run.on(ok("s.0.f")) == ["s.1.a/0/start"]
     assert run.on(ok("s.1.a"), collected("s", 1)) == ["s/1/collect", "/0/collect"]
-
-
-def test_a_failure_node_may_be_a_branch() -> None:
-    cleanup, *cases = branch("f", task("x"), task("y"))
-    run = run_of(graph(task("a"), cleanup=cleanup))
-    assert cases
-    assert run.on(begin()) == []

@@ -9,7 +9,19 @@ from flytelike.model.phases import WorkflowPhase
 from propeller.ports import AttemptSpec
 from tests.unit.propeller_engine.builders import request
 from tests.unit.propeller_engine.fakes import S
-from tests.unit.propeller_engine.kinds import GIVEN, closure, constant, handler, of, sub, task, workflow
+from tests.unit.propeller_engine.kinds import (
+    GIVEN,
+    MORE,
+    branch,
+    closure,
+    constant,
+    handler,
+    of,
+    sub,
+    task,
+    when,
+    workflow,
+)
 from tests.unit.propeller_engine.world import World, live
 
 BUG = Failure("USER:ValueError", "bad", Fault.USER, retryable=False)
@@ -98,6 +110,18 @@ def test_a_failure_node_may_be_a_workflow() -> None:
         assert await world.executed(request()) is WorkflowPhase.FAILED
         assert ran(world) == ["a", "fn0.0.tidy"]
         assert world.entries(ME)[-1].record.failure == BUG
+
+    live(body())
+
+
+def test_a_failure_node_may_be_a_branch() -> None:
+    async def body() -> None:
+        cleanup = branch("fn0", constant(7), (when(MORE, 5), task("big")), otherwise=task("small"))
+        world = World(closure(workflow(task("a"), output=of("a"), failure_node=cleanup)))
+        world.executor.script = script(a=BUG)
+        assert await world.executed(request()) is WorkflowPhase.FAILED
+        assert ran(world) == ["a", "fn0-big"]
+        assert "fn0-small SKIPPED" in world.story(ME)
 
     live(body())
 
