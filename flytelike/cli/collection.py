@@ -26,9 +26,8 @@ def lines_of(report: pb.CollectionReport) -> list[str]:
     ]
     lines += list(_heaps(report))
     if report.kept.count:
-        lines.append(
-            f"  kept      {counted(report.kept.count, 'thing')}, {size_text(report.kept.size_bytes)}, since they are referred to"
-        )
+        size = size_text(report.kept.size_bytes)
+        lines.append(f"  kept      {counted(report.kept.count, 'thing')}, {size}, since they are referred to")
         lines += [f"            {kept.place}  by {kept.by}" for kept in report.kept_examples]
     if report.held:
         lines.append(f"  held      {counted(report.held, 'execution')} that others need")

@@ -20,7 +20,7 @@ from flytelike.remote import Client, maintenance
 from flytelike_idl.service import maintenance_pb2 as pb
 
 
-class Age(click.ParamType):
+class Age(click.ParamType[int]):
     """A duration such as `30d`, in nanoseconds."""
 
     name = "duration"
@@ -96,7 +96,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     return asyncio.run(collected(server, data, rules, (), ask=not (yes or dry_run), dry_run=dry_run, as_json=as_json))
 
 
-async def collected(  # noqa: PLR0913 - what all verbs that collect choose
+async def collected(
     server: str,
     data: Path,
     rules: Sequence[pb.RetentionRule],

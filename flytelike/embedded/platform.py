@@ -18,6 +18,7 @@ from flytelike.embedded.adapters import (
     LaunchedByEngine,
     LogsOfWorkers,
     LoopClock,
+    SignalsOfPlane,
 )
 from flytelike.embedded.folder import DataFolder, Endpoint
 from flytelike.embedded.images import image_environments
@@ -25,7 +26,7 @@ from flytelike.embedded.keepers import EngineLayout, LogFiles, StatesOfEngine
 from flytelike.embedded.retention import policies_in
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.storage import Store, StoreConfig
-from propeller.engine import Engine, EngineSettings
+from propeller.engine import Engine, EngineSettings, Ports
 from propeller.executors.process import ProcessExecutor, ProcessSettings
 from propeller.ports import StoreError
 from propeller.stores.sql import SqlStateStore
@@ -90,16 +91,17 @@ class Platform:
         plane = ControlPlane(settings, store, launcher, logs=logs, keepers=keepers)
         await plane.start()
         stack.push_async_callback(plane.close)
-        engine = Engine(
+        ports = Ports(
             store=await self._states(),
             blobs=BlobsOnStore(store),
             sink=plane,
             children=ChildrenOfPlane(plane),
             closures=ClosuresInStore(store),
             clock=LoopClock(),
-            # The folder's lock keeps other processes out: who holds the lease is one that died.
-            settings=engine_settings(metadata, settings.raw_prefix, policies),
+            signals=SignalsOfPlane(plane),
         )
+        # The folder's lock keeps other processes out: who holds the lease is one that died.
+        engine = Engine(ports, engine_settings(metadata, settings.raw_prefix, policies))
         executor = ProcessExecutor(workers, store, engine)
         logs.connect(executor.logs)
         log_files.connect(executor.logs)

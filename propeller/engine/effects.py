@@ -3,7 +3,6 @@
 Every errand may be done twice: after a crash it is given again. What it comes to is posted as an event.
 """
 
-from collections.abc import Callable
 from typing import assert_never
 
 from flytelike.codec.faults import MalformedError
@@ -16,7 +15,9 @@ from flytelike_idl.core import literals_pb2 as pb
 from propeller.core.commands import (
     AbortAttempt,
     AbortChild,
+    AwaitSignal,
     CollectOutputs,
+    Decide,
     SetTimer,
     StartAttempt,
     StartChild,
@@ -32,9 +33,11 @@ from propeller.core.events import (
 from propeller.core.plan import scope_of
 from propeller.engine import places
 from propeller.engine.binding import BindingFailed
+from propeller.engine.branching import Branching
+from propeller.engine.gates import Gates
 from propeller.engine.outside import Ports
 from propeller.engine.overrides import overridden
-from propeller.engine.run import Arrival, Errand, Kept, Restore, Run, StoreInputs, TakeChild, TakeOutputs
+from propeller.engine.run import Arrival, Errand, Kept, Post, Restore, Run, StoreInputs, TakeChild, TakeOutputs
 from propeller.engine.settings import EngineSettings
 from propeller.engine.values import Values
 from propeller.ports import (
@@ -47,8 +50,6 @@ from propeller.ports import (
 
 OUTPUTS_NOT_FOUND = "OutputsNotFound"
 """Flyte's code for a task that ended without the outputs it declares."""
-
-Post = Callable[[Run, Arrival], None]
 
 
 class Effects:
@@ -64,6 +65,8 @@ class Effects:
         self._children = ports.children
         self._clock = ports.clock
         self._settings = settings
+        self._branching = Branching(post, values, ports.clock)
+        self._gates = Gates(post, values, ports, settings)
 
     async def carry_out(self, run: Run, errand: Errand) -> None:
         """Do an errand. Raises what the ports raise."""
@@ -78,14 +81,25 @@ class Effects:
                 await self._abort_child(run, errand)
             case CollectOutputs():
                 await self._collect(run, errand)
+            case Decide():
+                await self._branching.decide(run, errand)
+            case AwaitSignal():
+                await self._gates.wait(run, errand)
             case SetTimer():
                 self._set_timer(run, errand)
+            case TakeOutputs() | TakeChild() | StoreInputs() | Restore():
+                await self._carry_out_own(run, errand)
+            case unreachable:
+                assert_never(unreachable)
+
+    async def _carry_out_own(self, run: Run, errand: TakeOutputs | TakeChild | StoreInputs | Restore) -> None:
+        match errand:
             case TakeOutputs():
                 await self._take_outputs(run, errand)
             case TakeChild(path=path, attempt=attempt, child=child):
                 await self._take_child(run, path, attempt, child)
             case StoreInputs(path=path):
-                await self._store_inputs(run, path)
+                await self._values.store_inputs(run, path)
             case Restore(path=path, attempt=attempt):
                 await self._restore(run, path, attempt)
             case unreachable:
@@ -142,13 +156,6 @@ class Effects:
             env=run.request.envs,
             inputs=inputs,
         )
-
-    async def _store_inputs(self, run: Run, path: NodePath) -> str:
-        """Bind and store a node's inputs; return where. Raises `BindingFailed`."""
-        inputs = await self._values.inputs(run, path)
-        uri = places.inputs_uri(self._settings.metadata_prefix, run.id, path)
-        await self._blobs.write(uri, serialise(inputs))
-        return uri
 
     async def _take_outputs(self, run: Run, news: TakeOutputs) -> None:
         """Tell of an attempt's success, with what it gave; or of its failure, if it gave too little."""
@@ -238,7 +245,7 @@ class Effects:
     async def _start_child(self, run: Run, command: StartChild) -> None:
         path, attempt = command.path, command.attempt
         try:
-            uri = await self._store_inputs(run, path)
+            _, uri = await self._values.store_inputs(run, path)
             # A child survives a power cut; so must what tells an abort that it was asked for.
             await self._blobs.sync(uri)
             parent = NodeExecutionId(run.id, path)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -72,6 +73,9 @@ class Restore:
     path: NodePath
     attempt: int | None
 
+
+Post: TypeAlias = "Callable[[Run, Arrival], None]"
+"""Puts news of an execution where its owner takes them."""
 
 SEAL = "seal"
 """The id of the mark of an execution that is to be sealed."""

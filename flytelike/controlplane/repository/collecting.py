@@ -6,14 +6,14 @@ from dataclasses import dataclass, fields
 from sqlalchemy import Connection, and_, delete, exists, func, select, update
 
 from flytelike.controlplane.repository.executions import TERMINAL
-from flytelike.controlplane.schema import executions, node_executions, task_executions
+from flytelike.controlplane.schema import executions, gates, node_executions, signals, task_executions
 from flytelike.model.ids import ExecutionId
 from flytelike_idl.admin import execution_pb2
 
 NAMES_AT_ONCE = 500
 
-_PARTS = (task_executions, node_executions)
-"""Tables whose rows belong to an execution, by its number in `execution`."""
+_PARTS = ((task_executions, "path"), (node_executions, "path"), (gates, "path"), (signals, "signal"))
+"""Tables whose rows belong to an execution, by its number in `execution`, and what tells its rows apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +163,9 @@ def delete_rows(connection: Connection, numbers: Sequence[int], rows_max: int) -
     """
     left = rows_max
     for gone, number in enumerate(numbers):
-        for table in _PARTS:
-            some = select(table.c.path).where(table.c.execution == number).limit(left)
-            statement = delete(table).where(table.c.execution == number, table.c.path.in_(some))
+        for table, key in _PARTS:
+            some = select(table.c[key]).where(table.c.execution == number).limit(left)
+            statement = delete(table).where(table.c.execution == number, table.c[key].in_(some))
             left -= connection.execute(statement).rowcount
             if left <= 0:
                 return gone

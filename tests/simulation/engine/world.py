@@ -20,7 +20,6 @@ from propeller.engine.encoding import decode
 from propeller.engine.telling import telling_in
 from propeller.ports import AttemptKey, AttemptSpec, ChildRefused, ChildStatus, Commit
 from propeller.stores.memory import MemoryStateStore
-from tests.simulation.checker import Violation, must
 from tests.simulation.engine.blobs import SimulatedBlobs
 from tests.simulation.engine.checker import EngineChecker
 from tests.simulation.engine.life import Life
@@ -29,6 +28,7 @@ from tests.simulation.engine.ports import at_once
 from tests.simulation.engine.values import Expected, computed, place_of, valued_closure
 from tests.simulation.engine.weather import Weather
 from tests.simulation.graphs import Scenario
+from tests.simulation.rules import Violation, must
 from tests.unit.propeller_core.builders import BUG, FLAKE, LOST
 
 EXPIRED = Failure("TimeoutExpired", "killed by its executor", Fault.USER, retryable=True)
