@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from flytelike.codec.container_arguments import ContainerInvocation
 from flytelike.codec.failures import failure_to_document
 from flytelike.current import Checkpoint, Secrets, TaskContext, entered
 from flytelike.model.exceptions import IgnoreOutputs
@@ -13,6 +14,7 @@ from flytelike.model.failure import Failure
 from flytelike.model.ids import ExecutionId, Identifier, ResourceKind
 from flytelike.runtime.arguments import Invocation
 from flytelike.runtime.code import code_folder
+from flytelike.runtime.container import run_container
 from flytelike.runtime.contract import RunnableTask
 from flytelike.runtime.failures import INPUTS_NOT_FOUND, AttemptError, of_runtime, of_task, system_error
 from flytelike.runtime.loading import load_task
@@ -66,6 +68,20 @@ class Runner:
         self._tell(invocation, failure)
         return failure
 
+    def run_container(self, invocation: ContainerInvocation, own: Mapping[str, str]) -> Failure | None:
+        """Run one attempt of a plain container; as `run`."""
+        try:
+            outputs = run_container(invocation, own, self._store, self._scratch / "files")
+            self._put(invocation, OUTPUTS, outputs)
+        except AttemptError as error:
+            failure = error.failure
+        except Exception as error:  # noqa: BLE001 - as in `run`
+            failure = of_runtime(error)
+        else:
+            return None
+        self._tell(invocation, failure)
+        return failure
+
     def _run(
         self,
         invocation: Invocation,
@@ -98,14 +114,14 @@ class Runner:
             imported()
         return task
 
-    def _tell(self, invocation: Invocation, failure: Failure) -> None:
+    def _tell(self, invocation: Invocation | ContainerInvocation, failure: Failure) -> None:
         message = failure_to_document(failure)
         message.error.timestamp.GetCurrentTime()
         # Whoever waits also learns the failure from this process; the document is for later readers.
         with contextlib.suppress(OSError, StorageError):
             self._put(invocation, ERROR, message.SerializeToString(deterministic=True))
 
-    def _put(self, invocation: Invocation, name: str, document: bytes) -> None:
+    def _put(self, invocation: Invocation | ContainerInvocation, name: str, document: bytes) -> None:
         uri = f"{invocation.output_prefix.rstrip('/')}/{name}"
         self._store.put(uri, document, durable=self._durable_documents)
 

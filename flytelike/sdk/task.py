@@ -7,13 +7,18 @@ from typing import overload
 from typing_extensions import Unpack, override
 
 from flytelike.model.diagnostic import Diagnostic
+from flytelike.model.graph import Container
 from flytelike.model.ids import ResourceKind
+from flytelike.model.span import SourceSpan
+from flytelike.model.types import Json
 from flytelike.sdk.entity import NodeEntity, P, R
 from flytelike.sdk.faults import fault
 from flytelike.sdk.local import check_inputs, check_outputs
 from flytelike.sdk.results import unpacked
+from flytelike.sdk.settings import Settings
 from flytelike.sdk.signature import plain_function
 from flytelike.sdk.source import option_span
+from flytelike.sdk.task_command import execute_arguments
 from flytelike.sdk.task_options import TaskOptions, TaskPolicies, task_option_faults, task_policies
 
 
@@ -21,12 +26,39 @@ class Task(NodeEntity[P, R]):
     """A task: the author's function with its policies."""
 
     resource_kind = ResourceKind.TASK
+    task_type: str = "python-task"
+    """What kind of task it is to the platform."""
+    given_name: str = ""
+    """What it is registered as, if not by its function's place."""
 
     def __init__(self, function: Callable[P, R], options: TaskOptions) -> None:
         """Wrap a function; what is wrong with it or its options is told when it is first used."""
         plain_function(function)
         super().__init__(function, "task")
         self.options = options
+
+    @property
+    def location(self) -> tuple[str, str]:
+        """The module and the variable in it that holds this task."""
+        return self.function.__module__, self.function.__name__
+
+    def container(self, settings: Settings) -> Container | None:
+        """Return how the platform starts it; None when it starts nothing."""
+        policies = self.policies
+        return Container(
+            image=policies.image or settings.image,
+            args=execute_arguments(settings, *self.location),
+            resources=policies.resources,
+            env={**settings.env, **policies.environment},
+        )
+
+    def get_custom(self, settings: Settings) -> Mapping[str, Json] | None:  # noqa: ARG002 - for kinds of tasks
+        """Return what the executor of this kind of task needs beside; None for nothing."""
+        return None
+
+    def get_config(self, settings: Settings) -> Mapping[str, str]:  # noqa: ARG002 - for kinds of tasks
+        """Return settings of this kind of task, as texts."""
+        return {}
 
     @cached_property
     def policies(self) -> TaskPolicies:
@@ -42,12 +74,18 @@ class Task(NodeEntity[P, R]):
     def _faults(self) -> tuple[Diagnostic, ...]:
         signature = self.signature
         options = tuple(
-            fault(
-                found.code, found.headline, option_span(signature.code, found.option), help=filter(None, [found.help])
-            )
+            fault(found.code, found.headline, self.option_span(found.option), help=filter(None, [found.help]))
             for found in task_option_faults(self.options, tuple(signature.inputs))
         )
-        return options + signature.faults
+        return (*options, *signature.faults, *self.own_faults())
+
+    def option_span(self, option: str) -> SourceSpan:
+        """Return where an option was given."""
+        return option_span(self.signature.code, option)
+
+    def own_faults(self) -> Iterable[Diagnostic]:
+        """Return what is wrong beside options and signature, in a kind of task that has more."""
+        return ()
 
     @override
     def run(self, inputs: Mapping[str, object]) -> Mapping[str, object]:

@@ -23,6 +23,7 @@ from propeller.executors.process.outcome import (
     OverMemory,
     Stop,
     TimedOut,
+    explained_failure,
     failure_of_exit,
     failure_of_no_outputs,
     failure_of_start,
@@ -33,6 +34,7 @@ from propeller.executors.process.plan import (
     ProgramPlan,
     WarmPlan,
     bad_task,
+    data_files,
     memory_limit,
     missing_program,
     needs_inputs,
@@ -251,6 +253,8 @@ class ProcessExecutor(Executor, WorkersListener):
             self._end_stopped(attempt, attempt.stop)
         elif isinstance(attempt.stop, Aborted):
             self._forget(attempt)
+        elif done.failure is not None and data_files(attempt.spec) is not None:
+            self._later(self._explain_and_end(attempt, done.failure))
         else:
             self._end(attempt, done.failure)
         self._pump()
@@ -334,6 +338,14 @@ class ProcessExecutor(Executor, WorkersListener):
     async def _keep_and_end(self, attempt: _Attempt, failure: Failure) -> None:
         await self._keep(attempt.spec.output_prefix, failure)
         self._end(attempt, failure)
+
+    async def _explain_and_end(self, attempt: _Attempt, failure: Failure) -> None:
+        """Add what a worker does not know of a program's failure: what it printed, and how to install it."""
+        tail = self.logs.tail(attempt.spec.key, _TAIL_BYTES)
+        explained = explained_failure(failure, tail, missing_program(attempt.spec, attempt.plan))
+        if explained is not failure:
+            await self._keep(attempt.spec.output_prefix, explained)
+        self._end(attempt, explained)
 
     async def _keep(self, prefix: str, failure: Failure) -> None:
         """Store a failure, so that after a restart the attempt is known to have ended."""
