@@ -21,6 +21,7 @@ VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "logs": ("flytelike.cli.logs", "Print what the tasks of an execution printed."),
     "abort": ("flytelike.cli.abort", "End a running execution."),
     "rerun": ("flytelike.cli.rerun", "Execute again with the same inputs."),
+    "secret": ("flytelike.cli.secret", "Keep the secrets that tasks ask for."),
     "project": ("flytelike.cli.project", "Create and list projects."),
     "explain": ("flytelike.cli.explain", "Tell what an error code means and what to do."),
     "completion": ("flytelike.cli.completion", "Print the completion script of a shell."),

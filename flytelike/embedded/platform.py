@@ -19,6 +19,8 @@ from flytelike.embedded.adapters import (
 )
 from flytelike.embedded.folder import DataFolder, Endpoint
 from flytelike.embedded.images import image_environments
+from flytelike.embedded.secret_folder import SecretFolder
+from flytelike.embedded.secrets import SecretsOfPlatform
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.storage import Store, StoreConfig
 from propeller.engine import Engine, EngineSettings
@@ -93,7 +95,7 @@ class Platform:
             # The folder's lock keeps other processes out: who holds the lease is one that died.
             settings=EngineSettings(f"{base}/metadata/propeller", settings.raw_prefix, holder="embedded"),
         )
-        executor = ProcessExecutor(workers, store, engine)
+        executor = ProcessExecutor(workers, store, engine, SecretsOfPlatform(SecretFolder(folder.secrets)))
         logs.connect(executor.logs)
         launcher.connect(engine)
         plane.history.on_child_ended(lambda ended: engine.child_ended(ended.parent, ended.attempt, ended.child))
