@@ -7,7 +7,8 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from flytelike.current import current_context
+    from flytelike.current import Deck, current_context
+    from flytelike.deck.fields import DeckField
     from flytelike.model.exceptions import FlyteRecoverableException
     from flytelike.model.policies import FailurePolicy as WorkflowFailurePolicy
     from flytelike.sdk.cache import Cache
@@ -32,6 +33,8 @@ _PLACES = {
     "JSON": "flytelike.types.json_value",
     "Cache": "flytelike.sdk.cache",
     "ContainerTask": "flytelike.sdk.container_task",
+    "Deck": "flytelike.current",
+    "DeckField": "flytelike.deck.fields",
     "Documentation": "flytelike.sdk.documentation",
     "FlyteDirectory": "flytelike.types.directory",
     "FlyteFile": "flytelike.types.file",
@@ -60,6 +63,8 @@ __all__ = [
     "JSON",
     "Cache",
     "ContainerTask",
+    "Deck",
+    "DeckField",
     "Documentation",
     "FlyteDirectory",
     "FlyteFile",

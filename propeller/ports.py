@@ -34,6 +34,7 @@ class AttemptSpec:
     `inputs_uri` is the file `inputs.pb`; `output_prefix` the folder for `outputs.pb` and
     `error.pb`; `raw_output_prefix` the folder for the data the task writes; all as in Flyte's
     task contract. `deadline_ns` is the length a run may take, counted from its start; 0 for none.
+    `execution_started_ns` is when the whole execution began.
     """
 
     key: AttemptKey
@@ -47,6 +48,7 @@ class AttemptSpec:
     previous_checkpoint_prefix: str = ""
     deadline_ns: int = 0
     interruptible: bool = False
+    execution_started_ns: int = 0
     env: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -2,13 +2,16 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flytelike.codec.container_arguments import ContainerInvocation
 from flytelike.codec.failures import failure_to_document
 from flytelike.current import Checkpoint, Secrets, TaskContext, entered
+from flytelike.deck.fields import DeckField
 from flytelike.model.exceptions import IgnoreOutputs
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ExecutionId, Identifier, ResourceKind
@@ -22,8 +25,26 @@ from flytelike.runtime.values import decode_inputs, encode_outputs
 from flytelike.storage import NotFound, StorageError, Store
 from flytelike.types.context import ValueContext
 
+if TYPE_CHECKING:
+    from flytelike.runtime.report import Report
+
 OUTPUTS = "outputs.pb"
 ERROR = "error.pb"
+
+
+EXECUTION_STARTED = "FLYTELIKE_EXECUTION_STARTED_NS"
+"""The variable that tells when the execution began: nanoseconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A task that is loaded, the document of its inputs, and what it can learn of its attempt."""
+
+    invocation: Invocation
+    task: RunnableTask
+    document: bytes
+    told: TaskContext
+    code_root: str
 
 
 class Runner:
@@ -96,15 +117,57 @@ class Runner:
             document = self._store.get(invocation.inputs_uri)
         except NotFound:
             raise system_error(INPUTS_NOT_FOUND, f"there are no inputs at {invocation.inputs_uri}") from None
-        context = ValueContext(store=self._store, raw_prefix=invocation.raw_output_prefix, local_dir=self._scratch)
-        inputs = decode_inputs(document, task, context)
+        told = context_of(invocation, env, self._store, self._scratch)
+        fields = task.report_fields()
+        if fields is None:
+            self._produce(_Work(invocation, task, document, told, code_root))
+        else:
+            self._produce_and_report(_Work(invocation, task, document, told, code_root), fields)
+
+    def _produce_and_report(self, work: "_Work", fields: Sequence[DeckField]) -> None:
+        """Do as `_produce`, and store a report however it ends."""
+        # What a report is made with is loaded by those who ask for one only.
+        from flytelike.runtime.report import DECK, Report  # noqa: PLC0415
+
+        told = work.told
+
+        def store(document: bytes) -> None:
+            with contextlib.suppress(OSError, StorageError):  # the task matters more than its report
+                self._put(work.invocation, DECK, document)
+
+        report = Report(
+            work.task,
+            title=told.task_id.name or work.invocation.task,
+            execution=told.execution_id,
+            attempt=told.attempt,
+            decks=told.decks,
+            fields=fields,
+            store=store,
+        )
         try:
-            with entered(context_of(invocation, env, self._store, self._scratch)):
-                result = _call(task, inputs, code_root)
+            self._produce(replace(work, told=replace(told, publish=report.publish)), report)
+        except AttemptError as error:
+            report.publish("failed", error.failure.message)
+            raise
+        report.publish("succeeded")
+
+    def _produce(self, work: "_Work", report: "Report | None" = None) -> None:
+        measuring = _unmeasured if report is None else report.measuring
+        context = ValueContext(store=self._store, raw_prefix=work.invocation.raw_output_prefix, local_dir=self._scratch)
+        with measuring("read the inputs"):
+            inputs = decode_inputs(work.document, work.task, context)
+        if report is not None:
+            report.took(inputs)
+        try:
+            with entered(work.told), measuring("run the task"):
+                result = _call(work.task, inputs, work.code_root)
         except IgnoreOutputs:
             return
-        outputs = encode_outputs(result, task, context)
-        self._put(invocation, OUTPUTS, outputs)
+        with measuring("store the outputs"):
+            outputs = encode_outputs(result, work.task, context)
+        if report is not None:
+            report.gave(work.task.outputs_of(result))
+        self._put(work.invocation, OUTPUTS, outputs)
 
     def _load(self, invocation: Invocation, code_root: str, imported: Callable[[], None]) -> RunnableTask:
         key = (code_root, invocation.module, invocation.task)
@@ -139,7 +202,7 @@ def context_of(invocation: Invocation, env: Mapping[str, str], store: Store, scr
         execution_id=execution,
         task_id=Identifier(ResourceKind.TASK, *names),
         attempt=int(attempt) if attempt.isdigit() else 0,
-        execution_date=datetime.now(UTC),
+        execution_date=_instant(env.get(EXECUTION_STARTED, "")),
         working_directory=scratch,
         raw_output_prefix=invocation.raw_output_prefix,
         checkpoint=Checkpoint(store, invocation.checkpoint_prefix, invocation.previous_checkpoint_prefix),
@@ -147,10 +210,21 @@ def context_of(invocation: Invocation, env: Mapping[str, str], store: Store, scr
     )
 
 
+def _instant(ns: str) -> datetime:
+    """Return the instant told; now, if none is (another platform started the attempt)."""
+    if not ns.isdigit():
+        return datetime.now(UTC)
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(ns) // 1000)
+
+
+def _unmeasured(_what: str) -> contextlib.nullcontext[None]:
+    return contextlib.nullcontext()
+
+
 def _call(task: RunnableTask, inputs: Mapping[str, object], code_root: str) -> object:
     process = os.getpid()
     try:
-        result = task.function(**inputs)
+        result = task.call(inputs)
     except IgnoreOutputs:
         raise
     except BaseException as error:

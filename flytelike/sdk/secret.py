@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import ClassVar
 
 
 class MountType(IntEnum):
@@ -29,3 +30,5 @@ class Secret:
     group_version: str = ""
     mount_requirement: MountType = MountType.ANY
     env_var: str = ""
+
+    MountType: ClassVar[type[MountType]] = MountType

@@ -1,11 +1,12 @@
 """`@task`: a function that runs in a process of its own."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import overload
 
 from typing_extensions import Unpack, override
 
+from flytelike.deck.fields import ALL_FIELDS, DeckField
 from flytelike.model.diagnostic import Diagnostic
 from flytelike.model.graph import Container
 from flytelike.model.ids import ResourceKind
@@ -91,10 +92,18 @@ class Task(NodeEntity[P, R]):
     def run(self, inputs: Mapping[str, object]) -> Mapping[str, object]:
         """Run the function on checked values; what it raises passes through."""
         check_inputs(self.short_name, self.signature, inputs)
-        result = self.function(**inputs)  # type: ignore[arg-type, call-arg]
+        result = self.call(inputs)
         outputs = self.outputs_of(result)
         check_outputs(self.short_name, self.signature, outputs)
         return outputs
+
+    def call(self, inputs: Mapping[str, object]) -> object:
+        """Do the work with inputs by name; return the result as the author gave it."""
+        return self.function(**inputs)  # type: ignore[arg-type, call-arg]
+
+    def report_fields(self) -> Sequence[DeckField] | None:
+        """Return what a report of the task shows beside the author's decks; None for no report."""
+        return tuple(self.options.get("deck_fields", ALL_FIELDS)) if self.options.get("enable_deck") else None
 
     def outputs_of(self, result: object) -> Mapping[str, object]:
         """Return a result of the function by output name.

@@ -29,6 +29,7 @@ from propeller.core.events import (
     OutputsFailed,
     TimerFired,
 )
+from propeller.core.header import InProgress
 from propeller.core.plan import scope_of
 from propeller.engine import places
 from propeller.engine.binding import BindingFailed
@@ -114,6 +115,7 @@ class Effects:
         except BindingFailed as error:
             self._post(run, Arrival(AttemptFailed(path, attempt, self._clock.now_ns(), error.failure)))
             return
+        status = run.state.header.status
         raw_root = run.request.raw_output_prefix or self._settings.raw_output_prefix
         raw = places.raw_prefix(raw_root, run.id, path, attempt)
         previous = places.checkpoints(places.raw_prefix(raw_root, run.id, path, attempt - 1)) if attempt else ""
@@ -130,6 +132,7 @@ class Effects:
                 previous_checkpoint_prefix=previous,
                 deadline_ns=run.state.plan.place(path).node.timeout_ns,
                 interruptible=command.interruptible,
+                execution_started_ns=status.started_ns if isinstance(status, InProgress) else 0,
                 env=run.request.envs,
             )
         )

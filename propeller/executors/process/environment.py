@@ -84,6 +84,7 @@ def _contract(spec: AttemptSpec) -> dict[str, str]:
         "FLYTE_INTERNAL_TASK_NAME": task.name,
         "FLYTE_INTERNAL_TASK_VERSION": task.version,
         "FLYTE_ATTEMPT_NUMBER": str(spec.key.attempt),
+        "FLYTELIKE_EXECUTION_STARTED_NS": str(spec.execution_started_ns),
     }
 
 
