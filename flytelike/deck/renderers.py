@@ -64,7 +64,7 @@ class SourceCodeRenderer:
         light, dark = (HtmlFormatter(style=style, cssclass="source") for style in ("friendly", "github-dark"))
         colours = light.get_style_defs(".source") + _in_the_dark(dark.get_style_defs(".source"))
         shown = highlight(source_code, PythonLexer(), light)
-        return f"<style>{colours}</style><h3>{escape(self._title)}</h3>{shown}"
+        return f"<h3>{escape(self._title)}</h3><style>{colours}</style>{shown}"
 
 
 class PythonDependencyRenderer:

@@ -1,0 +1,36 @@
+"""`flytelike deck`: fetch the report that a task wrote."""
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from flytelike.cli import execution_name
+from flytelike.cli.context import connected, place_options, platform_options
+from flytelike.cli.exit_code import ExitCode
+from flytelike.remote import decks
+
+
+@click.command("deck", short_help="Fetch the report that a task wrote.")
+@click.argument("execution")
+@click.argument("node")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file, instead of stdout.")
+@place_options
+@platform_options
+def command(
+    *, execution: str, node: str, output: Path | None, project: str, domain: str, server: str, data: Path
+) -> int:
+    """Print the report (HTML) of NODE of EXECUTION: that of its last attempt, whether it ended well or not."""
+    target = execution_name.parse(execution, project, domain)
+
+    async def run() -> bytes:
+        async with connected(server, data, start=True) as client:
+            return await decks.fetch(client, target, node)
+
+    document = asyncio.run(run())
+    if output is None:
+        click.get_binary_stream("stdout").write(document)
+    else:
+        output.write_bytes(document)
+        click.echo(f"{output}: {len(document):,} bytes; open it in a browser", err=True)
+    return ExitCode.SUCCESS
