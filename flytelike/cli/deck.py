@@ -1,6 +1,7 @@
 """`flytelike deck`: fetch the report that a task wrote."""
 
 import asyncio
+import sys
 from pathlib import Path
 
 import click
@@ -29,7 +30,7 @@ def command(
 
     document = asyncio.run(run())
     if output is None:
-        click.get_binary_stream("stdout").write(document)
+        sys.stdout.buffer.write(document)
     else:
         output.write_bytes(document)
         click.echo(f"{output}: {len(document):,} bytes; open it in a browser", err=True)

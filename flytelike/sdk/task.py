@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import overload
+from typing import cast, overload
 
 from typing_extensions import Unpack, override
 
@@ -20,7 +20,8 @@ from flytelike.sdk.settings import Settings
 from flytelike.sdk.signature import plain_function
 from flytelike.sdk.source import option_span
 from flytelike.sdk.task_command import execute_arguments
-from flytelike.sdk.task_options import TaskOptions, TaskPolicies, task_option_faults, task_policies
+from flytelike.sdk.task_options import FunctionTaskOptions, TaskOptions, TaskPolicies, task_option_faults, task_policies
+from flytelike.sdk.task_plugins import TaskPlugins
 
 
 class Task(NodeEntity[P, R]):
@@ -119,18 +120,26 @@ def task(function: Callable[P, R], /) -> Task[P, R]: ...
 
 
 @overload
-def task(**options: Unpack[TaskOptions]) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+def task(**options: Unpack[FunctionTaskOptions]) -> Callable[[Callable[P, R]], Task[P, R]]: ...
 
 
 def task(
-    function: Callable[P, R] | None = None, /, **options: Unpack[TaskOptions]
+    function: Callable[P, R] | None = None, /, **options: Unpack[FunctionTaskOptions]
 ) -> Task[P, R] | Callable[[Callable[P, R]], Task[P, R]]:
     """Make a task of a function. Used with or without parentheses.
 
     Args:
         function: The function, when used without parentheses.
-        **options: See `TaskOptions`.
+        **options: See `TaskOptions`; a plugin's class for `task_config` makes the task if that is given.
+
+    Raises:
+        DiagnosticError: `unknown-task-config` when no plugin knows the configuration.
     """
     if function is not None:
-        return Task(function, options)
-    return lambda decorated: Task(decorated, options)
+        return Task(function, {})
+    config = options.pop("task_config", None)
+    rest = cast("TaskOptions", options)
+    if config is None:
+        return lambda decorated: Task(decorated, rest)
+    plugin = TaskPlugins.find_pythontask_plugin(type(config))
+    return lambda decorated: cast("Task[P, R]", plugin(task_config=config, task_function=decorated, **rest))

@@ -69,6 +69,16 @@ class TaskOptions(TypedDict, total=False):
     docs: Documentation | None
 
 
+class FunctionTaskOptions(TaskOptions, total=False):
+    """What `@task(...)` takes beside.
+
+    Attributes:
+        task_config: The configuration of a kind of tasks that a plugin brings.
+    """
+
+    task_config: object
+
+
 @dataclass(frozen=True, slots=True)
 class TaskPolicies:
     """The options of a task in the model's terms."""
