@@ -5,6 +5,7 @@ variable, quoted as its place asks: whatever a value holds, the shell takes it f
 """
 
 import re
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -20,6 +21,7 @@ class Quoting(Enum):
     BARE = "bare"
     DOUBLE = "double"
     SINGLE = "single"
+    NEVER = "never"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,8 @@ def rendered(script: str, value: Callable[[str, str], str | float]) -> Rendered:
 
     Args:
         script: The author's; `{{` and `}}` stand for braces.
-        value: Gives the value of `inputs.x` and so on, asked as (`inputs`, `x`); what it raises passes through. Numbers
-            are written into the script, where arithmetic needs them: they hold nothing that a shell could take for more.
+        value: Gives the value of `inputs.x` and so on, asked as (`inputs`, `x`); what it raises passes
+            through. A number is written into the script, where arithmetic needs it: a shell cannot take it for more.
 
     Raises:
         ValueError: A value cannot be a variable.
@@ -56,7 +58,7 @@ def rendered(script: str, value: Callable[[str, str], str | float]) -> Rendered:
             continue
         name = f"_FLYTELIKE_{match[1]}_{match[2].replace('.', '_')}".upper() + f"_{len(env)}"
         env[name] = _fitting(found, match[0])
-        parts.append(_reference(name, quoting))
+        parts.append(_reference(name, quoting, match[0]))
     return Rendered("".join(parts), env)
 
 
@@ -70,7 +72,7 @@ def shown(value: str | float) -> str:
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 
-def _reference(name: str, quoting: Quoting) -> str:
+def _reference(name: str, quoting: Quoting, place: str) -> str:
     match quoting:
         case Quoting.BARE:
             return f'"${{{name}}}"'
@@ -78,6 +80,8 @@ def _reference(name: str, quoting: Quoting) -> str:
             return f"${{{name}}}"
         case Quoting.SINGLE:
             return f"'\"${{{name}}}\"'"
+        case Quoting.NEVER:
+            raise ValueError(f"{place} stands in a here-document whose end is quoted: the shell puts no values into it")
 
 
 def _fitting(value: str, place: str) -> str:
@@ -100,24 +104,56 @@ def _pieces(script: str) -> Iterator[tuple[str, "re.Match[str] | None", Quoting]
     yield script[at:], None, Quoting.BARE
 
 
+_HERE = re.compile(r"<<(?!<)-?\s*(?P<quote>[\"'\\\\]?)(?P<end>\w+)")
+
+
 class _Reader:
-    """Follows a shell's quotes: single ones, double ones, and `$(...)`, inside of which quoting begins anew."""
+    """Follows a shell's quotes, those inside of `$(...)`, which begin anew, and here-documents."""
 
     def __init__(self) -> None:
         self._stack: list[str] = []
         self._escaped = False
         self._comment = False
         self._before = "\n"
+        self._line = ""
+        self._here: deque[tuple[str, bool]] = deque()
+        self._in_here = False
 
     @property
     def quoting(self) -> Quoting:
+        if self._in_here:
+            return Quoting.NEVER if self._here[0][1] else Quoting.DOUBLE
         top = self._stack[-1] if self._stack else ""
         return Quoting.SINGLE if top == "'" else Quoting.DOUBLE if top == '"' else Quoting.BARE
 
     def take(self, text: str) -> None:
         for letter in text:
-            self._step(letter)
+            if self._in_here:
+                self._read_here(letter)
+            else:
+                self._step(letter)
+                self._note_here(letter)
             self._before = letter
+        self._line += "\0"  # a value follows: the line is none that ends a here-document
+
+    def _note_here(self, letter: str) -> None:
+        """Find out at the end of a line which here-documents follow it."""
+        if letter != "\n":
+            self._line += letter
+            return
+        if not self._stack or self._stack[-1] == "(":
+            self._here.extend((found["end"], bool(found["quote"])) for found in _HERE.finditer(self._line))
+        self._in_here = bool(self._here)
+        self._line = ""
+
+    def _read_here(self, letter: str) -> None:
+        if letter != "\n":
+            self._line += letter
+            return
+        if self._line.lstrip("\t") == self._here[0][0]:
+            self._here.popleft()
+        self._in_here = bool(self._here)
+        self._line = ""
 
     def _step(self, letter: str) -> None:
         top = self._stack[-1] if self._stack else ""
