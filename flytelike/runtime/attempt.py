@@ -47,6 +47,14 @@ class _Work:
     code_root: str
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How an attempt ended: with a failure, or well. `outputs` are serialised as they were stored."""
+
+    failure: Failure | None
+    outputs: bytes | None = None
+
+
 class Runner:
     """Runs attempts in this process, one after another; remembers what it has loaded.
 
@@ -68,8 +76,9 @@ class Runner:
         env: Mapping[str, str],
         enter: Callable[[str], None] = lambda _: None,
         imported: Callable[[], None] = lambda: None,
-    ) -> Failure | None:
-        """Run one attempt and store its documents; return its failure, or None.
+        inputs: bytes | None = None,
+    ) -> "Ended":
+        """Run one attempt and store its documents.
 
         Args:
             invocation: What to run.
@@ -77,31 +86,37 @@ class Runner:
             enter: Told the code's folder (or an empty text) before the author's module is
                 imported, to prepare the working directory.
             imported: Told after the author's module was imported for the first time.
+            inputs: The serialised inputs; None to read them from the object store.
         """
         try:
-            self._run(invocation, env, enter, imported)
+            outputs = self._run(invocation, env, enter, imported, inputs)
+            if outputs is not None:
+                self._put(invocation, OUTPUTS, outputs)
         except AttemptError as error:
             failure = error.failure
         except Exception as error:  # noqa: BLE001 - the boundary: whatever is wrong becomes the attempt's failure
             failure = of_runtime(error)
         else:
-            return None
+            return Ended(None, outputs)
         self._tell(invocation, failure)
-        return failure
+        return Ended(failure)
 
-    def run_container(self, invocation: ContainerInvocation, own: Mapping[str, str]) -> Failure | None:
+    def run_container(
+        self, invocation: ContainerInvocation, own: Mapping[str, str], inputs: bytes | None = None
+    ) -> "Ended":
         """Run one attempt of a plain container; as `run`."""
         try:
-            outputs = run_container(invocation, own, self._store, self._scratch / "files")
+            document = self._inputs(invocation.inputs_uri) if inputs is None else inputs
+            outputs = run_container(invocation, document, own, self._store, self._scratch / "files")
             self._put(invocation, OUTPUTS, outputs)
         except AttemptError as error:
             failure = error.failure
         except Exception as error:  # noqa: BLE001 - as in `run`
             failure = of_runtime(error)
         else:
-            return None
+            return Ended(None, outputs)
         self._tell(invocation, failure)
-        return failure
+        return Ended(failure)
 
     def _run(
         self,
@@ -109,22 +124,20 @@ class Runner:
         env: Mapping[str, str],
         enter: Callable[[str], None],
         imported: Callable[[], None],
-    ) -> None:
+        document: bytes | None,
+    ) -> bytes | None:
         code_root = code_folder(invocation.code, env, self._store) if invocation.code else ""
         enter(code_root)
         task = self._load(invocation, code_root, imported)
-        try:
-            document = self._store.get(invocation.inputs_uri)
-        except NotFound:
-            raise system_error(INPUTS_NOT_FOUND, f"there are no inputs at {invocation.inputs_uri}") from None
+        if document is None:
+            document = self._inputs(invocation.inputs_uri)
         told = context_of(invocation, env, self._store, self._scratch)
         fields = task.report_fields()
         if fields is None:
-            self._produce(_Work(invocation, task, document, told, code_root))
-        else:
-            self._produce_and_report(_Work(invocation, task, document, told, code_root), fields)
+            return self._produce(_Work(invocation, task, document, told, code_root))
+        return self._produce_and_report(_Work(invocation, task, document, told, code_root), fields)
 
-    def _produce_and_report(self, work: "_Work", fields: Sequence[DeckField]) -> None:
+    def _produce_and_report(self, work: "_Work", fields: Sequence[DeckField]) -> bytes | None:
         """Do as `_produce`, and store a report however it ends."""
         # What a report is made with is loaded by those who ask for one only.
         from flytelike.runtime.report import DECK, Report  # noqa: PLC0415
@@ -145,13 +158,14 @@ class Runner:
             store=store,
         )
         try:
-            self._produce(replace(work, told=replace(told, publish=report.publish)), report)
+            outputs = self._produce(replace(work, told=replace(told, publish=report.publish)), report)
         except AttemptError as error:
             report.publish("failed", error.failure.message)
             raise
         report.publish("succeeded")
+        return outputs
 
-    def _produce(self, work: "_Work", report: "Report | None" = None) -> None:
+    def _produce(self, work: "_Work", report: "Report | None" = None) -> bytes | None:
         measuring = _unmeasured if report is None else report.measuring
         context = ValueContext(store=self._store, raw_prefix=work.invocation.raw_output_prefix, local_dir=self._scratch)
         with measuring("read the inputs"):
@@ -162,12 +176,18 @@ class Runner:
             with entered(work.told), measuring("run the task"):
                 result = _call(work.task, inputs, work.code_root)
         except IgnoreOutputs:
-            return
+            return None
         with measuring("store the outputs"):
             outputs = encode_outputs(result, work.task, context)
         if report is not None:
             report.gave(work.task.outputs_of(result))
-        self._put(work.invocation, OUTPUTS, outputs)
+        return outputs
+
+    def _inputs(self, uri: str) -> bytes:
+        try:
+            return self._store.get(uri)
+        except NotFound:
+            raise system_error(INPUTS_NOT_FOUND, f"there are no inputs at {uri}") from None
 
     def _load(self, invocation: Invocation, code_root: str, imported: Callable[[], None]) -> RunnableTask:
         key = (code_root, invocation.module, invocation.task)

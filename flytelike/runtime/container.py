@@ -44,11 +44,14 @@ _OF_PLATFORM = frozenset({"PYTHONHOME", "PYTHONPATH"})
 _NOT_RUNNABLE = frozenset({2, 8, 13, 20})  # ENOENT, ENOEXEC, EACCES, ENOTDIR
 
 
-def run_container(invocation: ContainerInvocation, own: Mapping[str, str], store: Store, scratch: Path) -> bytes:
+def run_container(
+    invocation: ContainerInvocation, document: bytes, own: Mapping[str, str], store: Store, scratch: Path
+) -> bytes:
     """Run the program; return the document of its outputs.
 
     Args:
         invocation: What to run.
+        document: The serialised inputs.
         own: The attempt's own part of the environment; the rest is this process's.
         store: Where inputs and outputs lie.
         scratch: An empty folder for the program's files.
@@ -64,7 +67,7 @@ def run_container(invocation: ContainerInvocation, own: Mapping[str, str], store
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
     if data.download is not DownloadMode.NONE:
-        _provide(invocation, inputs, data, store)
+        _provide(document, inputs, data, store)
     command = [
         word.replace(invocation.input_mark, str(inputs)).replace(invocation.output_mark, str(outputs))
         for word in invocation.command
@@ -90,12 +93,9 @@ def _task(invocation: ContainerInvocation, store: Store) -> TaskTemplate:
         raise system_error(ARGUMENTS, f"the task's template cannot be read: {error}") from error
 
 
-def _provide(invocation: ContainerInvocation, folder: Path, data: DataFiles, store: Store) -> None:
+def _provide(document: bytes, folder: Path, data: DataFiles, store: Store) -> None:
     try:
-        document = store.get(invocation.inputs_uri)
         inputs = literal_map_from_proto(literals_pb2.LiteralMap.FromString(document))
-    except NotFound:
-        raise system_error(INPUTS_NOT_FOUND, f"there are no inputs at {invocation.inputs_uri}") from None
     except (DecodeError, MalformedError) as error:
         raise user_error(INPUT_NOT_DECODABLE, f"the inputs' document is damaged: {error}") from error
     try:

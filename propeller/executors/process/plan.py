@@ -41,6 +41,7 @@ class WarmPlan:
     key: WorkerKey
     args: tuple[str, ...]
     env: Mapping[str, str]
+    inputs: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ def plan_of(
         return ProgramPlan((*_ENTRYPOINT, *rendered[1:]), env, marked=False)
     task = spec.task.id
     key = WorkerKey(task.project, task.domain, _code(rendered), environment.worker)
-    return WarmPlan(key, rendered, environment.own)
+    return WarmPlan(key, rendered, environment.own, spec.inputs)
 
 
 def data_files(spec: AttemptSpec) -> DataFiles | None:
@@ -133,7 +134,8 @@ def _container_plan(
     )
     entered = {} if image is None else image.told(os.environ)
     env = {**entered, **environment.own, **dict(environment.worker)}
-    return WarmPlan(WorkerKey(spec.task.id.project, spec.task.id.domain, "", ()), container_arguments(invocation), env)
+    key = WorkerKey(spec.task.id.project, spec.task.id.domain, "", ())
+    return WarmPlan(key, container_arguments(invocation), env, spec.inputs)
 
 
 def _marked(spec: AttemptSpec) -> tuple[str, ...]:
