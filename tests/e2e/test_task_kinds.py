@@ -149,7 +149,7 @@ def test_a_task_that_is_an_object_is_executed_by_its_variable(data: Path, write:
 def test_a_report_is_kept_however_the_task_ends(data: Path, write: Write, text: str, code: int, phase: str) -> None:
     done = flytelike(data, "execute", write(REPORT), "told", "--text", text, "--json")
     assert done.code == code, done.stderr
-    deck = flytelike(data, "deck", done.document["execution"], "told")
+    deck = flytelike(data, "deck", done.document["execution"])
     assert deck.code == 0, deck.stderr
     assert f'<span class="phase {phase}">' in deck.stdout
     assert "&lt;b&gt;bold&lt;/b&gt;" in deck.stdout  # in a frame, whose document is an attribute
@@ -176,7 +176,7 @@ def test_a_secret_is_set_given_and_never_shown(data: Path, write: Write) -> None
     (file,) = [path for path in (data / "secrets").rglob("*") if path.is_file()]
     assert file.stat().st_mode & 0o777 == 0o600
     failed = flytelike(data, "execute", source, "connect", "--json")
-    logs = flytelike(data, "logs", failed.document["execution"], "connect")
+    logs = flytelike(data, "logs", failed.document["execution"], "kindsconnect")
     assert logs.stdout == "connecting with [redacted]\n"
     kept = [path for path in data.rglob("*") if path.is_file() and value.encode() in path.read_bytes()]
     assert kept == [file]
