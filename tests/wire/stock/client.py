@@ -181,7 +181,8 @@ def deck(remote, kept):
     with urlopen(link.signed_url[0]) as answer:
         shown = answer.read().decode()
         policy = answer.headers["content-security-policy"]
-    return {"uri": node.closure.deck_uri.rpartition("/")[2], "shown": "a deck" in shown, "policy": policy}
+    asked = remote.client.get_node_execution(node.id)
+    return {"uri": asked.closure.deck_uri.rpartition("/")[2], "shown": "a deck" in shown, "policy": policy}
 
 
 @step
