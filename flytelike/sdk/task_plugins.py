@@ -1,7 +1,7 @@
 """Which class of tasks a configuration asks for: `@task(task_config=...)`."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from flytelike.model.diagnostic import DiagnosticError
 from flytelike.sdk.faults import fault
@@ -11,16 +11,8 @@ if TYPE_CHECKING:
     from flytelike.sdk.task import Task
 
 
-class TaskClass(Protocol):
-    """A class of tasks that a plugin brings."""
-
-    def __call__(
-        self,
-        task_config: Any,  # noqa: ANN401 - the plugin's own
-        task_function: Callable[..., Any],
-        **options: Any,  # noqa: ANN401 - the plugin's own
-    ) -> "Task[..., Any]":
-        """Make a task of a function."""
+TaskClass: TypeAlias = Callable[..., "Task[..., Any]"]
+"""A class of tasks that a plugin brings; made with `task_config`, `task_function` and the options of `@task`."""
 
 
 class TaskPlugins:
