@@ -76,10 +76,10 @@ class ContainerTask(InstanceTask):
             **options: See `TaskOptions`.
         """
         super().__init__(name, inputs, outputs, metadata, {**options, "container_image": image})
-        self.command = tuple(command)
-        self.arguments = tuple(arguments or ())
+        self.command: tuple[str, ...] = tuple(command)
+        self.arguments: tuple[str, ...] = tuple(arguments or ())
         strategy = io_strategy.value if io_strategy is not None else None
-        self.data = graph.DataFiles(
+        self.data: graph.DataFiles = graph.DataFiles(
             input_data_dir or "",
             output_data_dir or "",
             metadata_format.value,

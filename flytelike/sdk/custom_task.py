@@ -47,7 +47,7 @@ class PythonFunctionTask(Task[..., Any], Generic[T]):
             **options: See `TaskOptions`.
         """
         super().__init__(task_function, options)
-        self.task_config = task_config
+        self.task_config: T = task_config
         self.task_type = task_type
 
     def pre_execute(self, user_params: TaskContext) -> TaskContext:
@@ -94,7 +94,7 @@ class PythonInstanceTask(InstanceTask, Generic[T]):
         """
         known = interface or Interface()
         super().__init__(name, known.inputs, known.outputs, metadata, options)
-        self.task_config = task_config
+        self.task_config: T = task_config
         self.task_type = task_type
 
     def pre_execute(self, user_params: TaskContext) -> TaskContext:

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from typing_extensions import override
 
@@ -43,11 +43,12 @@ class InstanceTask(Task[..., Any]):
             metadata: Policies; they come before `options`.
             options: See `TaskOptions`.
         """
-        self.declaration = Declaration.of(self)
-        self._inputs = dict(inputs or {})
-        self._outputs = dict(outputs or {})
+        self.declaration: Declaration = Declaration.of(self)
+        self._inputs: dict[str, Hint] = dict(inputs or {})
+        self._outputs: dict[str, Hint] = dict(outputs or {})
         function = stand_in(name, self.declaration.module, self._inputs, self.execute)
-        super().__init__(function, {**(metadata.options if metadata is not None else {}), **options})
+        given = {**(metadata.options if metadata is not None else {}), **options}
+        super().__init__(function, cast("TaskOptions", given))
         self.given_name = name
 
     def execute(self, **inputs: Any) -> Any:  # noqa: ANN401, ARG002 - for subclasses
