@@ -15,6 +15,7 @@ from flytelike.model.interface import TypedInterface, Variable
 from flytelike.model.literals import Blob, Collection, Literal, Map, Primitive, UnionValue
 from flytelike.model.types import FLOAT, INTEGER, STRING, BlobType, CollectionType, LiteralType, MapType
 from flytelike_idl.core import literals_pb2
+from propeller.executors.process import ImageEnvironment
 from propeller.ports import AttemptSpec
 from tests.unit.executor.builders import Bench, gone
 
@@ -168,3 +169,15 @@ async def test_a_program_that_takes_too_long_is_gone(bench: Bench, tmp_path: Pat
     assert failure is not None
     assert failure.code == "TimeoutExpired"
     assert await gone(int((tmp_path / "pid").read_text()))
+
+
+async def test_the_programs_of_the_images_environment_come_first(tmp_path: Path) -> None:
+    program = tmp_path / "env" / "bin" / "hello"
+    program.parent.mkdir(parents=True)
+    program.write_text('#!/bin/sh\necho "$VIRTUAL_ENV ${PYTHONPATH:-none}"\n')
+    program.chmod(0o755)
+    bench = Bench(tmp_path, images=(ImageEnvironment("image", tmp_path / "env"),))
+    try:
+        assert await said(bench, plain(bench, "hello")) == f"{tmp_path}/env none\n"
+    finally:
+        await bench.close()
