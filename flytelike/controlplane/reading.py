@@ -71,7 +71,7 @@ class Reading:
         attempts = await self._database.read(
             lambda connection: repository.count_attempts(connection, found(connection, node.execution).id, node.path)
         )
-        return await deck_uri(row, attempts, self._store) if attempts else ""
+        return await deck_uri(row, attempts, self._store)
 
     async def node_row(self, node: NodeExecutionId) -> NodeRow:
         """Return a node's row."""
