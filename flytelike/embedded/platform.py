@@ -20,6 +20,8 @@ from flytelike.embedded.adapters import (
 )
 from flytelike.embedded.folder import DataFolder, Endpoint
 from flytelike.embedded.images import image_environments
+from flytelike.embedded.secret_folder import SecretFolder
+from flytelike.embedded.secrets import SecretsOfPlatform
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.storage import Store, StoreConfig
 from propeller.engine import Engine, EngineSettings, Ports
@@ -95,7 +97,7 @@ class Platform:
         )
         # The folder's lock keeps other processes out: who holds the lease is one that died.
         engine = Engine(ports, EngineSettings(f"{base}/metadata/propeller", settings.raw_prefix, holder="embedded"))
-        executor = ProcessExecutor(workers, store, engine)
+        executor = ProcessExecutor(workers, store, engine, SecretsOfPlatform(SecretFolder(folder.secrets)))
         logs.connect(executor.logs)
         launcher.connect(engine)
         plane.history.on_child_ended(lambda ended: engine.child_ended(ended.parent, ended.attempt, ended.child))
