@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from flytelike.model.exceptions import FlyteRecoverableException
     from flytelike.model.policies import FailurePolicy as WorkflowFailurePolicy
     from flytelike.sdk.cache import Cache
+    from flytelike.sdk.conditional import conditional, is_false, is_none, is_true
     from flytelike.sdk.create_node import create_node
     from flytelike.sdk.documentation import Documentation
     from flytelike.sdk.launch_plan import LaunchPlan
@@ -42,8 +43,12 @@ _PLACES = {
     "Task": "flytelike.sdk.task",
     "Workflow": "flytelike.sdk.workflow",
     "WorkflowFailurePolicy": "flytelike.model.policies",
+    "conditional": "flytelike.sdk.conditional",
     "create_node": "flytelike.sdk.create_node",
     "current_context": "flytelike.current",
+    "is_false": "flytelike.sdk.conditional",
+    "is_none": "flytelike.sdk.conditional",
+    "is_true": "flytelike.sdk.conditional",
     "kwtypes": "flytelike.types.structured",
     "reference_launch_plan": "flytelike.sdk.reference",
     "reference_task": "flytelike.sdk.reference",
@@ -68,8 +73,12 @@ __all__ = [
     "Task",
     "Workflow",
     "WorkflowFailurePolicy",
+    "conditional",
     "create_node",
     "current_context",
+    "is_false",
+    "is_none",
+    "is_true",
     "kwtypes",
     "reference_launch_plan",
     "reference_task",

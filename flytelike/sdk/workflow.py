@@ -22,7 +22,8 @@ from flytelike.sdk.raised import raised_fault
 from flytelike.sdk.results import ResultShapeError, unpacked
 from flytelike.sdk.signature import Shape, Signature, plain_function
 from flytelike.sdk.source import option_span
-from flytelike.sdk.trace import Trace, TracedNode
+from flytelike.sdk.stand_in import StandIn
+from flytelike.sdk.trace import Trace, TracedNode, no_value
 
 
 class WorkflowOptions(TypedDict, total=False):
@@ -79,12 +80,14 @@ class Workflow(NodeEntity[P, R]):
         """The body's nodes and outputs, and what is wrong with it: what its own code raises too."""
         if self.signature.faults:
             return Graph((), {})
-        trace = Trace(self.short_name, self.signature.input_span)
+        hints = {name: found.hint for name, found in self.signature.inputs.items()}
+        trace = Trace(self.short_name, self.signature.input_span, hints)
         promises = {name: trace.input(name) for name in self.signature.inputs}
         outputs: Mapping[str, object] = {}
         try:
             with trace.going_on():
                 result = self.function(**promises)  # type: ignore[arg-type, call-arg]
+            trace.faults.extend(begun.unfinished() for begun in trace.unfinished)
             outputs = self._outputs(trace, result)
         except DiagnosticError as error:
             trace.faults.extend(error.diagnostics)
@@ -135,6 +138,9 @@ class Workflow(NodeEntity[P, R]):
         for promise in promises_in(list(outputs.values())):
             if isinstance(promise, VoidPromise):
                 trace.faults.append(_void_output(self.signature, promise.__flytelike_node__))
+                return {}
+            if isinstance(promise, StandIn):
+                trace.faults.append(no_value(promise, f"`{self.short_name}`", self.signature.returned_span()))
                 return {}
             if source_of(promise).trace is not trace:
                 trace.refuse_foreign(self.signature.returned_span())

@@ -1,0 +1,163 @@
+"""Traced nodes to nodes of templates."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from flytelike.model.condition import (
+    Comparison,
+    Condition,
+    Conjunction,
+    InputOperand,
+    Operand,
+    PrimitiveOperand,
+    ScalarOperand,
+)
+from flytelike.model.diagnostic import Diagnostic, DiagnosticError
+from flytelike.model.graph import (
+    Binding,
+    BoundPromise,
+    BranchCase,
+    BranchTarget,
+    LaunchPlanTarget,
+    Node,
+    NodeTarget,
+    Promise,
+    SubWorkflowTarget,
+    TaskTarget,
+)
+from flytelike.model.ids import WORKFLOW_INPUTS, ResourceKind
+from flytelike.model.literals import ErrorValue, Primitive
+from flytelike.model.span import SourceSpan
+from flytelike.sdk import condition as traced
+from flytelike.sdk.bindings import Place, bindings, literal_of
+from flytelike.sdk.branch import Branch
+from flytelike.sdk.faults import fault
+from flytelike.sdk.launch_plan import LaunchPlan
+from flytelike.sdk.naming import identifier_of, relative
+from flytelike.sdk.node_options import aliases, node_metadata, task_overrides
+from flytelike.sdk.promised import Source, hint_of, written
+from flytelike.sdk.settings import Settings
+from flytelike.sdk.signature import NO_DEFAULT
+from flytelike.sdk.source import CallSite
+from flytelike.sdk.trace import TracedNode
+from flytelike.types.annotated import bare
+
+
+@dataclass(slots=True)
+class NodeTemplates:
+    """Makes nodes of one registration; what does not fit is kept among `faults`."""
+
+    settings: Settings
+    faults: list[Diagnostic]
+    spans: dict[int, dict[str, SourceSpan]] = field(default_factory=dict)
+
+    def node(self, node: TracedNode) -> Node:
+        """Return the node of a template."""
+        return Node(
+            node.id,
+            self.target(node),
+            self.bound(node),
+            tuple(sorted({other.id for other in node.upstream})),
+            node_metadata(node.options, node.entity.short_name),
+            aliases(node.options),
+            self.relative(node.span),
+        )
+
+    def target(self, node: TracedNode) -> NodeTarget:
+        """Return what a node runs."""
+        if isinstance(node.entity, Branch):
+            return self.branch(node.entity)
+        identifier = identifier_of(node.entity, self.settings)
+        match identifier.kind:
+            case ResourceKind.TASK:
+                return TaskTarget(identifier, task_overrides(node.options))
+            case ResourceKind.WORKFLOW:
+                return SubWorkflowTarget(identifier)
+            case _:
+                return LaunchPlanTarget(identifier)
+
+    def bound(self, node: TracedNode) -> tuple[Binding, ...]:
+        """Return what a node is bound to."""
+        match node.entity:
+            case Branch() as branch:
+                span = self.relative(node.span)
+                sources = {operand_name(source): source for source in branch.sources}
+                return tuple(Binding(name, promised(sources[name]), span) for name in sorted(sources))
+            case _:
+                return self.given(node)
+
+    def given(self, node: TracedNode) -> tuple[Binding, ...]:
+        """Return given arguments, then defaults of those left out."""
+        entity = node.entity
+        declared = entity.signature.inputs
+        arguments = dict(node.arguments)
+        if not isinstance(entity, LaunchPlan):
+            for name, found in declared.items():
+                if name not in arguments and found.default is not NO_DEFAULT:
+                    arguments[name] = found.default
+        hints = {name: found.hint for name, found in declared.items()}
+        place = Place(
+            default=self.relative(node.span),
+            spans=self.argument_spans(node.site),
+            wanted=lambda name: f"`{name}` of `{entity.short_name}`",
+            declared=lambda name: self.relative(entity.signature.input_span(name)),
+        )
+        return bindings(arguments, hints, place, self.faults)
+
+    def branch(self, branch: Branch) -> BranchTarget:
+        """Return the cases of a branch."""
+        cases = tuple(BranchCase(self.condition(case.condition, branch), self.node(case.node)) for case in branch.cases)
+        if isinstance(branch.otherwise, TracedNode):
+            return BranchTarget(cases, self.node(branch.otherwise))
+        return BranchTarget(cases, ErrorValue(branch.short_name, branch.otherwise))
+
+    def condition(self, condition: traced.Condition, branch: Branch) -> Condition:
+        """Return a condition in the model's terms."""
+        match condition:
+            case traced.Compared(comparator=comparator, left=left, right=right):
+                other = InputOperand(operand_name(right)) if isinstance(right, Source) else None
+                return Comparison(
+                    comparator,
+                    InputOperand(operand_name(left)),
+                    other or self.constant(right, left, branch),
+                )
+            case traced.Joined(junction=junction, left=one, right=another):
+                return Conjunction(junction, self.condition(one, branch), self.condition(another, branch))
+            case _:
+                raise TypeError(f"{condition!r} is no condition")
+
+    def constant(self, value: object, beside: Source, branch: Branch) -> Operand:
+        """Return a constant as an operand; beside a float, an int is one too."""
+        hint = bare(hint_of(beside))
+        if isinstance(value, int) and not isinstance(value, bool) and hint is float:
+            value = float(value)
+        try:
+            scalar = literal_of(value, type(value)).value
+        except DiagnosticError as error:
+            text = f"`{written(beside)}` is compared with a {type(value).__name__}"
+            self.faults.extend(fault(told.code, f"{text}: {told.headline}", branch.span) for told in error.diagnostics)
+            return PrimitiveOperand(Primitive(0))
+        return PrimitiveOperand(scalar) if isinstance(scalar, Primitive) else ScalarOperand(scalar)  # type: ignore[arg-type]
+
+    def argument_spans(self, site: CallSite) -> Mapping[str, SourceSpan]:
+        """Return where the arguments of a call stand; a call in a loop is looked up once."""
+        known = self.spans.get(id(site))
+        if known is None:
+            known = {name: self.relative(span) for name, span in site.argument_spans().items()}
+            self.spans[id(site)] = known
+        return known
+
+    def relative(self, span: SourceSpan) -> SourceSpan:
+        """Return a span whose file is relative to the project's root."""
+        return relative(span, self.settings.root)
+
+
+def operand_name(source: Source) -> str:
+    """Return the name under which a branch is bound to a value: `n0.o0`, `.rows` for an input, as Flyte's SDK does."""
+    return ".".join(map(str, ("" if source.node is None else source.node.id, source.var, *source.path)))
+
+
+def promised(source: Source) -> BoundPromise:
+    """Return a value to come as a binding."""
+    node = WORKFLOW_INPUTS if source.node is None else source.node.id
+    return BoundPromise(Promise(node, source.var, source.path))
