@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from flytelike.sdk.create_node import create_node
     from flytelike.sdk.documentation import Documentation
     from flytelike.sdk.launch_plan import LaunchPlan
+    from flytelike.sdk.map_task import map_task
     from flytelike.sdk.reference import reference_launch_plan, reference_task, reference_workflow
     from flytelike.sdk.resources import Resources
     from flytelike.sdk.secret import Secret
@@ -50,6 +51,7 @@ _PLACES = {
     "is_none": "flytelike.sdk.conditional",
     "is_true": "flytelike.sdk.conditional",
     "kwtypes": "flytelike.types.structured",
+    "map_task": "flytelike.sdk.map_task",
     "reference_launch_plan": "flytelike.sdk.reference",
     "reference_task": "flytelike.sdk.reference",
     "reference_workflow": "flytelike.sdk.reference",
@@ -80,6 +82,7 @@ __all__ = [
     "is_none",
     "is_true",
     "kwtypes",
+    "map_task",
     "reference_launch_plan",
     "reference_task",
     "reference_workflow",

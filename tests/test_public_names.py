@@ -12,7 +12,7 @@ PUBLIC = {
     "flytelike": """
         Cache Documentation FlyteDirectory FlyteFile FlytePickle FlyteRecoverableException HashMethod JSON LaunchPlan
         Resources Secret StructuredDataset Task Workflow WorkflowFailurePolicy conditional create_node current_context
-        is_false is_none is_true kwtypes
+        is_false is_none is_true kwtypes map_task
         reference_launch_plan reference_task reference_workflow task workflow
     """.split(),
     "flytelike.types": "Transformer TypeFault ValueContext mismatch register unsupported".split(),

@@ -11,6 +11,7 @@ from flytelike.model.diagnostic import Diagnostic, DiagnosticError, Label
 from flytelike.model.span import SourceSpan
 from flytelike.sdk.entity import AnyEntity, NodeEntity
 from flytelike.sdk.launch_plan import LaunchPlan, created_in, forget_created_in
+from flytelike.sdk.map_task import MapTask
 from flytelike.sdk.raised import raised_fault
 from flytelike.sdk.reference import Reference
 from flytelike.sdk.task import Task
@@ -187,7 +188,7 @@ def entities_of(modules: Iterable[ModuleType]) -> Iterable[AnyEntity]:
     found: dict[int, AnyEntity] = {}
     for module in modules:
         for value in vars(module).values():
-            if not isinstance(value, NodeEntity) or isinstance(value, Reference):
+            if not isinstance(value, NodeEntity) or isinstance(value, Reference | MapTask):
                 continue
             if isinstance(value, Task | Workflow) and value.function.__module__ not in names:
                 continue

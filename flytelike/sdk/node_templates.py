@@ -1,7 +1,8 @@
 """Traced nodes to nodes of templates."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from flytelike.model.condition import (
     Comparison,
@@ -14,6 +15,9 @@ from flytelike.model.condition import (
 )
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.model.graph import (
+    ArrayDataMode,
+    ArrayExecutionMode,
+    ArrayTarget,
     Binding,
     BoundPromise,
     BranchCase,
@@ -25,14 +29,17 @@ from flytelike.model.graph import (
     SubWorkflowTarget,
     TaskTarget,
 )
-from flytelike.model.ids import WORKFLOW_INPUTS, ResourceKind
+from flytelike.model.ids import WORKFLOW_INPUTS, NodeId, ResourceKind
 from flytelike.model.literals import ErrorValue, Primitive
+from flytelike.model.policies import NodeMetadata
 from flytelike.model.span import SourceSpan
 from flytelike.sdk import condition as traced
 from flytelike.sdk.bindings import Place, bindings, literal_of
 from flytelike.sdk.branch import Branch
+from flytelike.sdk.entity import AnyEntity
 from flytelike.sdk.faults import fault
 from flytelike.sdk.launch_plan import LaunchPlan
+from flytelike.sdk.map_task import MapTask
 from flytelike.sdk.naming import identifier_of, relative
 from flytelike.sdk.node_options import aliases, node_metadata, task_overrides
 from flytelike.sdk.promised import Source, hint_of, written
@@ -41,6 +48,9 @@ from flytelike.sdk.signature import NO_DEFAULT
 from flytelike.sdk.source import CallSite
 from flytelike.sdk.trace import TracedNode
 from flytelike.types.annotated import bare
+
+ELEMENT = NodeId("element")
+"""The id of what a map repeats; nobody sees it."""
 
 
 @dataclass(slots=True)
@@ -53,21 +63,26 @@ class NodeTemplates:
 
     def node(self, node: TracedNode) -> Node:
         """Return the node of a template."""
+        bound = self.bound(node)
+        name = node.entity.node_name
+        is_map = isinstance(node.entity, MapTask)
         return Node(
             node.id,
-            self.target(node),
-            self.bound(node),
+            self.target(node, node.entity, bound),
+            bound,
             tuple(sorted({other.id for other in node.upstream})),
-            node_metadata(node.options, node.entity.short_name),
+            NodeMetadata(name=node.options.get("name", name)) if is_map else node_metadata(node.options, name),
             aliases(node.options),
             self.relative(node.span),
         )
 
-    def target(self, node: TracedNode) -> NodeTarget:
-        """Return what a node runs."""
-        if isinstance(node.entity, Branch):
-            return self.branch(node.entity)
-        identifier = identifier_of(node.entity, self.settings)
+    def target(self, node: TracedNode, entity: AnyEntity, bound: tuple[Binding, ...]) -> NodeTarget:
+        """Return what a node runs: `entity`, or what that repeats."""
+        if isinstance(entity, Branch):
+            return self.branch(entity)
+        if isinstance(entity, MapTask):
+            return self.array(node, entity, bound)
+        identifier = identifier_of(entity, self.settings)
         match identifier.kind:
             case ResourceKind.TASK:
                 return TaskTarget(identifier, task_overrides(node.options))
@@ -75,6 +90,30 @@ class NodeTemplates:
                 return SubWorkflowTarget(identifier)
             case _:
                 return LaunchPlanTarget(identifier)
+
+    def array(self, node: TracedNode, entity: MapTask[..., Any], bound: tuple[Binding, ...]) -> ArrayTarget:
+        """Return what a map repeats: the plain task, each element with inputs of its own.
+
+        Flyte's SDK sends a map of a reference task so; the tasks it maps by itself are templates of their own, whose
+        command picks the element.
+        """
+        target, options = entity.target, entity.options
+        if isinstance(target, MapTask):
+            by_task, metadata = False, NodeMetadata()
+        else:
+            by_task, metadata = target.is_task, node_metadata(node.options, "")
+        metadata = replace(metadata, name=target.node_name)
+        inner = Node(ELEMENT, self.target(node, target, bound), bound, metadata=metadata)
+        return ArrayTarget(
+            inner,
+            options.concurrency,
+            options.success,
+            entity.shared_in(node.arguments),
+            original_interface=True,
+            execution_mode=ArrayExecutionMode.MINIMAL_STATE if by_task else ArrayExecutionMode.FULL_STATE,
+            data_mode=ArrayDataMode.INDIVIDUAL_INPUT_FILES if by_task else ArrayDataMode.SINGLE_INPUT_FILE,
+            run_all_elements=options.run_all,
+        )
 
     def bound(self, node: TracedNode) -> tuple[Binding, ...]:
         """Return what a node is bound to."""
@@ -91,11 +130,12 @@ class NodeTemplates:
         entity = node.entity
         declared = entity.signature.inputs
         arguments = dict(node.arguments)
-        if not isinstance(entity, LaunchPlan):
+        hints = {name: found.hint for name, found in declared.items()}
+        if not isinstance(called(entity), LaunchPlan):
             for name, found in declared.items():
                 if name not in arguments and found.default is not NO_DEFAULT:
                     arguments[name] = found.default
-        hints = {name: found.hint for name, found in declared.items()}
+                    hints[name] = called(entity).signature.inputs[name].hint
         place = Place(
             default=self.relative(node.span),
             spans=self.argument_spans(node.site),
@@ -150,6 +190,11 @@ class NodeTemplates:
     def relative(self, span: SourceSpan) -> SourceSpan:
         """Return a span whose file is relative to the project's root."""
         return relative(span, self.settings.root)
+
+
+def called(entity: AnyEntity) -> AnyEntity:
+    """Return what is called in the end: what a map repeats."""
+    return called(entity.target) if isinstance(entity, MapTask) else entity
 
 
 def operand_name(source: Source) -> str:

@@ -201,6 +201,7 @@ class Trace:
     ) -> TracedNode:
         """Record a call as a node. Faults of the call are kept, so that tracing can go on."""
         site = call_site(frame)
+        named = entity.completed(named)
         arguments: dict[str, object] = {}
         if entity.signature.faults:  # reported with the entity; what follows from them is left out
             named, positional = {}, (None,)
