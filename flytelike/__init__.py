@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from flytelike.sdk.conditional import conditional, is_false, is_none, is_true
     from flytelike.sdk.create_node import create_node
     from flytelike.sdk.documentation import Documentation
+    from flytelike.sdk.gate import approve, sleep, wait_for_input
     from flytelike.sdk.launch_plan import LaunchPlan
     from flytelike.sdk.map_task import map_task
     from flytelike.sdk.reference import reference_launch_plan, reference_task, reference_workflow
@@ -44,6 +45,7 @@ _PLACES = {
     "Task": "flytelike.sdk.task",
     "Workflow": "flytelike.sdk.workflow",
     "WorkflowFailurePolicy": "flytelike.model.policies",
+    "approve": "flytelike.sdk.gate",
     "conditional": "flytelike.sdk.conditional",
     "create_node": "flytelike.sdk.create_node",
     "current_context": "flytelike.current",
@@ -55,7 +57,9 @@ _PLACES = {
     "reference_launch_plan": "flytelike.sdk.reference",
     "reference_task": "flytelike.sdk.reference",
     "reference_workflow": "flytelike.sdk.reference",
+    "sleep": "flytelike.sdk.gate",
     "task": "flytelike.sdk.task",
+    "wait_for_input": "flytelike.sdk.gate",
     "workflow": "flytelike.sdk.workflow",
 }
 
@@ -75,6 +79,7 @@ __all__ = [
     "Task",
     "Workflow",
     "WorkflowFailurePolicy",
+    "approve",
     "conditional",
     "create_node",
     "current_context",
@@ -86,7 +91,9 @@ __all__ = [
     "reference_launch_plan",
     "reference_task",
     "reference_workflow",
+    "sleep",
     "task",
+    "wait_for_input",
     "workflow",
 ]
 

@@ -11,10 +11,11 @@ import pytest
 PUBLIC = {
     "flytelike": """
         Cache Documentation FlyteDirectory FlyteFile FlytePickle FlyteRecoverableException HashMethod JSON LaunchPlan
-        Resources Secret StructuredDataset Task Workflow WorkflowFailurePolicy conditional create_node current_context
+        Resources Secret StructuredDataset Task Workflow WorkflowFailurePolicy approve conditional create_node current_context
         is_false is_none is_true kwtypes map_task
-        reference_launch_plan reference_task reference_workflow task workflow
+        reference_launch_plan reference_task reference_workflow sleep task wait_for_input workflow
     """.split(),
+    "flytelike.testing": "SignalRefused signals".split(),
     "flytelike.types": "Transformer TypeFault ValueContext mismatch register unsupported".split(),
 }
 

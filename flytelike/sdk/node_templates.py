@@ -22,6 +22,7 @@ from flytelike.model.graph import (
     BoundPromise,
     BranchCase,
     BranchTarget,
+    GateTarget,
     LaunchPlanTarget,
     Node,
     NodeTarget,
@@ -38,10 +39,13 @@ from flytelike.sdk.bindings import Place, bindings, literal_of
 from flytelike.sdk.branch import Branch
 from flytelike.sdk.entity import AnyEntity
 from flytelike.sdk.faults import fault
+from flytelike.sdk.gate import Approval, Gate
 from flytelike.sdk.launch_plan import LaunchPlan
 from flytelike.sdk.map_task import MapTask
 from flytelike.sdk.naming import identifier_of, relative
 from flytelike.sdk.node_options import aliases, node_metadata, task_overrides
+from flytelike.sdk.promise import Promise as PromisedValue
+from flytelike.sdk.promise import source_of
 from flytelike.sdk.promised import Source, hint_of, written
 from flytelike.sdk.settings import Settings
 from flytelike.sdk.signature import NO_DEFAULT
@@ -64,17 +68,25 @@ class NodeTemplates:
     def node(self, node: TracedNode) -> Node:
         """Return the node of a template."""
         bound = self.bound(node)
-        name = node.entity.node_name
-        is_map = isinstance(node.entity, MapTask)
         return Node(
             node.id,
             self.target(node, node.entity, bound),
             bound,
             tuple(sorted({other.id for other in node.upstream})),
-            NodeMetadata(name=node.options.get("name", name)) if is_map else node_metadata(node.options, name),
+            self.metadata(node),
             aliases(node.options),
             self.relative(node.span),
         )
+
+    def metadata(self, node: TracedNode) -> NodeMetadata:
+        """Return a node's policies; those of a map are its elements'."""
+        entity = node.entity
+        if isinstance(entity, MapTask):
+            return NodeMetadata(name=node.options.get("name", entity.node_name))
+        found = node_metadata(node.options, entity.node_name)
+        if isinstance(entity, Gate) and found.timeout_ns is None:
+            return replace(found, timeout_ns=entity.timeout_ns)
+        return found
 
     def target(self, node: TracedNode, entity: AnyEntity, bound: tuple[Binding, ...]) -> NodeTarget:
         """Return what a node runs: `entity`, or what that repeats."""
@@ -82,6 +94,8 @@ class NodeTemplates:
             return self.branch(entity)
         if isinstance(entity, MapTask):
             return self.array(node, entity, bound)
+        if isinstance(entity, Gate):
+            return GateTarget(entity.waits_for)
         identifier = identifier_of(entity, self.settings)
         match identifier.kind:
             case ResourceKind.TASK:
@@ -118,6 +132,10 @@ class NodeTemplates:
     def bound(self, node: TracedNode) -> tuple[Binding, ...]:
         """Return what a node is bound to."""
         match node.entity:
+            case Approval():
+                value = node.arguments["o0"]
+                assert isinstance(value, PromisedValue), "a gate takes nothing else"
+                return (Binding("o0", promised(source_of(value)), self.relative(node.span)),)
             case Branch() as branch:
                 span = self.relative(node.span)
                 sources = {operand_name(source): source for source in branch.sources}
