@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from flytelike.sdk.task import Task, task
     from flytelike.sdk.workflow import Workflow, workflow
     from flytelike.types.directory import FlyteDirectory
+    from flytelike.types.error import FlyteError
     from flytelike.types.file import FlyteFile
     from flytelike.types.hashing import HashMethod
     from flytelike.types.json_value import JSON
@@ -34,6 +35,7 @@ _PLACES = {
     "Cache": "flytelike.sdk.cache",
     "Documentation": "flytelike.sdk.documentation",
     "FlyteDirectory": "flytelike.types.directory",
+    "FlyteError": "flytelike.types.error",
     "FlyteFile": "flytelike.types.file",
     "FlytePickle": "flytelike.types.pickled",
     "FlyteRecoverableException": "flytelike.model.exceptions",
@@ -68,6 +70,7 @@ __all__ = [
     "Cache",
     "Documentation",
     "FlyteDirectory",
+    "FlyteError",
     "FlyteFile",
     "FlytePickle",
     "FlyteRecoverableException",

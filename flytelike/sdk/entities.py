@@ -189,6 +189,7 @@ class Assembly:
             tuple(self.nodes.node(node) for node in graph.nodes),
             bindings(graph.outputs, outputs.hints, place, self.faults),
             workflow.metadata,
+            None if graph.failure_node is None else self.nodes.node(graph.failure_node),
             span=self.relative(signature.span),
         )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from flytelike.model.diagnostic import DiagnosticError
 from flytelike.sdk.branch import Branch
+from flytelike.sdk.failure import error_inputs
 from flytelike.sdk.faults import fault
 from flytelike.sdk.promise import Promise, source_of
 from flytelike.sdk.promised import Source
@@ -12,12 +13,24 @@ from flytelike.sdk.trace import TracedNode
 
 
 def run_nodes(
-    nodes: Iterable[TracedNode], outputs: Mapping[str, object], inputs: Mapping[str, object]
+    nodes: Iterable[TracedNode],
+    outputs: Mapping[str, object],
+    inputs: Mapping[str, object],
+    failing: TracedNode | None = None,
 ) -> Mapping[str, object]:
-    """Run nodes on the workflow's inputs; return the workflow's outputs by name."""
+    """Run nodes on the workflow's inputs; return the workflow's outputs by name.
+
+    When one fails, `failing` runs, and what was raised passes through.
+    """
     run = LocalRun(inputs)
-    for node in ordered(tuple(nodes)):
-        run.results[node] = run.outputs_of(node)
+    node = failing
+    try:
+        for node in ordered(tuple(nodes)):
+            run.results[node] = run.outputs_of(node)
+    except Exception as error:
+        if failing is not None and node is not None:
+            run.handle(failing, error, node)
+        raise
     return {name: run.value(bound) for name, bound in outputs.items()}
 
 
@@ -34,6 +47,14 @@ class LocalRun:
             return self.outputs_of(node.entity.chosen(self.found))
         arguments = {name: self.value(bound) for name, bound in node.arguments.items()}
         return node.entity.run(node.entity.bind((), arguments))
+
+    def handle(self, failing: TracedNode, error: Exception, node: TracedNode) -> None:
+        """Run the workflow's failure handler."""
+        from flytelike.types.error import FlyteError  # noqa: PLC0415 - what importing the SDK needn't pay
+
+        arguments = {name: self.value(bound) for name, bound in failing.arguments.items()}
+        arguments.update(dict.fromkeys(error_inputs(failing.entity), FlyteError(str(error), node.id)))
+        failing.entity.run(failing.entity.bind((), arguments))
 
     def value(self, bound: object) -> object:
         """Return an argument with values in the place of promises."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypedDict, overload
+from typing import Any, TypedDict, overload
 
 from typing_extensions import Unpack, override
 
@@ -13,6 +13,7 @@ from flytelike.model.policies import FailurePolicy, WorkflowMetadata
 from flytelike.sdk.bound import misplaced, promises_in
 from flytelike.sdk.documentation import Documentation
 from flytelike.sdk.entity import AnyEntity, NodeEntity, P, R
+from flytelike.sdk.failure import failure_node
 from flytelike.sdk.faults import fault, label, promise_inside
 from flytelike.sdk.local import check_inputs
 from flytelike.sdk.local_run import run_nodes
@@ -21,7 +22,7 @@ from flytelike.sdk.promise import VoidPromise, source_of
 from flytelike.sdk.raised import raised_fault
 from flytelike.sdk.results import ResultShapeError, unpacked
 from flytelike.sdk.signature import Shape, Signature, plain_function
-from flytelike.sdk.source import option_span
+from flytelike.sdk.source import option_site, option_span
 from flytelike.sdk.stand_in import StandIn
 from flytelike.sdk.trace import Trace, TracedNode, no_value
 
@@ -32,17 +33,21 @@ class WorkflowOptions(TypedDict, total=False):
     Attributes:
         failure_policy: What a failed node does to the others.
         interruptible: Whether tasks may run on machines that can be taken away, unless they say.
+        on_failure: A task or workflow to run when the workflow fails. It takes inputs of the workflow by name, and
+            the failure as `err: FlyteError | None = None`.
         docs: Documentation, instead of the docstring.
     """
 
     failure_policy: FailurePolicy | None
     interruptible: bool
+    on_failure: NodeEntity[..., Any] | None
     docs: Documentation | None
 
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "failure_policy": (FailurePolicy, type(None)),
     "interruptible": (bool,),
+    "on_failure": (NodeEntity, type(None)),
     "docs": (Documentation, type(None)),
 }
 
@@ -54,6 +59,7 @@ class Graph:
     nodes: tuple[TracedNode, ...]
     outputs: Mapping[str, object]
     faults: tuple[Diagnostic, ...] = ()
+    failure_node: TracedNode | None = None
 
 
 class Workflow(NodeEntity[P, R]):
@@ -75,6 +81,12 @@ class Workflow(NodeEntity[P, R]):
             FailurePolicy.FAIL_IMMEDIATELY if policy is None else policy, self.options.get("interruptible", False)
         )
 
+    @property
+    def handler(self) -> "AnyEntity | None":
+        """What runs when the workflow fails."""
+        found: object = self.options.get("on_failure")
+        return found if isinstance(found, NodeEntity) else None
+
     @cached_property
     def graph(self) -> Graph:
         """The body's nodes and outputs, and what is wrong with it: what its own code raises too."""
@@ -95,7 +107,11 @@ class Workflow(NodeEntity[P, R]):
             what = f"`{self.short_name}` cannot be put together"
             trace.faults.append(raised_fault("workflow-body-failed", what, error, self.span))
         trace.faults.extend(_duplicate_ids(trace.nodes))
-        return Graph(tuple(trace.nodes), outputs, tuple(trace.faults))
+        failing = None
+        if self.handler is not None:
+            site = option_site(self.signature.code, "on_failure")
+            failing = failure_node(trace, self.handler, self.signature.inputs, site)
+        return Graph(tuple(trace.nodes), outputs, tuple(trace.faults), failing)
 
     @override
     def faults(self) -> Iterable[Diagnostic]:
@@ -113,13 +129,14 @@ class Workflow(NodeEntity[P, R]):
 
     @override
     def calls(self) -> Iterable[AnyEntity]:
-        return tuple(dict.fromkeys(node.entity for node in self.graph.nodes))
+        found = dict.fromkeys(node.entity for node in self.graph.nodes)
+        return (*found, *(() if self.handler is None or self.handler in found else (self.handler,)))
 
     @override
     def run(self, inputs: Mapping[str, object]) -> Mapping[str, object]:
         """Run each node's Python function in the graph's order; what a task raises passes through."""
         check_inputs(self.short_name, self.signature, inputs)
-        return run_nodes(self.graph.nodes, self.graph.outputs, inputs)
+        return run_nodes(self.graph.nodes, self.graph.outputs, inputs, self.graph.failure_node)
 
     def _outputs(self, trace: Trace, result: object) -> Mapping[str, object]:
         declared = self.signature.outputs
