@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from flytelike.sdk.create_node import create_node
     from flytelike.sdk.documentation import Documentation
     from flytelike.sdk.gate import approve, sleep, wait_for_input
+    from flytelike.sdk.imperative import ImperativeWorkflow
+    from flytelike.sdk.imperative import ImperativeWorkflow as Workflow
     from flytelike.sdk.launch_plan import LaunchPlan
     from flytelike.sdk.map_task import map_task
     from flytelike.sdk.reference import reference_launch_plan, reference_task, reference_workflow
     from flytelike.sdk.resources import Resources
     from flytelike.sdk.secret import Secret
     from flytelike.sdk.task import Task, task
-    from flytelike.sdk.workflow import Workflow, workflow
+    from flytelike.sdk.workflow import Workflow as PythonFunctionWorkflow
+    from flytelike.sdk.workflow import workflow
     from flytelike.types.directory import FlyteDirectory
     from flytelike.types.error import FlyteError
     from flytelike.types.file import FlyteFile
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from flytelike.types.structured import StructuredDataset, kwtypes
 
 _PLACES = {
+    "ImperativeWorkflow": "flytelike.sdk.imperative",
     "JSON": "flytelike.types.json_value",
     "Cache": "flytelike.sdk.cache",
     "Documentation": "flytelike.sdk.documentation",
@@ -41,11 +45,12 @@ _PLACES = {
     "FlyteRecoverableException": "flytelike.model.exceptions",
     "HashMethod": "flytelike.types.hashing",
     "LaunchPlan": "flytelike.sdk.launch_plan",
+    "PythonFunctionWorkflow": "flytelike.sdk.workflow",
     "Resources": "flytelike.sdk.resources",
     "Secret": "flytelike.sdk.secret",
     "StructuredDataset": "flytelike.types.structured",
     "Task": "flytelike.sdk.task",
-    "Workflow": "flytelike.sdk.workflow",
+    "Workflow": "flytelike.sdk.imperative",
     "WorkflowFailurePolicy": "flytelike.model.policies",
     "approve": "flytelike.sdk.gate",
     "conditional": "flytelike.sdk.conditional",
@@ -65,6 +70,13 @@ _PLACES = {
     "workflow": "flytelike.sdk.workflow",
 }
 
+_OTHERWISE = {
+    "PythonFunctionWorkflow": "Workflow",
+    "Workflow": "ImperativeWorkflow",
+    "WorkflowFailurePolicy": "FailurePolicy",
+}
+"""Names that are others in their modules; they are Flyte's."""
+
 __all__ = [
     "JSON",
     "Cache",
@@ -75,7 +87,9 @@ __all__ = [
     "FlytePickle",
     "FlyteRecoverableException",
     "HashMethod",
+    "ImperativeWorkflow",
     "LaunchPlan",
+    "PythonFunctionWorkflow",
     "Resources",
     "Secret",
     "StructuredDataset",
@@ -107,7 +121,7 @@ def __getattr__(name: str) -> object:
     if place is None:
         raise AttributeError(f"module `flytelike` has no attribute `{name}`")
     module = importlib.import_module(place)
-    value: object = getattr(module, "FailurePolicy" if name == "WorkflowFailurePolicy" else name)
+    value: object = getattr(module, _OTHERWISE.get(name, name))
     globals()[name] = value
     return value
 

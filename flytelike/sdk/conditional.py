@@ -6,6 +6,7 @@ A call inside `then` becomes the case's own node. To a type checker a comparison
 result is of the type that the cases give.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, Never, NoReturn, TypeVar, cast
 
 from typing_extensions import override
@@ -35,9 +36,14 @@ def conditional(name: str) -> "Conditional":
     Raises:
         DiagnosticError: `no-workflow-here`, outside a workflow's body.
     """
+    return begun(name, lambda: None)
+
+
+def begun(name: str, ended: Callable[[], object]) -> "Conditional":
+    """Begin a conditional; `ended` is called when it has come to its end."""
     instead = "use Python's `if`: outside a workflow's body, and inside tasks, values are there"
     trace = trace_here("`conditional` makes a node of a workflow", instead)
-    section = Section(name, trace, Made.here())
+    section = Section(name, trace, Made.here(), ended)
     trace.unfinished.append(section)
     return Conditional(section)
 
@@ -45,8 +51,9 @@ def conditional(name: str) -> "Conditional":
 class Section:
     """What has been said of a conditional so far."""
 
-    def __init__(self, name: str, trace: Trace, made: Made) -> None:
+    def __init__(self, name: str, trace: Trace, made: Made, ended: Callable[[], object]) -> None:
         """Start without cases."""
+        self.ended = ended
         self.name = name
         self.trace = trace
         self.made = made
@@ -76,6 +83,7 @@ class Section:
     def finish(self, otherwise: TracedNode | str) -> object:
         """Record the branch; return what it gives."""
         self.trace.unfinished.remove(self)
+        self.ended()
         if not self.cases:
             raise DiagnosticError([self.trace.faults.pop()])  # what is wrong with each case is told already
         branch = Branch(self.name, tuple(self.cases), otherwise, self.made)

@@ -62,6 +62,11 @@ class NodeEntity(ABC, Generic[P, R]):
         return self.function.__name__
 
     @property
+    def registered_name(self) -> str:
+        """The name in the registry, in its project and domain."""
+        return f"{self.function.__module__}.{self.function.__name__}"
+
+    @property
     def node_name(self) -> str:
         """The name that people read of a node that calls it."""
         return self.short_name

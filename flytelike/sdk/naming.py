@@ -7,7 +7,6 @@ from pathlib import Path, PurePath
 from flytelike.model.ids import Identifier
 from flytelike.model.span import SourceSpan
 from flytelike.sdk.entity import AnyEntity
-from flytelike.sdk.launch_plan import LaunchPlan
 from flytelike.sdk.reference import Reference
 from flytelike.sdk.settings import Settings
 
@@ -16,10 +15,8 @@ def identifier_of(entity: AnyEntity, settings: Settings) -> Identifier:
     """Return the name under which an entity is (or was) registered."""
     if isinstance(entity, Reference):
         return entity.identifier
-    name = f"{entity.function.__module__}.{entity.function.__name__}"
-    if isinstance(entity, LaunchPlan) and entity.given_name:
-        name = entity.given_name
-    return Identifier(entity.resource_kind, settings.project, settings.domain, name, settings.version)
+    kind, name = entity.resource_kind, entity.registered_name
+    return Identifier(kind, settings.project, settings.domain, name, settings.version)
 
 
 def relative(span: SourceSpan, root: Path) -> SourceSpan:

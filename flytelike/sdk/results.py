@@ -32,7 +32,7 @@ def packed(outputs: Outputs, values: Mapping[str, object], node: "TracedNode | N
         case Shape.NOTHING:
             return None
         case Shape.SINGLE:
-            return values["o0"]
+            return next(iter(values.values()))
         case Shape.TUPLE if node is None:
             return tuple(values.values())
         case Shape.NAMED if node is None and outputs.named is not None:

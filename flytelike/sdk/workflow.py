@@ -106,7 +106,7 @@ class Workflow(NodeEntity[P, R]):
         except Exception as error:  # noqa: BLE001 - the author's code may raise anything
             what = f"`{self.short_name}` cannot be put together"
             trace.faults.append(raised_fault("workflow-body-failed", what, error, self.span))
-        trace.faults.extend(_duplicate_ids(trace.nodes))
+        trace.faults.extend(duplicate_ids(trace.nodes))
         failing = None
         if self.handler is not None:
             site = option_site(self.signature.code, "on_failure")
@@ -191,7 +191,8 @@ def _option_faults(options: WorkflowOptions) -> Iterator[OptionFault]:
     yield from wrong_types(options, _TYPES)
 
 
-def _duplicate_ids(nodes: Iterable[TracedNode]) -> Iterator[Diagnostic]:
+def duplicate_ids(nodes: Iterable[TracedNode]) -> Iterator[Diagnostic]:
+    """Tell nodes that have an earlier one's id."""
     first: dict[str, TracedNode] = {}
     for node in nodes:
         other = first.setdefault(node.id, node)
