@@ -10,10 +10,11 @@ import pytest
 
 PUBLIC = {
     "flytelike": """
-        Cache Documentation FlyteDirectory FlyteError FlyteFile FlytePickle FlyteRecoverableException HashMethod
-        ImperativeWorkflow JSON LaunchPlan PythonFunctionWorkflow Resources Secret StructuredDataset Task Workflow WorkflowFailurePolicy approve conditional create_node current_context
-        is_false is_none is_true kwtypes map_task
-        reference_launch_plan reference_task reference_workflow sleep task wait_for_input workflow
+        Cache Documentation FlyteDirectory FlyteError FlyteFile FlytePickle FlyteRecoverableException
+        HashMethod ImperativeWorkflow JSON LaunchPlan PythonFunctionWorkflow Resources Secret
+        StructuredDataset Task Workflow WorkflowFailurePolicy approve conditional create_node
+        current_context is_false is_none is_true kwtypes map_task reference_launch_plan reference_task
+        reference_workflow sleep task wait_for_input workflow
     """.split(),
     "flytelike.testing": "SignalRefused signals".split(),
     "flytelike.types": "Transformer TypeFault ValueContext mismatch register unsupported".split(),

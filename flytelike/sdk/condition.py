@@ -177,6 +177,6 @@ def decided(value: object) -> Diagnostic:
         "decided while the workflow is put together",
         help=(
             "compare the result of a call, or an input of the workflow, by ==, !=, <, <=, > or >=",
-            "Python decides `is`, `in`, `and`, `or` and `not` at once: write `== None`, `&`, `|` and `!=` instead",
+            "Python decides `is`, `in`, `and`, `or` and `not` at once: write `is_none(...)`, `&`, `|` and `!=` instead",
         ),
     )

@@ -14,7 +14,6 @@ from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.model.graph import MinSuccesses, MinSuccessRatio
 from flytelike.model.ids import ResourceKind
 from flytelike.model.span import SourceSpan
-from flytelike.model.suggestion import nearest
 from flytelike.sdk.construct import Construct, Made
 from flytelike.sdk.entity import AnyEntity, NodeEntity, P, R
 from flytelike.sdk.faults import ArgumentError, fault, label
@@ -159,17 +158,6 @@ class MapTask(NodeEntity[P, R]):
                 help=("let it give one value: a dataclass can hold several",),
                 related=(label(self.target.signature.output_span(), "declared here"),),
             )
-        known = self.target.callable_inputs
-        for name in self.shared:
-            if name not in known:
-                code, reason = self.target.why_not_callable_with(name)
-                yield fault(
-                    code,
-                    f"`{self.target.short_name}` {reason}{nearest(name, known)}",
-                    self.span,
-                    "bound for all elements here",
-                    help=(f"its inputs are {', '.join(f'`{other}`' for other in known) or 'none'}",),
-                )
         yield from self._option_faults()
 
     def _option_faults(self) -> Iterator[Diagnostic]:
