@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from flytelike.sdk.map_task import map_task
     from flytelike.sdk.reference import reference_launch_plan, reference_task, reference_workflow
     from flytelike.sdk.resources import Resources
+    from flytelike.sdk.retry import Backoff, RetryStrategy
     from flytelike.sdk.secret import Secret
     from flytelike.sdk.task import Task, task
     from flytelike.sdk.workflow import Workflow as PythonFunctionWorkflow
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 _PLACES = {
     "ImperativeWorkflow": "flytelike.sdk.imperative",
     "JSON": "flytelike.types.json_value",
+    "Backoff": "flytelike.sdk.retry",
     "Cache": "flytelike.sdk.cache",
     "Documentation": "flytelike.sdk.documentation",
     "FlyteDirectory": "flytelike.types.directory",
@@ -47,6 +49,7 @@ _PLACES = {
     "LaunchPlan": "flytelike.sdk.launch_plan",
     "PythonFunctionWorkflow": "flytelike.sdk.workflow",
     "Resources": "flytelike.sdk.resources",
+    "RetryStrategy": "flytelike.sdk.retry",
     "Secret": "flytelike.sdk.secret",
     "StructuredDataset": "flytelike.types.structured",
     "Task": "flytelike.sdk.task",
@@ -79,6 +82,7 @@ _OTHERWISE = {
 
 __all__ = [
     "JSON",
+    "Backoff",
     "Cache",
     "Documentation",
     "FlyteDirectory",
@@ -91,6 +95,7 @@ __all__ = [
     "LaunchPlan",
     "PythonFunctionWorkflow",
     "Resources",
+    "RetryStrategy",
     "Secret",
     "StructuredDataset",
     "Task",

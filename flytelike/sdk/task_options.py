@@ -21,6 +21,7 @@ from flytelike.sdk.option_rules import (
     wrong_types,
 )
 from flytelike.sdk.resources import Resources, resources_of
+from flytelike.sdk.retry import RetryStrategy, backoff_of, retry_faults
 from flytelike.sdk.secret import MountType, Secret
 
 
@@ -28,7 +29,7 @@ class TaskOptions(TypedDict, total=False):
     """What `@task(...)` takes.
 
     Attributes:
-        retries: How often a failed attempt is tried again.
+        retries: How often a failed attempt is tried again, and after which pause (`RetryStrategy`).
         timeout: The longest time one attempt may take; a number counts seconds.
         cache: Whether results are kept for equal inputs, or how.
         cache_version: The version of the kept results; derived from the code if not given.
@@ -47,7 +48,7 @@ class TaskOptions(TypedDict, total=False):
         docs: Documentation, instead of the docstring.
     """
 
-    retries: int
+    retries: int | RetryStrategy
     timeout: timedelta | int
     cache: bool | Cache
     cache_version: str
@@ -79,7 +80,7 @@ class TaskPolicies:
 
 
 _TYPES: dict[str, tuple[type, ...]] = {
-    "retries": (int,),
+    "retries": (int, RetryStrategy),
     "timeout": (timedelta, int),
     "cache": (bool, Cache),
     "cache_version": (str,),
@@ -98,9 +99,6 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "docs": (Documentation, type(None)),
 }
 
-MAX_RETRIES = 100
-"""More is a loop, not a retry."""
-
 
 def task_option_faults(options: TaskOptions, inputs: Sequence[str]) -> Iterator[OptionFault]:
     """Tell what is wrong with a task's options. `inputs` are the task's input names."""
@@ -109,8 +107,7 @@ def task_option_faults(options: TaskOptions, inputs: Sequence[str]) -> Iterator[
     yield from broken
     if broken:
         return
-    if not 0 <= options.get("retries", 0) <= MAX_RETRIES:
-        yield OptionFault("invalid-option", "retries", f"`retries` must lie between 0 and {MAX_RETRIES}")
+    yield from retry_faults(options.get("retries", 0))
     yield from duration_faults("timeout", options.get("timeout"))
     yield from text_map_faults("environment", options.get("environment"))
     yield from resources_option_faults(options.get("requests"), options.get("limits"), options.get("resources"))
@@ -120,9 +117,11 @@ def task_option_faults(options: TaskOptions, inputs: Sequence[str]) -> Iterator[
 
 def task_policies(options: TaskOptions) -> TaskPolicies:
     """Return options that have no faults in the model's terms."""
+    retries = options.get("retries", 0)
     return TaskPolicies(
         metadata=TaskMetadata(
-            retries=options.get("retries", 0),
+            retries=retries.count if isinstance(retries, RetryStrategy) else retries,
+            backoff=backoff_of(retries),
             timeout_ns=duration_ns(options.get("timeout", 0)),
             interruptible=options.get("interruptible"),
             cache=_cache(options),

@@ -46,7 +46,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class BackingOff:
-    """The next attempt of a task waits until `until_ns`, since the platform lost the last one."""
+    """The next attempt of a task waits until `until_ns`: the platform lost the last one, or the author wants it."""
 
     until_ns: int
     user_failures: int

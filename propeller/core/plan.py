@@ -18,7 +18,7 @@ from flytelike.model.graph import (
     TaskTarget,
 )
 from flytelike.model.ids import END_NODE, ROOT, START_NODE, Identifier, NodeId, NodePath
-from flytelike.model.policies import FailurePolicy
+from flytelike.model.policies import Backoff, FailurePolicy
 
 DEFAULT_SYSTEM_RETRIES = 3
 """How often an attempt that the platform lost is repeated (Flyte's `max-node-retries-system-failures`)."""
@@ -59,7 +59,7 @@ class NodePlan:
     `upstream` and `downstream` leave out the start and end nodes. `retries` is how often a
     failure of the user's making is retried, `system_retries` one of the platform's (tasks
     only). `timeout_ns` limits one attempt; 0 is none. `interruptible` is None where the
-    execution decides.
+    execution decides. `backoff` says how long retries of the user's failures wait (tasks only).
     """
 
     id: NodeId
@@ -71,6 +71,7 @@ class NodePlan:
     timeout_ns: int = 0
     interruptible: bool | None = None
     name: str = ""
+    backoff: Backoff | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +195,7 @@ def _node_plan(node: Node, compiled: CompiledWorkflow, closure: WorkflowClosure,
     retries = metadata.retries or 0
     timeout_ns = metadata.timeout_ns or 0
     interruptible = metadata.interruptible
+    backoff: Backoff | None = None
     work: Work
     match node.target:
         case TaskTarget(task=identifier):
@@ -202,6 +204,7 @@ def _node_plan(node: Node, compiled: CompiledWorkflow, closure: WorkflowClosure,
             of_task = closure.tasks[identifier].metadata
             retries = retries or of_task.retries
             timeout_ns = timeout_ns or of_task.timeout_ns
+            backoff = of_task.backoff
             interruptible = of_task.interruptible if interruptible is None else interruptible
             work = TaskWork(identifier)
         case SubWorkflowTarget(workflow=identifier):
@@ -228,6 +231,7 @@ def _node_plan(node: Node, compiled: CompiledWorkflow, closure: WorkflowClosure,
         timeout_ns=timeout_ns,
         interruptible=interruptible,
         name=metadata.name,
+        backoff=backoff,
     )
 
 

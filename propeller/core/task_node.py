@@ -97,7 +97,7 @@ def _fail(turn: Turn, place: Place, state: Started | Running, failure: Failure) 
     work = node.work
     if not isinstance(work, TaskWork):
         return
-    budget = Budget(node.retries, node.system_retries)
+    budget = Budget(node.retries, node.system_retries, node.backoff)
     attempt = state.attempt
     match judge(failure, state.user_failures, state.system_failures, budget):
         case GiveUp(failure=final, exhausted=exhausted):

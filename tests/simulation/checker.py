@@ -316,12 +316,19 @@ class Checker:
         return failure in self.results[path, attempt]
 
     def _paused(self, record: AttemptChanged, seen: Seen) -> None:
-        """After a failure of the platform there is a pause, 1 s and then twice as long each time."""
+        """After a failure of the platform there is a pause, 1 s and then twice as long each time.
+
+        After one of the user's there is the pause that the author asks for, or none.
+        """
         if seen.last_failure is None:
             return
         pause_ns = record.at_ns - seen.failed_ns
         if seen.last_failure.fault is Fault.SYSTEM:
             wanted = S << (seen.system_failures - 1)
+            must(pause_ns >= wanted, f"{record.path}: paused for {pause_ns / S} s instead of {wanted / S}")
+        elif (backoff := self.sketch(record.path).task.backoff) is not None:
+            grown = backoff.first_ns * backoff.factor ** (seen.user_failures - 1)
+            wanted = min(int(grown), backoff.longest_ns or 24 * 3600 * S)
             must(pause_ns >= wanted, f"{record.path}: paused for {pause_ns / S} s instead of {wanted / S}")
         else:
             must(pause_ns == 0, f"{record.path}: a user's retry waited {pause_ns / S} s")

@@ -3,7 +3,7 @@
 import random
 from dataclasses import dataclass
 
-from flytelike.model.policies import FailurePolicy
+from flytelike.model.policies import Backoff, FailurePolicy
 from propeller.core.header import Limits
 from propeller.core.plan import Plan
 from tests.unit.propeller_core.builders import GraphSketch, NodeSketch, S, child, closure_of, graph, sub, task
@@ -59,4 +59,6 @@ def _random_node(rng: random.Random, node_id: str, after: list[str], known: list
         return sub(node_id, rng.choice(known), *after, retries=retries, timeout_ns=slow)
     if kind < 0.35:
         return child(node_id, "lp", *after, retries=rng.choice([0, 1]), timeout_ns=timeout_ns)
-    return task(node_id, *after, retries=rng.choice([0, 0, 1, 2]), timeout_ns=timeout_ns)
+    backoff = Backoff(rng.choice([1, 3]) * S, rng.choice([1.0, 2.0]), rng.choice([0, 4 * S]))
+    wait = backoff if rng.random() < 0.3 else None
+    return task(node_id, *after, retries=rng.choice([0, 0, 1, 2]), backoff=wait, timeout_ns=timeout_ns)

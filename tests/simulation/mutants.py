@@ -28,6 +28,8 @@ MUTANTS = (
     ),
     _mutant("events count after the end", "evaluate", "if turn.header.ended:", "if False:"),
     _mutant("one retry too many", "retry", "user_failures > budget.retries", "user_failures > budget.retries + 1"),
+    _mutant("an author's pause is skipped", "retry", "if budget.backoff is not None", "if False"),
+    _mutant("an author's pause does not grow", "retry", "int(pause * backoff.factor)", "pause"),
     _mutant("one retry too few", "retry", "user_failures > budget.retries", "user_failures >= budget.retries"),
     _mutant(
         "one restart too many",

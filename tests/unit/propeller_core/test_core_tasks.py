@@ -4,6 +4,7 @@ import pytest
 
 from flytelike.model.failure import Failure
 from flytelike.model.ids import Identifier
+from flytelike.model.policies import Backoff
 from propeller.core.commands import SetTimer, StartAttempt
 from propeller.core.deadline import GRACE_NS
 from propeller.core.header import Limits
@@ -129,6 +130,28 @@ def test_a_failure_of_the_platform_waits_a_growing_pause() -> None:
         assert run.on(timer("a", stamp)) == [f"a/{attempt + 1}/start"]
     run.on(err("a", LOST, attempt=3))
     assert "node a FAILED RetriesExhausted|Interrupted" in run.told
+
+
+@pytest.mark.parametrize(
+    ("backoff", "pauses"),
+    [
+        (Backoff(2 * S), [2, 4, 8, 16]),
+        (Backoff(S, 3.0), [1, 3, 9, 27]),
+        (Backoff(3 * S, 1.0), [3, 3, 3, 3]),
+        (Backoff(2 * S, 2.0, 5 * S), [2, 4, 5, 5]),
+        (Backoff(40 * 3600 * S), [24 * 3600] * 4),
+    ],
+)
+def test_a_retry_waits_as_its_author_asks(backoff: Backoff, pauses: list[int]) -> None:
+    run = run_of(graph(task("a", retries=4, backoff=backoff)))
+    for attempt, pause in enumerate(pauses):
+        now = 100 * S * (attempt + 1)
+        stamp = f"{attempt + 1}/retry"
+        assert run.on(err("a", FLAKE, attempt, at=now)) == [f"a/{stamp}"]
+        assert run.commands == (SetTimer(f"a/{stamp}", "a", stamp, now + pause * S),)  # type: ignore[arg-type]
+        assert run.on(timer("a", stamp)) == [f"a/{attempt + 1}/start"]
+    run.on(err("a", FLAKE, attempt=4))
+    assert "node a FAILED RetriesExhausted|USER:Flaky" in run.told
 
 
 def test_failures_of_the_platform_do_not_use_up_the_authors_retries() -> None:
