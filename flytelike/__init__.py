@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from flytelike.sdk.retry import Backoff, RetryStrategy
     from flytelike.sdk.secret import Secret
     from flytelike.sdk.task import Task, task
+    from flytelike.sdk.timeout import Timeout
     from flytelike.sdk.workflow import Workflow as PythonFunctionWorkflow
     from flytelike.sdk.workflow import workflow
     from flytelike.types.directory import FlyteDirectory
@@ -53,6 +54,7 @@ _PLACES = {
     "Secret": "flytelike.sdk.secret",
     "StructuredDataset": "flytelike.types.structured",
     "Task": "flytelike.sdk.task",
+    "Timeout": "flytelike.sdk.timeout",
     "Workflow": "flytelike.sdk.imperative",
     "WorkflowFailurePolicy": "flytelike.model.policies",
     "approve": "flytelike.sdk.gate",
@@ -99,6 +101,7 @@ __all__ = [
     "Secret",
     "StructuredDataset",
     "Task",
+    "Timeout",
     "Workflow",
     "WorkflowFailurePolicy",
     "approve",

@@ -12,7 +12,7 @@ PUBLIC = {
     "flytelike": """
         Backoff Cache Documentation FlyteDirectory FlyteError FlyteFile FlytePickle FlyteRecoverableException
         HashMethod ImperativeWorkflow JSON LaunchPlan PythonFunctionWorkflow Resources RetryStrategy Secret
-        StructuredDataset Task Workflow WorkflowFailurePolicy approve conditional create_node
+        StructuredDataset Task Timeout Workflow WorkflowFailurePolicy approve conditional create_node
         current_context is_false is_none is_true kwtypes map_task reference_launch_plan reference_task
         reference_workflow sleep task wait_for_input workflow
     """.split(),

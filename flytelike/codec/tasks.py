@@ -37,6 +37,7 @@ _PARSED_OF_METADATA = (
     "cache_ignore_input_vars",
     "is_eager",
     "generates_deck",
+    "max_queued_time",
 )
 _PARSED_OF_CONTAINER = ("image", "command", "args", "resources", "env", "config")
 _FLYTE_SDK = pb.RuntimeMetadata.FLYTE_SDK
@@ -113,6 +114,8 @@ def _fill_metadata(metadata: TaskMetadata, out: pb.TaskMetadata) -> None:
             fill_duration(metadata.backoff.longest_ns, out.retries.max_backoff)
     if metadata.timeout_ns:
         fill_duration(metadata.timeout_ns, out.timeout)
+    if metadata.queued_timeout_ns:
+        fill_duration(metadata.queued_timeout_ns, out.max_queued_time)
     if metadata.interruptible is not None:
         out.interruptible = metadata.interruptible
     out.discoverable = metadata.cache.enabled
@@ -191,6 +194,7 @@ def _metadata(message: pb.TaskMetadata) -> TaskMetadata:
         is_eager=message.is_eager,
         tags=dict(message.tags),
         backoff=_backoff(message.retries) if message.retries.HasField("backoff") else None,
+        queued_timeout_ns=duration_to_ns(message.max_queued_time),
     )
 
 

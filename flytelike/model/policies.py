@@ -60,8 +60,9 @@ class Backoff:
 class TaskMetadata:
     """The policies of a task.
 
-    `timeout_ns` is 0 for none; `interruptible` None for the workflow's default. Without a `backoff`, a retry of a
-    failure of the user's making starts at once.
+    `timeout_ns` limits how long an attempt runs, `queued_timeout_ns` how long it waits until it runs; 0 is none.
+    `interruptible` is None for the workflow's default. Without a `backoff`, a retry of a failure of the user's making
+    starts at once.
     """
 
     retries: int = 0
@@ -76,6 +77,7 @@ class TaskMetadata:
     is_eager: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
     backoff: Backoff | None = None
+    queued_timeout_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,14 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A task's attempt was handed to the executor; it has not begun yet."""
+    """A task's attempt was handed to the executor; it has not begun yet.
+
+    `since_ns` is kept where the attempt may not wait for ever; else it is 0.
+    """
 
     user_failures: int = 0
     system_failures: int = 0
+    since_ns: int = 0
 
     @property
     def attempt(self) -> int:

@@ -59,7 +59,8 @@ class NodePlan:
     `upstream` and `downstream` leave out the start and end nodes. `retries` is how often a
     failure of the user's making is retried, `system_retries` one of the platform's (tasks
     only). `timeout_ns` limits one attempt; 0 is none. `interruptible` is None where the
-    execution decides. `backoff` says how long retries of the user's failures wait (tasks only).
+    execution decides. `backoff` says how long retries of the user's failures wait, and
+    `queued_timeout_ns` limits how long an attempt waits until it runs (tasks only).
     """
 
     id: NodeId
@@ -72,6 +73,7 @@ class NodePlan:
     interruptible: bool | None = None
     name: str = ""
     backoff: Backoff | None = None
+    queued_timeout_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +198,7 @@ def _node_plan(node: Node, compiled: CompiledWorkflow, closure: WorkflowClosure,
     timeout_ns = metadata.timeout_ns or 0
     interruptible = metadata.interruptible
     backoff: Backoff | None = None
+    queued_timeout_ns = 0
     work: Work
     match node.target:
         case TaskTarget(task=identifier):
@@ -205,6 +208,7 @@ def _node_plan(node: Node, compiled: CompiledWorkflow, closure: WorkflowClosure,
             retries = retries or of_task.retries
             timeout_ns = timeout_ns or of_task.timeout_ns
             backoff = of_task.backoff
+            queued_timeout_ns = of_task.queued_timeout_ns
             interruptible = of_task.interruptible if interruptible is None else interruptible
             work = TaskWork(identifier)
         case SubWorkflowTarget(workflow=identifier):
@@ -232,6 +236,7 @@ def _node_plan(node: Node, compiled: CompiledWorkflow, closure: WorkflowClosure,
         interruptible=interruptible,
         name=metadata.name,
         backoff=backoff,
+        queued_timeout_ns=queued_timeout_ns,
     )
 
 

@@ -60,6 +60,7 @@ class Seen:
     system_failures: int = 0
     last_failure: Failure | None = None
     failed_ns: int = 0
+    queued_ns: int = 0
     failure: Failure | None = None
 
 
@@ -162,7 +163,8 @@ class Checker:
         must(limit == 0 or running <= limit, f"{running} nodes really run, {limit} may")
 
     def _timed_out(self, path: NodePath, attempt: int) -> bool:
-        return any(other == path and stamp.startswith(f"{attempt}/deadline") for other, stamp in self.rung)
+        watched = (f"{attempt}/deadline", f"{attempt}/queued")
+        return any(other == path and stamp.startswith(watched) for other, stamp in self.rung)
 
     def _succeeded(self, scope: str, node: NodeSketch) -> bool:
         path = NodePath(f"{scope}.{node.id}" if scope else node.id)
@@ -282,6 +284,7 @@ class Checker:
             last = seen.attempts[-1] if seen.attempts else None
             must(last in (None, TaskPhase.RETRYABLE_FAILED), f"{path}/{attempt}: begins, the last is {last}")
             self._paused(record, seen)
+            seen.queued_ns = record.at_ns
             before = None
             seen.attempts.append(record.phase)
         else:
@@ -303,6 +306,10 @@ class Checker:
         real = timed_out or self._happened(path, record.attempt, failure)
         must(real, f"{path}/{record.attempt}: accepted a failure that never was: {failure}")
         seen.last_failure, seen.failed_ns = failure, record.at_ns
+        if failure.message.startswith("The attempt waited"):
+            limit = self.sketch(path).task.queued_timeout_ns
+            rung = self.rung[path, f"{record.attempt}/queued"]
+            must(limit and rung - seen.queued_ns >= limit, f"{path}: gave up waiting after {rung - seen.queued_ns} ns")
         if failure.fault is Fault.SYSTEM:
             seen.system_failures += 1
         else:

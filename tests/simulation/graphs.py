@@ -61,4 +61,6 @@ def _random_node(rng: random.Random, node_id: str, after: list[str], known: list
         return child(node_id, "lp", *after, retries=rng.choice([0, 1]), timeout_ns=timeout_ns)
     backoff = Backoff(rng.choice([1, 3]) * S, rng.choice([1.0, 2.0]), rng.choice([0, 4 * S]))
     wait = backoff if rng.random() < 0.3 else None
-    return task(node_id, *after, retries=rng.choice([0, 0, 1, 2]), backoff=wait, timeout_ns=timeout_ns)
+    queued_ns = rng.randint(1, 20) * S if rng.random() < 0.15 else 0
+    retries = rng.choice([0, 0, 1, 2])
+    return task(node_id, *after, retries=retries, backoff=wait, timeout_ns=timeout_ns, queued_timeout_ns=queued_ns)

@@ -72,12 +72,19 @@ def task(
     retries: int = 0,
     backoff: Backoff | None = None,
     timeout_ns: int = 0,
+    queued_timeout_ns: int = 0,
     interruptible: bool | None = None,
     **own: int,
 ) -> NodeSketch:
     """A task node; `own_retries=` and `own_timeout_ns=` are set on the node, the rest on its task."""
     metadata = NodeMetadata(retries=own.get("own_retries"), timeout_ns=own.get("own_timeout_ns"))
-    of_task = TaskMetadata(retries=retries, backoff=backoff, timeout_ns=timeout_ns, interruptible=interruptible)
+    of_task = TaskMetadata(
+        retries=retries,
+        backoff=backoff,
+        timeout_ns=timeout_ns,
+        interruptible=interruptible,
+        queued_timeout_ns=queued_timeout_ns,
+    )
     return NodeSketch(node_id, after, task=of_task, metadata=metadata)
 
 
