@@ -110,28 +110,37 @@ class Effects:
     async def _start_attempt(self, run: Run, command: StartAttempt) -> None:
         path, attempt = command.path, command.attempt
         try:
-            inputs_uri = await self._store_inputs(run, path)
+            inputs = serialise(await self._values.inputs(run, path))
         except BindingFailed as error:
             self._post(run, Arrival(AttemptFailed(path, attempt, self._clock.now_ns(), error.failure)))
             return
+        small = len(inputs) <= self._settings.inline_outputs_bytes_max
+        spec = self._spec(run, command, inputs if small else None)
+        if not small:
+            await self._blobs.write(spec.inputs_uri, inputs)
+        await self._running().start(spec)
+        if small:  # the attempt has them; the document is for those who look
+            await self._blobs.write(spec.inputs_uri, inputs)
+
+    def _spec(self, run: Run, command: StartAttempt, inputs: bytes | None) -> AttemptSpec:
+        path, attempt = command.path, command.attempt
         raw_root = run.request.raw_output_prefix or self._settings.raw_output_prefix
         raw = places.raw_prefix(raw_root, run.id, path, attempt)
         previous = places.checkpoints(places.raw_prefix(raw_root, run.id, path, attempt - 1)) if attempt else ""
-        await self._running().start(
-            AttemptSpec(
-                key=AttemptKey(run.id, path, attempt),
-                task=_task(run, command),
-                workflow=run.request.workflow,
-                launch_plan=run.request.launch_plan,
-                inputs_uri=inputs_uri,
-                output_prefix=places.output_prefix(self._settings.metadata_prefix, run.id, path, attempt),
-                raw_output_prefix=raw,
-                checkpoint_prefix=places.checkpoints(raw),
-                previous_checkpoint_prefix=previous,
-                deadline_ns=run.state.plan.place(path).node.timeout_ns,
-                interruptible=command.interruptible,
-                env=run.request.envs,
-            )
+        return AttemptSpec(
+            key=AttemptKey(run.id, path, attempt),
+            task=_task(run, command),
+            workflow=run.request.workflow,
+            launch_plan=run.request.launch_plan,
+            inputs_uri=places.inputs_uri(self._settings.metadata_prefix, run.id, path),
+            output_prefix=places.output_prefix(self._settings.metadata_prefix, run.id, path, attempt),
+            raw_output_prefix=raw,
+            checkpoint_prefix=places.checkpoints(raw),
+            previous_checkpoint_prefix=previous,
+            deadline_ns=run.state.plan.place(path).node.timeout_ns,
+            interruptible=command.interruptible,
+            env=run.request.envs,
+            inputs=inputs,
         )
 
     async def _store_inputs(self, run: Run, path: NodePath) -> str:
@@ -147,18 +156,21 @@ class Effects:
         uri = places.outputs_uri(self._settings.metadata_prefix, run.id, path, attempt)
         declared = run.program.interface(path).outputs
         try:
-            kept = await self._kept(run, path, attempt, uri, list(declared)) if declared else None
+            kept = await self._kept(run, path, attempt, uri, list(declared), news.outputs) if declared else None
         except _NoOutputs as error:
             self._post(run, Arrival(AttemptFailed(path, attempt, news.at_ns, error.failure)))
         else:
             self._post(run, Arrival(AttemptSucceeded(path, attempt, news.at_ns), kept))
 
-    async def _kept(self, run: Run, path: NodePath, attempt: int, uri: str, declared: list[str]) -> Kept | None:
-        """Check outputs and make them last; return them if they are to be kept in the commit."""
-        try:
-            data = await self._blobs.read(uri)
-        except KeyError:
-            raise _NoOutputs(f"it ended without its outputs (there is nothing at {uri})") from None
+    async def _kept(
+        self, run: Run, path: NodePath, attempt: int, uri: str, declared: list[str], data: bytes | None = None
+    ) -> Kept | None:
+        """Check outputs, read if they did not come along, and make them last.
+
+        Return them if they are to be kept in the commit.
+        """
+        if data is None:
+            data = await self._read_outputs(uri)
         if len(data) > self._settings.outputs_bytes_max:
             limit = self._settings.outputs_bytes_max
             raise _NoOutputs(f"its outputs are {len(data)} bytes, the limit is {limit}; give large values as files")
@@ -174,6 +186,12 @@ class Effects:
             return Kept(path, attempt, data)
         await self._blobs.sync(uri)
         return None
+
+    async def _read_outputs(self, uri: str) -> bytes:
+        try:
+            return await self._blobs.read(uri)
+        except KeyError:
+            raise _NoOutputs(f"it ended without its outputs (there is nothing at {uri})") from None
 
     async def _restore(self, run: Run, path: NodePath, attempt: int | None) -> None:
         """Write a node's documents again, where a power cut took them: inputs can be bound again."""
