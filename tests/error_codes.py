@@ -14,7 +14,7 @@ NO_CODES = frozenset(
     """
     cache-key-metadata content-length content-md5 controlplane-listen controlplane-read controlplane-write
     date-time end-node
-    flyte-authorization flytelike-digest flytelike-execute flytelike-trace flytelike-values
+    flyte-authorization flytelike-digest flytelike-execute flytelike-signals flytelike-trace flytelike-values
     grpc-status-details-bin launch-plans memory-watch propeller-close propeller-delivery
     propeller-lease propeller-retention propeller-sealer propeller-store propeller-store-reader
     pyflyte-fast-execute python-task serialization-format site-packages start-node time-delta us-east-1 utf-8

@@ -185,7 +185,7 @@ class ImperativeWorkflow(Workflow[..., Any]):
 
     def _changed(self) -> None:
         for name in _DEPENDENT:
-            self.__dict__.pop(name, None)
+            vars(self).pop(name, None)
 
 
 def _stand_in(name: str, module: str) -> Callable[..., Any]:

@@ -59,6 +59,7 @@ class Unfinished(Protocol):
 
     def unfinished(self) -> Diagnostic:
         """Return the error for not having done so."""
+        ...
 
 
 class TracedNode:

@@ -47,7 +47,6 @@ class WorkflowOptions(TypedDict, total=False):
 _TYPES: dict[str, tuple[type, ...]] = {
     "failure_policy": (FailurePolicy, type(None)),
     "interruptible": (bool,),
-    "on_failure": (NodeEntity, type(None)),
     "docs": (Documentation, type(None)),
 }
 
@@ -187,8 +186,12 @@ def workflow(
 
 
 def _option_faults(options: WorkflowOptions) -> Iterator[OptionFault]:
-    yield from unknown_options(options, _TYPES)
+    yield from unknown_options(options, {**_TYPES, "on_failure": ()})
     yield from wrong_types(options, _TYPES)
+    handler: object = options.get("on_failure")
+    if handler is not None and not isinstance(handler, NodeEntity):
+        headline = f"`on_failure` must be a task or workflow, not {type(handler).__name__}"
+        yield OptionFault("invalid-option", "on_failure", headline)
 
 
 def duplicate_ids(nodes: Iterable[TracedNode]) -> Iterator[Diagnostic]:
