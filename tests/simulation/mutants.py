@@ -84,8 +84,14 @@ MUTANTS = (
     _mutant(
         "any timer is a deadline",
         "task_node",
-        "isinstance(state, Running) and event.stamp == deadline.stamp(state.attempt, state.started_ns)",
-        "isinstance(state, Running)",
+        "case Running() if stamp == deadline.stamp(state.attempt, state.started_ns):",
+        "case Running():",
+    ),
+    _mutant(
+        "any timer ends a wait",
+        "task_node",
+        "case Started() if stamp == deadline.queued_stamp(state.attempt):",
+        "case Started():",
     ),
     _mutant("no deadline", "task_node", "if timeout_ns:", "if False:"),
     _mutant("any timer ends a pause", "task_node", " and event.stamp == deadline.retry_stamp(state.attempt)", ""),
