@@ -219,9 +219,10 @@ class _Body:
     def _refuse(self, use: str, *used: Expression) -> None:
         """Report promises that are used as values; anything else may be."""
         for expression in used:
-            if isinstance(self._meanings.of(expression), Condition):
+            found = self._meanings.of(expression)
+            if isinstance(found, Condition):
                 text = f"a comparison can't be {use}: it is decided when the workflow runs, by a `conditional`"
-                report(self._checker, text, expression, PROMISE_USED)
+                report(self._checker, text, found.made, PROMISE_USED)
             elif self._meanings.is_promise(expression):
                 text = f"`{written(expression)}` can't be {use} in a workflow's body: it has no value yet"
                 report(self._checker, text, expression, PROMISE_USED)
@@ -265,6 +266,8 @@ class _Body:
         given = node.expr.items if isinstance(node.expr, TupleExpr) else [node.expr]
         if len(given) == len(outputs):
             for value, asked in zip(given, outputs, strict=True):
+                if isinstance(self._meanings.of(value), Condition):
+                    self._refuse("returned", value)
                 check_widened(self._checker, value, self._meanings.of(value), asked)
 
     def _check_call(self, call: CallExpr) -> None:

@@ -75,7 +75,9 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A comparison of values to come; a type checker takes it for a bool."""
+    """A comparison of values to come, and where it is made; a type checker takes it for a bool."""
+
+    made: Expression
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +126,9 @@ class Meanings:
             case OpExpr(op=">>", right=right):
                 return self.of(right)
             case OpExpr(op="&" | "|", left=left, right=right) if self.undecided(left) or self.undecided(right):
-                return Condition()
+                return Condition(expression)
             case ComparisonExpr(operators=operators, operands=operands) if set(operators) <= COMPARING:
-                return Condition() if any(map(self.undecided, operands)) else Plain()
+                return Condition(expression) if any(map(self.undecided, operands)) else Plain()
             case ConditionalExpr(if_expr=inner) | AssignmentExpr(value=inner):
                 return self.of(inner)
             case _:
@@ -177,7 +179,7 @@ class Meanings:
     def _special(self, function: str, call: CallExpr) -> Meaning:
         """Return what a call of one of the SDK's functions stands for."""
         if function in ASKS:
-            return Condition()
+            return Condition(call)
         if function == CONDITIONAL:
             return Chain()
         if function == MAP_TASK:
@@ -189,7 +191,7 @@ class Meanings:
         """Return what a method of a value to come, or of a conditional, gives; None for other methods."""
         record, name = self.of(callee.expr), callee.name
         if isinstance(record, Promise) and name in {"is_true", "is_false", "is_none"}:
-            return Condition()
+            return Condition(callee)
         if not isinstance(record, Chain):
             return None
         ends = isinstance(callee.expr, CallExpr) and isinstance(callee.expr.callee, MemberExpr)

@@ -8,7 +8,6 @@ from flytelike.sdk.faults import fault, label
 from flytelike.sdk.signature import Hint
 from flytelike.sdk.source import CallSite
 from flytelike.sdk.trace import Trace, TracedNode
-from flytelike.types.annotated import bare
 
 FAILURE_NODE = "fn0"
 """The id that Flyte's SDK gives to the node."""
@@ -46,6 +45,7 @@ def error_inputs(handler: AnyEntity) -> tuple[str, ...]:
 
 def is_error(hint: Hint) -> bool:
     """Tell whether an annotation is that of the failure, or of the failure or None."""
-    from flytelike.types.error import FlyteError  # noqa: PLC0415 - what importing the SDK needn't pay
+    from flytelike.types.annotated import bare  # noqa: PLC0415 - what importing the SDK needn't pay
+    from flytelike.types.error import FlyteError  # noqa: PLC0415 - as above
 
     return bare(hint) is FlyteError or any(is_error(inner) for inner in typing.get_args(bare(hint)))

@@ -9,7 +9,6 @@ from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.sdk.faults import fault, label
 from flytelike.sdk.frames import author_site
 from flytelike.sdk.signature import Hint, Shape
-from flytelike.types.annotated import bare, origin_of
 
 if TYPE_CHECKING:
     from flytelike.sdk.trace import Trace, TracedNode
@@ -68,6 +67,8 @@ def refused(what: str, source: Source, instead: str) -> DiagnosticError:
 
 def hint_of(source: Source) -> Hint:
     """Return the annotation of a value to come; `object` where it is not known."""
+    from flytelike.types.annotated import bare  # noqa: PLC0415 - what importing the SDK needn't pay
+
     if source.node is None:
         hint = source.trace.hints.get(source.var, object)
     else:
@@ -78,6 +79,8 @@ def hint_of(source: Source) -> Hint:
 
 
 def _into(hint: Hint, step: str | int) -> Hint:
+    from flytelike.types.annotated import origin_of  # noqa: PLC0415 - as above
+
     origin = origin_of(hint)
     if origin in {list, dict}:
         return typing.get_args(hint)[-1]
