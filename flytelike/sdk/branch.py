@@ -39,8 +39,8 @@ class Branch(Construct):
     def __init__(self, name: str, cases: tuple[TracedCase, ...], otherwise: TracedNode | str, made: Made) -> None:
         """Keep the parts."""
         super().__init__(name, "conditional", made)
-        self.cases = cases
-        self.otherwise = otherwise
+        self.cases: tuple[TracedCase, ...] = cases
+        self.otherwise: TracedNode | str = otherwise
 
     @property
     def inside(self) -> tuple[TracedNode, ...]:

@@ -53,13 +53,13 @@ class Section:
 
     def __init__(self, name: str, trace: Trace, made: Made, ended: Callable[[], object]) -> None:
         """Start without cases."""
-        self.ended = ended
-        self.name = name
-        self.trace = trace
-        self.made = made
+        self.ended: Callable[[], object] = ended
+        self.name: str = name
+        self.trace: Trace = trace
+        self.made: Made = made
         self.cases: list[TracedCase] = []
-        self.number = 0
-        self.begun_at = 0
+        self.number: int = 0
+        self.begun_at: int = 0
 
     def begin(self) -> None:
         """Begin a case: the calls from now on are made for it."""
@@ -107,7 +107,7 @@ class _Stage(StandIn):
     """A conditional that goes on."""
 
     def __init__(self, section: Section) -> None:
-        self._section = section
+        self._section: Section = section
 
     @override
     def given_to(self, taker: str) -> str:

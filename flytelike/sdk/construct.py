@@ -61,8 +61,8 @@ class Construct(NodeEntity[..., Any]):
     def __init__(self, name: str, kind: str, made: "Made") -> None:
         """Keep the name, the word for its kind in messages, and where it is made."""
         super().__init__(_without_function, kind)
-        self._name = name
-        self._made = made
+        self._name: str = name
+        self._made: Made = made
 
     @property
     @override

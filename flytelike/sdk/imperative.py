@@ -58,14 +58,14 @@ class ImperativeWorkflow(Workflow[..., Any]):
         """
         options: WorkflowOptions = {"failure_policy": failure_policy, "interruptible": interruptible}
         super().__init__(_stand_in(name, author_frame().f_globals.get("__name__", "")), options)
-        self._made = Made.here()
+        self._made: Made = Made.here()
         self._takes: dict[str, Input] = {}
         self._sites: dict[str, CallSite] = {}
         self._gives: dict[str, Hint] = {}
         self._given: dict[str, object] = {}
-        self._handler_site = self._made.site
+        self._handler_site: CallSite = self._made.site
         self._hints: dict[str, Hint] = {}
-        self._trace = Trace(name, self._input_span, self._hints)
+        self._trace: Trace = Trace(name, self._input_span, self._hints)
 
     def add_workflow_input(self, input_name: str, python_type: type[T]) -> T:
         """Add an input; return what stands for its value."""
@@ -80,9 +80,17 @@ class ImperativeWorkflow(Workflow[..., Any]):
         self._changed()
         return Node(self._trace.record(entity, args, kwargs, author_frame()))
 
-    add_task = add_entity
-    add_subwf = add_entity
-    add_launch_plan = add_entity
+    def add_task(self, task: NodeEntity[P, R], *args: P.args, **kwargs: P.kwargs) -> Node[R]:
+        """Add a call of a task; see `add_entity`."""
+        return self.add_entity(task, *args, **kwargs)
+
+    def add_subwf(self, sub_wf: NodeEntity[P, R], *args: P.args, **kwargs: P.kwargs) -> Node[R]:
+        """Add a call of a workflow; see `add_entity`."""
+        return self.add_entity(sub_wf, *args, **kwargs)
+
+    def add_launch_plan(self, launch_plan: NodeEntity[P, R], *args: P.args, **kwargs: P.kwargs) -> Node[R]:
+        """Add a call of a launch plan; see `add_entity`."""
+        return self.add_entity(launch_plan, *args, **kwargs)
 
     def add_workflow_output(self, output_name: str, p: object, python_type: object = None) -> None:
         """Add an output.

@@ -78,11 +78,11 @@ class MapTask(NodeEntity[P, R]):
     def __init__(self, target: AnyEntity, shared: Mapping[str, object], options: MapOptions, made: Made) -> None:
         """Keep the parts; use `map_task` instead."""
         super().__init__(target.function, "map")
-        self.target = target
+        self.target: AnyEntity = target
         inherited = target.shared if isinstance(target, MapTask) else {}
         self.shared: dict[str, object] = {**inherited, **shared}
-        self.options = options
-        self._made = made
+        self.options: MapOptions = options
+        self._made: Made = made
 
     @property
     @override

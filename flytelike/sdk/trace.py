@@ -149,8 +149,8 @@ class Trace:
             input_span: Tells where an input of the workflow is declared.
             hints: The annotations of the workflow's inputs.
         """
-        self.name = name
-        self.input_span = input_span
+        self.name: str = name
+        self.input_span: Callable[[str], SourceSpan] = input_span
         self.hints: Mapping[str, Hint] = hints or {}
         self.nodes: list[TracedNode] = []
         self.faults: list[Diagnostic] = []
