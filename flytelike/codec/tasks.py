@@ -4,6 +4,7 @@ What the model computes on is parsed; every other part of the message travels al
 `TaskTemplate.extra`: the leftover of each field, serialised, which is merged back on the way out.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 
 from google.protobuf.message import DecodeError, Message
@@ -23,7 +24,7 @@ from flytelike.model.graph import (
     TaskTemplate,
     UploadMode,
 )
-from flytelike.model.policies import CachePolicy, ResourceName, Resources, TaskMetadata
+from flytelike.model.policies import Backoff, CachePolicy, ResourceName, Resources, TaskMetadata
 from flytelike.model.types import NO_JSON
 from flytelike_idl.core import interface_pb2, literals_pb2, security_pb2
 from flytelike_idl.core import tasks_pb2 as pb
@@ -47,6 +48,7 @@ _PARSED_OF_METADATA = (
     "cache_ignore_input_vars",
     "is_eager",
     "generates_deck",
+    "max_queued_time",
 )
 _PARSED_OF_CONTAINER = ("image", "command", "args", "resources", "env", "config")
 _FLYTE_SDK = pb.RuntimeMetadata.FLYTE_SDK
@@ -116,8 +118,15 @@ def _fill_metadata(metadata: TaskMetadata, out: pb.TaskMetadata) -> None:
     out.runtime.version = metadata.runtime_version
     out.runtime.flavor = metadata.runtime_flavor
     out.retries.retries = metadata.retries
+    if metadata.backoff is not None:
+        fill_duration(metadata.backoff.first_ns, out.retries.backoff)
+        out.retries.backoff_factor = metadata.backoff.factor
+        if metadata.backoff.longest_ns:
+            fill_duration(metadata.backoff.longest_ns, out.retries.max_backoff)
     if metadata.timeout_ns:
         fill_duration(metadata.timeout_ns, out.timeout)
+    if metadata.queued_timeout_ns:
+        fill_duration(metadata.queued_timeout_ns, out.max_queued_time)
     if metadata.interruptible is not None:
         out.interruptible = metadata.interruptible
     out.discoverable = metadata.cache.enabled
@@ -208,7 +217,16 @@ def _metadata(message: pb.TaskMetadata) -> TaskMetadata:
         generates_deck=message.generates_deck.value,
         is_eager=message.is_eager,
         tags=dict(message.tags),
+        backoff=_backoff(message.retries) if message.retries.HasField("backoff") else None,
+        queued_timeout_ns=duration_to_ns(message.max_queued_time),
     )
+
+
+def _backoff(message: literals_pb2.RetryStrategy) -> Backoff:
+    factor = message.backoff_factor or 2.0
+    if not math.isfinite(factor) or factor < 1:
+        raise MalformedError(f"{factor} is no factor of 1 or more", "retries.backoff_factor")
+    return Backoff(duration_to_ns(message.backoff), factor, duration_to_ns(message.max_backoff))
 
 
 def _container(message: pb.Container) -> Container:

@@ -14,23 +14,23 @@ from flytelike.sdk.cache import Cache
 from flytelike.sdk.documentation import Documentation
 from flytelike.sdk.option_rules import (
     OptionFault,
-    duration_faults,
-    duration_ns,
     resources_option_faults,
     text_map_faults,
     unknown_options,
     wrong_types,
 )
 from flytelike.sdk.resources import Resources, resources_of
+from flytelike.sdk.retry import RetryStrategy, backoff_of, retry_faults
 from flytelike.sdk.secret import MountType, Secret
+from flytelike.sdk.timeout import Timeout, timeout_faults, timeouts_ns
 
 
 class TaskOptions(TypedDict, total=False):
     """What `@task(...)` takes.
 
     Attributes:
-        retries: How often a failed attempt is tried again.
-        timeout: The longest time one attempt may take; a number counts seconds.
+        retries: How often a failed attempt is tried again, and after which pause (`RetryStrategy`).
+        timeout: The longest time one attempt may run; a number counts seconds. `Timeout` limits its wait too.
         cache: Whether results are kept for equal inputs, or how.
         cache_version: The version of the kept results; derived from the code if not given.
         cache_serialize: Do equal work that runs at the same time once.
@@ -49,8 +49,8 @@ class TaskOptions(TypedDict, total=False):
         docs: Documentation, instead of the docstring.
     """
 
-    retries: int
-    timeout: timedelta | int
+    retries: int | RetryStrategy
+    timeout: timedelta | int | Timeout
     cache: bool | Cache
     cache_version: str
     cache_serialize: bool
@@ -92,8 +92,8 @@ class TaskPolicies:
 
 
 _TYPES: dict[str, tuple[type, ...]] = {
-    "retries": (int,),
-    "timeout": (timedelta, int),
+    "retries": (int, RetryStrategy),
+    "timeout": (timedelta, int, Timeout),
     "cache": (bool, Cache),
     "cache_version": (str,),
     "cache_serialize": (bool,),
@@ -112,9 +112,6 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "docs": (Documentation, type(None)),
 }
 
-MAX_RETRIES = 100
-"""More is a loop, not a retry."""
-
 
 def task_option_faults(options: TaskOptions, inputs: Sequence[str]) -> Iterator[OptionFault]:
     """Tell what is wrong with a task's options. `inputs` are the task's input names."""
@@ -123,9 +120,8 @@ def task_option_faults(options: TaskOptions, inputs: Sequence[str]) -> Iterator[
     yield from broken
     if broken:
         return
-    if not 0 <= options.get("retries", 0) <= MAX_RETRIES:
-        yield OptionFault("invalid-option", "retries", f"`retries` must lie between 0 and {MAX_RETRIES}")
-    yield from duration_faults("timeout", options.get("timeout"))
+    yield from retry_faults(options.get("retries", 0))
+    yield from timeout_faults(options.get("timeout", 0))
     yield from text_map_faults("environment", options.get("environment"))
     yield from resources_option_faults(options.get("requests"), options.get("limits"), options.get("resources"))
     yield from _secret_faults(options.get("secret_requests") or ())
@@ -135,10 +131,14 @@ def task_option_faults(options: TaskOptions, inputs: Sequence[str]) -> Iterator[
 
 def task_policies(options: TaskOptions) -> TaskPolicies:
     """Return options that have no faults in the model's terms."""
+    retries = options.get("retries", 0)
+    runtime_ns, queued_ns = timeouts_ns(options.get("timeout", 0))
     return TaskPolicies(
         metadata=TaskMetadata(
-            retries=options.get("retries", 0),
-            timeout_ns=duration_ns(options.get("timeout", 0)),
+            retries=retries.count if isinstance(retries, RetryStrategy) else retries,
+            backoff=backoff_of(retries),
+            timeout_ns=runtime_ns,
+            queued_timeout_ns=queued_ns,
             interruptible=options.get("interruptible"),
             cache=_cache(options),
             deprecated=options.get("deprecated", ""),
