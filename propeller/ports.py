@@ -36,6 +36,7 @@ class AttemptSpec:
     task contract. Small `inputs` come along, and their file may be written while the attempt begins:
     an executor whose attempts read the file writes it first. `deadline_ns` is the length a run may
     take, counted from its start; 0 for none.
+    `execution_started_ns` is when the whole execution began.
     """
 
     key: AttemptKey
@@ -49,6 +50,7 @@ class AttemptSpec:
     previous_checkpoint_prefix: str = ""
     deadline_ns: int = 0
     interruptible: bool = False
+    execution_started_ns: int = 0
     env: Mapping[str, str] = field(default_factory=dict)
     inputs: bytes | None = None
 

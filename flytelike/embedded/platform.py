@@ -24,6 +24,8 @@ from flytelike.embedded.folder import DataFolder, Endpoint
 from flytelike.embedded.images import image_environments
 from flytelike.embedded.keepers import EngineLayout, LogFiles, StatesOfEngine
 from flytelike.embedded.retention import policies_in
+from flytelike.embedded.secret_folder import SecretFolder
+from flytelike.embedded.secrets import SecretsOfPlatform
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.storage import Store, StoreConfig
 from propeller.engine import Engine, EngineSettings, Ports
@@ -102,7 +104,7 @@ class Platform:
         )
         # The folder's lock keeps other processes out: who holds the lease is one that died.
         engine = Engine(ports, engine_settings(metadata, settings.raw_prefix, policies))
-        executor = ProcessExecutor(workers, store, engine)
+        executor = ProcessExecutor(workers, store, engine, SecretsOfPlatform(SecretFolder(folder.secrets)))
         logs.connect(executor.logs)
         log_files.connect(executor.logs)
         launcher.connect(engine)

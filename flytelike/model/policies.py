@@ -45,10 +45,24 @@ class CachePolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class Backoff:
+    """How long retries wait: `first_ns` at first, `factor` times as long each next time, at most `longest_ns`.
+
+    A `longest_ns` of 0 leaves it to the engine.
+    """
+
+    first_ns: int
+    factor: float = 2.0
+    longest_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class TaskMetadata:
     """The policies of a task.
 
-    `timeout_ns` is 0 for none; `interruptible` None for the workflow's default.
+    `timeout_ns` limits how long an attempt runs, `queued_timeout_ns` how long it waits until it runs; 0 is none.
+    `interruptible` is None for the workflow's default. Without a `backoff`, a retry of a failure of the user's making
+    starts at once.
     """
 
     retries: int = 0
@@ -62,6 +76,8 @@ class TaskMetadata:
     generates_deck: bool = False
     is_eager: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
+    backoff: Backoff | None = None
+    queued_timeout_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

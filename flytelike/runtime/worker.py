@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
+from flytelike.codec.container_arguments import container_invocation
 from flytelike.codec.worker_frames import INLINE_BYTES_MAX, Done, FrameReader, Run, encode
 from flytelike.runtime.arguments import ArgumentsError, parse
 from flytelike.runtime.attempt import Ended, Runner
@@ -91,6 +92,10 @@ class _Worker:
         self._environment.leave()  # after the answer: nobody needs to wait for it
 
     def _attempt(self, run: Run) -> Ended:
+        container = container_invocation(run.args)
+        if container is not None:
+            self._folder.enter("")
+            return self._runner.run_container(container, run.env, run.inputs)
         try:
             invocation = parse(run.args[1:])
         except ArgumentsError as error:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypedDict
 
+from flytelike.deck.fields import DeckField
 from flytelike.model.graph import SecretRequest
 from flytelike.model.policies import CachePolicy, TaskMetadata
 from flytelike.model.policies import Resources as ModelResources
@@ -13,23 +14,23 @@ from flytelike.sdk.cache import Cache
 from flytelike.sdk.documentation import Documentation
 from flytelike.sdk.option_rules import (
     OptionFault,
-    duration_faults,
-    duration_ns,
     resources_option_faults,
     text_map_faults,
     unknown_options,
     wrong_types,
 )
 from flytelike.sdk.resources import Resources, resources_of
+from flytelike.sdk.retry import RetryStrategy, backoff_of, retry_faults
 from flytelike.sdk.secret import MountType, Secret
+from flytelike.sdk.timeout import Timeout, timeout_faults, timeouts_ns
 
 
 class TaskOptions(TypedDict, total=False):
     """What `@task(...)` takes.
 
     Attributes:
-        retries: How often a failed attempt is tried again.
-        timeout: The longest time one attempt may take; a number counts seconds.
+        retries: How often a failed attempt is tried again, and after which pause (`RetryStrategy`).
+        timeout: The longest time one attempt may run; a number counts seconds. `Timeout` limits its wait too.
         cache: Whether results are kept for equal inputs, or how.
         cache_version: The version of the kept results; derived from the code if not given.
         cache_serialize: Do equal work that runs at the same time once.
@@ -43,12 +44,13 @@ class TaskOptions(TypedDict, total=False):
         container_image: The image to run in, instead of the platform's own.
         secret_requests: Secrets the task reads.
         enable_deck: Whether the task writes a report.
+        deck_fields: What the report shows beside the author's decks; everything if not given.
         pod_template_name: A pod template that the cluster's administrators keep.
         docs: Documentation, instead of the docstring.
     """
 
-    retries: int
-    timeout: timedelta | int
+    retries: int | RetryStrategy
+    timeout: timedelta | int | Timeout
     cache: bool | Cache
     cache_version: str
     cache_serialize: bool
@@ -62,8 +64,19 @@ class TaskOptions(TypedDict, total=False):
     container_image: str | None
     secret_requests: Sequence[Secret] | None
     enable_deck: bool | None
+    deck_fields: Sequence[DeckField]
     pod_template_name: str | None
     docs: Documentation | None
+
+
+class FunctionTaskOptions(TaskOptions, total=False):
+    """What `@task(...)` takes beside.
+
+    Attributes:
+        task_config: The configuration of a kind of tasks that a plugin brings.
+    """
+
+    task_config: object
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +92,8 @@ class TaskPolicies:
 
 
 _TYPES: dict[str, tuple[type, ...]] = {
-    "retries": (int,),
-    "timeout": (timedelta, int),
+    "retries": (int, RetryStrategy),
+    "timeout": (timedelta, int, Timeout),
     "cache": (bool, Cache),
     "cache_version": (str,),
     "cache_serialize": (bool,),
@@ -94,12 +107,10 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "container_image": (str, type(None)),
     "secret_requests": (list, tuple, type(None)),
     "enable_deck": (bool, type(None)),
+    "deck_fields": (tuple, list),
     "pod_template_name": (str, type(None)),
     "docs": (Documentation, type(None)),
 }
-
-MAX_RETRIES = 100
-"""More is a loop, not a retry."""
 
 
 def task_option_faults(options: TaskOptions, inputs: Sequence[str]) -> Iterator[OptionFault]:
@@ -109,21 +120,25 @@ def task_option_faults(options: TaskOptions, inputs: Sequence[str]) -> Iterator[
     yield from broken
     if broken:
         return
-    if not 0 <= options.get("retries", 0) <= MAX_RETRIES:
-        yield OptionFault("invalid-option", "retries", f"`retries` must lie between 0 and {MAX_RETRIES}")
-    yield from duration_faults("timeout", options.get("timeout"))
+    yield from retry_faults(options.get("retries", 0))
+    yield from timeout_faults(options.get("timeout", 0))
     yield from text_map_faults("environment", options.get("environment"))
     yield from resources_option_faults(options.get("requests"), options.get("limits"), options.get("resources"))
     yield from _secret_faults(options.get("secret_requests") or ())
     yield from _cache_faults(options, inputs)
+    yield from _deck_faults(options)
 
 
 def task_policies(options: TaskOptions) -> TaskPolicies:
     """Return options that have no faults in the model's terms."""
+    retries = options.get("retries", 0)
+    runtime_ns, queued_ns = timeouts_ns(options.get("timeout", 0))
     return TaskPolicies(
         metadata=TaskMetadata(
-            retries=options.get("retries", 0),
-            timeout_ns=duration_ns(options.get("timeout", 0)),
+            retries=retries.count if isinstance(retries, RetryStrategy) else retries,
+            backoff=backoff_of(retries),
+            timeout_ns=runtime_ns,
+            queued_timeout_ns=queued_ns,
             interruptible=options.get("interruptible"),
             cache=_cache(options),
             deprecated=options.get("deprecated", ""),
@@ -173,6 +188,16 @@ def _ignored(options: TaskOptions) -> tuple[str, ...]:
     if not isinstance(cache, Cache):
         return tuple(options.get("cache_ignore_input_vars", ()))
     return (cache.ignored_inputs,) if isinstance(cache.ignored_inputs, str) else tuple(cache.ignored_inputs)
+
+
+def _deck_faults(options: TaskOptions) -> Iterator[OptionFault]:
+    for part in options.get("deck_fields", ()):
+        if not isinstance(part, DeckField):
+            known = ", ".join(f"`DeckField.{field.name}`" for field in DeckField)
+            yield OptionFault("invalid-option", "deck_fields", f"{part!r} is no `DeckField`", f"they are {known}")
+    if "deck_fields" in options and not options.get("enable_deck"):
+        headline = "`deck_fields` has no effect without `enable_deck=True`"
+        yield OptionFault("contradictory-options", "deck_fields", headline, "add `enable_deck=True`, or leave it out")
 
 
 def _secret_faults(secrets: Sequence[Secret]) -> Iterator[OptionFault]:

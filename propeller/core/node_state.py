@@ -20,10 +20,14 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A task's attempt was handed to the executor; it has not begun yet."""
+    """A task's attempt was handed to the executor; it has not begun yet.
+
+    `since_ns` is kept where the attempt may not wait for ever; else it is 0.
+    """
 
     user_failures: int = 0
     system_failures: int = 0
+    since_ns: int = 0
 
     @property
     def attempt(self) -> int:
@@ -47,7 +51,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class BackingOff:
-    """The next attempt of a task waits until `until_ns`, since the platform lost the last one."""
+    """The next attempt of a task waits until `until_ns`: the platform lost the last one, or the author wants it."""
 
     until_ns: int
     user_failures: int

@@ -21,7 +21,7 @@ from flytelike.model.graph import (
     inner_nodes,
 )
 from flytelike.model.ids import END_NODE, ROOT, START_NODE, Identifier, NodeId, NodePath
-from flytelike.model.policies import FailurePolicy
+from flytelike.model.policies import Backoff, FailurePolicy
 
 DEFAULT_SYSTEM_RETRIES = 3
 """How often an attempt that the platform lost is repeated (Flyte's `max-node-retries-system-failures`)."""
@@ -85,7 +85,8 @@ class NodePlan:
     part of what the workflow waits for. `retries` is how often a
     failure of the user's making is retried, `system_retries` one of the platform's (tasks
     only). `timeout_ns` limits one attempt; 0 is none. `interruptible` is None where the
-    execution decides.
+    execution decides. `backoff` says how long retries of the user's failures wait, and
+    `queued_timeout_ns` limits how long an attempt waits until it runs (tasks only).
     """
 
     id: NodeId
@@ -99,6 +100,8 @@ class NodePlan:
     name: str = ""
     branch: NodeId | None = None
     aside: bool = False
+    backoff: Backoff | None = None
+    queued_timeout_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,10 +288,14 @@ def _node_plan(
     retries = metadata.retries or 0
     timeout_ns = metadata.timeout_ns or 0
     interruptible = metadata.interruptible
+    backoff: Backoff | None = None
+    queued_timeout_ns = 0
     work = _work(node, compiled, closure)
     if isinstance(work, TaskWork):
         of_task = closure.tasks[work.task].metadata
         retries = retries or of_task.retries
+        backoff = of_task.backoff
+        queued_timeout_ns = of_task.queued_timeout_ns
         timeout_ns = timeout_ns or of_task.timeout_ns
         interruptible = of_task.interruptible if interruptible is None else interruptible
     above = () if seat.aside else compiled.upstream.get(node.id, ())
@@ -304,6 +311,8 @@ def _node_plan(
         name=metadata.name,
         branch=seat.branch,
         aside=seat.aside,
+        backoff=backoff,
+        queued_timeout_ns=queued_timeout_ns,
     )
 
 

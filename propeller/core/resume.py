@@ -54,6 +54,8 @@ def _of_node(plan: Plan, state: ExecutionState, place: Place, node: ActiveState)
         case Started() | Running():
             if isinstance(work, TaskWork):
                 yield task_node.start_command(plan, place, work, node, state.header.limits)
+            if isinstance(node, Started) and place.node.queued_timeout_ns:
+                yield deadline.queued(place.path, node.attempt, node.since_ns + place.node.queued_timeout_ns)
         case BackingOff(until_ns=until_ns):
             yield deadline.retry(place.path, node.attempt, until_ns)
         case ChildRunning():

@@ -23,7 +23,7 @@ class Cause(Enum):
     COLLECTING = "collecting: all nodes succeeded"
     SUCCEEDED = "succeeded"
     RETRIED = "retried after a failure of the user's making"
-    BACKED_OFF = "backed off after a failure of the platform"
+    BACKED_OFF = "backed off before the next attempt"
     WOKEN = "woken after the back-off"
     FAILURE_KEPT = "failure kept while other nodes go on"
     FAILED = "failed: not to be retried"

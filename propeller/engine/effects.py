@@ -30,6 +30,7 @@ from propeller.core.events import (
     OutputsFailed,
     TimerFired,
 )
+from propeller.core.header import InProgress
 from propeller.core.plan import scope_of
 from propeller.engine import places
 from propeller.engine.binding import BindingFailed
@@ -137,7 +138,7 @@ class Effects:
             await self._blobs.write(spec.inputs_uri, inputs)
 
     def _spec(self, run: Run, command: StartAttempt, inputs: bytes | None) -> AttemptSpec:
-        path, attempt = command.path, command.attempt
+        path, attempt, status = command.path, command.attempt, run.state.header.status
         raw_root = run.request.raw_output_prefix or self._settings.raw_output_prefix
         raw = places.raw_prefix(raw_root, run.id, path, attempt)
         previous = places.checkpoints(places.raw_prefix(raw_root, run.id, path, attempt - 1)) if attempt else ""
@@ -153,6 +154,7 @@ class Effects:
             previous_checkpoint_prefix=previous,
             deadline_ns=run.state.plan.place(path).node.timeout_ns,
             interruptible=command.interruptible,
+            execution_started_ns=status.started_ns if isinstance(status, InProgress) else 0,
             env=run.request.envs,
             inputs=inputs,
         )

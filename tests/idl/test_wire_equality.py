@@ -10,6 +10,8 @@ from tests.idl.compare import Facts, differences, facts, stock_files
 
 EXPLAINED = {
     r"field flytelike\.core\.(Node|WorkflowTemplate|TaskTemplate|Variable|Binding)\.span": "9000: source spans",
+    r"field flytelike\.core\.RetryStrategy\.(max_)?backoff(_factor)?": "9140: pauses before retries",
+    r"field flytelike\.core\.TaskMetadata\.max_queued_time": "9140: how long an attempt may wait",
     r"field flytelike\.admin\.NodeExecutionMetaData\.name": "9000: what the author calls the node",
     r"field flytelike\.admin\.Signal\.(gates|set_by|set_at)": "9110: which gates wait, and who answered",
     r"(message|field) flytelike\.admin\.WaitingGate(\..*)?": "a message of ours",

@@ -61,6 +61,7 @@ class Seen:
     system_failures: int = 0
     last_failure: Failure | None = None
     failed_ns: int = 0
+    queued_ns: int = 0
     failure: Failure | None = None
 
 
@@ -168,7 +169,8 @@ class Checker:
         must(limit == 0 or running <= limit, f"{running} nodes really run, {limit} may")
 
     def _timed_out(self, path: NodePath, attempt: int) -> bool:
-        return any(other == path and stamp.startswith(f"{attempt}/deadline") for other, stamp in self.rung)
+        watched = (f"{attempt}/deadline", f"{attempt}/queued")
+        return any(other == path and stamp.startswith(watched) for other, stamp in self.rung)
 
     def _succeeded(self, scope: str, node: NodeSketch) -> bool:
         path = NodePath(f"{scope}.{node.id}" if scope else node.id)
@@ -304,6 +306,7 @@ class Checker:
             last = seen.attempts[-1] if seen.attempts else None
             must(last in (None, TaskPhase.RETRYABLE_FAILED), f"{path}/{attempt}: begins, the last is {last}")
             self._paused(record, seen)
+            seen.queued_ns = record.at_ns
             before = None
             seen.attempts.append(record.phase)
         else:
@@ -325,6 +328,10 @@ class Checker:
         real = timed_out or self._happened(path, record.attempt, failure)
         must(real, f"{path}/{record.attempt}: accepted a failure that never was: {failure}")
         seen.last_failure, seen.failed_ns = failure, record.at_ns
+        if failure.message.startswith("The attempt waited"):
+            limit = self.sketch(path).task.queued_timeout_ns
+            rung = self.rung[path, f"{record.attempt}/queued"]
+            must(limit and rung - seen.queued_ns >= limit, f"{path}: gave up waiting after {rung - seen.queued_ns} ns")
         if failure.fault is Fault.SYSTEM:
             seen.system_failures += 1
         else:
@@ -338,12 +345,19 @@ class Checker:
         return failure in self.results[path, attempt]
 
     def _paused(self, record: AttemptChanged, seen: Seen) -> None:
-        """After a failure of the platform there is a pause, 1 s and then twice as long each time."""
+        """After a failure of the platform there is a pause, 1 s and then twice as long each time.
+
+        After one of the user's there is the pause that the author asks for, or none.
+        """
         if seen.last_failure is None:
             return
         pause_ns = record.at_ns - seen.failed_ns
         if seen.last_failure.fault is Fault.SYSTEM:
             wanted = S << (seen.system_failures - 1)
+            must(pause_ns >= wanted, f"{record.path}: paused for {pause_ns / S} s instead of {wanted / S}")
+        elif (backoff := self.sketch(record.path).task.backoff) is not None:
+            grown = backoff.first_ns * backoff.factor ** (seen.user_failures - 1)
+            wanted = min(int(grown), backoff.longest_ns or 24 * 3600 * S)
             must(pause_ns >= wanted, f"{record.path}: paused for {pause_ns / S} s instead of {wanted / S}")
         else:
             must(pause_ns == 0, f"{record.path}: a user's retry waited {pause_ns / S} s")

@@ -3,7 +3,7 @@
 import random
 from dataclasses import dataclass
 
-from flytelike.model.policies import FailurePolicy
+from flytelike.model.policies import Backoff, FailurePolicy
 from propeller.core.header import Limits
 from propeller.core.plan import Plan
 from tests.unit.propeller_core.builders import (
@@ -101,4 +101,8 @@ def _random_node(
         return gate(node_id, *after, timeout_ns=timeout_ns)
     if kind < 0.45 and not plain:
         return gate(node_id, *after, timeout_ns=timeout_ns, sleep_ns=rng.choice([0, 1, 30]) * S)
-    return task(node_id, *after, retries=rng.choice([0, 0, 1, 2]), timeout_ns=timeout_ns)
+    backoff = Backoff(rng.choice([1, 3]) * S, rng.choice([1.0, 2.0]), rng.choice([0, 4 * S]))
+    wait = backoff if rng.random() < 0.3 else None
+    queued_ns = rng.randint(1, 20) * S if rng.random() < 0.15 else 0
+    retries = rng.choice([0, 0, 1, 2])
+    return task(node_id, *after, retries=retries, backoff=wait, timeout_ns=timeout_ns, queued_timeout_ns=queued_ns)

@@ -28,6 +28,8 @@ MUTANTS = (
     ),
     _mutant("events count after the end", "evaluate", "if turn.header.ended:", "if False:"),
     _mutant("one retry too many", "retry", "user_failures > budget.retries", "user_failures > budget.retries + 1"),
+    _mutant("an author's pause is skipped", "retry", "if budget.backoff is not None", "if False"),
+    _mutant("an author's pause does not grow", "retry", "int(pause * backoff.factor)", "pause"),
     _mutant("one retry too few", "retry", "user_failures > budget.retries", "user_failures >= budget.retries"),
     _mutant(
         "one restart too many",
@@ -82,8 +84,14 @@ MUTANTS = (
     _mutant(
         "any timer is a deadline",
         "task_node",
-        "isinstance(state, Running) and event.stamp == deadline.stamp(state.attempt, state.started_ns)",
-        "isinstance(state, Running)",
+        "case Running() if stamp == deadline.stamp(state.attempt, state.started_ns):",
+        "case Running():",
+    ),
+    _mutant(
+        "any timer ends a wait",
+        "task_node",
+        "case Started() if stamp == deadline.queued_stamp(state.attempt):",
+        "case Started():",
     ),
     _mutant("no deadline", "task_node", "if timeout_ns:", "if False:"),
     _mutant("any timer ends a pause", "task_node", " and event.stamp == deadline.retry_stamp(state.attempt)", ""),

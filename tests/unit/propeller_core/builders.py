@@ -33,7 +33,7 @@ from flytelike.model.ids import (
 )
 from flytelike.model.interface import TypedInterface
 from flytelike.model.phases import WorkflowPhase
-from flytelike.model.policies import FailurePolicy, NodeMetadata, TaskMetadata, WorkflowMetadata
+from flytelike.model.policies import Backoff, FailurePolicy, NodeMetadata, TaskMetadata, WorkflowMetadata
 from propeller.core import events
 from propeller.core.commands import Command
 from propeller.core.decision import Decision
@@ -87,11 +87,24 @@ class NodeSketch:
 
 
 def task(
-    node_id: str, *after: str, retries: int = 0, timeout_ns: int = 0, interruptible: bool | None = None, **own: int
+    node_id: str,
+    *after: str,
+    retries: int = 0,
+    backoff: Backoff | None = None,
+    timeout_ns: int = 0,
+    queued_timeout_ns: int = 0,
+    interruptible: bool | None = None,
+    **own: int,
 ) -> NodeSketch:
     """A task node; `own_retries=` and `own_timeout_ns=` are set on the node, the rest on its task."""
     metadata = NodeMetadata(retries=own.get("own_retries"), timeout_ns=own.get("own_timeout_ns"))
-    of_task = TaskMetadata(retries=retries, timeout_ns=timeout_ns, interruptible=interruptible)
+    of_task = TaskMetadata(
+        retries=retries,
+        backoff=backoff,
+        timeout_ns=timeout_ns,
+        interruptible=interruptible,
+        queued_timeout_ns=queued_timeout_ns,
+    )
     return NodeSketch(node_id, after, task=of_task, metadata=metadata)
 
 

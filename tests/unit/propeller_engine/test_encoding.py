@@ -94,7 +94,7 @@ FROZEN = {
     18: "ExecutionAborted cause principal",
     19: "HandlingFailure started_ns failure timed_out",
     30: "Held order",
-    31: "Started user_failures system_failures",
+    31: "Started user_failures system_failures since_ns",
     32: "Running started_ns user_failures system_failures",
     33: "BackingOff until_ns user_failures system_failures",
     34: "ChildRunning started_ns user_failures",

@@ -260,6 +260,7 @@ class TaskMetadata(message.Message):
     IS_EAGER_FIELD_NUMBER: builtins.int
     GENERATES_DECK_FIELD_NUMBER: builtins.int
     METADATA_FIELD_NUMBER: builtins.int
+    MAX_QUEUED_TIME_FIELD_NUMBER: builtins.int
     discoverable: builtins.bool
     discovery_version: builtins.str
     deprecated_error_message: builtins.str
@@ -281,6 +282,10 @@ class TaskMetadata(message.Message):
     def generates_deck(self) -> wrappers_pb2.BoolValue: ...
     @builtins.property
     def metadata(self) -> K8sObjectMetadata: ...
+    @builtins.property
+    def max_queued_time(self) -> duration_pb2.Duration:
+        """How long an attempt may wait, from its hand-over to the executor, until it runs. Unset, as long as it takes."""
+
     def __init__(
         self,
         *,
@@ -298,10 +303,11 @@ class TaskMetadata(message.Message):
         is_eager: builtins.bool = ...,
         generates_deck: wrappers_pb2.BoolValue | None = ...,
         metadata: K8sObjectMetadata | None = ...,
+        max_queued_time: duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["generates_deck", b"generates_deck", "interruptible", b"interruptible", "interruptible_value", b"interruptible_value", "metadata", b"metadata", "retries", b"retries", "runtime", b"runtime", "timeout", b"timeout"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["generates_deck", b"generates_deck", "interruptible", b"interruptible", "interruptible_value", b"interruptible_value", "max_queued_time", b"max_queued_time", "metadata", b"metadata", "retries", b"retries", "runtime", b"runtime", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["cache_ignore_input_vars", b"cache_ignore_input_vars", "cache_serializable", b"cache_serializable", "deprecated_error_message", b"deprecated_error_message", "discoverable", b"discoverable", "discovery_version", b"discovery_version", "generates_deck", b"generates_deck", "interruptible", b"interruptible", "interruptible_value", b"interruptible_value", "is_eager", b"is_eager", "metadata", b"metadata", "pod_template_name", b"pod_template_name", "retries", b"retries", "runtime", b"runtime", "tags", b"tags", "timeout", b"timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["cache_ignore_input_vars", b"cache_ignore_input_vars", "cache_serializable", b"cache_serializable", "deprecated_error_message", b"deprecated_error_message", "discoverable", b"discoverable", "discovery_version", b"discovery_version", "generates_deck", b"generates_deck", "interruptible", b"interruptible", "interruptible_value", b"interruptible_value", "is_eager", b"is_eager", "max_queued_time", b"max_queued_time", "metadata", b"metadata", "pod_template_name", b"pod_template_name", "retries", b"retries", "runtime", b"runtime", "tags", b"tags", "timeout", b"timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_interruptible_value: _TypeAlias = typing.Literal["interruptible"]  # noqa: Y015
     _WhichOneofArgType_interruptible_value: _TypeAlias = typing.Literal["interruptible_value", b"interruptible_value"]  # noqa: Y015

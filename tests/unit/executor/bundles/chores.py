@@ -34,6 +34,12 @@ class Task:
         self.function = function
         self.signature = _Hints(hints, {} if result is type(None) else {"o0": result})
 
+    def call(self, inputs):
+        return self.function(**inputs)
+
+    def report_fields(self):
+        return None
+
     def outputs_of(self, result):
         names = list(self.signature.outputs.hints)
         if not names and result is not None:
@@ -264,3 +270,8 @@ def pid() -> int:
 
 
 not_a_task = 3
+
+
+@Task
+def reveal() -> None:
+    raise ValueError(os.environ["_FSEC_DB_PASSWORD"])
