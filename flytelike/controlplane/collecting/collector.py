@@ -221,7 +221,8 @@ def _vacuumed(connection: Connection) -> int:
     before = int(connection.exec_driver_sql("PRAGMA freelist_count").scalar() or 0)
     if not before:
         return 0
-    connection.exec_driver_sql(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
+    # One step of the statement gives back one page: the driver's own cursor takes them all.
+    connection.connection.cursor().execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
     after = int(connection.exec_driver_sql("PRAGMA freelist_count").scalar() or 0)
     size = int(connection.exec_driver_sql("PRAGMA page_size").scalar() or 0)
     return (before - after) * size
