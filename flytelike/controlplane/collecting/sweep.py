@@ -24,9 +24,10 @@ _PLAIN = re.compile(r"[^/\\\x00-\x1f]{1,255}\Z")
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Where and when is swept. What nobody owns goes only when it was written after `began_ns` and before `old_ns`.
+    """Where and when is swept. What nobody names goes only when it was written after `began_ns` and before `old_ns`.
 
-    What is older than the database may belong to one that was moved away.
+    What is older than the database may belong to one that was moved away. What is new may be named soon; folders
+    of executions need no such time, since an execution's row is there before them.
     """
 
     settings: Settings
@@ -41,8 +42,12 @@ class Ground:
         """All projects and domains."""
         return [(project, domain) for project in sorted(self.projects) for domain in self.domains]
 
+    def is_ours(self, found: Extent) -> bool:
+        """Tell whether the folder of an execution that is gone may go."""
+        return self.began_ns < found.newest_ns
+
     def is_stale(self, found: Extent) -> bool:
-        """Tell whether something that nobody owns may go."""
+        """Tell whether something that nobody names may go."""
         return self.began_ns < found.newest_ns < self.old_ns
 
 
@@ -136,7 +141,7 @@ class Sweep:
         by = self._survey.data.referrer(place)
         if by is not None:
             self._report.keep(place, by, await self._extent(uri))
-        elif owner is Owner.GOES or self._ground.is_stale(await self._extent(uri)):
+        elif owner is Owner.GOES or self._ground.is_ours(await self._extent(uri)):
             await self._delete(uri, self._report.data)
 
     async def _document_folder(self, uri: str, owner: Owner) -> None:
@@ -149,7 +154,7 @@ class Sweep:
                 kept.add(place)
             return place in named
 
-        if owner is Owner.GOES or self._ground.is_stale(await self._extent(uri)):
+        if owner is Owner.GOES or self._ground.is_ours(await self._extent(uri)):
             await self._delete(uri, self._report.documents, keep)
         for place in sorted(kept):
             self._report.keep(place, named[place], await self._extent(place))
