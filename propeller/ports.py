@@ -95,9 +95,16 @@ class Children(Protocol):
     """Starts and stops executions for launch-plan nodes (the control plane does it)."""
 
     async def start(
-        self, parent: NodeExecutionId, attempt: int, launch_plan: Identifier, inputs_uri: str
+        self,
+        parent: NodeExecutionId,
+        attempt: int,
+        launch_plan: Identifier,
+        inputs_uri: str,
+        earlier: ExecutionId | None = None,
     ) -> ExecutionId:
         """Create the child, or return the one created before for the same parent and attempt.
+
+        With `earlier`, the child takes over what succeeded in that execution, as far as it serves.
 
         Raises `ChildRefused` when the launch plan or its inputs are not acceptable.
         """

@@ -20,6 +20,7 @@ VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "watch": ("flytelike.cli.watch", "Follow an execution until it ends."),
     "logs": ("flytelike.cli.logs", "Print what the tasks of an execution printed."),
     "abort": ("flytelike.cli.abort", "End a running execution."),
+    "recover": ("flytelike.cli.recover", "Go on where an execution stopped."),
     "rerun": ("flytelike.cli.rerun", "Execute again with the same inputs."),
     "project": ("flytelike.cli.project", "Create and list projects."),
     "explain": ("flytelike.cli.explain", "Tell what an error code means and what to do."),

@@ -139,11 +139,16 @@ class ChildrenOfPlane:
         self._plane = plane
 
     async def start(
-        self, parent: NodeExecutionId, attempt: int, launch_plan: Identifier, inputs_uri: str
+        self,
+        parent: NodeExecutionId,
+        attempt: int,
+        launch_plan: Identifier,
+        inputs_uri: str,
+        earlier: ExecutionId | None = None,
     ) -> ExecutionId:
         """Create the child; raises ChildRefused."""
         try:
-            return await self._plane.children.start_child(parent, attempt, launch_plan, inputs_uri)
+            return await self._plane.children.start_child(parent, attempt, launch_plan, inputs_uri, earlier)
         except Refusal as error:
             told = "; ".join(found.headline for found in error.diagnostics)
             raise ChildRefused(Failure("ChildRefused", told, Fault.USER, retryable=False)) from error

@@ -70,4 +70,12 @@ class SetTimer:
     due_ns: int
 
 
-Command: TypeAlias = StartAttempt | AbortAttempt | StartChild | AbortChild | CollectOutputs | SetTimer
+@dataclass(frozen=True, slots=True)
+class TakeOver:
+    """Take a node's results over from an earlier execution. Answered by TakenOver or NothingTaken."""
+
+    id: str
+    path: NodePath
+
+
+Command: TypeAlias = StartAttempt | AbortAttempt | StartChild | AbortChild | CollectOutputs | SetTimer | TakeOver

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from flytelike.model.ids import ROOT
-from propeller.core import execution, launch_plan_node, sub_workflow_node, task_node
+from propeller.core import execution, launch_plan_node, sub_workflow_node, taking_over, task_node
 from propeller.core.decision import Decision
 from propeller.core.events import (
     AbortRequested,
@@ -14,12 +14,14 @@ from propeller.core.events import (
     ChildEnded,
     Event,
     ExecutionStarted,
+    NothingTaken,
     OutputsCollected,
     OutputsFailed,
+    TakenOver,
     TimerFired,
 )
 from propeller.core.plan import LaunchPlanWork, Plan, SubWorkflowWork, TaskWork
-from propeller.core.settle import settle
+from propeller.core.settle import run, settle
 from propeller.core.state import ExecutionState
 from propeller.core.turn import Turn
 
@@ -58,12 +60,21 @@ def _take(turn: Turn, event: Event) -> None:
             (execution if path == ROOT else sub_workflow_node).collecting_failed(turn, event)
         case TimerFired():
             _take_timer(turn, event)
+        case TakenOver() | NothingTaken():
+            _take_results(turn, event)
         case ExecutionStarted():
             execution.started(turn, event)
         case AbortRequested():
             execution.abort(turn, event)
         case unreachable:
             assert_never(unreachable)
+
+
+def _take_results(turn: Turn, event: TakenOver | NothingTaken) -> None:
+    if isinstance(event, TakenOver):
+        taking_over.taken(turn, event)
+    elif (place := taking_over.nothing_taken(turn, event)) is not None:
+        run(turn, place)
 
 
 def _take_timer(turn: Turn, event: TimerFired) -> None:

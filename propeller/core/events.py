@@ -87,6 +87,24 @@ class TimerFired:
 
 
 @dataclass(frozen=True, slots=True)
+class TakenOver:
+    """What a node gave in an earlier execution lies where its own outputs do. `note` says whence, for people."""
+
+    path: NodePath
+    at_ns: int
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NothingTaken:
+    """What a node gave in an earlier execution cannot be taken over; `why` is for people."""
+
+    path: NodePath
+    at_ns: int
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AbortRequested:
     """Somebody asked that the execution ends."""
 
@@ -104,5 +122,7 @@ Event: TypeAlias = (
     | OutputsCollected
     | OutputsFailed
     | TimerFired
+    | TakenOver
+    | NothingTaken
     | AbortRequested
 )

@@ -12,6 +12,7 @@ from propeller.core.header import (
     Succeeding,
 )
 from propeller.core.node_state import (
+    DONE_STATES,
     END_STATES,
     SLOT_STATES,
     Aborted,
@@ -21,11 +22,13 @@ from propeller.core.node_state import (
     Expanded,
     Failed,
     Held,
+    LeftOut,
     NodeState,
     Running,
     Skipped,
     Started,
     Succeeded,
+    TakingOver,
 )
 from propeller.core.plan import (
     LaunchPlanWork,
@@ -38,6 +41,7 @@ from propeller.core.plan import (
     path_in,
     split,
 )
+from propeller.core.reuse import Reuse
 from propeller.core.state import ExecutionState
 
 _KINDS: Mapping[type, tuple[type, ...]] = {
@@ -57,7 +61,7 @@ def check(plan: Plan, state: ExecutionState) -> None:
     for path, node in state.nodes.items():
         scope, node_id = split(path)
         scopes.setdefault(scope, {})[node_id] = node
-        _check_node(plan, path, node)
+        _check_node(plan, state, path, node)
         if isinstance(node, Expanded | Collecting):
             scopes.setdefault(NodePath(f"{path}.{node.attempt}"), {})
     for scope, nodes in scopes.items():
@@ -72,10 +76,14 @@ def _must(condition: bool, where: str, rule: str) -> None:
         raise AssertionError(f"{where or 'execution'}: {rule}")
 
 
-def _check_node(plan: Plan, path: NodePath, node: NodeState) -> None:
+def _check_node(plan: Plan, state: ExecutionState, path: NodePath, node: NodeState) -> None:
     place = plan.place(path)
     allowed = _KINDS[type(place.node.work)]
-    _must(type(node) in END_STATES or type(node) in allowed, path, f"its kind cannot be {node}")
+    of_any_kind = type(node) in END_STATES or isinstance(node, TakingOver)
+    _must(of_any_kind or type(node) in allowed, path, f"its kind cannot be {node}")
+    reuse = state.reuse.get(path)
+    _must(reuse is Reuse.TAKE or not isinstance(node, TakingOver), path, "takes over what is not listed")
+    _must((reuse is Reuse.LEAVE) == isinstance(node, LeftOut) or isinstance(node, Skipped), path, f"{node}, {reuse}")
     match node:
         case Started() | Running() | BackingOff():
             _must(0 <= node.user_failures <= place.node.retries, path, f"too many retries: {node}")
@@ -105,7 +113,7 @@ def _check_scope(plan: Plan, state: ExecutionState, scope: NodePath, nodes: Mapp
     else:
         _must(not active, scope, f"is closed, and {active} are active")
     if current and isinstance(owner, Collecting | Succeeded | Succeeding | ExecutionSucceeded):
-        done = [node for node, its in nodes.items() if isinstance(its, Succeeded)]
+        done = [node for node, its in nodes.items() if type(its) in DONE_STATES]
         _must(len(done) == len(workflow.nodes), scope, f"succeeded, but only {done} did")
 
 
@@ -122,7 +130,7 @@ def _check_edges(
     if isinstance(node, Skipped):
         _must(any(isinstance(its, Failed | Skipped) for its in above), path, "is skipped without a reason")
     else:
-        _must(all(isinstance(its, Succeeded) for its in above), path, f"is {node}, above it are {above}")
+        _must(all(type(its) in DONE_STATES for its in above), path, f"is {node}, above it are {above}")
 
 
 def _check_waiting(workflow: WorkflowPlan, scope: NodePath, nodes: Mapping[NodeId, NodeState]) -> None:
@@ -131,7 +139,7 @@ def _check_waiting(workflow: WorkflowPlan, scope: NodePath, nodes: Mapping[NodeI
             continue
         above = [nodes.get(other) for other in node.upstream]
         path = path_in(scope, node_id)
-        _must(not all(isinstance(its, Succeeded) for its in above), path, "is ready and was not started")
+        _must(not all(type(its) in DONE_STATES for its in above), path, "is ready and was not started")
         _must(not any(isinstance(its, Failed | Skipped) for its in above), path, "waits for what never comes")
 
 
@@ -155,14 +163,14 @@ def _check_end(state: ExecutionState) -> None:
         _must(not unlucky, "", f"succeeded with {unlucky}")
     if isinstance(status, ExecutionFailed):
         failures = [node.failure for node in nodes.values() if isinstance(node, Failed)]
-        done = all(isinstance(node, Succeeded) for path, node in nodes.items() if "." not in path)
+        done = all(type(node) in DONE_STATES for path, node in nodes.items() if "." not in path)
         # Without a failed node it is the collecting of the outputs that failed.
         _must(status.failure in failures or done, "", f"failed with {status.failure}, which no node has")
 
 
 def _check_index(plan: Plan, state: ExecutionState) -> None:
     """What is derived equals what is derived anew."""
-    fresh = ExecutionState(plan, state.header, state.nodes).index
+    fresh = ExecutionState(plan, state.header, state.nodes, state.reuse).index
     kept = state.index
     for what in ("missing", "open", "slots", "held"):
         old, new = getattr(kept.tally, what), getattr(fresh.tally, what)

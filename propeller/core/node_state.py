@@ -99,6 +99,11 @@ class Collecting:
 
 
 @dataclass(frozen=True, slots=True)
+class TakingOver:
+    """What the node gave in an earlier execution is being taken over."""
+
+
+@dataclass(frozen=True, slots=True)
 class Succeeded:
     """The node's outputs are those of `attempt`."""
 
@@ -119,14 +124,21 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """The node was left out on purpose. Those below it may go on: nothing they need comes from it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Aborted:
     """The node was stopped: by a user, or since another node failed."""
 
 
-ActiveState: TypeAlias = Held | Started | Running | BackingOff | ChildRunning | Expanded | Collecting
-EndState: TypeAlias = Succeeded | Failed | Skipped | Aborted
+ActiveState: TypeAlias = Held | Started | Running | BackingOff | ChildRunning | Expanded | Collecting | TakingOver
+EndState: TypeAlias = Succeeded | Failed | Skipped | LeftOut | Aborted
 NodeState: TypeAlias = ActiveState | EndState
 
-END_STATES = frozenset({Succeeded, Failed, Skipped, Aborted})
+END_STATES = frozenset({Succeeded, Failed, Skipped, LeftOut, Aborted})
+DONE_STATES = frozenset({Succeeded, LeftOut})
+"""States of which the nodes below a node have waited."""
 SLOT_STATES = frozenset({Started, Running, BackingOff, ChildRunning})
 """States that count towards `max_parallelism`: tasks and launch plans, as in Flyte."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from flytelike.model.ids import NodePath
-from propeller.core import deadline, execution, launch_plan_node, sub_workflow_node, task_node
+from propeller.core import deadline, execution, launch_plan_node, sub_workflow_node, taking_over, task_node
 from propeller.core.commands import Command
 from propeller.core.header import InProgress, Succeeding
 from propeller.core.node_state import (
@@ -16,6 +16,7 @@ from propeller.core.node_state import (
     Held,
     Running,
     Started,
+    TakingOver,
 )
 from propeller.core.plan import LaunchPlanWork, Place, Plan, TaskWork
 from propeller.core.state import ExecutionState
@@ -57,6 +58,8 @@ def _of_node(plan: Plan, state: ExecutionState, place: Place, node: ActiveState)
                 yield launch_plan_node.start_command(place, work, node)
         case Collecting():
             yield sub_workflow_node.collect_command(place, node.attempt)
+        case TakingOver():
+            yield taking_over.command(place)
         case Expanded() | Held():
             pass  # waits for nodes, not for an answer
         case unreachable:

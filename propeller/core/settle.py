@@ -10,9 +10,9 @@ from flytelike.model.failure import Failure
 from flytelike.model.ids import ROOT, NodePath
 from flytelike.model.phases import NodePhase
 from flytelike.model.policies import FailurePolicy
-from propeller.core import execution, launch_plan_node, sub_workflow_node, task_node
+from propeller.core import execution, launch_plan_node, sub_workflow_node, taking_over, task_node
 from propeller.core.header import InProgress
-from propeller.core.node_state import Expanded, Failed, Held, Skipped, Succeeded
+from propeller.core.node_state import Expanded, Failed, Held, LeftOut, Skipped, Succeeded
 from propeller.core.plan import (
     LaunchPlanWork,
     Place,
@@ -22,6 +22,7 @@ from propeller.core.plan import (
     parent_of,
     path_in,
 )
+from propeller.core.reuse import Reuse
 from propeller.core.transitions import Cause
 from propeller.core.turn import Turn
 
@@ -43,7 +44,7 @@ def _after_end(turn: Turn, place: Place) -> None:
     if _open_owner(turn, place.scope) is None:
         return
     match turn.get(place.path):
-        case Succeeded():
+        case Succeeded() | LeftOut():
             _ready_below(turn, place)
         case Failed(failure=failure):
             if place.workflow.on_failure is FailurePolicy.FAIL_IMMEDIATELY:
@@ -60,9 +61,20 @@ def _after_end(turn: Turn, place: Place) -> None:
 
 
 def _offer(turn: Turn, place: Place) -> None:
-    """Start a node that is ready, or hold it until a slot is free. Sub-workflows need none."""
+    """Deal with a node that is ready as it is listed, or let it run."""
     if turn.get(place.path) is not None or _open_owner(turn, place.scope) is None:
         return
+    match turn.reuse_of(place.path):
+        case Reuse.TAKE:
+            taking_over.start(turn, place)
+        case Reuse.LEAVE:
+            taking_over.leave_out(turn, place)
+        case None:
+            run(turn, place)
+
+
+def run(turn: Turn, place: Place) -> None:
+    """Start a node, or hold it until a slot is free. Sub-workflows need none."""
     needs_slot = not isinstance(place.node.work, SubWorkflowWork)
     if needs_slot and (turn.tally.held > 0 or not _slot_is_free(turn)):
         turn.move(place, Cause.HELD, Held(turn.next_order()))

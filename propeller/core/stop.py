@@ -13,10 +13,12 @@ from propeller.core.node_state import (
     Expanded,
     Failed,
     Held,
+    LeftOut,
     Running,
     Skipped,
     Started,
     Succeeded,
+    TakingOver,
 )
 from propeller.core.plan import TaskWork, scope_of
 from propeller.core.transitions import Cause
@@ -37,9 +39,9 @@ def stop_scope(turn: Turn, scope: NodePath, reason: str) -> None:
                 turn.commands.append(launch_plan_node.abort_command(place, attempt, reason))
             case Expanded(attempt=attempt):
                 stop_scope(turn, scope_of(path, attempt), reason)
-            case Held() | BackingOff() | Collecting():
+            case Held() | BackingOff() | Collecting() | TakingOver():
                 pass  # nothing runs
-            case Succeeded() | Failed() | Skipped() | Aborted() | None:
+            case Succeeded() | Failed() | Skipped() | LeftOut() | Aborted() | None:
                 continue
             case unreachable:
                 assert_never(unreachable)

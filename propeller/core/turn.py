@@ -19,11 +19,13 @@ from propeller.core.commands import (
     SetTimer,
     StartAttempt,
     StartChild,
+    TakeOver,
 )
 from propeller.core.decision import Decision, Step
 from propeller.core.header import Header, Status
 from propeller.core.node_state import END_STATES, Held, NodeState
 from propeller.core.plan import LaunchPlanWork, Place, Plan, SubWorkflowWork, TaskWork, parent_of
+from propeller.core.reuse import Reuse
 from propeller.core.state import ExecutionState
 from propeller.core.transitions import TRANSITIONS, Cause, Transition
 
@@ -132,8 +134,12 @@ class Turn:
         """Record that the execution entered a phase."""
         self.records.append(ExecutionChanged(phase, self.now_ns, failure, cause))
 
-    def tell_node(self, place: Place, phase: NodePhase, failure: Failure | None = None) -> None:
-        """Record that a node entered a phase."""
+    def reuse_of(self, path: NodePath) -> Reuse | None:
+        """Return what is done with a node instead of running it; None if it runs."""
+        return self._base.reuse.get(path)
+
+    def tell_node(self, place: Place, phase: NodePhase, failure: Failure | None = None, note: str = "") -> None:
+        """Record that a node entered a phase; `note` says more to people."""
         work = type(place.node.work)
         self.records.append(
             NodeChanged(
@@ -146,6 +152,7 @@ class Turn:
                 work is SubWorkflowWork,
                 work is LaunchPlanWork,
                 place.node.name,
+                note,
             )
         )
 
@@ -168,4 +175,5 @@ def without_vain(commands: Sequence[Command]) -> Sequence[Command]:
         return commands
     started = {(it.path, it.attempt) for it in commands if isinstance(it, StartAttempt | StartChild)}
     vain = stopped & started
-    return [it for it in commands if isinstance(it, SetTimer | CollectOutputs) or (it.path, it.attempt) not in vain]
+    lasting = (SetTimer, CollectOutputs, TakeOver)
+    return [it for it in commands if isinstance(it, lasting) or (it.path, it.attempt) not in vain]

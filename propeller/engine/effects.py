@@ -20,6 +20,7 @@ from propeller.core.commands import (
     SetTimer,
     StartAttempt,
     StartChild,
+    TakeOver,
 )
 from propeller.core.events import (
     AttemptFailed,
@@ -36,6 +37,7 @@ from propeller.engine.outside import Ports
 from propeller.engine.overrides import overridden
 from propeller.engine.run import Arrival, Errand, Kept, Restore, Run, StoreInputs, TakeChild, TakeOutputs
 from propeller.engine.settings import EngineSettings
+from propeller.engine.taking_over import TakingOver, checkpoints_of, continued_child
 from propeller.engine.values import Values
 from propeller.ports import (
     AttemptKey,
@@ -63,6 +65,7 @@ class Effects:
         self._blobs = ports.blobs
         self._children = ports.children
         self._clock = ports.clock
+        self._taking_over = TakingOver(values, ports.blobs, ports.clock, settings)
         self._settings = settings
 
     async def carry_out(self, run: Run, errand: Errand) -> None:
@@ -80,6 +83,8 @@ class Effects:
                 await self._collect(run, errand)
             case SetTimer():
                 self._set_timer(run, errand)
+            case TakeOver(path=path):
+                self._post(run, await self._taking_over.take_over(run, path))
             case TakeOutputs():
                 await self._take_outputs(run, errand)
             case TakeChild(path=path, attempt=attempt, child=child):
@@ -116,7 +121,10 @@ class Effects:
             return
         raw_root = run.request.raw_output_prefix or self._settings.raw_output_prefix
         raw = places.raw_prefix(raw_root, run.id, path, attempt)
-        previous = places.checkpoints(places.raw_prefix(raw_root, run.id, path, attempt - 1)) if attempt else ""
+        if attempt:
+            previous = places.checkpoints(places.raw_prefix(raw_root, run.id, path, attempt - 1))
+        else:
+            previous = checkpoints_of(run, path)
         await self._running().start(
             AttemptSpec(
                 key=AttemptKey(run.id, path, attempt),
@@ -224,7 +232,8 @@ class Effects:
             # A child survives a power cut; so must what tells an abort that it was asked for.
             await self._blobs.sync(uri)
             parent = NodeExecutionId(run.id, path)
-            child = await self._children.start(parent, attempt, command.launch_plan, uri)
+            earlier = None if attempt else continued_child(run, path)
+            child = await self._children.start(parent, attempt, command.launch_plan, uri, earlier)
         except (BindingFailed, ChildRefused) as error:
             self._child_ended(run, path, attempt, ChildStatus(WorkflowPhase.FAILED, failure=error.failure))
             return

@@ -51,6 +51,8 @@ NUMBERS: Final[Mapping[int, type]] = {
     38: node_state.Failed,
     39: node_state.Skipped,
     40: node_state.Aborted,
+    58: node_state.TakingOver,
+    59: node_state.LeftOut,
     60: commands.AbortAttempt,
     61: commands.AbortChild,
     62: run.Seal,

@@ -20,8 +20,9 @@ from propeller.core.commands import (
     SetTimer,
     StartAttempt,
     StartChild,
+    TakeOver,
 )
-from propeller.core.events import AttemptFailed, ChildEnded, Event, OutputsFailed
+from propeller.core.events import AttemptFailed, ChildEnded, Event, NothingTaken, OutputsFailed
 from propeller.engine.run import Errand, Restore, Run, StoreInputs, TakeChild, TakeOutputs
 from propeller.engine.settings import EngineSettings
 from propeller.ports import Clock
@@ -205,6 +206,8 @@ def _gave_up(errand: Errand, now_ns: int, message: str) -> Event | None:
             return ChildEnded(path, attempt, now_ns, WorkflowPhase.FAILED, failure)
         case CollectOutputs(path=path, attempt=attempt):
             return OutputsFailed(path, attempt, now_ns, failure)
+        case TakeOver(path=path):
+            return NothingTaken(path, now_ns, f"runs, since {message}")
         case AbortAttempt() | AbortChild() | SetTimer() | StoreInputs() | Restore():
             return None
         case unreachable:

@@ -139,6 +139,18 @@ def list_nodes(connection: Connection, execution: int, parent: str | None, query
     return [NodeRow(*row) for row in connection.execute(statement)]
 
 
+def all_nodes(connection: Connection, execution: int) -> list[NodeRow]:
+    """Return all nodes of an execution, at any depth."""
+    return [NodeRow(*row) for row in connection.execute(_NODE.where(node_executions.c.execution == execution))]
+
+
+def last_attempts(connection: Connection, execution: int) -> dict[str, int]:
+    """Return the number of the last attempt of each task node of an execution, by path."""
+    table = task_executions.c
+    statement = select(table.path, func.max(table.attempt)).where(table.execution == execution).group_by(table.path)
+    return {row.path: row[1] for row in connection.execute(statement)}
+
+
 def changed_nodes(connection: Connection, execution: int, after: int, limit: int) -> list[NodeRow]:
     """Return the nodes changed by history entries after number `after`, oldest change first."""
     statement = (
