@@ -121,6 +121,10 @@ class Given:
 
     async def sent(self, client: Client, project: str, domain: str) -> dict[str, Literal]:
         """Return the literals as the platform can read them, defaults among them."""
+        return {**self.source.defaults(), **await self.only_given(client, project, domain)}
+
+    async def only_given(self, client: Client, project: str, domain: str) -> dict[str, Literal]:
+        """Return the literals that were given, as the platform can read them."""
         values = self.read()
         if self.distant:
             try:
@@ -128,7 +132,7 @@ class Given:
             except (OSError, ValueError, StorageError) as error:
                 raise DiagnosticError([Diagnostic("unreadable-input-file", str(error))]) from None
             values = self.read() if moved else values
-        return {**self.source.defaults(), **values}
+        return values
 
 
 async def describe(source: Source, words: str, server: str, data: Path) -> None:

@@ -1,6 +1,6 @@
 """Creating, ending and changing executions. What is answered to a client is durable."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from sqlalchemy import Connection
@@ -58,9 +58,10 @@ class Parent:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An execution to create, whoever asks for it. With `replayed`, inputs that are fixed now are left out.
+    """An execution to create, whoever asks for it.
 
-    `reference` is the execution it is made from.
+    `replayed` are inputs of an earlier execution: they count where `inputs` has none of their names and they are
+    still asked for. `reference` is that execution.
     """
 
     id: ExecutionId
@@ -69,7 +70,7 @@ class Wanted:
     inputs: LiteralMap
     principal: str
     parent: Parent | None = None
-    replayed: bool = False
+    replayed: LiteralMap = field(default_factory=dict)
     reference: ExecutionId | None = None
 
 
@@ -146,7 +147,7 @@ class Executions:
         execution = ExecutionId(old.project, old.domain, name)
         target = identifier_from_proto(spec.launch_plan)
         reference = execution_id(old)
-        return await self.start(Wanted(execution, target, spec, inputs, principal, replayed=True, reference=reference))
+        return await self.start(Wanted(execution, target, spec, {}, principal, replayed=inputs, reference=reference))
 
     async def start(self, wanted: Wanted) -> ExecutionId:
         """Check, keep and launch an execution.
@@ -160,10 +161,9 @@ class Executions:
         """Return what an execution would run and be given; raises Refusal as `start`, whose name may be taken yet."""
         faults = Faults()
         runnable = await self._runnable(wanted, faults)
-        given = {
-            name: value for name, value in wanted.inputs.items() if not (wanted.replayed and name in runnable.fixed)
-        }
-        inputs = complete_inputs(given, runnable.parameters, runnable.fixed, faults)
+        asked = runnable.parameters.keys() - runnable.fixed.keys()
+        replayed = {name: value for name, value in wanted.replayed.items() if name in asked}
+        inputs = complete_inputs({**replayed, **wanted.inputs}, runnable.parameters, runnable.fixed, faults)
         faults.check()
         inherit(wanted.spec, runnable.options)
         return Checked(wanted, runnable, inputs)

@@ -1,6 +1,8 @@
 """Executions made from an earlier one: what succeeded there is taken over, the rest runs."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
 
 from sqlalchemy import Connection
 
@@ -9,24 +11,92 @@ from flytelike.codec.ids import execution_id_to_proto, identifier_from_proto
 from flytelike.codec.literals import literal_map_from_proto
 from flytelike.codec.parse import parse
 from flytelike.codec.value_digest import value_digest
+from flytelike.compiler.choosing import Choice
+from flytelike.compiler.partial_run import plan_partial_run
 from flytelike.compiler.recovery import plan_recovery
 from flytelike.controlplane.earlier import earlier_of
-from flytelike.controlplane.errors import Faults, Status, refusal
+from flytelike.controlplane.errors import Faults, Status, invalid, refusal
 from flytelike.controlplane.executions import Checked, Executions, Tools, Wanted, found
 from flytelike.controlplane.launching import launch_request
 from flytelike.controlplane.messages import execution_id
 from flytelike.controlplane.naming import check_execution_name, generated_execution_name
-from flytelike.controlplane.repository.executions import all_nodes, find_execution, last_attempts
+from flytelike.controlplane.repository.executions import all_nodes, find_execution, last_attempts, latest_ended
 from flytelike.controlplane.repository.rows import ExecutionRow
 from flytelike.model.closure import WorkflowClosure
+from flytelike.model.diagnostic import DiagnosticError
 from flytelike.model.earlier import Earlier
-from flytelike.model.ids import ExecutionId
+from flytelike.model.ids import ExecutionId, Identifier
 from flytelike.model.literals import LiteralMap
 from flytelike.model.phases import WorkflowPhase
 from flytelike.model.recovery import RecoveryPlan
 from flytelike.storage import NotFound
 from flytelike_idl.admin import execution_pb2
 from flytelike_idl.core import compiler_pb2, literals_pb2
+
+EARLIER_EXECUTIONS_MAX = 20
+"""How many executions are looked at for one that has what is needed."""
+
+
+class Runs(Enum):
+    """Which nodes of the new execution run."""
+
+    WHAT_IS_NEEDED = 1
+    ALL = 2
+    CHOSEN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """Options that differ from those of the earlier execution; None and empty ones stay."""
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    envs: Mapping[str, str] = field(default_factory=dict)
+    max_parallelism: int | None = None
+    overwrite_cache: bool | None = None
+    interruptible: bool | None = None
+
+    def apply(self, spec: execution_pb2.ExecutionSpec) -> None:
+        """Change the options of an execution."""
+        spec.labels.values.update(self.labels)
+        if self.envs:
+            envs = {pair.key: pair.value for pair in spec.envs.values} | dict(self.envs)
+            spec.envs.ClearField("values")
+            spec.envs.values.extend(literals_pb2.KeyValuePair(key=key, value=value) for key, value in envs.items())
+        if self.max_parallelism is not None:
+            spec.max_parallelism = self.max_parallelism
+        if self.overwrite_cache is not None:
+            spec.overwrite_cache = self.overwrite_cache
+        if self.interruptible is not None:
+            spec.interruptible.value = self.interruptible
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An execution to be made from an earlier one.
+
+    `earlier` None stands for the latest one of the target in `project` and `domain`; `target` None for what the
+    earlier one was launched from. `inputs` replace the earlier ones by name.
+    """
+
+    earlier: ExecutionId | None
+    name: str = ""
+    target: Identifier | None = None
+    inputs: LiteralMap = field(default_factory=dict)
+    runs: Runs = Runs.WHAT_IS_NEEDED
+    choice: Choice = field(default_factory=Choice)
+    overrides: Overrides = field(default_factory=Overrides)
+    dry_run: bool = False
+    project: str = ""
+    domain: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """What was planned, from which execution; and the one that was created, None if only the plan was wanted."""
+
+    execution: ExecutionId | None
+    earlier: ExecutionId
+    plan: RecoveryPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +124,9 @@ class Recovery:
             Refusal: NOT_FOUND; FAILED_PRECONDITION while the earlier execution runs; as `Executions.start`.
         """
         earlier = ExecutionId(request.id.project, request.id.domain, request.id.name)
-        planned = await self.planned(earlier, request.name, principal)
-        return await self._executions.launch(planned.checked, planned.plan.reuse)
+        derived = await self.derive(Wish(earlier, name=request.name), principal)
+        assert derived.execution is not None, "it was not asked for the plan alone"
+        return derived.execution
 
     async def start_child(self, wanted: Wanted, earlier: ExecutionId) -> ExecutionId:
         """Create a child that takes over what serves of the child of an earlier parent. Raises as `Executions.start`.
@@ -74,24 +145,75 @@ class Recovery:
         row = await self._database.read(lambda connection: find_execution(connection, execution))
         return row if row is not None and WorkflowPhase(row.phase).terminal else None
 
-    async def planned(self, execution: ExecutionId, name: str, principal: str) -> Planned:
-        """Plan an execution of the same version with the same inputs."""
-        row = await self._executions.row(execution)
-        check_ended(row)
+    async def derive(self, wish: Wish, principal: str) -> Derived:
+        """Plan an execution from an earlier one, and create it unless only the plan is wanted.
+
+        Raises:
+            Refusal: as `recover`; INVALID_ARGUMENT when inputs, chosen nodes or their earlier outputs do not fit.
+        """
+        if wish.earlier is not None:
+            row = await self._executions.row(wish.earlier)
+            check_ended(row)
+            planned = await self._planned(row, wish, principal)
+        else:
+            row, planned = await self._planned_on_latest(wish, principal)
+        execution = None
+        if not wish.dry_run:
+            execution = await self._executions.launch(planned.checked, planned.plan.reuse)
+        return Derived(execution, execution_id(row), planned.plan)
+
+    async def _planned_on_latest(self, wish: Wish, principal: str) -> tuple[ExecutionRow, Planned]:
+        """Plan from the latest execution of the workflow that has what is needed."""
+        why: DiagnosticError | None = None
+        for row in await self._latest(wish):
+            try:
+                return row, await self._planned(row, wish, principal)
+            except DiagnosticError as error:
+                why = why or error
+        if why is not None:
+            raise why
+        raise refusal(
+            Status.FAILED_PRECONDITION,
+            "no-earlier-execution",
+            f"no execution of {wish.target} has ended yet",
+            "execute it as a whole first, or name an execution",
+        )
+
+    async def _latest(self, wish: Wish) -> list[ExecutionRow]:
+        target = wish.target
+        if target is None:
+            raise invalid("missing-field", "neither an earlier execution nor a launch plan is named")
+        place = (wish.project or target.project, wish.domain or target.domain)
+        return await self._database.read(
+            lambda connection: latest_ended(connection, *place, target.name, EARLIER_EXECUTIONS_MAX)
+        )
+
+    async def _planned(self, row: ExecutionRow, wish: Wish, principal: str) -> Planned:
+        earlier = execution_id(row)
         faults = Faults()
-        name = name or generated_execution_name()
+        name = wish.name or generated_execution_name()
         check_execution_name(name, faults)
         faults.check()
         spec = execution_pb2.ExecutionSpec.FromString(row.spec)
+        target = wish.target or identifier_from_proto(spec.launch_plan)
+        check_same_place(earlier, target)
         spec.metadata.Clear()
-        spec.metadata.mode = execution_pb2.ExecutionMetadata.RECOVERED
-        spec.metadata.reference_execution.CopyFrom(execution_id_to_proto(execution))
-        target = identifier_from_proto(spec.launch_plan)
-        inputs = await self._inputs(row)
+        relaunched = wish.runs is Runs.ALL
+        modes = execution_pb2.ExecutionMetadata
+        spec.metadata.mode = modes.RELAUNCH if relaunched else modes.RECOVERED
+        spec.metadata.reference_execution.CopyFrom(execution_id_to_proto(earlier))
+        wish.overrides.apply(spec)
+        old_inputs = await self._inputs(row)
         wanted = Wanted(
-            replace(execution, name=name), target, spec, inputs, principal, replayed=True, reference=execution
+            replace(earlier, name=name), target, spec, wish.inputs, principal, replayed=old_inputs, reference=earlier
         )
-        return await self._plan(await self._executions.check(wanted), row, inputs)
+        checked = await self._executions.check(wanted)
+        if relaunched:
+            return Planned(checked, RecoveryPlan(()))
+        if wish.runs is Runs.CHOSEN:
+            old, new = await self._closure(row.closure_uri), await self._closure(checked.runnable.row.closure_uri)
+            return Planned(checked, plan_partial_run(old, new, await self._earlier(row), wish.choice))
+        return await self._plan(checked, row, old_inputs)
 
     async def _plan(self, checked: Checked, row: ExecutionRow, old_inputs: LiteralMap) -> Planned:
         old = await self._closure(row.closure_uri)
@@ -133,6 +255,16 @@ def check_ended(row: ExecutionRow) -> None:
             "execution-running",
             f"the execution {execution_id(row)} still runs",
             "wait for its end, or abort it first",
+        )
+
+
+def check_same_place(earlier: ExecutionId, target: Identifier) -> None:
+    """Refuse to take over across projects and domains: who may see the one need not see the other."""
+    if (earlier.project, earlier.domain) != (target.project, target.domain):
+        raise invalid(
+            "other-project",
+            f"{target} is not in the project and domain of {earlier}",
+            "results are taken over within a project and domain only",
         )
 
 

@@ -53,10 +53,14 @@ class PlannedNode:
 
 @dataclass(frozen=True, slots=True)
 class RecoveryPlan:
-    """What becomes of each node, in the author's order, and the list that the engine is given."""
+    """What becomes of each node, in the author's order, and the list that the engine is given.
+
+    `missing_outputs` are outputs of the workflow that nobody gives, since their nodes are left out.
+    """
 
     nodes: tuple[PlannedNode, ...]
     reuse: ReuseList = field(default_factory=dict)
+    missing_outputs: tuple[str, ...] = ()
 
     def counts(self) -> Mapping[Action, int]:
         """Return how many nodes each action befalls."""

@@ -113,6 +113,21 @@ def list_executions(
     return [ExecutionRow(*row) for row in connection.execute(statement)]
 
 
+def latest_ended(connection: Connection, project: str, domain: str, launched: str, limit: int) -> list[ExecutionRow]:
+    """Return the newest executions of a launch plan or task that have ended, whatever their version."""
+    statement = (
+        _EXECUTION.where(
+            executions.c.project == project,
+            executions.c.domain == domain,
+            executions.c.launched_name == launched,
+            executions.c.phase.in_(_TERMINAL),
+        )
+        .order_by(executions.c.created_at.desc(), executions.c.id.desc())
+        .limit(limit)
+    )
+    return [ExecutionRow(*row) for row in connection.execute(statement)]
+
+
 def unfinished_business(connection: Connection) -> list[ExecutionRow]:
     """Return the executions nothing was heard of yet, and those that somebody wants to end."""
     statement = _EXECUTION.where(
