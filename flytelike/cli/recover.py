@@ -70,7 +70,8 @@ def command(  # noqa: PLR0913 - one parameter an option
     other = source is not None or bool(version or flags or inputs)
 
     async def wished(client: Client) -> Wish:
-        wanted, values = None, {}
+        wanted: Identifier | None = None
+        values: dict[str, Literal] = {}
         if other:
             found = source or await same_target(client, taken, version)
             await found.prepare(client)

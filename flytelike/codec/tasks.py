@@ -21,7 +21,7 @@ from flytelike_idl.core import interface_pb2, literals_pb2, security_pb2
 from flytelike_idl.core import tasks_pb2 as pb
 
 _RESOURCES = {int(name): name for name in ResourceName}
-_PARSED = ("id", "type", "custom", "task_type_version", "config", "span")
+_PARSED = ("id", "type", "custom", "task_type_version", "config", "span", "code")
 """Fields of the template that the model holds completely."""
 _PARSED_OF_METADATA = (
     "discoverable",
@@ -55,6 +55,7 @@ def task_template_to_proto(task: TaskTemplate) -> pb.TaskTemplate:
         _fill_secret(secret, out.security_context.secrets.add())
     if task.span is not None:
         fill_span(task.span, out.span)
+    out.code.update(task.code)
     _restore(task.extra, out)
     return out
 
@@ -78,6 +79,7 @@ def task_template_from_proto(message: pb.TaskTemplate) -> TaskTemplate:
         secrets=tuple(_secret(secret) for secret in message.security_context.secrets),
         span=span_from_proto(message.span) if message.HasField("span") else None,
         extra=_extra(message),
+        code=dict(message.code),
     )
 
 

@@ -11,8 +11,8 @@ from flytelike.model.interface import TypedInterface, Variable
 from flytelike.model.recovery import Reason
 from flytelike.model.types import LiteralType
 
-CODE_DIGEST = "flytelike_code_digest"
-"""The key in a task's config under which the digest of its code is kept."""
+NAMED_MAX = 3
+"""How many changed functions are named."""
 
 
 def task_changes(old: TaskTemplate, new: TaskTemplate) -> Iterator[tuple[Reason, str]]:
@@ -20,7 +20,7 @@ def task_changes(old: TaskTemplate, new: TaskTemplate) -> Iterator[tuple[Reason,
     yield from interface_changes(old.interface, new.interface)
     if (old.type, old.custom, old.extra) != (new.type, new.custom, new.extra):
         yield Reason.CODE, "its type or settings changed"
-    if settings(old.config) != settings(new.config):
+    if old.config != new.config:
         yield Reason.CODE, "its configuration changed"
     yield from container_changes(old, new)
 
@@ -38,11 +38,6 @@ def types(variables: Mapping[str, Variable]) -> dict[str, LiteralType]:
     return {name: variable.type for name, variable in variables.items()}
 
 
-def settings(config: Mapping[str, str]) -> dict[str, str]:
-    """Return a task's configuration without the digest of its code."""
-    return {key: value for key, value in config.items() if key != CODE_DIGEST}
-
-
 def container_changes(old: TaskTemplate, new: TaskTemplate) -> Iterator[tuple[Reason, str]]:
     """Yield what changed in the code a task runs, and in what it runs in."""
     one, other = old.container, new.container
@@ -50,13 +45,20 @@ def container_changes(old: TaskTemplate, new: TaskTemplate) -> Iterator[tuple[Re
         if one is not other:
             yield Reason.CODE, "it runs in another way"
         return
-    before, after = old.config.get(CODE_DIGEST, ""), new.config.get(CODE_DIGEST, "")
-    if before and after:
-        if before != after:
-            yield Reason.CODE, "its code changed"
+    if old.code and new.code:
+        if old.code != new.code:
+            yield Reason.CODE, f"its code changed: {changed_parts(old.code, new.code)}"
     elif code_of(one.args) != code_of(other.args):
         yield Reason.CODE, "the project's code changed"
     yield from surroundings(one, other)
+
+
+def changed_parts(old: Mapping[str, str], new: Mapping[str, str]) -> str:
+    """Return the functions and constants that differ, gone and new ones too."""
+    names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+    rest = len(names) - NAMED_MAX
+    told = ", ".join(f"`{name}`" for name in names[:NAMED_MAX])
+    return f"{told} and {rest} more" if rest > 0 else told
 
 
 def surroundings(old: Container, new: Container) -> Iterator[tuple[Reason, str]]:

@@ -4,8 +4,9 @@ A node is only spared its run if that gives the same as running it: its inputs, 
 were then (files of equal content are equal wherever they lie), and what it gave is still there.
 """
 
+from flytelike.codec.data_uris import data_uris
 from flytelike.codec.faults import MalformedError
-from flytelike.codec.literals import literal_from_proto
+from flytelike.codec.literals import literal_from_proto, literal_map_from_proto
 from flytelike.codec.parse import parse, serialise
 from flytelike.codec.value_digest import value_digest
 from flytelike.model.diagnostic import DiagnosticError
@@ -76,6 +77,7 @@ class TakingOver:
         missing = [f"`{name}`" for name in declared if name not in outputs.literals]
         if missing:
             raise _Nothing(f"runs, since {source.execution.name} has no {', '.join(missing)} of it")
+        await self._check_data(outputs)
         data = serialise(outputs)
         uri = places.outputs_uri(self._settings.metadata_prefix, run.id, path, ATTEMPT)
         await self._blobs.write(uri, data)
@@ -84,6 +86,17 @@ class TakingOver:
             return Kept(path, ATTEMPT, data)
         await self._blobs.sync(uri)
         return None
+
+    async def _check_data(self, outputs: pb.LiteralMap) -> None:
+        """Make sure that the files and tables are there that outputs name."""
+        try:
+            uris = data_uris(literal_map_from_proto(outputs))
+        except DiagnosticError as error:
+            raise _Nothing(f"runs, since its outputs cannot be read: {error}") from error
+        there = await self._blobs.sizes(uris) if uris else {}
+        gone = [uri for uri in uris if uri not in there]
+        if gone:
+            raise _Nothing(f"runs, since what it gave is gone from {gone[0]}")
 
     async def _document(self, uri: str, what: str) -> pb.LiteralMap:
         try:

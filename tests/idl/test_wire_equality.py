@@ -11,12 +11,16 @@ from tests.idl.compare import Facts, differences, facts, stock_files
 EXPLAINED = {
     r"field flytelike\.core\.(Node|WorkflowTemplate|TaskTemplate|Variable|Binding)\.span": "9000: source spans",
     r"field flytelike\.admin\.NodeExecutionMetaData\.name": "9000: what the author calls the node",
+    r"field flytelike\.admin\.NodeExecutionMetaData\.note": "9160: whence results were taken over",
+    r"(field flytelike\.core\.TaskTemplate\.code|(message|field) flytelike\.core\.TaskTemplate\.CodeEntry.*)": "9160: code",
     r"field flytelike\.service\.CreateUploadLocationResponse\.already_there": "9000: no second upload",
     r"(message|field) flytelike\.core\.SourceSpan(\..*)?": "a message of ours",
     r"(message|field|value) flytelike\.service\.(Register|Registered|Diagnostic)\w*(\..*)?": "registering at once",
     r"(message|field) flytelike\.service\.WatchExecution\w*(\..*)?": "watching",
     r"(message|field) flytelike\.service\.StreamTaskLogs\w*(\..*)?": "logs",
-    r"rpc flytelike\.service\.(RegistrationService|WatchService)\..*": "services of ours",
+    r"(message|field|value) flytelike\.propeller\.Reuse\w*(\..*)?": "what executions take over",
+    r"(message|field|value) flytelike\.service\.(Derive|Derived|NodeChoice|Overrides)\w*(\..*)?": "derived executions",
+    r"rpc flytelike\.service\.(RegistrationService|DerivationService|WatchService)\..*": "services of ours",
 }
 
 
