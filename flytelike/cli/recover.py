@@ -1,6 +1,5 @@
 """`flytelike recover`: execute again, and run only what has not succeeded or has changed."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -75,7 +74,8 @@ def command(  # noqa: PLR0913 - one parameter an option
         if other:
             found = source or await same_target(client, taken, version)
             await found.prepare(client)
-            wanted, values = await target_and_inputs(client, found, flags, inputs, distant=bool(server))
+            wanted = found.identifier
+            values = await Given(found, flags, inputs, distant=bool(server)).replacing(client)
         return Wish(taken, new_name, wanted, different=Different(values, envs=environment(env)))
 
     manner = Manner(server, data, wait=wait, as_json=as_json, named=bool(name))
@@ -88,13 +88,3 @@ async def same_target(client: Client, execution: ExecutionId, version: str) -> S
     launched = record.spec.launch_plan
     target = targets.RegisteredTarget(launched.name, version or launched.version)
     return source_of(target, launched.project, launched.domain, "", Copy.AUTO)
-
-
-async def target_and_inputs(
-    client: Client, source: Source, flags: tuple[str, ...], file: Path | None, *, distant: bool
-) -> tuple[Identifier, dict[str, Literal]]:
-    """Return what is executed, and the inputs that are given: none of them has to be."""
-    identifier = source.identifier
-    source.parameters = {key: replace(found, required=False) for key, found in source.parameters.items()}
-    given = Given(source, flags, file, distant=distant)
-    return identifier, await given.only_given(client, identifier.project, identifier.domain)

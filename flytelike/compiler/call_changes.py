@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from flytelike.compiler.graph_changes import SETTINGS, binding_changes, called, own_nodes, settings
 from flytelike.compiler.node_matching import matching
@@ -12,6 +13,9 @@ from flytelike.model.graph import BranchTarget, LaunchPlanTarget, Node, SubWorkf
 from flytelike.model.ids import Identifier, NodeId
 from flytelike.model.interface import TypedInterface
 from flytelike.model.recovery import Reason
+
+SamePlans: TypeAlias = frozenset[tuple[Identifier, Identifier]]
+"""Launch plans, an earlier and a new one each, that give the same for the same inputs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +28,11 @@ class CallChange:
 
 @dataclass(slots=True)
 class Callees:
-    """What the nodes of two closures call. `fingerprints` tell what launch plans run."""
+    """What the nodes of two closures call."""
 
     old: WorkflowClosure
     new: WorkflowClosure
-    fingerprints: Mapping[Identifier, str]
+    same_plans: SamePlans = frozenset()
     _same: dict[tuple[Identifier, Identifier], bool] = field(default_factory=dict)
 
     def change(self, old: Node, new: Node, pairs: Mapping[NodeId, NodeId]) -> CallChange | None:
@@ -99,8 +103,7 @@ class Callees:
         one, other = self.old.launch_plans.get(old, nothing), self.new.launch_plans.get(new, nothing)
         for reason, text in interface_changes(one, other):
             yield CallChange(reason, text)
-        before, after = self.fingerprints.get(old), self.fingerprints.get(new)
-        if old != new and (before is None or before != after):
+        if old != new and (old, new) not in self.same_plans:
             yield CallChange(Reason.CODE, "what it runs changed")
 
     def _inner(self, old: Node, new: Node, renamed: Mapping[NodeId, NodeId]) -> Iterator[CallChange]:

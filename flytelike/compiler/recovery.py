@@ -8,7 +8,7 @@ A sub-workflow that cannot be reused as a whole is looked into.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from flytelike.compiler.call_changes import CallChange, Callees
+from flytelike.compiler.call_changes import CallChange, Callees, SamePlans
 from flytelike.compiler.graph import promises
 from flytelike.compiler.graph_changes import called
 from flytelike.compiler.node_matching import matching
@@ -16,13 +16,10 @@ from flytelike.compiler.order import in_order
 from flytelike.model.closure import CompiledWorkflow, WorkflowClosure
 from flytelike.model.earlier import Earlier, EarlierNode
 from flytelike.model.graph import Node
-from flytelike.model.ids import END_NODE, ROOT, START_NODE, WORKFLOW_INPUTS, Identifier, NodeId, NodePath
+from flytelike.model.ids import END_NODE, ROOT, START_NODE, WORKFLOW_INPUTS, NodeId, NodePath
 from flytelike.model.phases import NodePhase
 from flytelike.model.recovery import Action, PlannedNode, Reason, RecoveryPlan
 from flytelike.model.reuse import ReusedNode, Way
-
-Fingerprints = Mapping[Identifier, str]
-"""What launch plans run, by identifier: equal for equal workflows and fixed inputs."""
 
 
 def plan_recovery(
@@ -30,7 +27,7 @@ def plan_recovery(
     new: WorkflowClosure,
     earlier: Earlier,
     changed_inputs: frozenset[str] = frozenset(),
-    fingerprints: Fingerprints | None = None,
+    same_plans: SamePlans = frozenset(),
 ) -> RecoveryPlan:
     """Return what becomes of each node of `new`.
 
@@ -39,9 +36,9 @@ def plan_recovery(
         new: what is to be executed now.
         earlier: what the earlier execution left.
         changed_inputs: the inputs of the workflow whose values differ from then.
-        fingerprints: what the launch plans of both run; those of which nothing is known count as changed.
+        same_plans: launch plans of both that are of different versions, and do the same all the same.
     """
-    planner = _Planner(Callees(old, new, fingerprints or {}), earlier)
+    planner = _Planner(Callees(old, new, same_plans), earlier)
     dirty = {name: f"input `{name}` changed" for name in changed_inputs}
     planner.scope(_Level(old.primary, new.primary, ROOT, ROOT, dirty))
     return RecoveryPlan(tuple(planner.nodes), planner.reuse)
@@ -127,7 +124,8 @@ class _Planner:
         verdict = _why_it_runs(left, change, dirty)
         if left is not None and self._look_inside(level, node, old, left, path, fresh):
             return False
-        if left is not None and not left.done and change is None:
+        # A child execution is planned by itself when it starts; a checkpoint is of use to unchanged code only.
+        if left is not None and (left.source.child or (not left.done and change is None)):
             self.reuse[path] = ReusedNode(Way.CONTINUE, left.source)
         self._tell(path, left, node, verdict)
         return False

@@ -6,7 +6,6 @@ from enum import Enum
 
 from sqlalchemy import Connection
 
-from flytelike.codec.closures import closure_from_proto
 from flytelike.codec.ids import execution_id_to_proto, identifier_from_proto
 from flytelike.codec.literals import literal_map_from_proto
 from flytelike.codec.parse import parse
@@ -22,6 +21,7 @@ from flytelike.controlplane.messages import execution_id
 from flytelike.controlplane.naming import check_execution_name, generated_execution_name
 from flytelike.controlplane.repository.executions import all_nodes, find_execution, last_attempts, latest_ended
 from flytelike.controlplane.repository.rows import ExecutionRow
+from flytelike.controlplane.same_plans import PlanComparison
 from flytelike.model.closure import WorkflowClosure
 from flytelike.model.diagnostic import DiagnosticError
 from flytelike.model.earlier import Earlier
@@ -31,7 +31,7 @@ from flytelike.model.phases import WorkflowPhase
 from flytelike.model.recovery import RecoveryPlan
 from flytelike.storage import NotFound
 from flytelike_idl.admin import execution_pb2
-from flytelike_idl.core import compiler_pb2, literals_pb2
+from flytelike_idl.core import literals_pb2
 
 EARLIER_EXECUTIONS_MAX = 20
 """How many executions are looked at for one that has what is needed."""
@@ -116,6 +116,7 @@ class Recovery:
         self._store = tools.store
         self._settings = tools.settings
         self._executions = executions
+        self._plans = PlanComparison(tools.database, tools.store)
 
     async def recover(self, request: execution_pb2.ExecutionRecoverRequest, principal: str) -> ExecutionId:
         """Create an execution of the same version with the same inputs that takes over what succeeded.
@@ -211,15 +212,14 @@ class Recovery:
         if relaunched:
             return Planned(checked, RecoveryPlan(()))
         if wish.runs is Runs.CHOSEN:
-            old, new = await self._closure(row.closure_uri), await self._closure(checked.runnable.row.closure_uri)
+            old, new = await self._closures(row, checked)
             return Planned(checked, plan_partial_run(old, new, await self._earlier(row), wish.choice))
         return await self._plan(checked, row, old_inputs)
 
     async def _plan(self, checked: Checked, row: ExecutionRow, old_inputs: LiteralMap) -> Planned:
-        old = await self._closure(row.closure_uri)
-        new = await self._closure(checked.runnable.row.closure_uri)
-        earlier = await self._earlier(row)
-        plan = plan_recovery(old, new, earlier, changed_inputs(old_inputs, checked.inputs))
+        old, new = await self._closures(row, checked)
+        same = await self._plans.same(old, new)
+        plan = plan_recovery(old, new, await self._earlier(row), changed_inputs(old_inputs, checked.inputs), same)
         return Planned(checked, plan)
 
     async def _earlier(self, row: ExecutionRow) -> Earlier:
@@ -233,9 +233,11 @@ class Recovery:
 
         return await self._database.read(look)
 
-    async def _closure(self, uri: str) -> WorkflowClosure:
-        data = await self._store.get_async(uri)
-        return closure_from_proto(parse(compiler_pb2.CompiledWorkflowClosure, data))
+    async def _closures(self, row: ExecutionRow, checked: Checked) -> tuple[WorkflowClosure, WorkflowClosure]:
+        """Return what was executed, and what is to be."""
+        old = await self._plans.closure(row.closure_uri)
+        same = checked.runnable.row.closure_uri == row.closure_uri
+        return old, old if same else await self._plans.closure(checked.runnable.row.closure_uri)
 
     async def _inputs(self, row: ExecutionRow) -> LiteralMap:
         try:
