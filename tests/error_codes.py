@@ -14,6 +14,7 @@ NO_CODES = frozenset(
     """
     cache-key-metadata content-length content-md5 controlplane-listen controlplane-read controlplane-write
     date-time end-node
+    left-out not-chosen not-done not-there
     flyte-authorization flytelike-digest flytelike-execute flytelike-trace flytelike-values
     grpc-status-details-bin launch-plans memory-watch propeller-close propeller-delivery
     propeller-lease propeller-retention propeller-sealer propeller-store propeller-store-reader

@@ -95,22 +95,19 @@ def command(  # noqa: PLR0913 - one parameter an option
     if helping:
         asyncio.run(describe(source, " ".join(words), server, data))
         return ExitCode.SUCCESS
+    given = Given(source, flags, inputs, distant=bool(server))
     chosen = Chosen(only, since, until)
-    if earlier and not chosen:
-        raise click.UsageError("--of goes with --only, --from or --until")
-    if chosen:
-        of = parse_name(earlier, project, domain) if earlier else ExecutionId(project, domain, "")
+    if chosen or earlier:
+        of = part_of(chosen, earlier, project, domain)
         manner = Manner(server, data, wait=wait, as_json=as_json, named=bool(execution_name))
         different = Different(envs=environment(env), max_parallelism=max_parallelism or None)
-        wish = Wish(of, execution_name or drawn_name(), runs=Runs.CHOSEN, chosen=chosen, different=different)
-        return derived(Given(source, flags, inputs, distant=bool(server)).part(wish), manner)
+        return derived(given.part(replace(of, name=execution_name or drawn_name(), different=different)), manner)
     options = executions.ExecutionOptions(
         # Named here, so that starting again after a lost answer cannot start it twice.
         name=execution_name or drawn_name(),
         max_parallelism=max_parallelism,
         envs=environment(env),
     )
-    given = Given(source, flags, inputs, distant=bool(server))
     if not source.registered:
         given.read()  # faults of inputs are told before anything is started
 
@@ -125,6 +122,14 @@ def command(  # noqa: PLR0913 - one parameter an option
             return ExecutionId(project, domain, options.name)
 
     return asyncio.run(started(start, server, data, wait=wait, as_json=as_json))
+
+
+def part_of(chosen: Chosen, earlier: str, project: str, domain: str) -> Wish:
+    """Return the wish for chosen nodes, with what others gave in `earlier`; else the latest."""
+    if not chosen:
+        raise click.UsageError("--of goes with --only, --from or --until")
+    taken = parse_name(earlier, project, domain) if earlier else ExecutionId(project, domain, "")
+    return Wish(taken, runs=Runs.CHOSEN, chosen=chosen)
 
 
 @dataclass(slots=True)

@@ -27,6 +27,7 @@ WORDS: Final[Mapping[str, str]] = {
     "not-there": "was not there",
     "chosen": "chosen",
     "not-chosen": "not chosen",
+    "needed": "what it gave is needed",
 }
 """What is said of reasons that have no detail."""
 

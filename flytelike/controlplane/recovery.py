@@ -10,15 +10,15 @@ from flytelike.codec.ids import execution_id_to_proto, identifier_from_proto
 from flytelike.codec.literals import literal_map_from_proto
 from flytelike.codec.parse import parse
 from flytelike.codec.value_digest import value_digest
-from flytelike.compiler.choosing import Choice
-from flytelike.compiler.partial_run import plan_partial_run
 from flytelike.compiler.recovery import plan_recovery
+from flytelike.controlplane.choosing import Choice
 from flytelike.controlplane.earlier import earlier_of
 from flytelike.controlplane.errors import Faults, Status, invalid, refusal
 from flytelike.controlplane.executions import Checked, Executions, Tools, Wanted, found
 from flytelike.controlplane.launching import launch_request
 from flytelike.controlplane.messages import execution_id
 from flytelike.controlplane.naming import check_execution_name, generated_execution_name
+from flytelike.controlplane.partial_run import plan_partial_run
 from flytelike.controlplane.repository.executions import all_nodes, find_execution, last_attempts, latest_ended
 from flytelike.controlplane.repository.rows import ExecutionRow
 from flytelike.controlplane.same_plans import PlanComparison

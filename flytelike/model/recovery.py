@@ -33,6 +33,7 @@ class Reason(Enum):
     NOT_THERE = "not-there"
     CHOSEN = "chosen"
     NOT_CHOSEN = "not-chosen"
+    NEEDED = "needed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ EXPLAINED = {
     r"field flytelike\.core\.(Node|WorkflowTemplate|TaskTemplate|Variable|Binding)\.span": "9000: source spans",
     r"field flytelike\.admin\.NodeExecutionMetaData\.name": "9000: what the author calls the node",
     r"field flytelike\.admin\.NodeExecutionMetaData\.note": "9160: whence results were taken over",
-    r"(field flytelike\.core\.TaskTemplate\.code|(message|field) flytelike\.core\.TaskTemplate\.CodeEntry.*)": "9160: code",
+    r"(message|field) flytelike\.core\.TaskTemplate\.(code|CodeEntry.*)": "9160: what a task is made of",
     r"field flytelike\.service\.CreateUploadLocationResponse\.already_there": "9000: no second upload",
     r"(message|field) flytelike\.core\.SourceSpan(\..*)?": "a message of ours",
     r"(message|field|value) flytelike\.service\.(Register|Registered|Diagnostic)\w*(\..*)?": "registering at once",

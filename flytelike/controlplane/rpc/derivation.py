@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from flytelike.codec.ids import execution_id_to_proto
 from flytelike.codec.literals import literal_map_from_proto
-from flytelike.compiler.choosing import Choice
 from flytelike.controlplane.app import ControlPlane
+from flytelike.controlplane.choosing import Choice
 from flytelike.controlplane.errors import invalid
 from flytelike.controlplane.recovery import Overrides, Runs, Wish
 from flytelike.controlplane.rpc.executions import ANONYMOUS

@@ -150,12 +150,19 @@ class FakeChildren:
         self.children: dict[ExecutionId, FakeChild] = {}
         self.names: dict[tuple[NodeExecutionId, int], ExecutionId] = {}
         self.refuse: Failure | None = None
+        self.earlier: ExecutionId | None = None
 
     async def start(
-        self, parent: NodeExecutionId, attempt: int, launch_plan: Identifier, inputs_uri: str
+        self,
+        parent: NodeExecutionId,
+        attempt: int,
+        launch_plan: Identifier,
+        inputs_uri: str,
+        earlier: ExecutionId | None = None,
     ) -> ExecutionId:
         if self.refuse is not None:
             raise ChildRefused(self.refuse)
+        self.earlier = earlier
         from flytelike.model.phases import WorkflowPhase
 
         above = parent.execution

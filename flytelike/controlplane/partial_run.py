@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from flytelike.compiler.casting import castable
-from flytelike.compiler.choosing import Choice, chosen_nodes, reached
 from flytelike.compiler.describe import describe_type
 from flytelike.compiler.graph import promises
 from flytelike.compiler.graph_changes import called
 from flytelike.compiler.node_matching import matching
 from flytelike.compiler.order import in_order
+from flytelike.controlplane.choosing import Choice, chosen_nodes, reached
 from flytelike.model.closure import WorkflowClosure
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.model.earlier import Earlier, EarlierNode
@@ -103,7 +103,7 @@ class _Partial:
         if node.id in self.chosen:
             action, reason = Action.RUN, Reason.CHOSEN
         elif wanted:
-            action = Action.REUSE
+            action, reason = Action.REUSE, Reason.NEEDED
         return PlannedNode(NodePath(node.id), where, called(node), action, reason)
 
     def _known(self, output: Binding, wanted: set[NodeId]) -> bool:
