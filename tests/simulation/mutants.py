@@ -107,6 +107,32 @@ MUTANTS = (
         "turn.tell_node(place, NodePhase.SUCCEEDED)",
         "turn.tell_node(place, NodePhase.SUCCEEDED); turn.tell_node(place, NodePhase.SUCCEEDED)",
     ),
+    _mutant(
+        "what is listed runs",
+        "settle",
+        "case Reuse.TAKE:\n            taking_over.start(turn, place)",
+        "case Reuse.TAKE:\n            run(turn, place)",
+    ),
+    _mutant(
+        "what is left out runs",
+        "settle",
+        "case Reuse.LEAVE:\n            taking_over.leave_out(turn, place)",
+        "case Reuse.LEAVE:\n            run(turn, place)",
+    ),
+    _mutant(
+        "nodes below one that is left out wait for ever",
+        "node_state",
+        "DONE_STATES = frozenset({Succeeded, LeftOut})",
+        "DONE_STATES = frozenset({Succeeded})",
+    ),
+    _mutant("what could not be taken over is forgotten", "evaluate", "        run(turn, place)\n", "        pass\n"),
+    _mutant("taking over is lost in a restart", "resume", "yield taking_over.command(place)", "pass"),
+    _mutant(
+        "what could not be taken over counts as taken over",
+        "taking_over",
+        "NodePhase.QUEUED, note=event.why)\n    return place",
+        "NodePhase.RECOVERED)\n    turn.move(place, Cause.TAKEN, Succeeded(ATTEMPT))\n    return None",
+    ),
     _mutant("outputs are not waited for", "execution", "if turn.plan.primary.has_outputs:", "if False:"),
     _mutant("a node overrides its task's retries with nothing", "plan", "retries or of_task.retries", "retries"),
 )

@@ -23,6 +23,7 @@ from propeller.core.commands import (
     SetTimer,
     StartAttempt,
     StartChild,
+    TakeOver,
 )
 from tests.simulation.checker import Checker
 from tests.unit.propeller_core.builders import BUG, FLAKE, LOST, S
@@ -183,6 +184,8 @@ class World:
                 self._abort_child((path, attempt))
             case CollectOutputs(path=path, attempt=attempt):
                 self._collect((path, attempt))
+            case TakeOver(path=path):
+                self._take_over(path)
             case SetTimer():
                 self.timers[command.id] = Timer(command.due_ns, command.path, command.stamp)
 
@@ -282,6 +285,11 @@ class World:
             self.checker.outputs(key, None)
             self.post(events.OutputsCollected(*key, self.now_ns))
 
+    def _take_over(self, path: NodePath) -> None:
+        there = self.rng.random() >= self.weather.bad_end
+        self.checker.taking_over(path, there=there)
+        self.post(events.TakenOver(path, self.now_ns) if there else events.NothingTaken(path, self.now_ns))
+
     # --- noise ------------------------------------------------------------------------------
 
     def noise(self) -> None:
@@ -299,6 +307,8 @@ class World:
             self.rng.choice(
                 [
                     events.AttemptSucceeded(path, old, at_ns),
+                    events.TakenOver(path, at_ns),
+                    events.NothingTaken(path, at_ns),
                     events.AttemptFailed(path, old, at_ns, BUG),
                     events.AttemptFailed(path, old, at_ns, LOST),
                     events.AttemptRunning(path, old, at_ns),
