@@ -18,6 +18,7 @@ from flytelike.controlplane.reading import Reading
 from flytelike.controlplane.recovery import Recovery
 from flytelike.controlplane.registry import Registry
 from flytelike.controlplane.settings import Settings
+from flytelike.controlplane.signals import Signals
 from flytelike.controlplane.uploads import Uploads
 from flytelike.controlplane.watch import Watch
 from flytelike.model.history import HistoryEntry
@@ -65,6 +66,7 @@ class ControlPlane:
         self.executions = Executions(tools)
         self.recovery = Recovery(tools, self.executions)
         self.children = Children(self.executions, self.recovery, store, settings.limits.launch_plan_depth)
+        self.signals = Signals(self.database, self.dispatch, self.clock)
         self.reading = Reading(self.database, store, settings)
         self.uploads = Uploads(store, settings, self.clock)
         self.watch = Watch(self.database, self.notifier)

@@ -4,23 +4,43 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from flytelike.model.ids import ROOT
-from propeller.core import execution, launch_plan_node, sub_workflow_node, taking_over, task_node
+from propeller.core import (
+    branch_node,
+    execution,
+    gate_node,
+    launch_plan_node,
+    sub_workflow_node,
+    taking_over,
+    task_node,
+)
 from propeller.core.decision import Decision
 from propeller.core.events import (
     AbortRequested,
     AttemptFailed,
     AttemptRunning,
     AttemptSucceeded,
+    BranchDecided,
+    BranchUndecided,
     ChildEnded,
     Event,
     ExecutionStarted,
+    GatePassed,
+    GateRefused,
     NothingTaken,
     OutputsCollected,
     OutputsFailed,
     TakenOver,
     TimerFired,
 )
-from propeller.core.plan import LaunchPlanWork, Plan, SubWorkflowWork, TaskWork
+from propeller.core.plan import (
+    BranchWork,
+    LaunchPlanWork,
+    Plan,
+    SignalWork,
+    SleepWork,
+    SubWorkflowWork,
+    TaskWork,
+)
 from propeller.core.settle import run, settle
 from propeller.core.state import ExecutionState
 from propeller.core.turn import Turn
@@ -54,10 +74,12 @@ def _take(turn: Turn, event: Event) -> None:
             task_node.failed(turn, event)
         case ChildEnded():
             launch_plan_node.ended(turn, event)
-        case OutputsCollected(path=path):
-            (execution if path == ROOT else sub_workflow_node).collected(turn, event)
-        case OutputsFailed(path=path):
-            (execution if path == ROOT else sub_workflow_node).collecting_failed(turn, event)
+        case OutputsCollected() | OutputsFailed():
+            _take_outputs(turn, event)
+        case BranchDecided() | BranchUndecided():
+            branch_node.answered(turn, event)
+        case GatePassed() | GateRefused():
+            gate_node.answered(turn, event)
         case TimerFired():
             _take_timer(turn, event)
         case TakenOver() | NothingTaken():
@@ -68,6 +90,14 @@ def _take(turn: Turn, event: Event) -> None:
             execution.abort(turn, event)
         case unreachable:
             assert_never(unreachable)
+
+
+def _take_outputs(turn: Turn, event: OutputsCollected | OutputsFailed) -> None:
+    scope = execution if event.path == ROOT else sub_workflow_node
+    if isinstance(event, OutputsCollected):
+        scope.collected(turn, event)
+    else:
+        scope.collecting_failed(turn, event)
 
 
 def _take_results(turn: Turn, event: TakenOver | NothingTaken) -> None:
@@ -88,5 +118,9 @@ def _take_timer(turn: Turn, event: TimerFired) -> None:
                 launch_plan_node.timer_fired(turn, event)
             case SubWorkflowWork():
                 sub_workflow_node.timer_fired(turn, event)
+            case SignalWork() | SleepWork():
+                gate_node.timer_fired(turn, event)
+            case BranchWork():
+                pass  # No timer is ever set for one.
             case unreachable:
                 assert_never(unreachable)

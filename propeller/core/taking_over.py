@@ -4,6 +4,7 @@ Whether there still is something to take, and whether it fits, the shell finds o
 """
 
 from flytelike.model.phases import NodePhase
+from propeller.core import branch_node
 from propeller.core.commands import TakeOver
 from propeller.core.events import NothingTaken, TakenOver
 from propeller.core.node_state import LeftOut, Succeeded, TakingOver
@@ -25,6 +26,7 @@ def leave_out(turn: Turn, place: Place) -> None:
     """Pass over a node that is ready; those below it are dealt with as they are listed."""
     turn.move(place, Cause.LEFT_OUT, LeftOut())
     turn.tell_node(place, NodePhase.SKIPPED, note="left out")
+    branch_node.skip_cases(turn, place)
 
 
 def taken(turn: Turn, event: TakenOver) -> None:
@@ -34,6 +36,7 @@ def taken(turn: Turn, event: TakenOver) -> None:
     place = turn.plan.place(event.path)
     turn.move(place, Cause.TAKEN, Succeeded(ATTEMPT))
     turn.tell_node(place, NodePhase.RECOVERED, note=event.note)
+    branch_node.skip_cases(turn, place)
 
 
 def nothing_taken(turn: Turn, event: NothingTaken) -> Place | None:

@@ -14,17 +14,14 @@ from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
 from propeller.core.commands import (
     AbortAttempt,
     AbortChild,
-    CollectOutputs,
     Command,
-    SetTimer,
     StartAttempt,
     StartChild,
-    TakeOver,
 )
 from propeller.core.decision import Decision, Step
 from propeller.core.header import Header, Status
 from propeller.core.node_state import END_STATES, Held, NodeState
-from propeller.core.plan import LaunchPlanWork, Place, Plan, SubWorkflowWork, TaskWork, parent_of
+from propeller.core.plan import BranchWork, LaunchPlanWork, Place, Plan, SubWorkflowWork, TaskWork
 from propeller.core.reuse import Reuse
 from propeller.core.state import ExecutionState
 from propeller.core.transitions import TRANSITIONS, Cause, Transition
@@ -140,17 +137,17 @@ class Turn:
 
     def tell_node(self, place: Place, phase: NodePhase, failure: Failure | None = None, note: str = "") -> None:
         """Record that a node entered a phase; `note` says more to people."""
-        work = type(place.node.work)
+        work = place.node.work
         self.records.append(
             NodeChanged(
                 place.path,
-                parent_of(place.scope),
+                place.parent,
                 place.node.id,
                 phase,
                 self.now_ns,
                 failure,
-                work is SubWorkflowWork,
-                work is LaunchPlanWork,
+                isinstance(work, SubWorkflowWork | BranchWork),
+                isinstance(work, LaunchPlanWork),
                 place.node.name,
                 note,
             )
@@ -175,5 +172,5 @@ def without_vain(commands: Sequence[Command]) -> Sequence[Command]:
         return commands
     started = {(it.path, it.attempt) for it in commands if isinstance(it, StartAttempt | StartChild)}
     vain = stopped & started
-    lasting = (SetTimer, CollectOutputs, TakeOver)
-    return [it for it in commands if isinstance(it, lasting) or (it.path, it.attempt) not in vain]
+    of_attempts = StartAttempt | StartChild | AbortAttempt | AbortChild
+    return [it for it in commands if not isinstance(it, of_attempts) or (it.path, it.attempt) not in vain]

@@ -13,6 +13,8 @@ EXPLAINED = {
     r"field flytelike\.admin\.NodeExecutionMetaData\.name": "9000: what the author calls the node",
     r"field flytelike\.admin\.NodeExecutionMetaData\.note": "9160: whence results were taken over",
     r"(message|field) flytelike\.core\.TaskTemplate\.(code|CodeEntry.*)": "9160: what a task is made of",
+    r"field flytelike\.admin\.Signal\.(gates|set_by|set_at)": "9110: which gates wait, and who answered",
+    r"(message|field) flytelike\.admin\.WaitingGate(\..*)?": "a message of ours",
     r"field flytelike\.service\.CreateUploadLocationResponse\.already_there": "9000: no second upload",
     r"(message|field) flytelike\.core\.SourceSpan(\..*)?": "a message of ours",
     r"(message|field|value) flytelike\.service\.(Register|Registered|Diagnostic)\w*(\..*)?": "registering at once",

@@ -9,10 +9,22 @@ from flytelike.model.policies import FailurePolicy
 from propeller.core.header import Limits
 from propeller.core.plan import Plan
 from propeller.core.reuse import Reuse
-from tests.unit.propeller_core.builders import GraphSketch, NodeSketch, S, child, closure_of, graph, sub, task
+from tests.unit.propeller_core.builders import (
+    GraphSketch,
+    NodeSketch,
+    S,
+    branch,
+    child,
+    closure_of,
+    gate,
+    graph,
+    sub,
+    task,
+)
 
 MAX_INNER = 3
 MAX_NODES = 12
+MAX_DEPTH = 2
 
 
 @dataclass(frozen=True)
@@ -29,13 +41,16 @@ class Scenario:
         return Plan.of(closure_of(self.primary, *self.inner.values()))
 
 
-def random_scenario(rng: random.Random) -> Scenario:
-    """Draw a scenario. A workflow holds only workflows drawn before it, so that nesting ends."""
+def random_scenario(rng: random.Random, *, plain: bool = False) -> Scenario:
+    """Draw a scenario. A workflow holds only workflows drawn before it, so that nesting ends.
+
+    A `plain` one has tasks, sub-workflows and launch plans only.
+    """
     inner: dict[str, GraphSketch] = {}
     for number in range(rng.choice([0, 0, 1, 2, MAX_INNER])):
         name = f"w{number}"
-        inner[name] = _random_graph(rng, name, list(inner), rng.randint(0, 5))
-    primary = _random_graph(rng, "main", list(inner), rng.choice([0, 1, 2, 3, 4, 5, 6, 7, 9, MAX_NODES]))
+        inner[name] = _random_graph(rng, name, list(inner), rng.randint(0, 5), plain=plain)
+    primary = _random_graph(rng, "main", list(inner), rng.choice([0, 1, 2, 3, 4, 5, 6, 7, 9, MAX_NODES]), plain=plain)
     limits = Limits(
         max_parallelism=rng.choice([0, 0, 0, 1, 2, 3]),
         timeout_ns=rng.randint(20, 400) * S if rng.random() < 0.12 else 0,
@@ -51,7 +66,7 @@ def _random_reuse(
     rng: random.Random, sketch: GraphSketch, inner: dict[str, GraphSketch], scope: str
 ) -> Iterator[tuple[NodePath, Reuse]]:
     """List some nodes, and inside of sub-workflows that are not listed some of theirs."""
-    for node in sketch.nodes:
+    for node in sketch.tops:
         path = NodePath(f"{scope}.{node.id}" if scope else node.id)
         lot = rng.random()
         if lot < 0.4:
@@ -62,17 +77,40 @@ def _random_reuse(
             yield from _random_reuse(rng, inner[node.workflow], inner, f"{path}.0")
 
 
-def _random_graph(rng: random.Random, name: str, known: list[str], size: int) -> GraphSketch:
+def _random_graph(rng: random.Random, name: str, known: list[str], size: int, *, plain: bool) -> GraphSketch:
     nodes: list[NodeSketch] = []
     for number in range(size):
-        others = [node.id for node in nodes]
-        wanted = min(len(others), rng.choice([0, 0, 1, 1, 2, 3]))
-        nodes.append(_random_node(rng, f"n{number}", rng.sample(others, wanted), known))
+        others = [node.id for node in nodes if not node.branch]
+        nodes.extend(_random_nodes(rng, f"n{number}", others, known, MAX_DEPTH if plain else 0, plain=plain))
     policy = rng.choice(list(FailurePolicy))
-    return graph(*nodes, name=name, policy=policy, outputs=rng.random() < 0.8, interruptible=rng.random() < 0.2)
+    cleanup = _random_node(rng, "fn0", [], known) if not plain and rng.random() < 0.3 else None
+    return graph(
+        *nodes,
+        name=name,
+        policy=policy,
+        outputs=rng.random() < 0.8,
+        interruptible=rng.random() < 0.2,
+        cleanup=cleanup,
+    )
 
 
-def _random_node(rng: random.Random, node_id: str, after: list[str], known: list[str]) -> NodeSketch:
+def _random_nodes(
+    rng: random.Random, node_id: str, others: list[str], known: list[str], depth: int, *, plain: bool = False
+) -> tuple[NodeSketch, ...]:
+    """Draw a node; a branch comes with the nodes inside it, which wait for nodes outside of it."""
+    wanted = min(len(others), rng.choice([0, 0, 1, 1, 2, 3]))
+    after = rng.sample(others, wanted)
+    if depth == MAX_DEPTH or rng.random() > 0.2:
+        return (_random_node(rng, node_id, after, known, plain=plain),)
+    inside = [
+        _random_nodes(rng, f"{node_id}-c{number}", others, known, depth + 1) for number in range(rng.randint(1, 3))
+    ]
+    return branch(node_id, *(node for case in inside for node in case), after=after)
+
+
+def _random_node(
+    rng: random.Random, node_id: str, after: list[str], known: list[str], *, plain: bool = False
+) -> NodeSketch:
     timeout_ns = rng.randint(5, 60) * S if rng.random() < 0.2 else 0
     kind = rng.random()
     if kind < 0.25 and known:
@@ -81,4 +119,8 @@ def _random_node(rng: random.Random, node_id: str, after: list[str], known: list
         return sub(node_id, rng.choice(known), *after, retries=retries, timeout_ns=slow)
     if kind < 0.35:
         return child(node_id, "lp", *after, retries=rng.choice([0, 1]), timeout_ns=timeout_ns)
+    if kind < 0.42 and not plain:
+        return gate(node_id, *after, timeout_ns=timeout_ns)
+    if kind < 0.45 and not plain:
+        return gate(node_id, *after, timeout_ns=timeout_ns, sleep_ns=rng.choice([0, 1, 30]) * S)
     return task(node_id, *after, retries=rng.choice([0, 0, 1, 2]), timeout_ns=timeout_ns)
