@@ -15,6 +15,7 @@ NO_CODES = frozenset(
     cache-key-metadata content-length content-md5 content-security-policy controlplane-listen controlplane-read
     controlplane-write
     date-time end-node
+    left-out not-chosen not-done not-there
     flyte-authorization flytelike-container flytelike-digest flytelike-execute flytelike-signals flytelike-trace
     flytelike-values github-dark grpc-status-details-bin js-default launch-plans memory-watch propeller-close
     propeller-delivery

@@ -22,6 +22,7 @@ VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "signal": ("flytelike.cli.signal", "Show what an execution waits for, or answer it."),
     "deck": ("flytelike.cli.deck", "Fetch the report that a task wrote."),
     "abort": ("flytelike.cli.abort", "End a running execution."),
+    "recover": ("flytelike.cli.recover", "Go on where an execution stopped."),
     "rerun": ("flytelike.cli.rerun", "Execute again with the same inputs."),
     "gc": ("flytelike.cli.gc", "Delete what nobody needs any more."),
     "delete": ("flytelike.cli.delete", "Delete executions, whatever their age."),

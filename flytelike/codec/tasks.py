@@ -33,7 +33,7 @@ _RESOURCES = {int(name): name for name in ResourceName}
 _FORMATS = {int(name): name for name in MetadataFormat}
 _DOWNLOADS = {int(name): name for name in DownloadMode}
 _UPLOADS = {int(name): name for name in UploadMode}
-_PARSED = ("id", "type", "custom", "task_type_version", "config", "span")
+_PARSED = ("id", "type", "custom", "task_type_version", "config", "span", "code")
 """Fields of the template that the model holds completely."""
 _PARSED_OF_METADATA = (
     "discoverable",
@@ -68,6 +68,7 @@ def task_template_to_proto(task: TaskTemplate) -> pb.TaskTemplate:
         _fill_secret(secret, out.security_context.secrets.add())
     if task.span is not None:
         fill_span(task.span, out.span)
+    out.code.update(task.code)
     _restore(task.extra, out)
     return out
 
@@ -91,6 +92,7 @@ def task_template_from_proto(message: pb.TaskTemplate) -> TaskTemplate:
         secrets=tuple(_secret(secret) for secret in message.security_context.secrets),
         span=span_from_proto(message.span) if message.HasField("span") else None,
         extra=_extra(message),
+        code=dict(message.code),
     )
 
 

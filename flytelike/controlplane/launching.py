@@ -25,6 +25,8 @@ def launch_request(row: ExecutionRow, settings: Settings) -> LaunchRequest:
         labels=dict(spec.labels.values),
         parent=parent_of(row),
         depth=row.depth,
+        reuse_uri=row.reuse_uri,
+        reuse_digest=row.reuse_digest,
     )
 
 

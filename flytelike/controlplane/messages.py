@@ -114,6 +114,7 @@ def node_message(execution: ExecutionId, row: NodeRow) -> node_execution_pb2.Nod
     out = node_execution_pb2.NodeExecution(id=node_id(execution, row.path), input_uri=row.inputs_uri)
     out.metadata.spec_node_id = row.spec_node_id
     out.metadata.name = row.name
+    out.metadata.note = row.note
     out.metadata.is_parent_node = row.is_parent
     closure = out.closure
     closure.phase = row.phase  # type: ignore[assignment] # the values are the same

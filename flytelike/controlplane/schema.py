@@ -165,6 +165,10 @@ executions = Table(
     _text("parent_path"),
     Column("parent_attempt", Integer, nullable=False, server_default="0"),
     Column("depth", Integer, nullable=False, server_default="0"),
+    # The execution this one was made from (PROJECT/DOMAIN/NAME), and the list of what it takes over.
+    _text("reference"),
+    _text("reuse_uri"),
+    _text("reuse_digest"),
     Column("error", LargeBinary),
     _text("error_code"),
     _text("abort_cause"),
@@ -215,6 +219,7 @@ node_executions = Table(
     _text("inputs_uri"),
     _text("output_uri"),
     _text("child"),
+    _text("note"),
     Column("error", LargeBinary),
     _instant("created_at"),
     _instant("started_at"),
@@ -223,7 +228,8 @@ node_executions = Table(
     Index(None, "execution", "sequence"),
     sqlite_with_rowid=False,
 )
-"""`error`: core.ExecutionError; `child`: the name of the execution that a launch-plan node started."""
+"""`error`: core.ExecutionError; `child`: the name of the execution that a launch-plan node started; `note`: for
+people."""
 
 task_executions = Table(
     "task_executions",

@@ -14,6 +14,7 @@ from grpc_health.v1 import health, health_pb2_grpc
 from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.errors import Refusal, Status, refusal
 from flytelike.controlplane.rpc.data import DataServicer
+from flytelike.controlplane.rpc.derivation import DerivationServicer
 from flytelike.controlplane.rpc.dispatch import service_handlers
 from flytelike.controlplane.rpc.entities import EntityServicer
 from flytelike.controlplane.rpc.executions import ExecutionServicer
@@ -28,6 +29,7 @@ from flytelike_idl.service import (
     admin_pb2,
     auth_pb2,
     dataproxy_pb2,
+    derivation_pb2,
     identity_pb2,
     maintenance_pb2,
     registration_pb2,
@@ -107,6 +109,7 @@ def servicers_of(plane: ControlPlane) -> Sequence[tuple[ServiceDescriptor, Seque
         ),
         (_service(dataproxy_pb2, "DataProxyService"), (DataServicer(plane),)),
         (_service(registration_pb2, "RegistrationService"), (RegistrationServicer(plane),)),
+        (_service(derivation_pb2, "DerivationService"), (DerivationServicer(plane),)),
         (_service(watch_pb2, "WatchService"), (WatchServicer(plane),)),
         (_service(maintenance_pb2, "MaintenanceService"), (MaintenanceServicer(plane),)),
         (_service(auth_pb2, "AuthMetadataService"), (AuthMetadataServicer(),)),

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from flytelike.codec.closures import closure_from_proto
@@ -123,6 +123,20 @@ class BlobsOnStore:
         except StorageError as error:
             raise BlobsUnavailable(str(error)) from error
 
+    async def write_all(self, documents: Mapping[str, bytes]) -> None:
+        """Store many objects, not synced yet."""
+        try:
+            await self._store.put_all_async(documents)
+        except StorageError as error:
+            raise BlobsUnavailable(str(error)) from error
+
+    async def sizes(self, uris: Collection[str]) -> Mapping[str, int]:
+        """Return the bytes of what is there."""
+        try:
+            return await self._store.measure_async(uris)
+        except StorageError as error:
+            raise BlobsUnavailable(str(error)) from error
+
     async def sync(self, uri: str) -> None:
         """Make an object survive a power cut."""
         try:
@@ -173,11 +187,16 @@ class ChildrenOfPlane:
         self._plane = plane
 
     async def start(
-        self, parent: NodeExecutionId, attempt: int, launch_plan: Identifier, inputs_uri: str
+        self,
+        parent: NodeExecutionId,
+        attempt: int,
+        launch_plan: Identifier,
+        inputs_uri: str,
+        earlier: ExecutionId | None = None,
     ) -> ExecutionId:
         """Create the child; raises ChildRefused."""
         try:
-            return await self._plane.children.start_child(parent, attempt, launch_plan, inputs_uri)
+            return await self._plane.children.start_child(parent, attempt, launch_plan, inputs_uri, earlier)
         except Refusal as error:
             told = "; ".join(found.headline for found in error.diagnostics)
             raise ChildRefused(Failure("ChildRefused", told, Fault.USER, retryable=False)) from error

@@ -29,7 +29,8 @@ class NodeChanged:
     `name` is what the author's code calls it, often the name of its task or workflow.
     `parent` is the sub-workflow node it lies in (`""` at the top), `spec_node_id` its id in
     its own workflow. `is_parent` tells that nodes lie in it. `child` tells that the node
-    is an execution of its own.
+    is an execution of its own. `note` says what else people want to know: whence its outputs
+    were taken, why they were not.
     """
 
     path: NodePath
@@ -41,6 +42,7 @@ class NodeChanged:
     is_parent: bool = False
     is_child_execution: bool = False
     name: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

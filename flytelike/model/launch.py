@@ -13,7 +13,9 @@ class LaunchRequest:
     `closure_uri` points at the serialised `core.CompiledWorkflowClosure` (immutable, named
     by `closure_digest`), `inputs_uri` at the serialised `core.LiteralMap` of its inputs.
     `max_parallelism` limits the nodes running at once; 0 means no limit. `depth` is how many
-    launch-plan nodes lie above this execution.
+    launch-plan nodes lie above this execution. `reuse_uri` points at the serialised
+    `propeller.ReuseList` of what is taken over from earlier executions, with its digest; both are
+    empty for none.
     """
 
     id: ExecutionId
@@ -30,3 +32,5 @@ class LaunchRequest:
     labels: Mapping[str, str] = field(default_factory=dict)
     parent: NodeExecutionId | None = None
     depth: int = 0
+    reuse_uri: str = ""
+    reuse_digest: str = ""

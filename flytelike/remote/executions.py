@@ -72,6 +72,16 @@ async def relaunch(client: Client, execution: ExecutionId, name: str = "") -> Ex
     return execution_id_from_proto(response.id)
 
 
+async def recover(client: Client, execution: ExecutionId, name: str = "") -> ExecutionId:
+    """Start a new execution of the same version and inputs that takes over what succeeded."""
+    response = await client.call(
+        client.admin.RecoverExecution(
+            execution_pb2.ExecutionRecoverRequest(id=execution_id_to_proto(execution), name=name)
+        )
+    )
+    return execution_id_from_proto(response.id)
+
+
 async def get(client: Client, execution: ExecutionId) -> execution_pb2.Execution:
     """Return the execution's record."""
     request = execution_pb2.WorkflowExecutionGetRequest(id=execution_id_to_proto(execution))

@@ -1,5 +1,6 @@
 """Entities to templates: what registration sends and the compiler checks."""
 
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from flytelike.model.interface import Parameter, TypedInterface, Variable
 from flytelike.model.span import SourceSpan
 from flytelike.model.types import json_text
 from flytelike.sdk.bindings import Place, bindings, literal_of
+from flytelike.sdk.code_digest import code_parts
 from flytelike.sdk.documentation import Documentation, documentation_of
 from flytelike.sdk.entity import AnyEntity, reachable
 from flytelike.sdk.faults import fault, raise_faults
@@ -153,7 +155,15 @@ class Assembly:
             config=task.get_config(self.settings),
             secrets=policies.secrets,
             span=self.relative(task.signature.span),
+            code=self.code(task),
         )
+
+    def code(self, task: Task[..., Any]) -> dict[str, str]:
+        """Return the digests of what a task's code is made of; none if it cannot be read."""
+        module = task.function.__module__
+        # Not the function's own file, which may be that of a decorator around it.
+        file = getattr(sys.modules.get(module), "__file__", None) or ""
+        return code_parts(module, task.function.__name__, self.settings.root, file)
 
     def workflow(self, workflow: Workflow[..., Any], identifier: Identifier) -> WorkflowTemplate:
         """Return a workflow's template."""

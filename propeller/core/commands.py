@@ -89,6 +89,14 @@ class SetTimer:
     due_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class TakeOver:
+    """Take a node's results over from an earlier execution. Answered by TakenOver or NothingTaken."""
+
+    id: str
+    path: NodePath
+
+
 Command: TypeAlias = (
-    StartAttempt | AbortAttempt | StartChild | AbortChild | CollectOutputs | Decide | AwaitSignal | SetTimer
+    StartAttempt | AbortAttempt | StartChild | AbortChild | CollectOutputs | Decide | AwaitSignal | SetTimer | TakeOver
 )

@@ -4,7 +4,15 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from flytelike.model.ids import ROOT
-from propeller.core import branch_node, execution, gate_node, launch_plan_node, sub_workflow_node, task_node
+from propeller.core import (
+    branch_node,
+    execution,
+    gate_node,
+    launch_plan_node,
+    sub_workflow_node,
+    taking_over,
+    task_node,
+)
 from propeller.core.decision import Decision
 from propeller.core.events import (
     AbortRequested,
@@ -18,8 +26,10 @@ from propeller.core.events import (
     ExecutionStarted,
     GatePassed,
     GateRefused,
+    NothingTaken,
     OutputsCollected,
     OutputsFailed,
+    TakenOver,
     TimerFired,
 )
 from propeller.core.plan import (
@@ -31,7 +41,7 @@ from propeller.core.plan import (
     SubWorkflowWork,
     TaskWork,
 )
-from propeller.core.settle import settle
+from propeller.core.settle import run, settle
 from propeller.core.state import ExecutionState
 from propeller.core.turn import Turn
 
@@ -64,22 +74,37 @@ def _take(turn: Turn, event: Event) -> None:
             task_node.failed(turn, event)
         case ChildEnded():
             launch_plan_node.ended(turn, event)
-        case OutputsCollected(path=path):
-            (execution if path == ROOT else sub_workflow_node).collected(turn, event)
-        case OutputsFailed(path=path):
-            (execution if path == ROOT else sub_workflow_node).collecting_failed(turn, event)
+        case OutputsCollected() | OutputsFailed():
+            _take_outputs(turn, event)
         case BranchDecided() | BranchUndecided():
             branch_node.answered(turn, event)
         case GatePassed() | GateRefused():
             gate_node.answered(turn, event)
         case TimerFired():
             _take_timer(turn, event)
+        case TakenOver() | NothingTaken():
+            _take_results(turn, event)
         case ExecutionStarted():
             execution.started(turn, event)
         case AbortRequested():
             execution.abort(turn, event)
         case unreachable:
             assert_never(unreachable)
+
+
+def _take_outputs(turn: Turn, event: OutputsCollected | OutputsFailed) -> None:
+    scope = execution if event.path == ROOT else sub_workflow_node
+    if isinstance(event, OutputsCollected):
+        scope.collected(turn, event)
+    else:
+        scope.collecting_failed(turn, event)
+
+
+def _take_results(turn: Turn, event: TakenOver | NothingTaken) -> None:
+    if isinstance(event, TakenOver):
+        taking_over.taken(turn, event)
+    elif (place := taking_over.nothing_taken(turn, event)) is not None:
+        run(turn, place)
 
 
 def _take_timer(turn: Turn, event: TimerFired) -> None:

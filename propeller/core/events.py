@@ -126,6 +126,24 @@ class TimerFired:
 
 
 @dataclass(frozen=True, slots=True)
+class TakenOver:
+    """What a node gave in an earlier execution lies where its own outputs do. `note` says whence, for people."""
+
+    path: NodePath
+    at_ns: int
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NothingTaken:
+    """What a node gave in an earlier execution cannot be taken over; `why` is for people."""
+
+    path: NodePath
+    at_ns: int
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AbortRequested:
     """Somebody asked that the execution ends."""
 
@@ -147,5 +165,7 @@ Event: TypeAlias = (
     | GatePassed
     | GateRefused
     | TimerFired
+    | TakenOver
+    | NothingTaken
     | AbortRequested
 )

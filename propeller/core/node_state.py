@@ -104,6 +104,11 @@ class Collecting:
 
 
 @dataclass(frozen=True, slots=True)
+class TakingOver:
+    """What the node gave in an earlier execution is being taken over."""
+
+
+@dataclass(frozen=True, slots=True)
 class HandlingScopeFailure:
     """A sub-workflow node's nodes are stopped, since one failed with `failure`; its failure node runs."""
 
@@ -172,6 +177,11 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """The node was left out on purpose. Those below it may go on: nothing they need comes from it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Aborted:
     """The node was stopped: by a user, or since another node failed."""
 
@@ -188,10 +198,13 @@ ActiveState: TypeAlias = (
     | Deciding
     | Decided
     | AtGate
+    | TakingOver
 )
-EndState: TypeAlias = Succeeded | Failed | Skipped | Aborted
+EndState: TypeAlias = Succeeded | Failed | Skipped | LeftOut | Aborted
 NodeState: TypeAlias = ActiveState | EndState
 
-END_STATES = frozenset({Succeeded, Failed, Skipped, Aborted})
+END_STATES = frozenset({Succeeded, Failed, Skipped, LeftOut, Aborted})
+DONE_STATES = frozenset({Succeeded, LeftOut})
+"""States of which the nodes below a node have waited."""
 SLOT_STATES = frozenset({Started, Running, BackingOff, ChildRunning})
 """States that count towards `max_parallelism`: tasks and launch plans, as in Flyte."""

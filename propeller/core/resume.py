@@ -4,7 +4,16 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from flytelike.model.ids import NodePath
-from propeller.core import branch_node, deadline, execution, gate_node, launch_plan_node, sub_workflow_node, task_node
+from propeller.core import (
+    branch_node,
+    deadline,
+    execution,
+    gate_node,
+    launch_plan_node,
+    sub_workflow_node,
+    taking_over,
+    task_node,
+)
 from propeller.core.commands import Command
 from propeller.core.header import HandlingFailure, InProgress, Succeeding
 from propeller.core.node_state import (
@@ -20,6 +29,7 @@ from propeller.core.node_state import (
     Held,
     Running,
     Started,
+    TakingOver,
 )
 from propeller.core.plan import LaunchPlanWork, Place, Plan, TaskWork
 from propeller.core.state import ExecutionState
@@ -49,13 +59,11 @@ def _by_path(item: tuple[NodePath, ActiveState]) -> NodePath:
 
 
 def _of_node(plan: Plan, state: ExecutionState, place: Place, node: ActiveState) -> Iterator[Command]:
-    timeout_ns, work = place.node.timeout_ns, place.node.work
+    work = place.node.work
     match node:
         case Started() | Running():
             if isinstance(work, TaskWork):
                 yield task_node.start_command(plan, place, work, node, state.header.limits)
-            if isinstance(node, Started) and place.node.queued_timeout_ns:
-                yield deadline.queued(place.path, node.attempt, node.since_ns + place.node.queued_timeout_ns)
         case BackingOff(until_ns=until_ns):
             yield deadline.retry(place.path, node.attempt, until_ns)
         case ChildRunning():
@@ -63,6 +71,8 @@ def _of_node(plan: Plan, state: ExecutionState, place: Place, node: ActiveState)
                 yield launch_plan_node.start_command(place, work, node)
         case Collecting():
             yield sub_workflow_node.collect_command(place, node.attempt)
+        case TakingOver():
+            yield taking_over.command(place)
         case Deciding():
             yield branch_node.decide_command(place)
         case AtGate():
@@ -71,6 +81,14 @@ def _of_node(plan: Plan, state: ExecutionState, place: Place, node: ActiveState)
             pass  # waits for nodes, not for an answer
         case unreachable:
             assert_never(unreachable)
+    yield from _timers(place, node)
+
+
+def _timers(place: Place, node: ActiveState) -> Iterator[Command]:
+    """Return what watches over a node."""
+    timeout_ns, queued_ns = place.node.timeout_ns, place.node.queued_timeout_ns
+    if queued_ns and isinstance(node, Started):
+        yield deadline.queued(place.path, node.attempt, node.since_ns + queued_ns)
     if timeout_ns and isinstance(node, Running | ChildRunning | Expanded | Collecting):
         grace_ns = deadline.GRACE_NS if isinstance(node, Running) else 0
         due_ns = node.started_ns + timeout_ns + grace_ns

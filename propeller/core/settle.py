@@ -10,7 +10,15 @@ from flytelike.model.failure import Failure
 from flytelike.model.ids import ROOT, NodePath
 from flytelike.model.phases import NodePhase
 from flytelike.model.policies import FailurePolicy
-from propeller.core import branch_node, execution, gate_node, launch_plan_node, sub_workflow_node, task_node
+from propeller.core import (
+    branch_node,
+    execution,
+    gate_node,
+    launch_plan_node,
+    sub_workflow_node,
+    taking_over,
+    task_node,
+)
 from propeller.core.header import HandlingFailure, InProgress
 from propeller.core.node_state import (
     EndState,
@@ -18,6 +26,7 @@ from propeller.core.node_state import (
     Failed,
     HandlingScopeFailure,
     Held,
+    LeftOut,
     Skipped,
     Succeeded,
 )
@@ -33,6 +42,7 @@ from propeller.core.plan import (
     parent_of,
     path_in,
 )
+from propeller.core.reuse import Reuse
 from propeller.core.transitions import Cause
 from propeller.core.turn import Turn
 
@@ -61,7 +71,7 @@ def _after_end(turn: Turn, place: Place) -> None:
         _handled(turn, place.scope, state)
         return
     match state:
-        case Succeeded():
+        case Succeeded() | LeftOut():
             _ready_below(turn, place)
         case Failed(failure=failure):
             if place.workflow.on_failure is FailurePolicy.FAIL_IMMEDIATELY:
@@ -78,9 +88,20 @@ def _after_end(turn: Turn, place: Place) -> None:
 
 
 def _offer(turn: Turn, place: Place) -> None:
-    """Start a node that is ready, or hold it until a slot is free. Only tasks and launch plans need one."""
+    """Deal with a node that is ready as it is listed, or let it run."""
     if turn.get(place.path) is not None or not _may_go_on(turn, place):
         return
+    match turn.reuse_of(place.path):
+        case Reuse.TAKE:
+            taking_over.start(turn, place)
+        case Reuse.LEAVE:
+            taking_over.leave_out(turn, place)
+        case None:
+            run(turn, place)
+
+
+def run(turn: Turn, place: Place) -> None:
+    """Start a node, or hold it until a slot is free. Only tasks and launch plans need one."""
     needs_slot = isinstance(place.node.work, TaskWork | LaunchPlanWork)
     if needs_slot and (turn.tally.held > 0 or not _slot_is_free(turn)):
         turn.move(place, Cause.HELD, Held(turn.next_order()))

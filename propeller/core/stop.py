@@ -17,10 +17,12 @@ from propeller.core.node_state import (
     Failed,
     HandlingScopeFailure,
     Held,
+    LeftOut,
     Running,
     Skipped,
     Started,
     Succeeded,
+    TakingOver,
 )
 from propeller.core.plan import TaskWork, scope_of
 from propeller.core.transitions import Cause
@@ -41,9 +43,9 @@ def stop_scope(turn: Turn, scope: NodePath, reason: str) -> None:
                 turn.commands.append(launch_plan_node.abort_command(place, attempt, reason))
             case Expanded(attempt=attempt) | HandlingScopeFailure(attempt=attempt):
                 stop_scope(turn, scope_of(path, attempt), reason)
-            case Held() | BackingOff() | Collecting() | Deciding() | Decided() | AtGate():
+            case Held() | BackingOff() | Collecting() | Deciding() | Decided() | AtGate() | TakingOver():
                 pass  # nothing of its own runs
-            case Succeeded() | Failed() | Skipped() | Aborted() | None:
+            case Succeeded() | Failed() | Skipped() | LeftOut() | Aborted() | None:
                 continue
             case unreachable:
                 assert_never(unreachable)

@@ -1,5 +1,6 @@
 """Every way a node or an execution can change, by name. What is not in the tables cannot happen."""
 
+from collections.abc import Iterable
 from enum import Enum
 from typing import NamedTuple
 
@@ -13,6 +14,9 @@ class Cause(Enum):
 
     HELD = "held: max_parallelism is reached"
     STARTED = "started"
+    TAKING = "taking over what an earlier execution gave"
+    TAKEN = "taken over"
+    LEFT_OUT = "left out on purpose"
     BEGAN = "began: the attempt's process runs"
     BEGAN_ANEW = "began anew after a restart of the platform"
     EXPANDED = "expanded: the sub-workflow's nodes may start"
@@ -52,20 +56,41 @@ def _rows(cause: Cause, target: type, *sources: type | None) -> list[Transition]
 
 
 _N = node_state
-NODE_TRANSITIONS = frozenset(
+
+
+def _or_after(source: type, rows: Iterable[Transition]) -> list[Transition]:
+    """Return first steps, which may also be taken from `source`."""
+    found = list(rows)
+    return [*found, *(Transition(source, row.cause, row.target) for row in found if row.source is None)]
+
+
+_FIRST_STEPS = _or_after(
+    _N.TakingOver,
     [
         *_rows(Cause.HELD, _N.Held, None),
-        *_rows(Cause.STARTED, _N.Started, None, _N.Held),
-        *_rows(Cause.STARTED, _N.ChildRunning, None, _N.Held),
+        *_rows(Cause.STARTED, _N.Started, None),
+        *_rows(Cause.STARTED, _N.ChildRunning, None),
+        *_rows(Cause.EXPANDED, _N.Expanded, None),
+        *_rows(Cause.DECIDING, _N.Deciding, None),
+        *_rows(Cause.WAITS, _N.AtGate, None),
+    ],
+)
+"""How a node of each kind begins: when it is ready, or when there was nothing to take over."""
+
+NODE_TRANSITIONS = frozenset(
+    [
+        *_FIRST_STEPS,
+        *_rows(Cause.TAKING, _N.TakingOver, None),
+        *_rows(Cause.TAKEN, _N.Succeeded, _N.TakingOver),
+        *_rows(Cause.LEFT_OUT, _N.LeftOut, None),
+        *_rows(Cause.STARTED, _N.Started, _N.Held),
+        *_rows(Cause.STARTED, _N.ChildRunning, _N.Held),
         *_rows(Cause.BEGAN, _N.Running, _N.Started),
         *_rows(Cause.BEGAN_ANEW, _N.Running, _N.Running),
-        *_rows(Cause.EXPANDED, _N.Expanded, None),
         *_rows(Cause.FAILURE_KEPT, _N.Expanded, _N.Expanded),
         *_rows(Cause.COLLECTING, _N.Collecting, _N.Expanded),
         *_rows(Cause.HANDLING, _N.HandlingScopeFailure, _N.Expanded, _N.Collecting),
-        *_rows(Cause.DECIDING, _N.Deciding, None),
         *_rows(Cause.DECIDED, _N.Decided, _N.Deciding),
-        *_rows(Cause.WAITS, _N.AtGate, None),
         *_rows(Cause.SUCCEEDED, _N.Succeeded, _N.Started, _N.Running, _N.ChildRunning, _N.Expanded, _N.Collecting),
         *_rows(Cause.SUCCEEDED, _N.Succeeded, _N.Decided, _N.AtGate),
         *_rows(Cause.RETRIED, _N.Started, _N.Started, _N.Running),
@@ -82,6 +107,7 @@ NODE_TRANSITIONS = frozenset(
         *_rows(
             Cause.ABORTED,
             _N.Aborted,
+            _N.TakingOver,
             _N.Held,
             _N.Started,
             _N.Running,

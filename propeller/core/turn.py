@@ -22,6 +22,7 @@ from propeller.core.decision import Decision, Step
 from propeller.core.header import Header, Status
 from propeller.core.node_state import END_STATES, Held, NodeState
 from propeller.core.plan import BranchWork, LaunchPlanWork, Place, Plan, SubWorkflowWork, TaskWork
+from propeller.core.reuse import Reuse
 from propeller.core.state import ExecutionState
 from propeller.core.transitions import TRANSITIONS, Cause, Transition
 
@@ -130,8 +131,12 @@ class Turn:
         """Record that the execution entered a phase."""
         self.records.append(ExecutionChanged(phase, self.now_ns, failure, cause))
 
-    def tell_node(self, place: Place, phase: NodePhase, failure: Failure | None = None) -> None:
-        """Record that a node entered a phase."""
+    def reuse_of(self, path: NodePath) -> Reuse | None:
+        """Return what is done with a node instead of running it; None if it runs."""
+        return self._base.reuse.get(path)
+
+    def tell_node(self, place: Place, phase: NodePhase, failure: Failure | None = None, note: str = "") -> None:
+        """Record that a node entered a phase; `note` says more to people."""
         work = place.node.work
         self.records.append(
             NodeChanged(
@@ -144,6 +149,7 @@ class Turn:
                 isinstance(work, SubWorkflowWork | BranchWork),
                 isinstance(work, LaunchPlanWork),
                 place.node.name,
+                note,
             )
         )
 

@@ -21,6 +21,7 @@ from propeller.core.commands import (
     SetTimer,
     StartAttempt,
     StartChild,
+    TakeOver,
 )
 from propeller.core.events import (
     AttemptFailed,
@@ -40,6 +41,7 @@ from propeller.engine.outside import Ports
 from propeller.engine.overrides import overridden
 from propeller.engine.run import Arrival, Errand, Kept, Post, Restore, Run, StoreInputs, TakeChild, TakeOutputs
 from propeller.engine.settings import EngineSettings
+from propeller.engine.taking_over import TakingOver, checkpoints_of, continued_child
 from propeller.engine.values import Values
 from propeller.ports import (
     AttemptKey,
@@ -65,6 +67,7 @@ class Effects:
         self._blobs = ports.blobs
         self._children = ports.children
         self._clock = ports.clock
+        self._taking_over = TakingOver(values, ports.blobs, ports.clock, settings)
         self._settings = settings
         self._branching = Branching(post, values, ports.clock)
         self._gates = Gates(post, values, ports, settings)
@@ -88,6 +91,8 @@ class Effects:
                 await self._gates.wait(run, errand)
             case SetTimer():
                 self._set_timer(run, errand)
+            case TakeOver(path=path):
+                self._post(run, await self._taking_over.take_over(run, path))
             case TakeOutputs() | TakeChild() | StoreInputs() | Restore():
                 await self._carry_out_own(run, errand)
             case unreachable:
@@ -141,7 +146,10 @@ class Effects:
         path, attempt, status = command.path, command.attempt, run.state.header.status
         raw_root = run.request.raw_output_prefix or self._settings.raw_output_prefix
         raw = places.raw_prefix(raw_root, run.id, path, attempt)
-        previous = places.checkpoints(places.raw_prefix(raw_root, run.id, path, attempt - 1)) if attempt else ""
+        if attempt:
+            previous = places.checkpoints(places.raw_prefix(raw_root, run.id, path, attempt - 1))
+        else:
+            previous = checkpoints_of(run, path)
         return AttemptSpec(
             key=AttemptKey(run.id, path, attempt),
             task=_task(run, command),
@@ -251,7 +259,8 @@ class Effects:
             # A child survives a power cut; so must what tells an abort that it was asked for.
             await self._blobs.sync(uri)
             parent = NodeExecutionId(run.id, path)
-            child = await self._children.start(parent, attempt, command.launch_plan, uri)
+            earlier = None if attempt else continued_child(run, path)
+            child = await self._children.start(parent, attempt, command.launch_plan, uri, earlier)
         except (BindingFailed, ChildRefused) as error:
             self._child_ended(run, path, attempt, ChildStatus(WorkflowPhase.FAILED, failure=error.failure))
             return

@@ -56,6 +56,8 @@ NUMBERS: Final[Mapping[int, type]] = {
     42: node_state.Deciding,
     43: node_state.Decided,
     44: node_state.AtGate,
+    58: node_state.TakingOver,
+    59: node_state.LeftOut,
     60: commands.AbortAttempt,
     61: commands.AbortChild,
     62: run.Seal,

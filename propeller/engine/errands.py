@@ -22,8 +22,17 @@ from propeller.core.commands import (
     SetTimer,
     StartAttempt,
     StartChild,
+    TakeOver,
 )
-from propeller.core.events import AttemptFailed, BranchUndecided, ChildEnded, Event, GateRefused, OutputsFailed
+from propeller.core.events import (
+    AttemptFailed,
+    BranchUndecided,
+    ChildEnded,
+    Event,
+    GateRefused,
+    NothingTaken,
+    OutputsFailed,
+)
 from propeller.core.plan import parent_of
 from propeller.engine.run import Errand, Restore, Run, StoreInputs, TakeChild, TakeOutputs
 from propeller.engine.settings import EngineSettings
@@ -227,6 +236,8 @@ def _gave_up(errand: Errand, now_ns: int, message: str) -> Event | None:
             return ChildEnded(path, attempt, now_ns, WorkflowPhase.FAILED, failure)
         case CollectOutputs(path=path, attempt=attempt):
             return OutputsFailed(path, attempt, now_ns, failure)
+        case TakeOver(path=path):
+            return NothingTaken(path, now_ns, f"runs, since {message}")
         case AwaitSignal(path=path, attempt=attempt):
             return GateRefused(path, attempt, now_ns, failure)
         case Decide(path=path, attempt=attempt):

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ROOT, ExecutionId, NodePath
 from flytelike.model.launch import LaunchRequest
+from flytelike.model.reuse import ReuseList
 from propeller.core.commands import Command
 from propeller.core.events import Event
 from propeller.core.state import ExecutionState
@@ -101,7 +102,8 @@ class Run:
     to be trusted, and `doomed` when the engine cannot go on with it at all. `starts` are the
     attempts and children being started, by path and attempt: None while the command waits.
     `stopping` counts the aborts that are not done, by path, and `held_back` are the starts that wait
-    for them. `done` are outbox commands to be dropped with the next commit. `seal` tells that its
+    for them. `reuse` is what it takes over from earlier executions.
+    `done` are outbox commands to be dropped with the next commit. `seal` tells that its
     documents are to be sealed at last.
     """
 
@@ -127,6 +129,7 @@ class Run:
     doomed: Failure | None = None
     lingers: Alarm | None = None
     failures: int = 0
+    reuse: ReuseList = field(default_factory=dict)
 
     @property
     def id(self) -> ExecutionId:

@@ -13,6 +13,8 @@ EXPLAINED = {
     r"field flytelike\.core\.RetryStrategy\.(max_)?backoff(_factor)?": "9140: pauses before retries",
     r"field flytelike\.core\.TaskMetadata\.max_queued_time": "9140: how long an attempt may wait",
     r"field flytelike\.admin\.NodeExecutionMetaData\.name": "9000: what the author calls the node",
+    r"field flytelike\.admin\.NodeExecutionMetaData\.note": "9160: whence results were taken over",
+    r"(message|field) flytelike\.core\.TaskTemplate\.(code|CodeEntry.*)": "9160: what a task is made of",
     r"field flytelike\.admin\.Signal\.(gates|set_by|set_at)": "9110: which gates wait, and who answered",
     r"(message|field) flytelike\.admin\.WaitingGate(\..*)?": "a message of ours",
     r"field flytelike\.service\.CreateUploadLocationResponse\.already_there": "9000: no second upload",
@@ -20,7 +22,9 @@ EXPLAINED = {
     r"(message|field|value) flytelike\.service\.(Register|Registered|Diagnostic)\w*(\..*)?": "registering at once",
     r"(message|field) flytelike\.service\.WatchExecution\w*(\..*)?": "watching",
     r"(message|field) flytelike\.service\.StreamTaskLogs\w*(\..*)?": "logs",
-    r"rpc flytelike\.service\.(RegistrationService|WatchService)\..*": "services of ours",
+    r"(message|field|value) flytelike\.propeller\.Reuse\w*(\..*)?": "what executions take over",
+    r"(message|field|value) flytelike\.service\.(Derive|Derived|NodeChoice|Overrides)\w*(\..*)?": "derived executions",
+    r"rpc flytelike\.service\.(RegistrationService|DerivationService|WatchService)\..*": "services of ours",
 }
 
 

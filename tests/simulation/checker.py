@@ -13,6 +13,7 @@ from flytelike.model.history import AttemptChanged, ExecutionChanged, NodeChange
 from flytelike.model.ids import NodePath
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
 from flytelike.model.policies import FailurePolicy
+from propeller.core.reuse import Reuse
 from tests.simulation.graphs import Scenario
 from tests.simulation.kinds import LOST, Kinds
 from tests.simulation.rules import must
@@ -24,8 +25,8 @@ SYSTEM_RETRIES = 3
 GRACE_NS = 60 * S
 
 _NODE_NEXT: dict[NodePhase | None, set[NodePhase]] = {
-    None: {NodePhase.QUEUED, NodePhase.RUNNING, NodePhase.SKIPPED},
-    NodePhase.QUEUED: {NodePhase.RUNNING, NodePhase.ABORTED},
+    None: {NodePhase.QUEUED, NodePhase.RUNNING, NodePhase.SKIPPED, NodePhase.RECOVERED, NodePhase.ABORTED},
+    NodePhase.QUEUED: {NodePhase.QUEUED, NodePhase.RUNNING, NodePhase.ABORTED},
     NodePhase.RUNNING: {
         NodePhase.SUCCEEDED,
         NodePhase.FAILING,
@@ -84,6 +85,7 @@ class Checker:
     bound: dict[Key, list[Failure | None]] = field(default_factory=lambda: defaultdict(list))
     rung: dict[tuple[NodePath, str], int] = field(default_factory=dict)
     newest: dict[NodePath, int] = field(default_factory=dict)
+    took: dict[NodePath, set[bool]] = field(default_factory=lambda: defaultdict(set))
 
     def __post_init__(self) -> None:
         self.kinds = Kinds(self)
@@ -142,6 +144,13 @@ class Checker:
         if self.live_children.get(key[0]) == key[1]:
             del self.live_children[key[0]]
 
+    def taking_over(self, path: NodePath, *, there: bool) -> None:
+        must(self.scenario.reuse.get(path) is Reuse.TAKE, f"{path}: is taken over, and is not listed")
+        phase = self.nodes[path].phase  # One batch may want it and abort it again.
+        fresh = phase in {None, NodePhase.ABORTED}
+        must(fresh or self.took[path], f"{path}: is taken over while {phase}")
+        self.took[path].add(there)
+
     def outputs(self, key: Key, failure: Failure | None) -> None:
         path, attempt = key
         scope = f"{path}.{attempt}" if path else ""
@@ -157,7 +166,9 @@ class Checker:
         self.kinds.may_start(path)
         seen = self.nodes[path]
         must(seen.phase is NodePhase.RUNNING, f"{path}: attempt {attempt} starts while the node is {seen.phase}")
-        early = [other for other in self.above(path) if self.nodes[other].phase is not NodePhase.SUCCEEDED]
+        listed = self.scenario.reuse.get(path)
+        must(listed is None or (listed is Reuse.TAKE and False in self.took[path]), f"{path}: runs, and is {listed}")
+        early = [other for other in self.above(path) if not self._done(other)]
         must(not early, f"{path}: starts before {early} succeeded")
         must(attempt >= self.newest.get(path, 0), f"{path}: attempt {attempt} starts after a newer one")
         must(attempt == 0 or attempt <= self.newest.get(path, 0) + 1, f"{path}: attempt {attempt} jumps ahead")
@@ -174,7 +185,20 @@ class Checker:
 
     def _succeeded(self, scope: str, node: NodeSketch) -> bool:
         path = NodePath(f"{scope}.{node.id}" if scope else node.id)
-        return self.nodes[path].phase is NodePhase.SUCCEEDED
+        return self._done(path)
+
+    def _done(self, path: NodePath) -> bool:
+        """Tell whether those below need not wait: it succeeded, was taken over, or was left out."""
+        phase = self.nodes[path].phase
+        return phase in {NodePhase.SUCCEEDED, NodePhase.RECOVERED} or self._left_out(path)
+
+    def _left_out(self, path: NodePath) -> bool:
+        skipped = self.nodes[path].phase is NodePhase.SKIPPED
+        return skipped and self.scenario.reuse.get(path) is Reuse.LEAVE and not self._lost_above(path)
+
+    def _lost_above(self, path: NodePath) -> bool:
+        """Tell whether a node above failed, or was skipped for one that did."""
+        return any(self.nodes[it].phase in LOST and not self._left_out(it) for it in self.above(path))
 
     # --- what is recorded ------------------------------------------------------------------------
 
@@ -228,10 +252,14 @@ class Checker:
         must(record.phase in allowed, f"{path}: {record.phase.name} after {seen.phase}")
         above = [self.nodes[other].phase for other in self.above(path)]
         if record.phase is NodePhase.SKIPPED:
-            reasons = LOST & {phase for phase in above if phase}
-            must(reasons or self.kinds.skipped(path, sketch), f"{path}: skipped without a reason")
+            left = self.scenario.reuse.get(path) is Reuse.LEAVE and all(map(self._done, self.above(path)))
+            skipped = left or self._lost_above(path) or self.kinds.skipped(path, sketch)
+            must(skipped, f"{path}: skipped without a reason")
         elif seen.phase is None:
-            must(all(phase is NodePhase.SUCCEEDED for phase in above), f"{path}: began, above it: {above}")
+            must(all(map(self._done, self.above(path))), f"{path}: began, above it: {above}")
+            taking = self.scenario.reuse.get(path) is Reuse.TAKE
+            must(taking or record.phase is not NodePhase.ABORTED, f"{path}: aborted before it began")
+            must(not taking or record.phase in self._after_taking(path), f"{path}: {record.phase}, {self.took[path]}")
         seen.phase = record.phase
         must(record.is_parent == bool(sketch.workflow or sketch.cases), f"{path}: is_parent is {record.is_parent}")
         if record.phase is NodePhase.SUCCEEDED:
@@ -242,6 +270,11 @@ class Checker:
             if not record.parent and record.failure and not self.kinds.is_cleanup(path):
                 self.failed_top.append(record.failure)
             self._node_failed(path, sketch, seen)
+
+    def _after_taking(self, path: NodePath) -> set[NodePhase]:
+        """Return how a listed node may begin, after what was found of it."""
+        found = {True: NodePhase.RECOVERED, False: NodePhase.QUEUED}
+        return {NodePhase.ABORTED, *(found[there] for there in self.took[path])}
 
     def _node_succeeded(self, path: NodePath, sketch: NodeSketch, seen: Seen) -> None:
         if sketch.workflow:
@@ -381,8 +414,9 @@ class Checker:
             path = NodePath(f"{scope}.{node.id}" if scope else node.id)
             phase = self.nodes[path].phase
             must(phase and phase.terminal, f"{path}: is {phase}, though it could go on")
-            lost = any(self.nodes[other].phase in LOST for other in self.above(path))
-            lost = lost or self.kinds.passed_over(path, node)
+            if self._left_out(path):
+                continue
+            lost = self._lost_above(path) or self.kinds.passed_over(path, node)
             must((phase is NodePhase.SKIPPED) == lost, f"{path}: is {phase}, above it lost: {lost}")
 
     def _newest_child(self, path: NodePath) -> int:

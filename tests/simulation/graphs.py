@@ -1,11 +1,14 @@
 """Random workflows: nested, with every policy an author can set."""
 
 import random
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
+from flytelike.model.ids import NodePath
 from flytelike.model.policies import Backoff, FailurePolicy
 from propeller.core.header import Limits
 from propeller.core.plan import Plan
+from propeller.core.reuse import Reuse
 from tests.unit.propeller_core.builders import (
     GraphSketch,
     NodeSketch,
@@ -31,6 +34,7 @@ class Scenario:
     primary: GraphSketch
     inner: dict[str, GraphSketch]
     limits: Limits
+    reuse: dict[NodePath, Reuse] = field(default_factory=dict)
 
     def plan(self) -> Plan:
         """What the core is given."""
@@ -52,7 +56,25 @@ def random_scenario(rng: random.Random, *, plain: bool = False) -> Scenario:
         timeout_ns=rng.randint(20, 400) * S if rng.random() < 0.12 else 0,
         interruptible=rng.choice([None, None, True, False]),
     )
-    return Scenario(primary, inner, limits)
+    # Drawn aside, so that worlds without it stay as they were.
+    aside = random.Random(f"{primary}{inner}{limits}")
+    reuse = dict(_random_reuse(aside, primary, inner, "")) if aside.random() < 0.35 else {}
+    return Scenario(primary, inner, limits, reuse)
+
+
+def _random_reuse(
+    rng: random.Random, sketch: GraphSketch, inner: dict[str, GraphSketch], scope: str
+) -> Iterator[tuple[NodePath, Reuse]]:
+    """List some nodes, and inside of sub-workflows that are not listed some of theirs."""
+    for node in sketch.tops:
+        path = NodePath(f"{scope}.{node.id}" if scope else node.id)
+        lot = rng.random()
+        if lot < 0.4:
+            yield path, Reuse.TAKE
+        elif lot < 0.5:
+            yield path, Reuse.LEAVE
+        elif node.workflow:
+            yield from _random_reuse(rng, inner[node.workflow], inner, f"{path}.0")
 
 
 def _random_graph(rng: random.Random, name: str, known: list[str], size: int, *, plain: bool) -> GraphSketch:

@@ -116,6 +116,32 @@ MUTANTS = (
         "turn.tell_node(place, NodePhase.SUCCEEDED); turn.tell_node(place, NodePhase.SUCCEEDED)",
     ),
     _mutant(
+        "what is listed runs",
+        "settle",
+        "case Reuse.TAKE:\n            taking_over.start(turn, place)",
+        "case Reuse.TAKE:\n            run(turn, place)",
+    ),
+    _mutant(
+        "what is left out runs",
+        "settle",
+        "case Reuse.LEAVE:\n            taking_over.leave_out(turn, place)",
+        "case Reuse.LEAVE:\n            run(turn, place)",
+    ),
+    _mutant(
+        "nodes below one that is left out wait for ever",
+        "node_state",
+        "DONE_STATES = frozenset({Succeeded, LeftOut})",
+        "DONE_STATES = frozenset({Succeeded})",
+    ),
+    _mutant("what could not be taken over is forgotten", "evaluate", "        run(turn, place)\n", "        pass\n"),
+    _mutant("taking over is lost in a restart", "resume", "yield taking_over.command(place)", "pass"),
+    _mutant(
+        "what could not be taken over counts as taken over",
+        "taking_over",
+        "NodePhase.QUEUED, note=event.why)\n    return place",
+        "NodePhase.RECOVERED)\n    turn.move(place, Cause.TAKEN, Succeeded(ATTEMPT))\n    return None",
+    ),
+    _mutant(
         "another case runs too",
         "branch_node",
         "        if other != case:\n            skip(turn, place.beside(other))",
@@ -128,8 +154,8 @@ MUTANTS = (
     _mutant(
         "cases of a skipped branch are forgotten",
         "branch_node",
-        "for case in _cases(place):\n            skip(turn, place.beside(case))\n\n\ndef decide",
-        "for case in ():\n            skip(turn, place.beside(case))\n\n\ndef decide",
+        "for case in _cases(place):\n        skip(turn, place.beside(case))\n\n\ndef decide",
+        "for case in ():\n        skip(turn, place.beside(case))\n\n\ndef decide",
     ),
     _mutant("choices are lost in a restart", "resume", "yield branch_node.decide_command(place)", "pass"),
     _mutant("gates are lost in a restart", "resume", "yield from gate_node.wait_commands(place, node)", "pass"),

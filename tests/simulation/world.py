@@ -25,6 +25,7 @@ from propeller.core.commands import (
     SetTimer,
     StartAttempt,
     StartChild,
+    TakeOver,
 )
 from tests.simulation.checker import Checker
 from tests.unit.propeller_core.builders import BUG, FLAKE, LOST, S
@@ -188,6 +189,8 @@ class World:
                 self._abort_child((path, attempt))
             case CollectOutputs(path=path, attempt=attempt):
                 self._collect((path, attempt))
+            case TakeOver(path=path):
+                self._take_over(path)
             case Decide(path=path):
                 self._decide(path)
             case AwaitSignal(path=path):
@@ -291,6 +294,11 @@ class World:
             self.checker.outputs(key, None)
             self.post(events.OutputsCollected(*key, self.now_ns))
 
+    def _take_over(self, path: NodePath) -> None:
+        there = self.rng.random() >= self.weather.bad_end
+        self.checker.taking_over(path, there=there)
+        self.post(events.TakenOver(path, self.now_ns) if there else events.NothingTaken(path, self.now_ns))
+
     def _decide(self, path: NodePath) -> None:
         """Answer as the branch's values have it: always the same, whenever it is asked."""
         if path not in self.decisions:
@@ -344,6 +352,8 @@ class World:
             self.rng.choice(
                 [
                     events.AttemptSucceeded(path, old, at_ns),
+                    events.TakenOver(path, at_ns),
+                    events.NothingTaken(path, at_ns),
                     events.AttemptFailed(path, old, at_ns, BUG),
                     events.AttemptFailed(path, old, at_ns, LOST),
                     events.AttemptRunning(path, old, at_ns),

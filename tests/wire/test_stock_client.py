@@ -58,6 +58,7 @@ def test_pyflyte_tells_a_failure_with_the_authors_traceback(record: Record) -> N
     ("command", "told"),
     [
         ("relaunch", "Launched execution: ex:flytesnacks:development:"),
+        ("recover", "Launched execution: ex:flytesnacks:development:"),
         ("fetch", "report.txt"),
         ("get", "twice_plan"),
         ("activate", "Launchplan was set to ACTIVE: twice_plan:v1"),
@@ -84,6 +85,15 @@ def test_a_deck_is_found_and_shown_apart_from_everything(gave) -> None:
 
 def test_the_client_ran_to_its_end(record: Record) -> None:
     assert record["client"]["code"] == 0, record["client"]["stderr"]
+
+
+def test_executions_are_recovered(gave) -> None:
+    recovered = 5
+    assert gave("recovering") == {
+        "succeeded": ["SUCCEEDED", ["RECOVERED", "RECOVERED"], recovered, True],
+        "failed": ["FAILED", ["FAILED"], recovered, True],
+        "output": 8,
+    }
 
 
 def test_entities_are_fetched_as_they_were_written(gave) -> None:

@@ -165,7 +165,9 @@ ENGINE_MUTANTS = (
     _mutant("an end leaves no mark", "turn", "commands[SEAL] = encode(Seal())", "pass"),
     _mutant("nothing is synced before the mark is dropped", "seal", "await self._blobs.sync_all(", "str("),
     _mutant("outputs are left out of the seal", "seal", "if isinstance(node, Succeeded):", "if False:"),
-    _mutant("inputs are left out of the seal", "seal", "if not isinstance(node, Skipped):", "if False:"),
+    _mutant("other inputs are overlooked", "taking_over", "if differing:", "if False:"),
+    _mutant("taken outputs are left in memory", "taking_over", "await self._blobs.write(uri, data)\n", "pass\n"),
+    _mutant("inputs are left out of the seal", "seal", "if not isinstance(node, Skipped | LeftOut):", "if False:"),
     _mutant(
         "inputs are not restored",
         "effects",

@@ -150,6 +150,13 @@ class Blobs(Port):
     async def write(self, uri: str, data: bytes) -> None:
         await self._life.call(lambda: self._world.write(uri, data), BlobsAway)
 
+    async def write_all(self, documents: Mapping[str, bytes]) -> None:
+        for uri, data in documents.items():
+            await self.write(uri, data)
+
+    async def sizes(self, uris: Collection[str]) -> Mapping[str, int]:
+        return await self._life.call(lambda: self._world.blobs.sizes(uris), BlobsAway)
+
     async def sync(self, uri: str) -> None:
         await self._life.call(lambda: self._world.blobs.sync(uri), BlobsAway)
 
@@ -169,7 +176,12 @@ class Closures(Port):
 
 class Children(Port):
     async def start(
-        self, parent: NodeExecutionId, attempt: int, launch_plan: Identifier, inputs_uri: str
+        self,
+        parent: NodeExecutionId,
+        attempt: int,
+        launch_plan: Identifier,
+        inputs_uri: str,
+        earlier: ExecutionId | None = None,
     ) -> ExecutionId:
         self._world.start_asked(parent.execution, parent.path, attempt)
         return await self._life.call(lambda: self._world.start_child(parent, attempt, inputs_uri), OthersAway)

@@ -17,11 +17,13 @@ from propeller.engine import Engine, Ports
 from propeller.ports import Conflict, StoreError
 from tests.simulation.command_line import asked, tell_broken
 from tests.simulation.engine import ports
+from tests.simulation.engine.earlier import URI, EarlierExecution, only_taken
 from tests.simulation.engine.life import Life
 from tests.simulation.engine.loop import Agenda, S
 from tests.simulation.engine.ports import INJECTED, at_once
+from tests.simulation.engine.values import Expected, numbers
 from tests.simulation.engine.weather import Weather, drawn_settings
-from tests.simulation.engine.world import EngineWorld, numbers
+from tests.simulation.engine.world import EngineWorld
 from tests.simulation.graphs import random_scenario
 from tests.simulation.rules import Violation, must
 from tests.simulation.run import Broken
@@ -62,14 +64,17 @@ class EngineSimulation:
 
     def __init__(self, seed: int) -> None:
         self.rng = rng = random.Random(seed)
-        self.scenario = random_scenario(rng, plain=True)
+        drawn = random_scenario(rng, plain=True)
+        self.scenario = replace(drawn, reuse=only_taken(drawn))
         # By the seed's number, so that what other seeds draw stays as it is.
         self.weather = replace(Weather.drawn(rng), fenced=seed % 5 == 2)
         self.settings = drawn_settings(rng)
         self.agenda = Agenda()
         self.agenda.trace += [f"{self.scenario}", f"{self.weather}", f"{self.settings}"]
+        self.earlier = EarlierExecution(random.Random(seed), self.scenario, Expected(self.scenario))
         requests = [self._request(f"e{number}") for number in range(rng.choice([1, 1, 2]))]
         self.world = EngineWorld(rng, self.scenario, self.weather, requests, self.agenda)
+        self.world.take_over_from(self.earlier)
         self.submitted: set[ExecutionId] = set()
         self.deaths = 0
         self.listener = _Listener()
@@ -100,6 +105,8 @@ class EngineSimulation:
             limits.max_parallelism,
             limits.interruptible,
             timeout_ns=limits.timeout_ns,
+            reuse_uri=URI if self.scenario.reuse else "",
+            reuse_digest=self.earlier.digest if self.scenario.reuse else "",
         )
 
     def _plan(self) -> None:

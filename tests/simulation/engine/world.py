@@ -13,7 +13,6 @@ from flytelike.model.history import HistoryEntry, NodeChanged
 from flytelike.model.ids import ROOT, ExecutionId, NodeExecutionId, NodePath
 from flytelike.model.launch import LaunchRequest
 from flytelike.model.phases import NodePhase, WorkflowPhase
-from flytelike_idl.core import literals_pb2 as pb
 from propeller.core.node_state import END_STATES
 from propeller.engine import Engine
 from propeller.engine.encoding import decode
@@ -22,10 +21,11 @@ from propeller.ports import AttemptKey, AttemptSpec, ChildRefused, ChildStatus, 
 from propeller.stores.memory import MemoryStateStore
 from tests.simulation.engine.blobs import SimulatedBlobs
 from tests.simulation.engine.checker import EngineChecker
+from tests.simulation.engine.earlier import EarlierExecution
 from tests.simulation.engine.life import Life
 from tests.simulation.engine.loop import Agenda, S
 from tests.simulation.engine.ports import at_once
-from tests.simulation.engine.values import Expected, computed, place_of, valued_closure
+from tests.simulation.engine.values import Expected, computed, literals, numbers, place_of, valued_closure
 from tests.simulation.engine.weather import Weather
 from tests.simulation.graphs import Scenario
 from tests.simulation.rules import Violation, must
@@ -94,6 +94,13 @@ class EngineWorld:
 
     expected_input = 7
 
+    def take_over_from(self, earlier: EarlierExecution) -> None:
+        """Keep what an earlier execution left. The platform may fail at it for good, and then the nodes run."""
+        earlier.store(self.blobs)
+        for checker in self.checkers.values():
+            for path, there in earlier.there.items():
+                checker.took[path] = {True, False} if there else {False}
+
     @property
     def now_ns(self) -> int:
         """What the wall clock shows."""
@@ -159,7 +166,9 @@ class EngineWorld:
     def _collected(self, execution: ExecutionId, path: NodePath, attempt: int, data: bytes) -> None:
         checker, found = self.checkers[execution], numbers(data)
         must(found == {"o": self.expected.output(path)}, f"{path}: gives {found}, not {self.expected.output(path)}")
-        if path == ROOT or checker.sketch(path).workflow:
+        if checker.took.get(path):
+            checker.bound[path, attempt].append(None)  # whether they were taken over or collected
+        elif path == ROOT or checker.sketch(path).workflow:
             checker.outputs((path, attempt), None)
 
     def told(self, batch: Sequence[HistoryEntry]) -> None:
@@ -371,25 +380,6 @@ class EngineWorld:
                     ]
                 )
             )
-
-
-def literals(values: dict[str, int]) -> bytes:
-    """Return a serialised map of numbers."""
-    message = pb.LiteralMap()
-    for name, value in values.items():
-        message.literals[name].scalar.primitive.integer = value
-    return message.SerializeToString(deterministic=True)
-
-
-def numbers(data: bytes) -> dict[str, object]:
-    """Return what is in a serialised map: numbers, and lists of them."""
-    found: dict[str, object] = {}
-    for name, literal in pb.LiteralMap.FromString(data).literals.items():
-        if literal.WhichOneof("value") == "collection":
-            found[name] = [item.scalar.primitive.integer for item in literal.collection.literals]
-        else:
-            found[name] = literal.scalar.primitive.integer
-    return found
 
 
 def _word(entry: HistoryEntry) -> str:

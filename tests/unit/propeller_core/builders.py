@@ -1,6 +1,6 @@
 """Small graphs in few words, and a run that tells what follows from events."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from flytelike.model.closure import CompiledWorkflow, WorkflowClosure
@@ -42,6 +42,7 @@ from propeller.core.header import Limits
 from propeller.core.invariants import check
 from propeller.core.plan import Plan
 from propeller.core.resume import outstanding
+from propeller.core.reuse import Reuse
 from propeller.core.state import ExecutionState
 from propeller.core.story import tell_record
 
@@ -273,6 +274,14 @@ def uncollectable(path: str = ROOT, failure: Failure = BUG, attempt: int = 0) ->
     return events.OutputsFailed(NodePath(path), attempt, 0, failure)
 
 
+def taken(path: str, note: str = "") -> events.TakenOver:
+    return events.TakenOver(NodePath(path), 0, note)
+
+
+def untaken(path: str, why: str = "gone") -> events.NothingTaken:
+    return events.NothingTaken(NodePath(path), 0, why)
+
+
 def chosen(path: str, case: str, attempt: int = 0, at: int = 0) -> events.BranchDecided:
     return events.BranchDecided(NodePath(path), attempt, at, NodeId(case))
 
@@ -303,15 +312,16 @@ def abort(cause: str = "no longer needed", at: int = 0) -> events.AbortRequested
 class Run:
     """An execution of a plan, step by step; each step is checked in every way known."""
 
-    def __init__(self, plan: Plan, limits: Limits | None = None) -> None:
+    def __init__(self, plan: Plan, limits: Limits | None = None, reuse: Mapping[str, Reuse] | None = None) -> None:
         self.plan = plan
-        self.state = ExecutionState.new(plan, limits)
+        self.reuse = {NodePath(path): what for path, what in (reuse or {}).items()}
+        self.state = ExecutionState.new(plan, limits, self.reuse)
         self.decision = Decision(self.state.header)
 
     def on(self, *batch: events.Event) -> list[str]:
         """Take events in and return the ids of the commands that follow."""
         before = (self.state.header, dict(self.state.nodes))
-        reloaded = ExecutionState(self.plan, *before)
+        reloaded = ExecutionState(self.plan, *before, self.reuse)
         decision = evaluate(self.plan, self.state, batch)
         assert (self.state.header, dict(self.state.nodes)) == before, "evaluate changed the state"
         assert evaluate(self.plan, reloaded, batch) == decision, "a reloaded state gives another decision"

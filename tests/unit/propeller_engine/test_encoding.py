@@ -82,7 +82,7 @@ FROZEN = {
     3: "NodeExecutionId execution path",
     4: "Failure code message fault retryable origin",
     5: "LaunchRequest id launch_plan workflow closure_uri closure_digest inputs_uri max_parallelism "
-    "interruptible envs raw_output_prefix timeout_ns labels parent depth",
+    "interruptible envs raw_output_prefix timeout_ns labels parent depth reuse_uri reuse_digest",
     10: "Header limits status next_order",
     11: "Limits max_parallelism timeout_ns interruptible",
     12: "Accepted",
@@ -108,11 +108,13 @@ FROZEN = {
     42: "Deciding",
     43: "Decided case",
     44: "AtGate started_ns",
+    58: "TakingOver",
+    59: "LeftOut",
     60: "AbortAttempt id path attempt reason",
     61: "AbortChild id path attempt reason",
     62: "Seal id",
     80: "ExecutionChanged phase at_ns failure cause",
-    81: "NodeChanged path parent spec_node_id phase at_ns failure is_parent is_child_execution name",
+    81: "NodeChanged path parent spec_node_id phase at_ns failure is_parent is_child_execution name note",
     82: "AttemptChanged path attempt task phase at_ns failure",
 }
 """What is stored since version 1. Only add lines, and fields at a line's end (with defaults)."""

@@ -137,6 +137,21 @@ def failing(remote, kept):
 
 
 @step
+def recovering(remote, kept):
+    """What succeeded is taken over, with a child execution; what failed runs again."""
+    found = {}
+    for name, execution in (("succeeded", kept.parent), ("failed", kept.refusing)):
+        identifier = remote.client.recover_execution(execution.id)
+        again = ended(remote, remote.fetch_execution(name=identifier.name), sync_nodes=True)
+        nodes = {id_: node for id_, node in again.node_executions.items() if id_.startswith("n")}
+        phases = [NodeExecutionPhase.enum_to_string(node.closure.phase) for _, node in sorted(nodes.items())]
+        metadata = again.spec.metadata
+        found[name] = [phase(again), phases, metadata.mode, metadata.reference_execution.name == execution.id.name]
+    found["output"] = remote.fetch_execution(name=kept.parent.id.name).outputs["o0"]
+    return found
+
+
+@step
 def retrying(remote, kept):
     execution = ended(remote, kept.persistent, sync_nodes=True)
     tries = execution.node_executions["n0"].task_executions

@@ -167,6 +167,7 @@ class NodeExecutionMetaData(message.Message):
     IS_ARRAY_FIELD_NUMBER: builtins.int
     IS_EAGER_FIELD_NUMBER: builtins.int
     NAME_FIELD_NUMBER: builtins.int
+    NOTE_FIELD_NUMBER: builtins.int
     retry_group: builtins.str
     is_parent_node: builtins.bool
     spec_node_id: builtins.str
@@ -175,6 +176,8 @@ class NodeExecutionMetaData(message.Message):
     is_eager: builtins.bool
     name: builtins.str
     """What the author's code calls the node, often the name of its task or workflow."""
+    note: builtins.str
+    """What people want to know beside the phase: whence results were taken over, or why they were not."""
     def __init__(
         self,
         *,
@@ -185,10 +188,11 @@ class NodeExecutionMetaData(message.Message):
         is_array: builtins.bool = ...,
         is_eager: builtins.bool = ...,
         name: builtins.str = ...,
+        note: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["is_array", b"is_array", "is_dynamic", b"is_dynamic", "is_eager", b"is_eager", "is_parent_node", b"is_parent_node", "name", b"name", "retry_group", b"retry_group", "spec_node_id", b"spec_node_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["is_array", b"is_array", "is_dynamic", b"is_dynamic", "is_eager", b"is_eager", "is_parent_node", b"is_parent_node", "name", b"name", "note", b"note", "retry_group", b"retry_group", "spec_node_id", b"spec_node_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

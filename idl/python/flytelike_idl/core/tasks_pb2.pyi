@@ -339,6 +339,26 @@ class TaskTemplate(message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @typing.final
+    class CodeEntry(message.Message):
+        DESCRIPTOR: descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.str
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     ID_FIELD_NUMBER: builtins.int
     TYPE_FIELD_NUMBER: builtins.int
     METADATA_FIELD_NUMBER: builtins.int
@@ -352,6 +372,7 @@ class TaskTemplate(message.Message):
     EXTENDED_RESOURCES_FIELD_NUMBER: builtins.int
     CONFIG_FIELD_NUMBER: builtins.int
     SPAN_FIELD_NUMBER: builtins.int
+    CODE_FIELD_NUMBER: builtins.int
     type: builtins.str
     task_type_version: builtins.int
     @builtins.property
@@ -378,6 +399,12 @@ class TaskTemplate(message.Message):
     def span(self) -> source_pb2.SourceSpan:
         """Where the author wrote it; added by Flytelike."""
 
+    @builtins.property
+    def code(self) -> containers.ScalarMap[builtins.str, builtins.str]:
+        """What the task's code is made of: digests of its function and of everything of its project that it names, by
+        qualified name. Empty where the code cannot be read. Added by Flytelike.
+        """
+
     def __init__(
         self,
         *,
@@ -394,10 +421,11 @@ class TaskTemplate(message.Message):
         extended_resources: ExtendedResources | None = ...,
         config: abc.Mapping[builtins.str, builtins.str] | None = ...,
         span: source_pb2.SourceSpan | None = ...,
+        code: abc.Mapping[builtins.str, builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["container", b"container", "custom", b"custom", "extended_resources", b"extended_resources", "id", b"id", "interface", b"interface", "k8s_pod", b"k8s_pod", "metadata", b"metadata", "security_context", b"security_context", "span", b"span", "sql", b"sql", "target", b"target"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["config", b"config", "container", b"container", "custom", b"custom", "extended_resources", b"extended_resources", "id", b"id", "interface", b"interface", "k8s_pod", b"k8s_pod", "metadata", b"metadata", "security_context", b"security_context", "span", b"span", "sql", b"sql", "target", b"target", "task_type_version", b"task_type_version", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["code", b"code", "config", b"config", "container", b"container", "custom", b"custom", "extended_resources", b"extended_resources", "id", b"id", "interface", b"interface", "k8s_pod", b"k8s_pod", "metadata", b"metadata", "security_context", b"security_context", "span", b"span", "sql", b"sql", "target", b"target", "task_type_version", b"task_type_version", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_target: _TypeAlias = typing.Literal["container", "k8s_pod", "sql"]  # noqa: Y015
     _WhichOneofArgType_target: _TypeAlias = typing.Literal["target", b"target"]  # noqa: Y015
