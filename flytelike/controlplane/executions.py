@@ -320,8 +320,8 @@ def check_deletion(connection: Connection, wanted: Wanted) -> None:
         raise refusal(
             Status.FAILED_PRECONDITION,
             "execution-being-deleted",
-            f"the execution {wanted.id} that had this name is being deleted",
-            "wait a moment, or choose another name",
+            f"the execution {wanted.id} that had this name is being deleted, or others refer to its data",
+            "choose another name",
         )
     if wanted.spec.metadata.HasField("reference_execution"):
         named = wanted.spec.metadata.reference_execution

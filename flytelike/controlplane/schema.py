@@ -182,6 +182,8 @@ executions = Table(
     Column("sequence", BigInteger, nullable=False, server_default="0"),
     # When it was decided that the execution goes; whoever reads takes it for gone from then on.
     _instant("deleting_at"),
+    # When all but its name was deleted. The name stays taken as long as anybody refers to data of it.
+    _instant("deleted_at"),
     UniqueConstraint("project", "domain", "name"),
     Index(None, "project", "domain", "created_at"),
     Index(None, "phase"),

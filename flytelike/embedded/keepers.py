@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 
 from flytelike.model.ids import ExecutionId
 from propeller.engine import Engine, places
-from propeller.executors.process import AttemptLogs
+from propeller.executors.process import AttemptLogs, ProcessExecutor
 
 
 class EngineLayout:
@@ -52,17 +52,21 @@ class LogFiles:
 
 
 class StatesOfEngine:
-    """The states of the engine in this process."""
+    """What the engine in this process and its executor know of executions."""
 
     def __init__(self) -> None:
         """Wait for `connect`."""
         self._engine: Engine | None = None
+        self._executor: ProcessExecutor | None = None
 
-    def connect(self, engine: Engine) -> None:
-        """Give the engine."""
-        self._engine = engine
+    def connect(self, engine: Engine, executor: ProcessExecutor) -> None:
+        """Give the engine and its executor."""
+        self._engine, self._executor = engine, executor
 
     async def forget(self, executions: Sequence[ExecutionId]) -> Collection[ExecutionId]:
         """Drop the states of executions that have ended."""
         assert self._engine is not None, "the platform was composed"
-        return await self._engine.forget(executions)
+        assert self._executor is not None, "the platform was composed"
+        held = await self._engine.forget(executions)
+        self._executor.forget(set(executions).difference(held))
+        return held

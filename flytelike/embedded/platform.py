@@ -108,7 +108,7 @@ class Platform:
         logs.connect(executor.logs)
         log_files.connect(executor.logs)
         launcher.connect(engine)
-        states.connect(engine)
+        states.connect(engine, executor)
         plane.history.on_child_ended(lambda ended: engine.child_ended(ended.parent, ended.attempt, ended.child))
         stack.push_async_callback(engine.close)
         await engine.start(executor)

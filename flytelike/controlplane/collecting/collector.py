@@ -6,13 +6,13 @@
 4. Documents and logs, then the engine's states.
 5. Rows, the execution's own last.
 
-Each step may be made again, and the next collection begins with what is marked. Data that stays outlives
-its execution's rows: it is found by its folder's name, and goes once nobody refers to it any more.
+Each step may be made again, and the next collection begins with what is marked. Of an execution of which data
+stays the name stays too, so that no other one writes there; both go once nobody refers to the data any more.
 """
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -33,6 +33,7 @@ from flytelike.controlplane.repository import surviving
 from flytelike.controlplane.repository.collecting import Member
 from flytelike.controlplane.repository.leases import done_last, end_lease, take_lease
 from flytelike.controlplane.settings import Settings
+from flytelike.model.ids import ExecutionId
 from flytelike.storage import Store
 
 LEASE = "collecting"
@@ -144,7 +145,7 @@ class Collector:
                     yield Step(name, done)
         await sweep.unfinished()
         yield Step("records")
-        async for step in self._records(selection, report):
+        async for step in self._records(selection, report, sweep.kept):
             yield step
         if not wish.dry_run:
             report.database_bytes = await give_back(self._database)
@@ -167,8 +168,10 @@ class Collector:
 
         return await self._database.read(look)
 
-    async def _records(self, selection: Selection, report: Report) -> AsyncIterator[Step]:
-        """Delete logs, the engine's states, then rows."""
+    async def _records(
+        self, selection: Selection, report: Report, kept: Collection[ExecutionId]
+    ) -> AsyncIterator[Step]:
+        """Delete logs, the engine's states, then rows; of executions of which anything is kept the names stay."""
         after = 0
         while batch := await self._database.read(partial(self._next, selection, after)):
             after = batch[-1].id
@@ -176,7 +179,7 @@ class Collector:
                 for member in batch:
                     report.log_bytes += await self._tools.logs.log_bytes(member.execution)
             else:
-                await self._drop(batch, report)
+                await self._drop(batch, report, kept)
             yield Step("records", report.executions)
 
     def _next(self, selection: Selection, after: int, connection: Connection) -> list[Member]:
@@ -185,17 +188,21 @@ class Collector:
         numbers = sorted(number for number in selection.going if number > after)[:MEMBERS_AT_ONCE]
         return rows.members(connection, numbers)
 
-    async def _drop(self, batch: Sequence[Member], report: Report) -> None:
+    async def _drop(self, batch: Sequence[Member], report: Report, kept: Collection[ExecutionId]) -> None:
         for member in batch:
             report.log_bytes += await self._tools.logs.delete_logs(member.execution)
         held = set(await self._tools.states.forget([member.execution for member in batch]))
-        numbers = [member.id for member in batch if member.execution not in held]
+        free = [member for member in batch if member.execution not in held]
+        stay = {member.id for member in free if member.execution in kept}
+        # Those of which only the name was left are told no second time.
+        numbers = [member.id for member in free if not (member.deleted_at and member.id in stay)]
         report.waiting += len(held)
-        report.executions += len(numbers)
+        report.executions += sum(not member.deleted_at for member in free)
         report.nodes += await self._database.read(partial(rows.count_parts, numbers=numbers))
+        now_ns = self._tools.clock.now_ns()
         while numbers:
-            gone = await self._database.write(partial(rows.delete_rows, numbers=numbers, rows_max=ROWS_AT_ONCE))
-            numbers = numbers[gone:]
+            work = partial(rows.delete_rows, numbers=numbers, rows_max=ROWS_AT_ONCE, names_stay=stay, now_ns=now_ns)
+            numbers = numbers[await self._database.write(work) :]
 
 
 async def give_back(database: Database) -> int:

@@ -124,7 +124,7 @@ def check_executions(connection: Connection, executions: tuple[ExecutionId, ...]
     """Refuse executions that are not there, have not ended, or belong to another one."""
     for execution in executions:
         member = find_member(connection, execution)
-        if member is None:
+        if member is None or member.deleted_at:
             raise not_found("execution", execution)
         if not WorkflowPhase(member.phase).terminal:
             raise refusal(

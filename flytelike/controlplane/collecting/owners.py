@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 
 from sqlalchemy import Connection
@@ -24,9 +25,17 @@ class Owner(Enum):
     """The platform has not made it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Whose a folder is, in all its readings."""
+
+    owner: Owner
+    executions: tuple[ExecutionId, ...]
+
+
 def owners(
     connection: Connection, folders: Collection[str], readings: Readings, going: Collection[int]
-) -> dict[str, Owner]:
+) -> dict[str, Claim]:
     """Return whose folders are; executions whose numbers are in `going` count as on their way out."""
     read = {folder: tuple(readings(folder)) for folder in folders}
     names: dict[tuple[str, str], set[str]] = defaultdict(set)
@@ -34,7 +43,7 @@ def owners(
         for execution in executions:
             names[execution.project, execution.domain].add(execution.name)
     known = {place: executions_named(connection, place, wanted) for place, wanted in names.items()}
-    return {folder: _owner(executions, known, going) for folder, executions in read.items()}
+    return {folder: Claim(_owner(found, known, going), found) for folder, found in read.items()}
 
 
 def _owner(

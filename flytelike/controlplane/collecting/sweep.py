@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from flytelike.controlplane.collecting.owners import Owner, Readings, data_readings, document_readings, owners
+from flytelike.controlplane.collecting.owners import Claim, Owner, Readings, data_readings, document_readings, owners
 from flytelike.controlplane.collecting.ports import Layout
 from flytelike.controlplane.collecting.report import Heap, Report
 from flytelike.controlplane.collecting.survey import Survey, location
@@ -24,10 +24,9 @@ _PLAIN = re.compile(r"[^/\\\x00-\x1f]{1,255}\Z")
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Where and when is swept. What nobody names goes only when it was written after `began_ns` and before `old_ns`.
+    """Where and when is swept. What nobody owns goes only when it was written after `began_ns` and before `old_ns`.
 
-    What is older than the database may belong to one that was moved away. What is new may be named soon; folders
-    of executions need no such time, since an execution's row is there before them.
+    What is older than the database may belong to one that was moved away; what is new may be named soon.
     """
 
     settings: Settings
@@ -42,12 +41,8 @@ class Ground:
         """All projects and domains."""
         return [(project, domain) for project in sorted(self.projects) for domain in self.domains]
 
-    def is_ours(self, found: Extent) -> bool:
-        """Tell whether the folder of an execution that is gone may go."""
-        return self.began_ns < found.newest_ns
-
     def is_stale(self, found: Extent) -> bool:
-        """Tell whether something that nobody names may go."""
+        """Tell whether something that nobody owns or names may go."""
         return self.began_ns < found.newest_ns < self.old_ns
 
 
@@ -64,6 +59,8 @@ class Sweep:
         self._survey = survey
         self._report = report
         self._going = going
+        self.kept: set[ExecutionId] = set()
+        """Executions of which anything stays."""
 
     async def data(self) -> AsyncIterator[None]:
         """Delete the data folders of executions on their way out, and those of executions that are gone."""
@@ -73,16 +70,16 @@ class Sweep:
             if not _SHARD.match(shard):
                 continue
             readings = data_readings(self._ground.layout, shard, places)
-            async for folder, owner in self._owned(f"{raw}/{shard}", readings):
-                await self._data_folder(f"{shard}/{folder}", owner)
+            async for folder, claim in self._owned(f"{raw}/{shard}", readings):
+                await self._data_folder(f"{shard}/{folder}", claim)
                 yield
 
     async def documents(self) -> AsyncIterator[None]:
         """Delete the folders of inputs and outputs, but for documents that others have for theirs."""
         readings = document_readings(self._ground.projects, self._ground.domains)
         root = self._ground.layout.documents
-        async for folder, owner in self._owned(root, readings):
-            await self._document_folder(f"{root}/{folder}", owner)
+        async for folder, claim in self._owned(root, readings):
+            await self._document_folder(f"{root}/{folder}", claim)
             yield
 
     async def inputs(self) -> AsyncIterator[None]:
@@ -91,8 +88,8 @@ class Sweep:
         for project, domain in self._ground.places:
             prefix = f"{root}/{project}/{domain}"
             readings = exactly(project, domain)
-            async for folder, owner in self._owned(prefix, readings):
-                await self._document_folder(f"{prefix}/{folder}", owner)
+            async for folder, claim in self._owned(prefix, readings):
+                await self._document_folder(f"{prefix}/{folder}", claim)
                 yield
 
     async def uploads(self) -> AsyncIterator[None]:
@@ -128,23 +125,27 @@ class Sweep:
             self._report.orphans.count += found.objects
             self._report.orphans.size_bytes += found.size_bytes
 
-    async def _owned(self, root: str, readings: Readings) -> AsyncIterator[tuple[str, Owner]]:
+    async def _owned(self, root: str, readings: Readings) -> AsyncIterator[tuple[str, Claim]]:
         """Yield the folders below a root that are ours and not of an execution that stays."""
         for some in parts(await self._names(root)):
             found = await self._database.read(partial(owners, folders=some, readings=readings, going=self._going))
-            for folder, owner in found.items():
-                if owner in {Owner.GOES, Owner.UNKNOWN}:
-                    yield folder, owner
+            for folder, claim in found.items():
+                if claim.owner in {Owner.GOES, Owner.UNKNOWN}:
+                    yield folder, claim
 
-    async def _data_folder(self, place: str, owner: Owner) -> None:
+    async def _data_folder(self, place: str, claim: Claim) -> None:
         uri = f"{self._ground.settings.raw_prefix}/{place}"
         by = self._survey.data.referrer(place)
         if by is not None:
             self._report.keep(place, by, await self._extent(uri))
-        elif owner is Owner.GOES or self._ground.is_ours(await self._extent(uri)):
+            self.kept.update(claim.executions)
+        elif await self._may_go(uri, claim):
             await self._delete(uri, self._report.data)
 
-    async def _document_folder(self, uri: str, owner: Owner) -> None:
+    async def _may_go(self, uri: str, claim: Claim) -> bool:
+        return claim.owner is Owner.GOES or self._ground.is_stale(await self._extent(uri))
+
+    async def _document_folder(self, uri: str, claim: Claim) -> None:
         named, root = self._survey.documents, location(uri)
         kept: set[str] = set()
 
@@ -154,10 +155,11 @@ class Sweep:
                 kept.add(place)
             return place in named
 
-        if owner is Owner.GOES or self._ground.is_ours(await self._extent(uri)):
+        if await self._may_go(uri, claim):
             await self._delete(uri, self._report.documents, keep)
         for place in sorted(kept):
-            self._report.keep(place, named[place], await self._extent(place))
+            self._report.keep(place, named[place], await self._extent(f"{uri}{place[len(root) :]}"))
+            self.kept.update(claim.executions)
 
     async def _orphan(self, uri: str) -> None:
         if self._ground.is_stale(await self._extent(uri)):

@@ -29,6 +29,7 @@ class Member:
     parent_name: str
     updated_at: int
     deleting_at: int
+    deleted_at: int
     spec: bytes
 
     @property
@@ -156,10 +157,13 @@ def count_parts(connection: Connection, numbers: Collection[int]) -> int:
     return total
 
 
-def delete_rows(connection: Connection, numbers: Sequence[int], rows_max: int) -> int:
-    """Delete about `rows_max` rows of executions, their own last; return how many executions are gone whole.
+def delete_rows(
+    connection: Connection, numbers: Sequence[int], rows_max: int, names_stay: Collection[int], now_ns: int
+) -> int:
+    """Delete about `rows_max` rows of executions, their own last; return how many executions are done.
 
-    Called again with the rest until nothing is left, so that no transaction lasts long.
+    Called again with the rest until nothing is left, so that no transaction lasts long. Of those in
+    `names_stay` the row that has the name stays.
     """
     left = rows_max
     for gone, number in enumerate(numbers):
@@ -169,7 +173,11 @@ def delete_rows(connection: Connection, numbers: Sequence[int], rows_max: int) -
             left -= connection.execute(statement).rowcount
             if left <= 0:
                 return gone
-        connection.execute(delete(executions).where(executions.c.id == number))
+        one = executions.c.id == number
+        if number in names_stay:
+            connection.execute(update(executions).where(one).values(deleted_at=now_ns, spec=b"", error=None))
+        else:
+            connection.execute(delete(executions).where(one))
         left -= 1
         if left <= 0:
             return gone + 1

@@ -7,7 +7,7 @@ import shutil
 import signal
 import time
 from collections import OrderedDict, deque
-from collections.abc import Coroutine, Mapping
+from collections.abc import Collection, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from flytelike.codec.worker_frames import Done
 from flytelike.model.failure import Failure
+from flytelike.model.ids import ExecutionId
 from flytelike.storage import NotFound, Store
 from propeller.executors.process.environment import base_environment
 from propeller.executors.process.logs import AttemptLogs
@@ -152,6 +153,11 @@ class ProcessExecutor(Executor, WorkersListener):
             self._forget(attempt)
         else:
             self._stop(attempt, Aborted(reason))
+
+    def forget(self, executions: Collection[ExecutionId]) -> None:
+        """Forget how attempts of executions ended, so that others of the same names are none of theirs."""
+        for key in [key for key in self._recent if key.execution in executions]:
+            del self._recent[key]
 
     @override
     async def close(self) -> None:

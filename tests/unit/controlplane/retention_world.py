@@ -126,9 +126,14 @@ class World:
         return report
 
     async def left(self) -> set[int]:
-        """Return which executions have a row, whatever it says."""
+        """Return which executions are there, found by readers or not."""
         rows = await self.plane.database.read(lambda c: c.execute(executions.select()).all())
-        return {int(row.name[1:]) for row in rows}
+        return {int(row.name[1:]) for row in rows if not row.deleted_at}
+
+    async def names(self) -> set[int]:
+        """Return the executions of which only the names are left."""
+        rows = await self.plane.database.read(lambda c: c.execute(executions.select()).all())
+        return {int(row.name[1:]) for row in rows if row.deleted_at}
 
     async def alive(self) -> set[int]:
         """Return which executions readers find."""

@@ -61,6 +61,7 @@ async def check_end(made: World, ran: list[Ran]) -> None:
     gone = expected_gone(ran, 30)
     assert await made.left() == set(range(len(ran))) - gone
     assert made.data() == data_to_stay(ran, gone)
+    assert await made.names() == {n for n, _ in made.data()} & gone
     assert {n for n in range(len(ran)) if made.document(n).exists()} == set(range(len(ran))) - gone
     assert made.logs.there == {f"e{n}" for n in range(len(ran)) if n not in gone}
     await made.check_nothing_dangles()

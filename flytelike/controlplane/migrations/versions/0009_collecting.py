@@ -9,7 +9,8 @@ down_revision = "0007"
 
 def upgrade() -> None:
     """Add the column and the table; nothing is being deleted yet."""
-    op.add_column("executions", sa.Column("deleting_at", sa.BigInteger(), server_default="0", nullable=False))
+    for name in ("deleting_at", "deleted_at"):
+        op.add_column("executions", sa.Column(name, sa.BigInteger(), server_default="0", nullable=False))
     op.create_index(
         "ix_executions_deleting",
         "executions",
