@@ -143,6 +143,16 @@ class Blobs(Protocol):
     async def write(self, uri: str, data: bytes) -> None:
         """Store the bytes, at once or not at all. May be lost by a power cut until `sync`."""
 
+    async def write_all(self, documents: Mapping[str, bytes]) -> None:
+        """Store many objects, each as `write` does."""
+
+    async def sizes(self, uris: Collection[str]) -> Mapping[str, int]:
+        """Return the bytes of each object or folder that is there; those that are not are left out.
+
+        What lies where this store cannot look (on the web, say) counts as there, with no bytes.
+        Raises `BlobsUnavailable`.
+        """
+
     async def sync(self, uri: str) -> None:
         """Make the object survive a power cut. Raises `KeyError` when there is none."""
 

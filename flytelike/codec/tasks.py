@@ -36,6 +36,8 @@ _PARSED_OF_METADATA = (
     "cache_ignore_input_vars",
     "is_eager",
     "generates_deck",
+    "cache_code",
+    "cache_ttl",
 )
 _PARSED_OF_CONTAINER = ("image", "command", "args", "resources", "env", "config")
 _FLYTE_SDK = pb.RuntimeMetadata.FLYTE_SDK
@@ -113,6 +115,9 @@ def _fill_metadata(metadata: TaskMetadata, out: pb.TaskMetadata) -> None:
     out.discovery_version = metadata.cache.version
     out.cache_serializable = metadata.cache.serializable
     out.cache_ignore_input_vars.extend(metadata.cache.ignored_inputs)
+    out.cache_code.update(metadata.cache.code)
+    if metadata.cache.ttl_ns:
+        fill_duration(metadata.cache.ttl_ns, out.cache_ttl)
     out.deprecated_error_message = metadata.deprecated
     out.pod_template_name = metadata.pod_template_name
     out.is_eager = metadata.is_eager
@@ -176,6 +181,8 @@ def _metadata(message: pb.TaskMetadata) -> TaskMetadata:
             message.discovery_version,
             message.cache_serializable,
             tuple(message.cache_ignore_input_vars),
+            duration_to_ns(message.cache_ttl),
+            dict(message.cache_code),
         ),
         deprecated=message.deprecated_error_message,
         runtime_version=message.runtime.version,

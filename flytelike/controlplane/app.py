@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
+from flytelike.controlplane.catalog import Catalog
 from flytelike.controlplane.children import Children
 from flytelike.controlplane.database import Database
 from flytelike.controlplane.dispatch import Dispatch
@@ -63,6 +64,7 @@ class ControlPlane:
         self.executions = Executions(
             Tools(self.database, store, settings, self.clock, self.registry, self.dispatch, self.notifier)
         )
+        self.catalog = Catalog(self.database, self.clock)
         self.children = Children(self.executions, store, settings.limits.launch_plan_depth)
         self.reading = Reading(self.database, store, settings)
         self.uploads = Uploads(store, settings, self.clock)
@@ -91,4 +93,5 @@ class ControlPlane:
         self.notifier.close()
         await self.notifier.stop()
         await self.dispatch.close()
+        await self.catalog.close()
         await asyncio.to_thread(self.database.close)

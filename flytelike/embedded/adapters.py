@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from flytelike.codec.closures import closure_from_proto
@@ -86,6 +86,20 @@ class BlobsOnStore:
         """Store bytes, not synced yet."""
         try:
             await self._store.put_async(uri, data, durable=False)
+        except StorageError as error:
+            raise BlobsUnavailable(str(error)) from error
+
+    async def write_all(self, documents: Mapping[str, bytes]) -> None:
+        """Store many objects, not synced yet."""
+        try:
+            await self._store.put_all_async(documents)
+        except StorageError as error:
+            raise BlobsUnavailable(str(error)) from error
+
+    async def sizes(self, uris: Collection[str]) -> Mapping[str, int]:
+        """Return the bytes of what is there."""
+        try:
+            return await self._store.measure_async(uris)
         except StorageError as error:
             raise BlobsUnavailable(str(error)) from error
 

@@ -90,6 +90,7 @@ class Platform:
             children=ChildrenOfPlane(plane),
             closures=ClosuresInStore(store),
             clock=LoopClock(),
+            catalog=plane.catalog,
             # The folder's lock keeps other processes out: who holds the lease is one that died.
             settings=EngineSettings(f"{base}/metadata/propeller", settings.raw_prefix, holder="embedded"),
         )

@@ -4,13 +4,17 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from flytelike.model.ids import ROOT
-from propeller.core import execution, launch_plan_node, sub_workflow_node, task_node
+from propeller.core import cache_lookup, execution, launch_plan_node, sub_workflow_node, task_node
 from propeller.core.decision import Decision
 from propeller.core.events import (
     AbortRequested,
     AttemptFailed,
     AttemptRunning,
     AttemptSucceeded,
+    CacheFound,
+    CacheFreed,
+    CacheMissed,
+    CacheTaken,
     ChildEnded,
     Event,
     ExecutionStarted,
@@ -50,6 +54,8 @@ def _take(turn: Turn, event: Event) -> None:
             task_node.began(turn, event)
         case AttemptFailed():
             task_node.failed(turn, event)
+        case CacheFound() | CacheMissed() | CacheTaken() | CacheFreed():
+            cache_lookup.answered(turn, event)
         case ChildEnded():
             launch_plan_node.ended(turn, event)
         case OutputsCollected(path=path):
@@ -72,6 +78,7 @@ def _take_timer(turn: Turn, event: TimerFired) -> None:
     elif turn.get(event.path) is not None:
         match turn.plan.place(event.path).node.work:
             case TaskWork():
+                cache_lookup.timer_fired(turn, event)
                 task_node.timer_fired(turn, event)
             case LaunchPlanWork():
                 launch_plan_node.timer_fired(turn, event)

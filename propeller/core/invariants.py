@@ -21,11 +21,13 @@ from propeller.core.node_state import (
     Expanded,
     Failed,
     Held,
+    LookingUp,
     NodeState,
     Running,
     Skipped,
     Started,
     Succeeded,
+    WaitingForCache,
 )
 from propeller.core.plan import (
     LaunchPlanWork,
@@ -41,7 +43,7 @@ from propeller.core.plan import (
 from propeller.core.state import ExecutionState
 
 _KINDS: Mapping[type, tuple[type, ...]] = {
-    TaskWork: (Held, Started, Running, BackingOff),
+    TaskWork: (Held, LookingUp, WaitingForCache, Started, Running, BackingOff),
     LaunchPlanWork: (Held, ChildRunning),
     SubWorkflowWork: (Expanded, Collecting),
 }

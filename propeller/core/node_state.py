@@ -18,6 +18,21 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class LookingUp:
+    """The catalog is asked for a task's result. `round` counts how often it was asked before."""
+
+    round: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingForCache:
+    """Somebody else computes an equal result; the catalog is asked again when that ends, or at `until_ns`."""
+
+    round: int
+    until_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
     """A task's attempt was handed to the executor; it has not begun yet."""
 
@@ -123,10 +138,12 @@ class Aborted:
     """The node was stopped: by a user, or since another node failed."""
 
 
-ActiveState: TypeAlias = Held | Started | Running | BackingOff | ChildRunning | Expanded | Collecting
+ActiveState: TypeAlias = (
+    Held | LookingUp | WaitingForCache | Started | Running | BackingOff | ChildRunning | Expanded | Collecting
+)
 EndState: TypeAlias = Succeeded | Failed | Skipped | Aborted
 NodeState: TypeAlias = ActiveState | EndState
 
 END_STATES = frozenset({Succeeded, Failed, Skipped, Aborted})
-SLOT_STATES = frozenset({Started, Running, BackingOff, ChildRunning})
+SLOT_STATES = frozenset({LookingUp, WaitingForCache, Started, Running, BackingOff, ChildRunning})
 """States that count towards `max_parallelism`: tasks and launch plans, as in Flyte."""

@@ -16,9 +16,10 @@ from flytelike.model.graph import (
     Node,
     SubWorkflowTarget,
     TaskTarget,
+    TaskTemplate,
 )
 from flytelike.model.ids import END_NODE, ROOT, START_NODE, Identifier, NodeId, NodePath
-from flytelike.model.policies import FailurePolicy
+from flytelike.model.policies import FailurePolicy, NodeMetadata, cache_policy
 
 DEFAULT_SYSTEM_RETRIES = 3
 """How often an attempt that the platform lost is repeated (Flyte's `max-node-retries-system-failures`)."""
@@ -30,9 +31,14 @@ class UnsupportedPlan(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class TaskWork:
-    """The node runs a task, attempt by attempt."""
+    """The node runs a task, attempt by attempt.
+
+    `cached` when equal work need not be done again, `serialize` when it is not done twice at the same time.
+    """
 
     task: Identifier
+    cached: bool = False
+    serialize: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +209,7 @@ def _node_plan(node: Node, compiled: CompiledWorkflow, closure: WorkflowClosure,
             retries = retries or of_task.retries
             timeout_ns = timeout_ns or of_task.timeout_ns
             interruptible = of_task.interruptible if interruptible is None else interruptible
-            work = TaskWork(identifier)
+            work = _task_work(closure.tasks[identifier], metadata)
         case SubWorkflowTarget(workflow=identifier):
             if identifier not in closure.sub_workflows:
                 raise UnsupportedPlan(f"{compiled.template.id}: node {node.id!r} names a missing workflow {identifier}")
@@ -229,6 +235,13 @@ def _node_plan(node: Node, compiled: CompiledWorkflow, closure: WorkflowClosure,
         interruptible=interruptible,
         name=metadata.name,
     )
+
+
+def _task_work(task: TaskTemplate, metadata: NodeMetadata) -> TaskWork:
+    """Return a task's work. Results of tasks without outputs are never kept (Flyte's rule)."""
+    cache = cache_policy(task.metadata.cache, metadata)
+    cached = cache.enabled and bool(task.interface.outputs)
+    return TaskWork(task.id, cached, cached and cache.serializable)
 
 
 def unsupported(compiled: CompiledWorkflow, node: Node, kind: str) -> UnsupportedPlan:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from flytelike.model.ids import NodePath
-from propeller.core import deadline, execution, launch_plan_node, sub_workflow_node, task_node
+from propeller.core import cache_lookup, deadline, execution, launch_plan_node, sub_workflow_node, task_node
 from propeller.core.commands import Command
 from propeller.core.header import InProgress, Succeeding
 from propeller.core.node_state import (
@@ -14,8 +14,10 @@ from propeller.core.node_state import (
     Collecting,
     Expanded,
     Held,
+    LookingUp,
     Running,
     Started,
+    WaitingForCache,
 )
 from propeller.core.plan import LaunchPlanWork, Place, Plan, TaskWork
 from propeller.core.state import ExecutionState
@@ -50,6 +52,10 @@ def _of_node(plan: Plan, state: ExecutionState, place: Place, node: ActiveState)
         case Started() | Running():
             if isinstance(work, TaskWork):
                 yield task_node.start_command(plan, place, work, node, state.header.limits)
+        case LookingUp(round=asked):
+            yield cache_lookup.look_up_command(place, asked)
+        case WaitingForCache(round=asked, until_ns=until_ns):
+            yield deadline.cache(place.path, asked, until_ns)
         case BackingOff(until_ns=until_ns):
             yield deadline.retry(place.path, node.attempt, until_ns)
         case ChildRunning():

@@ -10,7 +10,7 @@ from flytelike.model.failure import Failure
 from flytelike.model.ids import ROOT, NodePath
 from flytelike.model.phases import NodePhase
 from flytelike.model.policies import FailurePolicy
-from propeller.core import execution, launch_plan_node, sub_workflow_node, task_node
+from propeller.core import cache_lookup, execution, launch_plan_node, sub_workflow_node
 from propeller.core.header import InProgress
 from propeller.core.node_state import Expanded, Failed, Held, Skipped, Succeeded
 from propeller.core.plan import (
@@ -46,6 +46,8 @@ def _after_end(turn: Turn, place: Place) -> None:
         case Succeeded():
             _ready_below(turn, place)
         case Failed(failure=failure):
+            if isinstance(place.node.work, TaskWork) and place.node.work.serialize:
+                turn.commands.append(cache_lookup.release_command(place))
             if place.workflow.on_failure is FailurePolicy.FAIL_IMMEDIATELY:
                 _fail_scope(turn, place.scope, failure)
                 return
@@ -74,7 +76,10 @@ def _offer(turn: Turn, place: Place) -> None:
 def _start(turn: Turn, place: Place) -> None:
     match place.node.work:
         case TaskWork() as work:
-            task_node.start(turn, place, work)
+            if work.cached and turn.header.limits.cached:
+                cache_lookup.start(turn, place)
+            else:
+                cache_lookup.begin(turn, place, work, None)
         case LaunchPlanWork() as work:
             launch_plan_node.start(turn, place, work)
         case SubWorkflowWork():

@@ -13,12 +13,6 @@ from propeller.core.transitions import Cause
 from propeller.core.turn import Turn
 
 
-def start(turn: Turn, place: Place, work: TaskWork) -> None:
-    """Start the first attempt of a node that is ready."""
-    turn.tell_node(place, NodePhase.RUNNING)
-    _start_attempt(turn, place, work, Started(), Cause.STARTED)
-
-
 def began(turn: Turn, event: AttemptRunning) -> None:
     """Take in that the attempt's process runs; once more if it was started again after a restart."""
     state = turn.get(event.path)
@@ -49,7 +43,7 @@ def succeeded(turn: Turn, event: AttemptSucceeded) -> None:
     work = place.node.work
     if isinstance(work, TaskWork):
         turn.tell_attempt(place, work, event.attempt, TaskPhase.SUCCEEDED)
-    turn.tell_node(place, NodePhase.SUCCEEDED)
+    turn.tell_node(place, NodePhase.SUCCEEDED, cache=event.cache)
 
 
 def failed(turn: Turn, event: AttemptFailed) -> None:
@@ -67,7 +61,7 @@ def timer_fired(turn: Turn, event: TimerFired) -> None:
     if not isinstance(work, TaskWork):
         return
     if isinstance(state, BackingOff) and event.stamp == deadline.retry_stamp(state.attempt):
-        _start_attempt(turn, place, work, Started(state.user_failures, state.system_failures), Cause.WOKEN)
+        start_attempt(turn, place, work, Started(state.user_failures, state.system_failures), Cause.WOKEN)
     elif isinstance(state, Running) and event.stamp == deadline.stamp(state.attempt, state.started_ns):
         failure = deadline.expired("The attempt", place.node.timeout_ns)
         turn.commands.append(abort_command(place, state.attempt, failure.message))
@@ -86,7 +80,8 @@ def abort_command(place: Place, attempt: int, reason: str) -> AbortAttempt:
     return AbortAttempt(f"{place.path}/{attempt}/abort", place.path, attempt, reason)
 
 
-def _start_attempt(turn: Turn, place: Place, work: TaskWork, state: Started, cause: Cause) -> None:
+def start_attempt(turn: Turn, place: Place, work: TaskWork, state: Started, cause: Cause) -> None:
+    """Start the attempt that `state` is in."""
     turn.move(place, cause, state)
     turn.commands.append(start_command(turn.plan, place, work, state, turn.header.limits))
     turn.tell_attempt(place, work, state.attempt, TaskPhase.QUEUED)
@@ -106,7 +101,7 @@ def _fail(turn: Turn, place: Place, state: Started | Running, failure: Failure) 
             turn.tell_node(place, NodePhase.FAILED, final)
         case RetryNow(user_failures=users, system_failures=systems):
             turn.tell_attempt(place, work, attempt, TaskPhase.RETRYABLE_FAILED, failure)
-            _start_attempt(turn, place, work, Started(users, systems), Cause.RETRIED)
+            start_attempt(turn, place, work, Started(users, systems), Cause.RETRIED)
         case RetryLater(user_failures=users, system_failures=systems, pause_ns=pause_ns):
             until_ns = turn.now_ns + pause_ns
             turn.move(place, Cause.BACKED_OFF, BackingOff(until_ns, users, systems))

@@ -12,6 +12,10 @@ class Cause(Enum):
     __hash__ = object.__hash__  # an enum's own is slow, and each transition is looked up by it
 
     HELD = "held: max_parallelism is reached"
+    LOOKED_UP = "looked up in the catalog"
+    TAKEN = "taken: somebody else computes an equal result"
+    FREED = "freed: the other has ended"
+    FOUND = "found in the catalog"
     STARTED = "started"
     BEGAN = "began: the attempt's process runs"
     BEGAN_ANEW = "began anew after a restart of the platform"
@@ -51,7 +55,11 @@ _N = node_state
 NODE_TRANSITIONS = frozenset(
     [
         *_rows(Cause.HELD, _N.Held, None),
-        *_rows(Cause.STARTED, _N.Started, None, _N.Held),
+        *_rows(Cause.LOOKED_UP, _N.LookingUp, None, _N.Held),
+        *_rows(Cause.TAKEN, _N.WaitingForCache, _N.LookingUp),
+        *_rows(Cause.FREED, _N.LookingUp, _N.WaitingForCache),
+        *_rows(Cause.FOUND, _N.Succeeded, _N.LookingUp),
+        *_rows(Cause.STARTED, _N.Started, None, _N.Held, _N.LookingUp),
         *_rows(Cause.STARTED, _N.ChildRunning, None, _N.Held),
         *_rows(Cause.BEGAN, _N.Running, _N.Started),
         *_rows(Cause.BEGAN_ANEW, _N.Running, _N.Running),
@@ -71,6 +79,8 @@ NODE_TRANSITIONS = frozenset(
             Cause.ABORTED,
             _N.Aborted,
             _N.Held,
+            _N.LookingUp,
+            _N.WaitingForCache,
             _N.Started,
             _N.Running,
             _N.BackingOff,

@@ -7,6 +7,7 @@ the numbers are kept right in one place.
 from collections import deque
 from collections.abc import Iterator, Sequence
 
+from flytelike.model.caching import CacheNote
 from flytelike.model.failure import Failure
 from flytelike.model.history import AttemptChanged, ExecutionChanged, NodeChanged, Record
 from flytelike.model.ids import ROOT, NodePath
@@ -16,6 +17,8 @@ from propeller.core.commands import (
     AbortChild,
     CollectOutputs,
     Command,
+    LookUpCache,
+    ReleaseReservation,
     SetTimer,
     StartAttempt,
     StartChild,
@@ -132,7 +135,9 @@ class Turn:
         """Record that the execution entered a phase."""
         self.records.append(ExecutionChanged(phase, self.now_ns, failure, cause))
 
-    def tell_node(self, place: Place, phase: NodePhase, failure: Failure | None = None) -> None:
+    def tell_node(
+        self, place: Place, phase: NodePhase, failure: Failure | None = None, *, cache: CacheNote | None = None
+    ) -> None:
         """Record that a node entered a phase."""
         work = type(place.node.work)
         self.records.append(
@@ -146,6 +151,7 @@ class Turn:
                 work is SubWorkflowWork,
                 work is LaunchPlanWork,
                 place.node.name,
+                cache,
             )
         )
 
@@ -168,4 +174,9 @@ def without_vain(commands: Sequence[Command]) -> Sequence[Command]:
         return commands
     started = {(it.path, it.attempt) for it in commands if isinstance(it, StartAttempt | StartChild)}
     vain = stopped & started
-    return [it for it in commands if isinstance(it, SetTimer | CollectOutputs) or (it.path, it.attempt) not in vain]
+    return [
+        it
+        for it in commands
+        if isinstance(it, SetTimer | CollectOutputs | LookUpCache | ReleaseReservation)
+        or (it.path, it.attempt) not in vain
+    ]

@@ -17,6 +17,8 @@ from propeller.core.commands import (
     AbortAttempt,
     AbortChild,
     CollectOutputs,
+    LookUpCache,
+    ReleaseReservation,
     SetTimer,
     StartAttempt,
     StartChild,
@@ -32,9 +34,10 @@ from propeller.core.events import (
 from propeller.core.plan import scope_of
 from propeller.engine import places
 from propeller.engine.binding import BindingFailed
+from propeller.engine.lookups import Given, Lookups
 from propeller.engine.outside import Ports
 from propeller.engine.overrides import overridden
-from propeller.engine.run import Arrival, Errand, Kept, Restore, Run, StoreInputs, TakeChild, TakeOutputs
+from propeller.engine.run import Arrival, Errand, Kept, LookUpMany, Restore, Run, StoreInputs, TakeChild, TakeOutputs
 from propeller.engine.settings import EngineSettings
 from propeller.engine.values import Values
 from propeller.ports import (
@@ -57,6 +60,7 @@ class Effects:
     def __init__(self, post: Post, values: Values, ports: Ports, settings: EngineSettings) -> None:
         """Connect the ports; the executor is set when the engine starts."""
         self.executor: Executor | None = None
+        self.lookups = Lookups(post, values, ports, settings)
         self._post = post
         self._values = values
         self._store = ports.store
@@ -72,6 +76,8 @@ class Effects:
                 await self._start_attempt(run, errand)
             case AbortAttempt(path=path, attempt=attempt, reason=reason):
                 await self._running().abort(AttemptKey(run.id, path, attempt), reason)
+            case LookUpCache() | LookUpMany() | ReleaseReservation():
+                await self.lookups.carry_out(run, errand)
             case StartChild():
                 await self._start_child(run, errand)
             case AbortChild():
@@ -114,6 +120,7 @@ class Effects:
         except BindingFailed as error:
             self._post(run, Arrival(AttemptFailed(path, attempt, self._clock.now_ns(), error.failure)))
             return
+        await self.lookups.hold(run, path)
         raw_root = run.request.raw_output_prefix or self._settings.raw_output_prefix
         raw = places.raw_prefix(raw_root, run.id, path, attempt)
         previous = places.checkpoints(places.raw_prefix(raw_root, run.id, path, attempt - 1)) if attempt else ""
@@ -147,14 +154,19 @@ class Effects:
         uri = places.outputs_uri(self._settings.metadata_prefix, run.id, path, attempt)
         declared = run.program.interface(path).outputs
         try:
-            kept = await self._kept(run, path, attempt, uri, list(declared)) if declared else None
+            kept, given = await self._kept(run, path, attempt, uri, list(declared)) if declared else (None, None)
         except _NoOutputs as error:
             self._post(run, Arrival(AttemptFailed(path, attempt, news.at_ns, error.failure)))
         else:
-            self._post(run, Arrival(AttemptSucceeded(path, attempt, news.at_ns), kept))
+            cache = None
+            if given is not None:
+                cache = await self.lookups.store(run, Given(path, attempt, news.at_ns, *given))
+            self._post(run, Arrival(AttemptSucceeded(path, attempt, news.at_ns, cache), kept))
 
-    async def _kept(self, run: Run, path: NodePath, attempt: int, uri: str, declared: list[str]) -> Kept | None:
-        """Check outputs and make them last; return them if they are to be kept in the commit."""
+    async def _kept(
+        self, run: Run, path: NodePath, attempt: int, uri: str, declared: list[str]
+    ) -> "tuple[Kept | None, tuple[bytes, pb.LiteralMap]]":
+        """Check outputs and make them last; return them, first if they are to be kept in the commit."""
         try:
             data = await self._blobs.read(uri)
         except KeyError:
@@ -171,9 +183,9 @@ class Effects:
             raise _NoOutputs(f"it gave no {', '.join(missing)}")
         self._values.keep(run, path, outputs, len(data))
         if len(data) <= self._settings.inline_outputs_bytes_max:
-            return Kept(path, attempt, data)
+            return Kept(path, attempt, data), (data, outputs)
         await self._blobs.sync(uri)
-        return None
+        return None, (data, outputs)
 
     async def _restore(self, run: Run, path: NodePath, attempt: int | None) -> None:
         """Write a node's documents again, where a power cut took them: inputs can be bound again."""
@@ -260,7 +272,8 @@ class Effects:
             raise _NoOutputs(f"the child execution's outputs are gone from {status.output_uri}") from None
         uri = places.outputs_uri(self._settings.metadata_prefix, run.id, path, attempt)
         await self._blobs.write(uri, data)
-        return await self._kept(run, path, attempt, uri, declared)
+        kept, _ = await self._kept(run, path, attempt, uri, declared)
+        return kept
 
     def _child_ended(
         self, run: Run, path: NodePath, attempt: int, status: ChildStatus, kept: Kept | None = None

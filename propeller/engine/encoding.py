@@ -20,7 +20,7 @@ from typing import Any, Final, get_type_hints
 
 import msgpack
 
-from flytelike.model import failure, history, ids, launch
+from flytelike.model import caching, failure, history, ids, launch
 from propeller.core import commands, header, node_state
 from propeller.engine import run
 from propeller.ports import StoreCorrupt, StoreTooNew
@@ -31,6 +31,9 @@ NUMBERS: Final[Mapping[int, type]] = {
     3: ids.NodeExecutionId,
     4: failure.Failure,
     5: launch.LaunchRequest,
+    50: caching.CacheKey,
+    51: caching.CacheSource,
+    52: caching.CacheNote,
     10: header.Header,
     11: header.Limits,
     12: header.Accepted,
@@ -51,6 +54,8 @@ NUMBERS: Final[Mapping[int, type]] = {
     38: node_state.Failed,
     39: node_state.Skipped,
     40: node_state.Aborted,
+    53: node_state.LookingUp,
+    54: node_state.WaitingForCache,
     60: commands.AbortAttempt,
     61: commands.AbortChild,
     62: run.Seal,

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 
+from flytelike.model.caching import CacheUse
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ExecutionId, NodeExecutionId
 from flytelike.model.launch import LaunchRequest
@@ -35,6 +36,7 @@ from propeller.ports import (
     StateStore,
     StoreError,
 )
+from propeller.ports_catalog import Catalog, NoCatalog
 
 _LOG = logging.getLogger(__name__)
 
@@ -42,7 +44,7 @@ _LOG = logging.getLogger(__name__)
 class Engine:
     """Drives executions. It is the listener of its executor; use on one event loop."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one parameter a port
         self,
         *,
         store: StateStore,
@@ -52,9 +54,10 @@ class Engine:
         closures: Closures,
         clock: Clock,
         settings: EngineSettings,
+        catalog: Catalog | None = None,
     ) -> None:
-        """Connect the ports; give the executor to `start`."""
-        ports = Ports(store, blobs, sink, children, closures, clock)
+        """Connect the ports; give the executor to `start`. Without a catalog nothing is cached."""
+        ports = Ports(store, blobs, sink, children, closures, clock, catalog or NoCatalog())
         self._store = store
         self._clock = clock
         self._settings = settings
@@ -97,7 +100,9 @@ class Engine:
     async def submit(self, request: LaunchRequest) -> None:
         """Take an execution over durably; a known one is not started twice. Raises `StoreError`."""
         self._check_open()
-        header = Header(limits=Limits(request.max_parallelism, request.timeout_ns, request.interruptible))
+        cached = request.cache is not CacheUse.OFF
+        limits = Limits(request.max_parallelism, request.timeout_ns, request.interruptible, cached)
+        header = Header(limits=limits)
         try:
             await self._store.commit(Commit(request.id, 0, encode([header, 0]), launch=encode(request)))
         except Conflict:
@@ -134,6 +139,7 @@ class Engine:
     async def _close(self) -> None:
         self._entry.close()
         await self._driver.close()
+        self._effects.lookups.close()
         await self._errands.close()
         if self._effects.executor is not None:
             await self._effects.executor.close()
@@ -179,6 +185,7 @@ class Engine:
 
     def _left(self, run: Run) -> None:
         self._values.forget(run.id)
+        self._effects.lookups.forget(run.id)
         if run.seal and run.state.header.ended and not run.stale:
             self._sealer.add(run)
             self._retention.start()

@@ -17,12 +17,15 @@ from propeller.core.commands import (
     AbortAttempt,
     AbortChild,
     CollectOutputs,
+    LookUpCache,
+    ReleaseReservation,
     SetTimer,
     StartAttempt,
     StartChild,
 )
 from propeller.core.events import AttemptFailed, ChildEnded, Event, OutputsFailed
-from propeller.engine.run import Errand, Restore, Run, StoreInputs, TakeChild, TakeOutputs
+from propeller.engine.lookups import grouped
+from propeller.engine.run import Errand, LookUpMany, Restore, Run, StoreInputs, TakeChild, TakeOutputs
 from propeller.engine.settings import EngineSettings
 from propeller.ports import Clock
 
@@ -53,7 +56,7 @@ class Errands:
 
     def add(self, run: Run, errands: Iterable[Errand]) -> None:
         """Take errands; those of one execution begin in order, but for starts that wait for an abort."""
-        for errand in errands:
+        for errand in grouped(errands):
             if isinstance(errand, AbortAttempt | AbortChild):
                 _begin_to_stop(run, errand)
             key = _start_of(errand)
@@ -102,8 +105,8 @@ class Errands:
         if key is not None and key not in run.starts:
             self._settled(run)  # It was aborted before it began.
             return
-        if key is not None and errand.path in run.stopping:
-            run.held_back.setdefault(errand.path, []).append((errand, tries))
+        if key is not None and key[0] in run.stopping:
+            run.held_back.setdefault(key[0], []).append((errand, tries))
             return
         run.under_way += 1
         task = asyncio.get_running_loop().create_task(self._carry_out(run, errand, tries))
@@ -207,5 +210,7 @@ def _gave_up(errand: Errand, now_ns: int, message: str) -> Event | None:
             return OutputsFailed(path, attempt, now_ns, failure)
         case AbortAttempt() | AbortChild() | SetTimer() | StoreInputs() | Restore():
             return None
+        case LookUpCache() | LookUpMany() | ReleaseReservation():
+            return None  # whatever happens, they tell themselves
         case unreachable:
             assert_never(unreachable)

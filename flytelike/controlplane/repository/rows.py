@@ -77,6 +77,10 @@ class NodeRow:
     inputs_uri: str
     output_uri: str
     child: str
+    cache_status: int
+    cache_why: str
+    cache_key: str
+    cache_source: str
     error: bytes | None
     created_at: int
     started_at: int

@@ -83,6 +83,14 @@ class FakeBlobs:
         self._check()
         self.objects[uri] = data
 
+    async def write_all(self, documents: Mapping[str, bytes]) -> None:
+        self._check()
+        self.objects.update(documents)
+
+    async def sizes(self, uris: Collection[str]) -> Mapping[str, int]:
+        self._check()
+        return {uri: len(self.objects[uri]) for uri in uris if uri in self.objects}
+
     async def sync(self, uri: str) -> None:
         self._check()
         assert uri in self.objects

@@ -246,6 +246,26 @@ class TaskMetadata(message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @typing.final
+    class CacheCodeEntry(message.Message):
+        DESCRIPTOR: descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.str
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     DISCOVERABLE_FIELD_NUMBER: builtins.int
     RUNTIME_FIELD_NUMBER: builtins.int
     TIMEOUT_FIELD_NUMBER: builtins.int
@@ -260,6 +280,8 @@ class TaskMetadata(message.Message):
     IS_EAGER_FIELD_NUMBER: builtins.int
     GENERATES_DECK_FIELD_NUMBER: builtins.int
     METADATA_FIELD_NUMBER: builtins.int
+    CACHE_CODE_FIELD_NUMBER: builtins.int
+    CACHE_TTL_FIELD_NUMBER: builtins.int
     discoverable: builtins.bool
     discovery_version: builtins.str
     deprecated_error_message: builtins.str
@@ -281,6 +303,16 @@ class TaskMetadata(message.Message):
     def generates_deck(self) -> wrappers_pb2.BoolValue: ...
     @builtins.property
     def metadata(self) -> K8sObjectMetadata: ...
+    @builtins.property
+    def cache_code(self) -> containers.ScalarMap[builtins.str, builtins.str]:
+        """What a cache version that is derived from the code was made of: digests of functions and constants by
+        qualified name. Empty where the author gave the version. Added by Flytelike.
+        """
+
+    @builtins.property
+    def cache_ttl(self) -> duration_pb2.Duration:
+        """How long results are kept; unset for ever. Added by Flytelike."""
+
     def __init__(
         self,
         *,
@@ -298,10 +330,12 @@ class TaskMetadata(message.Message):
         is_eager: builtins.bool = ...,
         generates_deck: wrappers_pb2.BoolValue | None = ...,
         metadata: K8sObjectMetadata | None = ...,
+        cache_code: abc.Mapping[builtins.str, builtins.str] | None = ...,
+        cache_ttl: duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["generates_deck", b"generates_deck", "interruptible", b"interruptible", "interruptible_value", b"interruptible_value", "metadata", b"metadata", "retries", b"retries", "runtime", b"runtime", "timeout", b"timeout"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["cache_ttl", b"cache_ttl", "generates_deck", b"generates_deck", "interruptible", b"interruptible", "interruptible_value", b"interruptible_value", "metadata", b"metadata", "retries", b"retries", "runtime", b"runtime", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["cache_ignore_input_vars", b"cache_ignore_input_vars", "cache_serializable", b"cache_serializable", "deprecated_error_message", b"deprecated_error_message", "discoverable", b"discoverable", "discovery_version", b"discovery_version", "generates_deck", b"generates_deck", "interruptible", b"interruptible", "interruptible_value", b"interruptible_value", "is_eager", b"is_eager", "metadata", b"metadata", "pod_template_name", b"pod_template_name", "retries", b"retries", "runtime", b"runtime", "tags", b"tags", "timeout", b"timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["cache_code", b"cache_code", "cache_ignore_input_vars", b"cache_ignore_input_vars", "cache_serializable", b"cache_serializable", "cache_ttl", b"cache_ttl", "deprecated_error_message", b"deprecated_error_message", "discoverable", b"discoverable", "discovery_version", b"discovery_version", "generates_deck", b"generates_deck", "interruptible", b"interruptible", "interruptible_value", b"interruptible_value", "is_eager", b"is_eager", "metadata", b"metadata", "pod_template_name", b"pod_template_name", "retries", b"retries", "runtime", b"runtime", "tags", b"tags", "timeout", b"timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_interruptible_value: _TypeAlias = typing.Literal["interruptible"]  # noqa: Y015
     _WhichOneofArgType_interruptible_value: _TypeAlias = typing.Literal["interruptible_value", b"interruptible_value"]  # noqa: Y015
