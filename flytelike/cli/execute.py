@@ -15,6 +15,7 @@ from flytelike.cli.exit_code import ExitCode
 from flytelike.cli.input_flags import literals
 from flytelike.cli.source import Source, source_of
 from flytelike.cli.starting import started
+from flytelike.model.caching import CacheUse
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.model.ids import ExecutionId
 from flytelike.model.literals import Literal
@@ -40,6 +41,8 @@ COPIES = click.Choice([copy.value for copy in Copy])
 @click.option("--copy", type=COPIES, default="auto", show_default=True, help="Code to bundle.")
 @click.option("--max-parallelism", type=click.IntRange(0), default=0, help="Nodes run at once; 0: no limit.")
 @click.option("--env", multiple=True, metavar="KEY=VALUE", help="Environment variable of all tasks.")
+@click.option("--overwrite-cache", is_flag=True, help="Compute cached results anew, and keep the new ones.")
+@click.option("--no-cache", is_flag=True, help="Neither use cached results nor keep new ones.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait for the end and print the outputs.")
 @json_option
 @place_options
@@ -55,6 +58,8 @@ def command(  # noqa: PLR0913 - one parameter an option
     copy: str,
     max_parallelism: int,
     env: tuple[str, ...],
+    overwrite_cache: bool,
+    no_cache: bool,
     wait: bool,
     as_json: bool,
     project: str,
@@ -86,6 +91,7 @@ def command(  # noqa: PLR0913 - one parameter an option
         name=execution_name or drawn_name(),
         max_parallelism=max_parallelism,
         envs=environment(env),
+        cache=cache_use(overwrite=overwrite_cache, off=no_cache),
     )
     given = Given(source, flags, inputs, distant=bool(server))
     if not source.registered:
@@ -137,6 +143,13 @@ async def describe(source: Source, words: str, server: str, data: Path) -> None:
         async with connected(server, data, start=True) as client:
             await source.prepare(client)
     click.echo(source.help_text(words))
+
+
+def cache_use(*, overwrite: bool, off: bool) -> CacheUse:
+    """Return what the flags say about cached results."""
+    if overwrite and off:
+        raise click.UsageError("--overwrite-cache keeps new results and --no-cache keeps none: give one of them")
+    return CacheUse.OFF if off else CacheUse.OVERWRITE if overwrite else CacheUse.USE
 
 
 def drawn_name() -> str:

@@ -21,8 +21,9 @@ VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "logs": ("flytelike.cli.logs", "Print what the tasks of an execution printed."),
     "abort": ("flytelike.cli.abort", "End a running execution."),
     "rerun": ("flytelike.cli.rerun", "Execute again with the same inputs."),
+    "cache": ("flytelike.cli.cache", "Show or evict cached results."),
     "project": ("flytelike.cli.project", "Create and list projects."),
-    "explain": ("flytelike.cli.explain", "Tell what an error code means and what to do."),
+    "explain": ("flytelike.cli.explain", "Tell what an error code means, or why a node was (not) cached."),
     "completion": ("flytelike.cli.completion", "Print the completion script of a shell."),
 }
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
+from flytelike.controlplane.cache_inspection import CacheInspection
 from flytelike.controlplane.catalog import Catalog
 from flytelike.controlplane.children import Children
 from flytelike.controlplane.database import Database
@@ -65,6 +66,7 @@ class ControlPlane:
             Tools(self.database, store, settings, self.clock, self.registry, self.dispatch, self.notifier)
         )
         self.catalog = Catalog(self.database, self.clock)
+        self.cache = CacheInspection(self.database, self.catalog, self.clock)
         self.children = Children(self.executions, store, settings.limits.launch_plan_depth)
         self.reading = Reading(self.database, store, settings)
         self.uploads = Uploads(store, settings, self.clock)

@@ -258,6 +258,8 @@ catalog_entries = Table(
     # Why there is a result no more; its row stays for a while, so that a miss can be explained.
     _text("gone"),
     _instant("gone_at"),
+    # Why an earlier result of the same key did not serve when this one was computed.
+    _text("replaced"),
     Index(None, "project", "domain", "task", "created_at"),
 )
 """Cached results by the digest of their key. `cache_key`, `source` and `uris` are JSON; `outputs`: core.LiteralMap."""

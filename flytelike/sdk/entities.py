@@ -1,5 +1,6 @@
 """Entities to templates: what registration sends and the compiler checks."""
 
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -21,8 +22,10 @@ from flytelike.model.graph import (
 )
 from flytelike.model.ids import Identifier, ResourceKind
 from flytelike.model.interface import Parameter, TypedInterface, Variable
+from flytelike.model.policies import TaskMetadata
 from flytelike.model.span import SourceSpan
 from flytelike.sdk.bindings import Place, bindings, literal_of
+from flytelike.sdk.code_digest import code_parts, version_of
 from flytelike.sdk.documentation import Documentation, documentation_of
 from flytelike.sdk.entity import AnyEntity, reachable
 from flytelike.sdk.faults import fault, raise_faults
@@ -174,7 +177,7 @@ class Assembly:
         return TaskTemplate(
             identifier,
             "python-task",
-            policies.metadata,
+            self.metadata(task),
             self.interface(task, identifier),
             Container(
                 image=policies.image or settings.image,
@@ -185,6 +188,20 @@ class Assembly:
             secrets=policies.secrets,
             span=self.relative(task.signature.span),
         )
+
+    def metadata(self, task: Task[..., Any]) -> TaskMetadata:
+        """Return a task's policies; a cache version that is not given is derived from the code."""
+        metadata = task.policies.metadata
+        cache = metadata.cache
+        if not cache.enabled or cache.version:
+            return metadata
+        module = task.function.__module__
+        # Not the function's own file, which may be that of a decorator around it.
+        file = getattr(sys.modules.get(module), "__file__", None) or ""
+        parts = code_parts(module, task.function.__name__, self.settings.root, file)
+        if not parts:
+            return metadata  # It cannot be read: results then belong to one version of the task.
+        return replace(metadata, cache=replace(cache, version=version_of(parts), code=parts))
 
     def workflow(self, workflow: Workflow[..., Any], identifier: Identifier) -> WorkflowTemplate:
         """Return a workflow's template."""

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Dialect,
     Insert,
+    and_,
     bindparam,
     case,
     delete,
@@ -48,6 +50,7 @@ class EntryRow:
     hits: int
     gone: str
     gone_at: int
+    replaced: str
 
     def entry(self) -> CacheEntry:
         """Return what the row says."""
@@ -158,6 +161,7 @@ def _values(entry: CacheEntry) -> Params:
         "hits": 0,
         "gone": "",
         "gone_at": 0,
+        "replaced": "",
     }
 
 
@@ -168,7 +172,16 @@ def _batches(digests: Sequence[str]) -> Iterator[Sequence[str]]:
 
 def _upsert_entry(dialect: Dialect) -> Insert:
     insert = upsert(dialect, catalog_entries)
-    fresh = {column.name: insert.excluded[column.name] for column in catalog_entries.c if not column.primary_key}
+    old, new = catalog_entries.c, insert.excluded
+    fresh: dict[str, ColumnElement[Any]] = {
+        column.name: new[column.name] for column in catalog_entries.columns if not column.primary_key
+    }
+    expired = and_(old.expires_at > literal_column("0"), old.expires_at <= new.created_at)
+    fresh["replaced"] = case(
+        (old.gone != literal_column("''"), old.gone),
+        (expired, literal_column("'expired'")),
+        else_=literal_column("''"),
+    )
     statement: Insert = insert.on_conflict_do_update(index_elements=["digest"], set_=fresh)
     return statement
 

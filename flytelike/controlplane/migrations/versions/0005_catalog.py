@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.Column("hits", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("gone", sa.Text(), server_default="", nullable=False),
         sa.Column("gone_at", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("replaced", sa.Text(), server_default="", nullable=False),
     )
     op.create_index(
         "ix_catalog_entries_project_domain_task_created_at",
