@@ -45,7 +45,7 @@ def stop_scope(turn: Turn, scope: NodePath, reason: str) -> None:
                 continue
             case unreachable:
                 assert_never(unreachable)
-        if isinstance(work, TaskWork) and work.serialize:
+        if isinstance(work, TaskWork) and work.cached and turn.header.limits.cached:
             turn.commands.append(cache_lookup.release_command(place))
         turn.move(place, Cause.ABORTED, Aborted())
         turn.tell_node(place, NodePhase.ABORTED)

@@ -170,13 +170,14 @@ class Turn:
 def without_vain(commands: Sequence[Command]) -> Sequence[Command]:
     """Leave out what one and the same batch starts and stops again, so that it never runs."""
     stopped = {(it.path, it.attempt) for it in commands if isinstance(it, AbortAttempt | AbortChild)}
-    if not stopped:
+    released = {it.path for it in commands if isinstance(it, ReleaseReservation)}
+    if not (stopped or released):
         return commands
     started = {(it.path, it.attempt) for it in commands if isinstance(it, StartAttempt | StartChild)}
     vain = stopped & started
     return [
         it
         for it in commands
-        if isinstance(it, SetTimer | CollectOutputs | LookUpCache | ReleaseReservation)
-        or (it.path, it.attempt) not in vain
+        if isinstance(it, SetTimer | CollectOutputs | ReleaseReservation)
+        or (it.path not in released if isinstance(it, LookUpCache) else (it.path, it.attempt) not in vain)
     ]

@@ -36,6 +36,7 @@ def random_scenario(rng: random.Random) -> Scenario:
         max_parallelism=rng.choice([0, 0, 0, 1, 2, 3]),
         timeout_ns=rng.randint(20, 400) * S if rng.random() < 0.12 else 0,
         interruptible=rng.choice([None, None, True, False]),
+        cached=rng.random() > 0.05,
     )
     return Scenario(primary, inner, limits)
 
@@ -59,4 +60,6 @@ def _random_node(rng: random.Random, node_id: str, after: list[str], known: list
         return sub(node_id, rng.choice(known), *after, retries=retries, timeout_ns=slow)
     if kind < 0.35:
         return child(node_id, "lp", *after, retries=rng.choice([0, 1]), timeout_ns=timeout_ns)
-    return task(node_id, *after, retries=rng.choice([0, 0, 1, 2]), timeout_ns=timeout_ns)
+    cached, serialize = rng.choice([(0, 0), (0, 0), (1, 0), (1, 1)])
+    retries = rng.choice([0, 0, 1, 2])
+    return task(node_id, *after, retries=retries, timeout_ns=timeout_ns, cached=cached, serialize=serialize)

@@ -22,7 +22,7 @@ ENGINE_MUTANTS = (
     _mutant(
         "an attempt starts beside the one being stopped",
         "errands",
-        "if key is not None and errand.path in run.stopping:",
+        "if key is not None and key[0] in run.stopping:",
         "if False:",
     ),
     _mutant(

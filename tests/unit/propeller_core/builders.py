@@ -27,9 +27,10 @@ from flytelike.model.ids import (
     NodePath,
     ResourceKind,
 )
-from flytelike.model.interface import TypedInterface
+from flytelike.model.interface import TypedInterface, Variable
 from flytelike.model.phases import WorkflowPhase
-from flytelike.model.policies import FailurePolicy, NodeMetadata, TaskMetadata, WorkflowMetadata
+from flytelike.model.policies import CachePolicy, FailurePolicy, NodeMetadata, TaskMetadata, WorkflowMetadata
+from flytelike.model.types import INTEGER
 from propeller.core import events
 from propeller.core.commands import Command
 from propeller.core.decision import Decision
@@ -69,9 +70,14 @@ class NodeSketch:
 def task(
     node_id: str, *after: str, retries: int = 0, timeout_ns: int = 0, interruptible: bool | None = None, **own: int
 ) -> NodeSketch:
-    """A task node; `own_retries=` and `own_timeout_ns=` are set on the node, the rest on its task."""
+    """A task node; `own_retries=` and `own_timeout_ns=` are set on the node, the rest on its task.
+
+    `cached=1` and `serialize=1` say that its results are kept, and equal work is done once.
+    """
     metadata = NodeMetadata(retries=own.get("own_retries"), timeout_ns=own.get("own_timeout_ns"))
-    of_task = TaskMetadata(retries=retries, timeout_ns=timeout_ns, interruptible=interruptible)
+    serialize = bool(own.get("serialize"))
+    cache = CachePolicy(enabled=serialize or bool(own.get("cached")), version="1", serializable=serialize)
+    of_task = TaskMetadata(retries=retries, timeout_ns=timeout_ns, interruptible=interruptible, cache=cache)
     return NodeSketch(node_id, after, task=of_task, metadata=metadata)
 
 
@@ -112,7 +118,7 @@ def closure_of(primary: GraphSketch, *inner: GraphSketch) -> WorkflowClosure:
     """Build what the compiler would give for the sketches."""
     workflows = {named(ResourceKind.WORKFLOW, sketch.name): _compiled(sketch) for sketch in inner}
     tasks = [
-        TaskTemplate(_task_id(sketch, node), "python-task", node.task, TypedInterface())
+        TaskTemplate(_task_id(sketch, node), "python-task", node.task, TypedInterface({}, {"o": Variable(INTEGER)}))
         for sketch in (primary, *inner)
         for node in sketch.nodes
         if not node.workflow and not node.launch_plan
