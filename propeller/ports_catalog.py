@@ -3,14 +3,14 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-from flytelike.model.caching import CacheEntry, CatalogUse, Claim, Reserved
+from flytelike.model.caching import CacheEntry, CacheKey, CatalogUse, Claim, Reserved
 
 
 class Catalog(Protocol):
     """Keeps results by the digest of their key. Whatever it raises costs time and never a result."""
 
-    async def lookup(self, digests: Collection[str]) -> Mapping[str, CacheEntry]:
-        """Return the entries that are there and have not expired, by digest."""
+    async def lookup(self, keys: Mapping[str, CacheKey]) -> Mapping[str, CacheEntry]:
+        """Return the entries that are there and have not expired; keys and entries by digest."""
 
     async def put(self, entry: CacheEntry) -> None:
         """Keep a result durably instead of an older one, and free its key. Puts made at once share a commit."""
@@ -31,7 +31,7 @@ class Catalog(Protocol):
 class NoCatalog:
     """A catalog that keeps nothing."""
 
-    async def lookup(self, digests: Collection[str]) -> Mapping[str, CacheEntry]:  # noqa: ARG002 - the port's
+    async def lookup(self, keys: Mapping[str, CacheKey]) -> Mapping[str, CacheEntry]:  # noqa: ARG002 - the port's
         """Return nothing."""
         return {}
 

@@ -9,7 +9,7 @@ from flytelike.controlplane.database import Database
 from flytelike.controlplane.ports import Clock
 from flytelike.controlplane.repository import catalog as rows
 from flytelike.controlplane.repository.catalog import Use
-from flytelike.model.caching import CacheEntry, CatalogUse, Claim, Reserved
+from flytelike.model.caching import CacheEntry, CacheKey, CatalogUse, Claim, Reserved
 
 COUNT_PAUSE_S = 1.0
 """How long uses gather before they are written."""
@@ -30,11 +30,11 @@ class Catalog:
         self._counting: asyncio.TimerHandle | None = None
         self._count_task: asyncio.Task[None] | None = None
 
-    async def lookup(self, digests: Collection[str]) -> Mapping[str, CacheEntry]:
-        """Return the entries that are there and have not expired, by digest."""
+    async def lookup(self, keys: Mapping[str, CacheKey]) -> Mapping[str, CacheEntry]:
+        """Return the entries that are there and have not expired; keys and entries by digest."""
         now_ns = self._clock.now_ns()
-        found = await self._database.read(lambda connection: rows.find_entries(connection, digests, now_ns))
-        return {digest: row.entry() for digest, row in found.items()}
+        found = await self._database.read(lambda connection: rows.find_entries(connection, keys, now_ns))
+        return {digest: row.entry(keys[digest]) for digest, row in found.items()}
 
     async def put(self, entry: CacheEntry) -> None:
         """Keep a result durably; those that come while others are written share one transaction."""
@@ -72,8 +72,7 @@ class Catalog:
             old = self._uses.get(name, Use())
             self._uses[name] = Use(old.hits + use.hit, old.misses + (not use.hit), old.saved_ns + use.saved_ns)
             if use.hit:
-                digest = use.key.digest
-                self._hits[digest] = self._hits.get(digest, 0) + 1
+                self._hits[use.digest] = self._hits.get(use.digest, 0) + 1
         if uses and self._counting is None:
             self._counting = asyncio.get_running_loop().call_later(COUNT_PAUSE_S, self._count_soon)
 

@@ -86,8 +86,8 @@ def execution_message(row: ExecutionRow) -> execution_pb2.Execution:
     return out
 
 
-def node_message(execution: ExecutionId, row: NodeRow) -> node_execution_pb2.NodeExecution:
-    """Return the message of a node of `execution`."""
+def node_message(execution: ExecutionId, row: NodeRow, *, brief: bool = False) -> node_execution_pb2.NodeExecution:
+    """Return the message of a node of `execution`; a brief one says of the cache only whether it served."""
     out = node_execution_pb2.NodeExecution(id=node_id(execution, row.path), input_uri=row.inputs_uri)
     out.metadata.spec_node_id = row.spec_node_id
     out.metadata.name = row.name
@@ -97,7 +97,9 @@ def node_message(execution: ExecutionId, row: NodeRow) -> node_execution_pb2.Nod
     _fill_times(closure, row, ended=NodePhase(row.phase).terminal)
     _fill_result(closure, row)
     if row.cache_status:
-        _fill_cache(closure.task_node_metadata, row)
+        closure.task_node_metadata.cache_status = row.cache_status  # type: ignore[assignment] # the values are the same
+        if not brief:
+            _fill_cache(closure.task_node_metadata, row)
     if row.child:
         child = _execution_id(execution.project, execution.domain, row.child)
         closure.workflow_node_metadata.executionId.CopyFrom(child)
@@ -106,7 +108,6 @@ def node_message(execution: ExecutionId, row: NodeRow) -> node_execution_pb2.Nod
 
 def _fill_cache(out: node_execution_pb2.TaskNodeMetadata, row: NodeRow) -> None:
     """Tell what the catalog had to say, as stock clients know it."""
-    out.cache_status = row.cache_status  # type: ignore[assignment] # the values are the same
     out.cache_why = row.cache_why
     if not row.cache_key:
         return

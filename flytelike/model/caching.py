@@ -113,8 +113,9 @@ class Reserved:
 
 @dataclass(frozen=True, slots=True)
 class CatalogUse:
-    """That a result was looked for: found or not, and the time that was saved."""
+    """That a result was looked for: found or not, and the time that was saved. `digest` is the key's."""
 
     key: CacheKey
+    digest: str
     hit: bool
     saved_ns: int = 0

@@ -214,7 +214,7 @@ class Lookups:
         """Give each its entry, if there is one whose data is there; drop those whose data is gone."""
         if not asked:
             return
-        entries = await self._catalog.lookup({one.digest for one in asked})
+        entries = await self._catalog.lookup({one.digest: one.key for one in asked})
         uris = {uri for entry in entries.values() for uri in _named(entry)}
         there = await self._blobs.sizes(uris) if uris else {}
         lost = {digest for digest, entry in entries.items() if not all(uri in there for uri in _named(entry))}
@@ -287,8 +287,12 @@ class Lookups:
         self._post(run, Arrival(CacheMissed(one.command.path, one.command.round, self._clock.now_ns(), note)))
 
     async def _count(self, answers: _Answers) -> None:
-        hits = [CatalogUse(one.key, True, one.entry.duration_ns) for one in answers.hits if one.entry is not None]
-        misses = [CatalogUse(one.key, False) for one in answers.misses]
+        hits = [
+            CatalogUse(one.key, one.digest, True, one.entry.duration_ns)
+            for one in answers.hits
+            if one.entry is not None
+        ]
+        misses = [CatalogUse(one.key, one.digest, False) for one in answers.misses]
         try:
             await self._catalog.count([*hits, *misses])
         except Exception as error:  # noqa: BLE001 - they are statistics

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from flytelike.model.caching import CacheEntry, CatalogUse, Claim, Reserved
+from flytelike.model.caching import CacheEntry, CacheKey, CatalogUse, Claim, Reserved
 
 
 class MemoryCatalog:
@@ -16,10 +16,10 @@ class MemoryCatalog:
         self.uses: list[CatalogUse] = []
         self._now_ns = now_ns
 
-    async def lookup(self, digests: Collection[str]) -> Mapping[str, CacheEntry]:
-        """Return the entries that are there and have not expired, by digest."""
+    async def lookup(self, keys: Mapping[str, CacheKey]) -> Mapping[str, CacheEntry]:
+        """Return the entries that are there and have not expired; keys and entries by digest."""
         now_ns = self._now_ns()
-        found = {digest: self.entries[digest] for digest in digests if digest in self.entries}
+        found = {digest: self.entries[digest] for digest in keys if digest in self.entries}
         return {digest: entry for digest, entry in found.items() if not 0 < entry.expires_ns <= now_ns}
 
     async def put(self, entry: CacheEntry) -> None:

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from flytelike.codec.caching import key_from_json, key_to_json, source_from_json, source_to_json
 from flytelike.controlplane.repository.prepared import Params, Prepared, upsert
 from flytelike.controlplane.schema import catalog_entries, catalog_reservations, catalog_uses
-from flytelike.model.caching import CacheEntry
+from flytelike.model.caching import CacheEntry, CacheKey
 
 DIGESTS_AT_ONCE = 500
 
@@ -52,10 +52,10 @@ class EntryRow:
     gone_at: int
     replaced: str
 
-    def entry(self) -> CacheEntry:
-        """Return what the row says."""
+    def entry(self, key: CacheKey | None = None) -> CacheEntry:
+        """Return what the row says; `key` is its key where that is known already."""
         return CacheEntry(
-            key_from_json(self.cache_key),
+            key or key_from_json(self.cache_key),
             source_from_json(self.source),
             self.outputs,
             self.outputs_uri,

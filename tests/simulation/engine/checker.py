@@ -25,6 +25,7 @@ class EngineChecker(Checker):
     lied: set[Key] = field(default_factory=set)
     clock_was_turned: bool = False
     ends_unheard: bool = False
+    sees_lookups: bool = False
 
     def process_began(self, key: Key) -> None:
         """Take that a process says that it began its work."""

@@ -116,8 +116,8 @@ ENGINE_MUTANTS = (
     _mutant(
         "a success counts without outputs",
         "effects",
-        "kept = await self._kept(run, path, attempt, uri, list(declared)) if declared else None",
-        "kept = None",
+        "kept, given = await self._kept(run, path, attempt, uri, list(declared)) if declared else (None, None)",
+        "kept, given = None, None",
     ),
     _mutant(
         "large outputs are not synced",

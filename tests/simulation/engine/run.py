@@ -11,6 +11,7 @@ from functools import partial
 
 from typing_extensions import override
 
+from flytelike.model.caching import CacheUse
 from flytelike.model.ids import Digest, ExecutionId, NodePath, ResourceKind
 from flytelike.model.launch import LaunchRequest
 from propeller.engine import Engine
@@ -68,6 +69,8 @@ class EngineSimulation:
         self.settings = drawn_settings(rng)
         self.agenda = Agenda()
         self.agenda.trace += [f"{self.scenario}", f"{self.weather}", f"{self.settings}"]
+        use = CacheUse.OVERWRITE if seed % 7 == 3 else CacheUse.USE
+        self.use = use if self.scenario.limits.cached else CacheUse.OFF
         requests = [self._request(f"e{number}") for number in range(rng.choice([1, 1, 2]))]
         self.world = EngineWorld(rng, self.scenario, self.weather, requests, self.agenda)
         self.submitted: set[ExecutionId] = set()
@@ -100,6 +103,7 @@ class EngineSimulation:
             limits.max_parallelism,
             limits.interruptible,
             timeout_ns=limits.timeout_ns,
+            cache=self.use,
         )
 
     def _plan(self) -> None:
@@ -107,6 +111,8 @@ class EngineSimulation:
             self.agenda.later("somebody aborts", self.weather.abort_at_ns, self._abort)
         for _ in range(self.weather.restarts):
             self.agenda.later("the engine is asked to restart", self.rng.randint(0, 100 * S), self._restart)
+        for at_ns in (30 * S, 90 * S):
+            self.agenda.later("some cached results expire", at_ns, self.world.spoil_catalog)
 
     def _go_on(self) -> None:
         world, rng, weather = self.world, self.rng, self.weather
@@ -144,6 +150,7 @@ class EngineSimulation:
             closures=ports.Closures(*given),
             clock=ports.Clock(*given),
             settings=self.settings,
+            catalog=ports.SimulatedCatalog(*given),
         )
         life.engine = engine
         try:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from flytelike.model.caching import CacheEntry, CacheStatus
 from flytelike.model.failure import Failure, Fault
 from flytelike.model.history import HistoryEntry, NodeChanged
 from flytelike.model.ids import ROOT, ExecutionId, NodeExecutionId, NodePath
@@ -20,13 +21,14 @@ from propeller.engine.encoding import decode
 from propeller.engine.telling import telling_in
 from propeller.ports import AttemptKey, AttemptSpec, ChildRefused, ChildStatus, Commit
 from propeller.stores.memory import MemoryStateStore
+from propeller.stores.memory_catalog import MemoryCatalog
 from tests.simulation.checker import Violation, must
 from tests.simulation.engine.blobs import SimulatedBlobs
 from tests.simulation.engine.checker import EngineChecker
 from tests.simulation.engine.life import Life
 from tests.simulation.engine.loop import Agenda, S
 from tests.simulation.engine.ports import at_once
-from tests.simulation.engine.values import Expected, computed, place_of, valued_closure
+from tests.simulation.engine.values import Expected, computed, place_of, valued_closure, whose
 from tests.simulation.engine.weather import Weather
 from tests.simulation.graphs import Scenario
 from tests.unit.propeller_core.builders import BUG, FLAKE, LOST
@@ -79,6 +81,7 @@ class EngineWorld:
         }
         self.store = MemoryStateStore(lambda: self.now_ns)
         self.blobs = SimulatedBlobs()
+        self.catalog = MemoryCatalog(lambda: self.now_ns)
         self.recorded: dict[ExecutionId, list[HistoryEntry]] = {request.id: [] for request in requests}
         self.sunk: dict[ExecutionId, list[HistoryEntry]] = {request.id: [] for request in requests}
         self.processes: dict[AttemptKey, Process] = {}
@@ -184,6 +187,55 @@ class EngineWorld:
         if not known and self.life is not None and execution not in self.life.unheard:
             self.judge(lambda: self.checkers[execution].start_asked((path, attempt)))
 
+    # --- the catalog ----------------------------------------------------------------------------
+
+    def put_into_catalog(self, entry: CacheEntry) -> None:
+        """Keep a result, which must be what its task gives for its inputs."""
+        self.judge(lambda: self._is_right(entry))
+        at_once(self.catalog.put(entry))
+
+    def _is_right(self, entry: CacheEntry) -> None:
+        place = entry.source.path
+        data = entry.outputs or self.blobs.read(entry.outputs_uri)
+        wanted = self.expected.output(place)
+        must(numbers(data) == {"o": wanted}, f"{place}: {numbers(data)} is cached, its task gives {wanted}")
+        sketch = self.checkers[entry.source.execution].sketch(place)
+        must(sketch.task.cache.enabled and self.scenario.limits.cached, f"{place}: is cached, which nobody wants")
+
+    def spoil_catalog(self) -> None:
+        """Let data be deleted that a cached result consists of, or its time be over."""
+        for digest in sorted(self.catalog.entries):
+            entry = self.catalog.entries[digest]
+            if self.rng.random() < 0.5:
+                self.catalog.entries[digest] = replace(entry, expires_ns=1)
+
+    def _alone(self, spec: AttemptSpec) -> None:
+        """Nobody else does the same work while the lease on it lasts, as far as the catalog was heard."""
+        key, now_ns = spec.key, self.now_ns
+        if key.attempt or not self.checkers[key.execution].sketch(key.path).task.cache.serializable:
+            return
+        notes = [
+            entry.record.cache
+            for entry in self.recorded[key.execution]
+            if isinstance(entry.record, NodeChanged) and entry.record.path == key.path and entry.record.cache
+        ]
+        if not notes or notes[-1].status is not CacheStatus.MISS or notes[-1].key is None or self.clock_was_turned:
+            return
+        held = self.catalog.reserved.get(notes[-1].key.digest)
+        others = {f"{other.execution}/{other.path}" for other, it in self.processes.items() if it.state == "live"}
+        mine = f"{key.execution}/{key.path}"
+        alone = held is None or held.until_ns <= now_ns or held.holder == mine or held.holder not in others
+        must(alone or self.deaths_so_far, f"{key.path}: does what {held} does already")
+
+    @property
+    def clock_was_turned(self) -> bool:
+        return any(checker.clock_was_turned for checker in self.checkers.values())
+
+    @property
+    def deaths_so_far(self) -> int:
+        """How many engines there were before this one: after a death leases may have lapsed."""
+        return self.lives - 1
+
     # --- attempts -------------------------------------------------------------------------------
 
     def start_attempt(self, spec: AttemptSpec) -> None:
@@ -198,6 +250,7 @@ class EngineWorld:
         elif process is None or process.state == "vanished":
             self.agenda.tell(f"  starts {spec.key.path}/{spec.key.attempt}")
             self.judge(lambda: self._starts(spec))
+            self.judge(lambda: self._alone(spec))
             process = self.processes[spec.key] = Process(spec)
             self._draw_fate(process)
 
@@ -240,8 +293,11 @@ class EngineWorld:
         if failure is None and not lies:
             given = numbers(self.blobs.read(process.spec.inputs_uri)).get("x")
             assert isinstance(given, list)
-            value = computed(place_of(key.path), given)
+            value = computed(whose(self.scenario, place_of(key.path)), given)
             self.blobs.write(f"{process.spec.output_prefix}/outputs.pb", literals({"o": value}))
+        if lies:
+            # A look-up that broke off may have left the right outputs there.
+            self.blobs.delete(f"{process.spec.output_prefix}/outputs.pb")
         self.agenda.tell(f"{key.path}/{key.attempt} ends: {failure.code if failure else 'lies' if lies else 'well'}")
         at_ns = self.now_ns
         process.bad = failure is not None
