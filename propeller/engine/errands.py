@@ -105,8 +105,9 @@ class Errands:
         if key is not None and key not in run.starts:
             self._settled(run)  # It was aborted before it began.
             return
-        if key is not None and key[0] in run.stopping:
-            run.held_back.setdefault(key[0], []).append((errand, tries))
+        waits = _path_that_waits(errand)
+        if waits is not None and waits in run.stopping:
+            run.held_back.setdefault(waits, []).append((errand, tries))
             return
         run.under_way += 1
         task = asyncio.get_running_loop().create_task(self._carry_out(run, errand, tries))
@@ -196,6 +197,14 @@ async def _call_off(run: Run, path: NodePath, attempt: int) -> None:
 
 def _start_of(errand: Errand) -> tuple[NodePath, int] | None:
     return (errand.path, errand.attempt) if isinstance(errand, StartAttempt | StartChild) else None
+
+
+def _path_that_waits(errand: Errand) -> NodePath | None:
+    """Return the path of an errand that does not begin before an attempt there has been stopped.
+
+    An attempt does not run beside the one before it, nor beside another's equal work.
+    """
+    return errand.path if isinstance(errand, StartAttempt | StartChild | ReleaseReservation) else None
 
 
 def _gave_up(errand: Errand, now_ns: int, message: str) -> Event | None:

@@ -287,14 +287,11 @@ class Lookups:
         self._post(run, Arrival(CacheMissed(one.command.path, one.command.round, self._clock.now_ns(), note)))
 
     async def _count(self, answers: _Answers) -> None:
-        hits = [
-            CatalogUse(one.key, one.digest, True, one.entry.duration_ns)
-            for one in answers.hits
-            if one.entry is not None
-        ]
-        misses = [CatalogUse(one.key, one.digest, False) for one in answers.misses]
+        uses = [CatalogUse(one.key, one.digest, False) for one in answers.misses]
+        found = [(one, one.entry) for one in answers.hits if one.entry is not None]
+        uses.extend(CatalogUse(one.key, one.digest, True, entry.duration_ns) for one, entry in found)
         try:
-            await self._catalog.count([*hits, *misses])
+            await self._catalog.count(uses)
         except Exception as error:  # noqa: BLE001 - they are statistics
             _LOG.info("uses of the cache are not counted: %s", error)
 

@@ -226,6 +226,7 @@ class EngineSimulation:
         for execution, checker in world.checkers.items():
             checker.finish()
             must(world.sunk[execution] == world.recorded[execution], f"{execution.name}: not all of it was told")
+        world.look_back()
         must(not world.life.engine._driver.runs, f"kept in memory: {list(world.life.engine._driver.runs)}")
         must(not at_once(world.store.unfinished()), "the store thinks that something is unfinished")
         kept = bool(world.store._rows)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from flytelike.model.caching import CacheEntry, CacheStatus
+from flytelike.model.caching import CacheEntry, CacheUse
 from flytelike.model.failure import Failure, Fault
 from flytelike.model.history import HistoryEntry, NodeChanged
 from flytelike.model.ids import ROOT, ExecutionId, NodeExecutionId, NodePath
@@ -76,7 +76,9 @@ class EngineWorld:
         self.expected = Expected(scenario)
         self.requests = requests
         self.checkers = {
-            request.id: EngineChecker(scenario, agenda=agenda, ends_unheard=weather.ends_unheard)
+            request.id: EngineChecker(
+                scenario, agenda=agenda, ends_unheard=weather.ends_unheard, takes=request.cache is CacheUse.USE
+            )
             for request in requests
         }
         self.store = MemoryStateStore(lambda: self.now_ns)
@@ -210,31 +212,34 @@ class EngineWorld:
                 self.catalog.entries[digest] = replace(entry, expires_ns=1)
 
     def _alone(self, spec: AttemptSpec) -> None:
-        """Nobody else does the same work while the lease on it lasts, as far as the catalog was heard."""
-        key, now_ns = spec.key, self.now_ns
-        if key.attempt or not self.checkers[key.execution].sketch(key.path).task.cache.serializable:
+        """Nobody else does the same work while the leases on it last, which they do in calm worlds."""
+        key = spec.key
+        sketch = self.checkers[key.execution].sketch(key.path)
+        if not (self.calm and sketch.task.cache.serializable and self.scenario.limits.cached):
             return
-        notes = [
-            entry.record.cache
-            for entry in self.recorded[key.execution]
-            if isinstance(entry.record, NodeChanged) and entry.record.path == key.path and entry.record.cache
-        ]
-        if not notes or notes[-1].status is not CacheStatus.MISS or notes[-1].key is None or self.clock_was_turned:
-            return
-        held = self.catalog.reserved.get(notes[-1].key.digest)
-        others = {f"{other.execution}/{other.path}" for other, it in self.processes.items() if it.state == "live"}
-        mine = f"{key.execution}/{key.path}"
-        alone = held is None or held.until_ns <= now_ns or held.holder == mine or held.holder not in others
-        must(alone or self.deaths_so_far, f"{key.path}: does what {held} does already")
+        for other, process in self.processes.items():
+            beside = process.state == "live" and other != key and self._work(other) == self._work(key)
+            must(
+                not beside,
+                f"{key.execution.name}/{key.path}: does what {other.execution.name}/{other.path} does already",
+            )
+
+    def _work(self, key: AttemptKey) -> tuple[str, list[int]]:
+        return whose(self.scenario, place_of(key.path)), self.expected.inputs(key.path)
+
+    def look_back(self) -> None:
+        """Look at the catalog once all has come to rest."""
+        must(not (self.calm and self.catalog.reserved), f"nothing runs, and there is {self.catalog.reserved}")
+
+    @property
+    def calm(self) -> bool:
+        """Whether no lease can have lapsed, and all of the catalog was heard."""
+        weather = self.weather
+        return self.lives == 1 and not (weather.away or weather.unheard or self.clock_was_turned)
 
     @property
     def clock_was_turned(self) -> bool:
         return any(checker.clock_was_turned for checker in self.checkers.values())
-
-    @property
-    def deaths_so_far(self) -> int:
-        """How many engines there were before this one: after a death leases may have lapsed."""
-        return self.lives - 1
 
     # --- attempts -------------------------------------------------------------------------------
 
