@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, assert_never
 
 from flytelike.codec.interface import fill_interface
@@ -33,6 +34,8 @@ from flytelike.model.literals import (
 from flytelike.model.policies import CachePolicy
 from flytelike_idl.core import interface_pb2
 
+NO_CONTENTS: Mapping[str, str] = MappingProxyType({})
+
 
 def work_key(task: TaskTemplate, policy: CachePolicy) -> CacheKey:
     """Return the key of a task's work but for its inputs.
@@ -45,10 +48,45 @@ def work_key(task: TaskTemplate, policy: CachePolicy) -> CacheKey:
     return CacheKey(task.id.project, task.id.domain, task.id.name, interface_digest(task.interface), version, image, ())
 
 
-def with_inputs(key: CacheKey, inputs: LiteralMap, ignored: Collection[str]) -> CacheKey:
-    """Return a work's whole key."""
-    digests = tuple((name, value_digest(inputs[name])) for name in sorted(inputs) if name not in ignored)
-    return replace(key, inputs=digests)
+def with_inputs(
+    key: CacheKey, inputs: LiteralMap, ignored: Collection[str], contents: Mapping[str, str] = NO_CONTENTS
+) -> CacheKey:
+    """Return a work's whole key. `contents` names what lies at the addresses that `unnamed_data` gives."""
+    counted = {name: inputs[name] for name in sorted(inputs) if name not in ignored}
+    return replace(key, inputs=tuple((name, _digest(literal, contents)) for name, literal in counted.items()))
+
+
+def unnamed_data(inputs: LiteralMap, ignored: Collection[str]) -> tuple[str, ...]:
+    """Return where data lies that inputs name without saying what it is: by its address alone it could change."""
+    counted = (literal for name, literal in inputs.items() if name not in ignored)
+    return tuple(dict.fromkeys(uri for literal in counted for uri in _uris(literal, unnamed=True)))
+
+
+def _digest(literal: Literal, contents: Mapping[str, str]) -> str:
+    if not contents:
+        return value_digest(literal)
+    digest = value_digest(_named(literal, contents))
+    # What lies inside of documents goes by address and content.
+    inside = [(uri, contents[uri]) for uri in _uris(_named(literal, contents), unnamed=True) if uri in contents]
+    if not inside:
+        return digest
+    return f"sha256:{hashlib.sha256(json.dumps([digest, sorted(inside)]).encode()).hexdigest()}"
+
+
+def _named(literal: Literal, contents: Mapping[str, str]) -> Literal:
+    """Return the value with what is known of the content it refers to."""
+    value = literal.value
+    match value:
+        case ListOf(items):
+            return replace(literal, value=ListOf(tuple(_named(item, contents) for item in items)))
+        case Map(entries):
+            return replace(literal, value=Map({name: _named(item, contents) for name, item in entries.items()}))
+        case UnionValue(inner, kind):
+            return replace(literal, value=UnionValue(_named(inner, contents), kind))
+        case Offloaded(uri) | Blob(uri) | StructuredDataset(uri) | SchemaValue(uri):
+            return literal if literal.hash else replace(literal, hash=contents.get(uri, ""))
+        case _:
+            return literal
 
 
 def interface_digest(interface: TypedInterface) -> str:
@@ -70,42 +108,47 @@ def data_uris(literals: LiteralMap) -> tuple[str, ...]:
     return tuple(dict.fromkeys(uri for literal in literals.values() for uri in _uris(literal)))
 
 
-def _uris(literal: Literal) -> Iterator[str]:
+def _uris(literal: Literal, *, unnamed: bool = False) -> Iterator[str]:
+    """Yield addresses in a value; `unnamed` leaves out those whose content has a digest."""
     value = literal.value
+    if unnamed and literal.hash and not isinstance(value, UnionValue):
+        return
     match value:
         case ListOf(items):
             for item in items:
-                yield from _uris(item)
+                yield from _uris(item, unnamed=unnamed)
         case Map(entries):
             for item in entries.values():
-                yield from _uris(item)
+                yield from _uris(item, unnamed=unnamed)
         case UnionValue(inner, _):
-            yield from _uris(inner)
+            yield from _uris(inner, unnamed=unnamed)
         case Offloaded(uri) | Blob(uri) | StructuredDataset(uri) | SchemaValue(uri):
             yield uri
         case Binary(content, tag):
-            yield from _in_document(_unpacked(content, tag))
+            yield from _in_document(_unpacked(content, tag), unnamed=unnamed)
         case GenericStruct(document):
-            yield from _in_document(_parsed(document))
+            yield from _in_document(_parsed(document), unnamed=unnamed)
         case Primitive() | Void() | ErrorValue():
             pass
         case _:
             assert_never(value)
 
 
-def _in_document(value: Any) -> Iterator[str]:  # noqa: ANN401 - plain data
+def _in_document(value: Any, *, unnamed: bool) -> Iterator[str]:  # noqa: ANN401 - plain data
     """Yield what a record's files and tables name: they are written as `path` or `uri` with an address."""
     match value:
+        case {"path": str(), "metadata": {"digest": str()}} if unnamed:
+            return
         case dict():
             for name, item in value.items():
                 if name in {"path", "uri"} and isinstance(item, str):
                     if "://" in item or item.startswith("/"):
                         yield item
                 else:
-                    yield from _in_document(item)
+                    yield from _in_document(item, unnamed=unnamed)
         case list():
             for item in value:
-                yield from _in_document(item)
+                yield from _in_document(item, unnamed=unnamed)
         case _:
             pass
 

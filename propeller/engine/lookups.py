@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from flytelike.codec.cache_key import data_uris, with_inputs
+from flytelike.codec.cache_key import data_uris, unnamed_data, with_inputs
 from flytelike.codec.literals import literal_map_from_proto
 from flytelike.codec.parse import parse, serialise
 from flytelike.model.caching import CacheEntry, CacheKey, CacheNote, CacheSource, CacheStatus, CacheUse, CatalogUse
@@ -172,8 +172,14 @@ class Lookups:
         """Return the key of a node's work. Raises `BindingFailed`."""
         key = run.cache_keys.get(path)
         if key is None:
-            key = _key(run, path, await self._values.inputs(run, path))
+            key = await self._key(run, path, await self._values.inputs(run, path))
         return key
+
+    async def _key(self, run: Run, path: NodePath, inputs: pb.LiteralMap) -> CacheKey:
+        given, ignored = literal_map_from_proto(inputs), run.program.cache_policy(path).ignored_inputs
+        unnamed = unnamed_data(given, ignored)
+        contents = await self._blobs.digests(unnamed) if unnamed else {}
+        return with_inputs(run.program.work_key(path), given, ignored, contents)
 
     # --- looking up -------------------------------------------------------------------------
 
@@ -182,7 +188,7 @@ class Lookups:
         work = run.state.plan.place(path).node.work
         try:
             inputs = await self._values.inputs(run, path)
-            key = _key(run, path, inputs)
+            key = await self._key(run, path, inputs)
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 - the attempt meets the same fault, and tells it
@@ -334,11 +340,6 @@ class Given:
 
 class _DataLost(Exception):
     """Something that a result names is not there."""
-
-
-def _key(run: Run, path: NodePath, inputs: pb.LiteralMap) -> CacheKey:
-    ignored = run.program.cache_policy(path).ignored_inputs
-    return with_inputs(run.program.work_key(path), literal_map_from_proto(inputs), ignored)
 
 
 def _named(entry: CacheEntry) -> tuple[str, ...]:

@@ -8,7 +8,12 @@ def _mutant(name: str, module: str, old: str, new: str) -> Mutant:
 
 
 ENGINE_MUTANTS = (
-    _mutant("results go by their task alone", "lookups", "literal_map_from_proto(inputs), ignored)", "{}, ignored)"),
+    _mutant(
+        "results go by their task alone",
+        "lookups",
+        "with_inputs(run.program.work_key(path), given, ignored",
+        "with_inputs(run.program.work_key(path), {}, ignored",
+    ),
     _mutant(
         "who overwrites takes results",
         "lookups",
