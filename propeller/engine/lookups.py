@@ -135,7 +135,7 @@ class Lookups:
         state = run.state.get(kept.path)
         if not isinstance(state, Started | Running) or state.attempt != kept.attempt:
             return None
-        key = None
+        key, claim = None, self._reservations.end(run, kept.path)
         try:
             key = await self.key(run, kept.path)
             started_ns = state.started_ns if isinstance(state, Running) else kept.at_ns
@@ -145,14 +145,15 @@ class Lookups:
         except Exception as error:  # noqa: BLE001 - a result that cannot be kept is a result
             _LOG.warning("the result of %s/%s cannot be cached: %s", run.id, kept.path, error)
             why = DATA_LOST if isinstance(error, _DataLost) else CATALOG_FAILED
-            await self.release(run, kept.path)
+            run.cache_keys.pop(kept.path, None)
+            await self._reservations.release(claim)
             return CacheNote(CacheStatus.PUT_FAILURE, key, why=why)
         return CacheNote(CacheStatus.POPULATED, key)
 
     async def release(self, run: Run, path: NodePath) -> None:
         """Let others do a node's work."""
         run.cache_keys.pop(path, None)
-        await self._reservations.release(run, path)
+        await self._reservations.release(self._reservations.end(run, path))
 
     async def hold(self, run: Run, path: NodePath) -> None:
         """Reserve again what this node's attempt had reserved before the engine was restarted."""
@@ -245,7 +246,7 @@ class Lookups:
         for one in ours:
             given_up = run.state.get(one.command.path) != LookingUp(one.command.round)
             if one.entry is not None or given_up:
-                await self._reservations.release(run, one.command.path)
+                await self._reservations.release(self._reservations.end(run, one.command.path))
         return taken
 
     async def _taken_over(self, run: Run, hits: Sequence[_Asked]) -> Mapping[NodePath, Kept | None]:
@@ -324,7 +325,7 @@ class Lookups:
             CacheEntry(key, source, kept.data if small else b"", uri, uris, size, duration_ns, kept.at_ns, expires_ns)
         )
         run.cache_keys.pop(path, None)
-        self._reservations.put(run, path, key.digest)
+        self._reservations.wake(key.digest)
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,21 +77,26 @@ class Reservations:
         """Remember a node that waits."""
         self._waiting.setdefault(digest, {})[run.id, path] = (run, asked)
 
-    def put(self, run: Run, path: NodePath, digest: str) -> None:
-        """Take that a node's result is in the catalog, which has freed its work."""
-        self._held.pop((run.id, path), None)
-        self._wake(digest)
+    def end(self, run: Run, path: NodePath) -> Claim | None:
+        """Stop renewing what a node has reserved, before it is freed: a renewal on its way would take it again."""
+        return self._held.pop((run.id, path), None)
 
-    async def release(self, run: Run, path: NodePath) -> None:
-        """Free a node's work, which has ended without a result in the catalog."""
-        claim = self._held.pop((run.id, path), None)
+    def wake(self, digest: str) -> None:
+        """Let go on who waits for some work, which the catalog has freed."""
+        if digest in self._asking:
+            self._freed_meanwhile.add(digest)
+        for (_, path), (run, asked) in self._waiting.pop(digest, {}).items():
+            self._freed(run, path, asked)
+
+    async def release(self, claim: Claim | None) -> None:
+        """Free work that has ended without a result in the catalog."""
         if claim is None:
             return
         try:
             await self._catalog.release([claim])
         except Exception as error:  # noqa: BLE001 - it lapses by itself
             _LOG.warning("%s cannot be released, it lapses: %s", claim, error)
-        self._wake(claim.digest)
+        self.wake(claim.digest)
 
     def forget(self, execution: ExecutionId) -> None:
         """Drop what is kept of an execution that has left: its reservations lapse, if it has any."""
@@ -111,12 +116,6 @@ class Reservations:
         if self._task is not None:
             self._task.cancel()
 
-    def _wake(self, digest: str) -> None:
-        if digest in self._asking:
-            self._freed_meanwhile.add(digest)
-        for (_, path), (run, asked) in self._waiting.pop(digest, {}).items():
-            self._freed(run, path, asked)
-
     def _wait(self) -> None:
         if self._held and self._alarm is None and self._task is None and not self._closed:
             due_ns = self._clock.now_ns() + self._settings.cache_lease_ns // 3
@@ -128,8 +127,15 @@ class Reservations:
             self._task = asyncio.get_running_loop().create_task(self._renew(), name="propeller-reservations")
 
     async def _renew(self) -> None:
+        renewed = dict(self._held)
         try:
-            await self._catalog.reserve(list(self._held.values()), self._settings.cache_lease_ns)
+            await self._catalog.reserve(list(renewed.values()), self._settings.cache_lease_ns)
+            # What ended on the way was freed, and is taken again by this.
+            over = [claim for node, claim in renewed.items() if self._held.get(node) != claim]
+            if over:
+                await self._catalog.release(over)
+                for claim in over:
+                    self.wake(claim.digest)
         except Exception as error:  # noqa: BLE001 - it is tried again
             _LOG.warning("reservations cannot be renewed: %s", error)
         self._task = None
