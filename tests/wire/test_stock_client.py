@@ -98,6 +98,8 @@ def test_entities_are_fetched_as_they_were_written(gave) -> None:
         ("names_taken", "the-parent"),
         ("uploaded_file", 7),
         ("retrying", {"output": 10, "attempts": 2}),
+        # CACHE_POPULATED, CACHE_HIT with the node that computed it, and CACHE_POPULATED again
+        ("caching", [[3, 5, ""], [2, 5, "n0"], [3, 5, ""]]),
         ("data_by_name", {"inputs": 2, "one": 2}),
         ("launch_plan_states", ["v1", True]),
         ("terminating", {"phase": "ABORTED", "cause": "not wanted", "error": "None"}),

@@ -143,6 +143,25 @@ def retrying(remote, kept):
 
 
 @step
+def caching(remote, kept):
+    """What FlyteRemote reads of a node that was computed, taken from the cache, and computed anew."""
+    plan = remote.fetch_launch_plan(name="flows.remembering", version="v1")
+    told = []
+    for options in ({}, {}, {"overwrite_cache": True}):
+        execution = ended(remote, remote.execute(plan, inputs={"n": 4}, **options))
+        remote.sync_execution(execution, sync_nodes=True)
+        node = execution.node_executions["n0"]
+        metadata = node.closure.task_node_metadata
+        source = metadata.catalog_key.source_task_execution if metadata.catalog_key else None
+        told.append([
+            metadata.cache_status,
+            execution.outputs["o0"],
+            source.node_execution_id.node_id if source else "",
+        ])
+    return told
+
+
+@step
 def terminating(remote, kept):
     plan = remote.fetch_launch_plan(name="flows.waiting", version="v1")
     execution = remote.execute(plan, inputs={"n": 1})

@@ -162,3 +162,13 @@ def endless(n: int) -> int:
 @workflow
 def waiting(n: int) -> int:
     return endless(n=n)
+
+
+@task(cache=True, cache_version="1", cache_serialize=True)
+def remembered(n: int) -> int:
+    return n + 1
+
+
+@workflow
+def remembering(n: int) -> int:
+    return remembered(n=n)
