@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -11,49 +10,17 @@ from typing import TypeVar
 import click
 from google.protobuf import json_format
 from google.protobuf.message import Message
-from typing_extensions import override
 
 from flytelike.cli.context import connected, json_option, platform_options
 from flytelike.cli.explain_cache import written_by
 from flytelike.cli.get import show_rows
+from flytelike.cli.quantities import Age, Size
 from flytelike.cli.tree import shown_seconds
 from flytelike.remote import Client, caching
 from flytelike.remote.caching import Which
 from flytelike_idl.service import caching_pb2 as pb
 
 T = TypeVar("T")
-
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-SIZES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
-
-
-class Age(click.ParamType[int]):
-    """A length of time such as `90s`, `12h` or `30d`, in seconds."""
-
-    name = "age"
-
-    @override
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return the seconds."""
-        found = re.fullmatch(r"(\d{1,9})([smhd])", str(value))
-        if found is None:
-            self.fail(f"{value!r} is no length of time: write 90s, 30m, 12h or 7d", param, ctx)
-        return int(found[1]) * UNITS[found[2]]
-
-
-class Size(click.ParamType[int]):
-    """A number of bytes such as `500M` or `2Gi`."""
-
-    name = "size"
-
-    @override
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return the bytes."""
-        found = re.fullmatch(r"(\d{1,12})(k|M|G|Ki|Mi|Gi)?B?", str(value))
-        if found is None:
-            self.fail(f"{value!r} is no size: write 800k, 500M or 2Gi", param, ctx)
-        return int(found[1]) * SIZES[found[2] or ""]
-
 
 PROJECT = click.option("-p", "--project", default="", help="Only of this project.")
 DOMAIN = click.option("-d", "--domain", default="", help="Only of this domain.")

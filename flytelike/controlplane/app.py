@@ -65,7 +65,7 @@ class ControlPlane:
         self.executions = Executions(
             Tools(self.database, store, settings, self.clock, self.registry, self.dispatch, self.notifier)
         )
-        self.catalog = Catalog(self.database, self.clock)
+        self.catalog = Catalog(self.database, self.clock, settings)
         self.cache = CacheInspection(self.database, self.catalog, self.clock)
         self.children = Children(self.executions, store, settings.limits.launch_plan_depth)
         self.reading = Reading(self.database, store, settings)

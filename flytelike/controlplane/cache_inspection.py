@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from flytelike.codec.caching import key_from_json
 from flytelike.codec.parse import parse
-from flytelike.controlplane.catalog import Catalog
+from flytelike.controlplane.catalog import EVICTED, Catalog
 from flytelike.controlplane.database import Database
 from flytelike.controlplane.errors import not_found
 from flytelike.controlplane.executions import found
@@ -25,7 +25,6 @@ from flytelike_idl.core import compiler_pb2, tasks_pb2
 
 COMPARED_MAX = 500
 """How many earlier results of a task are looked at for the nearest."""
-EVICTED = "evicted"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,26 +1,41 @@
 """The catalog: results that are kept, and who computes one. Propeller's catalog port is this."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 
 from sqlalchemy import Connection
 
 from flytelike.controlplane.database import Database
 from flytelike.controlplane.ports import Clock
 from flytelike.controlplane.repository import catalog as rows
+from flytelike.controlplane.repository import catalog_queries as queries
 from flytelike.controlplane.repository.catalog import Use
+from flytelike.controlplane.repository.catalog_queries import Selection
+from flytelike.controlplane.settings import Settings
 from flytelike.model.caching import CacheEntry, CacheKey, CatalogUse, Claim, Reserved
+
+_LOG = logging.getLogger(__name__)
 
 COUNT_PAUSE_S = 1.0
 """How long uses gather before they are written."""
 PUTS_AT_ONCE = 500
+SWEEP_PAUSE_NS = 60_000_000_000
+"""How often puts look whether there is too much."""
+REMEMBERED_NS = 30 * 24 * 3600 * 1_000_000_000
+"""How long it is known why a result is gone."""
+EVICTED = "evicted"
 
 
 class Catalog:
     """Results by the digest of their key."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
-        """Keep them in `database`."""
+    def __init__(self, database: Database, clock: Clock, settings: Settings) -> None:
+        """Keep them in `database`, within the settings' bounds."""
+        self._ttl_ns = settings.cache_ttl_ns
+        self._bytes_max = settings.cache_bytes_max
+        self._swept_ns = 0
         self._database = database
         self._clock = clock
         self._puts: list[tuple[CacheEntry, asyncio.Future[None]]] = []
@@ -38,6 +53,8 @@ class Catalog:
 
     async def put(self, entry: CacheEntry) -> None:
         """Keep a result durably; those that come while others are written share one transaction."""
+        if self._ttl_ns and not entry.expires_ns:
+            entry = replace(entry, expires_ns=entry.created_ns + self._ttl_ns)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._puts.append((entry, done))
         if self._putting is None:
@@ -76,6 +93,19 @@ class Catalog:
         if uses and self._counting is None:
             self._counting = asyncio.get_running_loop().call_later(COUNT_PAUSE_S, self._count_soon)
 
+    async def sweep(self) -> None:
+        """Mark what has expired, forget what has been gone for long, and evict what is too much for a project."""
+        now_ns = self._swept_ns = self._clock.now_ns()
+        bytes_max = self._bytes_max
+
+        def go(connection: Connection) -> None:
+            queries.sweep(connection, now_ns, now_ns - REMEMBERED_NS)
+            for project in queries.projects_with_entries(connection) if bytes_max else ():
+                going, _ = queries.to_evict(connection, Selection(project), bytes_max)
+                rows.drop_entries(connection, going, EVICTED, now_ns)
+
+        await self._database.write(go)
+
     async def flush(self) -> None:
         """Write the uses that were counted."""
         uses, hits, now_ns = self._uses, self._hits, self._clock.now_ns()
@@ -104,7 +134,15 @@ class Catalog:
             # Of two results for one key in a batch, the later is kept.
             entries = list({entry.key.digest: entry for entry, _ in batch}.values())
             await self._settle(batch, _putter(entries))
+            if self._clock.now_ns() - self._swept_ns > SWEEP_PAUSE_NS:
+                await self._try_to_sweep()
         self._putting = None
+
+    async def _try_to_sweep(self) -> None:
+        try:
+            await self.sweep()
+        except Exception as error:  # noqa: BLE001 - it is tried again with a later put
+            _LOG.warning("the cache cannot be swept: %s", error)
 
     async def _settle(
         self, batch: Sequence[tuple[CacheEntry, asyncio.Future[None]]], work: Callable[[Connection], None]

@@ -153,11 +153,13 @@ def caching(remote, kept):
         node = execution.node_executions["n0"]
         metadata = node.closure.task_node_metadata
         source = metadata.catalog_key.source_task_execution if metadata.catalog_key else None
-        told.append([
-            metadata.cache_status,
-            execution.outputs["o0"],
-            source.node_execution_id.node_id if source else "",
-        ])
+        told.append(
+            [
+                metadata.cache_status,
+                execution.outputs["o0"],
+                source.node_execution_id.node_id if source else "",
+            ]
+        )
     return told
 
 
