@@ -15,10 +15,13 @@ import msgpack
 
 from flytelike.model.failure import Failure, Fault
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 MAX_FRAME_BYTES = 8 << 20
 """Environment and arguments of an attempt stay far below; the kernel's own bound is 2 MiB."""
+
+INLINE_BYTES_MAX = 64 << 10
+"""Inputs and outputs up to this size travel in frames too; larger ones are read from the object store."""
 
 _HEADER = struct.Struct(">I")
 
@@ -92,22 +95,28 @@ class Exited:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Executor to worker: run one attempt. `env` is the attempt's own part of the environment."""
+    """Executor to worker: run one attempt. `env` is the attempt's own part of the environment.
+
+    `inputs` are the serialised inputs; None when they are to be read from the object store.
+    """
 
     args: tuple[str, ...]
     env: Mapping[str, str]
+    inputs: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
     """Worker to executor: the attempt ended, its documents are stored.
 
-    `retire` says why the worker must not be used again; empty when it may.
+    `retire` says why the worker must not be used again; empty when it may. Small `outputs` come
+    along, serialised as they are stored.
     """
 
     failure: Failure | None
     rss_bytes: int
     retire: str = ""
+    outputs: bytes | None = None
 
 
 Frame: TypeAlias = Hello | Fork | Exec | Signal | Forked | NotForked | Exited | Run | Done
@@ -155,10 +164,10 @@ class FrameReader:
 
 def _fields(frame: Frame) -> tuple[object, ...]:
     match frame:
-        case Run(args, env):
-            return (_RUN, args, env)
-        case Done(failure, rss_bytes, retire):
-            return (_DONE, _failure_fields(failure), rss_bytes, retire)
+        case Run(args, env, inputs):
+            return (_RUN, args, env, inputs)
+        case Done(failure, rss_bytes, retire, outputs):
+            return (_DONE, _failure_fields(failure), rss_bytes, retire, outputs)
         case Hello(version):
             return (_HELLO, version)
         case Fork(worker, scratch, env):
@@ -193,10 +202,10 @@ def _decode(body: bytes) -> Frame:
 
 def _frame(tag: object, items: list[object]) -> Frame:
     match tag, items:
-        case int(), [list(args), dict(env)] if tag == _RUN:
-            return Run(_texts(args), _text_map(env))
-        case int(), [failure, int(rss), str(retire)] if tag == _DONE:
-            return Done(_failure(failure), rss, retire)
+        case int(), [list(args), dict(env), (bytes() | None) as inputs] if tag == _RUN:
+            return Run(_texts(args), _text_map(env), inputs)
+        case int(), [failure, int(rss), str(retire), (bytes() | None) as outputs] if tag == _DONE:
+            return Done(_failure(failure), rss, retire, outputs)
         case int(), [int(version)] if tag == _HELLO:
             return Hello(version)
         case int(), [int(worker), str(scratch), dict(env)] if tag == _FORK:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,6 +23,14 @@ from flytelike.types.context import ValueContext
 
 OUTPUTS = "outputs.pb"
 ERROR = "error.pb"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How an attempt ended: with a failure, or well. `outputs` are serialised as they were stored."""
+
+    failure: Failure | None
+    outputs: bytes | None = None
 
 
 class Runner:
@@ -45,8 +54,9 @@ class Runner:
         env: Mapping[str, str],
         enter: Callable[[str], None] = lambda _: None,
         imported: Callable[[], None] = lambda: None,
-    ) -> Failure | None:
-        """Run one attempt and store its documents; return its failure, or None.
+        inputs: bytes | None = None,
+    ) -> "Ended":
+        """Run one attempt and store its documents.
 
         Args:
             invocation: What to run.
@@ -54,17 +64,20 @@ class Runner:
             enter: Told the code's folder (or an empty text) before the author's module is
                 imported, to prepare the working directory.
             imported: Told after the author's module was imported for the first time.
+            inputs: The serialised inputs; None to read them from the object store.
         """
         try:
-            self._run(invocation, env, enter, imported)
+            outputs = self._run(invocation, env, enter, imported, inputs)
+            if outputs is not None:
+                self._put(invocation, OUTPUTS, outputs)
         except AttemptError as error:
             failure = error.failure
         except Exception as error:  # noqa: BLE001 - the boundary: whatever is wrong becomes the attempt's failure
             failure = of_runtime(error)
         else:
-            return None
+            return Ended(None, outputs)
         self._tell(invocation, failure)
-        return failure
+        return Ended(failure)
 
     def _run(
         self,
@@ -72,23 +85,27 @@ class Runner:
         env: Mapping[str, str],
         enter: Callable[[str], None],
         imported: Callable[[], None],
-    ) -> None:
+        document: bytes | None,
+    ) -> bytes | None:
         code_root = code_folder(invocation.code, env, self._store) if invocation.code else ""
         enter(code_root)
         task = self._load(invocation, code_root, imported)
-        try:
-            document = self._store.get(invocation.inputs_uri)
-        except NotFound:
-            raise system_error(INPUTS_NOT_FOUND, f"there are no inputs at {invocation.inputs_uri}") from None
+        if document is None:
+            document = self._inputs(invocation.inputs_uri)
         context = ValueContext(store=self._store, raw_prefix=invocation.raw_output_prefix, local_dir=self._scratch)
         inputs = decode_inputs(document, task, context)
         try:
             with entered(context_of(invocation, env, self._store, self._scratch)):
                 result = _call(task, inputs, code_root)
         except IgnoreOutputs:
-            return
-        outputs = encode_outputs(result, task, context)
-        self._put(invocation, OUTPUTS, outputs)
+            return None
+        return encode_outputs(result, task, context)
+
+    def _inputs(self, uri: str) -> bytes:
+        try:
+            return self._store.get(uri)
+        except NotFound:
+            raise system_error(INPUTS_NOT_FOUND, f"there are no inputs at {uri}") from None
 
     def _load(self, invocation: Invocation, code_root: str, imported: Callable[[], None]) -> RunnableTask:
         key = (code_root, invocation.module, invocation.task)

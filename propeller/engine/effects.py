@@ -4,7 +4,7 @@ Every errand may be done twice: after a crash it is given again. What it comes t
 """
 
 from collections.abc import Callable
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from flytelike.codec.faults import MalformedError
 from flytelike.codec.parse import parse, serialise
@@ -116,29 +116,38 @@ class Effects:
     async def _start_attempt(self, run: Run, command: StartAttempt) -> None:
         path, attempt = command.path, command.attempt
         try:
-            inputs_uri = await self._store_inputs(run, path)
+            inputs = serialise(await self._values.inputs(run, path))
         except BindingFailed as error:
             self._post(run, Arrival(AttemptFailed(path, attempt, self._clock.now_ns(), error.failure)))
             return
         await self.lookups.hold(run, path)
+        small = len(inputs) <= self._settings.inline_outputs_bytes_max
+        spec = self._spec(run, command, inputs if small else None)
+        if not small:
+            await self._blobs.write(spec.inputs_uri, inputs)
+        await self._running().start(spec)
+        if small:  # the attempt has them; the document is for those who look
+            await self._blobs.write(spec.inputs_uri, inputs)
+
+    def _spec(self, run: Run, command: StartAttempt, inputs: bytes | None) -> AttemptSpec:
+        path, attempt = command.path, command.attempt
         raw_root = run.request.raw_output_prefix or self._settings.raw_output_prefix
         raw = places.raw_prefix(raw_root, run.id, path, attempt)
         previous = places.checkpoints(places.raw_prefix(raw_root, run.id, path, attempt - 1)) if attempt else ""
-        await self._running().start(
-            AttemptSpec(
-                key=AttemptKey(run.id, path, attempt),
-                task=_task(run, command),
-                workflow=run.request.workflow,
-                launch_plan=run.request.launch_plan,
-                inputs_uri=inputs_uri,
-                output_prefix=places.output_prefix(self._settings.metadata_prefix, run.id, path, attempt),
-                raw_output_prefix=raw,
-                checkpoint_prefix=places.checkpoints(raw),
-                previous_checkpoint_prefix=previous,
-                deadline_ns=run.state.plan.place(path).node.timeout_ns,
-                interruptible=command.interruptible,
-                env=run.request.envs,
-            )
+        return AttemptSpec(
+            key=AttemptKey(run.id, path, attempt),
+            task=_task(run, command),
+            workflow=run.request.workflow,
+            launch_plan=run.request.launch_plan,
+            inputs_uri=places.inputs_uri(self._settings.metadata_prefix, run.id, path),
+            output_prefix=places.output_prefix(self._settings.metadata_prefix, run.id, path, attempt),
+            raw_output_prefix=raw,
+            checkpoint_prefix=places.checkpoints(raw),
+            previous_checkpoint_prefix=previous,
+            deadline_ns=run.state.plan.place(path).node.timeout_ns,
+            interruptible=command.interruptible,
+            env=run.request.envs,
+            inputs=inputs,
         )
 
     async def _store_inputs(self, run: Run, path: NodePath) -> str:
@@ -154,23 +163,22 @@ class Effects:
         uri = places.outputs_uri(self._settings.metadata_prefix, run.id, path, attempt)
         declared = run.program.interface(path).outputs
         try:
-            kept, given = await self._kept(run, path, attempt, uri, list(declared)) if declared else (None, None)
+            given = await self._checked(run, path, attempt, uri, list(declared), news.outputs) if declared else None
         except _NoOutputs as error:
             self._post(run, Arrival(AttemptFailed(path, attempt, news.at_ns, error.failure)))
         else:
-            cache = None
+            cache, kept = None, None
             if given is not None:
-                cache = await self.lookups.store(run, Given(path, attempt, news.at_ns, *given))
+                kept = given.kept
+                cache = await self.lookups.store(run, Given(path, attempt, news.at_ns, given.data, given.outputs))
             self._post(run, Arrival(AttemptSucceeded(path, attempt, news.at_ns, cache), kept))
 
-    async def _kept(
-        self, run: Run, path: NodePath, attempt: int, uri: str, declared: list[str]
-    ) -> "tuple[Kept | None, tuple[bytes, pb.LiteralMap]]":
-        """Check outputs and make them last; return them, first if they are to be kept in the commit."""
-        try:
-            data = await self._blobs.read(uri)
-        except KeyError:
-            raise _NoOutputs(f"it ended without its outputs (there is nothing at {uri})") from None
+    async def _checked(
+        self, run: Run, path: NodePath, attempt: int, uri: str, declared: list[str], data: bytes | None = None
+    ) -> "_Checked":
+        """Check outputs, read if they did not come along, and make them last."""
+        if data is None:
+            data = await self._read_outputs(uri)
         if len(data) > self._settings.outputs_bytes_max:
             limit = self._settings.outputs_bytes_max
             raise _NoOutputs(f"its outputs are {len(data)} bytes, the limit is {limit}; give large values as files")
@@ -183,9 +191,15 @@ class Effects:
             raise _NoOutputs(f"it gave no {', '.join(missing)}")
         self._values.keep(run, path, outputs, len(data))
         if len(data) <= self._settings.inline_outputs_bytes_max:
-            return Kept(path, attempt, data), (data, outputs)
+            return _Checked(Kept(path, attempt, data), data, outputs)
         await self._blobs.sync(uri)
-        return None, (data, outputs)
+        return _Checked(None, data, outputs)
+
+    async def _read_outputs(self, uri: str) -> bytes:
+        try:
+            return await self._blobs.read(uri)
+        except KeyError:
+            raise _NoOutputs(f"it ended without its outputs (there is nothing at {uri})") from None
 
     async def _restore(self, run: Run, path: NodePath, attempt: int | None) -> None:
         """Write a node's documents again, where a power cut took them: inputs can be bound again."""
@@ -272,8 +286,7 @@ class Effects:
             raise _NoOutputs(f"the child execution's outputs are gone from {status.output_uri}") from None
         uri = places.outputs_uri(self._settings.metadata_prefix, run.id, path, attempt)
         await self._blobs.write(uri, data)
-        kept, _ = await self._kept(run, path, attempt, uri, declared)
-        return kept
+        return (await self._checked(run, path, attempt, uri, declared)).kept
 
     def _child_ended(
         self, run: Run, path: NodePath, attempt: int, status: ChildStatus, kept: Kept | None = None
@@ -303,6 +316,14 @@ class Effects:
             return await self._children.start(NodeExecutionId(run.id, path), attempt, target.launch_plan, uri)
         except (KeyError, ChildRefused):
             return None  # Without stored inputs no child was ever asked for.
+
+
+class _Checked(NamedTuple):
+    """Outputs that are all there; `kept` if they are small enough for the commit."""
+
+    kept: Kept | None
+    data: bytes
+    outputs: pb.LiteralMap
 
 
 class _NoOutputs(Exception):

@@ -157,11 +157,11 @@ class Engine:
         if run is not None:
             self._driver.post(run, Arrival(AttemptRunning(key.path, key.attempt, at_ns)), urgent=False)
 
-    def succeeded(self, key: AttemptKey, at_ns: int) -> None:
+    def succeeded(self, key: AttemptKey, at_ns: int, outputs: bytes | None = None) -> None:
         """Take the news that an attempt ended well; its outputs are looked at first."""
         run = self._driver.runs.get(key.execution)
         if run is not None and not self._closed:
-            self._errands.add(run, [TakeOutputs(key.path, key.attempt, at_ns)])
+            self._errands.add(run, [TakeOutputs(key.path, key.attempt, at_ns, outputs)])
 
     def failed(self, key: AttemptKey, at_ns: int, failure: Failure) -> None:
         """Take the news that an attempt ended badly."""

@@ -39,11 +39,12 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class TakeOutputs:
-    """Look at what an attempt gave, before its success counts."""
+    """Look at what an attempt gave, before its success counts. Small `outputs` came along with the news."""
 
     path: NodePath
     attempt: int
     at_ns: int
+    outputs: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

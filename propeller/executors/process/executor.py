@@ -167,13 +167,15 @@ class ProcessExecutor(Executor, WorkersListener):
         inputs = {}
         if needs_inputs(spec):
             try:
-                inputs = await self._results.inputs(spec.inputs_uri)
+                inputs = await self._results.inputs(spec)
             except NotFound:
                 return bad_task(f"there are no inputs at {spec.inputs_uri}")
         plan = plan_of(spec, inputs, self._settings.images)
         if isinstance(plan, Failure):
             return plan
         attempt.plan = plan
+        if isinstance(plan, ProgramPlan) and spec.inputs is not None:
+            await self._results.put_inputs(spec.inputs_uri, spec.inputs)
         marked = isinstance(plan, ProgramPlan) and plan.marked
         stored = await self._results.of_whole_attempt(spec.output_prefix, spec.task.interface.outputs, marked=marked)
         if isinstance(stored, Failure):
@@ -252,7 +254,7 @@ class ProcessExecutor(Executor, WorkersListener):
         elif isinstance(attempt.stop, Aborted):
             self._forget(attempt)
         else:
-            self._end(attempt, done.failure)
+            self._end(attempt, done.failure, done.outputs)
         self._pump()
 
     @override
@@ -342,13 +344,13 @@ class ProcessExecutor(Executor, WorkersListener):
         except Exception:  # noqa: BLE001 - the news matters more than its document
             _LOG.exception("the failure %s could not be stored below %s", failure.code, prefix)
 
-    def _end(self, attempt: _Attempt, failure: Failure | None) -> None:
+    def _end(self, attempt: _Attempt, failure: Failure | None, outputs: bytes | None = None) -> None:
         key = attempt.spec.key
         self._forget(attempt)
         self._recent[key] = failure
         if len(self._recent) > _REMEMBERED:
             self._recent.popitem(last=False)
-        self._tell(key, failure)
+        self._tell(key, failure, outputs)
 
     def _forget(self, attempt: _Attempt) -> None:
         _cancel(attempt)
@@ -359,11 +361,11 @@ class ProcessExecutor(Executor, WorkersListener):
             del self._live[key]
             self.logs.end(key)
 
-    def _tell(self, key: AttemptKey, failure: Failure | None) -> None:
+    def _tell(self, key: AttemptKey, failure: Failure | None, outputs: bytes | None = None) -> None:
         if self._closed:
             return
         if failure is None:
-            self._listener.succeeded(key, time.time_ns())
+            self._listener.succeeded(key, time.time_ns(), outputs)
         else:
             self._listener.failed(key, time.time_ns(), failure)
 

@@ -167,8 +167,8 @@ ENGINE_MUTANTS = (
     _mutant(
         "a success counts without outputs",
         "effects",
-        "kept, given = await self._kept(run, path, attempt, uri, list(declared)) if declared else (None, None)",
-        "kept, given = None, None",
+        "given = await self._checked(run, path, attempt, uri, list(declared), news.outputs) if declared else None",
+        "given = None",
     ),
     _mutant(
         "large outputs are not synced",
