@@ -16,7 +16,7 @@ class Catalog(Protocol):
         """Keep a result durably instead of an older one, and free its key. Puts made at once share a commit."""
 
     async def drop(self, digests: Collection[str], why: str) -> None:
-        """Drop entries; `why` is a kebab-case reason that is remembered for a while."""
+        """Drop entries; `why` is a reason in snake case that is remembered for a while."""
 
     async def reserve(self, claims: Sequence[Claim], lease_ns: int) -> Mapping[str, Reserved]:
         """Reserve what is free for `lease_ns`, renew what the claim's own holder has, and return who has each."""

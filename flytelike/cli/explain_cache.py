@@ -14,18 +14,18 @@ from flytelike.remote import Client, caching
 from flytelike_idl.service import caching_pb2 as pb
 
 REASONS: Final = {
-    "not-a-task": "it runs no task of its own: only results of tasks are cached",
-    "not-enabled": "its task is not cached: `@task(cache=True)` would cache it",
-    "no-outputs": "its task gives nothing, so there is nothing to keep",
-    "switched-off": "the execution was started with --no-cache",
+    "not_a_task": "it runs no task of its own: only results of tasks are cached",
+    "not_enabled": "its task is not cached: `@task(cache=True)` would cache it",
+    "no_outputs": "its task gives nothing, so there is nothing to keep",
+    "switched_off": "the execution was started with --no-cache",
     "overwritten": "the execution was started with --overwrite-cache: everything is computed anew",
-    "data-lost": "the result was in the cache, but data that it names is gone; the entry was dropped",
+    "data_lost": "the result was in the cache, but data that it names is gone; the entry was dropped",
     "evicted": "the result was in the cache and has been evicted",
     "expired": "the result was in the cache, and its time to live is over",
-    "computed-elsewhere": "another node was computing the same result; this one waited for it",
-    "catalog-failed": "the catalog could not be reached",
-    "inputs-unreadable": "its inputs could not be read",
-    "nothing-yet": "no result of this task had been cached before",
+    "computed_elsewhere": "another node was computing the same result; this one waited for it",
+    "catalog_failed": "the catalog could not be reached",
+    "inputs_unreadable": "its inputs could not be read",
+    "nothing_yet": "no result of this task had been cached before",
 }
 HEADLINES: Final = {
     CacheStatus.DISABLED: "not cached",

@@ -109,7 +109,7 @@ def _explained(connection: Connection, execution: ExecutionRow, row: NodeRow) ->
         why = own.replaced if own.created_at >= row.created_at else own.gone
     nearest = _nearest(connection, key, row.created_at)
     if nearest is None or why:
-        return Explanation(status, why or ("" if nearest else "nothing-yet"), key, nearest)
+        return Explanation(status, why or ("" if nearest else "nothing_yet"), key, nearest)
     versions = (nearest.entry().source.task_version, _task_version(connection, execution, row))
     return Explanation(status, why, key, nearest, tuple(_differences(connection, nearest.entry().key, key, versions)))
 
@@ -117,9 +117,9 @@ def _explained(connection: Connection, execution: ExecutionRow, row: NodeRow) ->
 def _why_not(connection: Connection, execution: ExecutionRow, row: NodeRow) -> str:
     """Return why a node has nothing to do with the cache."""
     if row.is_parent or row.is_child:
-        return "not-a-task"
+        return "not_a_task"
     if execution_pb2.ExecutionSpec.FromString(execution.spec).skip_cache:
-        return "switched-off"
+        return "switched_off"
     attempt = repository.find_attempt(connection, execution.id, row.path, 0)
     if attempt is not None:
         task = Identifier(
@@ -127,8 +127,8 @@ def _why_not(connection: Connection, execution: ExecutionRow, row: NodeRow) -> s
         )
         template = _template(connection, task)
         if template.metadata.discoverable and not template.interface.outputs.variables:
-            return "no-outputs"
-    return "not-enabled"
+            return "no_outputs"
+    return "not_enabled"
 
 
 def _nearest(connection: Connection, key: CacheKey, before_ns: int) -> EntryRow | None:

@@ -58,7 +58,7 @@ class Catalog:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._puts.append((entry, done))
         if self._putting is None:
-            self._putting = asyncio.get_running_loop().create_task(self._write_puts(), name="catalog-puts")
+            self._putting = asyncio.get_running_loop().create_task(self._write_puts(), name="catalog_puts")
         await done
 
     async def drop(self, digests: Collection[str], why: str) -> None:
@@ -126,7 +126,7 @@ class Catalog:
 
     def _count_soon(self) -> None:
         self._counting = None
-        self._count_task = asyncio.get_running_loop().create_task(self.flush(), name="catalog-uses")
+        self._count_task = asyncio.get_running_loop().create_task(self.flush(), name="catalog_uses")
 
     async def _write_puts(self) -> None:
         while self._puts:

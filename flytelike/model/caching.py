@@ -87,7 +87,7 @@ class CacheEntry:
 
 @dataclass(frozen=True, slots=True)
 class CacheNote:
-    """What is told about a node and the cache. `why` is a kebab-case reason where the status alone does not say it."""
+    """What is told about a node and the cache. `why`, in snake case, tells what the status does not."""
 
     status: CacheStatus
     key: CacheKey | None = None

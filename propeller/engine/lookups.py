@@ -32,11 +32,11 @@ _LOG = logging.getLogger(__name__)
 AT_ONCE = 250
 """How many nodes are looked up together; bounds how long the event loop is kept busy."""
 
-DATA_LOST = "data-lost"
+DATA_LOST = "data_lost"
 """Why an entry was dropped: something that its result names is gone."""
 OVERWRITTEN = "overwritten"
 """Why a result was not looked for: the execution computes everything anew."""
-CATALOG_FAILED = "catalog-failed"
+CATALOG_FAILED = "catalog_failed"
 
 Post = Callable[[Run, Arrival], None]
 
@@ -194,7 +194,7 @@ class Lookups:
             raise
         except Exception as error:  # noqa: BLE001 - the attempt meets the same fault, and tells it
             _LOG.info("%s/%s has no key: %s", run.id, path, error)
-            note = CacheNote(CacheStatus.LOOKUP_FAILURE, why="inputs-unreadable")
+            note = CacheNote(CacheStatus.LOOKUP_FAILURE, why="inputs_unreadable")
             self._post(run, Arrival(CacheMissed(path, command.round, self._clock.now_ns(), note)))
             return
         run.cache_keys[path] = key
@@ -287,7 +287,7 @@ class Lookups:
         for one, until_ns in answers.taken:
             path = one.command.path
             self._reservations.await_turn(run, path, one.command.round, one.digest)
-            note = CacheNote(CacheStatus.MISS, one.key, why="computed-elsewhere")
+            note = CacheNote(CacheStatus.MISS, one.key, why="computed_elsewhere")
             self._post(run, Arrival(CacheTaken(path, one.command.round, now_ns, until_ns, note)))
 
     def _missed(self, run: Run, one: _Asked, note: CacheNote) -> None:

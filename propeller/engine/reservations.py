@@ -124,7 +124,7 @@ class Reservations:
     def _due(self) -> None:
         self._alarm = None
         if self._held and not self._closed:
-            self._task = asyncio.get_running_loop().create_task(self._renew(), name="propeller-reservations")
+            self._task = asyncio.get_running_loop().create_task(self._renew(), name="propeller_reservations")
 
     async def _renew(self) -> None:
         renewed = dict(self._held)

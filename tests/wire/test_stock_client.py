@@ -10,7 +10,7 @@ from tests.wire.recording import Record
 
 pytestmark = pytest.mark.timeout(600)  # the first to ask waits for the whole session
 
-ENTITIES = 29
+ENTITIES = 32
 STOCK_FRAME = "flytekit/core/base_task.py"
 
 

@@ -321,7 +321,7 @@ class TaskNodeMetadata(message.Message):
     cache_status: catalog_pb2.CatalogCacheStatus.ValueType
     checkpoint_uri: builtins.str
     cache_why: builtins.str
-    """Why, in kebab case, where the status alone does not say it; added by Flytelike."""
+    """Why, in snake case, where the status alone does not say it; added by Flytelike."""
     @builtins.property
     def catalog_key(self) -> catalog_pb2.CatalogMetadata: ...
     def __init__(

@@ -59,7 +59,7 @@ class ExplainCacheResponse(message.Message):
     status: catalog_pb2.CatalogCacheStatus.ValueType
     """What the node's record says."""
     why: builtins.str
-    """A kebab-case reason where the status alone does not say it, such as `data-lost` or `overwritten`."""
+    """A reason in snake case where the status alone does not say it, such as `data_lost` or `overwritten`."""
     @builtins.property
     def key(self) -> CacheKey:
         """The parts of the node's key; unset when it has none."""
@@ -208,7 +208,7 @@ class CacheEntry(message.Message):
     """Of the outputs and the data they name."""
     hits: builtins.int
     gone: builtins.str
-    """Why it is there no more, in kebab case (`evicted`, `data-lost`, `expired`); empty while it is there."""
+    """Why it is there no more, in snake case (`evicted`, `data_lost`, `expired`); empty while it is there."""
     @builtins.property
     def key(self) -> CacheKey:
         """What it is known by."""
