@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from flytelike.codec.caching import key_from_json
 from flytelike.codec.parse import parse
+from flytelike.codec.tasks import code_parts_of
 from flytelike.controlplane.catalog import EVICTED, Catalog
 from flytelike.controlplane.database import Database
 from flytelike.controlplane.errors import not_found
@@ -165,7 +166,7 @@ def _code_differences(connection: Connection, key: CacheKey, versions: tuple[str
         for version in versions
     )
     if before.metadata.cache_code and now.metadata.cache_code:
-        yield from _entries("code", before.metadata.cache_code, now.metadata.cache_code)
+        yield from _entries("code", code_parts_of(before.metadata.cache_code), code_parts_of(now.metadata.cache_code))
 
 
 def _entries(part: str, before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[Difference]:

@@ -17,7 +17,7 @@ EXPLAINED = {
     r"(message|field) flytelike\.service\.WatchExecution\w*(\..*)?": "watching",
     r"(message|field) flytelike\.service\.StreamTaskLogs\w*(\..*)?": "logs",
     r"(message|field) flytelike\.service\.\w*Cache\w*(\..*)?": "looking into the cache",
-    r"(message|field) flytelike\.core\.TaskMetadata\.(cache_code|cache_ttl|CacheCode.*)": "9150: derived versions",
+    r"field flytelike\.core\.TaskMetadata\.(cache_code|cache_ttl)": "9150: derived versions, and how long",
     r"field flytelike\.admin\.(TaskNodeMetadata\.cache_why|ExecutionSpec\.skip_cache)": "9150: caching, told and left",
     r"rpc flytelike\.service\.(RegistrationService|WatchService|CachingService)\..*": "services of ours",
 }

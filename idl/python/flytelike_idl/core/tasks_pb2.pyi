@@ -246,26 +246,6 @@ class TaskMetadata(message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    @typing.final
-    class CacheCodeEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
-
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        value: builtins.str
-        def __init__(
-            self,
-            *,
-            key: builtins.str = ...,
-            value: builtins.str = ...,
-        ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
-        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        def WhichOneof(self, oneof_group: _Never) -> None: ...
-
     DISCOVERABLE_FIELD_NUMBER: builtins.int
     RUNTIME_FIELD_NUMBER: builtins.int
     TIMEOUT_FIELD_NUMBER: builtins.int
@@ -304,9 +284,9 @@ class TaskMetadata(message.Message):
     @builtins.property
     def metadata(self) -> K8sObjectMetadata: ...
     @builtins.property
-    def cache_code(self) -> containers.ScalarMap[builtins.str, builtins.str]:
-        """What a cache version that is derived from the code was made of: digests of functions and constants by
-        qualified name. Empty where the author gave the version. Added by Flytelike.
+    def cache_code(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+        """What a cache version that is derived from the code was made of, sorted: the qualified name of a function or
+        constant, a space, its digest. Empty where the author gave the version. Added by Flytelike.
         """
 
     @builtins.property
@@ -330,7 +310,7 @@ class TaskMetadata(message.Message):
         is_eager: builtins.bool = ...,
         generates_deck: wrappers_pb2.BoolValue | None = ...,
         metadata: K8sObjectMetadata | None = ...,
-        cache_code: abc.Mapping[builtins.str, builtins.str] | None = ...,
+        cache_code: abc.Iterable[builtins.str] | None = ...,
         cache_ttl: duration_pb2.Duration | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["cache_ttl", b"cache_ttl", "generates_deck", b"generates_deck", "interruptible", b"interruptible", "interruptible_value", b"interruptible_value", "metadata", b"metadata", "retries", b"retries", "runtime", b"runtime", "timeout", b"timeout"]  # noqa: Y015
