@@ -81,7 +81,8 @@ def starts_all(remote, kept):
         return remote.execute(remote.fetch_launch_plan(name=name, version="v1"), inputs=inputs, **options)
 
     kept.refusing = run("flows.refusing", {"n": 2})
-    kept.parent = run("flows.parent", {"n": 2}, execution_name="the-parent")
+    # `double` is cached: what other steps have computed would leave nothing to run here.
+    kept.parent = run("flows.parent", {"n": 2}, execution_name="the-parent", overwrite_cache=True)
     kept.persistent = run("flows.persistent", {"n": 9})
     kept.fixed = run("twice_fixed", {})
     kept.ours = run("ours.trip", {"point": flows.Point(1, 2.5, ["a"])}, execution_name="our-trip")
