@@ -129,6 +129,14 @@ class Store:
         except NotFound:
             return
 
+    def walk(self, prefix: str) -> Iterator[tuple[str, Head]]:
+        """Yield all objects below a folder with their paths in it; none when it is missing."""
+        location = parse(prefix)
+        try:
+            yield from self._backend(location).walk(prefix, location.key)
+        except NotFound:
+            return
+
     def delete(self, uri: str) -> None:
         """Delete an object; a missing one is fine."""
         location = parse(uri)
