@@ -102,10 +102,14 @@ def command(  # noqa: PLR0913 - one parameter an option
         return ExitCode.SUCCESS
     given = Given(source, flags, inputs, distant=bool(server))
     chosen = Chosen(only, since, until)
+    manner = Manner(server, data, wait=wait, as_json=as_json, named=bool(execution_name))
     if chosen or earlier:
+        if no_cache:
+            raise click.UsageError("--no-cache does not go with --only, --from, --until or --of")
         of = part_of(chosen, earlier, project, domain)
-        manner = Manner(server, data, wait=wait, as_json=as_json, named=bool(execution_name))
-        different = Different(envs=environment(env), max_parallelism=max_parallelism or None)
+        different = Different(
+            envs=environment(env), max_parallelism=max_parallelism or None, overwrite_cache=overwrite_cache or None
+        )
         return derived(given.part(replace(of, name=execution_name or drawn_name(), different=different)), manner)
     options = executions.ExecutionOptions(
         # Named here, so that starting again after a lost answer cannot start it twice.
@@ -116,18 +120,23 @@ def command(  # noqa: PLR0913 - one parameter an option
     )
     if not source.registered:
         given.read()  # faults of inputs are told before anything is started
+    return executed(given, project, domain, options, manner)
+
+
+def executed(given: "Given", project: str, domain: str, options: executions.ExecutionOptions, manner: Manner) -> int:
+    """Start the whole source, and wait for its end if that is wanted; return the exit code."""
 
     async def start(client: Client) -> ExecutionId:
-        await source.prepare(client)
+        await given.source.prepare(client)
         values = await given.sent(client, project, domain)
         try:
-            return await executions.create(client, project, domain, source.identifier, values, options)
+            return await executions.create(client, project, domain, given.source.identifier, values, options)
         except RemoteError as error:
-            if execution_name or error.status != "ALREADY_EXISTS":
+            if manner.named or error.status != "ALREADY_EXISTS":
                 raise
             return ExecutionId(project, domain, options.name)
 
-    return asyncio.run(started(start, server, data, wait=wait, as_json=as_json))
+    return asyncio.run(started(start, manner.server, manner.data, wait=manner.wait, as_json=manner.as_json))
 
 
 def part_of(chosen: Chosen, earlier: str, project: str, domain: str) -> Wish:

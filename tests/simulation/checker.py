@@ -131,7 +131,7 @@ class Checker:
         must(sketch.task.cache.enabled, f"{path}: is looked up, and is not cached")
         must(self.scenario.limits.cached, f"{path}: is looked up, and the execution wants no cache")
         must(self.nodes[path].phase is NodePhase.QUEUED, f"{path}: is looked up while it is {self.nodes[path].phase}")
-        early = [other for other in self.above(path) if self.nodes[other].phase is not NodePhase.SUCCEEDED]
+        early = [other for other in self.above(path) if not self._done(other)]
         must(not early, f"{path}: is looked up before {early} succeeded")
         must(not asked or "CacheTaken" in self.answers[path], f"{path}: is looked up again without a reason")
         self.looking.add(path)
