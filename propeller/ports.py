@@ -168,6 +168,12 @@ class Blobs(Protocol):
         Raises `BlobsUnavailable`.
         """
 
+    async def digests(self, uris: Collection[str]) -> Mapping[str, str]:
+        """Return what names the content of each object or folder that is there: equal for equal content.
+
+        What is not there, or lies where this store cannot look, is left out. Raises `BlobsUnavailable`.
+        """
+
     async def sync(self, uri: str) -> None:
         """Make the object survive a power cut. Raises `KeyError` when there is none."""
 

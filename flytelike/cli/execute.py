@@ -17,6 +17,7 @@ from flytelike.cli.exit_code import ExitCode
 from flytelike.cli.input_flags import literals
 from flytelike.cli.source import Source, source_of
 from flytelike.cli.starting import started
+from flytelike.model.caching import CacheUse
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.model.ids import ExecutionId
 from flytelike.model.literals import Literal
@@ -47,6 +48,8 @@ COPIES = click.Choice([copy.value for copy in Copy])
 @click.option("--from", "since", multiple=True, metavar="NODE", help="Run these nodes and all below them.")
 @click.option("--until", multiple=True, metavar="NODE", help="Run these nodes and all above them.")
 @click.option("--of", "earlier", default="", metavar="EXECUTION", help="Whence chosen nodes take what they are given.")
+@click.option("--overwrite-cache", is_flag=True, help="Compute cached results anew, and keep the new ones.")
+@click.option("--no-cache", is_flag=True, help="Neither use cached results nor keep new ones.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait for the end and print the outputs.")
 @json_option
 @place_options
@@ -66,6 +69,8 @@ def command(  # noqa: PLR0913 - one parameter an option
     since: tuple[str, ...],
     until: tuple[str, ...],
     earlier: str,
+    overwrite_cache: bool,
+    no_cache: bool,
     wait: bool,
     as_json: bool,
     project: str,
@@ -97,31 +102,41 @@ def command(  # noqa: PLR0913 - one parameter an option
         return ExitCode.SUCCESS
     given = Given(source, flags, inputs, distant=bool(server))
     chosen = Chosen(only, since, until)
+    manner = Manner(server, data, wait=wait, as_json=as_json, named=bool(execution_name))
     if chosen or earlier:
+        if no_cache:
+            raise click.UsageError("--no-cache does not go with --only, --from, --until or --of")
         of = part_of(chosen, earlier, project, domain)
-        manner = Manner(server, data, wait=wait, as_json=as_json, named=bool(execution_name))
-        different = Different(envs=environment(env), max_parallelism=max_parallelism or None)
+        different = Different(
+            envs=environment(env), max_parallelism=max_parallelism or None, overwrite_cache=overwrite_cache or None
+        )
         return derived(given.part(replace(of, name=execution_name or drawn_name(), different=different)), manner)
     options = executions.ExecutionOptions(
         # Named here, so that starting again after a lost answer cannot start it twice.
         name=execution_name or drawn_name(),
         max_parallelism=max_parallelism,
         envs=environment(env),
+        cache=cache_use(overwrite=overwrite_cache, off=no_cache),
     )
     if not source.registered:
         given.read()  # faults of inputs are told before anything is started
+    return executed(given, project, domain, options, manner)
+
+
+def executed(given: "Given", project: str, domain: str, options: executions.ExecutionOptions, manner: Manner) -> int:
+    """Start the whole source, and wait for its end if that is wanted; return the exit code."""
 
     async def start(client: Client) -> ExecutionId:
-        await source.prepare(client)
+        await given.source.prepare(client)
         values = await given.sent(client, project, domain)
         try:
-            return await executions.create(client, project, domain, source.identifier, values, options)
+            return await executions.create(client, project, domain, given.source.identifier, values, options)
         except RemoteError as error:
-            if execution_name or error.status != "ALREADY_EXISTS":
+            if manner.named or error.status != "ALREADY_EXISTS":
                 raise
             return ExecutionId(project, domain, options.name)
 
-    return asyncio.run(started(start, server, data, wait=wait, as_json=as_json))
+    return asyncio.run(started(start, manner.server, manner.data, wait=manner.wait, as_json=manner.as_json))
 
 
 def part_of(chosen: Chosen, earlier: str, project: str, domain: str) -> Wish:
@@ -186,6 +201,13 @@ async def describe(source: Source, words: str, server: str, data: Path) -> None:
         async with connected(server, data, start=True) as client:
             await source.prepare(client)
     click.echo(source.help_text(words))
+
+
+def cache_use(*, overwrite: bool, off: bool) -> CacheUse:
+    """Return what the flags say about cached results."""
+    if overwrite and off:
+        raise click.UsageError("--overwrite-cache keeps new results and --no-cache keeps none: give one of them")
+    return CacheUse.OFF if off else CacheUse.OVERWRITE if overwrite else CacheUse.USE
 
 
 def drawn_name() -> str:

@@ -100,7 +100,9 @@ async def show_execution(client: Client, name: str, project: str, domain: str, *
         "outputs": {key: json_from_literal(value) for key, value in outputs.items()},
     }
     if as_json:
-        nodes = [{"node": r.path, "phase": r.phase.name, "seconds": r.seconds} for _, r in tree.ordered()]
+        nodes = [
+            {"node": r.path, "phase": r.phase.name, "seconds": r.seconds, "cached": r.cached} for _, r in tree.ordered()
+        ]
         document = {
             **execution_row(record),
             **shown,

@@ -27,8 +27,9 @@ VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "gc": ("flytelike.cli.gc", "Delete what nobody needs any more."),
     "delete": ("flytelike.cli.delete", "Delete executions, whatever their age."),
     "secret": ("flytelike.cli.secret", "Keep the secrets that tasks ask for."),
+    "cache": ("flytelike.cli.cache", "Show or evict cached results."),
     "project": ("flytelike.cli.project", "Create and list projects."),
-    "explain": ("flytelike.cli.explain", "Tell what an error code means and what to do."),
+    "explain": ("flytelike.cli.explain", "Tell what an error code means, or why a node was (not) cached."),
     "completion": ("flytelike.cli.completion", "Print the completion script of a shell."),
 }
 

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
+from flytelike.controlplane.cache_inspection import CacheInspection
+from flytelike.controlplane.catalog import Catalog
 from flytelike.controlplane.children import Children
 from flytelike.controlplane.collecting.maintenance import Maintenance
 from flytelike.controlplane.collecting.ports import Keepers
@@ -71,10 +73,12 @@ class ControlPlane:
         self.recovery = Recovery(tools, self.executions)
         self.children = Children(self.executions, self.recovery, store, settings.limits.launch_plan_depth)
         self.signals = Signals(self.database, self.dispatch, self.clock)
+        self.catalog = Catalog(self.database, self.clock, settings)
+        self.cache = CacheInspection(self.database, self.catalog, self.clock)
         self.reading = Reading(self.database, store, settings)
         self.uploads = Uploads(store, settings, self.clock)
         self.watch = Watch(self.database, self.notifier)
-        self.maintenance = Maintenance(self.database, store, settings, self.clock, keepers)
+        self.maintenance = Maintenance(self.cache, store, settings, self.clock, keepers)
 
     async def start(self) -> None:
         """Open the database and bring its tables up to date.
@@ -101,4 +105,5 @@ class ControlPlane:
         await self.maintenance.close()
         await self.notifier.stop()
         await self.dispatch.close()
+        await self.catalog.close()
         await asyncio.to_thread(self.database.close)

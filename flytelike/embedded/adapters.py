@@ -1,6 +1,7 @@
 """One house's doors on the other's ports."""
 
 import asyncio
+import contextlib
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
@@ -16,7 +17,7 @@ from flytelike.model.closure import WorkflowClosure
 from flytelike.model.failure import Failure, Fault
 from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeExecutionId, TaskExecutionId
 from flytelike.model.launch import LaunchRequest
-from flytelike.storage import NotFound, StorageError, Store
+from flytelike.storage import Contents, InvalidUri, NotFound, StorageError, Store
 from flytelike_idl.core import compiler_pb2
 from propeller.engine import Engine
 from propeller.executors.process import AttemptLogs
@@ -106,6 +107,24 @@ class BlobsOnStore:
     def __init__(self, store: Store) -> None:
         """Read and write through `store`."""
         self._store = store
+        self._contents = Contents(store)
+
+    async def digests(self, uris: Collection[str]) -> Mapping[str, str]:
+        """Return the digests of what is there."""
+
+        def digests() -> dict[str, str]:
+            found = {}
+            for uri in uris:
+                with contextlib.suppress(InvalidUri):  # no place of this store's
+                    digest = self._contents.digest(uri)
+                    if digest is not None:
+                        found[uri] = str(digest)
+            return found
+
+        try:
+            return await asyncio.to_thread(digests)
+        except StorageError as error:
+            raise BlobsUnavailable(str(error)) from error
 
     async def read(self, uri: str) -> bytes:
         """Return an object's bytes."""

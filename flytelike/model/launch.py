@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from flytelike.model.caching import CacheUse
 from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeExecutionId
 
 
@@ -15,7 +16,7 @@ class LaunchRequest:
     `max_parallelism` limits the nodes running at once; 0 means no limit. `depth` is how many
     launch-plan nodes lie above this execution. `reuse_uri` points at the serialised
     `propeller.ReuseList` of what is taken over from earlier executions, with its digest; both are
-    empty for none.
+    empty for none. `cache` says what it does with cached results.
     """
 
     id: ExecutionId
@@ -34,3 +35,4 @@ class LaunchRequest:
     depth: int = 0
     reuse_uri: str = ""
     reuse_digest: str = ""
+    cache: CacheUse = CacheUse.USE

@@ -1,7 +1,7 @@
 """What authors ask of the engine: retries, timeouts, caching, resources."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 
@@ -35,13 +35,16 @@ class Resources:
 class CachePolicy:
     """Whether results are kept for equal inputs.
 
-    An empty `version` means that the platform derives it from the task's code.
+    Where the author gives no version it is derived from the task's code: `code` then holds the digest of each
+    function and constant it is made of, by qualified name. `ttl_ns` is how long a result is kept; 0 for ever.
     """
 
     enabled: bool = False
     version: str = ""
     serializable: bool = False
     ignored_inputs: tuple[str, ...] = ()
+    ttl_ns: int = 0
+    code: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,17 @@ class NodeMetadata:
     cache_version: str | None = None
     cache_serializable: bool | None = None
     config: Mapping[str, str] = field(default_factory=dict)
+
+
+def cache_policy(task: CachePolicy, node: NodeMetadata) -> CachePolicy:
+    """Return a task's policy with what its node overrides."""
+    return replace(
+        task,
+        enabled=task.enabled if node.cacheable is None else node.cacheable,
+        version=node.cache_version or task.version,
+        code={} if node.cache_version else task.code,
+        serializable=task.serializable if node.cache_serializable is None else node.cache_serializable,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from flytelike.model.diagnostic import Diagnostic
 from flytelike.remote.errors import RemoteError, ServerUnreachable
 from flytelike_idl.service import (
     admin_pb2_grpc,
+    caching_pb2_grpc,
     dataproxy_pb2_grpc,
     derivation_pb2_grpc,
     maintenance_pb2_grpc,
@@ -50,6 +51,7 @@ class Client:
         self.data = dataproxy_pb2_grpc.DataProxyServiceStub(self.channel)
         self.registration = registration_pb2_grpc.RegistrationServiceStub(self.channel)
         self.maintenance = maintenance_pb2_grpc.MaintenanceServiceStub(self.channel)
+        self.caching = caching_pb2_grpc.CachingServiceStub(self.channel)
         self.derivation = derivation_pb2_grpc.DerivationServiceStub(self.channel)
         self.signal = signal_pb2_grpc.SignalServiceStub(self.channel)
         self.watch = watch_pb2_grpc.WatchServiceStub(self.channel)

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
@@ -14,10 +14,11 @@ from flytelike.model.graph import (
 )
 from flytelike.model.ids import Identifier
 from flytelike.model.interface import Parameter, TypedInterface, Variable
+from flytelike.model.policies import TaskMetadata
 from flytelike.model.span import SourceSpan
 from flytelike.model.types import json_text
 from flytelike.sdk.bindings import Place, bindings, literal_of
-from flytelike.sdk.code_digest import code_parts
+from flytelike.sdk.code_digest import code_parts, version_of
 from flytelike.sdk.documentation import Documentation, documentation_of
 from flytelike.sdk.entity import AnyEntity, reachable
 from flytelike.sdk.faults import fault, raise_faults
@@ -144,18 +145,18 @@ class Assembly:
         """Return a task's template."""
         if isinstance(task, InstanceTask) and not task.location[1] and task.found_by_variable:
             self.faults.append(not_in_module(task))
-        policies = task.policies
+        policies, code = task.policies, self.code(task)
         return TaskTemplate(
             identifier,
             task.task_type,
-            policies.metadata,
+            self.metadata(task, code),
             self.interface(task, identifier),
             task.container(self.settings),
             json_text(task.get_custom(self.settings)),
             config=task.get_config(self.settings),
             secrets=policies.secrets,
             span=self.relative(task.signature.span),
-            code=self.code(task),
+            code=code,
         )
 
     def code(self, task: Task[..., Any]) -> dict[str, str]:
@@ -164,6 +165,14 @@ class Assembly:
         # Not the function's own file, which may be that of a decorator around it.
         file = getattr(sys.modules.get(module), "__file__", None) or ""
         return code_parts(module, task.function.__name__, self.settings.root, file)
+
+    def metadata(self, task: Task[..., Any], code: dict[str, str]) -> TaskMetadata:
+        """Return a task's policies; a cache version that is not given is derived from the code."""
+        metadata = task.policies.metadata
+        cache = metadata.cache
+        if not cache.enabled or cache.version or not code:
+            return metadata  # Code that cannot be read: results then belong to one version of the task.
+        return replace(metadata, cache=replace(cache, version=version_of(code), code=code))
 
     def workflow(self, workflow: Workflow[..., Any], identifier: Identifier) -> WorkflowTemplate:
         """Return a workflow's template."""

@@ -14,6 +14,8 @@ from flytelike.sdk.cache import Cache
 from flytelike.sdk.documentation import Documentation
 from flytelike.sdk.option_rules import (
     OptionFault,
+    duration_faults,
+    duration_ns,
     resources_option_faults,
     text_map_faults,
     unknown_options,
@@ -167,6 +169,8 @@ def _cache_faults(options: TaskOptions, inputs: Sequence[str]) -> Iterator[Optio
         for word in details:
             headline = f"`{word}` has no effect without `cache=True`"
             yield OptionFault("contradictory-options", word, headline, f"add `cache=True`, or leave `{word}` out")
+    if isinstance(cache, Cache):
+        yield from duration_faults("cache", cache.ttl)
     place = "cache" if isinstance(cache, Cache) else "cache_ignore_input_vars"
     for name in _ignored(options):
         if name not in inputs:
@@ -177,7 +181,8 @@ def _cache_faults(options: TaskOptions, inputs: Sequence[str]) -> Iterator[Optio
 def _cache(options: TaskOptions) -> CachePolicy:
     cache = options.get("cache", False)
     if isinstance(cache, Cache):
-        return CachePolicy(True, cache.version, cache.serialize, _ignored(options))
+        ttl_ns = duration_ns(cache.ttl or 0)
+        return CachePolicy(True, cache.version, cache.serialize, _ignored(options), ttl_ns)
     if not cache:
         return CachePolicy()
     return CachePolicy(True, options.get("cache_version", ""), options.get("cache_serialize", False), _ignored(options))

@@ -143,6 +143,14 @@ class Store:
         assert not isinstance(backend, Folder), "folders are listed by who sweeps them"
         return backend.names(prefix, location.key)
 
+    def walk(self, prefix: str) -> Iterator[tuple[str, Head]]:
+        """Yield all objects below a folder with their paths in it; none when it is missing."""
+        location = parse(prefix)
+        try:
+            yield from self._backend(location).walk(prefix, location.key)
+        except NotFound:
+            return
+
     def delete(self, uri: str) -> None:
         """Delete an object; a missing one is fine."""
         location = parse(uri)

@@ -32,6 +32,27 @@ class AbortAttempt:
 
 
 @dataclass(frozen=True, slots=True)
+class LookUpCache:
+    """Bind the node's inputs and look for the result of equal work.
+
+    Answered by Cache* events. Where the task wants equal work done once, a miss means that it is
+    reserved for this node.
+    """
+
+    id: str
+    path: NodePath
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseReservation:
+    """Let others do the node's work, which has ended without a result. Not answered."""
+
+    id: str
+    path: NodePath
+
+
+@dataclass(frozen=True, slots=True)
 class StartChild:
     """Bind the node's inputs and start an execution from the launch plan. Answered by ChildEnded."""
 
@@ -98,5 +119,15 @@ class TakeOver:
 
 
 Command: TypeAlias = (
-    StartAttempt | AbortAttempt | StartChild | AbortChild | CollectOutputs | Decide | AwaitSignal | SetTimer | TakeOver
+    StartAttempt
+    | AbortAttempt
+    | LookUpCache
+    | ReleaseReservation
+    | StartChild
+    | AbortChild
+    | CollectOutputs
+    | Decide
+    | AwaitSignal
+    | SetTimer
+    | TakeOver
 )

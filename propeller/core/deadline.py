@@ -46,6 +46,17 @@ def retry(path: NodePath, attempt: int, due_ns: int) -> SetTimer:
     return SetTimer(f"{path}/{name}", path, name, due_ns)
 
 
+def cache_stamp(asked: int) -> str:
+    """Return the stamp of the time at which a node that waits for another's result asks for it again."""
+    return f"cache/{asked}"
+
+
+def cache(path: NodePath, asked: int, due_ns: int) -> SetTimer:
+    """Return the command that lets a node ask again for a result that another computes."""
+    name = cache_stamp(asked)
+    return SetTimer(f"{path}/{name}", path, name, due_ns)
+
+
 def execution_timeout(due_ns: int) -> SetTimer:
     """Return the command that watches over the execution."""
     return SetTimer(f"/{EXECUTION_STAMP}", ROOT, EXECUTION_STAMP, due_ns)

@@ -6,6 +6,7 @@ from typing import assert_never
 from flytelike.model.ids import ROOT
 from propeller.core import (
     branch_node,
+    cache_lookup,
     execution,
     gate_node,
     launch_plan_node,
@@ -21,6 +22,10 @@ from propeller.core.events import (
     AttemptSucceeded,
     BranchDecided,
     BranchUndecided,
+    CacheFound,
+    CacheFreed,
+    CacheMissed,
+    CacheTaken,
     ChildEnded,
     Event,
     ExecutionStarted,
@@ -64,7 +69,7 @@ def evaluate(plan: Plan, state: ExecutionState, events: Sequence[Event]) -> Deci
     return turn.decision()
 
 
-def _take(turn: Turn, event: Event) -> None:
+def _take(turn: Turn, event: Event) -> None:  # noqa: C901, PLR0912 - one arm a kind of event
     match event:
         case AttemptSucceeded():
             task_node.succeeded(turn, event)
@@ -72,6 +77,8 @@ def _take(turn: Turn, event: Event) -> None:
             task_node.began(turn, event)
         case AttemptFailed():
             task_node.failed(turn, event)
+        case CacheFound() | CacheMissed() | CacheTaken() | CacheFreed():
+            cache_lookup.answered(turn, event)
         case ChildEnded():
             launch_plan_node.ended(turn, event)
         case OutputsCollected() | OutputsFailed():
@@ -113,6 +120,7 @@ def _take_timer(turn: Turn, event: TimerFired) -> None:
     elif turn.get(event.path) is not None:
         match turn.plan.place(event.path).node.work:
             case TaskWork():
+                cache_lookup.timer_fired(turn, event)
                 task_node.timer_fired(turn, event)
             case LaunchPlanWork():
                 launch_plan_node.timer_fired(turn, event)

@@ -28,12 +28,14 @@ from propeller.core.node_state import (
     HandlingScopeFailure,
     Held,
     LeftOut,
+    LookingUp,
     NodeState,
     Running,
     Skipped,
     Started,
     Succeeded,
     TakingOver,
+    WaitingForCache,
 )
 from propeller.core.plan import (
     BranchWork,
@@ -54,7 +56,7 @@ from propeller.core.reuse import Reuse
 from propeller.core.state import ExecutionState
 
 _KINDS: Mapping[type, tuple[type, ...]] = {
-    TaskWork: (Held, Started, Running, BackingOff),
+    TaskWork: (Held, LookingUp, WaitingForCache, Started, Running, BackingOff),
     LaunchPlanWork: (Held, ChildRunning),
     SubWorkflowWork: (Expanded, Collecting, HandlingScopeFailure),
     BranchWork: (Deciding, Decided),

@@ -19,6 +19,21 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class LookingUp:
+    """The catalog is asked for a task's result. `round` counts how often it was asked before."""
+
+    round: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingForCache:
+    """Somebody else computes an equal result; the catalog is asked again when that ends, or at `until_ns`."""
+
+    round: int
+    until_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
     """A task's attempt was handed to the executor; it has not begun yet.
 
@@ -188,6 +203,8 @@ class Aborted:
 
 ActiveState: TypeAlias = (
     Held
+    | LookingUp
+    | WaitingForCache
     | Started
     | Running
     | BackingOff
@@ -206,5 +223,5 @@ NodeState: TypeAlias = ActiveState | EndState
 END_STATES = frozenset({Succeeded, Failed, Skipped, LeftOut, Aborted})
 DONE_STATES = frozenset({Succeeded, LeftOut})
 """States of which the nodes below a node have waited."""
-SLOT_STATES = frozenset({Started, Running, BackingOff, ChildRunning})
+SLOT_STATES = frozenset({LookingUp, WaitingForCache, Started, Running, BackingOff, ChildRunning})
 """States that count towards `max_parallelism`: tasks and launch plans, as in Flyte."""

@@ -17,11 +17,12 @@ from flytelike.model.graph import (
     Node,
     SubWorkflowTarget,
     TaskTarget,
+    TaskTemplate,
     WorkflowTemplate,
     inner_nodes,
 )
 from flytelike.model.ids import END_NODE, ROOT, START_NODE, Identifier, NodeId, NodePath
-from flytelike.model.policies import Backoff, FailurePolicy
+from flytelike.model.policies import Backoff, FailurePolicy, NodeMetadata, cache_policy
 
 DEFAULT_SYSTEM_RETRIES = 3
 """How often an attempt that the platform lost is repeated (Flyte's `max-node-retries-system-failures`)."""
@@ -33,9 +34,14 @@ class UnsupportedPlan(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class TaskWork:
-    """The node runs a task, attempt by attempt."""
+    """The node runs a task, attempt by attempt.
+
+    `cached` when equal work need not be done again, `serialize` when it is not done twice at the same time.
+    """
 
     task: Identifier
+    cached: bool = False
+    serialize: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,7 +327,7 @@ def _work(node: Node, compiled: CompiledWorkflow, closure: WorkflowClosure) -> W
         case TaskTarget(task=identifier):
             if identifier not in closure.tasks:
                 raise UnsupportedPlan(f"{compiled.template.id}: node {node.id!r} names a missing task {identifier}")
-            return TaskWork(identifier)
+            return _task_work(closure.tasks[identifier], node.metadata)
         case SubWorkflowTarget(workflow=identifier):
             if identifier not in closure.sub_workflows:
                 raise UnsupportedPlan(f"{compiled.template.id}: node {node.id!r} names a missing workflow {identifier}")
@@ -340,6 +346,13 @@ def _work(node: Node, compiled: CompiledWorkflow, closure: WorkflowClosure) -> W
             raise unsupported(compiled, node, "array")
         case unreachable:
             assert_never(unreachable)
+
+
+def _task_work(task: TaskTemplate, metadata: NodeMetadata) -> TaskWork:
+    """Return a task's work. Results of tasks without outputs are never kept (Flyte's rule)."""
+    cache = cache_policy(task.metadata.cache, metadata)
+    cached = cache.enabled and bool(task.interface.outputs)
+    return TaskWork(task.id, cached, cached and cache.serializable)
 
 
 def unsupported(compiled: CompiledWorkflow, node: Node, kind: str) -> UnsupportedPlan:

@@ -6,6 +6,7 @@ from typing import assert_never
 from flytelike.model.ids import NodePath
 from propeller.core import (
     branch_node,
+    cache_lookup,
     deadline,
     execution,
     gate_node,
@@ -27,9 +28,11 @@ from propeller.core.node_state import (
     Expanded,
     HandlingScopeFailure,
     Held,
+    LookingUp,
     Running,
     Started,
     TakingOver,
+    WaitingForCache,
 )
 from propeller.core.plan import LaunchPlanWork, Place, Plan, TaskWork
 from propeller.core.state import ExecutionState
@@ -58,12 +61,18 @@ def _by_path(item: tuple[NodePath, ActiveState]) -> NodePath:
     return item[0]
 
 
-def _of_node(plan: Plan, state: ExecutionState, place: Place, node: ActiveState) -> Iterator[Command]:
+def _of_node(  # noqa: C901, PLR0912 - one arm a state
+    plan: Plan, state: ExecutionState, place: Place, node: ActiveState
+) -> Iterator[Command]:
     work = place.node.work
     match node:
         case Started() | Running():
             if isinstance(work, TaskWork):
                 yield task_node.start_command(plan, place, work, node, state.header.limits)
+        case LookingUp(round=asked):
+            yield cache_lookup.look_up_command(place, asked)
+        case WaitingForCache(round=asked, until_ns=until_ns):
+            yield deadline.cache(place.path, asked, until_ns)
         case BackingOff(until_ns=until_ns):
             yield deadline.retry(place.path, node.attempt, until_ns)
         case ChildRunning():

@@ -12,12 +12,12 @@ from flytelike.model.phases import NodePhase
 from flytelike.model.policies import FailurePolicy
 from propeller.core import (
     branch_node,
+    cache_lookup,
     execution,
     gate_node,
     launch_plan_node,
     sub_workflow_node,
     taking_over,
-    task_node,
 )
 from propeller.core.header import HandlingFailure, InProgress
 from propeller.core.node_state import (
@@ -64,6 +64,8 @@ def _after_end(turn: Turn, place: Place) -> None:
     state = turn.get(place.path)
     if not _may_go_on(turn, place) or not isinstance(state, EndState):
         return
+    if isinstance(state, Failed) and isinstance(place.node.work, TaskWork) and place.node.work.serialize:
+        turn.commands.append(cache_lookup.release_command(place))
     if place.node.branch is not None:
         branch_node.case_ended(turn, place, state)
         return
@@ -113,7 +115,10 @@ def run(turn: Turn, place: Place) -> None:
 def _start(turn: Turn, place: Place) -> None:
     match place.node.work:
         case TaskWork() as work:
-            task_node.start(turn, place, work)
+            if work.cached and turn.header.limits.cached:
+                cache_lookup.start(turn, place)
+            else:
+                cache_lookup.begin(turn, place, work, None)
         case LaunchPlanWork() as work:
             launch_plan_node.start(turn, place, work)
         case SubWorkflowWork():

@@ -4,7 +4,7 @@ from typing import assert_never
 
 from flytelike.model.ids import NodePath
 from flytelike.model.phases import NodePhase, TaskPhase
-from propeller.core import launch_plan_node, task_node
+from propeller.core import cache_lookup, launch_plan_node, task_node
 from propeller.core.node_state import (
     Aborted,
     AtGate,
@@ -18,11 +18,13 @@ from propeller.core.node_state import (
     HandlingScopeFailure,
     Held,
     LeftOut,
+    LookingUp,
     Running,
     Skipped,
     Started,
     Succeeded,
     TakingOver,
+    WaitingForCache,
 )
 from propeller.core.plan import TaskWork, scope_of
 from propeller.core.transitions import Cause
@@ -43,11 +45,23 @@ def stop_scope(turn: Turn, scope: NodePath, reason: str) -> None:
                 turn.commands.append(launch_plan_node.abort_command(place, attempt, reason))
             case Expanded(attempt=attempt) | HandlingScopeFailure(attempt=attempt):
                 stop_scope(turn, scope_of(path, attempt), reason)
-            case Held() | BackingOff() | Collecting() | Deciding() | Decided() | AtGate() | TakingOver():
+            case (
+                Held()
+                | LookingUp()
+                | WaitingForCache()
+                | BackingOff()
+                | Collecting()
+                | Deciding()
+                | Decided()
+                | AtGate()
+                | TakingOver()
+            ):
                 pass  # nothing of its own runs
             case Succeeded() | Failed() | Skipped() | LeftOut() | Aborted() | None:
                 continue
             case unreachable:
                 assert_never(unreachable)
+        if isinstance(work, TaskWork) and work.cached and turn.header.limits.cached:
+            turn.commands.append(cache_lookup.release_command(place))
         turn.move(place, Cause.ABORTED, Aborted())
         turn.tell_node(place, NodePhase.ABORTED)

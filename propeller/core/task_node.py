@@ -15,12 +15,6 @@ from propeller.core.transitions import Cause
 from propeller.core.turn import Turn
 
 
-def start(turn: Turn, place: Place, work: TaskWork) -> None:
-    """Start the first attempt of a node that is ready."""
-    turn.tell_node(place, NodePhase.RUNNING)
-    _start_attempt(turn, place, work, Started(), Cause.STARTED)
-
-
 def began(turn: Turn, event: AttemptRunning) -> None:
     """Take in that the attempt's process runs; once more if it was started again after a restart."""
     state = turn.get(event.path)
@@ -51,7 +45,7 @@ def succeeded(turn: Turn, event: AttemptSucceeded) -> None:
     work = place.node.work
     if isinstance(work, TaskWork):
         turn.tell_attempt(place, work, event.attempt, TaskPhase.SUCCEEDED)
-    turn.tell_node(place, NodePhase.SUCCEEDED)
+    turn.tell_node(place, NodePhase.SUCCEEDED, cache=event.cache)
 
 
 def failed(turn: Turn, event: AttemptFailed) -> None:
@@ -69,7 +63,7 @@ def timer_fired(turn: Turn, event: TimerFired) -> None:
     if not isinstance(work, TaskWork):
         return
     if isinstance(state, BackingOff) and event.stamp == deadline.retry_stamp(state.attempt):
-        _start_attempt(turn, place, work, Started(state.user_failures, state.system_failures), Cause.WOKEN)
+        start_attempt(turn, place, work, Started(state.user_failures, state.system_failures), Cause.WOKEN)
     elif isinstance(state, Started | Running) and (failure := _out_of_time(place, state, event.stamp)) is not None:
         turn.commands.append(abort_command(place, state.attempt, failure.message))
         _fail(turn, place, state, failure)
@@ -98,7 +92,8 @@ def _out_of_time(place: Place, state: Started | Running, stamp: str) -> Failure 
             return None
 
 
-def _start_attempt(turn: Turn, place: Place, work: TaskWork, state: Started, cause: Cause) -> None:
+def start_attempt(turn: Turn, place: Place, work: TaskWork, state: Started, cause: Cause) -> None:
+    """Start the attempt that `state` is in."""
     limit_ns = place.node.queued_timeout_ns
     if limit_ns:
         state = replace(state, since_ns=turn.now_ns)
@@ -123,7 +118,7 @@ def _fail(turn: Turn, place: Place, state: Started | Running, failure: Failure) 
             turn.tell_node(place, NodePhase.FAILED, final)
         case RetryNow(user_failures=users, system_failures=systems):
             turn.tell_attempt(place, work, attempt, TaskPhase.RETRYABLE_FAILED, failure)
-            _start_attempt(turn, place, work, Started(users, systems), Cause.RETRIED)
+            start_attempt(turn, place, work, Started(users, systems), Cause.RETRIED)
         case RetryLater(user_failures=users, system_failures=systems, pause_ns=pause_ns):
             until_ns = turn.now_ns + pause_ns
             turn.move(place, Cause.BACKED_OFF, BackingOff(until_ns, users, systems))

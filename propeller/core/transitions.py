@@ -13,6 +13,10 @@ class Cause(Enum):
     __hash__ = object.__hash__  # an enum's own is slow, and each transition is looked up by it
 
     HELD = "held: max_parallelism is reached"
+    LOOKED_UP = "looked up in the catalog"
+    RESERVED = "reserved: somebody else computes an equal result"
+    FREED = "freed: the other has ended"
+    FOUND = "found in the catalog"
     STARTED = "started"
     TAKING = "taking over what an earlier execution gave"
     TAKEN = "taken over"
@@ -68,6 +72,7 @@ _FIRST_STEPS = _or_after(
     _N.TakingOver,
     [
         *_rows(Cause.HELD, _N.Held, None),
+        *_rows(Cause.LOOKED_UP, _N.LookingUp, None),
         *_rows(Cause.STARTED, _N.Started, None),
         *_rows(Cause.STARTED, _N.ChildRunning, None),
         *_rows(Cause.EXPANDED, _N.Expanded, None),
@@ -83,7 +88,11 @@ NODE_TRANSITIONS = frozenset(
         *_rows(Cause.TAKING, _N.TakingOver, None),
         *_rows(Cause.TAKEN, _N.Succeeded, _N.TakingOver),
         *_rows(Cause.LEFT_OUT, _N.LeftOut, None),
-        *_rows(Cause.STARTED, _N.Started, _N.Held),
+        *_rows(Cause.LOOKED_UP, _N.LookingUp, _N.Held),
+        *_rows(Cause.RESERVED, _N.WaitingForCache, _N.LookingUp),
+        *_rows(Cause.FREED, _N.LookingUp, _N.WaitingForCache),
+        *_rows(Cause.FOUND, _N.Succeeded, _N.LookingUp),
+        *_rows(Cause.STARTED, _N.Started, _N.Held, _N.LookingUp),
         *_rows(Cause.STARTED, _N.ChildRunning, _N.Held),
         *_rows(Cause.BEGAN, _N.Running, _N.Started),
         *_rows(Cause.BEGAN_ANEW, _N.Running, _N.Running),
@@ -109,6 +118,8 @@ NODE_TRANSITIONS = frozenset(
             _N.Aborted,
             _N.TakingOver,
             _N.Held,
+            _N.LookingUp,
+            _N.WaitingForCache,
             _N.Started,
             _N.Running,
             _N.BackingOff,

@@ -7,6 +7,7 @@ the numbers are kept right in one place.
 from collections import deque
 from collections.abc import Iterator, Sequence
 
+from flytelike.model.caching import CacheNote
 from flytelike.model.failure import Failure
 from flytelike.model.history import AttemptChanged, ExecutionChanged, NodeChanged, Record
 from flytelike.model.ids import ROOT, NodePath
@@ -15,6 +16,8 @@ from propeller.core.commands import (
     AbortAttempt,
     AbortChild,
     Command,
+    LookUpCache,
+    ReleaseReservation,
     StartAttempt,
     StartChild,
 )
@@ -135,8 +138,16 @@ class Turn:
         """Return what is done with a node instead of running it; None if it runs."""
         return self._base.reuse.get(path)
 
-    def tell_node(self, place: Place, phase: NodePhase, failure: Failure | None = None, note: str = "") -> None:
-        """Record that a node entered a phase; `note` says more to people."""
+    def tell_node(
+        self,
+        place: Place,
+        phase: NodePhase,
+        failure: Failure | None = None,
+        note: str = "",
+        *,
+        cache: CacheNote | None = None,
+    ) -> None:
+        """Record that a node entered a phase; `note` says more to people, `cache` what is to be told of the cache."""
         work = place.node.work
         self.records.append(
             NodeChanged(
@@ -150,6 +161,7 @@ class Turn:
                 isinstance(work, LaunchPlanWork),
                 place.node.name,
                 note,
+                cache,
             )
         )
 
@@ -168,9 +180,17 @@ class Turn:
 def without_vain(commands: Sequence[Command]) -> Sequence[Command]:
     """Leave out what one and the same batch starts and stops again, so that it never runs."""
     stopped = {(it.path, it.attempt) for it in commands if isinstance(it, AbortAttempt | AbortChild)}
-    if not stopped:
+    released = {it.path for it in commands if isinstance(it, ReleaseReservation)}
+    if not (stopped or released):
         return commands
     started = {(it.path, it.attempt) for it in commands if isinstance(it, StartAttempt | StartChild)}
     vain = stopped & started
     of_attempts = StartAttempt | StartChild | AbortAttempt | AbortChild
-    return [it for it in commands if not isinstance(it, of_attempts) or (it.path, it.attempt) not in vain]
+    return [
+        it
+        for it in commands
+        if not (
+            (isinstance(it, LookUpCache) and it.path in released)
+            or (isinstance(it, of_attempts) and (it.path, it.attempt) in vain)
+        )
+    ]

@@ -20,7 +20,7 @@ from typing import Any, Final, get_type_hints
 
 import msgpack
 
-from flytelike.model import failure, history, ids, launch
+from flytelike.model import caching, failure, history, ids, launch
 from propeller.core import commands, header, node_state
 from propeller.engine import run
 from propeller.ports import StoreCorrupt, StoreTooNew
@@ -31,6 +31,9 @@ NUMBERS: Final[Mapping[int, type]] = {
     3: ids.NodeExecutionId,
     4: failure.Failure,
     5: launch.LaunchRequest,
+    50: caching.CacheKey,
+    51: caching.CacheSource,
+    52: caching.CacheNote,
     10: header.Header,
     11: header.Limits,
     12: header.Accepted,
@@ -56,6 +59,8 @@ NUMBERS: Final[Mapping[int, type]] = {
     42: node_state.Deciding,
     43: node_state.Decided,
     44: node_state.AtGate,
+    53: node_state.LookingUp,
+    54: node_state.WaitingForCache,
     58: node_state.TakingOver,
     59: node_state.LeftOut,
     60: commands.AbortAttempt,

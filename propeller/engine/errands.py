@@ -19,6 +19,8 @@ from propeller.core.commands import (
     AwaitSignal,
     CollectOutputs,
     Decide,
+    LookUpCache,
+    ReleaseReservation,
     SetTimer,
     StartAttempt,
     StartChild,
@@ -34,7 +36,8 @@ from propeller.core.events import (
     OutputsFailed,
 )
 from propeller.core.plan import parent_of
-from propeller.engine.run import Errand, Restore, Run, StoreInputs, TakeChild, TakeOutputs
+from propeller.engine.lookups import grouped
+from propeller.engine.run import Errand, LookUpMany, Restore, Run, StoreInputs, TakeChild, TakeOutputs
 from propeller.engine.settings import EngineSettings
 from propeller.ports import Clock
 
@@ -65,7 +68,7 @@ class Errands:
 
     def add(self, run: Run, errands: Iterable[Errand]) -> None:
         """Take errands; those of one execution begin in order, but for starts that wait for an abort."""
-        for errand in errands:
+        for errand in grouped(errands):
             if isinstance(errand, AbortAttempt | AbortChild):
                 _begin_to_stop(run, errand)
             key = _start_of(errand)
@@ -114,7 +117,8 @@ class Errands:
         if key is not None and key not in run.starts:
             self._settled(run)  # It was aborted before it began.
             return
-        blocked = _blocked_by(run, errand.path) if key is not None and run.stopping else None
+        waits = _path_that_waits(errand)
+        blocked = _blocked_by(run, waits) if waits is not None and run.stopping else None
         if blocked is not None:
             run.held_back.setdefault(blocked, []).append((errand, tries))
             return
@@ -226,6 +230,14 @@ def _start_of(errand: Errand) -> tuple[NodePath, int] | None:
     return (errand.path, errand.attempt) if isinstance(errand, StartAttempt | StartChild) else None
 
 
+def _path_that_waits(errand: Errand) -> NodePath | None:
+    """Return the path of an errand that does not begin before an attempt there has been stopped.
+
+    An attempt does not run beside the one before it, nor beside another's equal work.
+    """
+    return errand.path if isinstance(errand, StartAttempt | StartChild | ReleaseReservation) else None
+
+
 def _gave_up(errand: Errand, now_ns: int, message: str) -> Event | None:
     """Return what an execution is told of an errand that cannot be done; the platform's failure."""
     failure = Failure(NOT_POSSIBLE, message, Fault.SYSTEM, retryable=True)
@@ -244,5 +256,7 @@ def _gave_up(errand: Errand, now_ns: int, message: str) -> Event | None:
             return BranchUndecided(path, attempt, now_ns, failure)
         case AbortAttempt() | AbortChild() | SetTimer() | StoreInputs() | Restore():
             return None
+        case LookUpCache() | LookUpMany() | ReleaseReservation():
+            return None  # whatever happens, they tell themselves
         case unreachable:
             assert_never(unreachable)

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from flytelike.model.caching import CacheKey
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ROOT, ExecutionId, NodePath
 from flytelike.model.launch import LaunchRequest
 from flytelike.model.reuse import ReuseList
-from propeller.core.commands import Command
+from propeller.core.commands import Command, LookUpCache
 from propeller.core.events import Event
 from propeller.core.state import ExecutionState
 from propeller.engine.program import Program
@@ -78,6 +79,14 @@ class Restore:
 Post: TypeAlias = "Callable[[Run, Arrival], None]"
 """Puts news of an execution where its owner takes them."""
 
+
+@dataclass(frozen=True, slots=True)
+class LookUpMany:
+    """Look for the results of many nodes together."""
+
+    commands: tuple[LookUpCache, ...]
+
+
 SEAL = "seal"
 """The id of the mark of an execution that is to be sealed."""
 
@@ -89,7 +98,7 @@ class Seal:
     id: str = SEAL
 
 
-Errand: TypeAlias = Command | TakeOutputs | TakeChild | StoreInputs | Restore
+Errand: TypeAlias = Command | LookUpMany | TakeOutputs | TakeChild | StoreInputs | Restore
 """What is to be done in the world: the core's commands, and the engine's own."""
 
 
@@ -102,9 +111,9 @@ class Run:
     to be trusted, and `doomed` when the engine cannot go on with it at all. `starts` are the
     attempts and children being started, by path and attempt: None while the command waits.
     `stopping` counts the aborts that are not done, by path, and `held_back` are the starts that wait
-    for them. `reuse` is what it takes over from earlier executions.
-    `done` are outbox commands to be dropped with the next commit. `seal` tells that its
-    documents are to be sealed at last.
+    for them. `reuse` is what it takes over from earlier executions, `cache_keys` are those of nodes
+    that do what the catalog did not have. `done` are outbox commands to be dropped with the next
+    commit. `seal` tells that its documents are to be sealed at last.
     """
 
     request: LaunchRequest
@@ -121,6 +130,7 @@ class Run:
     held_back: "dict[NodePath, list[tuple[Errand, int]]]" = field(default_factory=dict)
     timers: dict[NodePath, dict[str, Alarm]] = field(default_factory=dict)
     children: dict[NodePath, dict[int, ExecutionId]] = field(default_factory=dict)
+    cache_keys: dict[NodePath, CacheKey] = field(default_factory=dict)
     urgent: bool = False
     busy: bool = False
     rests: bool = False

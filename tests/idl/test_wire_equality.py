@@ -24,7 +24,10 @@ EXPLAINED = {
     r"(message|field) flytelike\.service\.StreamTaskLogs\w*(\..*)?": "logs",
     r"(message|field|value) flytelike\.propeller\.Reuse\w*(\..*)?": "what executions take over",
     r"(message|field|value) flytelike\.service\.(Derive|Derived|NodeChoice|Overrides)\w*(\..*)?": "derived executions",
-    r"rpc flytelike\.service\.(RegistrationService|DerivationService|WatchService)\..*": "services of ours",
+    r"(message|field) flytelike\.service\.\w*Cache\w*(\..*)?": "looking into the cache",
+    r"field flytelike\.core\.TaskMetadata\.(cache_code|cache_ttl)": "9150: derived versions, and how long",
+    r"field flytelike\.admin\.(TaskNodeMetadata\.cache_why|ExecutionSpec\.skip_cache)": "9150: caching, told and left",
+    r"rpc flytelike\.service\.(Registration|Derivation|Watch|Caching)Service\..*": "services of ours",
 }
 
 

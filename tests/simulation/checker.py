@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from flytelike.model.caching import CacheStatus
 from flytelike.model.failure import Failure, Fault
 from flytelike.model.history import AttemptChanged, ExecutionChanged, NodeChanged, Record
 from flytelike.model.ids import NodePath
@@ -26,7 +27,7 @@ GRACE_NS = 60 * S
 
 _NODE_NEXT: dict[NodePhase | None, set[NodePhase]] = {
     None: {NodePhase.QUEUED, NodePhase.RUNNING, NodePhase.SKIPPED, NodePhase.RECOVERED, NodePhase.ABORTED},
-    NodePhase.QUEUED: {NodePhase.QUEUED, NodePhase.RUNNING, NodePhase.ABORTED},
+    NodePhase.QUEUED: {NodePhase.QUEUED, NodePhase.RUNNING, NodePhase.SUCCEEDED, NodePhase.ABORTED},
     NodePhase.RUNNING: {
         NodePhase.SUCCEEDED,
         NodePhase.FAILING,
@@ -86,6 +87,11 @@ class Checker:
     rung: dict[tuple[NodePath, str], int] = field(default_factory=dict)
     newest: dict[NodePath, int] = field(default_factory=dict)
     took: dict[NodePath, set[bool]] = field(default_factory=lambda: defaultdict(set))
+    answers: dict[NodePath, set[str]] = field(default_factory=lambda: defaultdict(set))
+    looking: set[NodePath] = field(default_factory=set)
+    reserved: set[NodePath] = field(default_factory=set)
+    crashed: bool = False
+    sees_lookups: bool = True
 
     def __post_init__(self) -> None:
         self.kinds = Kinds(self)
@@ -113,10 +119,33 @@ class Checker:
         must(path not in self.live, f"{path}: attempt {attempt} starts while {self.live.get(path)} lives")
         seen, retries = self.nodes[path], self.sketch(path).task.retries
         must(attempt <= retries + SYSTEM_RETRIES, f"{path}: attempt {attempt} is one too many")
+        wants = self.sees_lookups and self.sketch(path).task.cache.enabled and self.scenario.limits.cached
+        must(not wants or "CacheMissed" in self.answers[path], f"{path}: starts before the catalog has said no")
         must(attempt == len(seen.attempts) - 1, f"{path}: attempt {attempt} was not recorded as the newest")
         must(not interruptible or seen.system_failures < SYSTEM_RETRIES, f"{path}: the last chance is interruptible")
         self.live[path] = attempt
         self._slots()
+
+    def looked_up(self, path: NodePath, asked: int) -> None:
+        sketch = self.sketch(path)
+        must(sketch.task.cache.enabled, f"{path}: is looked up, and is not cached")
+        must(self.scenario.limits.cached, f"{path}: is looked up, and the execution wants no cache")
+        must(self.nodes[path].phase is NodePhase.QUEUED, f"{path}: is looked up while it is {self.nodes[path].phase}")
+        early = [other for other in self.above(path) if not self._done(other)]
+        must(not early, f"{path}: is looked up before {early} succeeded")
+        must(not asked or "CacheTaken" in self.answers[path], f"{path}: is looked up again without a reason")
+        self.looking.add(path)
+        self._slots()
+
+    def cache_answered(self, path: NodePath, asked: int, answer: str) -> None:
+        self.answers[path].add(answer)
+        if answer == "CacheMissed" and self.sketch(path).task.cache.serializable:
+            self.reserved.add(path)
+
+    def reservation_released(self, path: NodePath) -> None:
+        ended = self.nodes[path].phase
+        must(ended in {NodePhase.FAILED, NodePhase.ABORTED}, f"{path}: lets go of its work while it is {ended}")
+        self.reserved.discard(path)
 
     def process_ended(self, key: Key) -> None:
         if self.live.get(key[0]) == key[1]:
@@ -176,7 +205,7 @@ class Checker:
 
     def _slots(self) -> None:
         limit = self.scenario.limits.max_parallelism
-        running = len(self.live) + len(self.live_children)
+        running = len(self.live) + len(self.live_children) + len(self.looking - set(self.live))
         must(limit == 0 or running <= limit, f"{running} nodes really run, {limit} may")
 
     def _timed_out(self, path: NodePath, attempt: int) -> bool:
@@ -261,9 +290,11 @@ class Checker:
             must(taking or record.phase is not NodePhase.ABORTED, f"{path}: aborted before it began")
             must(not taking or record.phase in self._after_taking(path), f"{path}: {record.phase}, {self.took[path]}")
         seen.phase = record.phase
+        if record.phase is not NodePhase.QUEUED:
+            self.looking.discard(path)
         must(record.is_parent == bool(sketch.workflow or sketch.cases), f"{path}: is_parent is {record.is_parent}")
         if record.phase is NodePhase.SUCCEEDED:
-            self._node_succeeded(path, sketch, seen)
+            self._node_succeeded(path, sketch, seen, record)
         elif record.phase in (NodePhase.FAILED, NodePhase.TIMED_OUT):
             must(record.failure, f"{path}: failed without a failure")
             seen.failure = record.failure
@@ -276,7 +307,14 @@ class Checker:
         found = {True: NodePhase.RECOVERED, False: NodePhase.QUEUED}
         return {NodePhase.ABORTED, *(found[there] for there in self.took[path])}
 
-    def _node_succeeded(self, path: NodePath, sketch: NodeSketch, seen: Seen) -> None:
+    def _taken_from_cache(self, path: NodePath, record: NodeChanged) -> None:
+        """A node that succeeded without running has found a result, and says so."""
+        must(self.sketch(path).task.cache.enabled, f"{path}: succeeded without running, and is not cached")
+        found = record.cache is not None and record.cache.status is CacheStatus.HIT
+        must(found, f"{path}: succeeded without running, and says {record.cache}")
+        must(not self.sees_lookups or "CacheFound" in self.answers[path], f"{path}: succeeded, nothing was found")
+
+    def _node_succeeded(self, path: NodePath, sketch: NodeSketch, seen: Seen, record: NodeChanged) -> None:
         if sketch.workflow:
             inner = self.scenario.inner[sketch.workflow]
             attempt = self._newest_scope(path)
@@ -290,7 +328,10 @@ class Checker:
         elif sketch.launch_plan:
             phase, _ = self.child_results.get((path, self.newest[path]), (None, None))
             must(phase is WorkflowPhase.SUCCEEDED, f"{path}: succeeded, its child is {phase}")
+        elif not seen.attempts:
+            self._taken_from_cache(path, record)
         else:
+            self.reserved.discard(path)
             must(seen.attempts[-1:] == [TaskPhase.SUCCEEDED], f"{path}: succeeded, attempts {seen.attempts}")
 
     def _node_failed(self, path: NodePath, sketch: NodeSketch, seen: Seen) -> None:
@@ -440,3 +481,4 @@ class Checker:
         must(self.phase.terminal, f"the world rests, and the execution is {self.phase.name}")
         must(not self.live, f"the execution ended, and {self.live} still live")
         must(not self.live_children, f"the execution ended, and children {self.live_children} still live")
+        must(self.crashed or not self.reserved, f"the execution ended, and {self.reserved} are still reserved")

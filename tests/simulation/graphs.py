@@ -55,6 +55,7 @@ def random_scenario(rng: random.Random, *, plain: bool = False) -> Scenario:
         max_parallelism=rng.choice([0, 0, 0, 1, 2, 3]),
         timeout_ns=rng.randint(20, 400) * S if rng.random() < 0.12 else 0,
         interruptible=rng.choice([None, None, True, False]),
+        cached=rng.random() > 0.05,
     )
     # Drawn aside, so that worlds without it stay as they were.
     aside = random.Random(f"{primary}{inner}{limits}")
@@ -127,4 +128,14 @@ def _random_node(
     wait = backoff if rng.random() < 0.3 else None
     queued_ns = rng.randint(1, 20) * S if rng.random() < 0.15 else 0
     retries = rng.choice([0, 0, 1, 2])
-    return task(node_id, *after, retries=retries, backoff=wait, timeout_ns=timeout_ns, queued_timeout_ns=queued_ns)
+    cached, serialize = rng.choice([(0, 0), (0, 0), (1, 0), (1, 1)])
+    return task(
+        node_id,
+        *after,
+        retries=retries,
+        backoff=wait,
+        timeout_ns=timeout_ns,
+        queued_timeout_ns=queued_ns,
+        cached=cached,
+        serialize=serialize,
+    )

@@ -49,7 +49,12 @@ MUTANTS = (
     _mutant("used-up retries are not told", "retry", "code=EXHAUSTED + failure.code", "code=failure.code"),
     _mutant("a scope is retried too often", "retry", "failures + 1 > retries", "failures > retries"),
     _mutant("nodes start before all above them", "index", ".upstream)\n", ".upstream) - 1\n"),
-    _mutant("failure policies are swapped", "settle", "on_failure is FailurePolicy", "on_failure is not FailurePolicy"),
+    _mutant(
+        "failure policies are swapped",
+        "settle",
+        "on_failure is FailurePolicy",
+        "on_failure is not FailurePolicy",
+    ),
     _mutant(
         "skips do not go on",
         "settle",
@@ -175,4 +180,57 @@ MUTANTS = (
     ),
     _mutant("outputs are not waited for", "execution", "if turn.plan.primary.has_outputs:", "if False:"),
     _mutant("a node overrides its task's retries with nothing", "plan", "retries or of_task.retries", "retries"),
+    _mutant(
+        "a stale answer of the catalog is accepted",
+        "cache_lookup",
+        "if state == LookingUp(event.round) else None",
+        "if isinstance(state, LookingUp | Started) else None",
+    ),
+    _mutant(
+        "what was found is computed all the same",
+        "cache_lookup",
+        "            found(turn, event)",
+        "            missed(turn, CacheMissed(event.path, event.round, event.at_ns, event.note))",
+    ),
+    _mutant("the catalog is not asked", "settle", "if work.cached and turn.header.limits.cached:", "if False:"),
+    _mutant(
+        "a flag to leave the cache alone is not heard",
+        "settle",
+        "work.cached and turn.header.limits.cached",
+        "work.cached",
+    ),
+    _mutant(
+        "who waits for a result is never woken",
+        "cache_lookup",
+        "        turn.commands.append(deadline.cache(event.path, event.round, event.until_ns))\n",
+        "",
+    ),
+    _mutant(
+        "a look-up needs no slot",
+        "node_state",
+        "frozenset({LookingUp, WaitingForCache, Started",
+        "frozenset({WaitingForCache, Started",
+    ),
+    _mutant("failed work stays reserved", "settle", "place.node.work.serialize:", "False:"),
+    _mutant(
+        "aborted work stays reserved",
+        "stop",
+        "isinstance(work, TaskWork) and work.cached and turn.header.limits.cached:",
+        "False:",
+    ),
+    _mutant(
+        "a look-up is forgotten in a restart", "resume", "yield cache_lookup.look_up_command(place, asked)", "pass"
+    ),
+    _mutant(
+        "a wait is forgotten in a restart",
+        "resume",
+        "yield deadline.cache(place.path, asked, until_ns)",
+        "pass",
+    ),
+    _mutant(
+        "a result that was found is not told as such",
+        "cache_lookup",
+        "NodePhase.SUCCEEDED, cache=event.note",
+        "NodePhase.SUCCEEDED",
+    ),
 )

@@ -10,7 +10,7 @@ from tests.wire.recording import Record
 
 pytestmark = pytest.mark.timeout(600)  # the first to ask waits for the whole session
 
-ENTITIES = 33
+ENTITIES = 35
 STOCK_FRAME = "flytekit/core/base_task.py"
 
 
@@ -118,6 +118,8 @@ def test_entities_are_fetched_as_they_were_written(gave) -> None:
         ("names_taken", "the-parent"),
         ("uploaded_file", 7),
         ("retrying", {"output": 10, "attempts": 2}),
+        # CACHE_POPULATED, CACHE_HIT with the node that computed it, and CACHE_POPULATED again
+        ("caching", [[3, 5, ""], [2, 5, "n0"], [3, 5, ""]]),
         ("data_by_name", {"inputs": 2, "one": 2}),
         ("launch_plan_states", ["v1", True]),
         ("terminating", {"phase": "ABORTED", "cause": "not wanted", "error": "None"}),

@@ -18,10 +18,12 @@ from functools import partial
 
 from sqlalchemy import Connection
 
+from flytelike.controlplane.cache_inspection import CacheInspection
+from flytelike.controlplane.collecting.policy import CacheRule
 from flytelike.controlplane.collecting.ports import Layout, LogKeeper, States
 from flytelike.controlplane.collecting.report import Report
 from flytelike.controlplane.collecting.selection import Selection
-from flytelike.controlplane.collecting.sources import Executed, Registered
+from flytelike.controlplane.collecting.sources import Cached, Executed, Registered, Signalled
 from flytelike.controlplane.collecting.survey import ReferenceSource, survey_of
 from flytelike.controlplane.collecting.sweep import Ground, Sweep
 from flytelike.controlplane.collecting.wish import Step, Wish
@@ -30,6 +32,7 @@ from flytelike.controlplane.errors import Status, refusal
 from flytelike.controlplane.ports import Clock
 from flytelike.controlplane.repository import collecting as rows
 from flytelike.controlplane.repository import surviving
+from flytelike.controlplane.repository.catalog_queries import Selection as Chosen
 from flytelike.controlplane.repository.collecting import Member
 from flytelike.controlplane.repository.leases import done_last, end_lease, take_lease
 from flytelike.controlplane.settings import Settings
@@ -56,17 +59,23 @@ class Tools:
     layout: Layout
     logs: LogKeeper
     states: States
+    cache: CacheInspection
 
 
 class Collector:
     """Collects for one server; of several, one at a time."""
 
-    def __init__(self, tools: Tools, sources: Sequence[ReferenceSource] = ()) -> None:
-        """Work with `tools`; `sources` refer to data beside executions and what is registered."""
+    def __init__(self, tools: Tools) -> None:
+        """Work with `tools`."""
         self._tools = tools
         self._database = tools.database
         self._executed = Executed(tools.database, tools.store, tools.layout)
-        self._sources = (Registered(tools.database), *sources, self._executed)
+        self._sources: tuple[ReferenceSource, ...] = (
+            Registered(tools.database),
+            Cached(tools.database, tools.clock),
+            Signalled(tools.database),
+            self._executed,
+        )
 
     async def done_ns(self) -> int:
         """Return when a collection was done last; 0 for never."""
@@ -120,6 +129,8 @@ class Collector:
         yield Step("choosing executions")
         selection = Selection(self._database, wish.rules, wish.only, now_ns, report)
         await selection.choose()
+        for rule in wish.cache:
+            await self._evict(rule, now_ns, report)
         yield Step("looking for references")
         survey = survey_of(self._tools.store, self._tools.settings.raw_prefix, self._uploads)
         going = frozenset(selection.going)
@@ -149,6 +160,18 @@ class Collector:
             yield step
         if not wish.dry_run:
             report.database_bytes = await give_back(self._database)
+
+    async def _evict(self, rule: CacheRule, now_ns: int, report: Report) -> None:
+        """Take cached results out; an hour later their data goes, unless somebody else refers to it."""
+        wanted = []
+        if rule.unused_ns:
+            wanted.append((Chosen(rule.project, rule.domain, used_before_ns=now_ns - rule.unused_ns), 0))
+        if rule.max_bytes:
+            wanted.append((Chosen(rule.project, rule.domain), rule.max_bytes))
+        for chosen, keep_bytes in wanted:
+            count, size = await self._tools.cache.evict(chosen, keep_bytes, dry_run=report.dry_run)
+            report.cache.count += count
+            report.cache.size_bytes += size
 
     @property
     def _uploads(self) -> str:

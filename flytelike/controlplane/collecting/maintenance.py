@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
+from flytelike.controlplane.cache_inspection import CacheInspection
 from flytelike.controlplane.collecting.collector import Collector, Tools
 from flytelike.controlplane.collecting.policy import Policies, Rule
 from flytelike.controlplane.collecting.ports import Keepers
 from flytelike.controlplane.collecting.report import Report
 from flytelike.controlplane.collecting.wish import Step, Wish
-from flytelike.controlplane.database import Database
 from flytelike.controlplane.errors import Faults, Refusal, Status, not_found, refusal
 from flytelike.controlplane.ports import Clock
 from flytelike.controlplane.repository.collecting import find_member
@@ -33,16 +33,16 @@ class Maintenance:
     """The use cases of keeping a platform tidy."""
 
     def __init__(
-        self, database: Database, store: Store, settings: Settings, clock: Clock, keepers: Keepers | None
+        self, cache: CacheInspection, store: Store, settings: Settings, clock: Clock, keepers: Keepers | None
     ) -> None:
-        """Collect in `database` and `store`, and with `keepers`; without them there is nothing to collect."""
-        self._database = database
+        """Collect in `store` and the database of `cache`, and with `keepers`; without them nothing is collected."""
+        database = self._database = cache.database
         self._settings = settings
         self._clock = clock
         self.policies = keepers.policies if keepers else Policies()
         self._collector = None
         if keepers is not None:
-            tools = Tools(database, store, settings, clock, keepers.layout, keepers.logs, keepers.states)
+            tools = Tools(database, store, settings, clock, keepers.layout, keepers.logs, keepers.states, cache)
             self._collector = Collector(tools)
         self._task: asyncio.Task[None] | None = None
 

@@ -1,6 +1,7 @@
 """Who may refer to data: executions that stay, and what is registered."""
 
 import asyncio
+import json
 from functools import partial
 
 from flytelike.codec.parse import parse
@@ -9,12 +10,15 @@ from flytelike.controlplane.collecting.ports import Layout
 from flytelike.controlplane.collecting.references import Own
 from flytelike.controlplane.collecting.survey import Document, Survey
 from flytelike.controlplane.database import Database
+from flytelike.controlplane.ports import Clock
 from flytelike.controlplane.repository import surviving as rows
 from flytelike.controlplane.repository.surviving import Survivor
 from flytelike.storage import NotFound, Store
 from flytelike_idl.core import compiler_pb2
 
 ROWS_AT_ONCE = 500
+JUST_GONE_NS = 3600 * 1_000_000_000
+"""A node that found a result is done with it in less: its own documents refer to the data then."""
 
 
 class Registered:
@@ -35,6 +39,47 @@ class Registered:
                     survey.scan(body, name)
                     survey.scan_code(body)
                     after = number
+
+
+class Cached:
+    """Results in the catalog: small outputs in their row, large ones by their document, and the data they name."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        """Read from `database`."""
+        self._database = database
+        self._clock = clock
+
+    async def tell(self, survey: Survey, going: frozenset[int]) -> None:  # noqa: ARG002 - results outlive executions
+        """Note what cached results name. Those that have just gone count: somebody may have found them before."""
+        after, since_ns = "", self._clock.now_ns() - JUST_GONE_NS
+        while found := await self._database.read(
+            partial(rows.cached_results, after=after, limit=ROWS_AT_ONCE, since_ns=since_ns)
+        ):
+            for result in found:
+                by = f"the cached result {result.digest[:12]} of {result.task}"
+                survey.scan(result.outputs, by)
+                for uri in json.loads(result.uris or "[]"):
+                    survey.scan(str(uri).encode(), by)
+                if not result.outputs and result.outputs_uri:
+                    survey.note_document(result.outputs_uri, by)
+            after = found[-1].digest
+
+
+class Signalled:
+    """Values that were given to gates."""
+
+    def __init__(self, database: Database) -> None:
+        """Read from `database`."""
+        self._database = database
+
+    async def tell(self, survey: Survey, going: frozenset[int]) -> None:
+        """Scan the values of executions that stay."""
+        after = 0
+        while found := await self._database.read(partial(rows.signal_values, after=after, limit=ROWS_AT_ONCE)):
+            for number, name, value in found:
+                after = number
+                if number not in going:
+                    survey.scan(value, f"a signal of {name}")
 
 
 class Executed:

@@ -81,6 +81,10 @@ class NodeRow:
     output_uri: str
     child: str
     note: str
+    cache_status: int
+    cache_why: str
+    cache_key: str
+    cache_source: str
     error: bytes | None
     created_at: int
     started_at: int

@@ -3,10 +3,19 @@
 from collections.abc import Collection
 from dataclasses import dataclass, fields
 
-from sqlalchemy import Connection, Table, func, select, union
+from sqlalchemy import Connection, Table, func, or_, select, union
 
 from flytelike.controlplane.repository.collecting import batches
-from flytelike.controlplane.schema import executions, launch_plans, node_executions, projects, tasks, workflows
+from flytelike.controlplane.schema import (
+    catalog_entries,
+    executions,
+    launch_plans,
+    node_executions,
+    projects,
+    signals,
+    tasks,
+    workflows,
+)
 from flytelike.model.ids import ExecutionId
 
 
@@ -104,6 +113,43 @@ def graphs_named(connection: Connection, uris: Collection[str]) -> frozenset[str
         for column in (workflows.c.closure_uri, executions.c.closure_uri):
             found.update(connection.execute(select(column).where(column.in_(some)).distinct()).scalars())
     return frozenset(found)
+
+
+@dataclass(frozen=True, slots=True)
+class CachedResult:
+    """A cached result as far as it refers to data; `uris` is a JSON list."""
+
+    digest: str
+    task: str
+    outputs: bytes
+    outputs_uri: str
+    uris: str
+
+
+def cached_results(connection: Connection, after: str, limit: int, since_ns: int) -> list[CachedResult]:
+    """Return cached results that are there, or were at some time since an instant, from the digest `after` on."""
+    table = catalog_entries.c
+    statement = (
+        select(*[table[field.name] for field in fields(CachedResult)])
+        .where(table.digest > after, or_(table.gone == "", table.gone_at >= since_ns))
+        .where(or_(table.expires_at == 0, table.expires_at >= since_ns))
+        .order_by(table.digest)
+        .limit(limit)
+    )
+    return [CachedResult(*row) for row in connection.execute(statement)]
+
+
+def signal_values(connection: Connection, after: int, limit: int) -> list[tuple[int, str, bytes]]:
+    """Return values that were given to gates of executions which stay: the execution's number and name, the value."""
+    numbers = select(signals.c.execution).where(signals.c.value.is_not(None), signals.c.execution > after)
+    some = list(connection.execute(numbers.distinct().order_by(signals.c.execution).limit(limit)).scalars())
+    statement = (
+        select(executions.c.id, executions.c.name, signals.c.value)
+        .join(executions, executions.c.id == signals.c.execution)
+        .where(signals.c.execution.in_(some), signals.c.value.is_not(None), executions.c.deleting_at == 0)
+        .order_by(executions.c.id)
+    )
+    return [(number, name, value) for number, name, value in connection.execute(statement)]
 
 
 ENTITIES = (tasks, launch_plans)

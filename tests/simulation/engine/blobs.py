@@ -21,6 +21,10 @@ class SimulatedBlobs:
             self.unsynced.setdefault(uri, self.objects.get(uri))
         self.objects[uri] = data
 
+    def delete(self, uri: str) -> None:
+        self.objects.pop(uri, None)
+        self.unsynced.pop(uri, None)
+
     def sizes(self, uris: Collection[str]) -> Mapping[str, int]:
         return {uri: len(self.objects[uri]) for uri in uris if uri in self.objects}
 

@@ -11,6 +11,7 @@ from functools import partial
 
 from typing_extensions import override
 
+from flytelike.model.caching import CacheUse
 from flytelike.model.ids import Digest, ExecutionId, NodePath, ResourceKind
 from flytelike.model.launch import LaunchRequest
 from propeller.engine import Engine, Ports
@@ -72,6 +73,8 @@ class EngineSimulation:
         self.agenda = Agenda()
         self.agenda.trace += [f"{self.scenario}", f"{self.weather}", f"{self.settings}"]
         self.earlier = EarlierExecution(random.Random(seed), self.scenario, Expected(self.scenario))
+        use = CacheUse.OVERWRITE if seed % 7 == 3 else CacheUse.USE
+        self.use = use if self.scenario.limits.cached else CacheUse.OFF
         requests = [self._request(f"e{number}") for number in range(rng.choice([1, 1, 2]))]
         self.world = EngineWorld(rng, self.scenario, self.weather, requests, self.agenda)
         self.world.take_over_from(self.earlier)
@@ -107,6 +110,7 @@ class EngineSimulation:
             timeout_ns=limits.timeout_ns,
             reuse_uri=URI if self.scenario.reuse else "",
             reuse_digest=self.earlier.digest if self.scenario.reuse else "",
+            cache=self.use,
         )
 
     def _plan(self) -> None:
@@ -114,6 +118,8 @@ class EngineSimulation:
             self.agenda.later("somebody aborts", self.weather.abort_at_ns, self._abort)
         for _ in range(self.weather.restarts):
             self.agenda.later("the engine is asked to restart", self.rng.randint(0, 100 * S), self._restart)
+        for at_ns in (30 * S, 90 * S):
+            self.agenda.later("some cached results expire", at_ns, self.world.spoil_catalog)
 
     def _go_on(self) -> None:
         world, rng, weather = self.world, self.rng, self.weather
@@ -151,6 +157,7 @@ class EngineSimulation:
                 children=ports.Children(*given),
                 closures=ports.Closures(*given),
                 clock=ports.Clock(*given),
+                catalog=ports.SimulatedCatalog(*given),
             ),
             self.settings,
         )
@@ -228,6 +235,7 @@ class EngineSimulation:
         for execution, checker in world.checkers.items():
             checker.finish()
             must(world.sunk[execution] == world.recorded[execution], f"{execution.name}: not all of it was told")
+        world.look_back()
         must(not world.life.engine._driver.runs, f"kept in memory: {list(world.life.engine._driver.runs)}")
         must(not at_once(world.store.unfinished()), "the store thinks that something is unfinished")
         kept = bool(world.store._rows)

@@ -93,6 +93,15 @@ def _gives(scenario: Scenario, node: NodeSketch) -> bool:
 # --- the model ------------------------------------------------------------------------------
 
 
+def whose(scenario: Scenario, place: str) -> str:
+    """Return what gives the value at a place: cached tasks are the same wherever they stand."""
+    graph, *parts = scenario.primary, *place.split(".")
+    for part in parts[:-1]:
+        graph = scenario.inner[next(node for node in graph.nodes if node.id == part).workflow]
+    node = next(node for node in graph.nodes if node.id == parts[-1])
+    return f"{graph.name}:{node.id}" if node.task.cache.enabled else place
+
+
 def computed(place: str, given: Sequence[int]) -> int:
     """Return what a task or child gives at a place (its path without attempts) for its inputs."""
     return zlib.crc32(f"{place}{list(given)}".encode())
@@ -136,7 +145,8 @@ class Expected:
             if node.workflow:
                 self._known[place] = self._result(self._scenario.inner[node.workflow], f"{place}.")
             else:
-                self._known[place] = computed(place, self.inputs(NodePath(place.replace(".", ".0."))))
+                given = self.inputs(NodePath(place.replace(".", ".0.")))
+                self._known[place] = computed(whose(self._scenario, place), given)
         return self._known[place]
 
     def _result(self, graph: GraphSketch, above: str) -> int:

@@ -326,7 +326,7 @@ async def test_with_rules_the_platform_collects_by_itself(
     from flytelike.controlplane.collecting.ports import Keepers
 
     keepers = Keepers(tools.layout, made.logs, made.states, Policies((MONTH,), every_ns=DAY_NS))
-    keeping = Maintenance(plane.database, plane.store, plane.settings, made.clock, keepers)
+    keeping = Maintenance(plane.cache, plane.store, plane.settings, made.clock, keepers)
     keeping.start()
     async with asyncio.timeout(30):
         while await made.left():

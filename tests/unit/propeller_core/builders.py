@@ -31,9 +31,10 @@ from flytelike.model.ids import (
     NodePath,
     ResourceKind,
 )
-from flytelike.model.interface import TypedInterface
+from flytelike.model.interface import TypedInterface, Variable
 from flytelike.model.phases import WorkflowPhase
-from flytelike.model.policies import Backoff, FailurePolicy, NodeMetadata, TaskMetadata, WorkflowMetadata
+from flytelike.model.policies import Backoff, CachePolicy, FailurePolicy, NodeMetadata, TaskMetadata, WorkflowMetadata
+from flytelike.model.types import INTEGER
 from propeller.core import events
 from propeller.core.commands import Command
 from propeller.core.decision import Decision
@@ -97,14 +98,20 @@ def task(
     interruptible: bool | None = None,
     **own: int,
 ) -> NodeSketch:
-    """A task node; `own_retries=` and `own_timeout_ns=` are set on the node, the rest on its task."""
+    """A task node; `own_retries=` and `own_timeout_ns=` are set on the node, the rest on its task.
+
+    `cached=1` and `serialize=1` say that its results are kept, and equal work is done once.
+    """
     metadata = NodeMetadata(retries=own.get("own_retries"), timeout_ns=own.get("own_timeout_ns"))
+    serialize = bool(own.get("serialize"))
+    cache = CachePolicy(enabled=serialize or bool(own.get("cached")), version="1", serializable=serialize)
     of_task = TaskMetadata(
         retries=retries,
         backoff=backoff,
         timeout_ns=timeout_ns,
         interruptible=interruptible,
         queued_timeout_ns=queued_timeout_ns,
+        cache=cache,
     )
     return NodeSketch(node_id, after, task=of_task, metadata=metadata)
 
@@ -171,7 +178,7 @@ def closure_of(primary: GraphSketch, *inner: GraphSketch) -> WorkflowClosure:
     """Build what the compiler would give for the sketches."""
     workflows = {named(ResourceKind.WORKFLOW, sketch.name): _compiled(sketch) for sketch in inner}
     tasks = [
-        TaskTemplate(_task_id(sketch, node), "python-task", node.task, TypedInterface())
+        TaskTemplate(_task_id(sketch, node), "python-task", node.task, TypedInterface({}, {"o": Variable(INTEGER)}))
         for sketch in (primary, *inner)
         for node in sketch.every
         if node.is_task

@@ -92,6 +92,10 @@ class FakeBlobs:
         self._check()
         return {uri: len(self.objects[uri]) for uri in uris if uri in self.objects}
 
+    async def digests(self, uris: Collection[str]) -> Mapping[str, str]:
+        self._check()
+        return {uri: self.objects[uri].hex() for uri in uris if uri in self.objects}
+
     async def sync(self, uri: str) -> None:
         self._check()
         assert uri in self.objects

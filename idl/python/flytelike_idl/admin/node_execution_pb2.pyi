@@ -321,8 +321,11 @@ class TaskNodeMetadata(message.Message):
     CACHE_STATUS_FIELD_NUMBER: builtins.int
     CATALOG_KEY_FIELD_NUMBER: builtins.int
     CHECKPOINT_URI_FIELD_NUMBER: builtins.int
+    CACHE_WHY_FIELD_NUMBER: builtins.int
     cache_status: catalog_pb2.CatalogCacheStatus.ValueType
     checkpoint_uri: builtins.str
+    cache_why: builtins.str
+    """Why, in snake case, where the status alone does not say it; added by Flytelike."""
     @builtins.property
     def catalog_key(self) -> catalog_pb2.CatalogMetadata: ...
     def __init__(
@@ -331,10 +334,11 @@ class TaskNodeMetadata(message.Message):
         cache_status: catalog_pb2.CatalogCacheStatus.ValueType = ...,
         catalog_key: catalog_pb2.CatalogMetadata | None = ...,
         checkpoint_uri: builtins.str = ...,
+        cache_why: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["catalog_key", b"catalog_key"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["cache_status", b"cache_status", "catalog_key", b"catalog_key", "checkpoint_uri", b"checkpoint_uri"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["cache_status", b"cache_status", "cache_why", b"cache_why", "catalog_key", b"catalog_key", "checkpoint_uri", b"checkpoint_uri"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
