@@ -94,6 +94,53 @@ def test_a_name_is_free_once_its_execution_is_deleted(files: Path) -> None:
     assert stored(files) == []
 
 
+CACHED = '''
+from pathlib import Path
+
+from flytelike import current_context, task, workflow
+from flytelike.types.file import FlyteFile
+
+
+@task(cache=True)
+def write(text: str) -> FlyteFile:
+    path = Path(current_context().working_directory) / "out.txt"
+    path.write_text(text)
+    return FlyteFile(str(path))
+
+
+@task(cache=True)
+def large(size: int) -> str:
+    return "x" * size
+
+
+@workflow
+def make(text: str, size: int) -> tuple[FlyteFile, str]:
+    return write(text=text), large(size=size)
+'''
+
+
+def test_a_cached_result_hits_after_the_execution_that_computed_it_is_gone(tmp_path: Path) -> None:
+    (tmp_path / "cached.py").write_text(CACHED)
+    words = ["execute", "cached.py", "make", "--text", "kept", "--size", "100000", "--json"]
+    with up(tmp_path / "data"):
+        first = run(tmp_path, *words, "--execution-name", "first").document
+        run(tmp_path, "execute", "cached.py", "make", "--text", "uncached", "--size", "1", "--no-cache")
+        gone = run(tmp_path, "gc", "--older-than", "0s", "--json").document
+        # The file of one result, and the document of the other, which is too large for its row.
+        assert (gone["executions"], gone["data"]["count"], gone["kept"]["count"]) == (2, 1, 2)
+        assert all("the cached result" in kept["by"] for kept in gone["kept"]["examples"])
+        second = run(tmp_path, *words)
+        assert second.document["outputs"] == first["outputs"]
+        place = Path(second.document["outputs"]["o0"])
+        assert place.read_text() == "kept"
+        assert second.stderr.count("cached") == 2, second.stderr
+        # Where data of an execution stays, no other one writes.
+        taken = run(tmp_path, *words, "--execution-name", "first")
+        assert "error[execution-being-deleted]" in taken.stderr
+        run(tmp_path, "gc", "--older-than", "0s")
+        assert place.read_text() == "kept"
+
+
 def test_rules_come_from_the_data_folder(files: Path) -> None:
     run(files, "execute", "files.py", "make", "--text", "x")
     assert run(files, "gc", "--policies").stdout.startswith("no rules: ")
