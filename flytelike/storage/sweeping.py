@@ -18,6 +18,10 @@ Keep = Callable[[str], bool]
 """Tells of an object's path, relative to the folder that is swept, whether it stays."""
 
 
+DEPTH_MIN = 2
+"""Folders nearer to the root than this are no store's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Extent:
     """How much lies somewhere. `newest_ns` is when it was last written to, in nanoseconds since 1970."""
@@ -61,7 +65,7 @@ def delete_below(store: Store, prefix: str, keep: Keep | None = None) -> Extent:
     What is missing is fine: a deletion that was interrupted is simply made again.
     """
     location = parse(prefix)
-    if location.key.count("/") < 1 or location.key == "/":
+    if len([step for step in location.key.split("/") if step]) < DEPTH_MIN:
         raise InvalidUri(prefix, "this is too near to the root to be deleted")
     return _swept(store, prefix, keep, delete=True)
 

@@ -94,7 +94,7 @@ def test_a_name_is_free_once_its_execution_is_deleted(files: Path) -> None:
     assert stored(files) == []
 
 
-CACHED = '''
+CACHED = """
 from pathlib import Path
 
 from flytelike import current_context, task, workflow
@@ -116,7 +116,7 @@ def large(size: int) -> str:
 @workflow
 def make(text: str, size: int) -> tuple[FlyteFile, str]:
     return write(text=text), large(size=size)
-'''
+"""
 
 
 def test_a_cached_result_hits_after_the_execution_that_computed_it_is_gone(tmp_path: Path) -> None:
