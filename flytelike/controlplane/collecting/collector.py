@@ -69,7 +69,7 @@ class Collector:
         """Work with `tools`."""
         self._tools = tools
         self._database = tools.database
-        self._executed = Executed(tools.database, tools.store, tools.layout)
+        self._executed = Executed(tools.database, tools.store, tools.layout, f"{tools.settings.base}/closures")
         self._sources: tuple[ReferenceSource, ...] = (
             Registered(tools.database),
             Cached(tools.database, tools.clock),

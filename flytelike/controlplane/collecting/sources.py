@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Iterable
 from functools import partial
 
 from flytelike.codec.parse import parse
@@ -85,8 +86,9 @@ class Signalled:
 class Executed:
     """Executions and their nodes, by the documents of their inputs and outputs."""
 
-    def __init__(self, database: Database, store: Store, layout: Layout) -> None:
+    def __init__(self, database: Database, store: Store, layout: Layout, graph_folder: str) -> None:
         """Read rows from `database` and documents from `store`; `layout` tells what is an execution's own."""
+        self._graph_folder = graph_folder
         self._database = database
         self._store = store
         self._layout = layout
@@ -115,6 +117,14 @@ class Executed:
             await asyncio.to_thread(self._scan_graphs, survey, found)
             after = found[-1]
 
+    def _note_graphs(self, survey: Survey, digests: Iterable[str]) -> None:
+        """Note graphs that dynamic tasks gave, and what they name."""
+        for digest in digests:
+            letters = digest.removeprefix("sha256:")
+            if letters not in survey.digests:
+                survey.digests.add(letters)
+                self._scan_graphs(survey, [f"{self._graph_folder}/{letters[:2]}/{letters}.pb"])
+
     def _scan_graphs(self, survey: Survey, uris: list[str]) -> None:
         for uri in uris:
             try:
@@ -134,13 +144,17 @@ class Executed:
             found = await self._database.read(
                 partial(rows.node_documents, execution=survivor.id, after=after, limit=ROWS_AT_ONCE)
             )
-            uris += [uri for _, *documents in found for uri in documents if uri]
+            uris += [uri for node in found for uri in (node.inputs_uri, node.output_uri) if uri]
+            graphs = {node.graph for node in found if node.graph}
+            await asyncio.to_thread(self._note_graphs, survey, graphs)
+            # The types of a graph that was made at run time are not those of the workflow around it.
+            naming = naming or bool(graphs)
             self._note_lent(survey, survivor, uris)
             if naming:
                 await asyncio.to_thread(survey.read, [Document(uri, by, own) for uri in uris])
             if len(found) < ROWS_AT_ONCE:
                 return
-            after, uris = found[-1][0], []
+            after, uris = found[-1].path, []
 
     def _note_lent(self, survey: Survey, survivor: Survivor, uris: list[str]) -> None:
         """Note the documents of other executions that nodes have for theirs."""

@@ -111,7 +111,8 @@ class Sweep:
                 uris = [f"{root}/{shard}/{name}" for name in some]
                 named = await self._database.read(partial(rows.graphs_named, uris=uris))
                 for uri in uris:
-                    if uri not in named:
+                    letters = uri.rpartition("/")[2].removesuffix(".pb")
+                    if uri not in named and letters not in self._survey.digests:
                         await self._orphan(uri)
                 yield
 

@@ -6,13 +6,17 @@ from dataclasses import dataclass, fields
 from sqlalchemy import Connection, and_, delete, exists, func, select, update
 
 from flytelike.controlplane.repository.executions import TERMINAL
-from flytelike.controlplane.schema import executions, gates, node_executions, signals, task_executions
+from flytelike.controlplane.schema import executions, metadata, node_executions
 from flytelike.model.ids import ExecutionId
 from flytelike_idl.admin import execution_pb2
 
 NAMES_AT_ONCE = 500
 
-_PARTS = ((task_executions, "path"), (node_executions, "path"), (gates, "path"), (signals, "signal"))
+PARTS = tuple(
+    (table, next(column.name for column in table.primary_key if column.name != "execution"))
+    for table in metadata.sorted_tables
+    if any(key.column.table is executions for key in table.foreign_keys)
+)
 """Tables whose rows belong to an execution, by its number in `execution`, and what tells its rows apart."""
 
 
@@ -167,7 +171,7 @@ def delete_rows(
     """
     left = rows_max
     for gone, number in enumerate(numbers):
-        for table, key in _PARTS:
+        for table, key in PARTS:
             some = select(table.c[key]).where(table.c.execution == number).limit(left)
             statement = delete(table).where(table.c.execution == number, table.c[key].in_(some))
             left -= connection.execute(statement).rowcount

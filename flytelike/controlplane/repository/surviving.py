@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass, fields
 
-from sqlalchemy import Connection, Table, func, or_, select, union
+from sqlalchemy import ColumnElement, Connection, Table, func, literal, or_, select, union
 
 from flytelike.controlplane.repository.collecting import batches
 from flytelike.controlplane.schema import (
@@ -46,16 +46,30 @@ def survivors(connection: Connection, after: int, limit: int) -> list[Survivor]:
     return [Survivor(*row) for row in connection.execute(statement.limit(limit))]
 
 
-def node_documents(connection: Connection, execution: int, after: str, limit: int) -> list[tuple[str, str, str]]:
-    """Return path, inputs and outputs of an execution's nodes, from the path `after` on."""
+# What dynamic tasks gave, by digest; where there are no such tasks, nodes have no graphs.
+_GRAPH: ColumnElement[str] = node_executions.c.get("graph", literal(""))
+
+
+@dataclass(frozen=True, slots=True)
+class NodeDocuments:
+    """Where a node's inputs and outputs lie, and the digest of the graph that its task gave."""
+
+    path: str
+    inputs_uri: str
+    output_uri: str
+    graph: str
+
+
+def node_documents(connection: Connection, execution: int, after: str, limit: int) -> list[NodeDocuments]:
+    """Return the documents of an execution's nodes, from the path `after` on."""
     table = node_executions.c
     statement = (
-        select(table.path, table.inputs_uri, table.output_uri)
+        select(table.path, table.inputs_uri, table.output_uri, _GRAPH)
         .where(table.execution == execution, table.path > after)
         .order_by(table.path)
         .limit(limit)
     )
-    return [(row[0], row[1], row[2]) for row in connection.execute(statement)]
+    return [NodeDocuments(*row) for row in connection.execute(statement)]
 
 
 def executions_named(
