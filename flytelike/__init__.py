@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from flytelike.sdk.cache import Cache
     from flytelike.sdk.create_node import create_node
     from flytelike.sdk.documentation import Documentation
+    from flytelike.sdk.dynamic import dynamic
     from flytelike.sdk.launch_plan import LaunchPlan
     from flytelike.sdk.reference import reference_launch_plan, reference_task, reference_workflow
     from flytelike.sdk.resources import Resources
@@ -44,6 +45,7 @@ _PLACES = {
     "WorkflowFailurePolicy": "flytelike.model.policies",
     "create_node": "flytelike.sdk.create_node",
     "current_context": "flytelike.current",
+    "dynamic": "flytelike.sdk.dynamic",
     "kwtypes": "flytelike.types.structured",
     "reference_launch_plan": "flytelike.sdk.reference",
     "reference_task": "flytelike.sdk.reference",
@@ -70,6 +72,7 @@ __all__ = [
     "WorkflowFailurePolicy",
     "create_node",
     "current_context",
+    "dynamic",
     "kwtypes",
     "reference_launch_plan",
     "reference_task",

@@ -15,7 +15,7 @@ import msgpack
 
 from flytelike.model.failure import Failure, Fault
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 MAX_FRAME_BYTES = 8 << 20
 """Environment and arguments of an attempt stay far below; the kernel's own bound is 2 MiB."""
@@ -102,12 +102,14 @@ class Run:
 class Done:
     """Worker to executor: the attempt ended, its documents are stored.
 
-    `retire` says why the worker must not be used again; empty when it may.
+    `retire` says why the worker must not be used again; empty when it may. `gave_nodes` tells that the
+    attempt left nodes to run next instead of outputs.
     """
 
     failure: Failure | None
     rss_bytes: int
     retire: str = ""
+    gave_nodes: bool = False
 
 
 Frame: TypeAlias = Hello | Fork | Exec | Signal | Forked | NotForked | Exited | Run | Done
@@ -157,8 +159,8 @@ def _fields(frame: Frame) -> tuple[object, ...]:
     match frame:
         case Run(args, env):
             return (_RUN, args, env)
-        case Done(failure, rss_bytes, retire):
-            return (_DONE, _failure_fields(failure), rss_bytes, retire)
+        case Done(failure, rss_bytes, retire, gave_nodes):
+            return (_DONE, _failure_fields(failure), rss_bytes, retire, gave_nodes)
         case Hello(version):
             return (_HELLO, version)
         case Fork(worker, scratch, env):
@@ -195,8 +197,8 @@ def _frame(tag: object, items: list[object]) -> Frame:
     match tag, items:
         case int(), [list(args), dict(env)] if tag == _RUN:
             return Run(_texts(args), _text_map(env))
-        case int(), [failure, int(rss), str(retire)] if tag == _DONE:
-            return Done(_failure(failure), rss, retire)
+        case int(), [failure, int(rss), str(retire), bool(gave_nodes)] if tag == _DONE:
+            return Done(_failure(failure), rss, retire, gave_nodes)
         case int(), [int(version)] if tag == _HELLO:
             return Hello(version)
         case int(), [int(worker), str(scratch), dict(env)] if tag == _FORK:

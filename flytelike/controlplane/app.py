@@ -8,6 +8,7 @@ from flytelike.controlplane.database import Database
 from flytelike.controlplane.dispatch import Dispatch
 from flytelike.controlplane.executions import Executions, Tools
 from flytelike.controlplane.finding import Finding
+from flytelike.controlplane.graphs import Graphs
 from flytelike.controlplane.history import History
 from flytelike.controlplane.listening import ListeningNotifier
 from flytelike.controlplane.migrations.upgrade import upgrade
@@ -58,6 +59,7 @@ class ControlPlane:
         self.history = History(self.database, self.notifier)
         self.projects = Projects(self.database, settings, self.clock)
         self.registry = Registry(self.database, store, settings, self.clock)
+        self.graphs = Graphs(self.database, store, settings)
         self.finding = Finding(self.database, store, self.clock)
         self.dispatch = Dispatch(self.database, launcher, settings)
         self.executions = Executions(

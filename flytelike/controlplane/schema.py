@@ -201,6 +201,8 @@ node_executions = Table(
     _instant("started_at"),
     _instant("updated_at"),
     Column("sequence", BigInteger, nullable=False),
+    # The digest of the closure that a dynamic task gave.
+    _text("graph"),
     Index(None, "execution", "sequence"),
     sqlite_with_rowid=False,
 )

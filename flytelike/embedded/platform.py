@@ -12,11 +12,11 @@ from flytelike.controlplane.settings import Settings
 from flytelike.embedded.adapters import (
     BlobsOnStore,
     ChildrenOfPlane,
-    ClosuresInStore,
     LaunchedByEngine,
     LogsOfWorkers,
     LoopClock,
 )
+from flytelike.embedded.closures import ClosuresOfPlane
 from flytelike.embedded.folder import DataFolder, Endpoint
 from flytelike.embedded.images import image_environments
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
@@ -88,7 +88,7 @@ class Platform:
             blobs=BlobsOnStore(store),
             sink=plane,
             children=ChildrenOfPlane(plane),
-            closures=ClosuresInStore(store),
+            closures=ClosuresOfPlane(plane, store),
             clock=LoopClock(),
             # The folder's lock keeps other processes out: who holds the lease is one that died.
             settings=EngineSettings(f"{base}/metadata/propeller", settings.raw_prefix, holder="embedded"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from flytelike.model.failure import Failure
-from flytelike.model.ids import ExecutionId, Identifier, NodeId, NodePath
+from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeId, NodePath
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
 
 
@@ -29,7 +29,8 @@ class NodeChanged:
     `name` is what the author's code calls it, often the name of its task or workflow.
     `parent` is the sub-workflow node it lies in (`""` at the top), `spec_node_id` its id in
     its own workflow. `is_parent` tells that nodes lie in it. `child` tells that the node
-    is an execution of its own.
+    is an execution of its own. `graph` is the digest of the closure of the nodes that the node's
+    own task gave, if it is dynamic.
     """
 
     path: NodePath
@@ -41,6 +42,7 @@ class NodeChanged:
     is_parent: bool = False
     is_child_execution: bool = False
     name: str = ""
+    graph: Digest = Digest("")  # noqa: RUF009 - a NewType's call is a constant
 
 
 @dataclass(frozen=True, slots=True)

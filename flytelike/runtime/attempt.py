@@ -4,24 +4,36 @@ import contextlib
 import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from enum import Enum
 from pathlib import Path
 
+from flytelike.codec.dynamic_jobs import dynamic_job_to_proto
 from flytelike.codec.failures import failure_to_document
 from flytelike.current import Checkpoint, Secrets, TaskContext, entered
+from flytelike.model.dynamic_job import DynamicJob
 from flytelike.model.exceptions import IgnoreOutputs
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ExecutionId, Identifier, ResourceKind
 from flytelike.runtime.arguments import Invocation
 from flytelike.runtime.code import code_folder
-from flytelike.runtime.contract import RunnableTask
+from flytelike.runtime.contract import ExpandableTask, RunnableTask
+from flytelike.runtime.expanding import expanded
 from flytelike.runtime.failures import INPUTS_NOT_FOUND, AttemptError, of_runtime, of_task, system_error
 from flytelike.runtime.loading import load_task
-from flytelike.runtime.values import decode_inputs, encode_outputs
+from flytelike.runtime.values import decode_inputs, encode_outputs, encode_values
 from flytelike.storage import NotFound, StorageError, Store
 from flytelike.types.context import ValueContext
 
 OUTPUTS = "outputs.pb"
+FUTURES = "futures.pb"
 ERROR = "error.pb"
+
+
+class Left(Enum):
+    """What an attempt that ended well left behind."""
+
+    OUTPUTS = OUTPUTS
+    NODES = FUTURES
 
 
 class Runner:
@@ -45,8 +57,8 @@ class Runner:
         env: Mapping[str, str],
         enter: Callable[[str], None] = lambda _: None,
         imported: Callable[[], None] = lambda: None,
-    ) -> Failure | None:
-        """Run one attempt and store its documents; return its failure, or None.
+    ) -> "Failure | Left":
+        """Run one attempt and store its documents; return its failure, or what it left.
 
         Args:
             invocation: What to run.
@@ -56,13 +68,11 @@ class Runner:
             imported: Told after the author's module was imported for the first time.
         """
         try:
-            self._run(invocation, env, enter, imported)
+            return self._run(invocation, env, enter, imported)
         except AttemptError as error:
             failure = error.failure
         except Exception as error:  # noqa: BLE001 - the boundary: whatever is wrong becomes the attempt's failure
             failure = of_runtime(error)
-        else:
-            return None
         self._tell(invocation, failure)
         return failure
 
@@ -72,7 +82,7 @@ class Runner:
         env: Mapping[str, str],
         enter: Callable[[str], None],
         imported: Callable[[], None],
-    ) -> None:
+    ) -> "Left":
         code_root = code_folder(invocation.code, env, self._store) if invocation.code else ""
         enter(code_root)
         task = self._load(invocation, code_root, imported)
@@ -83,12 +93,30 @@ class Runner:
         context = ValueContext(store=self._store, raw_prefix=invocation.raw_output_prefix, local_dir=self._scratch)
         inputs = decode_inputs(document, task, context)
         try:
-            with entered(context_of(invocation, env, self._store, self._scratch)):
+            current = context_of(invocation, env, self._store, self._scratch)
+            with entered(current):
+                if isinstance(task, ExpandableTask):
+                    given = expanded(task, inputs, current.task_id, context, invocation.code, code_root)
+                    return self._put_job(invocation, given, task, context)
                 result = _call(task, inputs, code_root)
         except IgnoreOutputs:
-            return
+            return Left.OUTPUTS
         outputs = encode_outputs(result, task, context)
         self._put(invocation, OUTPUTS, outputs)
+        return Left.OUTPUTS
+
+    def _put_job(
+        self,
+        invocation: Invocation,
+        given: DynamicJob | Mapping[str, object],
+        task: RunnableTask,
+        context: ValueContext,
+    ) -> "Left":
+        if not isinstance(given, DynamicJob):
+            self._put(invocation, OUTPUTS, encode_values(given, task, context))
+            return Left.OUTPUTS
+        self._put(invocation, FUTURES, dynamic_job_to_proto(given).SerializeToString(deterministic=True))
+        return Left.NODES
 
     def _load(self, invocation: Invocation, code_root: str, imported: Callable[[], None]) -> RunnableTask:
         key = (code_root, invocation.module, invocation.task)

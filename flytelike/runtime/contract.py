@@ -4,7 +4,12 @@ Tasks made by the SDK's decorator have all of it; so may an author's own kind of
 """
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Protocol, runtime_checkable
+
+from flytelike.model.dynamic_job import DynamicJob
+from flytelike.model.ids import Identifier
+from flytelike.types.context import ValueContext
 
 
 class HintedInput(Protocol):
@@ -51,4 +56,17 @@ class RunnableTask(Protocol):
         """Return a result of the function by output name.
 
         Raises `TypeError` when it has another shape than was declared.
+        """
+
+
+@runtime_checkable
+class ExpandableTask(RunnableTask, Protocol):
+    """A dynamic task: its function says what to run next."""
+
+    def expand(
+        self, inputs: Mapping[str, object], *, task: Identifier, values: ValueContext, code: str, root: Path
+    ) -> DynamicJob | Mapping[str, object]:
+        """Return the graph of the calls that the function makes, or its outputs by name if it makes none.
+
+        Raises `DiagnosticError` with everything that is wrong with the graph.
         """

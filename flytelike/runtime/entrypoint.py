@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from flytelike.model.failure import Failure
 from flytelike.runtime.arguments import PROGRAM, ArgumentsError, parse
 from flytelike.runtime.attempt import Runner
 from flytelike.storage import Store, StoreConfig
@@ -27,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     with tempfile.TemporaryDirectory(prefix="flytelike-", ignore_cleanup_errors=True) as scratch:
         failure = Runner(Store(StoreConfig.from_env(durable=True)), Path(scratch)).run(invocation, os.environ)
-    if failure is None:
+    if not isinstance(failure, Failure):
         return 0
     sys.stderr.write(f"{failure.message}\n")
     return 1 if os.environ.get(FAIL_ON_ERROR, "").lower() == "true" else 0

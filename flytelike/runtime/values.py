@@ -67,6 +67,11 @@ def encode_outputs(result: object, task: RunnableTask, context: ValueContext) ->
         values = task.outputs_of(result)
     except TypeError as error:
         raise user_error(OUTPUT_MISMATCH, str(error)) from error
+    return encode_values(values, task, context)
+
+
+def encode_values(values: Mapping[str, object], task: RunnableTask, context: ValueContext) -> bytes:
+    """Return the document of outputs by name; raises as `encode_outputs`."""
     literals: dict[str, Literal] = {}
     faults: list[str] = []
     code = OUTPUT_MISMATCH

@@ -17,7 +17,7 @@ from typing import NoReturn
 from flytelike.codec.worker_frames import Done, FrameReader, Run, encode
 from flytelike.model.failure import Failure
 from flytelike.runtime.arguments import ArgumentsError, parse
-from flytelike.runtime.attempt import Runner
+from flytelike.runtime.attempt import Left, Runner
 from flytelike.runtime.failures import ARGUMENTS, user_error
 from flytelike.runtime.hygiene import Environment, Standards, WorkingFolder
 from flytelike.runtime.process import rss_bytes
@@ -80,16 +80,17 @@ class _Worker:
     def _obey(self, run: Run) -> None:
         self._environment.enter(run.env)
         sys.argv = list(run.args)
-        failure = self._attempt(run)
+        ending = self._attempt(run)
+        failure = ending if isinstance(ending, Failure) else None
         self._standards.restore()
         remains = self._standards.remains()
         if failure is not None:
             forget_sources()
             remains = remains or (failure.code if failure.code in _LAST else "")
-        self._control.sendall(encode(Done(failure, rss_bytes(), remains)))
+        self._control.sendall(encode(Done(failure, rss_bytes(), remains, ending is Left.NODES)))
         self._environment.leave()  # after the answer: nobody needs to wait for it
 
-    def _attempt(self, run: Run) -> Failure | None:
+    def _attempt(self, run: Run) -> Failure | Left:
         try:
             invocation = parse(run.args[1:])
         except ArgumentsError as error:

@@ -23,6 +23,7 @@ from flytelike.model.ids import Identifier, ResourceKind
 from flytelike.model.interface import Parameter, TypedInterface, Variable
 from flytelike.model.span import SourceSpan
 from flytelike.sdk.bindings import Place, bindings, literal_of
+from flytelike.sdk.body import Graph
 from flytelike.sdk.documentation import Documentation, documentation_of
 from flytelike.sdk.entity import AnyEntity, reachable
 from flytelike.sdk.faults import fault, raise_faults
@@ -180,7 +181,7 @@ class Assembly:
                 image=policies.image or settings.image,
                 args=(*EXECUTE, *code, "--", "module", module, "task", name),
                 resources=policies.resources,
-                env={**settings.env, **policies.environment},
+                env={**task.environment(settings), **policies.environment},
             ),
             secrets=policies.secrets,
             span=self.relative(task.signature.span),
@@ -188,21 +189,24 @@ class Assembly:
 
     def workflow(self, workflow: Workflow[..., Any], identifier: Identifier) -> WorkflowTemplate:
         """Return a workflow's template."""
-        graph = workflow.graph
-        signature = workflow.signature
+        template = self.graph(workflow, workflow.graph, identifier)
+        return replace(template, interface=self.interface(workflow, identifier), metadata=workflow.metadata)
+
+    def graph(self, entity: AnyEntity, graph: Graph, identifier: Identifier) -> WorkflowTemplate:
+        """Return the template of a traced body, which takes nothing."""
+        signature = entity.signature
         outputs = signature.outputs
         place = Place(
             default=self.relative(signature.returned_span()),
             spans={},
-            wanted=lambda name: outputs.described(name, workflow.short_name),
+            wanted=lambda name: outputs.described(name, entity.short_name),
             declared=lambda _: self.relative(signature.output_span()),
         )
         return WorkflowTemplate(
             identifier,
-            self.interface(workflow, identifier),
+            TypedInterface({}, self.interface(entity, identifier).outputs),
             tuple(self.node(node) for node in graph.nodes),
             bindings(graph.outputs, outputs.hints, place, self.faults),
-            workflow.metadata,
             span=self.relative(signature.span),
         )
 

@@ -130,6 +130,11 @@ class Overridden(Generic[P, R]):
         self._entity = entity
         self._options = options
 
+    @property
+    def entity(self) -> NodeEntity[P, R]:
+        """The entity itself."""
+        return self._entity
+
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the entity; inside a workflow's body, override its node."""
         trace = current_trace()

@@ -12,6 +12,7 @@ from flytelike.sdk.entity import NodeEntity, P, R
 from flytelike.sdk.faults import fault
 from flytelike.sdk.local import check_inputs, check_outputs
 from flytelike.sdk.results import unpacked
+from flytelike.sdk.settings import Settings
 from flytelike.sdk.signature import plain_function
 from flytelike.sdk.source import option_span
 from flytelike.sdk.task_options import TaskOptions, TaskPolicies, task_option_faults, task_policies
@@ -48,6 +49,10 @@ class Task(NodeEntity[P, R]):
             for found in task_option_faults(self.options, tuple(signature.inputs))
         )
         return options + signature.faults
+
+    def environment(self, settings: Settings) -> Mapping[str, str]:
+        """Return the variables that the task's process needs beside those its author asked for."""
+        return settings.env
 
     @override
     def run(self, inputs: Mapping[str, object]) -> Mapping[str, object]:

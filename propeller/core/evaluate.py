@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from flytelike.model.ids import ROOT
-from propeller.core import execution, launch_plan_node, sub_workflow_node, task_node
+from propeller.core import dynamic_node, execution, launch_plan_node, sub_workflow_node, task_node
 from propeller.core.decision import Decision
 from propeller.core.events import (
     AbortRequested,
+    AttemptExpanded,
     AttemptFailed,
     AttemptRunning,
     AttemptSucceeded,
@@ -48,6 +49,8 @@ def _take(turn: Turn, event: Event) -> None:
             task_node.succeeded(turn, event)
         case AttemptRunning():
             task_node.began(turn, event)
+        case AttemptExpanded():
+            dynamic_node.expanded(turn, event)
         case AttemptFailed():
             task_node.failed(turn, event)
         case ChildEnded():
@@ -73,6 +76,7 @@ def _take_timer(turn: Turn, event: TimerFired) -> None:
         match turn.plan.place(event.path).node.work:
             case TaskWork():
                 task_node.timer_fired(turn, event)
+                dynamic_node.timer_fired(turn, event)
             case LaunchPlanWork():
                 launch_plan_node.timer_fired(turn, event)
             case SubWorkflowWork():

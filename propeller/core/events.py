@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from flytelike.model.failure import Failure
-from flytelike.model.ids import NodePath
+from flytelike.model.ids import Digest, NodePath
 from flytelike.model.phases import WorkflowPhase
 
 
@@ -35,6 +35,16 @@ class AttemptSucceeded:
     path: NodePath
     attempt: int
     at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptExpanded:
+    """The attempt ended well and gave nodes to run next, which were compiled to `graph` and grafted."""
+
+    path: NodePath
+    attempt: int
+    at_ns: int
+    graph: Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +109,7 @@ Event: TypeAlias = (
     ExecutionStarted
     | AttemptRunning
     | AttemptSucceeded
+    | AttemptExpanded
     | AttemptFailed
     | ChildEnded
     | OutputsCollected

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from flytelike.model.ids import ROOT, NodeId, NodePath
+from flytelike.model.ids import ROOT, Digest, NodeId, NodePath
 from flytelike.model.policies import FailurePolicy
 from propeller.core.header import (
     Accepted,
@@ -36,12 +36,13 @@ from propeller.core.plan import (
     attempt_of,
     parent_of,
     path_in,
+    scope_of,
     split,
 )
 from propeller.core.state import ExecutionState
 
 _KINDS: Mapping[type, tuple[type, ...]] = {
-    TaskWork: (Held, Started, Running, BackingOff),
+    TaskWork: (Held, Started, Running, BackingOff, Expanded, Collecting),
     LaunchPlanWork: (Held, ChildRunning),
     SubWorkflowWork: (Expanded, Collecting),
 }
@@ -57,7 +58,7 @@ def check(plan: Plan, state: ExecutionState) -> None:
     for path, node in state.nodes.items():
         scope, node_id = split(path)
         scopes.setdefault(scope, {})[node_id] = node
-        _check_node(plan, path, node)
+        _check_node(plan, path, node, state.graphs)
         if isinstance(node, Expanded | Collecting):
             scopes.setdefault(NodePath(f"{path}.{node.attempt}"), {})
     for scope, nodes in scopes.items():
@@ -72,7 +73,7 @@ def _must(condition: bool, where: str, rule: str) -> None:
         raise AssertionError(f"{where or 'execution'}: {rule}")
 
 
-def _check_node(plan: Plan, path: NodePath, node: NodeState) -> None:
+def _check_node(plan: Plan, path: NodePath, node: NodeState, graphs: Mapping[NodePath, Digest]) -> None:
     place = plan.place(path)
     allowed = _KINDS[type(place.node.work)]
     _must(type(node) in END_STATES or type(node) in allowed, path, f"its kind cannot be {node}")
@@ -80,8 +81,15 @@ def _check_node(plan: Plan, path: NodePath, node: NodeState) -> None:
         case Started() | Running() | BackingOff():
             _must(0 <= node.user_failures <= place.node.retries, path, f"too many retries: {node}")
             _must(0 <= node.system_failures <= place.node.system_retries, path, f"too many restarts: {node}")
-        case ChildRunning() | Expanded() | Collecting():
+        case ChildRunning():
             _must(0 <= node.user_failures <= place.node.retries, path, f"too many retries: {node}")
+        case Expanded() | Collecting():
+            _must(0 <= node.user_failures <= place.node.retries, path, f"too many retries: {node}")
+            of_task = isinstance(place.node.work, TaskWork)
+            restarts = place.node.system_retries if of_task else 0
+            _must(0 <= node.system_failures <= restarts, path, f"too many restarts: {node}")
+            given = scope_of(path, node.attempt) in graphs
+            _must(given == of_task, path, "a dynamic node has given a graph, and only such a node")
         case _:
             pass
 
@@ -162,7 +170,7 @@ def _check_end(state: ExecutionState) -> None:
 
 def _check_index(plan: Plan, state: ExecutionState) -> None:
     """What is derived equals what is derived anew."""
-    fresh = ExecutionState(plan, state.header, state.nodes).index
+    fresh = ExecutionState(plan, state.header, state.nodes, state.graphs).index
     kept = state.index
     for what in ("missing", "open", "slots", "held"):
         old, new = getattr(kept.tally, what), getattr(fresh.tally, what)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from flytelike.model.ids import NodePath
-from propeller.core import deadline, execution, launch_plan_node, sub_workflow_node, task_node
+from propeller.core import deadline, dynamic_node, execution, launch_plan_node, sub_workflow_node, task_node
 from propeller.core.commands import Command
 from propeller.core.header import InProgress, Succeeding
 from propeller.core.node_state import (
@@ -61,7 +61,9 @@ def _of_node(plan: Plan, state: ExecutionState, place: Place, node: ActiveState)
             pass  # waits for nodes, not for an answer
         case unreachable:
             assert_never(unreachable)
-    if timeout_ns and isinstance(node, Running | ChildRunning | Expanded | Collecting):
+    if timeout_ns and isinstance(work, TaskWork) and isinstance(node, Expanded | Collecting):
+        yield dynamic_node.watch_command(place, node)
+    elif timeout_ns and isinstance(node, Running | ChildRunning | Expanded | Collecting):
         grace_ns = deadline.GRACE_NS if isinstance(node, Running) else 0
         due_ns = node.started_ns + timeout_ns + grace_ns
         yield deadline.deadline(place.path, node.attempt, node.started_ns, due_ns)

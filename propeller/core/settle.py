@@ -33,7 +33,7 @@ def settle(turn: Turn) -> None:
             _after_end(turn, turn.ended.popleft())
         elif turn.ready:
             _offer(turn, turn.ready.popleft())
-        elif not _slot_is_free(turn) or (place := turn.next_held()) is None:
+        elif not turn.slot_is_free or (place := turn.next_held()) is None:
             return
         else:
             _start(turn, place)
@@ -64,7 +64,7 @@ def _offer(turn: Turn, place: Place) -> None:
     if turn.get(place.path) is not None or _open_owner(turn, place.scope) is None:
         return
     needs_slot = not isinstance(place.node.work, SubWorkflowWork)
-    if needs_slot and (turn.tally.held > 0 or not _slot_is_free(turn)):
+    if needs_slot and (turn.tally.held > 0 or not turn.slot_is_free):
         turn.move(place, Cause.HELD, Held(turn.next_order()))
         turn.tell_node(place, NodePhase.QUEUED)
     else:
@@ -81,11 +81,6 @@ def _start(turn: Turn, place: Place) -> None:
             sub_workflow_node.start(turn, place)
         case unreachable:
             assert_never(unreachable)
-
-
-def _slot_is_free(turn: Turn) -> bool:
-    limit = turn.header.limits.max_parallelism
-    return limit == 0 or turn.tally.slots < limit
 
 
 def _ready_below(turn: Turn, place: Place) -> None:

@@ -5,7 +5,7 @@ The shell owns a state and makes decisions current with `apply`; `evaluate` only
 
 from collections.abc import Iterator, Mapping
 
-from flytelike.model.ids import NodePath
+from flytelike.model.ids import Digest, NodePath
 from propeller.core.decision import Decision
 from propeller.core.header import Header, Limits
 from propeller.core.index import Index
@@ -16,12 +16,22 @@ from propeller.core.plan import Plan
 class ExecutionState:
     """What is known of an execution. A node that is not in `nodes` has not started."""
 
-    __slots__ = ("_nodes", "header", "index", "plan")
+    __slots__ = ("_nodes", "graphs", "header", "index", "plan")
 
-    def __init__(self, plan: Plan, header: Header, nodes: Mapping[NodePath, NodeState]) -> None:
-        """Take over a stored state; the indexes are made anew, in one pass over `nodes`."""
+    def __init__(
+        self,
+        plan: Plan,
+        header: Header,
+        nodes: Mapping[NodePath, NodeState],
+        graphs: Mapping[NodePath, Digest] | None = None,
+    ) -> None:
+        """Take over a stored state; the indexes are made anew, in one pass over `nodes`.
+
+        `graphs` are those that dynamic nodes gave, by scope; each is among the plan's grafts.
+        """
         self.plan = plan
         self.header = header
+        self.graphs = dict(graphs or {})
         self._nodes = dict(nodes)
         self.index = Index()
         held: list[tuple[int, NodePath]] = []
@@ -58,6 +68,7 @@ class ExecutionState:
     def apply(self, decision: Decision) -> None:
         """Make a decision current. It must have been made for exactly this state."""
         self.header = decision.header
+        self.graphs.update(decision.graphs)
         for path, node in decision.nodes.items():
             old = self._nodes.get(path)
             self._nodes[path] = node

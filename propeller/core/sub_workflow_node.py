@@ -1,12 +1,16 @@
-"""Nodes that hold the nodes of another workflow, in a scope opened for each attempt."""
+"""Nodes that hold the nodes of another workflow, in a scope opened for each attempt.
+
+What happens in such a scope is the same for a dynamic node, whose nodes its own task gave; only its next
+attempt is its task's.
+"""
 
 from flytelike.model.failure import Failure
 from flytelike.model.phases import NodePhase
-from propeller.core import deadline
+from propeller.core import deadline, task_node
 from propeller.core.commands import CollectOutputs
 from propeller.core.events import OutputsCollected, OutputsFailed, TimerFired
 from propeller.core.node_state import Collecting, Expanded, Failed, Succeeded
-from propeller.core.plan import Place, path_in, scope_of
+from propeller.core.plan import Place, TaskWork, path_in, scope_of
 from propeller.core.retry import GiveUp, RetryLater, RetryNow, judge_whole
 from propeller.core.stop import stop_scope
 from propeller.core.transitions import Cause
@@ -24,7 +28,8 @@ def nodes_ended(turn: Turn, place: Place, state: Expanded) -> None:
     if state.failure is not None:
         fail(turn, place, state, state.failure)
     elif turn.plan.workflow_in(scope_of(place.path, state.attempt)).has_outputs:
-        turn.move(place, Cause.COLLECTING, Collecting(state.started_ns, state.user_failures))
+        collecting = Collecting(state.started_ns, state.user_failures, state.system_failures)
+        turn.move(place, Cause.COLLECTING, collecting)
         turn.commands.append(collect_command(place, state.attempt))
     else:
         _succeed(turn, place, state.attempt)
@@ -33,7 +38,8 @@ def nodes_ended(turn: Turn, place: Place, state: Expanded) -> None:
 def keep_failure(turn: Turn, place: Place, state: Expanded, failure: Failure) -> None:
     """Remember the first failure while other nodes go on."""
     if state.failure is None:
-        turn.move(place, Cause.FAILURE_KEPT, Expanded(state.started_ns, state.user_failures, failure))
+        kept = Expanded(state.started_ns, state.user_failures, failure, state.system_failures)
+        turn.move(place, Cause.FAILURE_KEPT, kept)
 
 
 def fail(turn: Turn, place: Place, state: Expanded | Collecting, failure: Failure) -> None:
@@ -44,7 +50,11 @@ def fail(turn: Turn, place: Place, state: Expanded | Collecting, failure: Failur
             turn.move(place, Cause.EXHAUSTED if exhausted else Cause.FAILED, Failed(state.attempt, final))
             turn.tell_node(place, NodePhase.FAILED, final)
         case RetryNow(user_failures=failures) | RetryLater(user_failures=failures):
-            _expand(turn, place, Expanded(turn.now_ns, failures), Cause.RETRIED)
+            work = place.node.work
+            if isinstance(work, TaskWork):
+                task_node.again(turn, place, work, failures, state.system_failures)
+            else:
+                _expand(turn, place, Expanded(turn.now_ns, failures), Cause.RETRIED)
 
 
 def collected(turn: Turn, event: OutputsCollected) -> None:
@@ -71,6 +81,16 @@ def timer_fired(turn: Turn, event: TimerFired) -> None:
         fail(turn, place, state, deadline.expired("The sub-workflow", place.node.timeout_ns))
 
 
+def open_scope(turn: Turn, place: Place, state: Expanded) -> None:
+    """Let those nodes of the scope start that wait for no other."""
+    scope = scope_of(place.path, state.attempt)
+    workflow = turn.plan.workflow_in(scope)
+    for root in workflow.roots:
+        turn.ready.append(Place(path_in(scope, root), scope, workflow, workflow.nodes[root]))
+    if not workflow.nodes:
+        nodes_ended(turn, place, state)
+
+
 def collect_command(place: Place, attempt: int) -> CollectOutputs:
     """Return the command that binds the outputs of the node's scope."""
     return CollectOutputs(f"{place.path}/{attempt}/collect", place.path, attempt)
@@ -82,12 +102,7 @@ def _expand(turn: Turn, place: Place, state: Expanded, cause: Cause) -> None:
     if timeout_ns:
         due_ns = state.started_ns + timeout_ns
         turn.commands.append(deadline.deadline(place.path, state.attempt, state.started_ns, due_ns))
-    scope = scope_of(place.path, state.attempt)
-    workflow = turn.plan.workflow_in(scope)
-    for root in workflow.roots:
-        turn.ready.append(Place(path_in(scope, root), scope, workflow, workflow.nodes[root]))
-    if not workflow.nodes:
-        nodes_ended(turn, place, state)
+    open_scope(turn, place, state)
 
 
 def _succeed(turn: Turn, place: Place, attempt: int) -> None:

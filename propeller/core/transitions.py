@@ -15,7 +15,7 @@ class Cause(Enum):
     STARTED = "started"
     BEGAN = "began: the attempt's process runs"
     BEGAN_ANEW = "began anew after a restart of the platform"
-    EXPANDED = "expanded: the sub-workflow's nodes may start"
+    EXPANDED = "expanded: the nodes of the sub-workflow, or those that the task gave, may start"
     COLLECTING = "collecting: all nodes succeeded"
     SUCCEEDED = "succeeded"
     RETRIED = "retried after a failure of the user's making"
@@ -50,16 +50,16 @@ def _rows(cause: Cause, target: type, *sources: type | None) -> list[Transition]
 _N = node_state
 NODE_TRANSITIONS = frozenset(
     [
-        *_rows(Cause.HELD, _N.Held, None),
+        *_rows(Cause.HELD, _N.Held, None, _N.Expanded, _N.Collecting),
         *_rows(Cause.STARTED, _N.Started, None, _N.Held),
         *_rows(Cause.STARTED, _N.ChildRunning, None, _N.Held),
         *_rows(Cause.BEGAN, _N.Running, _N.Started),
         *_rows(Cause.BEGAN_ANEW, _N.Running, _N.Running),
-        *_rows(Cause.EXPANDED, _N.Expanded, None),
+        *_rows(Cause.EXPANDED, _N.Expanded, None, _N.Started, _N.Running),
         *_rows(Cause.FAILURE_KEPT, _N.Expanded, _N.Expanded),
         *_rows(Cause.COLLECTING, _N.Collecting, _N.Expanded),
         *_rows(Cause.SUCCEEDED, _N.Succeeded, _N.Started, _N.Running, _N.ChildRunning, _N.Expanded, _N.Collecting),
-        *_rows(Cause.RETRIED, _N.Started, _N.Started, _N.Running),
+        *_rows(Cause.RETRIED, _N.Started, _N.Started, _N.Running, _N.Expanded, _N.Collecting),
         *_rows(Cause.RETRIED, _N.ChildRunning, _N.ChildRunning),
         *_rows(Cause.RETRIED, _N.Expanded, _N.Expanded, _N.Collecting),
         *_rows(Cause.BACKED_OFF, _N.BackingOff, _N.Started, _N.Running),

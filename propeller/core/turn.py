@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from flytelike.model.failure import Failure
 from flytelike.model.history import AttemptChanged, ExecutionChanged, NodeChanged, Record
-from flytelike.model.ids import ROOT, NodePath
+from flytelike.model.ids import ROOT, Digest, NodePath
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
 from propeller.core.commands import (
     AbortAttempt,
@@ -27,6 +27,9 @@ from propeller.core.plan import LaunchPlanWork, Place, Plan, SubWorkflowWork, Ta
 from propeller.core.state import ExecutionState
 from propeller.core.transitions import TRANSITIONS, Cause, Transition
 
+NONE = Digest("")
+"""Stands for the graph of a node that gave none."""
+
 
 class Turn:
     """What a batch of events has changed so far. `now_ns` is the time of the event at hand."""
@@ -40,6 +43,7 @@ class Turn:
         "_touched",
         "commands",
         "ended",
+        "graphs",
         "header",
         "now_ns",
         "plan",
@@ -64,6 +68,7 @@ class Turn:
         self.records: list[Record] = []
         self.ended: deque[Place] = deque()
         self.ready: deque[Place] = deque()
+        self.graphs: dict[NodePath, Digest] = {}
 
     def get(self, path: NodePath) -> NodeState | None:
         """Return the node's state as of now; None if it has not started."""
@@ -104,6 +109,12 @@ class Turn:
         self._steps.append(Step(ROOT, transition))
         self.header = Header(self.header.limits, status, self.header.next_order)
 
+    @property
+    def slot_is_free(self) -> bool:
+        """Whether one more node may run under `max_parallelism`."""
+        limit = self.header.limits.max_parallelism
+        return limit == 0 or self.tally.slots < limit
+
     def next_order(self) -> int:
         """Return the next number for a held node."""
         header = self.header
@@ -132,8 +143,8 @@ class Turn:
         """Record that the execution entered a phase."""
         self.records.append(ExecutionChanged(phase, self.now_ns, failure, cause))
 
-    def tell_node(self, place: Place, phase: NodePhase, failure: Failure | None = None) -> None:
-        """Record that a node entered a phase."""
+    def tell_node(self, place: Place, phase: NodePhase, failure: Failure | None = None, graph: Digest = NONE) -> None:
+        """Record that a node entered a phase; a dynamic one with the graph it gave."""
         work = type(place.node.work)
         self.records.append(
             NodeChanged(
@@ -143,9 +154,10 @@ class Turn:
                 phase,
                 self.now_ns,
                 failure,
-                work is SubWorkflowWork,
+                work is SubWorkflowWork or graph != NONE,
                 work is LaunchPlanWork,
                 place.node.name,
+                graph,
             )
         )
 
@@ -158,7 +170,7 @@ class Turn:
     def decision(self) -> Decision:
         """Return everything that changed."""
         commands = tuple(without_vain(self.commands))
-        return Decision(self.header, self._nodes, commands, tuple(self.records), tuple(self._steps))
+        return Decision(self.header, self._nodes, commands, tuple(self.records), tuple(self._steps), self.graphs)
 
 
 def without_vain(commands: Sequence[Command]) -> Sequence[Command]:

@@ -34,8 +34,10 @@ from propeller.engine import places
 from propeller.engine.binding import BindingFailed
 from propeller.engine.outside import Ports
 from propeller.engine.overrides import overridden
-from propeller.engine.run import Arrival, Errand, Kept, Restore, Run, StoreInputs, TakeChild, TakeOutputs
+from propeller.engine.program import Programs
+from propeller.engine.run import Arrival, Errand, Kept, Restore, Run, StoreInputs, TakeChild, TakeGraph, TakeOutputs
 from propeller.engine.settings import EngineSettings
+from propeller.engine.subgraphs import Subgraphs
 from propeller.engine.values import Values
 from propeller.ports import (
     AttemptKey,
@@ -54,7 +56,7 @@ Post = Callable[[Run, Arrival], None]
 class Effects:
     """Starts and stops attempts and children, binds, checks and stores values, sets timers."""
 
-    def __init__(self, post: Post, values: Values, ports: Ports, settings: EngineSettings) -> None:
+    def __init__(self, post: Post, values: Values, ports: Ports, settings: EngineSettings, programs: Programs) -> None:
         """Connect the ports; the executor is set when the engine starts."""
         self.executor: Executor | None = None
         self._post = post
@@ -64,6 +66,7 @@ class Effects:
         self._children = ports.children
         self._clock = ports.clock
         self._settings = settings
+        self._subgraphs = Subgraphs(ports.closures, programs, settings)
 
     async def carry_out(self, run: Run, errand: Errand) -> None:
         """Do an errand. Raises what the ports raise."""
@@ -82,6 +85,8 @@ class Effects:
                 self._set_timer(run, errand)
             case TakeOutputs():
                 await self._take_outputs(run, errand)
+            case TakeGraph():
+                self._post(run, Arrival(await self._subgraphs.take(run, errand)))
             case TakeChild(path=path, attempt=attempt, child=child):
                 await self._take_child(run, path, attempt, child)
             case StoreInputs(path=path):
@@ -302,6 +307,6 @@ class _NoOutputs(Exception):
 
 def _task(run: Run, command: StartAttempt) -> TaskTemplate:
     """Return the task with what its node overrides."""
-    task = run.program.closure.tasks[command.task]
+    task = run.program.task(command.path)
     target = run.program.node(command.path).target
     return overridden(task, target.overrides) if isinstance(target, TaskTarget) else task

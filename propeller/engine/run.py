@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from flytelike.model.failure import Failure
-from flytelike.model.ids import ROOT, ExecutionId, NodePath
+from flytelike.model.ids import ROOT, Digest, ExecutionId, NodePath
 from flytelike.model.launch import LaunchRequest
 from propeller.core.commands import Command
 from propeller.core.events import Event
@@ -46,6 +46,15 @@ class TakeOutputs:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeGraph:
+    """Compile the nodes that an attempt of a dynamic task gave, before they count."""
+
+    path: NodePath
+    attempt: int
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class TakeChild:
     """Look how a child goes, since something happened to it."""
 
@@ -72,6 +81,9 @@ class Restore:
     attempt: int | None
 
 
+GRAPH = "graph/"
+"""The cell of a graph that a dynamic node gave is named so, and by the scope; no path begins like this."""
+
 SEAL = "seal"
 """The id of the mark of an execution that is to be sealed."""
 
@@ -83,7 +95,7 @@ class Seal:
     id: str = SEAL
 
 
-Errand: TypeAlias = Command | TakeOutputs | TakeChild | StoreInputs | Restore
+Errand: TypeAlias = Command | TakeOutputs | TakeGraph | TakeChild | StoreInputs | Restore
 """What is to be done in the world: the core's commands, and the engine's own."""
 
 
@@ -96,8 +108,8 @@ class Run:
     to be trusted, and `doomed` when the engine cannot go on with it at all. `starts` are the
     attempts and children being started, by path and attempt: None while the command waits.
     `stopping` counts the aborts that are not done, by path, and `held_back` are the starts that wait
-    for them. `done` are outbox commands to be dropped with the next commit. `seal` tells that its
-    documents are to be sealed at last.
+    for them. `grafts` are the graphs of dynamic nodes that are in memory, by scope. `done` are outbox
+    commands to be dropped with the next commit. `seal` tells that its documents are to be sealed at last.
     """
 
     request: LaunchRequest
@@ -114,6 +126,7 @@ class Run:
     held_back: "dict[NodePath, list[tuple[Errand, int]]]" = field(default_factory=dict)
     timers: dict[NodePath, dict[str, Alarm]] = field(default_factory=dict)
     children: dict[NodePath, dict[int, ExecutionId]] = field(default_factory=dict)
+    grafts: dict[NodePath, Digest] = field(default_factory=dict)
     urgent: bool = False
     busy: bool = False
     rests: bool = False

@@ -129,7 +129,7 @@ def _upsert(dialect: Dialect, table: Table, phases: Iterable[NodePhase | TaskPha
     merged: dict[str, ColumnElement[Any]] = {"sequence": new.sequence}
     for column in ("phase", "updated_at"):
         merged[column] = case((ended, old[column]), else_=new[column])
-    for column in ("inputs_uri", "output_uri", "log_uri", "child"):
+    for column in ("inputs_uri", "output_uri", "log_uri", "child", "graph"):
         if column in old:
             merged[column] = _else(new[column], EMPTY, old[column])
     for column in ("is_parent", "is_child"):

@@ -96,6 +96,7 @@ class ExecutionFold:
                 "inputs_uri": "",
                 "output_uri": "",
                 "child": "",
+                "graph": "",
                 "error": None,
                 "created_at": record.at_ns,
                 "started_at": 0,
@@ -108,6 +109,8 @@ class ExecutionFold:
         row["is_child"] = row["is_child"] or record.is_child_execution
         if entry.child is not None:
             row["child"] = entry.child.name
+        if record.graph:
+            row["graph"] = record.graph
         running = record.phase in {NodePhase.RUNNING, NodePhase.DYNAMIC_RUNNING}
         _gather(row, entry, record.at_ns, record.failure, running=running)
 

@@ -82,6 +82,7 @@ class NodeRow:
     started_at: int
     updated_at: int
     sequence: int
+    graph: str
 
 
 @dataclass(frozen=True, slots=True)

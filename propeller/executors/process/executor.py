@@ -20,6 +20,8 @@ from propeller.executors.process.memory import kernel_kills
 from propeller.executors.process.outcome import (
     LOST,
     Aborted,
+    GaveNodes,
+    News,
     OverMemory,
     Stop,
     TimedOut,
@@ -96,7 +98,7 @@ class ProcessExecutor(Executor, WorkersListener):
         self._live: dict[AttemptKey, _Attempt] = {}
         self._queue: deque[_Attempt] = deque()
         self._by_worker: dict[int, _Attempt] = {}
-        self._recent: OrderedDict[AttemptKey, Failure | None] = OrderedDict()
+        self._recent: OrderedDict[AttemptKey, News] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
         self._kernel_kills = kernel_kills()
         self._closed = False
@@ -157,8 +159,8 @@ class ProcessExecutor(Executor, WorkersListener):
 
     # --- from a spec to a process ---------------------------------------------------------
 
-    async def _prepare(self, attempt: _Attempt) -> "Failure | _Run | None":
-        """Return `_RUN` to run the attempt; else its news: a failure, or None for success."""
+    async def _prepare(self, attempt: _Attempt) -> "News | _Run":
+        """Return `_RUN` to run the attempt; else its news."""
         spec = attempt.spec
         limit = memory_limit(spec)
         if isinstance(limit, Failure):
@@ -176,10 +178,8 @@ class ProcessExecutor(Executor, WorkersListener):
         attempt.plan = plan
         marked = isinstance(plan, ProgramPlan) and plan.marked
         stored = await self._results.of_whole_attempt(spec.output_prefix, spec.task.interface.outputs, marked=marked)
-        if isinstance(stored, Failure):
-            return stored
-        if stored:
-            return None
+        if stored is not False:
+            return None if stored is True else stored
         if marked:
             await self._results.clear(spec.output_prefix)
         if uses_task_template(spec):
@@ -252,7 +252,7 @@ class ProcessExecutor(Executor, WorkersListener):
         elif isinstance(attempt.stop, Aborted):
             self._forget(attempt)
         else:
-            self._end(attempt, done.failure)
+            self._end(attempt, GaveNodes() if done.gave_nodes else done.failure)
         self._pump()
 
     @override
@@ -304,24 +304,28 @@ class ProcessExecutor(Executor, WorkersListener):
         """Find out how an attempt went whose process ended without telling."""
         prefix = attempt.spec.output_prefix
         found = await self._results.found(prefix, attempt.spec.task.interface.outputs)
-        failure = found if isinstance(found, Failure) else self._verdict(attempt, status, outputs=found)
-        if failure is not None and failure is not found:
-            await self._keep(prefix, failure)
+        news = found if isinstance(found, Failure) else self._verdict(attempt, status, found)
+        if isinstance(news, Failure) and news is not found:
+            await self._keep(prefix, news)
         if isinstance(attempt.plan, ProgramPlan) and attempt.plan.marked:
             with contextlib.suppress(OSError):
                 await self._results.mark(prefix)
-        self._end(attempt, failure)
+        self._end(attempt, news)
 
-    def _verdict(self, attempt: _Attempt, status: int, *, outputs: bool) -> Failure | None:
+    def _verdict(self, attempt: _Attempt, status: int, found: GaveNodes | bool) -> News:
         tail = self.logs.tail(attempt.spec.key, _TAIL_BYTES)
         self._kernel_kills = kernel_kills()
         memory_event = self._kernel_kills > attempt.kernel_kills
         if isinstance(attempt.plan, WarmPlan):
             # Outputs appear whole or not at all: once there, the task had returned.
-            return None if outputs else failure_of_exit(status, memory_event=memory_event, tail=tail)
+            if found is False:
+                return failure_of_exit(status, memory_event=memory_event, tail=tail)
+            return None if found is True else found
         if status != 0:
             return failure_of_exit(status, memory_event=memory_event, tail=tail)
-        if outputs or not attempt.spec.task.interface.outputs:
+        if isinstance(found, GaveNodes):
+            return found
+        if found or not attempt.spec.task.interface.outputs:
             return None
         return failure_of_no_outputs(attempt.spec.output_prefix, tail)
 
@@ -342,13 +346,13 @@ class ProcessExecutor(Executor, WorkersListener):
         except Exception:  # noqa: BLE001 - the news matters more than its document
             _LOG.exception("the failure %s could not be stored below %s", failure.code, prefix)
 
-    def _end(self, attempt: _Attempt, failure: Failure | None) -> None:
+    def _end(self, attempt: _Attempt, news: News) -> None:
         key = attempt.spec.key
         self._forget(attempt)
-        self._recent[key] = failure
+        self._recent[key] = news
         if len(self._recent) > _REMEMBERED:
             self._recent.popitem(last=False)
-        self._tell(key, failure)
+        self._tell(key, news)
 
     def _forget(self, attempt: _Attempt) -> None:
         _cancel(attempt)
@@ -359,13 +363,16 @@ class ProcessExecutor(Executor, WorkersListener):
             del self._live[key]
             self.logs.end(key)
 
-    def _tell(self, key: AttemptKey, failure: Failure | None) -> None:
+    def _tell(self, key: AttemptKey, news: News) -> None:
         if self._closed:
             return
-        if failure is None:
-            self._listener.succeeded(key, time.time_ns())
-        else:
-            self._listener.failed(key, time.time_ns(), failure)
+        match news:
+            case None:
+                self._listener.succeeded(key, time.time_ns())
+            case GaveNodes():
+                self._listener.expanded(key, time.time_ns())
+            case Failure() as failure:
+                self._listener.failed(key, time.time_ns(), failure)
 
     def _later(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

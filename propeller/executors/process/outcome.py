@@ -48,6 +48,15 @@ class OverMemory:
 Stop: TypeAlias = TimedOut | Aborted | OverMemory
 
 
+@dataclass(frozen=True, slots=True)
+class GaveNodes:
+    """The attempt ended well, and left nodes to run next (`futures.pb`) instead of outputs."""
+
+
+News: TypeAlias = Failure | GaveNodes | None
+"""How an attempt ended; None when it succeeded."""
+
+
 def failure_of_stop(stop: Stop) -> Failure:
     """Return the failure of an attempt that the executor stopped."""
     match stop:
@@ -125,12 +134,6 @@ def failure_of_start(error: int, message: str, program: str, remedy: str = "") -
     return Failure(NOT_STARTED, f"No process could be made for {program}: {message}", Fault.SYSTEM, retryable=True)
 
 
-DYNAMIC = Failure(
-    BAD_TASK,
-    "The task is dynamic: it gave nodes to run next (futures.pb), which this version cannot do.",
-    Fault.USER,
-    retryable=False,
-)
 LOST = Failure(INTERRUPTED, "The process that keeps the workers was killed.", Fault.SYSTEM, retryable=True)
 
 
