@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from flytelike.current import current_context
-    from flytelike.model.exceptions import FlyteRecoverableException
+    from flytelike.model.exceptions import EagerException, FlyteRecoverableException
     from flytelike.model.policies import FailurePolicy as WorkflowFailurePolicy
     from flytelike.sdk.cache import Cache
     from flytelike.sdk.create_node import create_node
     from flytelike.sdk.documentation import Documentation
     from flytelike.sdk.dynamic import dynamic
+    from flytelike.sdk.eager import eager
     from flytelike.sdk.launch_plan import LaunchPlan
     from flytelike.sdk.reference import reference_launch_plan, reference_task, reference_workflow
     from flytelike.sdk.resources import Resources
@@ -31,6 +32,7 @@ _PLACES = {
     "JSON": "flytelike.types.json_value",
     "Cache": "flytelike.sdk.cache",
     "Documentation": "flytelike.sdk.documentation",
+    "EagerException": "flytelike.model.exceptions",
     "FlyteDirectory": "flytelike.types.directory",
     "FlyteFile": "flytelike.types.file",
     "FlytePickle": "flytelike.types.pickled",
@@ -46,6 +48,7 @@ _PLACES = {
     "create_node": "flytelike.sdk.create_node",
     "current_context": "flytelike.current",
     "dynamic": "flytelike.sdk.dynamic",
+    "eager": "flytelike.sdk.eager",
     "kwtypes": "flytelike.types.structured",
     "reference_launch_plan": "flytelike.sdk.reference",
     "reference_task": "flytelike.sdk.reference",
@@ -58,6 +61,7 @@ __all__ = [
     "JSON",
     "Cache",
     "Documentation",
+    "EagerException",
     "FlyteDirectory",
     "FlyteFile",
     "FlytePickle",
@@ -73,6 +77,7 @@ __all__ = [
     "create_node",
     "current_context",
     "dynamic",
+    "eager",
     "kwtypes",
     "reference_launch_plan",
     "reference_task",

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
+from flytelike.controlplane.calls import Calls
 from flytelike.controlplane.children import Children
 from flytelike.controlplane.database import Database
 from flytelike.controlplane.dispatch import Dispatch
@@ -66,6 +67,9 @@ class ControlPlane:
             Tools(self.database, store, settings, self.clock, self.registry, self.dispatch, self.notifier)
         )
         self.children = Children(self.executions, store, settings.limits.launch_plan_depth)
+        depth_max = settings.limits.launch_plan_depth
+        self.calls = Calls(self.executions, self.database, self.notifier, depth_max)
+        self.history.on_calls_ending(self.dispatch.soon)
         self.reading = Reading(self.database, store, settings)
         self.uploads = Uploads(store, settings, self.clock)
         self.watch = Watch(self.database, self.notifier)

@@ -35,6 +35,7 @@ from flytelike.controlplane.repository.rows import ExecutionRow
 from flytelike.controlplane.runnable import Runnable, inherit, runnable_launch_plan, runnable_task
 from flytelike.controlplane.settings import Settings
 from flytelike.controlplane.single_task import workflow_for
+from flytelike.model.graph import Node
 from flytelike.model.ids import ExecutionId, Identifier, NodeExecutionId, ResourceKind
 from flytelike.model.literals import LiteralMap
 from flytelike.model.phases import WorkflowPhase
@@ -47,16 +48,23 @@ CAUSE_CHARACTERS_MAX = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """The launch-plan node that starts a child, its attempt, and how deep the child lies."""
+    """The launch-plan node that starts a child, its attempt, and how deep the child lies.
+
+    With `eager` it is a task that calls, and waits for the answer itself.
+    """
 
     node: NodeExecutionId
     attempt: int
     depth: int
+    eager: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An execution to create, whoever asks for it. With `replayed`, inputs that are fixed now are left out."""
+    """An execution to create, whoever asks for it. With `replayed`, inputs that are fixed now are left out.
+
+    `changes` holds other policies for a task that is run on its own.
+    """
 
     id: ExecutionId
     target: Identifier
@@ -65,6 +73,7 @@ class Wanted:
     principal: str
     parent: Parent | None = None
     replayed: bool = False
+    changes: Node | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +162,8 @@ class Executions:
             if find_execution(connection, wanted.id) is not None:
                 raise refusal(Status.ALREADY_EXISTS, "execution-exists", f"there is an execution {wanted.id} already")
             add_execution(connection, values)
+            if wanted.parent is not None and wanted.parent.eager:
+                update_execution(connection, wanted.parent.node.execution, {"calls": True})
             row = find_execution(connection, wanted.id)
             assert row is not None
             return row
@@ -221,7 +232,7 @@ class Executions:
         faults.check()
         if runnable is not None:
             return runnable
-        row = await workflow_for(self._registry, wanted.target)
+        row = await workflow_for(self._registry, wanted.target, wanted.changes)
         workflow = Identifier(ResourceKind.WORKFLOW, row.project, row.domain, row.name, row.version)
         return runnable_task(workflow, row)
 
@@ -267,6 +278,7 @@ class Executions:
             "parent_path": parent.node.path if parent else "",
             "parent_attempt": parent.attempt if parent else 0,
             "depth": parent.depth if parent else 0,
+            "eager": parent.eager if parent else False,
             "created_at": now_ns,
             "updated_at": now_ns,
         }

@@ -13,6 +13,7 @@ from grpc_health.v1 import health, health_pb2_grpc
 
 from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.errors import Refusal, Status, refusal
+from flytelike.controlplane.rpc.calls import CallServicer
 from flytelike.controlplane.rpc.data import DataServicer
 from flytelike.controlplane.rpc.dispatch import service_handlers
 from flytelike.controlplane.rpc.entities import EntityServicer
@@ -25,6 +26,7 @@ from flytelike.controlplane.settings import Settings
 from flytelike_idl.service import (
     admin_pb2,
     auth_pb2,
+    calls_pb2,
     dataproxy_pb2,
     identity_pb2,
     registration_pb2,
@@ -105,6 +107,7 @@ def servicers_of(plane: ControlPlane) -> Sequence[tuple[ServiceDescriptor, Seque
         (_service(dataproxy_pb2, "DataProxyService"), (DataServicer(plane),)),
         (_service(registration_pb2, "RegistrationService"), (RegistrationServicer(plane),)),
         (_service(watch_pb2, "WatchService"), (WatchServicer(plane),)),
+        (_service(calls_pb2, "CallService"), (CallServicer(plane),)),
         (_service(auth_pb2, "AuthMetadataService"), (AuthMetadataServicer(),)),
         (_service(identity_pb2, "IdentityService"), (IdentityServicer(),)),
         (_service(signal_pb2, "SignalService"), ()),

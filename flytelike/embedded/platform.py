@@ -116,6 +116,7 @@ class Platform:
         env = {
             "FLYTELIKE_UPLOAD_PREFIX": f"{base}/uploads",
             "FLYTELIKE_CODE_CACHE": str(self.folder.code),
+            "FLYTELIKE_ENDPOINT": f"file:{self.folder.endpoint_file}",
         }
         settings = ProcessSettings(
             logs=self.folder.logs,

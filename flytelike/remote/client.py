@@ -14,6 +14,7 @@ from flytelike.model.diagnostic import Diagnostic
 from flytelike.remote.errors import RemoteError, ServerUnreachable
 from flytelike_idl.service import (
     admin_pb2_grpc,
+    calls_pb2_grpc,
     dataproxy_pb2_grpc,
     registration_pb2,
     registration_pb2_grpc,
@@ -46,6 +47,7 @@ class Client:
         self.admin = admin_pb2_grpc.AdminServiceStub(self.channel)
         self.data = dataproxy_pb2_grpc.DataProxyServiceStub(self.channel)
         self.registration = registration_pb2_grpc.RegistrationServiceStub(self.channel)
+        self.calls = calls_pb2_grpc.CallServiceStub(self.channel)
         self.watch = watch_pb2_grpc.WatchServiceStub(self.channel)
 
     async def __aenter__(self) -> Self:

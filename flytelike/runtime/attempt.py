@@ -1,6 +1,8 @@
 """One attempt: from its arguments to `outputs.pb` or `error.pb`."""
 
+import asyncio
 import contextlib
+import inspect
 import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -16,10 +18,11 @@ from flytelike.model.failure import Failure
 from flytelike.model.ids import ExecutionId, Identifier, ResourceKind
 from flytelike.runtime.arguments import Invocation
 from flytelike.runtime.code import code_folder
-from flytelike.runtime.contract import ExpandableTask, RunnableTask
+from flytelike.runtime.contract import EagerTask, ExpandableTask, RunnableTask
 from flytelike.runtime.expanding import expanded
 from flytelike.runtime.failures import INPUTS_NOT_FOUND, AttemptError, of_runtime, of_task, system_error
 from flytelike.runtime.loading import load_task
+from flytelike.runtime.performing import performed
 from flytelike.runtime.values import decode_inputs, encode_outputs, encode_values
 from flytelike.storage import NotFound, StorageError, Store
 from flytelike.types.context import ValueContext
@@ -98,7 +101,10 @@ class Runner:
                 if isinstance(task, ExpandableTask):
                     given = expanded(task, inputs, current.task_id, context, invocation.code, code_root)
                     return self._put_job(invocation, given, task, context)
-                result = _call(task, inputs, code_root)
+                if isinstance(task, EagerTask):
+                    result = performed(task, inputs, current, context, code_root)
+                else:
+                    result = _call(task, inputs, code_root)
         except IgnoreOutputs:
             return Left.OUTPUTS
         outputs = encode_outputs(result, task, context)
@@ -163,6 +169,8 @@ def _call(task: RunnableTask, inputs: Mapping[str, object], code_root: str) -> o
     process = os.getpid()
     try:
         result = task.function(**inputs)
+        if inspect.iscoroutine(result):
+            result = asyncio.run(result)
     except IgnoreOutputs:
         raise
     except BaseException as error:

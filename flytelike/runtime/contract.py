@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from flytelike.model.call import Calls
 from flytelike.model.dynamic_job import DynamicJob
 from flytelike.model.ids import Identifier
 from flytelike.types.context import ValueContext
@@ -70,3 +71,13 @@ class ExpandableTask(RunnableTask, Protocol):
 
         Raises `DiagnosticError` with everything that is wrong with the graph.
         """
+
+
+@runtime_checkable
+class EagerTask(RunnableTask, Protocol):
+    """A task whose function is a coroutine that calls others while it runs."""
+
+    async def perform(
+        self, inputs: Mapping[str, object], *, task: Identifier, values: ValueContext, calls: Calls
+    ) -> object:
+        """Run the function; return its result. Calls that fail raise `EagerException` inside of it."""

@@ -1,14 +1,15 @@
 """`@task`: a function that runs in a process of its own."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from functools import cached_property
-from typing import overload
+from typing import Any, Protocol, TypeVar, cast, overload
 
 from typing_extensions import Unpack, override
 
 from flytelike.model.diagnostic import Diagnostic
 from flytelike.model.ids import ResourceKind
 from flytelike.sdk.entity import NodeEntity, P, R
+from flytelike.sdk.event_loop import awaited
 from flytelike.sdk.faults import fault
 from flytelike.sdk.local import check_inputs, check_outputs
 from flytelike.sdk.results import unpacked
@@ -17,16 +18,18 @@ from flytelike.sdk.signature import plain_function
 from flytelike.sdk.source import option_span
 from flytelike.sdk.task_options import TaskOptions, TaskPolicies, task_option_faults, task_policies
 
+T = TypeVar("T")
+
 
 class Task(NodeEntity[P, R]):
     """A task: the author's function with its policies."""
 
     resource_kind = ResourceKind.TASK
 
-    def __init__(self, function: Callable[P, R], options: TaskOptions) -> None:
+    def __init__(self, function: Callable[P, R], options: TaskOptions, kind: str = "task") -> None:
         """Wrap a function; what is wrong with it or its options is told when it is first used."""
         plain_function(function)
-        super().__init__(function, "task")
+        super().__init__(function, kind)
         self.options = options
 
     @cached_property
@@ -58,7 +61,7 @@ class Task(NodeEntity[P, R]):
     def run(self, inputs: Mapping[str, object]) -> Mapping[str, object]:
         """Run the function on checked values; what it raises passes through."""
         check_inputs(self.short_name, self.signature, inputs)
-        result = self.function(**inputs)  # type: ignore[arg-type, call-arg]
+        result = awaited(self.function(**inputs))  # type: ignore[arg-type, call-arg]
         outputs = self.outputs_of(result)
         check_outputs(self.short_name, self.signature, outputs)
         return outputs
@@ -72,18 +75,30 @@ class Task(NodeEntity[P, R]):
         return unpacked(self.signature.outputs, result, self.short_name)
 
 
+class TaskDecorator(Protocol):
+    """What `task(...)` gives: it makes a task of a function."""
+
+    @overload
+    def __call__(self, function: Callable[P, Coroutine[Any, Any, T]], /) -> Task[P, T]: ...
+
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> Task[P, R]: ...
+
+
+@overload
+def task(function: Callable[P, Coroutine[Any, Any, T]], /) -> Task[P, T]: ...
+
+
 @overload
 def task(function: Callable[P, R], /) -> Task[P, R]: ...
 
 
 @overload
-def task(**options: Unpack[TaskOptions]) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+def task(**options: Unpack[TaskOptions]) -> TaskDecorator: ...
 
 
-def task(
-    function: Callable[P, R] | None = None, /, **options: Unpack[TaskOptions]
-) -> Task[P, R] | Callable[[Callable[P, R]], Task[P, R]]:
-    """Make a task of a function. Used with or without parentheses.
+def task(function: Callable[P, Any] | None = None, /, **options: Unpack[TaskOptions]) -> Task[P, Any] | TaskDecorator:
+    """Make a task of a function. Used with or without parentheses. That of an `async def` is run to its end.
 
     Args:
         function: The function, when used without parentheses.
@@ -91,4 +106,4 @@ def task(
     """
     if function is not None:
         return Task(function, options)
-    return lambda decorated: Task(decorated, options)
+    return cast("TaskDecorator", lambda decorated: Task(decorated, options))

@@ -60,6 +60,7 @@ class ExecutionRow:
     started_at: int
     updated_at: int
     sequence: int
+    eager: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,8 @@ def _contract(spec: AttemptSpec) -> dict[str, str]:
         "FLYTE_INTERNAL_TASK_NAME": task.name,
         "FLYTE_INTERNAL_TASK_VERSION": task.version,
         "FLYTE_ATTEMPT_NUMBER": str(spec.key.attempt),
+        # Not Flyte's: in whose name an eager task calls.
+        "FLYTELIKE_NODE": spec.key.path,
     }
 
 

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import signal
 import time
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 
@@ -75,12 +75,18 @@ class _Attempt:
     timers: list[asyncio.TimerHandle] = field(default_factory=list)
     kernel_kills: int = 0
 
+    @property
+    def eager(self) -> bool:
+        """Whether it waits for others most of the time."""
+        return self.spec.task.metadata.is_eager
+
 
 class ProcessExecutor(Executor, WorkersListener):
     """The embedded platform's executor. Make it on the event loop that will use it.
 
     Attempts of `flytelike-execute` run in warm workers, one at a time each; any other command
-    runs as a program of its own. At most `settings.slots` attempts run, first come first served.
+    runs as a program of its own. At most `settings.slots` attempts run, first come first served; those of
+    eager tasks are counted apart, so that what they wait for finds a slot.
 
     Args:
         settings: How many, how long, how large.
@@ -97,6 +103,8 @@ class ProcessExecutor(Executor, WorkersListener):
         self.logs = AttemptLogs(settings.logs, settings.log_bytes)
         self._live: dict[AttemptKey, _Attempt] = {}
         self._queue: deque[_Attempt] = deque()
+        self._eager_queue: deque[_Attempt] = deque()
+        self._taken: Counter[bool] = Counter()
         self._by_worker: dict[int, _Attempt] = {}
         self._recent: OrderedDict[AttemptKey, News] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -127,7 +135,7 @@ class ProcessExecutor(Executor, WorkersListener):
         if not isinstance(verdict, _Run):
             self._end(attempt, verdict)
             return
-        self._queue.append(attempt)
+        (self._eager_queue if attempt.eager else self._queue).append(attempt)
         self._pump()
 
     @override
@@ -154,7 +162,9 @@ class ProcessExecutor(Executor, WorkersListener):
             await asyncio.gather(*self._tasks, return_exceptions=True)
         self._live.clear()
         self._queue.clear()
+        self._eager_queue.clear()
         self._by_worker.clear()
+        self._taken.clear()
         self.logs.close()
 
     # --- from a spec to a process ---------------------------------------------------------
@@ -187,20 +197,24 @@ class ProcessExecutor(Executor, WorkersListener):
         return _RUN
 
     def _pump(self) -> None:
-        while self._queue and len(self._by_worker) < self._settings.slots and not self._closed:
-            if not self._workers.ready:
-                self._later(self._revive())
-                return
-            attempt = self._queue.popleft()
-            if attempt.stop is None:
-                self._dispatch(attempt)
+        for queue, slots in ((self._queue, self._settings.slots), (self._eager_queue, self._settings.eager_slots)):
+            eager = queue is self._eager_queue
+            while queue and self._taken[eager] < slots and not self._closed:
+                if not self._workers.ready:
+                    self._later(self._revive())
+                    return
+                attempt = queue.popleft()
+                if attempt.stop is None:
+                    self._dispatch(attempt)
 
     async def _revive(self) -> None:
         try:
             await self._workers.open()
         except (ZygoteFailed, OSError) as error:
             # Whoever waits is told: the engine tries again with back-off, and knows when to give up.
-            waiting, self._queue = self._queue, deque()
+            waiting = [*self._queue, *self._eager_queue]
+            self._queue.clear()
+            self._eager_queue.clear()
             for attempt in waiting:
                 self._end(attempt, failure_of_start(0, str(error), "a worker"))
         self._pump()
@@ -215,6 +229,7 @@ class ProcessExecutor(Executor, WorkersListener):
                 raise RuntimeError("an attempt without a plan was queued")
         attempt.worker = worker
         self._by_worker[worker.number] = attempt
+        self._taken[attempt.eager] += 1
         if worker.pid:
             self.started(worker)
 
@@ -243,7 +258,7 @@ class ProcessExecutor(Executor, WorkersListener):
 
     @override
     def done(self, worker: Worker, done: Done) -> None:
-        attempt = self._by_worker.pop(worker.number, None)
+        attempt = self._left(worker)
         self._workers.release(worker, done, reusable=attempt is not None and attempt.stop is None)
         if attempt is None:
             return
@@ -257,7 +272,7 @@ class ProcessExecutor(Executor, WorkersListener):
 
     @override
     def ended(self, worker: Worker, status: int) -> None:
-        attempt = self._by_worker.pop(worker.number, None)
+        attempt = self._left(worker)
         if attempt is None:
             return
         if attempt.stop is not None:
@@ -268,7 +283,7 @@ class ProcessExecutor(Executor, WorkersListener):
 
     @override
     def not_started(self, worker: Worker, error: int, message: str) -> None:
-        attempt = self._by_worker.pop(worker.number, None)
+        attempt = self._left(worker)
         if attempt is not None:
             plan = attempt.plan
             program = plan.argv[0] if isinstance(plan, ProgramPlan) else "a worker"
@@ -277,10 +292,17 @@ class ProcessExecutor(Executor, WorkersListener):
 
     @override
     def lost(self, worker: Worker) -> None:
-        attempt = self._by_worker.pop(worker.number, None)
+        attempt = self._left(worker)
         if attempt is not None:
             self._end(attempt, LOST)
             self._pump()
+
+    def _left(self, worker: Worker) -> _Attempt | None:
+        """Take the attempt off its worker; its slot is free."""
+        attempt = self._by_worker.pop(worker.number, None)
+        if attempt is not None:
+            self._taken[attempt.eager] -= 1
+        return attempt
 
     def _over_memory(self, worker: int, used_bytes: int, limit_bytes: int) -> None:
         attempt = self._by_worker.get(worker)
