@@ -24,7 +24,14 @@ GRACE_NS = 60 * S
 _NODE_NEXT: dict[NodePhase | None, set[NodePhase]] = {
     None: {NodePhase.QUEUED, NodePhase.RUNNING, NodePhase.SKIPPED},
     NodePhase.QUEUED: {NodePhase.RUNNING, NodePhase.ABORTED},
-    NodePhase.RUNNING: {NodePhase.SUCCEEDED, NodePhase.FAILED, NodePhase.ABORTED},
+    NodePhase.RUNNING: {NodePhase.DYNAMIC_RUNNING, NodePhase.SUCCEEDED, NodePhase.FAILED, NodePhase.ABORTED},
+    NodePhase.DYNAMIC_RUNNING: {
+        NodePhase.RUNNING,
+        NodePhase.QUEUED,
+        NodePhase.SUCCEEDED,
+        NodePhase.FAILED,
+        NodePhase.ABORTED,
+    },
 }
 _TASK_ENDS = {TaskPhase.SUCCEEDED, TaskPhase.FAILED, TaskPhase.RETRYABLE_FAILED, TaskPhase.ABORTED}
 _TASK_NEXT: dict[TaskPhase | None, set[TaskPhase]] = {
@@ -61,6 +68,8 @@ class Seen:
     last_failure: Failure | None = None
     failed_ns: int = 0
     failure: Failure | None = None
+    graphs: int = 0
+    """How many attempts gave a graph."""
 
 
 @dataclass
@@ -81,13 +90,15 @@ class Checker:
     bound: dict[Key, list[Failure | None]] = field(default_factory=lambda: defaultdict(list))
     rung: dict[tuple[NodePath, str], int] = field(default_factory=dict)
     newest: dict[NodePath, int] = field(default_factory=dict)
+    gave: set[Key] = field(default_factory=set)
 
     # --- the graphs ---------------------------------------------------------------------------
 
     def graph_in(self, scope: str) -> GraphSketch:
         if not scope:
             return self.scenario.primary
-        return self.scenario.inner[self.sketch(NodePath(scope.rpartition(".")[0])).workflow]
+        outer = self.sketch(NodePath(scope.rpartition(".")[0]))
+        return self.scenario.inner[outer.workflow or outer.gives]
 
     def sketch(self, path: NodePath) -> NodeSketch:
         scope, _, name = path.rpartition(".")
@@ -113,6 +124,9 @@ class Checker:
     def process_ended(self, key: Key) -> None:
         if self.live.get(key[0]) == key[1]:
             del self.live[key[0]]
+
+    def process_gave(self, key: Key) -> None:
+        self.gave.add(key)
 
     def process_result(self, key: Key, failure: Failure | None) -> None:
         self.results[key].append(failure)
@@ -162,7 +176,7 @@ class Checker:
         must(limit == 0 or running <= limit, f"{running} nodes really run, {limit} may")
 
     def _timed_out(self, path: NodePath, attempt: int) -> bool:
-        return any(other == path and stamp.startswith(f"{attempt}/deadline") for other, stamp in self.rung)
+        return any(other == path and stamp.startswith((f"{attempt}/deadline", f"{attempt}/graph")) for other, stamp in self.rung)
 
     def _succeeded(self, scope: str, node: NodeSketch) -> bool:
         path = NodePath(f"{scope}.{node.id}" if scope else node.id)
@@ -218,8 +232,16 @@ class Checker:
             must(reasons, f"{path}: skipped though nothing above it failed")
         elif seen.phase is None:
             must(all(phase is NodePhase.SUCCEEDED for phase in above), f"{path}: began, above it: {above}")
-        seen.phase = record.phase
-        must(record.is_parent == bool(sketch.workflow), f"{path}: is_parent is {record.is_parent}")
+        dynamic = record.phase is NodePhase.DYNAMIC_RUNNING
+        must(record.is_parent == bool(sketch.workflow or dynamic), f"{path}: is_parent is {record.is_parent}")
+        must(record.graph == (sketch.gives if dynamic else ""), f"{path}: tells of the graph {record.graph!r}")
+        before, seen.phase = seen.phase, record.phase
+        if dynamic:
+            must(sketch.gives, f"{path}: is not dynamic")
+            must((path, self.newest[path]) in self.gave, f"{path}: gave no graph")
+            must(seen.attempts[-1:] == [TaskPhase.SUCCEEDED], f"{path}: expanded, its attempts are {seen.attempts}")
+            seen.graphs += 1
+            seen.last_failure = None
         if record.phase is NodePhase.SUCCEEDED:
             self._node_succeeded(path, sketch, seen)
         elif record.phase is NodePhase.FAILED:
@@ -227,12 +249,16 @@ class Checker:
             seen.failure = record.failure
             if not record.parent and record.failure:
                 self.failed_top.append(record.failure)
-            self._node_failed(path, sketch, seen)
+            self._node_failed(path, sketch, seen, of_graph=before is NodePhase.DYNAMIC_RUNNING)
+        elif before is NodePhase.DYNAMIC_RUNNING and record.phase is not NodePhase.ABORTED:
+            used = seen.user_failures + seen.graphs
+            must(used <= sketch.task.retries, f"{path}: its graph is tried again after {used} failures")
 
     def _node_succeeded(self, path: NodePath, sketch: NodeSketch, seen: Seen) -> None:
-        if sketch.workflow:
-            inner = self.scenario.inner[sketch.workflow]
-            attempt = self._newest_scope(path)
+        expanded = bool(sketch.gives) and (path, self.newest[path]) in self.gave
+        if sketch.workflow or expanded:
+            inner = self.scenario.inner[sketch.workflow or sketch.gives]
+            attempt = self.newest[path] if expanded else self._newest_scope(path)
             missing = [node.id for node in inner.nodes if not self._succeeded(f"{path}.{attempt}", node)]
             must(not missing, f"{path}: succeeded without {missing}")
             collected = None in self.bound[path, attempt]
@@ -243,8 +269,11 @@ class Checker:
         else:
             must(seen.attempts[-1:] == [TaskPhase.SUCCEEDED], f"{path}: succeeded, attempts {seen.attempts}")
 
-    def _node_failed(self, path: NodePath, sketch: NodeSketch, seen: Seen) -> None:
+    def _node_failed(self, path: NodePath, sketch: NodeSketch, seen: Seen, *, of_graph: bool) -> None:
         """It gave up only when what the author asked for was used up."""
+        if of_graph:
+            self._graph_gave_up_rightly(path, sketch.task.retries, seen)
+            return
         if not sketch.workflow and not sketch.launch_plan:
             must(seen.attempts[-1:] == [TaskPhase.FAILED], f"{path}: failed, its attempts are {seen.attempts}")
             self._gave_up_rightly(path, sketch.task.retries, seen)
@@ -253,6 +282,15 @@ class Checker:
         assert failure
         used = self._newest_child(path) if sketch.launch_plan else self._newest_scope(path)
         if failure.retryable and not self._scope_unseen(path, sketch):
+            must(used >= retries, f"{path}: gave up after {used} of {retries} retries: {failure}")
+            exhausted = failure.code.startswith("RetriesExhausted|")
+            must(exhausted or retries == 0, f"{path}: does not say that its retries are used up: {failure}")
+
+    def _graph_gave_up_rightly(self, path: NodePath, retries: int, seen: Seen) -> None:
+        failure = seen.failure
+        assert failure
+        used = seen.user_failures + seen.graphs - 1
+        if failure.retryable:
             must(used >= retries, f"{path}: gave up after {used} of {retries} retries: {failure}")
             exhausted = failure.code.startswith("RetriesExhausted|")
             must(exhausted or retries == 0, f"{path}: does not say that its retries are used up: {failure}")
@@ -272,7 +310,8 @@ class Checker:
         if last.fault is Fault.SYSTEM:
             must(seen.system_failures == SYSTEM_RETRIES + 1, f"{path}: gave up after {seen.system_failures}")
         else:
-            must(seen.user_failures == retries + 1, f"{path}: gave up after {seen.user_failures} of {retries}")
+            used = seen.user_failures + seen.graphs
+            must(used == retries + 1, f"{path}: gave up after {used} of {retries}")
 
     def _attempt(self, record: AttemptChanged) -> None:
         path, attempt, seen = record.path, record.attempt, self.nodes[record.path]
@@ -280,7 +319,8 @@ class Checker:
         must(record.task.name.endswith(f".{self.sketch(path).id}"), f"{path}: runs {record.task}")
         if attempt == len(seen.attempts):
             last = seen.attempts[-1] if seen.attempts else None
-            must(last in (None, TaskPhase.RETRYABLE_FAILED), f"{path}/{attempt}: begins, the last is {last}")
+            again = {TaskPhase.RETRYABLE_FAILED, *([TaskPhase.SUCCEEDED] if seen.graphs else [])}
+            must(last is None or last in again, f"{path}/{attempt}: begins, the last is {last}")
             self._paused(record, seen)
             before = None
             seen.attempts.append(record.phase)
@@ -309,7 +349,7 @@ class Checker:
             seen.user_failures += 1
         if record.phase is TaskPhase.RETRYABLE_FAILED:
             must(failure.retryable, f"{path}: retries {failure}")
-            within = seen.user_failures <= retries and seen.system_failures <= SYSTEM_RETRIES
+            within = seen.user_failures + seen.graphs <= retries and seen.system_failures <= SYSTEM_RETRIES
             must(within, f"{path}: retries after {seen.user_failures} + {seen.system_failures} failures")
 
     def _happened(self, path: NodePath, attempt: int, failure: Failure) -> bool:

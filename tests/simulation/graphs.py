@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from flytelike.model.policies import FailurePolicy
 from propeller.core.header import Limits
 from propeller.core.plan import Plan
-from tests.unit.propeller_core.builders import GraphSketch, NodeSketch, S, child, closure_of, graph, sub, task
+from tests.unit.propeller_core.builders import GraphSketch, NodeSketch, S, child, closure_of, dynamic, graph, sub, task
 
 MAX_INNER = 3
 MAX_NODES = 12
@@ -23,6 +23,10 @@ class Scenario:
     def plan(self) -> Plan:
         """What the core is given."""
         return Plan.of(closure_of(self.primary, *self.inner.values()))
+
+    def given(self, name: str) -> Plan:
+        """What a dynamic task gives, as the core gets it."""
+        return Plan.of(closure_of(self.inner[name], *self.inner.values()))
 
 
 def random_scenario(rng: random.Random) -> Scenario:
@@ -59,4 +63,7 @@ def _random_node(rng: random.Random, node_id: str, after: list[str], known: list
         return sub(node_id, rng.choice(known), *after, retries=retries, timeout_ns=slow)
     if kind < 0.35:
         return child(node_id, "lp", *after, retries=rng.choice([0, 1]), timeout_ns=timeout_ns)
+    if kind < 0.5 and known:
+        retries, slow = rng.choice([0, 0, 1, 2]), timeout_ns * 3
+        return dynamic(node_id, rng.choice(known), *after, retries=retries, timeout_ns=slow)
     return task(node_id, *after, retries=rng.choice([0, 0, 1, 2]), timeout_ns=timeout_ns)

@@ -54,7 +54,7 @@ MUTANTS = (
         "case Skipped():\n            _skip_below(turn, place)",
         "case Skipped():\n            pass",
     ),
-    _mutant("one node too many at once", "settle", "turn.tally.slots < limit", "turn.tally.slots <= limit"),
+    _mutant("one node too many at once", "turn", "self.tally.slots < limit", "self.tally.slots <= limit"),
     _mutant("held nodes are forgotten", "turn", "if self.tally.held == 0:", "if True:"),
     _mutant(
         "a pause gives its slot away", "node_state", "Running, BackingOff, ChildRunning}", "Running, ChildRunning}"

@@ -22,6 +22,7 @@ from flytelike.model.ids import (
     ROOT,
     START_NODE,
     WORKFLOW_INPUTS,
+    Digest,
     Identifier,
     NodeId,
     NodePath,
@@ -56,12 +57,16 @@ def named(kind: ResourceKind, name: str) -> Identifier:
 
 @dataclass(frozen=True)
 class NodeSketch:
-    """A node: its predecessors, and either a task's policies or the name of what it runs."""
+    """A node: its predecessors, and either a task's policies or the name of what it runs.
+
+    `gives` is the graph that a dynamic task gives at run time.
+    """
 
     id: str
     after: tuple[str, ...] = ()
     workflow: str = ""
     launch_plan: str = ""
+    gives: str = ""
     task: TaskMetadata = field(default_factory=TaskMetadata)
     metadata: NodeMetadata = field(default_factory=NodeMetadata)
 
@@ -73,6 +78,11 @@ def task(
     metadata = NodeMetadata(retries=own.get("own_retries"), timeout_ns=own.get("own_timeout_ns"))
     of_task = TaskMetadata(retries=retries, timeout_ns=timeout_ns, interruptible=interruptible)
     return NodeSketch(node_id, after, task=of_task, metadata=metadata)
+
+
+def dynamic(node_id: str, gives: str, *after: str, retries: int = 0, timeout_ns: int = 0) -> NodeSketch:
+    """A node whose task gives a graph."""
+    return NodeSketch(node_id, after, gives=gives, task=TaskMetadata(retries=retries, timeout_ns=timeout_ns))
 
 
 def sub(node_id: str, workflow: str, *after: str, retries: int = 0, timeout_ns: int = 0) -> NodeSketch:
@@ -178,6 +188,10 @@ def ok(path: str, attempt: int = 0, at: int = 0) -> events.AttemptSucceeded:
     return events.AttemptSucceeded(NodePath(path), attempt, at)
 
 
+def gave(path: str, graph: str, attempt: int = 0, at: int = 0) -> events.AttemptExpanded:
+    return events.AttemptExpanded(NodePath(path), attempt, at, Digest(graph))
+
+
 def err(path: str, failure: Failure = BUG, attempt: int = 0, at: int = 0) -> events.AttemptFailed:
     return events.AttemptFailed(NodePath(path), attempt, at, failure)
 
@@ -222,7 +236,7 @@ class Run:
     def on(self, *batch: events.Event) -> list[str]:
         """Take events in and return the ids of the commands that follow."""
         before = (self.state.header, dict(self.state.nodes))
-        reloaded = ExecutionState(self.plan, *before)
+        reloaded = ExecutionState(self.plan, *before, self.state.graphs)
         decision = evaluate(self.plan, self.state, batch)
         assert (self.state.header, dict(self.state.nodes)) == before, "evaluate changed the state"
         assert evaluate(self.plan, reloaded, batch) == decision, "a reloaded state gives another decision"
