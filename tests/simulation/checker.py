@@ -176,7 +176,10 @@ class Checker:
         must(limit == 0 or running <= limit, f"{running} nodes really run, {limit} may")
 
     def _timed_out(self, path: NodePath, attempt: int) -> bool:
-        return any(other == path and stamp.startswith((f"{attempt}/deadline", f"{attempt}/graph")) for other, stamp in self.rung)
+        return any(
+            other == path and stamp.startswith((f"{attempt}/deadline", f"{attempt}/graph"))
+            for other, stamp in self.rung
+        )
 
     def _succeeded(self, scope: str, node: NodeSketch) -> bool:
         path = NodePath(f"{scope}.{node.id}" if scope else node.id)

@@ -107,6 +107,38 @@ MUTANTS = (
         "turn.tell_node(place, NodePhase.SUCCEEDED)",
         "turn.tell_node(place, NodePhase.SUCCEEDED); turn.tell_node(place, NodePhase.SUCCEEDED)",
     ),
+    _mutant("a stale graph is accepted", "dynamic_node", _STALE.replace("\n    place", "\n    place"), _OPEN),
+    _mutant(
+        "the failure of a graph does not count",
+        "sub_workflow_node",
+        "task_node.again(turn, place, work, failures, state.system_failures)",
+        "task_node.again(turn, place, work, state.user_failures, state.system_failures)",
+    ),
+    _mutant(
+        "the platform's failures are forgotten with a graph",
+        "sub_workflow_node",
+        "task_node.again(turn, place, work, failures, state.system_failures)",
+        "task_node.again(turn, place, work, failures, 0)",
+    ),
+    _mutant(
+        "a graph that failed takes a slot that is not free",
+        "task_node",
+        "if turn.slot_is_free and turn.tally.held == 0:",
+        "if True:",
+    ),
+    _mutant(
+        "what failed is forgotten while its next attempt is held",
+        "task_node",
+        "Started(held.user_failures, held.system_failures) if isinstance(held, Held) else Started()",
+        "Started()",
+    ),
+    _mutant("which graph was given is not kept", "state", "self.graphs.update(decision.graphs)", "pass"),
+    _mutant(
+        "any timer ends a graph",
+        "dynamic_node",
+        "if event.stamp == deadline.graph_stamp(state.attempt, state.started_ns):",
+        "if True:",
+    ),
     _mutant("outputs are not waited for", "execution", "if turn.plan.primary.has_outputs:", "if False:"),
     _mutant("a node overrides its task's retries with nothing", "plan", "retries or of_task.retries", "retries"),
 )

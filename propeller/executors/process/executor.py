@@ -14,14 +14,13 @@ from typing_extensions import override
 from flytelike.codec.worker_frames import Done
 from flytelike.model.failure import Failure
 from flytelike.storage import NotFound, Store
+from propeller.executors.ending import Ending, GaveNodes
 from propeller.executors.process.environment import base_environment
 from propeller.executors.process.logs import AttemptLogs
 from propeller.executors.process.memory import kernel_kills
 from propeller.executors.process.outcome import (
     LOST,
     Aborted,
-    GaveNodes,
-    News,
     OverMemory,
     Stop,
     TimedOut,
@@ -106,7 +105,7 @@ class ProcessExecutor(Executor, WorkersListener):
         self._eager_queue: deque[_Attempt] = deque()
         self._taken: Counter[bool] = Counter()
         self._by_worker: dict[int, _Attempt] = {}
-        self._recent: OrderedDict[AttemptKey, News] = OrderedDict()
+        self._recent: OrderedDict[AttemptKey, Ending] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
         self._kernel_kills = kernel_kills()
         self._closed = False
@@ -169,7 +168,7 @@ class ProcessExecutor(Executor, WorkersListener):
 
     # --- from a spec to a process ---------------------------------------------------------
 
-    async def _prepare(self, attempt: _Attempt) -> "News | _Run":
+    async def _prepare(self, attempt: _Attempt) -> "Ending | _Run":
         """Return `_RUN` to run the attempt; else its news."""
         spec = attempt.spec
         limit = memory_limit(spec)
@@ -334,7 +333,7 @@ class ProcessExecutor(Executor, WorkersListener):
                 await self._results.mark(prefix)
         self._end(attempt, news)
 
-    def _verdict(self, attempt: _Attempt, status: int, found: GaveNodes | bool) -> News:
+    def _verdict(self, attempt: _Attempt, status: int, found: GaveNodes | bool) -> Ending:
         tail = self.logs.tail(attempt.spec.key, _TAIL_BYTES)
         self._kernel_kills = kernel_kills()
         memory_event = self._kernel_kills > attempt.kernel_kills
@@ -368,7 +367,7 @@ class ProcessExecutor(Executor, WorkersListener):
         except Exception:  # noqa: BLE001 - the news matters more than its document
             _LOG.exception("the failure %s could not be stored below %s", failure.code, prefix)
 
-    def _end(self, attempt: _Attempt, news: News) -> None:
+    def _end(self, attempt: _Attempt, news: Ending) -> None:
         key = attempt.spec.key
         self._forget(attempt)
         self._recent[key] = news
@@ -385,7 +384,7 @@ class ProcessExecutor(Executor, WorkersListener):
             del self._live[key]
             self.logs.end(key)
 
-    def _tell(self, key: AttemptKey, news: News) -> None:
+    def _tell(self, key: AttemptKey, news: Ending) -> None:
         if self._closed:
             return
         match news:

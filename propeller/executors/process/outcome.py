@@ -48,15 +48,6 @@ class OverMemory:
 Stop: TypeAlias = TimedOut | Aborted | OverMemory
 
 
-@dataclass(frozen=True, slots=True)
-class GaveNodes:
-    """The attempt ended well, and left nodes to run next (`futures.pb`) instead of outputs."""
-
-
-News: TypeAlias = Failure | GaveNodes | None
-"""How an attempt ended; None when it succeeded."""
-
-
 def failure_of_stop(stop: Stop) -> Failure:
     """Return the failure of an attempt that the executor stopped."""
     match stop:

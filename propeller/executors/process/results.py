@@ -13,7 +13,7 @@ from flytelike.model.failure import Failure
 from flytelike.model.literals import Literal
 from flytelike.storage import NotFound, Store, is_local
 from flytelike_idl.core import dynamic_job_pb2, errors_pb2, literals_pb2
-from propeller.executors.process.outcome import GaveNodes
+from propeller.executors.ending import GaveNodes
 
 OUTPUTS = "outputs.pb"
 FUTURES = "futures.pb"
