@@ -55,8 +55,7 @@ def of_task(error: BaseException, code_root: str) -> Failure:
         case FlyteNonRecoverableSystemException():
             return Failure(SYSTEM, trace, Fault.SYSTEM, retryable=False)
         case EagerException():
-            told = f"{headline(error)}\n\n{render(error, code_root)}"
-            return Failure(error.code, shortened(told), Fault.USER, retryable=False)
+            return Failure(error.code, trace, Fault.USER, retryable=False)
         case MemoryError():
             advice = "The process ran out of memory. Ask for more with Resources(mem=...), or use less at once."
         case SystemExit():

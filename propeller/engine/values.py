@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from flytelike.codec.faults import MalformedError
 from flytelike.codec.parse import parse
-from flytelike.model.graph import Binding
+from flytelike.model.graph import Binding, LaunchPlanTarget
 from flytelike.model.ids import ROOT, START_NODE, WORKFLOW_INPUTS, ExecutionId, NodeId, NodePath
 from flytelike.model.interface import Variable
 from flytelike_idl.core import literals_pb2 as pb
@@ -41,7 +41,12 @@ class Values:
             bound = await self._own_inputs(run)
         else:
             node = run.program.node(path)
-            bound = await self._bound(run, split(path)[0], node.bindings, run.program.interface(path).inputs)
+            declared = run.program.interface(path).inputs
+            if isinstance(node.target, LaunchPlanTarget):
+                # What is left out is the launch plan's to fill in: its defaults, and what it has fixed.
+                given = {binding.var for binding in node.bindings}
+                declared = {name: variable for name, variable in declared.items() if name in given}
+            bound = await self._bound(run, split(path)[0], node.bindings, declared)
             if not isinstance(run.state.plan.place(path).node.work, SubWorkflowWork):
                 return bound  # Nobody asks again.
         self._cache.put(run.id, key, bound, bound.ByteSize())
