@@ -13,8 +13,9 @@ CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
 NO_CODES = frozenset(
     """
     cache-key-metadata content-length content-md5 controlplane-listen controlplane-read controlplane-write
-    date-time end-node
-    flyte-authorization flytelike-digest flytelike-execute flytelike-trace flytelike-values
+    date-time eager-exec end-node
+    flyte-authorization flytelike-digest flytelike-execute flytelike-session flytelike-storing flytelike-trace
+    flytelike-values
     grpc-status-details-bin launch-plans memory-watch propeller-close propeller-delivery
     propeller-lease propeller-retention propeller-sealer propeller-store propeller-store-reader
     pyflyte-fast-execute python-task serialization-format site-packages start-node time-delta us-east-1 utf-8
@@ -26,6 +27,7 @@ COMPOSED = frozenset(
     """
     launch-plan-not-found task-not-found workflow-not-found
     unknown-active-launch-plan unknown-attribute unknown-data unknown-deck unknown-description unknown-execution
+    unknown-graph
     unknown-launch-plan unknown-log unknown-node-execution unknown-project unknown-task unknown-task-execution
     unknown-value unknown-workflow
     """.split()

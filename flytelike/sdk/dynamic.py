@@ -39,6 +39,10 @@ GRAPH_PREFIX = ".dynamic."
 class Dynamic(Task[P, R]):
     """A dynamic task: to its callers a task like others."""
 
+    def __init__(self, function: Callable[P, R], options: TaskOptions) -> None:
+        """Wrap a function; what is wrong with it or its options is told when it is first used."""
+        super().__init__(function, options, "dynamic task")
+
     @override
     def calls(self) -> Iterable[AnyEntity]:
         return self._mentioned

@@ -240,7 +240,8 @@ class _Reader:
         else:
             return
         name = self._function.__name__
-        headline = f"`{name}` is {what}, which can't be a {self._kind}"
+        article = "an" if self._kind.startswith("e") else "a"
+        headline = f"`{name}` is {what}, which can't be {article} {self._kind}"
         self._add(code, headline, definition_span(self._code), "", instead)
 
     def _check_returns_nothing(self) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.cli import ROOT, flytelike
 
-PAGES = ["types.md"]
+PAGES = ["types.md", "dynamic.md", "eager.md"]
 PROGRAM = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 WORKFLOW = re.compile(r"@workflow\ndef (\w+)")
 
