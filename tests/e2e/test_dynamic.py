@@ -139,15 +139,14 @@ def test_a_graph_that_fails_runs_the_body_again(data: Path, flows: str, tmp_path
 def test_kill_9_in_the_middle_of_a_graph_runs_nothing_twice_that_was_recorded(
     data: Path, flows: str, tmp_path: Path
 ) -> None:
-    log, length = tmp_path / "log", 40
+    log, length = tmp_path / "log", 60
     platform = start(data)
     words = ["--log", str(log), "--length", str(length), "--no-wait", "--execution-name", "chained"]
     assert flytelike(data, "execute", flows, "chain", *words, "--server", platform.grpc).code == 0
     settled: dict[str, int] = {}
-    for moment in (0.3, 0.2, 0.1):
-        seen = len(settled)
-        while len(recorded(data)) <= seen:
-            time.sleep(moment)  # the moment of the kill
+    for wanted in (3, 10, 20):
+        while len(recorded(data)) < wanted:
+            time.sleep(0.01)  # until so many nodes have ended
         platform.kill()
         runs = Counter(log.read_text().split())
         for path in recorded(data):

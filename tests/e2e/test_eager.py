@@ -155,7 +155,12 @@ def test_calls_of_every_kind_even_with_one_slot(data: Path, flows: str) -> None:
 def test_a_failure_that_is_not_caught_tells_the_lines_of_both(data: Path, flows: str) -> None:
     done = flytelike(data, "execute", flows, "uncaught", "--n", "4")
     assert done.code == 1
-    for part in ("USER:ValueError", "return await broken(n=n)", 'raise ValueError(f"cannot take {n}")', "cannot take 4"):
+    for part in (
+        "USER:ValueError",
+        "return await broken(n=n)",
+        'raise ValueError(f"cannot take {n}")',
+        "cannot take 4",
+    ):
         assert part in done.stderr
     assert "asyncio/runners.py" not in done.stderr
 
@@ -189,9 +194,7 @@ def test_a_retry_finds_the_calls_that_had_ended(data: Path, flows: str, tmp_path
     assert sorted(log.read_text().split()) == ["0", "1", "100", "2"]
 
 
-def test_a_function_that_makes_other_calls_when_it_is_run_again_is_told(
-    data: Path, flows: str, tmp_path: Path
-) -> None:
+def test_a_function_that_makes_other_calls_when_it_is_run_again_is_told(data: Path, flows: str, tmp_path: Path) -> None:
     done = flytelike(data, "execute", flows, "fickle", "--log", str(tmp_path / "log"))
     assert done.code == 1
     assert "error[nondeterministic-eager]" in done.stderr

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import NamedTuple
 
 import pandas as pd
-from flytekit import LaunchPlan, Resources, current_context, task, workflow
+from flytekit import LaunchPlan, Resources, current_context, dynamic, task, workflow
 from flytekit.exceptions.user import FlyteRecoverableException
 from flytekit.types.directory import FlyteDirectory
 from flytekit.types.file import FlyteFile
@@ -162,3 +162,18 @@ def endless(n: int) -> int:
 @workflow
 def waiting(n: int) -> int:
     return endless(n=n)
+
+
+@dynamic
+def fanned(n: int) -> list[int]:
+    return [double(n=number) if number else twice(n=3) for number in range(n)]
+
+
+@dynamic
+def deeper(n: int) -> list[int]:
+    return fanned(n=n)
+
+
+@workflow
+def growing(n: int) -> list[int]:
+    return deeper(n=n)
