@@ -10,9 +10,9 @@ import pytest
 
 PUBLIC = {
     "flytelike": """
-        Cache Documentation EagerException FlyteDirectory FlyteFile FlytePickle FlyteRecoverableException HashMethod JSON
-        LaunchPlan Resources Secret StructuredDataset Task Workflow WorkflowFailurePolicy create_node current_context
-        dynamic eager kwtypes reference_launch_plan reference_task reference_workflow task workflow
+        Cache Documentation EagerException FlyteDirectory FlyteFile FlytePickle FlyteRecoverableException HashMethod
+        JSON LaunchPlan Resources Secret StructuredDataset Task Workflow WorkflowFailurePolicy create_node
+        current_context dynamic eager kwtypes reference_launch_plan reference_task reference_workflow task workflow
     """.split(),
     "flytelike.types": "Transformer TypeFault ValueContext mismatch register unsupported".split(),
 }

@@ -31,3 +31,4 @@ class Calls(Protocol):
 
         Raises `EagerException` when it failed.
         """
+        ...

@@ -17,6 +17,7 @@ class Session(Protocol):
         self, entity: "AnyEntity", args: tuple[object, ...], kwargs: Mapping[str, object], options: "NodeOptions"
     ) -> Coroutine[Any, Any, object]:
         """Take a call; awaiting what is returned gives its result in the author's shape."""
+        ...
 
 
 _current: ContextVar[Session | None] = ContextVar("flytelike-session", default=None)

@@ -127,12 +127,12 @@ def dynamic_nodes(remote, kept):
     """What a dynamic task gives runs, and is shown as a graph of its own."""
     execution = ended(remote, kept.growing, sync_nodes=True)
     node = execution.node_executions["n0"]
-    inner = next(one for one in node.underlying_node_executions if one.metadata.spec_node_id == "dn0")
+    inner = next(one for one in node._underlying_node_executions if one.metadata.spec_node_id == "dn0")
     return {
         "outputs": execution.outputs["o0"],
         "dynamic": [node.metadata.is_dynamic, inner.metadata.is_dynamic],
-        "nodes": sorted(one.metadata.spec_node_id for one in inner.underlying_node_executions),
-        "given": sorted(one.outputs["o0"] for one in inner.underlying_node_executions),
+        "nodes": sorted(one.metadata.spec_node_id for one in inner._underlying_node_executions),
+        "given": sorted(one.outputs["o0"] for one in inner._underlying_node_executions),
     }
 
 
