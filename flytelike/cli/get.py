@@ -13,9 +13,11 @@ from flytelike.cli.phase import sign
 from flytelike.cli.progress import plain_line
 from flytelike.cli.tree import Tree
 from flytelike.cli.waiting import show_failure
+from flytelike.cli.waits import record as told
+from flytelike.cli.waits import waits
 from flytelike.model.ids import ExecutionId
 from flytelike.model.phases import WorkflowPhase
-from flytelike.remote import Client, executions, registry
+from flytelike.remote import Client, executions, registry, signals
 from flytelike.types.inputs import json_from_literal
 from flytelike_idl.admin import execution_pb2
 from flytelike_idl.service import watch_pb2
@@ -115,6 +117,7 @@ async def show_execution(client: Client, name: str, project: str, domain: str, *
     tree.take(
         watch_pb2.WatchExecutionResponse(execution=record, node_executions=await executions.nodes(client, target))
     )
+    waiting = [] if WorkflowPhase(record.closure.phase).terminal else await signals.signals(client, target)
     shown = {
         "inputs": {key: json_from_literal(value) for key, value in inputs.items()},
         "outputs": {key: json_from_literal(value) for key, value in outputs.items()},
@@ -127,6 +130,7 @@ async def show_execution(client: Client, name: str, project: str, domain: str, *
             **shown,
             "nodes": nodes,
             "calls": calls,
+            "waits": [told(wait.signal) for wait in waits(waiting)],
             "error": record.closure.error.message,
         }
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
@@ -136,11 +140,14 @@ async def show_execution(client: Client, name: str, project: str, domain: str, *
     for key, values in shown.items():
         for var, shown_value in values.items():
             click.echo(f"{key[:-1]:8} {var} = {json.dumps(shown_value, ensure_ascii=False)}")
+    at_gate = {wait.gate.node_id: wait for wait in waits(waiting)}
     for _, row in tree.ordered():
         click.echo(plain_line(row))
         for call in calls:
             if call["node"] == row.path:
                 depth = "  " * (row.path.count(".") // 2 + 1)
                 click.echo(f"  {depth}{sign(WorkflowPhase[call['phase']])} {call['target']} {call['execution']}")
+        if row.path in at_gate:
+            click.echo(f"      {at_gate[row.path].line}")
     if record.closure.error.message:
         show_failure(record)

@@ -19,6 +19,7 @@ VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "get": ("flytelike.cli.get", "Show projects, workflows, tasks, launch plans or executions."),
     "watch": ("flytelike.cli.watch", "Follow an execution until it ends."),
     "logs": ("flytelike.cli.logs", "Print what the tasks of an execution printed."),
+    "signal": ("flytelike.cli.signal", "Show what an execution waits for, or answer it."),
     "abort": ("flytelike.cli.abort", "End a running execution."),
     "rerun": ("flytelike.cli.rerun", "Execute again with the same inputs."),
     "project": ("flytelike.cli.project", "Create and list projects."),

@@ -20,6 +20,9 @@ PROTOCOL_VERSION = 2
 MAX_FRAME_BYTES = 8 << 20
 """Environment and arguments of an attempt stay far below; the kernel's own bound is 2 MiB."""
 
+INLINE_BYTES_MAX = 64 << 10
+"""Inputs and outputs up to this size travel in frames too; larger ones are read from the object store."""
+
 _HEADER = struct.Struct(">I")
 
 
@@ -92,23 +95,29 @@ class Exited:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Executor to worker: run one attempt. `env` is the attempt's own part of the environment."""
+    """Executor to worker: run one attempt. `env` is the attempt's own part of the environment.
+
+    `inputs` are the serialised inputs; None when they are to be read from the object store.
+    """
 
     args: tuple[str, ...]
     env: Mapping[str, str]
+    inputs: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
     """Worker to executor: the attempt ended, its documents are stored.
 
-    `retire` says why the worker must not be used again; empty when it may. `gave_nodes` tells that the
-    attempt left nodes to run next instead of outputs.
+    `retire` says why the worker must not be used again; empty when it may. Small `outputs` come
+    along, serialised as they are stored. `gave_nodes` tells that the attempt left nodes to run next
+    instead of outputs.
     """
 
     failure: Failure | None
     rss_bytes: int
     retire: str = ""
+    outputs: bytes | None = None
     gave_nodes: bool = False
 
 
@@ -157,10 +166,10 @@ class FrameReader:
 
 def _fields(frame: Frame) -> tuple[object, ...]:
     match frame:
-        case Run(args, env):
-            return (_RUN, args, env)
-        case Done(failure, rss_bytes, retire, gave_nodes):
-            return (_DONE, _failure_fields(failure), rss_bytes, retire, gave_nodes)
+        case Run(args, env, inputs):
+            return (_RUN, args, env, inputs)
+        case Done(failure, rss_bytes, retire, outputs, gave_nodes):
+            return (_DONE, _failure_fields(failure), rss_bytes, retire, outputs, gave_nodes)
         case Hello(version):
             return (_HELLO, version)
         case Fork(worker, scratch, env):
@@ -195,10 +204,10 @@ def _decode(body: bytes) -> Frame:
 
 def _frame(tag: object, items: list[object]) -> Frame:
     match tag, items:
-        case int(), [list(args), dict(env)] if tag == _RUN:
-            return Run(_texts(args), _text_map(env))
-        case int(), [failure, int(rss), str(retire), bool(gave_nodes)] if tag == _DONE:
-            return Done(_failure(failure), rss, retire, gave_nodes)
+        case int(), [list(args), dict(env), (bytes() | None) as inputs] if tag == _RUN:
+            return Run(_texts(args), _text_map(env), inputs)
+        case int(), [failure, int(rss), str(retire), (bytes() | None) as outputs, bool(gave)] if tag == _DONE:
+            return Done(_failure(failure), rss, retire, outputs, gave)
         case int(), [int(version)] if tag == _HELLO:
             return Hello(version)
         case int(), [int(worker), str(scratch), dict(env)] if tag == _FORK:

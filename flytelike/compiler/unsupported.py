@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from flytelike.compiler.faults import entity_fault, within
+from flytelike.compiler.nesting import all_nodes
 from flytelike.model.diagnostic import Diagnostic
 from flytelike.model.graph import (
     ArrayTarget,
@@ -20,12 +21,8 @@ from flytelike.model.graph import (
 def unsupported_kind(target: NodeTarget) -> str | None:
     """Return the word for a kind of nodes that cannot be run; None for one that can."""
     match target:
-        case TaskTarget() | SubWorkflowTarget() | LaunchPlanTarget():
+        case TaskTarget() | SubWorkflowTarget() | LaunchPlanTarget() | BranchTarget() | GateTarget():
             return None
-        case BranchTarget():
-            return "branch"
-        case GateTarget():
-            return "gate"
         case ArrayTarget():
             return "array"
         case _:
@@ -34,7 +31,7 @@ def unsupported_kind(target: NodeTarget) -> str | None:
 
 def unsupported_nodes(workflow: WorkflowTemplate) -> Iterator[Diagnostic]:
     """Tell each node of a workflow that cannot be run."""
-    for node in workflow.nodes:
+    for node in all_nodes(workflow):
         kind = unsupported_kind(node.target)
         if kind is not None:
             yield entity_fault(
@@ -45,13 +42,3 @@ def unsupported_nodes(workflow: WorkflowTemplate) -> Iterator[Diagnostic]:
                 "replace it by tasks, sub-workflows or launch plans",
                 where=within(workflow, node),
             )
-    failing = workflow.failure_node
-    if failing is not None:
-        yield entity_fault(
-            "unsupported-node-kind",
-            f"`{failing.id}` is to run when the workflow fails, which this version cannot do",
-            failing.span,
-            "here",
-            "register the workflow without it",
-            where=within(workflow),
-        )

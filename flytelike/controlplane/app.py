@@ -19,6 +19,7 @@ from flytelike.controlplane.projects import Projects
 from flytelike.controlplane.reading import Reading
 from flytelike.controlplane.registry import Registry
 from flytelike.controlplane.settings import Settings
+from flytelike.controlplane.signals import Signals
 from flytelike.controlplane.uploads import Uploads
 from flytelike.controlplane.watch import Watch
 from flytelike.model.history import HistoryEntry
@@ -70,6 +71,7 @@ class ControlPlane:
         depth_max = settings.limits.launch_plan_depth
         self.calls = Calls(self.executions, self.database, self.notifier, depth_max)
         self.history.on_calls_ending(self.dispatch.soon)
+        self.signals = Signals(self.database, self.dispatch, self.clock)
         self.reading = Reading(self.database, store, settings)
         self.uploads = Uploads(store, settings, self.clock)
         self.watch = Watch(self.database, self.notifier)

@@ -21,6 +21,7 @@ from flytelike.controlplane.rpc.executions import ExecutionServicer
 from flytelike.controlplane.rpc.identity import AuthMetadataServicer, IdentityServicer
 from flytelike.controlplane.rpc.projects import ProjectServicer
 from flytelike.controlplane.rpc.registration import RegistrationServicer
+from flytelike.controlplane.rpc.signals import SignalServicer
 from flytelike.controlplane.rpc.watching import WatchServicer
 from flytelike.controlplane.settings import Settings
 from flytelike_idl.service import (
@@ -110,7 +111,7 @@ def servicers_of(plane: ControlPlane) -> Sequence[tuple[ServiceDescriptor, Seque
         (_service(calls_pb2, "CallService"), (CallServicer(plane),)),
         (_service(auth_pb2, "AuthMetadataService"), (AuthMetadataServicer(),)),
         (_service(identity_pb2, "IdentityService"), (IdentityServicer(),)),
-        (_service(signal_pb2, "SignalService"), ()),
+        (_service(signal_pb2, "SignalService"), (SignalServicer(plane),)),
     )
 
 

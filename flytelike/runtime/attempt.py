@@ -5,8 +5,8 @@ import contextlib
 import inspect
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import Enum
 from pathlib import Path
 
 from flytelike.codec.dynamic_jobs import dynamic_job_to_proto
@@ -32,11 +32,16 @@ FUTURES = "futures.pb"
 ERROR = "error.pb"
 
 
-class Left(Enum):
-    """What an attempt that ended well left behind."""
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How an attempt ended: with a failure, or well. `outputs` are serialised as they were stored.
 
-    OUTPUTS = OUTPUTS
-    NODES = FUTURES
+    `gave_nodes` tells that it left nodes to run next instead.
+    """
+
+    failure: Failure | None
+    outputs: bytes | None = None
+    gave_nodes: bool = False
 
 
 class Runner:
@@ -60,8 +65,9 @@ class Runner:
         env: Mapping[str, str],
         enter: Callable[[str], None] = lambda _: None,
         imported: Callable[[], None] = lambda: None,
-    ) -> "Failure | Left":
-        """Run one attempt and store its documents; return its failure, or what it left.
+        inputs: bytes | None = None,
+    ) -> "Ended":
+        """Run one attempt and store its documents.
 
         Args:
             invocation: What to run.
@@ -69,15 +75,23 @@ class Runner:
             enter: Told the code's folder (or an empty text) before the author's module is
                 imported, to prepare the working directory.
             imported: Told after the author's module was imported for the first time.
+            inputs: The serialised inputs; None to read them from the object store.
         """
         try:
-            return self._run(invocation, env, enter, imported)
+            outputs = self._run(invocation, env, enter, imported, inputs)
+            if isinstance(outputs, DynamicJob):
+                self._put(invocation, FUTURES, dynamic_job_to_proto(outputs).SerializeToString(deterministic=True))
+                return Ended(None, gave_nodes=True)
+            if outputs is not None:
+                self._put(invocation, OUTPUTS, outputs)
         except AttemptError as error:
             failure = error.failure
         except Exception as error:  # noqa: BLE001 - the boundary: whatever is wrong becomes the attempt's failure
             failure = of_runtime(error)
+        else:
+            return Ended(None, outputs)
         self._tell(invocation, failure)
-        return failure
+        return Ended(failure)
 
     def _run(
         self,
@@ -85,14 +99,13 @@ class Runner:
         env: Mapping[str, str],
         enter: Callable[[str], None],
         imported: Callable[[], None],
-    ) -> "Left":
+        document: bytes | None,
+    ) -> DynamicJob | bytes | None:
         code_root = code_folder(invocation.code, env, self._store) if invocation.code else ""
         enter(code_root)
         task = self._load(invocation, code_root, imported)
-        try:
-            document = self._store.get(invocation.inputs_uri)
-        except NotFound:
-            raise system_error(INPUTS_NOT_FOUND, f"there are no inputs at {invocation.inputs_uri}") from None
+        if document is None:
+            document = self._inputs(invocation.inputs_uri)
         context = ValueContext(store=self._store, raw_prefix=invocation.raw_output_prefix, local_dir=self._scratch)
         inputs = decode_inputs(document, task, context)
         try:
@@ -100,29 +113,20 @@ class Runner:
             with entered(current):
                 if isinstance(task, ExpandableTask):
                     given = expanded(task, inputs, current.task_id, context, invocation.code, code_root)
-                    return self._put_job(invocation, given, task, context)
+                    return given if isinstance(given, DynamicJob) else encode_values(given, task, context)
                 if isinstance(task, EagerTask):
                     result = performed(task, inputs, current, context, code_root)
                 else:
                     result = _call(task, inputs, code_root)
         except IgnoreOutputs:
-            return Left.OUTPUTS
-        outputs = encode_outputs(result, task, context)
-        self._put(invocation, OUTPUTS, outputs)
-        return Left.OUTPUTS
+            return None
+        return encode_outputs(result, task, context)
 
-    def _put_job(
-        self,
-        invocation: Invocation,
-        given: DynamicJob | Mapping[str, object],
-        task: RunnableTask,
-        context: ValueContext,
-    ) -> "Left":
-        if not isinstance(given, DynamicJob):
-            self._put(invocation, OUTPUTS, encode_values(given, task, context))
-            return Left.OUTPUTS
-        self._put(invocation, FUTURES, dynamic_job_to_proto(given).SerializeToString(deterministic=True))
-        return Left.NODES
+    def _inputs(self, uri: str) -> bytes:
+        try:
+            return self._store.get(uri)
+        except NotFound:
+            raise system_error(INPUTS_NOT_FOUND, f"there are no inputs at {uri}") from None
 
     def _load(self, invocation: Invocation, code_root: str, imported: Callable[[], None]) -> RunnableTask:
         key = (code_root, invocation.module, invocation.task)

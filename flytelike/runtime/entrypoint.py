@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from flytelike.model.failure import Failure
 from flytelike.runtime.arguments import PROGRAM, ArgumentsError, parse
 from flytelike.runtime.attempt import Runner
 from flytelike.storage import Store, StoreConfig
@@ -27,8 +26,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{PROGRAM}: {error}\n")
         return 2
     with tempfile.TemporaryDirectory(prefix="flytelike-", ignore_cleanup_errors=True) as scratch:
-        failure = Runner(Store(StoreConfig.from_env(durable=True)), Path(scratch)).run(invocation, os.environ)
-    if not isinstance(failure, Failure):
+        runner = Runner(Store(StoreConfig.from_env(durable=True)), Path(scratch))
+        failure = runner.run(invocation, os.environ).failure
+    if failure is None:
         return 0
     sys.stderr.write(f"{failure.message}\n")
     return 1 if os.environ.get(FAIL_ON_ERROR, "").lower() == "true" else 0

@@ -14,10 +14,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from flytelike.codec.worker_frames import Done, FrameReader, Run, encode
-from flytelike.model.failure import Failure
+from flytelike.codec.worker_frames import INLINE_BYTES_MAX, Done, FrameReader, Run, encode
 from flytelike.runtime.arguments import ArgumentsError, parse
-from flytelike.runtime.attempt import Left, Runner
+from flytelike.runtime.attempt import Ended, Runner
 from flytelike.runtime.failures import ARGUMENTS, user_error
 from flytelike.runtime.hygiene import Environment, Standards, WorkingFolder
 from flytelike.runtime.process import rss_bytes
@@ -80,19 +79,26 @@ class _Worker:
     def _obey(self, run: Run) -> None:
         self._environment.enter(run.env)
         sys.argv = list(run.args)
-        ending = self._attempt(run)
-        failure = ending if isinstance(ending, Failure) else None
+        ended = self._attempt(run)
+        failure = ended.failure
         self._standards.restore()
         remains = self._standards.remains()
         if failure is not None:
             forget_sources()
             remains = remains or (failure.code if failure.code in _LAST else "")
-        self._control.sendall(encode(Done(failure, rss_bytes(), remains, ending is Left.NODES)))
+        outputs = ended.outputs if ended.outputs and len(ended.outputs) <= INLINE_BYTES_MAX else None
+        self._control.sendall(encode(Done(failure, rss_bytes(), remains, outputs, ended.gave_nodes)))
         self._environment.leave()  # after the answer: nobody needs to wait for it
 
-    def _attempt(self, run: Run) -> Failure | Left:
+    def _attempt(self, run: Run) -> Ended:
         try:
             invocation = parse(run.args[1:])
         except ArgumentsError as error:
-            return user_error(ARGUMENTS, f"the task's container arguments are wrong: {error}").failure
-        return self._runner.run(invocation, os.environ, self._folder.enter, self._standards.note)
+            return Ended(user_error(ARGUMENTS, f"the task's container arguments are wrong: {error}").failure)
+        return self._runner.run(
+            invocation,
+            os.environ,
+            self._folder.enter,
+            self._standards.note,
+            inputs=run.inputs,
+        )

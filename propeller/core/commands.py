@@ -61,6 +61,25 @@ class CollectOutputs:
 
 
 @dataclass(frozen=True, slots=True)
+class Decide:
+    """Bind a branch's inputs and evaluate its conditions in order. Answered by BranchDecided or BranchUndecided."""
+
+    id: str
+    path: NodePath
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitSignal:
+    """Bind a gate's inputs and wait for its signal. Answered by GatePassed or GateRefused, whenever it is given."""
+
+    id: str
+    path: NodePath
+    attempt: int
+    signal: str
+
+
+@dataclass(frozen=True, slots=True)
 class SetTimer:
     """Fire `TimerFired(path, stamp)` once the clock reaches `due_ns`."""
 
@@ -70,4 +89,6 @@ class SetTimer:
     due_ns: int
 
 
-Command: TypeAlias = StartAttempt | AbortAttempt | StartChild | AbortChild | CollectOutputs | SetTimer
+Command: TypeAlias = (
+    StartAttempt | AbortAttempt | StartChild | AbortChild | CollectOutputs | Decide | AwaitSignal | SetTimer
+)

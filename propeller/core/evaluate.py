@@ -4,7 +4,15 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from flytelike.model.ids import ROOT
-from propeller.core import dynamic_node, execution, launch_plan_node, sub_workflow_node, task_node
+from propeller.core import (
+    branch_node,
+    dynamic_node,
+    execution,
+    gate_node,
+    launch_plan_node,
+    sub_workflow_node,
+    task_node,
+)
 from propeller.core.decision import Decision
 from propeller.core.events import (
     AbortRequested,
@@ -12,14 +20,26 @@ from propeller.core.events import (
     AttemptFailed,
     AttemptRunning,
     AttemptSucceeded,
+    BranchDecided,
+    BranchUndecided,
     ChildEnded,
     Event,
     ExecutionStarted,
+    GatePassed,
+    GateRefused,
     OutputsCollected,
     OutputsFailed,
     TimerFired,
 )
-from propeller.core.plan import LaunchPlanWork, Plan, SubWorkflowWork, TaskWork
+from propeller.core.plan import (
+    BranchWork,
+    LaunchPlanWork,
+    Plan,
+    SignalWork,
+    SleepWork,
+    SubWorkflowWork,
+    TaskWork,
+)
 from propeller.core.settle import settle
 from propeller.core.state import ExecutionState
 from propeller.core.turn import Turn
@@ -45,6 +65,30 @@ def evaluate(plan: Plan, state: ExecutionState, events: Sequence[Event]) -> Deci
 
 def _take(turn: Turn, event: Event) -> None:
     match event:
+        case AttemptSucceeded() | AttemptRunning() | AttemptExpanded() | AttemptFailed():
+            _take_news(turn, event)
+        case ChildEnded():
+            launch_plan_node.ended(turn, event)
+        case OutputsCollected(path=path):
+            (execution if path == ROOT else sub_workflow_node).collected(turn, event)
+        case OutputsFailed(path=path):
+            (execution if path == ROOT else sub_workflow_node).collecting_failed(turn, event)
+        case BranchDecided() | BranchUndecided():
+            branch_node.answered(turn, event)
+        case GatePassed() | GateRefused():
+            gate_node.answered(turn, event)
+        case TimerFired():
+            _take_timer(turn, event)
+        case ExecutionStarted():
+            execution.started(turn, event)
+        case AbortRequested():
+            execution.abort(turn, event)
+        case unreachable:
+            assert_never(unreachable)
+
+
+def _take_news(turn: Turn, event: AttemptSucceeded | AttemptRunning | AttemptExpanded | AttemptFailed) -> None:
+    match event:
         case AttemptSucceeded():
             task_node.succeeded(turn, event)
         case AttemptRunning():
@@ -53,18 +97,6 @@ def _take(turn: Turn, event: Event) -> None:
             dynamic_node.expanded(turn, event)
         case AttemptFailed():
             task_node.failed(turn, event)
-        case ChildEnded():
-            launch_plan_node.ended(turn, event)
-        case OutputsCollected(path=path):
-            (execution if path == ROOT else sub_workflow_node).collected(turn, event)
-        case OutputsFailed(path=path):
-            (execution if path == ROOT else sub_workflow_node).collecting_failed(turn, event)
-        case TimerFired():
-            _take_timer(turn, event)
-        case ExecutionStarted():
-            execution.started(turn, event)
-        case AbortRequested():
-            execution.abort(turn, event)
         case unreachable:
             assert_never(unreachable)
 
@@ -81,5 +113,9 @@ def _take_timer(turn: Turn, event: TimerFired) -> None:
                 launch_plan_node.timer_fired(turn, event)
             case SubWorkflowWork():
                 sub_workflow_node.timer_fired(turn, event)
+            case SignalWork() | SleepWork():
+                gate_node.timer_fired(turn, event)
+            case BranchWork():
+                pass  # No timer is ever set for one.
             case unreachable:
                 assert_never(unreachable)

@@ -7,11 +7,15 @@ from flytelike.model.phases import NodePhase, TaskPhase
 from propeller.core import launch_plan_node, task_node
 from propeller.core.node_state import (
     Aborted,
+    AtGate,
     BackingOff,
     ChildRunning,
     Collecting,
+    Decided,
+    Deciding,
     Expanded,
     Failed,
+    HandlingScopeFailure,
     Held,
     Running,
     Skipped,
@@ -35,10 +39,10 @@ def stop_scope(turn: Turn, scope: NodePath, reason: str) -> None:
                     turn.tell_attempt(place, work, attempt, TaskPhase.ABORTED)
             case ChildRunning(attempt=attempt):
                 turn.commands.append(launch_plan_node.abort_command(place, attempt, reason))
-            case Expanded(attempt=attempt):
+            case Expanded(attempt=attempt) | HandlingScopeFailure(attempt=attempt):
                 stop_scope(turn, scope_of(path, attempt), reason)
-            case Held() | BackingOff() | Collecting():
-                pass  # nothing runs
+            case Held() | BackingOff() | Collecting() | Deciding() | Decided() | AtGate():
+                pass  # nothing of its own runs
             case Succeeded() | Failed() | Skipped() | Aborted() | None:
                 continue
             case unreachable:

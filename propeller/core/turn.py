@@ -14,16 +14,14 @@ from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
 from propeller.core.commands import (
     AbortAttempt,
     AbortChild,
-    CollectOutputs,
     Command,
-    SetTimer,
     StartAttempt,
     StartChild,
 )
 from propeller.core.decision import Decision, Step
 from propeller.core.header import Header, Status
 from propeller.core.node_state import END_STATES, Held, NodeState
-from propeller.core.plan import LaunchPlanWork, Place, Plan, SubWorkflowWork, TaskWork, parent_of
+from propeller.core.plan import BranchWork, LaunchPlanWork, Place, Plan, SubWorkflowWork, TaskWork
 from propeller.core.state import ExecutionState
 from propeller.core.transitions import TRANSITIONS, Cause, Transition
 
@@ -145,17 +143,17 @@ class Turn:
 
     def tell_node(self, place: Place, phase: NodePhase, failure: Failure | None = None, graph: Digest = NONE) -> None:
         """Record that a node entered a phase; a dynamic one with the graph it gave."""
-        work = type(place.node.work)
+        work = place.node.work
         self.records.append(
             NodeChanged(
                 place.path,
-                parent_of(place.scope),
+                place.parent,
                 place.node.id,
                 phase,
                 self.now_ns,
                 failure,
-                work is SubWorkflowWork or graph != NONE,
-                work is LaunchPlanWork,
+                isinstance(work, SubWorkflowWork | BranchWork) or graph != NONE,
+                isinstance(work, LaunchPlanWork),
                 place.node.name,
                 graph,
             )
@@ -180,4 +178,5 @@ def without_vain(commands: Sequence[Command]) -> Sequence[Command]:
         return commands
     started = {(it.path, it.attempt) for it in commands if isinstance(it, StartAttempt | StartChild)}
     vain = stopped & started
-    return [it for it in commands if isinstance(it, SetTimer | CollectOutputs) or (it.path, it.attempt) not in vain]
+    of_attempts = StartAttempt | StartChild | AbortAttempt | AbortChild
+    return [it for it in commands if not isinstance(it, of_attempts) or (it.path, it.attempt) not in vain]

@@ -15,7 +15,15 @@ from flytelike.model.launch import LaunchRequest
 from propeller.core.commands import Command
 from propeller.core.events import ExecutionStarted
 from propeller.core.header import Accepted, ExecutionFailed, ExecutionSucceeded, Header
-from propeller.core.node_state import END_STATES, Collecting, Expanded, NodeState, Skipped, Succeeded
+from propeller.core.node_state import (
+    END_STATES,
+    Collecting,
+    Expanded,
+    HandlingScopeFailure,
+    NodeState,
+    Skipped,
+    Succeeded,
+)
 from propeller.core.plan import UnsupportedPlan
 from propeller.core.resume import outstanding
 from propeller.core.state import ExecutionState
@@ -218,7 +226,11 @@ class Entry:
 
 def _errands(run: Run, stored: _Stored) -> list[Errand]:
     """Return what the execution waits for, and the aborts that nobody knows to be done."""
-    scopes = [StoreInputs(path) for path, node in run.state.active() if isinstance(node, Expanded | Collecting)]
+    scopes = [
+        StoreInputs(path)
+        for path, node in run.state.active()
+        if isinstance(node, Expanded | Collecting | HandlingScopeFailure)
+    ]
     return [*scopes, *stored.commands(), *outstanding(run.program.plan, run.state)]
 
 

@@ -1,16 +1,20 @@
 """A compiled closure as the engine needs it: the core's plan, and templates by path."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from flytelike.model.closure import WorkflowClosure
+from flytelike.model.gate import Approval, Signal
 from flytelike.model.graph import (
+    BranchTarget,
+    GateTarget,
     LaunchPlanTarget,
     Node,
     SubWorkflowTarget,
     TaskTarget,
     TaskTemplate,
     WorkflowTemplate,
+    inner_nodes,
 )
 from flytelike.model.ids import ROOT, Digest, Identifier, NodeId, NodePath
 from flytelike.model.interface import TypedInterface
@@ -61,7 +65,7 @@ class Program:
         home, key = self._home_of(scope)
         known = home._nodes.get(key)  # noqa: SLF001 - another of this class
         if known is None:
-            known = home._nodes[key] = {node.id: node for node in self.workflow(scope).nodes}  # noqa: SLF001
+            known = home._nodes[key] = {node.id: node for node in _nodes(self.workflow(scope))}  # noqa: SLF001
         return known[node_id]
 
     def task(self, path: NodePath) -> TaskTemplate:
@@ -75,6 +79,17 @@ class Program:
             raise TypeError(f"{path} runs no task")
         home, _ = self._home_of(split(path)[0])
         return home.closure.tasks[target.task]
+
+    def gives(self, path: NodePath) -> bool:
+        """Tell whether the node at a path has outputs of its own; a branch's are those of its cases."""
+        node = self.node(path)
+        match node.target:
+            case GateTarget(gate=Approval()):
+                return bool(node.bindings)
+            case GateTarget(gate=gate):
+                return isinstance(gate, Signal)
+            case _:
+                return bool(self.interface(path).outputs)
 
     def interface(self, path: NodePath) -> TypedInterface:
         """Return what the node at a path takes and gives; the workflow's own for ROOT."""
@@ -106,6 +121,16 @@ class Program:
             outer = split(parent_of(scope))[0]
             home, _ = self._home_of(outer)
         return home, self.plan.workflow_in(scope).id
+
+
+def _nodes(workflow: WorkflowTemplate) -> Iterator[Node]:
+    """Yield the nodes that have paths in a workflow's scope: those inside branches and the failure node too."""
+    waiting = [*workflow.nodes, *([workflow.failure_node] if workflow.failure_node is not None else [])]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if isinstance(node.target, BranchTarget):
+            waiting.extend(inner_nodes(node))
 
 
 class Programs:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -38,11 +39,12 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class TakeOutputs:
-    """Look at what an attempt gave, before its success counts."""
+    """Look at what an attempt gave, before its success counts. Small `outputs` came along with the news."""
 
     path: NodePath
     attempt: int
     at_ns: int
+    outputs: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ class Restore:
 
 GRAPH = "graph/"
 """The cell of a graph that a dynamic node gave is named so, and by the scope; no path begins like this."""
+Post: TypeAlias = "Callable[[Run, Arrival], None]"
+"""Puts news of an execution where its owner takes them."""
 
 SEAL = "seal"
 """The id of the mark of an execution that is to be sealed."""

@@ -10,7 +10,7 @@ from flytelike.model.failure import Failure
 from flytelike.model.history import AttemptChanged, ExecutionChanged, NodeChanged, Record
 from flytelike.model.ids import ROOT, NodePath
 from flytelike.model.phases import NodePhase, TaskPhase
-from propeller.core.commands import AbortAttempt, AbortChild, Command
+from propeller.core.commands import AbortAttempt, AbortChild, Command, Decide
 from propeller.core.decision import Decision
 from propeller.core.evaluate import evaluate
 from propeller.core.header import ExecutionFailed, Header
@@ -24,7 +24,7 @@ from propeller.core.node_state import (
     Started,
     Succeeded,
 )
-from propeller.core.plan import LaunchPlanWork, SubWorkflowWork, TaskWork, parent_of
+from propeller.core.plan import BranchWork, LaunchPlanWork, SubWorkflowWork, TaskWork
 from propeller.core.task_node import abort_command as abort_attempt
 from propeller.engine.encoding import encode
 from propeller.engine.run import GRAPH, SEAL, Arrival, Errand, Run, Seal, StoreInputs
@@ -83,10 +83,14 @@ async def commit_done(store: StateStore, run: Run) -> None:
 
 def errands_of(decision: Decision) -> list[Errand]:
     """Return what is to be done once the decision is stored, in order."""
+    binding = {command.path for command in decision.commands if isinstance(command, Decide)}
     errands: list[Errand] = [
         StoreInputs(record.path)
         for record in decision.records
-        if isinstance(record, NodeChanged) and record.is_parent and record.phase is NodePhase.RUNNING
+        if isinstance(record, NodeChanged)
+        and record.is_parent
+        and record.phase is NodePhase.RUNNING
+        and record.path not in binding
     ]
     return [*errands, *decision.commands]
 
@@ -107,8 +111,8 @@ def doom(run: Run, failure: Failure, now_ns: int) -> Decision:
         elif isinstance(node, ChildRunning):
             commands.append(abort_child(place, node.attempt, failure.message))
         nodes[path] = Aborted()
-        scope = parent_of(place.scope)
-        inner, outer = isinstance(work, SubWorkflowWork), isinstance(work, LaunchPlanWork)
+        scope = place.parent
+        inner, outer = isinstance(work, SubWorkflowWork | BranchWork), isinstance(work, LaunchPlanWork)
         name = place.node.name
         records.append(NodeChanged(path, scope, place.node.id, NodePhase.ABORTED, now_ns, None, inner, outer, name))
     old = run.state.header

@@ -178,13 +178,15 @@ class ProcessExecutor(Executor, WorkersListener):
         inputs = {}
         if needs_inputs(spec):
             try:
-                inputs = await self._results.inputs(spec.inputs_uri)
+                inputs = await self._results.inputs(spec)
             except NotFound:
                 return bad_task(f"there are no inputs at {spec.inputs_uri}")
         plan = plan_of(spec, inputs, self._settings.images)
         if isinstance(plan, Failure):
             return plan
         attempt.plan = plan
+        if isinstance(plan, ProgramPlan) and spec.inputs is not None:
+            await self._results.put_inputs(spec.inputs_uri, spec.inputs)
         marked = isinstance(plan, ProgramPlan) and plan.marked
         stored = await self._results.of_whole_attempt(spec.output_prefix, spec.task.interface.outputs, marked=marked)
         if stored is not False:
@@ -266,7 +268,7 @@ class ProcessExecutor(Executor, WorkersListener):
         elif isinstance(attempt.stop, Aborted):
             self._forget(attempt)
         else:
-            self._end(attempt, GaveNodes() if done.gave_nodes else done.failure)
+            self._end(attempt, GaveNodes() if done.gave_nodes else done.failure, done.outputs)
         self._pump()
 
     @override
@@ -367,13 +369,13 @@ class ProcessExecutor(Executor, WorkersListener):
         except Exception:  # noqa: BLE001 - the news matters more than its document
             _LOG.exception("the failure %s could not be stored below %s", failure.code, prefix)
 
-    def _end(self, attempt: _Attempt, news: Ending) -> None:
+    def _end(self, attempt: _Attempt, news: Ending, outputs: bytes | None = None) -> None:
         key = attempt.spec.key
         self._forget(attempt)
         self._recent[key] = news
         if len(self._recent) > _REMEMBERED:
             self._recent.popitem(last=False)
-        self._tell(key, news)
+        self._tell(key, news, outputs)
 
     def _forget(self, attempt: _Attempt) -> None:
         _cancel(attempt)
@@ -384,12 +386,12 @@ class ProcessExecutor(Executor, WorkersListener):
             del self._live[key]
             self.logs.end(key)
 
-    def _tell(self, key: AttemptKey, news: Ending) -> None:
+    def _tell(self, key: AttemptKey, news: Ending, outputs: bytes | None = None) -> None:
         if self._closed:
             return
         match news:
             case None:
-                self._listener.succeeded(key, time.time_ns())
+                self._listener.succeeded(key, time.time_ns(), outputs)
             case GaveNodes():
                 self._listener.expanded(key, time.time_ns())
             case Failure() as failure:

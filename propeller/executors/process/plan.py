@@ -31,6 +31,7 @@ class WarmPlan:
     key: WorkerKey
     args: tuple[str, ...]
     env: Mapping[str, str]
+    inputs: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def plan_of(
         return ProgramPlan((*_ENTRYPOINT, *rendered[1:]), env, marked=False)
     task = spec.task.id
     key = WorkerKey(task.project, task.domain, _code(rendered), environment.worker)
-    return WarmPlan(key, rendered, environment.own)
+    return WarmPlan(key, rendered, environment.own, spec.inputs)
 
 
 def missing_program(spec: AttemptSpec, plan: Plan | None) -> str:

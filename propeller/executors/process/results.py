@@ -14,6 +14,7 @@ from flytelike.model.literals import Literal
 from flytelike.storage import NotFound, Store, is_local
 from flytelike_idl.core import dynamic_job_pb2, errors_pb2, literals_pb2
 from propeller.executors.ending import GaveNodes
+from propeller.ports import AttemptSpec
 
 OUTPUTS = "outputs.pb"
 FUTURES = "futures.pb"
@@ -74,9 +75,13 @@ class Results:
         """Tell whether a document is there."""
         return await self._store.exists_async(f"{prefix}/{name}")
 
-    async def inputs(self, uri: str) -> "dict[str, Literal]":
+    async def put_inputs(self, uri: str, inputs: bytes) -> None:
+        """Store inputs where a program looks for them."""
+        await self._store.put_async(uri, inputs, durable=False)
+
+    async def inputs(self, spec: AttemptSpec) -> "dict[str, Literal]":
         """Return an attempt's inputs. Raises `NotFound`."""
-        data = await self._store.get_async(uri)
+        data = spec.inputs if spec.inputs is not None else await self._store.get_async(spec.inputs_uri)
         return dict(literal_map_from_proto(literals_pb2.LiteralMap.FromString(data)))
 
     async def put(self, prefix: str, name: str, data: bytes) -> None:

@@ -87,7 +87,7 @@ class Workers:
     def run(self, plan: WarmPlan) -> Worker:
         """Give the attempt to an idle worker (one with a pid), or to a new one."""
         worker = self._idle.take(plan.key) or self._fork(plan)
-        worker.order(Run(plan.args, plan.env))
+        worker.order(Run(plan.args, plan.env, plan.inputs))
         return worker
 
     def execute(self, plan: ProgramPlan) -> Worker:

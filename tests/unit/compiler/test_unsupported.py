@@ -6,17 +6,13 @@ import pytest
 
 from flytelike.compiler import Rejected
 from flytelike.compiler import compile as compile_entities
-from flytelike.model.gate import Sleep
-from flytelike.model.graph import ArrayTarget, BranchTarget, GateTarget, Node, NodeTarget, TaskTarget
+from flytelike.model.graph import ArrayTarget, BranchTarget, Node, NodeTarget, TaskTarget
 from flytelike.model.ids import NodeId
-from flytelike.model.literals import ErrorValue
 from flytelike.model.span import SourceSpan
 from tests.unit.controlplane.builders import a_task, a_workflow, task_id
 
 ELEMENT = Node(NodeId("e"), TaskTarget(task_id()))
 KINDS: dict[str, NodeTarget] = {
-    "branch": BranchTarget((), ErrorValue("n0", "no case")),
-    "gate": GateTarget(Sleep(1)),
     "array": ArrayTarget(ELEMENT, original_interface=True),
 }
 
@@ -35,11 +31,9 @@ def test_a_node_of_a_kind_that_cannot_run_is_told_last(kind: str) -> None:
     assert "unsupported-node-kind" not in dict(others)
 
 
-@pytest.mark.parametrize(
-    ("task", "before"), [("double", "missing-input"), ("nobody-registered-this", "task-not-found")]
-)
-def test_a_node_to_run_on_failure(task: str, before: str) -> None:
-    (node,) = a_workflow().nodes
-    found = refusals(node, failing=Node(NodeId("fn0"), TaskTarget(task_id(task))))
-    ours = [code for code, _ in found if code not in {"missing-output", "unused-output"}]
-    assert ours == [before, "unsupported-node-kind"]
+@pytest.mark.parametrize("where", ["in a branch", "as failure node"])
+def test_it_is_told_wherever_it_lies(where: str) -> None:
+    array = Node(NodeId("a0"), KINDS["array"])
+    branch = Node(NodeId("n0"), BranchTarget((), array))
+    found = refusals(branch) if where == "in a branch" else refusals(failing=array)
+    assert [code for code, _ in found].count("unsupported-node-kind") == 1
