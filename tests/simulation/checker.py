@@ -263,7 +263,7 @@ class Checker:
             seen.graphs += 1
             seen.last_failure = None
         if record.phase is NodePhase.SUCCEEDED:
-            self._node_succeeded(path, sketch, seen)
+            self._node_succeeded(path, sketch, seen, expanded=before is NodePhase.DYNAMIC_RUNNING)
         elif record.phase in (NodePhase.FAILED, NodePhase.TIMED_OUT):
             must(record.failure, f"{path}: failed without a failure")
             seen.failure = record.failure
@@ -274,8 +274,7 @@ class Checker:
             used = seen.user_failures + seen.graphs
             must(used <= sketch.task.retries, f"{path}: its graph is tried again after {used} failures")
 
-    def _node_succeeded(self, path: NodePath, sketch: NodeSketch, seen: Seen) -> None:
-        expanded = bool(sketch.gives) and (path, self.newest[path]) in self.gave
+    def _node_succeeded(self, path: NodePath, sketch: NodeSketch, seen: Seen, *, expanded: bool) -> None:
         if sketch.workflow or expanded:
             inner = self.scenario.inner[sketch.workflow or sketch.gives]
             attempt = self.newest[path] if expanded else self._newest_scope(path)
