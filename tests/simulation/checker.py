@@ -318,6 +318,8 @@ class Checker:
     def _graph_gave_up_rightly(self, path: NodePath, retries: int, seen: Seen) -> None:
         failure = seen.failure
         assert failure
+        if "The dynamic task" in failure.message:
+            must(self._timed_out(path, self.newest[path]), f"{path}: timed out before its time: {failure}")
         used = seen.user_failures + seen.graphs - 1
         if failure.retryable:
             must(used >= retries, f"{path}: gave up after {used} of {retries} retries: {failure}")
