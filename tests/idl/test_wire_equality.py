@@ -18,7 +18,8 @@ EXPLAINED = {
     r"(message|field|value) flytelike\.service\.(Register|Registered|Diagnostic)\w*(\..*)?": "registering at once",
     r"(message|field) flytelike\.service\.WatchExecution\w*(\..*)?": "watching",
     r"(message|field) flytelike\.service\.StreamTaskLogs\w*(\..*)?": "logs",
-    r"rpc flytelike\.service\.(RegistrationService|WatchService)\..*": "services of ours",
+    r"(message|field) flytelike\.service\.(StartCall|WatchCalls|CallState)\w*(\..*)?": "calls of eager tasks",
+    r"rpc flytelike\.service\.(CallService|RegistrationService|WatchService)\..*": "services of ours",
 }
 
 
