@@ -141,7 +141,7 @@ MUTANTS = (
     ),
     _mutant(
         "what failed is forgotten while its next attempt is held",
-        "task_node",
+        "cache_lookup",
         "Started(held.user_failures, held.system_failures) if isinstance(held, Held) else Started()",
         "Started()",
     ),
