@@ -54,6 +54,7 @@ EXECUTION_FIELDS: Fields = {
     "workflow_version": Field(executions.c.workflow_version),
     "task_name": Field(case((_ALONE, executions.c.launched_name), else_="")),
     "parent_execution_name": Field(executions.c.parent_name),
+    "parent_node_id": Field(executions.c.parent_path),
 }
 
 NODE_FIELDS: Fields = {

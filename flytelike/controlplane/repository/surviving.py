@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass, fields
 
-from sqlalchemy import ColumnElement, Connection, Table, func, literal, or_, select, union
+from sqlalchemy import Connection, Table, func, or_, select, union
 
 from flytelike.controlplane.repository.collecting import batches
 from flytelike.controlplane.schema import (
@@ -46,10 +46,6 @@ def survivors(connection: Connection, after: int, limit: int) -> list[Survivor]:
     return [Survivor(*row) for row in connection.execute(statement.limit(limit))]
 
 
-# What dynamic tasks gave, by digest; where there are no such tasks, nodes have no graphs.
-_GRAPH: ColumnElement[str] = node_executions.c.get("graph", literal(""))
-
-
 @dataclass(frozen=True, slots=True)
 class NodeDocuments:
     """Where a node's inputs and outputs lie, and the digest of the graph that its task gave."""
@@ -64,7 +60,7 @@ def node_documents(connection: Connection, execution: int, after: str, limit: in
     """Return the documents of an execution's nodes, from the path `after` on."""
     table = node_executions.c
     statement = (
-        select(table.path, table.inputs_uri, table.output_uri, _GRAPH)
+        select(table.path, table.inputs_uri, table.output_uri, table.graph)
         .where(table.execution == execution, table.path > after)
         .order_by(table.path)
         .limit(limit)
