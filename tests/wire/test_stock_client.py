@@ -10,7 +10,7 @@ from tests.wire.recording import Record
 
 pytestmark = pytest.mark.timeout(600)  # the first to ask waits for the whole session
 
-ENTITIES = 38
+ENTITIES = 40
 STOCK_FRAME = "flytekit/core/base_task.py"
 
 
