@@ -7,6 +7,7 @@ from typing import NamedTuple
 from flytelike.model.history import Record
 from flytelike.model.ids import NodePath
 from propeller.core.commands import Command
+from propeller.core.elements import Chunk
 from propeller.core.header import Header
 from propeller.core.node_state import NodeState
 from propeller.core.transitions import Transition
@@ -25,7 +26,8 @@ class Decision:
 
     `header` is the execution's header from now on (the same object as before if nothing in
     it changed), `nodes` the states that changed. `commands` are to be carried out in order
-    after the commit, `records` to be told in order. `steps` explain, and are not stored.
+    after the commit, `records` to be told in order. `steps` explain, and are not stored. `chunks`
+    are the elements of arrays that changed, and `dropped` the keys of what is not kept any longer.
     """
 
     header: Header
@@ -33,6 +35,8 @@ class Decision:
     commands: tuple[Command, ...] = ()
     records: tuple[Record, ...] = ()
     steps: tuple[Step, ...] = ()
+    chunks: Mapping[NodePath, Chunk] = field(default_factory=dict)
+    dropped: tuple[NodePath, ...] = ()
 
     @property
     def changes_nothing(self) -> bool:

@@ -1,24 +1,27 @@
 """The one door: what follows from events."""
 
 from collections.abc import Sequence
-from typing import assert_never
+from typing import Protocol, assert_never
 
-from flytelike.model.ids import ROOT
-from propeller.core import execution, launch_plan_node, sub_workflow_node, task_node
+from flytelike.model.ids import ROOT, NodePath
+from propeller.core import array_node, execution, launch_plan_node, sub_workflow_node, task_node
 from propeller.core.decision import Decision
 from propeller.core.events import (
     AbortRequested,
+    ArrayOpened,
+    ArrayRefused,
     AttemptFailed,
     AttemptRunning,
     AttemptSucceeded,
     ChildEnded,
+    ElementsEnded,
     Event,
     ExecutionStarted,
     OutputsCollected,
     OutputsFailed,
     TimerFired,
 )
-from propeller.core.plan import LaunchPlanWork, Plan, SubWorkflowWork, TaskWork
+from propeller.core.plan import ArrayWork, LaunchPlanWork, Plan, SubWorkflowWork, TaskWork
 from propeller.core.settle import settle
 from propeller.core.state import ExecutionState
 from propeller.core.turn import Turn
@@ -50,12 +53,14 @@ def _take(turn: Turn, event: Event) -> None:
             task_node.began(turn, event)
         case AttemptFailed():
             task_node.failed(turn, event)
+        case ElementsEnded() | ArrayOpened() | ArrayRefused():
+            _take_of_array(turn, event)
         case ChildEnded():
             launch_plan_node.ended(turn, event)
         case OutputsCollected(path=path):
-            (execution if path == ROOT else sub_workflow_node).collected(turn, event)
+            _owner_of_scope(turn, path).collected(turn, event)
         case OutputsFailed(path=path):
-            (execution if path == ROOT else sub_workflow_node).collecting_failed(turn, event)
+            _owner_of_scope(turn, path).collecting_failed(turn, event)
         case TimerFired():
             _take_timer(turn, event)
         case ExecutionStarted():
@@ -64,6 +69,35 @@ def _take(turn: Turn, event: Event) -> None:
             execution.abort(turn, event)
         case unreachable:
             assert_never(unreachable)
+
+
+def _take_of_array(turn: Turn, event: ElementsEnded | ArrayOpened | ArrayRefused) -> None:
+    match event:
+        case ElementsEnded():
+            array_node.elements_ended(turn, event)
+        case ArrayOpened():
+            array_node.opened(turn, event)
+        case ArrayRefused():
+            array_node.refused(turn, event)
+        case unreachable:
+            assert_never(unreachable)
+
+
+class _OwnerOfScope(Protocol):
+    """What has outputs that are collected."""
+
+    def collected(self, turn: Turn, event: OutputsCollected) -> None:
+        """Take the outputs over."""
+
+    def collecting_failed(self, turn: Turn, event: OutputsFailed) -> None:
+        """Take over that there are none."""
+
+
+def _owner_of_scope(turn: Turn, path: NodePath) -> _OwnerOfScope:
+    if path == ROOT:
+        return execution
+    of_array = turn.get(path) is not None and isinstance(turn.plan.place(path).node.work, ArrayWork)
+    return array_node if of_array else sub_workflow_node
 
 
 def _take_timer(turn: Turn, event: TimerFired) -> None:
@@ -77,5 +111,7 @@ def _take_timer(turn: Turn, event: TimerFired) -> None:
                 launch_plan_node.timer_fired(turn, event)
             case SubWorkflowWork():
                 sub_workflow_node.timer_fired(turn, event)
+            case ArrayWork():
+                array_node.timer_fired(turn, event)
             case unreachable:
                 assert_never(unreachable)

@@ -3,9 +3,12 @@
 A plan is made once per closure and shared by all executions of it. It is never changed.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias, assert_never
+
+from typing_extensions import override
 
 from flytelike.model.closure import CompiledWorkflow, WorkflowClosure
 from flytelike.model.graph import (
@@ -13,6 +16,8 @@ from flytelike.model.graph import (
     BranchTarget,
     GateTarget,
     LaunchPlanTarget,
+    MinSuccesses,
+    MinSuccessRatio,
     Node,
     SubWorkflowTarget,
     TaskTarget,
@@ -22,6 +27,14 @@ from flytelike.model.policies import FailurePolicy
 
 DEFAULT_SYSTEM_RETRIES = 3
 """How often an attempt that the platform lost is repeated (Flyte's `max-node-retries-system-failures`)."""
+
+
+TASKS_OPEN_MAX = 4096
+"""How many elements of one array are handed to the executor at once, whatever concurrency is asked for: enough to
+keep every worker busy with batches, few enough to be in memory."""
+
+NODES_OPEN_MAX = 256
+"""The same for elements that are sub-workflows, executions or arrays: each has states of its own while it is open."""
 
 
 class UnsupportedPlan(ValueError):
@@ -49,7 +62,41 @@ class LaunchPlanWork:
     launch_plan: Identifier
 
 
-Work: TypeAlias = TaskWork | SubWorkflowWork | LaunchPlanWork
+@dataclass(frozen=True, slots=True)
+class ArrayWork:
+    """The node repeats another one for each element of its inputs.
+
+    `elements` is the scope of an attempt: a graph that has the same node under each index. At most `window` elements
+    are open at once. `success` tells how many must succeed, None that all must. With `run_all` the array goes on
+    though it cannot succeed any more.
+    """
+
+    elements: "WorkflowPlan"
+    window: int
+    success: MinSuccesses | MinSuccessRatio | None = None
+    run_all: bool = False
+    has_outputs: bool = True
+
+    @property
+    def element(self) -> "NodePlan":
+        """The node that is repeated."""
+        return self.elements.nodes[NodeId("0")]
+
+    def needed(self, length: int) -> int:
+        """Return how many elements of an array of that length must succeed."""
+        match self.success:
+            case None:
+                return length
+            case MinSuccesses(count=count):
+                return count
+            case MinSuccessRatio(ratio=ratio):
+                # A ratio has 32 bits on the wire: 0.9 of 10 elements are 9, not 9.0000002 rounded up.
+                return math.ceil(round(ratio * length, 3))
+            case unreachable:
+                assert_never(unreachable)
+
+
+Work: TypeAlias = TaskWork | SubWorkflowWork | LaunchPlanWork | ArrayWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +122,10 @@ class NodePlan:
 
 @dataclass(frozen=True, slots=True)
 class WorkflowPlan:
-    """A graph. `roots` are the nodes that wait for no other, in the author's order."""
+    """A graph. `roots` are the nodes that wait for no other, in the author's order.
+
+    `of_elements` tells that it is the scope of an array.
+    """
 
     id: Identifier
     nodes: Mapping[NodeId, NodePlan]
@@ -83,6 +133,32 @@ class WorkflowPlan:
     on_failure: FailurePolicy = FailurePolicy.FAIL_IMMEDIATELY
     has_outputs: bool = False
     interruptible: bool = False
+    of_elements: bool = False
+
+
+class EveryIndex(Mapping[NodeId, NodePlan]):
+    """The nodes of an array's scope: one and the same for each index."""
+
+    def __init__(self, element: NodePlan) -> None:
+        """Repeat a node."""
+        self._element = element
+
+    @override
+    def __getitem__(self, index: NodeId) -> NodePlan:
+        """Return the node. Raises `KeyError` for what is no index."""
+        if not index.isdecimal():
+            raise KeyError(index)
+        return self._element
+
+    @override
+    def __iter__(self) -> Iterator[NodeId]:
+        """Yield nothing: how many there are is not known here."""
+        return iter(())
+
+    @override
+    def __len__(self) -> int:
+        """Return 0: how many there are is not known here."""
+        return 0
 
 
 class Place(NamedTuple):
@@ -125,6 +201,8 @@ class Plan:
         if scope == ROOT:
             return self.primary
         work = self.place(parent_of(scope)).node.work
+        if isinstance(work, ArrayWork):
+            return work.elements
         if not isinstance(work, SubWorkflowWork):
             raise KeyError(scope)
         return self.workflows[work.workflow]
@@ -215,7 +293,7 @@ def _node_plan(node: Node, compiled: CompiledWorkflow, closure: WorkflowClosure,
         case GateTarget():
             raise unsupported(compiled, node, "gate")
         case ArrayTarget():
-            raise unsupported(compiled, node, "array")
+            work, retries = _array_work(node.target, compiled, closure, retries, system_retries), 0
         case unreachable:
             assert_never(unreachable)
     return NodePlan(
@@ -229,6 +307,40 @@ def _node_plan(node: Node, compiled: CompiledWorkflow, closure: WorkflowClosure,
         interruptible=interruptible,
         name=metadata.name,
     )
+
+
+def _array_work(
+    target: ArrayTarget, compiled: CompiledWorkflow, closure: WorkflowClosure, retries: int, system_retries: int
+) -> ArrayWork:
+    """Return what an array does. Retries that its own node sets are those of each element."""
+    element = _node_plan(target.node, compiled, closure, system_retries)
+    element = replace(element, upstream=(), downstream=(), retries=retries or element.retries)
+    most = TASKS_OPEN_MAX if isinstance(element.work, TaskWork) else NODES_OPEN_MAX
+    return ArrayWork(
+        elements=WorkflowPlan(compiled.template.id, EveryIndex(element), (), of_elements=True),
+        window=min(target.parallelism or most, most),
+        success=target.success,
+        run_all=target.run_all_elements,
+        has_outputs=_gives(target.node, closure),
+    )
+
+
+def _gives(node: Node, closure: WorkflowClosure) -> bool:
+    """Tell whether a node has outputs; where that is not known, that it may have."""
+    match node.target:
+        case TaskTarget(task=task):
+            return bool(closure.tasks[task].interface.outputs)
+        case SubWorkflowTarget(workflow=workflow):
+            return bool(closure.sub_workflows[workflow].template.outputs)
+        case LaunchPlanTarget(launch_plan=launch_plan):
+            known = closure.launch_plans.get(launch_plan)
+            return known is None or bool(known.outputs)
+        case ArrayTarget(node=inner):
+            return _gives(inner, closure)
+        case BranchTarget() | GateTarget():
+            return True
+        case unreachable:
+            assert_never(unreachable)
 
 
 def unsupported(compiled: CompiledWorkflow, node: Node, kind: str) -> UnsupportedPlan:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from flytelike.model.ids import NodePath
-from propeller.core import deadline, execution, launch_plan_node, sub_workflow_node, task_node
+from propeller.core import array_node, deadline, execution, launch_plan_node, sub_workflow_node, task_node
 from propeller.core.commands import Command
 from propeller.core.header import InProgress, Succeeding
 from propeller.core.node_state import (
@@ -13,7 +13,10 @@ from propeller.core.node_state import (
     ChildRunning,
     Collecting,
     Expanded,
+    Gathering,
     Held,
+    Mapped,
+    Measuring,
     Running,
     Started,
 )
@@ -57,11 +60,17 @@ def _of_node(plan: Plan, state: ExecutionState, place: Place, node: ActiveState)
                 yield launch_plan_node.start_command(place, work, node)
         case Collecting():
             yield sub_workflow_node.collect_command(place, node.attempt)
+        case Measuring():
+            yield array_node.open_command(place, node.attempt)
+        case Mapped():
+            yield from array_node.outstanding(state, place, node)
+        case Gathering():
+            yield array_node.collect_command(place, node.attempt)
         case Expanded() | Held():
             pass  # waits for nodes, not for an answer
         case unreachable:
             assert_never(unreachable)
-    if timeout_ns and isinstance(node, Running | ChildRunning | Expanded | Collecting):
+    if timeout_ns and isinstance(node, Running | ChildRunning | Expanded | Collecting | Measuring | Mapped | Gathering):
         grace_ns = deadline.GRACE_NS if isinstance(node, Running) else 0
         due_ns = node.started_ns + timeout_ns + grace_ns
         yield deadline.deadline(place.path, node.attempt, node.started_ns, due_ns)

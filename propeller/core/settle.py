@@ -10,10 +10,12 @@ from flytelike.model.failure import Failure
 from flytelike.model.ids import ROOT, NodePath
 from flytelike.model.phases import NodePhase
 from flytelike.model.policies import FailurePolicy
-from propeller.core import execution, launch_plan_node, sub_workflow_node, task_node
+from propeller.core import array_node, execution, launch_plan_node, sub_workflow_node, task_node
+from propeller.core.elements import element_of
 from propeller.core.header import InProgress
-from propeller.core.node_state import Expanded, Failed, Held, Skipped, Succeeded
+from propeller.core.node_state import Expanded, Failed, Held, Mapped, Skipped, Succeeded
 from propeller.core.plan import (
+    ArrayWork,
     LaunchPlanWork,
     Place,
     SubWorkflowWork,
@@ -40,7 +42,11 @@ def settle(turn: Turn) -> None:
 
 
 def _after_end(turn: Turn, place: Place) -> None:
-    if _open_owner(turn, place.scope) is None:
+    owner = _open_owner(turn, place.scope)
+    if owner is None:
+        return
+    if isinstance(owner, Mapped):
+        array_node.element_ended(turn, turn.plan.place(parent_of(place.scope)), owner, place)
         return
     match turn.get(place.path):
         case Succeeded():
@@ -60,10 +66,13 @@ def _after_end(turn: Turn, place: Place) -> None:
 
 
 def _offer(turn: Turn, place: Place) -> None:
-    """Start a node that is ready, or hold it until a slot is free. Sub-workflows need none."""
+    """Start a node that is ready, or hold it until a slot is free.
+
+    Sub-workflows need none, and what lies in an array goes with the one slot that the array has.
+    """
     if turn.get(place.path) is not None or _open_owner(turn, place.scope) is None:
         return
-    needs_slot = not isinstance(place.node.work, SubWorkflowWork)
+    needs_slot = not isinstance(place.node.work, SubWorkflowWork) and not element_of(place.path)
     if needs_slot and (turn.tally.held > 0 or not _slot_is_free(turn)):
         turn.move(place, Cause.HELD, Held(turn.next_order()))
         turn.tell_node(place, NodePhase.QUEUED)
@@ -79,6 +88,8 @@ def _start(turn: Turn, place: Place) -> None:
             launch_plan_node.start(turn, place, work)
         case SubWorkflowWork():
             sub_workflow_node.start(turn, place)
+        case ArrayWork():
+            array_node.start(turn, place)
         case unreachable:
             assert_never(unreachable)
 
@@ -108,13 +119,13 @@ def _skip_below(turn: Turn, place: Place) -> None:
 # --- scopes: the execution's own, or that of a sub-workflow node -------------------------
 
 
-def _open_owner(turn: Turn, scope: NodePath) -> InProgress | Expanded | None:
+def _open_owner(turn: Turn, scope: NodePath) -> InProgress | Expanded | Mapped | None:
     """Return the state of what owns the scope, while nodes may run in it."""
     if scope == ROOT:
         status = turn.header.status
         return status if isinstance(status, InProgress) else None
     owner = turn.get(parent_of(scope))
-    return owner if isinstance(owner, Expanded) and owner.attempt == attempt_of(scope) else None
+    return owner if isinstance(owner, Expanded | Mapped) and owner.attempt == attempt_of(scope) else None
 
 
 def _scope_ended(turn: Turn, scope: NodePath) -> None:
@@ -123,8 +134,8 @@ def _scope_ended(turn: Turn, scope: NodePath) -> None:
             execution.nodes_ended(turn, status)
         case Expanded() as state:
             sub_workflow_node.nodes_ended(turn, turn.plan.place(parent_of(scope)), state)
-        case None:
-            pass
+        case Mapped() | None:
+            pass  # an array looks after its elements itself
 
 
 def _keep_failure(turn: Turn, scope: NodePath, failure: Failure) -> None:
@@ -133,8 +144,8 @@ def _keep_failure(turn: Turn, scope: NodePath, failure: Failure) -> None:
             execution.keep_failure(turn, status, failure)
         case Expanded() as state:
             sub_workflow_node.keep_failure(turn, turn.plan.place(parent_of(scope)), state, failure)
-        case None:
-            pass
+        case Mapped() | None:
+            pass  # an array looks after its elements itself
 
 
 def _fail_scope(turn: Turn, scope: NodePath, failure: Failure) -> None:
@@ -143,5 +154,5 @@ def _fail_scope(turn: Turn, scope: NodePath, failure: Failure) -> None:
             execution.fail(turn, failure)
         case Expanded() as state:
             sub_workflow_node.fail(turn, turn.plan.place(parent_of(scope)), state, failure)
-        case None:
-            pass
+        case Mapped() | None:
+            pass  # an array looks after its elements itself

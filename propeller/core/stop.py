@@ -5,6 +5,7 @@ from typing import assert_never
 from flytelike.model.ids import NodePath
 from flytelike.model.phases import NodePhase, TaskPhase
 from propeller.core import launch_plan_node, task_node
+from propeller.core.commands import AbortElements
 from propeller.core.node_state import (
     Aborted,
     BackingOff,
@@ -12,13 +13,16 @@ from propeller.core.node_state import (
     Collecting,
     Expanded,
     Failed,
+    Gathering,
     Held,
+    Mapped,
+    Measuring,
     Running,
     Skipped,
     Started,
     Succeeded,
 )
-from propeller.core.plan import TaskWork, scope_of
+from propeller.core.plan import ArrayWork, Place, TaskWork, scope_of
 from propeller.core.transitions import Cause
 from propeller.core.turn import Turn
 
@@ -37,7 +41,9 @@ def stop_scope(turn: Turn, scope: NodePath, reason: str) -> None:
                 turn.commands.append(launch_plan_node.abort_command(place, attempt, reason))
             case Expanded(attempt=attempt):
                 stop_scope(turn, scope_of(path, attempt), reason)
-            case Held() | BackingOff() | Collecting():
+            case Mapped() as state:
+                stop_elements(turn, place, state, reason)
+            case Held() | BackingOff() | Collecting() | Measuring() | Gathering():
                 pass  # nothing runs
             case Succeeded() | Failed() | Skipped() | Aborted() | None:
                 continue
@@ -45,3 +51,15 @@ def stop_scope(turn: Turn, scope: NodePath, reason: str) -> None:
                 assert_never(unreachable)
         turn.move(place, Cause.ABORTED, Aborted())
         turn.tell_node(place, NodePhase.ABORTED)
+
+
+def stop_elements(turn: Turn, place: Place, state: Measuring | Mapped | Gathering, reason: str) -> None:
+    """Stop what runs of an array; its elements are left as they are, and the array's own end tells what that means."""
+    work = place.node.work
+    if not isinstance(state, Mapped) or not isinstance(work, ArrayWork) or not state.open:
+        return
+    if isinstance(work.element.work, TaskWork):
+        name = f"{place.path}/{state.attempt}/abort"
+        turn.commands.append(AbortElements(name, place.path, state.attempt, reason))
+    else:
+        stop_scope(turn, scope_of(place.path, state.attempt), reason)

@@ -16,6 +16,8 @@ class Cause(Enum):
     BEGAN = "began: the attempt's process runs"
     BEGAN_ANEW = "began anew after a restart of the platform"
     EXPANDED = "expanded: the sub-workflow's nodes may start"
+    OPENED = "opened: the number of the array's elements is known"
+    WENT_ON = "went on: elements began or ended"
     COLLECTING = "collecting: all nodes succeeded"
     SUCCEEDED = "succeeded"
     RETRIED = "retried after a failure of the user's making"
@@ -57,14 +59,20 @@ NODE_TRANSITIONS = frozenset(
         *_rows(Cause.BEGAN_ANEW, _N.Running, _N.Running),
         *_rows(Cause.EXPANDED, _N.Expanded, None),
         *_rows(Cause.FAILURE_KEPT, _N.Expanded, _N.Expanded),
+        *_rows(Cause.STARTED, _N.Measuring, None, _N.Held),
+        *_rows(Cause.OPENED, _N.Mapped, _N.Measuring),
+        *_rows(Cause.WENT_ON, _N.Mapped, _N.Mapped),
         *_rows(Cause.COLLECTING, _N.Collecting, _N.Expanded),
+        *_rows(Cause.COLLECTING, _N.Gathering, _N.Mapped),
         *_rows(Cause.SUCCEEDED, _N.Succeeded, _N.Started, _N.Running, _N.ChildRunning, _N.Expanded, _N.Collecting),
+        *_rows(Cause.SUCCEEDED, _N.Succeeded, _N.Mapped, _N.Gathering),
         *_rows(Cause.RETRIED, _N.Started, _N.Started, _N.Running),
         *_rows(Cause.RETRIED, _N.ChildRunning, _N.ChildRunning),
         *_rows(Cause.RETRIED, _N.Expanded, _N.Expanded, _N.Collecting),
         *_rows(Cause.BACKED_OFF, _N.BackingOff, _N.Started, _N.Running),
         *_rows(Cause.WOKEN, _N.Started, _N.BackingOff),
         *_rows(Cause.FAILED, _N.Failed, _N.Started, _N.Running, _N.ChildRunning, _N.Expanded, _N.Collecting),
+        *_rows(Cause.FAILED, _N.Failed, _N.Measuring, _N.Mapped, _N.Gathering),
         *_rows(Cause.EXHAUSTED, _N.Failed, _N.Started, _N.Running, _N.ChildRunning, _N.Expanded, _N.Collecting),
         *_rows(Cause.SKIPPED, _N.Skipped, None),
         *_rows(
@@ -77,6 +85,9 @@ NODE_TRANSITIONS = frozenset(
             _N.ChildRunning,
             _N.Expanded,
             _N.Collecting,
+            _N.Measuring,
+            _N.Mapped,
+            _N.Gathering,
         ),
     ]
 )
