@@ -20,14 +20,12 @@ from flytelike.model.graph import (
 def unsupported_kind(target: NodeTarget) -> str | None:
     """Return the word for a kind of nodes that cannot be run; None for one that can."""
     match target:
-        case TaskTarget() | SubWorkflowTarget() | LaunchPlanTarget():
+        case TaskTarget() | SubWorkflowTarget() | LaunchPlanTarget() | ArrayTarget():
             return None
         case BranchTarget():
             return "branch"
         case GateTarget():
             return "gate"
-        case ArrayTarget():
-            return "array"
         case _:
             assert_never(target)
 

@@ -66,6 +66,36 @@ class Runner:
         self._tell(invocation, failure)
         return failure
 
+    def run_given(
+        self,
+        invocation: Invocation,
+        env: Mapping[str, str],
+        document: bytes,
+        enter: Callable[[str], None] = lambda _: None,
+        imported: Callable[[], None] = lambda: None,
+    ) -> Failure | bytes | None:
+        """Run one attempt whose inputs are at hand; return its failure, or the document of its outputs.
+
+        Nothing is stored, and None means that there are no outputs. See `run`.
+        """
+        try:
+            code_root = code_folder(invocation.code, env, self._store) if invocation.code else ""
+            enter(code_root)
+            task = self._load(invocation, code_root, imported)
+            return self._outputs(task, document, invocation, env, code_root)
+        except AttemptError as error:
+            return error.failure
+        except Exception as error:  # noqa: BLE001 - the boundary, as in `run`
+            return of_runtime(error)
+
+    def store(self, invocation: Invocation, name: str, document: bytes) -> Failure | None:
+        """Store a document of an attempt; return why that failed."""
+        try:
+            self._put(invocation, name, document)
+        except Exception as error:  # noqa: BLE001 - the boundary, as in `run`
+            return of_runtime(error)
+        return None
+
     def _run(
         self,
         invocation: Invocation,
@@ -80,15 +110,22 @@ class Runner:
             document = self._store.get(invocation.inputs_uri)
         except NotFound:
             raise system_error(INPUTS_NOT_FOUND, f"there are no inputs at {invocation.inputs_uri}") from None
+        outputs = self._outputs(task, document, invocation, env, code_root)
+        if outputs is not None:
+            self._put(invocation, OUTPUTS, outputs)
+
+    def _outputs(
+        self, task: RunnableTask, document: bytes, invocation: Invocation, env: Mapping[str, str], code_root: str
+    ) -> bytes | None:
+        """Call the task; return the document of its outputs, None if the author gives none this time."""
         context = ValueContext(store=self._store, raw_prefix=invocation.raw_output_prefix, local_dir=self._scratch)
         inputs = decode_inputs(document, task, context)
         try:
             with entered(context_of(invocation, env, self._store, self._scratch)):
                 result = _call(task, inputs, code_root)
         except IgnoreOutputs:
-            return
-        outputs = encode_outputs(result, task, context)
-        self._put(invocation, OUTPUTS, outputs)
+            return None
+        return encode_outputs(result, task, context)
 
     def _load(self, invocation: Invocation, code_root: str, imported: Callable[[], None]) -> RunnableTask:
         key = (code_root, invocation.module, invocation.task)

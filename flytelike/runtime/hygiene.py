@@ -140,6 +140,16 @@ class Standards:
         if self._logging is not None:
             self._restore_logging(*self._logging)
 
+    def redirect(self, target: int) -> int:
+        """Let what is printed go to another descriptor from now on; return one for where it went, to be closed."""
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        before, self._output = self._output, os.dup(target)
+        os.dup2(self._output, 1)
+        os.dup2(self._output, 2)
+        self._place = _place(1)
+        return before
+
     def remains(self) -> str:
         """Return what the attempt left behind that cannot be put back; empty for nothing."""
         if threading.active_count() > self._threads:

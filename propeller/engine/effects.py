@@ -16,10 +16,13 @@ from flytelike_idl.core import literals_pb2 as pb
 from propeller.core.commands import (
     AbortAttempt,
     AbortChild,
+    AbortElements,
     CollectOutputs,
+    OpenArray,
     SetTimer,
     StartAttempt,
     StartChild,
+    StartElements,
 )
 from propeller.core.events import (
     AttemptFailed,
@@ -29,12 +32,13 @@ from propeller.core.events import (
     OutputsFailed,
     TimerFired,
 )
-from propeller.core.plan import scope_of
+from propeller.core.plan import ArrayWork, scope_of
 from propeller.engine import places
+from propeller.engine.arrays import Arrays
 from propeller.engine.binding import BindingFailed
 from propeller.engine.outside import Ports
 from propeller.engine.overrides import overridden
-from propeller.engine.run import Arrival, Errand, Kept, Restore, Run, StoreInputs, TakeChild, TakeOutputs
+from propeller.engine.run import Arrival, Errand, Kept, Restore, Run, StoreInputs, TakeChild, TakeElements, TakeOutputs
 from propeller.engine.settings import EngineSettings
 from propeller.engine.values import Values
 from propeller.ports import (
@@ -64,6 +68,7 @@ class Effects:
         self._children = ports.children
         self._clock = ports.clock
         self._settings = settings
+        self._arrays = Arrays(post, values, ports, settings)
 
     async def carry_out(self, run: Run, errand: Errand) -> None:
         """Do an errand. Raises what the ports raise."""
@@ -78,6 +83,8 @@ class Effects:
                 await self._abort_child(run, errand)
             case CollectOutputs():
                 await self._collect(run, errand)
+            case OpenArray() | StartElements() | AbortElements() | TakeElements():
+                await self._arrays.carry_out(run, errand, self._running())
             case SetTimer():
                 self._set_timer(run, errand)
             case TakeOutputs():
@@ -202,18 +209,23 @@ class Effects:
     async def _collect(self, run: Run, command: CollectOutputs) -> None:
         path, attempt = command.path, command.attempt
         try:
-            outputs = await self._values.results(run, scope_of(path, attempt) if path else ROOT)
+            data = await self._results(run, path, attempt)
         except BindingFailed as error:
             self._post(run, Arrival(OutputsFailed(path, attempt, self._clock.now_ns(), error.failure)))
             return
         uri = places.outputs_uri(self._settings.metadata_prefix, run.id, path, attempt)
-        data = serialise(outputs)
         await self._blobs.write(uri, data)
         if len(data) > self._settings.inline_outputs_bytes_max:
             await self._blobs.sync(uri)
-        self._values.keep(run, path, outputs, len(data))
+        self._values.keep(run, path, parse(pb.LiteralMap, data), len(data))
         kept = Kept(path, attempt, data) if len(data) <= self._settings.inline_outputs_bytes_max else None
         self._post(run, Arrival(OutputsCollected(path, attempt, self._clock.now_ns()), kept))
+
+    async def _results(self, run: Run, path: NodePath, attempt: int) -> bytes:
+        """Return the outputs of a scope's workflow, or of an array. Raises `BindingFailed`."""
+        if path != ROOT and isinstance(run.state.plan.place(path).node.work, ArrayWork):
+            return await self._arrays.gathered(run, path, attempt)
+        return serialise(await self._values.results(run, scope_of(path, attempt) if path else ROOT))
 
     # --- children ---------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from typing import Any, Final, get_type_hints
 import msgpack
 
 from flytelike.model import failure, history, ids, launch
-from propeller.core import commands, header, node_state
+from propeller.core import commands, elements, header, node_state
 from propeller.engine import run
 from propeller.ports import StoreCorrupt, StoreTooNew
 
@@ -51,12 +51,18 @@ NUMBERS: Final[Mapping[int, type]] = {
     38: node_state.Failed,
     39: node_state.Skipped,
     40: node_state.Aborted,
+    41: node_state.Measuring,
+    42: node_state.Mapped,
+    43: node_state.Gathering,
+    44: elements.Chunk,
     60: commands.AbortAttempt,
     61: commands.AbortChild,
     62: run.Seal,
+    63: commands.AbortElements,
     80: history.ExecutionChanged,
     81: history.NodeChanged,
     82: history.AttemptChanged,
+    83: history.ElementsChanged,
 }
 """All classes that are stored."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ExecutionId, NodeExecutionId
@@ -17,7 +18,7 @@ from propeller.engine.errands import Errands
 from propeller.engine.lease import Lease
 from propeller.engine.outside import Ports
 from propeller.engine.retention import Retention
-from propeller.engine.run import Arrival, Run, TakeChild, TakeOutputs
+from propeller.engine.run import Arrival, Run, TakeChild, TakeElements, TakeOutputs
 from propeller.engine.seal import Sealer
 from propeller.engine.settings import EngineSettings
 from propeller.engine.values import Values
@@ -35,6 +36,7 @@ from propeller.ports import (
     StateStore,
     StoreError,
 )
+from propeller.ports_elements import ElementResult
 
 _LOG = logging.getLogger(__name__)
 
@@ -162,6 +164,12 @@ class Engine:
         run = self._driver.runs.get(key.execution)
         if run is not None:
             self._driver.post(run, Arrival(AttemptFailed(key.path, key.attempt, at_ns, failure)))
+
+    def elements_ended(self, key: AttemptKey, at_ns: int, results: Sequence[ElementResult]) -> None:
+        """Take the news that attempts of an array's elements ended; what they gave is looked at first."""
+        run = self._driver.runs.get(key.execution)
+        if run is not None and not self._closed:
+            self._errands.add(run, [TakeElements(key.path, key.attempt, at_ns, results)])
 
     def child_ended(self, parent: NodeExecutionId, attempt: int, child: ExecutionId) -> None:
         """Take the news that the execution which an attempt of a launch-plan node started has ended.

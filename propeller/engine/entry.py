@@ -13,9 +13,10 @@ from flytelike.model.history import ExecutionChanged
 from flytelike.model.ids import ROOT, ExecutionId, NodePath
 from flytelike.model.launch import LaunchRequest
 from propeller.core.commands import Command
+from propeller.core.elements import Chunk, is_chunk
 from propeller.core.events import ExecutionStarted
 from propeller.core.header import Accepted, ExecutionFailed, ExecutionSucceeded, Header
-from propeller.core.node_state import END_STATES, Collecting, Expanded, NodeState, Skipped, Succeeded
+from propeller.core.node_state import END_STATES, Collecting, Expanded, Gathering, NodeState, Skipped, Succeeded
 from propeller.core.plan import UnsupportedPlan
 from propeller.core.resume import outstanding
 from propeller.core.state import ExecutionState
@@ -51,7 +52,10 @@ class _Stored:
         return _Stored(cast("LaunchRequest", decode(snapshot.launch)), header, sequence, snapshot)
 
     def nodes(self) -> dict[NodePath, NodeState]:
-        return {NodePath(path): decode(cell) for path, cell in self.snapshot.cells.items()}
+        return {NodePath(key): decode(cell) for key, cell in self.snapshot.cells.items() if not is_chunk(key)}
+
+    def chunks(self) -> dict[NodePath, Chunk]:
+        return {NodePath(key): decode(cell) for key, cell in self.snapshot.cells.items() if is_chunk(key)}
 
     def commands(self) -> list[Command]:
         return [decode(command) for id_, command in self.snapshot.commands.items() if id_ != SEAL]
@@ -149,7 +153,7 @@ class Entry:
         except (KeyError, UnsupportedPlan, MalformedError) as error:
             await self._refuse(stored, str(error))
             return None
-        state = ExecutionState(program.plan, stored.header, stored.nodes())
+        state = ExecutionState(program.plan, stored.header, stored.nodes(), stored.chunks())
         run = Run(request, program, state, snapshot.version, stored.sequence, seal=stored.seal)
         self._driver.runs[execution] = run
         if stored.sequence:
@@ -169,7 +173,7 @@ class Entry:
         if snapshot is None:
             raise Conflict(f"{run.id} is gone from the store")
         stored = _Stored.of(snapshot)
-        run.state = ExecutionState(run.program.plan, stored.header, stored.nodes())
+        run.state = ExecutionState(run.program.plan, stored.header, stored.nodes(), stored.chunks())
         run.version, run.sequence, run.seal = snapshot.version, stored.sequence, stored.seal
         run.done.clear()
         # What a commit decided that was stored but not heard of is neither told nor carried out.
@@ -199,7 +203,9 @@ class Entry:
 
 def _errands(run: Run, stored: _Stored) -> list[Errand]:
     """Return what the execution waits for, and the aborts that nobody knows to be done."""
-    scopes = [StoreInputs(path) for path, node in run.state.active() if isinstance(node, Expanded | Collecting)]
+    scopes = [
+        StoreInputs(path) for path, node in run.state.active() if isinstance(node, Expanded | Collecting | Gathering)
+    ]
     return [*scopes, *stored.commands(), *outstanding(run.program.plan, run.state)]
 
 

@@ -16,13 +16,24 @@ from flytelike.model.phases import WorkflowPhase
 from propeller.core.commands import (
     AbortAttempt,
     AbortChild,
+    AbortElements,
     CollectOutputs,
+    OpenArray,
     SetTimer,
     StartAttempt,
     StartChild,
+    StartElements,
 )
-from propeller.core.events import AttemptFailed, ChildEnded, Event, OutputsFailed
-from propeller.engine.run import Errand, Restore, Run, StoreInputs, TakeChild, TakeOutputs
+from propeller.core.events import (
+    ArrayRefused,
+    AttemptFailed,
+    ChildEnded,
+    ElementFailed,
+    ElementsEnded,
+    Event,
+    OutputsFailed,
+)
+from propeller.engine.run import Errand, Restore, Run, StoreInputs, TakeChild, TakeElements, TakeOutputs
 from propeller.engine.settings import EngineSettings
 from propeller.ports import Clock
 
@@ -135,6 +146,8 @@ class Errands:
         if isinstance(errand, AbortAttempt | AbortChild):
             run.done.append(errand.id)
             self._stopped(run, errand.path)
+        elif isinstance(errand, AbortElements):
+            run.done.append(errand.id)
 
     def _stopped(self, run: Run, path: NodePath) -> None:
         """Let go on what waited for an abort: a node's attempts do not run beside each other."""
@@ -205,7 +218,19 @@ def _gave_up(errand: Errand, now_ns: int, message: str) -> Event | None:
             return ChildEnded(path, attempt, now_ns, WorkflowPhase.FAILED, failure)
         case CollectOutputs(path=path, attempt=attempt):
             return OutputsFailed(path, attempt, now_ns, failure)
-        case AbortAttempt() | AbortChild() | SetTimer() | StoreInputs() | Restore():
+        case OpenArray(path=path, attempt=attempt):
+            return ArrayRefused(path, attempt, now_ns, failure)
+        case StartElements():
+            elements = tuple(
+                ElementFailed(index, attempt, failure)
+                for first, length, attempt in errand.elements
+                for index in range(first, first + length)
+            )
+            return ElementsEnded(errand.path, errand.attempt, now_ns, failed=elements)
+        case TakeElements(path=path, attempt=attempt):
+            elements = tuple(ElementFailed(one.element, one.attempt, failure) for one in errand.results)
+            return ElementsEnded(path, attempt, now_ns, failed=elements)
+        case AbortAttempt() | AbortChild() | AbortElements() | SetTimer() | StoreInputs() | Restore():
             return None
         case unreachable:
             assert_never(unreachable)

@@ -3,11 +3,12 @@
 from collections import OrderedDict
 from collections.abc import Mapping
 
+from flytelike.model.array import array_interface
 from flytelike.model.closure import WorkflowClosure
-from flytelike.model.graph import LaunchPlanTarget, Node, SubWorkflowTarget, TaskTarget, WorkflowTemplate
+from flytelike.model.graph import ArrayTarget, LaunchPlanTarget, Node, SubWorkflowTarget, TaskTarget, WorkflowTemplate
 from flytelike.model.ids import ROOT, Digest, Identifier, NodeId, NodePath
 from flytelike.model.interface import TypedInterface
-from propeller.core.plan import Plan, split
+from propeller.core.plan import Plan, parent_of, split
 from propeller.ports import Closures
 
 PROGRAMS_KEPT = 64
@@ -35,6 +36,10 @@ class Program:
     def node(self, path: NodePath) -> Node:
         """Return the template's node at a path."""
         scope, node_id = split(path)
+        if scope != ROOT and self.plan.workflow_in(scope).of_elements:
+            target = self.node(parent_of(scope)).target
+            assert isinstance(target, ArrayTarget), "only arrays have elements"
+            return target.node
         # The primary workflow may occur among the sub-workflows of another closure: its key is None.
         key = None if scope == ROOT else self.plan.workflow_in(scope).id
         known = self._nodes.get(key)
@@ -46,13 +51,19 @@ class Program:
         """Return what the node at a path takes and gives; the workflow's own for ROOT."""
         if path == ROOT:
             return self.closure.primary.template.interface
-        match self.node(path).target:
+        return self.interface_of(self.node(path))
+
+    def interface_of(self, node: Node) -> TypedInterface:
+        """Return what a node takes and gives."""
+        match node.target:
             case TaskTarget(task=task):
                 return self.closure.tasks[task].interface
             case SubWorkflowTarget(workflow=workflow):
                 return self.closure.sub_workflows[workflow].template.interface
             case LaunchPlanTarget(launch_plan=launch_plan):
                 return self.closure.launch_plans.get(launch_plan, _UNKNOWN)
+            case ArrayTarget(node=inner) as target:
+                return array_interface(target, self.interface_of(inner))
             case _:
                 return _UNKNOWN
 

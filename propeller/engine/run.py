@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ROOT, ExecutionId, NodePath
@@ -13,6 +14,23 @@ from propeller.core.events import Event
 from propeller.core.state import ExecutionState
 from propeller.engine.program import Program
 from propeller.ports import Alarm
+from propeller.ports_elements import ArraySpec, ElementResult
+
+
+class ElementOutputs(NamedTuple):
+    """What an attempt of an element gave: its `outputs.pb`, or None for a large one, which lies in the object store."""
+
+    element: int
+    attempt: int
+    data: bytes | None
+
+
+@dataclass(slots=True, eq=False)
+class OpenedArray:
+    """What is known of an array while its elements run: how they are started, unless it is to be stopped."""
+
+    spec: ArraySpec
+    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +46,12 @@ class Kept:
 class Arrival:
     """An event that waits to be taken, with the outputs of the success it tells of.
 
-    `taken` is set once what follows from the event is stored.
+    `elements` are those of elements of an array. `taken` is set once what follows from the event is stored.
     """
 
     event: Event
     outputs: Kept | None = None
+    elements: Sequence[ElementOutputs] = ()
     taken: "asyncio.Future[None] | None" = None
 
 
@@ -43,6 +62,16 @@ class TakeOutputs:
     path: NodePath
     attempt: int
     at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class TakeElements:
+    """Look at what attempts of elements gave, before their successes count."""
+
+    path: NodePath
+    attempt: int
+    at_ns: int
+    results: Sequence[ElementResult]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +112,7 @@ class Seal:
     id: str = SEAL
 
 
-Errand: TypeAlias = Command | TakeOutputs | TakeChild | StoreInputs | Restore
+Errand: TypeAlias = Command | TakeOutputs | TakeElements | TakeChild | StoreInputs | Restore
 """What is to be done in the world: the core's commands, and the engine's own."""
 
 
@@ -114,6 +143,7 @@ class Run:
     held_back: "dict[NodePath, list[tuple[Errand, int]]]" = field(default_factory=dict)
     timers: dict[NodePath, dict[str, Alarm]] = field(default_factory=dict)
     children: dict[NodePath, dict[int, ExecutionId]] = field(default_factory=dict)
+    arrays: dict[NodePath, OpenedArray] = field(default_factory=dict)
     urgent: bool = False
     busy: bool = False
     rests: bool = False

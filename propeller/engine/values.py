@@ -3,14 +3,15 @@
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
+from flytelike.codec.elements import element_inputs
 from flytelike.codec.faults import MalformedError
 from flytelike.codec.parse import parse
-from flytelike.model.graph import Binding
+from flytelike.model.graph import ArrayTarget, Binding
 from flytelike.model.ids import ROOT, START_NODE, WORKFLOW_INPUTS, ExecutionId, NodeId, NodePath
 from flytelike.model.interface import Variable
 from flytelike_idl.core import literals_pb2 as pb
 from propeller.core.node_state import Succeeded
-from propeller.core.plan import SubWorkflowWork, parent_of, path_in, split
+from propeller.core.plan import ArrayWork, SubWorkflowWork, parent_of, path_in, split
 from propeller.engine import places
 from propeller.engine.binding import BindingFailed, NotLoaded, bind, needed
 from propeller.engine.run import Run
@@ -39,13 +40,35 @@ class Values:
             return found
         if path == ROOT:
             bound = await self._own_inputs(run)
+        elif (array := self._array_of(run, path)) is not None:
+            shared, index = array
+            bound = element_inputs(await self.inputs(run, parent_of(split(path)[0])), shared, index)
         else:
             node = run.program.node(path)
             bound = await self._bound(run, split(path)[0], node.bindings, run.program.interface(path).inputs)
-            if not isinstance(run.state.plan.place(path).node.work, SubWorkflowWork):
+            work = run.state.plan.place(path).node.work
+            if isinstance(work, ArrayWork):
+                bound = await self._loaded(bound)
+            elif not isinstance(work, SubWorkflowWork):
                 return bound  # Nobody asks again.
         self._cache.put(run.id, key, bound, bound.ByteSize())
         return bound
+
+    @staticmethod
+    def _array_of(run: Run, path: NodePath) -> tuple[Sequence[str], int] | None:
+        """Return the shared inputs of the array whose element a path is, and the element's index."""
+        scope, index = split(path)
+        if not scope or not run.state.plan.workflow_in(scope).of_elements:
+            return None
+        target = run.program.node(parent_of(scope)).target
+        return (target.bound_inputs, int(index)) if isinstance(target, ArrayTarget) else None
+
+    async def _loaded(self, inputs: pb.LiteralMap) -> pb.LiteralMap:
+        """Return inputs with those that lie in the object store read from there, so that elements can be told apart."""
+        for name, literal in inputs.literals.items():
+            if literal.WhichOneof("value") == "offloaded_metadata":
+                inputs.literals[name].CopyFrom(parse(pb.Literal, await self._read(literal.offloaded_metadata.uri)))
+        return inputs
 
     async def results(self, run: Run, scope: NodePath) -> pb.LiteralMap:
         """Return the outputs of a scope's workflow, bound. Raises `BindingFailed`."""

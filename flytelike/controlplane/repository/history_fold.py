@@ -9,7 +9,7 @@ from typing import assert_never
 
 from flytelike.codec.failures import failure_to_proto
 from flytelike.model.failure import Failure
-from flytelike.model.history import AttemptChanged, ExecutionChanged, HistoryEntry, NodeChanged
+from flytelike.model.history import AttemptChanged, ElementsChanged, ExecutionChanged, HistoryEntry, NodeChanged
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
 
 Params = dict[str, str | int | bool | bytes | None]
@@ -51,6 +51,8 @@ class ExecutionFold:
                 self._node(entry, entry.record)
             case AttemptChanged():
                 self._attempt(entry, entry.record)
+            case ElementsChanged():
+                pass
             case _ as unreachable:
                 assert_never(unreachable)
 

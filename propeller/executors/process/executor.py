@@ -6,14 +6,17 @@ import logging
 import signal
 import time
 from collections import OrderedDict, deque
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 
 from typing_extensions import override
 
-from flytelike.codec.worker_frames import Done
+from flytelike.codec.worker_frames import Done, ElementsDone
 from flytelike.model.failure import Failure
 from flytelike.storage import NotFound, Store
+from propeller.executors.process.arrays import Arrays
+from propeller.executors.process.batches import Batches
+from propeller.executors.process.element_queue import ElementQueue
 from propeller.executors.process.environment import base_environment
 from propeller.executors.process.logs import AttemptLogs
 from propeller.executors.process.memory import kernel_kills
@@ -47,6 +50,7 @@ from propeller.executors.process.worker import Worker
 from propeller.executors.process.workers import Workers, WorkersListener
 from propeller.executors.process.zygote import ZygoteFailed
 from propeller.ports import AttemptKey, AttemptListener, AttemptSpec, Executor
+from propeller.ports_elements import ElementResult, ElementsOrder
 
 _LOG = logging.getLogger(__name__)
 
@@ -90,11 +94,13 @@ class ProcessExecutor(Executor, WorkersListener):
         self._settings = settings
         self._listener = listener
         self._results = Results(store)
+        self.logs = AttemptLogs(settings.logs, settings.log_bytes)
         self._workers = Workers(settings, base_environment(settings), self)
         self._watch = MemoryWatch(settings.memory_poll_s, self._over_memory)
-        self.logs = AttemptLogs(settings.logs, settings.log_bytes)
         self._live: dict[AttemptKey, _Attempt] = {}
-        self._queue: deque[_Attempt] = deque()
+        self._queue: deque[_Attempt | ElementQueue] = deque()
+        self._arrays = Arrays(self._results, settings.images)
+        self._batches = Batches(self._workers, self.logs, self._watch, settings.grace_s, self._tell_elements)
         self._by_worker: dict[int, _Attempt] = {}
         self._recent: OrderedDict[AttemptKey, Failure | None] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -129,6 +135,34 @@ class ProcessExecutor(Executor, WorkersListener):
         self._pump()
 
     @override
+    async def start_elements(self, order: ElementsOrder) -> None:
+        if self._closed:
+            return
+        queue = self._arrays.queue(order)
+        if isinstance(queue, Failure):
+            refused = [
+                ElementResult(index, attempt, queue)
+                for first, length, attempt in order.elements
+                for index in range(first, first + length)
+            ]
+            self._tell_elements(order.array.key, refused)
+        elif queue is None:
+            await self._arrays.start_each(order, self.start)
+        else:
+            waits = bool(queue)
+            queue.add(order.elements)
+            if not waits:
+                self._queue.append(queue)
+            self._pump()
+
+    @override
+    async def abort_elements(self, key: AttemptKey, reason: str) -> None:
+        for attempt in self._arrays.stop(key):
+            await self.abort(attempt, reason)
+            self._arrays.ended(attempt)
+        self._batches.abort(key, reason)
+
+    @override
     async def abort(self, key: AttemptKey, reason: str) -> None:
         attempt = self._live.get(key)
         if attempt is None:
@@ -146,6 +180,7 @@ class ProcessExecutor(Executor, WorkersListener):
         self._closed = True
         for attempt in self._live.values():
             _cancel(attempt)
+        self._batches.close()
         await self._watch.close()
         await self._workers.close()
         if self._tasks:
@@ -187,13 +222,23 @@ class ProcessExecutor(Executor, WorkersListener):
         return _RUN
 
     def _pump(self) -> None:
-        while self._queue and len(self._by_worker) < self._settings.slots and not self._closed:
+        slots = self._settings.slots
+        while self._queue and len(self._by_worker) + len(self._batches) < slots and not self._closed:
             if not self._workers.ready:
                 self._later(self._revive())
                 return
             attempt = self._queue.popleft()
-            if attempt.stop is None:
+            if isinstance(attempt, ElementQueue):
+                self._give(attempt, slots)
+            elif attempt.stop is None:
                 self._dispatch(attempt)
+
+    def _give(self, queue: ElementQueue, slots: int) -> None:
+        """Give a batch of an array to a worker; the rest waits behind whoever waits already."""
+        if queue:
+            self._batches.give(queue, slots)
+        if queue:
+            self._queue.append(queue)
 
     async def _revive(self) -> None:
         try:
@@ -201,8 +246,12 @@ class ProcessExecutor(Executor, WorkersListener):
         except (ZygoteFailed, OSError) as error:
             # Whoever waits is told: the engine tries again with back-off, and knows when to give up.
             waiting, self._queue = self._queue, deque()
+            failure = failure_of_start(0, str(error), "a worker")
             for attempt in waiting:
-                self._end(attempt, failure_of_start(0, str(error), "a worker"))
+                if isinstance(attempt, ElementQueue):
+                    self._tell_elements(attempt.spec.key, attempt.give_up(failure))
+                else:
+                    self._end(attempt, failure)
         self._pump()
 
     def _dispatch(self, attempt: _Attempt) -> None:
@@ -222,6 +271,9 @@ class ProcessExecutor(Executor, WorkersListener):
 
     @override
     def started(self, worker: Worker) -> None:
+        if self._batches.owns(worker.number):
+            self._batches.started(worker)
+            return
         attempt = self._by_worker.get(worker.number)
         if attempt is None or attempt.stop is not None:
             return
@@ -237,12 +289,32 @@ class ProcessExecutor(Executor, WorkersListener):
 
     @override
     def printed(self, worker: Worker, data: bytes) -> None:
+        if self._batches.owns(worker.number):
+            self._batches.printed(worker, data)
+            return
         attempt = self._by_worker.get(worker.number)
         if attempt is not None:
             self.logs.append(attempt.spec.key, data)
 
     @override
+    def elements_done(self, worker: Worker, done: ElementsDone) -> None:
+        if self._batches.owns(worker.number):
+            self._batches.elements_done(worker, done)
+
+    def _batch_over(self, queue: ElementQueue) -> None:
+        """Let what a batch left wait again."""
+        if queue and queue not in self._queue:
+            self._queue.append(queue)
+        self._arrays.forget_idle(queue)
+        self._pump()
+
+    @override
     def done(self, worker: Worker, done: Done) -> None:
+        if self._batches.owns(worker.number):
+            queue, reusable = self._batches.done(worker)
+            self._workers.release(worker, done, reusable=reusable)
+            self._batch_over(queue)
+            return
         attempt = self._by_worker.pop(worker.number, None)
         self._workers.release(worker, done, reusable=attempt is not None and attempt.stop is None)
         if attempt is None:
@@ -257,6 +329,9 @@ class ProcessExecutor(Executor, WorkersListener):
 
     @override
     def ended(self, worker: Worker, status: int) -> None:
+        if self._batches.owns(worker.number):
+            self._batch_over(self._batches.ended(worker, status))
+            return
         attempt = self._by_worker.pop(worker.number, None)
         if attempt is None:
             return
@@ -268,6 +343,9 @@ class ProcessExecutor(Executor, WorkersListener):
 
     @override
     def not_started(self, worker: Worker, error: int, message: str) -> None:
+        if self._batches.owns(worker.number):
+            self._batch_over(self._batches.not_started(worker, error, message))
+            return
         attempt = self._by_worker.pop(worker.number, None)
         if attempt is not None:
             plan = attempt.plan
@@ -277,12 +355,18 @@ class ProcessExecutor(Executor, WorkersListener):
 
     @override
     def lost(self, worker: Worker) -> None:
+        if self._batches.owns(worker.number):
+            self._batch_over(self._batches.lost(worker))
+            return
         attempt = self._by_worker.pop(worker.number, None)
         if attempt is not None:
             self._end(attempt, LOST)
             self._pump()
 
     def _over_memory(self, worker: int, used_bytes: int, limit_bytes: int) -> None:
+        if self._batches.owns(worker):
+            self._batches.over_memory(worker, used_bytes, limit_bytes)
+            return
         attempt = self._by_worker.get(worker)
         if attempt is not None and attempt.worker is not None and attempt.stop is None:
             attempt.stop = OverMemory(used_bytes, limit_bytes)
@@ -362,10 +446,17 @@ class ProcessExecutor(Executor, WorkersListener):
     def _tell(self, key: AttemptKey, failure: Failure | None) -> None:
         if self._closed:
             return
-        if failure is None:
+        element = self._arrays.ended(key)
+        if element is not None:
+            self._tell_elements(element[0], [ElementResult(element[1], key.attempt, failure)])
+        elif failure is None:
             self._listener.succeeded(key, time.time_ns())
         else:
             self._listener.failed(key, time.time_ns(), failure)
+
+    def _tell_elements(self, key: AttemptKey, results: Sequence[ElementResult]) -> None:
+        if not self._closed and results:
+            self._listener.elements_ended(key, time.time_ns(), results)
 
     def _later(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
