@@ -187,7 +187,7 @@ class FrameReader:
         return frames
 
 
-def _fields(frame: Frame) -> tuple[object, ...]:
+def _fields(frame: Frame) -> tuple[object, ...]:  # noqa: PLR0911 - one for each kind of frame
     match frame:
         case Run(args, env):
             return (_RUN, args, env)
@@ -233,7 +233,7 @@ def _decode(body: bytes) -> Frame:
         raise FrameError(f"not a frame: {error}") from error
 
 
-def _frame(tag: object, items: list[object]) -> Frame:
+def _frame(tag: object, items: list[object]) -> Frame:  # noqa: PLR0911 - one for each kind of frame
     match tag, items:
         case int(), [list(args), dict(env)] if tag == _RUN:
             return Run(_texts(args), _text_map(env))

@@ -65,8 +65,8 @@ class ElementRunner:
         Returns why the worker must not be used again, empty when it may; the rest of the batch has not run then.
         """
         self._open()
-        if not order.tell_each:
-            pipe = self._standards.redirect(self._printed)
+        self._environment.enter(order.env)
+        pipe = -1 if order.tell_each else self._standards.redirect(self._printed)
         told: list[ElementDone] = []
         size, since = 0, time.monotonic()
         remains = ""
@@ -84,8 +84,8 @@ class ElementRunner:
                 if remains:
                     break
         finally:
-            if not order.tell_each:
-                self._standards.redirect(pipe)
+            if pipe >= 0:
+                os.close(self._standards.redirect(pipe))
                 os.close(pipe)
         if told:
             tell(ElementsDone(tuple(told)))
@@ -100,7 +100,8 @@ class ElementRunner:
 
     def _element(self, order: RunElements, invocation: Invocation, index: int, attempt: int) -> tuple[ElementDone, str]:
         own = {"FLYTE_ATTEMPT_NUMBER": str(attempt), "FLYTE_K8S_ARRAY_INDEX": str(index)}
-        self._environment.enter({**order.env, **own})
+        if not self._environment.vary(own):
+            self._environment.enter({**order.env, **own})
         outcome = self._outcome(order, _of_element(invocation, index, attempt), index)
         self._standards.restore()
         remains = self._standards.remains()

@@ -59,12 +59,16 @@ class Span(NamedTuple):
 def spans_of(elements: Iterable[tuple[int, int]]) -> tuple[Span, ...]:
     """Return elements, given as index and attempt by ascending index, as spans."""
     spans: list[Span] = []
+    first, end, of = 0, 0, 0
     for index, attempt in elements:
-        last = spans[-1] if spans else None
-        if last is not None and last.end == index and last.attempt == attempt:
-            spans[-1] = Span(last.first, last.length + 1, attempt)
-        else:
-            spans.append(Span(index, 1, attempt))
+        if index == end and attempt == of and end > first:
+            end += 1
+            continue
+        if end > first:
+            spans.append(Span(first, end - first, of))
+        first, end, of = index, index + 1, attempt
+    if end > first:
+        spans.append(Span(first, end - first, of))
     return tuple(spans)
 
 
@@ -113,7 +117,11 @@ class Elements:
         """Tell whether an element runs and is in that very attempt."""
         if not 0 <= index < self.length:
             return False
-        return self.phase(index) is ElementPhase.OPEN and self.attempt(index) == attempt
+        number, place = divmod(index, CHUNK)
+        editor = self._editors.get(number) or self._editor(number)
+        if editor.phases[place] != ElementPhase.OPEN:
+            return False
+        return (sum(editor.failures.get(place, (0, 0))) if editor.failures else 0) == attempt
 
     def enter(self, index: int, phase: ElementPhase) -> None:
         """Change an element's phase."""

@@ -184,7 +184,9 @@ class Arrays:
     ) -> tuple[bytes | None, Failure | None]:
         """Return an element's outputs, None for those that lie in the object store; or why they don't count."""
         data = result.outputs
-        uri = self._uri(run, path, attempt, ElementOutputs(result.element, result.attempt, None))
+        uri = ""
+        if data is None or len(data) > self._settings.inline_outputs_bytes_max:
+            uri = self._uri(run, path, attempt, ElementOutputs(result.element, result.attempt, None))
         if data is None:
             try:
                 data = await self._blobs.read(uri)
