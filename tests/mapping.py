@@ -24,10 +24,10 @@ def mapped(authored: Authored, names: dict[str, Change]) -> Authored:
     workflows = []
     for workflow in found.workflows:
         change = names.get(workflow.id.name.rpartition(".")[2])
+        lifted = workflow if change is None else mapping(workflow, change)
         if change is not None:
-            workflow = mapping(workflow, change)
-            interfaces[workflow.id.name] = workflow.interface
-        workflows.append(workflow)
+            interfaces[workflow.id.name] = lifted.interface
+        workflows.append(lifted)
     plans = tuple(_lifted(plan, interfaces.get(plan.workflow.name)) for plan in found.launch_plans)
     templates = replace(found, workflows=tuple(workflows), launch_plans=plans)
     return replace(authored, templates=templates, request=request_of(templates))

@@ -1,14 +1,17 @@
 """Small graphs in few words, and a run that tells what follows from events."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from flytelike.model.closure import CompiledWorkflow, WorkflowClosure
 from flytelike.model.failure import Failure, Fault
 from flytelike.model.graph import (
+    ArrayTarget,
     Binding,
     BoundPromise,
     LaunchPlanTarget,
+    MinSuccesses,
+    MinSuccessRatio,
     Node,
     NodeTarget,
     Promise,
@@ -27,12 +30,14 @@ from flytelike.model.ids import (
     NodePath,
     ResourceKind,
 )
-from flytelike.model.interface import TypedInterface
+from flytelike.model.interface import TypedInterface, Variable
 from flytelike.model.phases import WorkflowPhase
 from flytelike.model.policies import FailurePolicy, NodeMetadata, TaskMetadata, WorkflowMetadata
+from flytelike.model.types import INTEGER
 from propeller.core import events
 from propeller.core.commands import Command
 from propeller.core.decision import Decision
+from propeller.core.elements import spans_of
 from propeller.core.evaluate import evaluate
 from propeller.core.header import Limits
 from propeller.core.invariants import check
@@ -64,6 +69,7 @@ class NodeSketch:
     launch_plan: str = ""
     task: TaskMetadata = field(default_factory=TaskMetadata)
     metadata: NodeMetadata = field(default_factory=NodeMetadata)
+    array: "ArraySketch | None" = None
 
 
 def task(
@@ -85,6 +91,30 @@ def child(node_id: str, launch_plan: str, *after: str, retries: int = 0, timeout
     """A node that is an execution of its own."""
     metadata = NodeMetadata(retries=retries, timeout_ns=timeout_ns)
     return NodeSketch(node_id, after, launch_plan=launch_plan, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class ArraySketch:
+    """How a node is repeated: `length` is what its inputs will turn out to be."""
+
+    length: int = 3
+    window: int | None = None
+    success: MinSuccesses | MinSuccessRatio | None = None
+    run_all: bool = False
+    timeout_ns: int = 0
+
+
+def each(
+    node: NodeSketch,
+    length: int = 3,
+    window: int | None = None,
+    success: MinSuccesses | MinSuccessRatio | None = None,
+    *,
+    run_all: bool = False,
+    timeout_ns: int = 0,
+) -> NodeSketch:
+    """A node repeated for each element of a list."""
+    return replace(node, array=ArraySketch(length, window, success, run_all, timeout_ns))
 
 
 @dataclass(frozen=True)
@@ -112,7 +142,7 @@ def closure_of(primary: GraphSketch, *inner: GraphSketch) -> WorkflowClosure:
     """Build what the compiler would give for the sketches."""
     workflows = {named(ResourceKind.WORKFLOW, sketch.name): _compiled(sketch) for sketch in inner}
     tasks = [
-        TaskTemplate(_task_id(sketch, node), "python-task", node.task, TypedInterface())
+        TaskTemplate(_task_id(sketch, node), "python-task", node.task, _interface(node))
         for sketch in (primary, *inner)
         for node in sketch.nodes
         if not node.workflow and not node.launch_plan
@@ -133,7 +163,7 @@ def _compiled(sketch: GraphSketch) -> CompiledWorkflow:
     template = WorkflowTemplate(
         named(ResourceKind.WORKFLOW, sketch.name),
         TypedInterface(),
-        tuple(Node(NodeId(n.id), _target(sketch, n), metadata=n.metadata) for n in sketch.nodes),
+        tuple(_node(sketch, n) for n in sketch.nodes),
         (output,) if sketch.outputs else (),
         WorkflowMetadata(sketch.policy, sketch.interruptible),
     )
@@ -149,6 +179,20 @@ def _compiled(sketch: GraphSketch) -> CompiledWorkflow:
         below[node].append(END_NODE)
     above[END_NODE] = tuple(ends)
     return CompiledWorkflow(template, above, {node: tuple(sorted(others)) for node, others in below.items()})
+
+
+def _interface(node: NodeSketch) -> TypedInterface:
+    """An array collects what its elements give: its task has an output."""
+    return TypedInterface({}, {"o": Variable(INTEGER)}) if node.array else TypedInterface()
+
+
+def _node(sketch: GraphSketch, node: NodeSketch) -> Node:
+    inner = Node(NodeId(node.id), _target(sketch, node), metadata=node.metadata)
+    array = node.array
+    if array is None:
+        return inner
+    target = ArrayTarget(inner, array.window, array.success, run_all_elements=array.run_all)
+    return Node(NodeId(node.id), target, metadata=NodeMetadata(timeout_ns=array.timeout_ns))
 
 
 def _target(sketch: GraphSketch, node: NodeSketch) -> NodeTarget:
@@ -208,6 +252,25 @@ def abort(cause: str = "no longer needed", at: int = 0) -> events.AbortRequested
     return events.AbortRequested(at, cause, "ada")
 
 
+def opened(path: str, length: int, attempt: int = 0, at: int = 0) -> events.ArrayOpened:
+    return events.ArrayOpened(NodePath(path), attempt, at, length)
+
+
+def refused(path: str, failure: Failure = BUG, attempt: int = 0) -> events.ArrayRefused:
+    return events.ArrayRefused(NodePath(path), attempt, 0, failure)
+
+
+def done(path: str, *elements: int | tuple[int, int], at: int = 0) -> events.ElementsEnded:
+    """Elements succeeded: by index, or index and attempt."""
+    pairs = sorted((one, 0) if isinstance(one, int) else one for one in elements)
+    return events.ElementsEnded(NodePath(path), 0, at, spans_of(pairs))
+
+
+def broke(path: str, element: int, failure: Failure = BUG, attempt: int = 0, at: int = 0) -> events.ElementsEnded:
+    """An attempt of an element failed."""
+    return events.ElementsEnded(NodePath(path), 0, at, (), (events.ElementFailed(element, attempt, failure),))
+
+
 # --- runs -------------------------------------------------------------------------------
 
 
@@ -221,10 +284,11 @@ class Run:
 
     def on(self, *batch: events.Event) -> list[str]:
         """Take events in and return the ids of the commands that follow."""
-        before = (self.state.header, dict(self.state.nodes))
+        before = (self.state.header, dict(self.state.nodes), dict(self.state.chunks))
         reloaded = ExecutionState(self.plan, *before)
         decision = evaluate(self.plan, self.state, batch)
-        assert (self.state.header, dict(self.state.nodes)) == before, "evaluate changed the state"
+        now = (self.state.header, dict(self.state.nodes), dict(self.state.chunks))
+        assert now == before, "evaluate changed the state"
         assert evaluate(self.plan, reloaded, batch) == decision, "a reloaded state gives another decision"
         self.state.apply(decision)
         check(self.plan, self.state)

@@ -6,7 +6,7 @@ import pytest
 
 from flytelike.model.failure import Failure, Fault
 from flytelike.model.gate import Sleep
-from flytelike.model.graph import ArrayTarget, BranchTarget, GateTarget, Node, NodeTarget
+from flytelike.model.graph import BranchTarget, GateTarget, NodeTarget
 from flytelike.model.ids import NodeId
 from flytelike.model.literals import ErrorValue
 from flytelike.model.phases import WorkflowPhase
@@ -249,7 +249,6 @@ def test_a_plan_names_what_is_missing(node: NodeSketch, what: str) -> None:
     [
         (BranchTarget((), ErrorValue("n", "no case")), "branch"),
         (GateTarget(Sleep(1)), "gate"),
-        (ArrayTarget(Node(NodeId("e"), GateTarget(None))), "array"),
     ],
 )
 def test_a_plan_refuses_nodes_that_cannot_be_run(target: NodeTarget, kind: str) -> None:
