@@ -23,9 +23,11 @@ from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
 from propeller.core.commands import (
     AbortAttempt,
     AbortChild,
+    AbortElements,
     Command,
     StartAttempt,
     StartChild,
+    StartElements,
 )
 from propeller.core.decision import Decision, Step
 from propeller.core.elements import Chunk, Elements, element_of
@@ -214,6 +216,9 @@ class Turn:
 
 def without_vain(commands: Sequence[Command]) -> Sequence[Command]:
     """Leave out what one and the same batch starts and stops again, so that it never runs."""
+    arrays = {(it.path, it.attempt) for it in commands if isinstance(it, AbortElements)}
+    if arrays:
+        commands = [it for it in commands if not isinstance(it, StartElements) or (it.path, it.attempt) not in arrays]
     stopped = {(it.path, it.attempt) for it in commands if isinstance(it, AbortAttempt | AbortChild)}
     if not stopped:
         return commands

@@ -6,13 +6,15 @@ It uses nothing of the core but its records and the fact that something was comm
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from flytelike.model.failure import Failure, Fault
-from flytelike.model.history import AttemptChanged, ExecutionChanged, NodeChanged, Record
+from flytelike.model.history import AttemptChanged, ElementsChanged, ExecutionChanged, NodeChanged, Record
 from flytelike.model.ids import NodePath
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
 from flytelike.model.policies import FailurePolicy
+from propeller.core.elements import element_of
+from tests.simulation.arrays import ArrayJudge
 from tests.simulation.graphs import Scenario
 from tests.unit.propeller_core.builders import GraphSketch, NodeSketch, S
 
@@ -81,6 +83,11 @@ class Checker:
     bound: dict[Key, list[Failure | None]] = field(default_factory=lambda: defaultdict(list))
     rung: dict[tuple[NodePath, str], int] = field(default_factory=dict)
     newest: dict[NodePath, int] = field(default_factory=dict)
+    arrays: dict[NodePath, ArrayJudge] = field(init=False)
+    refused: dict[NodePath, list[Failure]] = field(default_factory=lambda: defaultdict(list))
+
+    def __post_init__(self) -> None:
+        self.arrays = _Judges(self)
 
     # --- the graphs ---------------------------------------------------------------------------
 
@@ -91,6 +98,8 @@ class Checker:
 
     def sketch(self, path: NodePath) -> NodeSketch:
         scope, _, name = path.rpartition(".")
+        if scope and (owner := self.sketch(NodePath(scope.rpartition(".")[0]))).array:
+            return replace(owner, array=None, after=())
         return next(node for node in self.graph_in(scope).nodes if node.id == name)
 
     def above(self, path: NodePath) -> list[NodePath]:
@@ -138,6 +147,11 @@ class Checker:
 
     def outputs(self, key: Key, failure: Failure | None) -> None:
         path, attempt = key
+        if path and self.sketch(path).array:
+            judge = self.arrays[path]
+            must(judge.all_over() and judge.still_possible(), f"{path}: outputs are collected before all is over")
+            self.bound[key].append(failure)
+            return
         scope = f"{path}.{attempt}" if path else ""
         missing = [node.id for node in self.graph_in(scope).nodes if not self._succeeded(scope, node)]
         must(not missing, f"{path or 'execution'}: outputs are collected before {missing}")
@@ -158,7 +172,11 @@ class Checker:
 
     def _slots(self) -> None:
         limit = self.scenario.limits.max_parallelism
-        running = len(self.live) + len(self.live_children)
+        arrays = [
+            path for path, judge in self.arrays.items() if any(e.live is not None for e in judge.elements.values())
+        ]
+        alive = [path for path in (*self.live, *self.live_children, *arrays) if not element_of(path)]
+        running = len(alive)
         must(limit == 0 or running <= limit, f"{running} nodes really run, {limit} may")
 
     def _timed_out(self, path: NodePath, attempt: int) -> bool:
@@ -181,6 +199,8 @@ class Checker:
                     self._node(record)
                 case AttemptChanged():
                     self._attempt(record)
+                case ElementsChanged():
+                    self.arrays[record.path].told(record)
         self._policies()
 
     def _execution(self, record: ExecutionChanged) -> None:
@@ -219,7 +239,9 @@ class Checker:
         elif seen.phase is None:
             must(all(phase is NodePhase.SUCCEEDED for phase in above), f"{path}: began, above it: {above}")
         seen.phase = record.phase
-        must(record.is_parent == bool(sketch.workflow), f"{path}: is_parent is {record.is_parent}")
+        must(
+            record.is_parent == (bool(sketch.workflow) and not sketch.array), f"{path}: is_parent is {record.is_parent}"
+        )
         if record.phase is NodePhase.SUCCEEDED:
             self._node_succeeded(path, sketch, seen)
         elif record.phase is NodePhase.FAILED:
@@ -228,8 +250,33 @@ class Checker:
             if not record.parent and record.failure:
                 self.failed_top.append(record.failure)
             self._node_failed(path, sketch, seen)
+        self._element_result(path, seen)
+
+    def _array_failed(self, path: NodePath, seen: Seen) -> None:
+        """It gave up since it could not succeed, or its lists or outputs were no good, or it took too long."""
+        judge, failure = self.arrays[path], seen.failure
+        judge.judge_end(succeeded=False)
+        assert failure
+        assert judge.sketch.array
+        if judge.length >= 0 and not judge.still_possible():
+            must(judge.all_over() or not judge.sketch.array.run_all, f"{path}: did not run all elements")
+            return
+        timed_out = failure.code == "TimeoutExpired" and self._timed_out(path, 0)
+        known = failure in self.bound[path, 0] or failure in self.refused[path]
+        must(timed_out or known, f"{path}: failed with {failure} though it could succeed")
+
+    def _element_result(self, path: NodePath, seen: Seen) -> None:
+        """An element with states of its own ended."""
+        scope, _, index = path.rpartition(".")
+        owner = NodePath(scope.rpartition(".")[0])
+        if scope and self.sketch(owner).array and seen.phase in {NodePhase.SUCCEEDED, NodePhase.FAILED}:
+            self.arrays[owner].elements[int(index)].results[0].append(seen.failure)
 
     def _node_succeeded(self, path: NodePath, sketch: NodeSketch, seen: Seen) -> None:
+        if sketch.array:
+            self.arrays[path].judge_end(succeeded=True)
+            must(None in self.bound[path, 0] or not self._gives(sketch), f"{path}: succeeded without its outputs")
+            return
         if sketch.workflow:
             inner = self.scenario.inner[sketch.workflow]
             attempt = self._newest_scope(path)
@@ -245,6 +292,9 @@ class Checker:
 
     def _node_failed(self, path: NodePath, sketch: NodeSketch, seen: Seen) -> None:
         """It gave up only when what the author asked for was used up."""
+        if sketch.array:
+            self._array_failed(path, seen)
+            return
         if not sketch.workflow and not sketch.launch_plan:
             must(seen.attempts[-1:] == [TaskPhase.FAILED], f"{path}: failed, its attempts are {seen.attempts}")
             self._gave_up_rightly(path, sketch.task.retries, seen)
@@ -330,6 +380,10 @@ class Checker:
 
     def _policies(self) -> None:
         """After a commit: a scope where a node failed is over, unless its author wanted it to go on."""
+        for path, judge in self.arrays.items():
+            hopeless = judge.length >= 0 and not judge.still_possible() and judge.sketch.array
+            goes_on = self.nodes[path].phase is NodePhase.RUNNING and not self.phase.terminal
+            must(not (hopeless and goes_on and judge.begun) or judge.sketch.array.run_all, f"{path}: goes on in vain")
         if self.phase is WorkflowPhase.RUNNING and self.failed_top:
             goes_on = self.scenario.primary.policy is not FailurePolicy.FAIL_IMMEDIATELY
             must(goes_on, "the execution goes on after a failure")
@@ -348,6 +402,10 @@ class Checker:
             bad = {NodePhase.FAILED, NodePhase.SKIPPED}
             lost = any(self.nodes[other].phase in bad for other in self.above(path))
             must((phase is NodePhase.SKIPPED) == lost, f"{path}: is {phase}, above it lost: {lost}")
+
+    def _gives(self, sketch: NodeSketch) -> bool:
+        """Whether an array has outputs: its tasks have, its workflows as they say; a launch plan may."""
+        return self.scenario.inner[sketch.workflow].outputs if sketch.workflow else True
 
     def _newest_child(self, path: NodePath) -> int:
         return self.newest.get(path, 0)
@@ -369,4 +427,18 @@ class Checker:
         """The world came to rest."""
         must(self.phase.terminal, f"the world rests, and the execution is {self.phase.name}")
         must(not self.live, f"the execution ended, and {self.live} still live")
+        alive = [path for path, judge in self.arrays.items() for one in judge.elements.values() if one.live is not None]
+        must(not alive, f"the execution ended, and elements of {alive} still live")
         must(not self.live_children, f"the execution ended, and children {self.live_children} still live")
+
+
+class _Judges(dict[NodePath, ArrayJudge]):
+    """One judge for each array, made when it is first spoken of."""
+
+    def __init__(self, checker: Checker) -> None:
+        self._checker = checker
+        super().__init__()
+
+    def __missing__(self, path: NodePath) -> ArrayJudge:
+        judge = self[path] = ArrayJudge(path, self._checker.sketch(path))
+        return judge

@@ -3,10 +3,11 @@
 import random
 from dataclasses import dataclass
 
+from flytelike.model.graph import MinSuccesses, MinSuccessRatio
 from flytelike.model.policies import FailurePolicy
 from propeller.core.header import Limits
 from propeller.core.plan import Plan
-from tests.unit.propeller_core.builders import GraphSketch, NodeSketch, S, child, closure_of, graph, sub, task
+from tests.unit.propeller_core.builders import GraphSketch, NodeSketch, S, child, closure_of, each, graph, sub, task
 
 MAX_INNER = 3
 MAX_NODES = 12
@@ -51,6 +52,20 @@ def _random_graph(rng: random.Random, name: str, known: list[str], size: int) ->
 
 
 def _random_node(rng: random.Random, node_id: str, after: list[str], known: list[str]) -> NodeSketch:
+    node = _random_single(rng, node_id, after, known)
+    if rng.random() > 0.15:
+        return node
+    small = bool(node.workflow)
+    length = rng.choice([0, 1, 2, 3] if small else [0, 1, 2, 5, 12, 30])
+    success = rng.choice(
+        [None, None, MinSuccesses(rng.randint(0, 4)), MinSuccessRatio(rng.choice([0.0, 0.3, 0.5, 1.0]))]
+    )
+    window = rng.choice([None, 0, 1, 2, 5])
+    timeout_ns = rng.randint(20, 200) * S if rng.random() < 0.1 else 0
+    return each(node, length, window, success, run_all=rng.random() < 0.2, timeout_ns=timeout_ns)
+
+
+def _random_single(rng: random.Random, node_id: str, after: list[str], known: list[str]) -> NodeSketch:
     timeout_ns = rng.randint(5, 60) * S if rng.random() < 0.2 else 0
     kind = rng.random()
     if kind < 0.25 and known:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 from flytelike.model.history import Record
 from flytelike.model.ids import NodePath
-from propeller.core.commands import AbortAttempt, AbortChild, Command
+from propeller.core.commands import AbortAttempt, AbortChild, AbortElements, Command
 from propeller.core.decision import Decision, Step
+from propeller.core.elements import Chunk
 from propeller.core.evaluate import evaluate
 from propeller.core.events import Event, ExecutionStarted
 from propeller.core.header import Accepted, Header
@@ -29,6 +30,7 @@ class Store:
 
     header: Header
     nodes: dict[NodePath, NodeState] = field(default_factory=dict)
+    chunks: dict[NodePath, Chunk] = field(default_factory=dict)
     outbox: dict[int, Command] = field(default_factory=dict)
     records: list[Record] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
@@ -45,6 +47,10 @@ class Store:
             must(type(old) not in END_STATES or old == node, f"{path}: {old} became {node}")
         self.header = decision.header
         self.nodes.update(decision.nodes)
+        self.chunks.update(decision.chunks)
+        for key in decision.dropped:
+            self.nodes.pop(key, None)
+            self.chunks.pop(key, None)
         self.records.extend(decision.records)
         self.log.append(tuple(batch))
         first = len(self.commands)
@@ -73,11 +79,11 @@ class Shell:
         self.store.owner += 1
         self.owner = self.store.owner
         self.world.inbox = self.inbox
-        self.state = ExecutionState(self.plan, self.store.header, self.store.nodes)
+        self.state = ExecutionState(self.plan, self.store.header, self.store.nodes, self.store.chunks)
         yield "loaded"
         for number, command in sorted(self.store.outbox.items()):
             # Starts may be long answered: only what is still outstanding is started again.
-            if isinstance(command, AbortAttempt | AbortChild):
+            if isinstance(command, AbortAttempt | AbortChild | AbortElements):
                 self.world.carry_out(command)
                 yield "aborted again"
             del self.store.outbox[number]
@@ -94,6 +100,7 @@ class Shell:
         batch, self.inbox[:] = self.inbox[:size], self.inbox[size:]
         decision = evaluate(self.plan, state, batch)
         must(dict(state.nodes) == self.store.nodes, "evaluate changed its state")
+        must(dict(state.chunks) == self.store.chunks, "evaluate changed its elements")
         yield "evaluated"
         if decision.changes_nothing:
             return

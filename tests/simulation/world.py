@@ -18,12 +18,16 @@ from propeller.core import events
 from propeller.core.commands import (
     AbortAttempt,
     AbortChild,
+    AbortElements,
     CollectOutputs,
     Command,
+    OpenArray,
     SetTimer,
     StartAttempt,
     StartChild,
+    StartElements,
 )
+from tests.simulation.arrays import ArrayWorld
 from tests.simulation.checker import Checker
 from tests.unit.propeller_core.builders import BUG, FLAKE, LOST, S
 
@@ -100,8 +104,12 @@ class World:
     processes: dict[Key, Process] = field(default_factory=dict)
     children: dict[Key, Process] = field(default_factory=dict)
     timers: dict[str, Timer] = field(default_factory=dict)
+    arrays: ArrayWorld = field(init=False)
     _agenda: list[tuple[int, int, str, Callable[[], None]]] = field(default_factory=list)
     _ticket: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    def __post_init__(self) -> None:
+        self.arrays = ArrayWorld(self)
 
     @property
     def now_ns(self) -> int:
@@ -161,6 +169,7 @@ class World:
         self.timers.clear()
         if self.weather.survives:
             return
+        self.arrays.crashed()
         for key, process in self.processes.items():
             bad_end = isinstance(process.result, events.AttemptFailed) and self.rng.random() < 0.5
             if process.life is Life.LIVE or (process.life is Life.ENDED and bad_end):
@@ -183,6 +192,8 @@ class World:
                 self._abort_child((path, attempt))
             case CollectOutputs(path=path, attempt=attempt):
                 self._collect((path, attempt))
+            case OpenArray() | StartElements() | AbortElements():
+                self.arrays.carry_out(command)
             case SetTimer():
                 self.timers[command.id] = Timer(command.due_ns, command.path, command.stamp)
 
@@ -286,6 +297,10 @@ class World:
 
     def noise(self) -> None:
         """Let the platform hear something about what is over, or never was."""
+        of_arrays = self.arrays.noise()
+        if of_arrays and self.rng.random() < 0.5:
+            self.deliver(self.rng.choice(of_arrays))
+            return
         keys = sorted(self.processes) + sorted(self.children)
         if not keys:
             return
