@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from flytelike.model.failure import Failure, Fault
 from propeller.ports import AttemptKey, AttemptListener, AttemptSpec, Executor
+from propeller.ports_elements import ElementResult, ElementsOrder
 
 Behaviour = Callable[[AttemptSpec], Awaitable[Failure | None]]
 """Does an attempt's work, stores its outputs, and returns its failure, or None for success."""
@@ -51,6 +52,7 @@ class MemoryExecutor(Executor):
         self._live: dict[AttemptKey, _Attempt] = {}
         self._queue: deque[_Attempt] = deque()
         self._ended: dict[AttemptKey, Failure | None] = {}
+        self._elements: dict[AttemptKey, tuple[AttemptKey, int]] = {}
         self._running = 0
         self._closed = False
 
@@ -74,6 +76,21 @@ class MemoryExecutor(Executor):
             del self._live[key]
         else:
             attempt.task.cancel()
+
+    @override
+    async def start_elements(self, order: ElementsOrder) -> None:
+        for first, length, attempt in order.elements:
+            for index in range(first, first + length):
+                spec = order.array.attempt(index, attempt, interruptible=order.interruptible)
+                self._elements[spec.key] = (order.array.key, index)
+                await self.start(spec)
+
+    @override
+    async def abort_elements(self, key: AttemptKey, reason: str) -> None:
+        for attempt, (array, _) in list(self._elements.items()):
+            if array == key:
+                del self._elements[attempt]
+                await self.abort(attempt, reason)
 
     @override
     async def close(self) -> None:
@@ -115,7 +132,11 @@ class MemoryExecutor(Executor):
         self._pump()
 
     def _tell(self, key: AttemptKey, failure: Failure | None) -> None:
-        if failure is None:
+        element = self._elements.pop(key, None)
+        if element is not None:
+            result = ElementResult(element[1], key.attempt, failure)
+            self._listener.elements_ended(element[0], self._now_ns(), [result])
+        elif failure is None:
             self._listener.succeeded(key, self._now_ns())
         else:
             self._listener.failed(key, self._now_ns(), failure)

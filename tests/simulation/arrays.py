@@ -191,6 +191,10 @@ class ArrayJudge:
         """Whether every element ended."""
         return sum(1 for one in self.elements.values() if one.over) == self.length
 
+    def lives(self) -> bool:
+        """Whether an element really runs."""
+        return any(one.live is not None for one in self.elements.values())
+
     def still_possible(self) -> bool:
         """Whether it can still succeed."""
         lost = sum(1 for one in self.elements.values() if one.failed)

@@ -172,9 +172,7 @@ class Checker:
 
     def _slots(self) -> None:
         limit = self.scenario.limits.max_parallelism
-        arrays = [
-            path for path, judge in self.arrays.items() if any(e.live is not None for e in judge.elements.values())
-        ]
+        arrays = [path for path, judge in self.arrays.items() if judge.lives()]
         alive = [path for path in (*self.live, *self.live_children, *arrays) if not element_of(path)]
         running = len(alive)
         must(limit == 0 or running <= limit, f"{running} nodes really run, {limit} may")
@@ -258,12 +256,11 @@ class Checker:
         judge.judge_end(succeeded=False)
         assert failure
         assert judge.sketch.array
-        if judge.length >= 0 and not judge.still_possible():
-            must(judge.all_over() or not judge.sketch.array.run_all, f"{path}: did not run all elements")
-            return
         timed_out = failure.code == "TimeoutExpired" and self._timed_out(path, 0)
-        known = failure in self.bound[path, 0] or failure in self.refused[path]
-        must(timed_out or known, f"{path}: failed with {failure} though it could succeed")
+        if timed_out or failure in self.bound[path, 0] or failure in self.refused[path]:
+            return
+        must(judge.length >= 0 and not judge.still_possible(), f"{path}: failed with {failure} though it could succeed")
+        must(judge.all_over() or not judge.sketch.array.run_all, f"{path}: did not run all elements")
 
     def _element_result(self, path: NodePath, seen: Seen) -> None:
         """An element with states of its own ended."""
@@ -427,7 +424,7 @@ class Checker:
         """The world came to rest."""
         must(self.phase.terminal, f"the world rests, and the execution is {self.phase.name}")
         must(not self.live, f"the execution ended, and {self.live} still live")
-        alive = [path for path, judge in self.arrays.items() for one in judge.elements.values() if one.live is not None]
+        alive = [path for path, judge in self.arrays.items() if judge.lives()]
         must(not alive, f"the execution ended, and elements of {alive} still live")
         must(not self.live_children, f"the execution ended, and children {self.live_children} still live")
 

@@ -26,13 +26,16 @@ class Scenario:
         return Plan.of(closure_of(self.primary, *self.inner.values()))
 
 
-def random_scenario(rng: random.Random) -> Scenario:
-    """Draw a scenario. A workflow holds only workflows drawn before it, so that nesting ends."""
+def random_scenario(rng: random.Random, *, arrays: float = 0.15) -> Scenario:
+    """Draw a scenario. A workflow holds only workflows drawn before it, so that nesting ends.
+
+    `arrays` is the part of the nodes that are repeated.
+    """
     inner: dict[str, GraphSketch] = {}
     for number in range(rng.choice([0, 0, 1, 2, MAX_INNER])):
         name = f"w{number}"
-        inner[name] = _random_graph(rng, name, list(inner), rng.randint(0, 5))
-    primary = _random_graph(rng, "main", list(inner), rng.choice([0, 1, 2, 3, 4, 5, 6, 7, 9, MAX_NODES]))
+        inner[name] = _random_graph(rng, name, list(inner), rng.randint(0, 5), arrays)
+    primary = _random_graph(rng, "main", list(inner), rng.choice([0, 1, 2, 3, 4, 5, 6, 7, 9, MAX_NODES]), arrays)
     limits = Limits(
         max_parallelism=rng.choice([0, 0, 0, 1, 2, 3]),
         timeout_ns=rng.randint(20, 400) * S if rng.random() < 0.12 else 0,
@@ -41,19 +44,19 @@ def random_scenario(rng: random.Random) -> Scenario:
     return Scenario(primary, inner, limits)
 
 
-def _random_graph(rng: random.Random, name: str, known: list[str], size: int) -> GraphSketch:
+def _random_graph(rng: random.Random, name: str, known: list[str], size: int, arrays: float) -> GraphSketch:
     nodes: list[NodeSketch] = []
     for number in range(size):
         others = [node.id for node in nodes]
         wanted = min(len(others), rng.choice([0, 0, 1, 1, 2, 3]))
-        nodes.append(_random_node(rng, f"n{number}", rng.sample(others, wanted), known))
+        nodes.append(_random_node(rng, f"n{number}", rng.sample(others, wanted), known, arrays))
     policy = rng.choice(list(FailurePolicy))
     return graph(*nodes, name=name, policy=policy, outputs=rng.random() < 0.8, interruptible=rng.random() < 0.2)
 
 
-def _random_node(rng: random.Random, node_id: str, after: list[str], known: list[str]) -> NodeSketch:
+def _random_node(rng: random.Random, node_id: str, after: list[str], known: list[str], arrays: float) -> NodeSketch:
     node = _random_single(rng, node_id, after, known)
-    if rng.random() > 0.15:
+    if not arrays or rng.random() > arrays:
         return node
     small = bool(node.workflow)
     length = rng.choice([0, 1, 2, 3] if small else [0, 1, 2, 5, 12, 30])
