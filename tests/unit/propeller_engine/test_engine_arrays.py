@@ -1,6 +1,5 @@
 """What the engine makes of arrays: lengths, elements, rows of results, lists of outputs."""
 
-import asyncio
 
 import pytest
 
@@ -10,7 +9,7 @@ from propeller.ports import AttemptSpec
 from propeller.ports_elements import ElementResult
 from tests.unit.propeller_engine.builders import closure, fan, repeated, request, step
 from tests.unit.propeller_engine.fakes import literals, user_failure
-from tests.unit.propeller_engine.world import Fuse, World, key, kill, live, settings
+from tests.unit.propeller_engine.world import World, key, live, settings
 
 FAN = fan(4)
 OVER = ("n0", "n1", "n2", "n3")
@@ -129,31 +128,5 @@ def test_sub_workflows_and_executions_are_given_their_own_item() -> None:
         )
         assert await world.executed(request()) is WorkflowPhase.SUCCEEDED
         assert world.outputs("mem://meta/p-d-e1/a/data/0/outputs.pb") == {"o": [5, 5, 5, 5]}
-
-    live(body())
-
-
-@pytest.mark.parametrize("after", [False, True])
-def test_an_engine_that_dies_at_any_call_costs_no_result(after: bool) -> None:  # noqa: FBT001 - a parameter
-    async def body() -> None:
-        keep = asyncio.all_tasks()
-        closed = False
-        for calls in range(60):
-            world = World(closure([*FAN[:2], step("a", "n0", "n1", each=repeated(parallelism=1))]), script=script)
-            fuse = Fuse(calls, after=after)
-            try:
-                engine = await world.engine(fuse)
-                await engine.submit(request())
-                await world.settle(80)
-            except asyncio.CancelledError:
-                pass
-            closed = closed or not fuse.blown.is_set()
-            await kill(keep)
-            world.machine_restarts()
-            again = await world.engine()
-            await again.submit(request())
-            await world.ended(request().id)
-            await again.close()
-            assert world.outputs("mem://meta/p-d-e1/a/data/0/outputs.pb") == {"o": [0, 1]}
 
     live(body())
