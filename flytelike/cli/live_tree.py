@@ -58,6 +58,8 @@ def line(depth: int, row: NodeRow) -> Text:
     text.append(f"{sign(row.phase)} ", color(row.phase))
     text.append(row.name)
     text.append(f"  {row.phase.name.lower()}", color(row.phase))
+    if row.elements:
+        text.append(f"  {row.elements}")
     if row.elapsed_s:
         text.append(f"  {shown_seconds(row.elapsed_s)}", "bright_black")
     if row.message and row.phase is NodePhase.FAILED:

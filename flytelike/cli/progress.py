@@ -16,7 +16,8 @@ def plain_line(row: NodeRow) -> str:
     """Return the line for one change, for logs and pipes."""
     took = f" in {shown_seconds(row.seconds)}" if row.phase.terminal and row.seconds else ""
     depth = "  " * (row.path.count(".") // 2)
-    return f"  {depth}{sign(row.phase)} {row.name} {row.phase.name.lower()}{took}"
+    elements = f" ({row.elements})" if row.elements else ""
+    return f"  {depth}{sign(row.phase)} {row.name} {row.phase.name.lower()}{took}{elements}"
 
 
 class Progress:

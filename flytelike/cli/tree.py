@@ -19,6 +19,7 @@ class NodeRow:
     started_s: float = 0.0
     seconds: float = 0.0
     message: str = ""
+    elements: str = ""
 
     @property
     def elapsed_s(self) -> float:
@@ -58,6 +59,7 @@ class Tree:
         row.started_s = node.closure.started_at.ToMicroseconds() / 1e6
         row.seconds = node.closure.duration.ToMilliseconds() / 1e3
         row.message = node.closure.error.message
+        row.elements = counted_elements(node)
         return row if changed else None
 
     def added(self, path: str, name: str) -> NodeRow:
@@ -83,6 +85,15 @@ class Tree:
             found.append((depth, self.rows[path]))
             found.extend(self.ordered(path, depth + 1))
         return found
+
+
+def counted_elements(node: node_execution_pb2.NodeExecution) -> str:
+    """Return how far an array is, such as `73,000 of 100,000, 12 failed`; nothing for other nodes."""
+    if not node.metadata.is_array:
+        return ""
+    counts = node.closure.elements
+    failed = f", {counts.failed:,} failed" if counts.failed else ""
+    return f"{counts.succeeded:,} of {counts.length:,}{failed}"
 
 
 def shown_seconds(seconds: float) -> str:

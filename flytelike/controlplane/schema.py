@@ -15,6 +15,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
+from sqlalchemy import false as sa_false
 
 metadata = MetaData(
     naming_convention={
@@ -201,6 +202,12 @@ node_executions = Table(
     _instant("started_at"),
     _instant("updated_at"),
     Column("sequence", BigInteger, nullable=False),
+    # Of an array: how many elements there are, and how many of them are open, succeeded and failed.
+    Column("is_array", Boolean, nullable=False, server_default=sa_false()),
+    Column("elements", Integer, nullable=False, server_default="0"),
+    Column("elements_open", Integer, nullable=False, server_default="0"),
+    Column("elements_succeeded", Integer, nullable=False, server_default="0"),
+    Column("elements_failed", Integer, nullable=False, server_default="0"),
     Index(None, "execution", "sequence"),
     sqlite_with_rowid=False,
 )
@@ -229,3 +236,27 @@ task_executions = Table(
     sqlite_with_rowid=False,
 )
 """`error`: core.ExecutionError."""
+
+element_chunks = Table(
+    "element_chunks",
+    metadata,
+    Column("execution", _RowId, ForeignKey("executions.id"), primary_key=True, autoincrement=False),
+    Column("path", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    _bytes("phases"),
+    _bytes("attempts"),
+    sqlite_with_rowid=False,
+)
+"""How it is with the elements of an array, some hundred a row: a byte each for the phase and the last attempt."""
+
+element_failures = Table(
+    "element_failures",
+    metadata,
+    Column("execution", _RowId, ForeignKey("executions.id"), primary_key=True, autoincrement=False),
+    Column("path", Text, primary_key=True),
+    Column("element", Integer, primary_key=True, autoincrement=False),
+    Column("attempt", Integer, nullable=False),
+    _bytes("error"),
+    sqlite_with_rowid=False,
+)
+"""Why elements failed last, of at most some of them. `error`: core.ExecutionError."""

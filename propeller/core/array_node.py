@@ -39,6 +39,7 @@ def start(turn: Turn, place: Place) -> None:
     state = Measuring(turn.now_ns)
     turn.move(place, Cause.STARTED, state)
     turn.commands.append(open_command(place, state.attempt))
+    _tell_attempt(turn, place, TaskPhase.QUEUED)
     timeout_ns = place.node.timeout_ns
     if timeout_ns:
         due_ns = state.started_ns + timeout_ns
@@ -53,6 +54,7 @@ def opened(turn: Turn, event: ArrayOpened) -> None:
     place = turn.plan.place(event.path)
     mapped = Mapped(state.started_ns, max(0, event.length), attempt=state.attempt)
     turn.move(place, Cause.OPENED, mapped)
+    _tell_attempt(turn, place, TaskPhase.RUNNING)
     _go_on(turn, place, mapped, _Progress())
 
 
@@ -289,12 +291,21 @@ def _all_ended(turn: Turn, place: Place, state: Mapped, needed: int) -> None:
 def _fail(turn: Turn, place: Place, state: Measuring | Mapped | Gathering, failure: Failure) -> None:
     stop_elements(turn, place, state, f"{place.path} failed: {failure.code}")
     turn.move(place, Cause.FAILED, Failed(state.attempt, failure))
+    _tell_attempt(turn, place, TaskPhase.FAILED, failure)
     turn.tell_node(place, NodePhase.FAILED, failure)
 
 
 def _succeed(turn: Turn, place: Place, attempt: int) -> None:
     turn.move(place, Cause.SUCCEEDED, Succeeded(attempt))
+    _tell_attempt(turn, place, TaskPhase.SUCCEEDED)
     turn.tell_node(place, NodePhase.SUCCEEDED)
+
+
+def _tell_attempt(turn: Turn, place: Place, phase: TaskPhase, failure: Failure | None = None) -> None:
+    """Record an attempt of an array of a task, as Flyte does: its clients look for elements below it."""
+    task = _work(place).element.work
+    if isinstance(task, TaskWork):
+        turn.tell_attempt(place, task, 0, phase, failure)
 
 
 def _first_failure(progress: _Progress) -> Failure | None:

@@ -41,9 +41,11 @@ def stop_scope(turn: Turn, scope: NodePath, reason: str) -> None:
                 turn.commands.append(launch_plan_node.abort_command(place, attempt, reason))
             case Expanded(attempt=attempt):
                 stop_scope(turn, scope_of(path, attempt), reason)
-            case Mapped() as state:
+            case Measuring() | Mapped() | Gathering() as state:
                 stop_elements(turn, place, state, reason)
-            case Held() | BackingOff() | Collecting() | Measuring() | Gathering():
+                if isinstance(work, ArrayWork) and isinstance(work.element.work, TaskWork):
+                    turn.tell_attempt(place, work.element.work, state.attempt, TaskPhase.ABORTED)
+            case Held() | BackingOff() | Collecting():
                 pass  # nothing runs
             case Succeeded() | Failed() | Skipped() | Aborted() | None:
                 continue

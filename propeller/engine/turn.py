@@ -19,13 +19,14 @@ from propeller.core.node_state import (
     END_STATES,
     Aborted,
     ChildRunning,
+    Held,
     Mapped,
     NodeState,
     Running,
     Started,
     Succeeded,
 )
-from propeller.core.plan import LaunchPlanWork, SubWorkflowWork, TaskWork, parent_of
+from propeller.core.plan import ArrayWork, LaunchPlanWork, SubWorkflowWork, TaskWork, parent_of
 from propeller.core.task_node import abort_command as abort_attempt
 from propeller.engine.element_rows import kept_rows
 from propeller.engine.encoding import encode
@@ -112,6 +113,8 @@ def doom(run: Run, failure: Failure, now_ns: int) -> Decision:
         elif isinstance(node, Mapped):
             name = f"{path}/{node.attempt}/abort"
             commands.append(AbortElements(name, path, node.attempt, failure.message))
+        if isinstance(work, ArrayWork) and isinstance(work.element.work, TaskWork) and not isinstance(node, Held):
+            records.append(AttemptChanged(path, 0, work.element.work.task, TaskPhase.ABORTED, now_ns))
         nodes[path] = Aborted()
         scope = parent_of(place.scope)
         inner, outer = isinstance(work, SubWorkflowWork), isinstance(work, LaunchPlanWork)

@@ -15,6 +15,9 @@ EXPLAINED = {
     r"(message|field) flytelike\.core\.SourceSpan(\..*)?": "a message of ours",
     r"(message|field|value) flytelike\.service\.(Register|Registered|Diagnostic)\w*(\..*)?": "registering at once",
     r"(message|field) flytelike\.service\.WatchExecution\w*(\..*)?": "watching",
+    r"field flytelike\.admin\.NodeExecutionClosure\.elements": "9120: how an array goes",
+    r"(message|field) flytelike\.core\.ElementCounts(\..*)?": "a message of ours",
+    r"(message|field) flytelike\.service\.(ListElements\w*|Element)(\..*)?": "elements of arrays",
     r"(message|field) flytelike\.service\.StreamTaskLogs\w*(\..*)?": "logs",
     r"rpc flytelike\.service\.(RegistrationService|WatchService)\..*": "services of ours",
 }

@@ -337,7 +337,9 @@ class Checker:
             seen.attempts[-1] = record.phase
         allowed = _TASK_NEXT.get(before, set())
         must(record.phase in allowed, f"{path}/{attempt}: {record.phase.name} after {before}")
-        if record.phase is TaskPhase.SUCCEEDED:
+        if self.sketch(path).array:
+            must(attempt == 0, f"{path}: an array is not repeated as a whole")
+        elif record.phase is TaskPhase.SUCCEEDED:
             must(None in self.results[path, attempt], f"{path}/{attempt}: accepted a success that never was")
         elif record.phase in (TaskPhase.FAILED, TaskPhase.RETRYABLE_FAILED):
             self._attempt_failed(record, seen)

@@ -82,6 +82,11 @@ class NodeRow:
     started_at: int
     updated_at: int
     sequence: int
+    is_array: bool = False
+    elements: int = 0
+    elements_open: int = 0
+    elements_succeeded: int = 0
+    elements_failed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """What the engine makes of arrays: lengths, elements, rows of results, lists of outputs."""
 
-
 import pytest
 
 from flytelike.model.graph import MinSuccesses, MinSuccessRatio
