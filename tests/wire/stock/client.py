@@ -84,6 +84,9 @@ def starts_all(remote, kept):
     kept.parent = run("flows.parent", {"n": 2}, execution_name="the-parent")
     kept.persistent = run("flows.persistent", {"n": 9})
     kept.fixed = run("twice_fixed", {})
+    kept.mapped = run("maps.mapped", {"bases": [1, 2, 3]})
+    kept.unmapped = run("maps.mapped", {"bases": []})
+    kept.too_many = run("maps.too_many_fail", {"bases": [1, 2]})
     kept.ours = run("ours.trip", {"point": flows.Point(1, 2.5, ["a"])}, execution_name="our-trip")
     return kept.parent.id.name
 
@@ -118,6 +121,20 @@ def child_executions(remote, kept):
         "child": [phase(child.workflow_executions[0]), child.workflow_executions[0].outputs["o0"]],
         "task": [task.inputs["n"], task.outputs["o0"], task.task_executions[0].id.retry_attempt],
         "nodes": sorted(nodes),
+    }
+
+
+@step
+def map_tasks(remote, kept):
+    execution = ended(remote, kept.mapped, sync_nodes=True)
+    array = execution.node_executions["n0"]
+    empty, failed = ended(remote, kept.unmapped), ended(remote, kept.too_many)
+    return {
+        "outputs": [execution.outputs[f"o{n}"] for n in range(4)],
+        "of nothing": [empty.outputs[f"o{n}"] for n in range(4)],
+        "node": [array.metadata.is_array, array.outputs["o0"], array.inputs["base"]],
+        "attempts": [one.id.retry_attempt for one in array.task_executions],
+        "failed": [phase(failed), failed.error.message.partition("Trace")[0].strip()],
     }
 
 
