@@ -3,7 +3,7 @@
 import functools
 import os
 
-from flytekit import LaunchPlan, current_context, map_task, task, workflow
+from flytekit import LaunchPlan, map_task, task, workflow
 from flytekit.exceptions.user import FlyteRecoverableException
 
 
