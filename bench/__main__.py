@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench.figure import Figure
 
-SUITES = ("limits", "authoring", "compiling", "values", "running")
+SUITES = ("limits", "authoring", "compiling", "values", "running", "arrays")
 """Modules of this package with a `measure`."""
 INSIDE = "--inside"
 

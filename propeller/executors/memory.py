@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from typing_extensions import override
 
@@ -108,6 +109,8 @@ class MemoryExecutor(Executor):
             if self._live.get(attempt.spec.key) is attempt:
                 self._running += 1
                 attempt.task = asyncio.get_running_loop().create_task(self._run(attempt.spec))
+                # Here, since a task that is cancelled before its first step runs none of its code.
+                attempt.task.add_done_callback(partial(self._leave, attempt.spec.key))
 
     async def _run(self, spec: AttemptSpec) -> None:
         limit_s = spec.deadline_ns / 1e9 or None
@@ -118,17 +121,18 @@ class MemoryExecutor(Executor):
             text = f"The attempt ran longer than its timeout of {limit_s:g} s and was stopped."
             failure = Failure("TimeoutExpired", text, Fault.USER, retryable=True)
         except asyncio.CancelledError:
-            self._leave(spec.key)
             return
         self._ended[spec.key] = failure
         if len(self._ended) > _REMEMBERED:
             del self._ended[next(iter(self._ended))]
-        self._leave(spec.key)
+        self._live.pop(spec.key, None)
         self._tell(spec.key, failure)
 
-    def _leave(self, key: AttemptKey) -> None:
+    def _leave(self, key: AttemptKey, _: asyncio.Task[None]) -> None:
         self._running -= 1
-        self._live.pop(key, None)
+        live = self._live.get(key)
+        if live is not None and live.task is not None and live.task.done():
+            del self._live[key]
         self._pump()
 
     def _tell(self, key: AttemptKey, failure: Failure | None) -> None:
