@@ -7,17 +7,15 @@ import pytest
 from flytelike.compiler import Rejected
 from flytelike.compiler import compile as compile_entities
 from flytelike.model.gate import Sleep
-from flytelike.model.graph import ArrayTarget, BranchTarget, GateTarget, Node, NodeTarget, TaskTarget
+from flytelike.model.graph import BranchTarget, GateTarget, Node, NodeTarget, TaskTarget
 from flytelike.model.ids import NodeId
 from flytelike.model.literals import ErrorValue
 from flytelike.model.span import SourceSpan
 from tests.unit.controlplane.builders import a_task, a_workflow, task_id
 
-ELEMENT = Node(NodeId("e"), TaskTarget(task_id()))
 KINDS: dict[str, NodeTarget] = {
     "branch": BranchTarget((), ErrorValue("n0", "no case")),
     "gate": GateTarget(Sleep(1)),
-    "array": ArrayTarget(ELEMENT, original_interface=True),
 }
 
 
