@@ -7,13 +7,16 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from flytelike.current import current_context
+    from flytelike.current import Deck, current_context
+    from flytelike.deck.fields import DeckField
     from flytelike.model.exceptions import FlyteRecoverableException
     from flytelike.model.policies import FailurePolicy as WorkflowFailurePolicy
     from flytelike.sdk.cache import Cache
+    from flytelike.sdk.container_task import ContainerTask
     from flytelike.sdk.create_node import create_node
     from flytelike.sdk.documentation import Documentation
     from flytelike.sdk.launch_plan import LaunchPlan
+    from flytelike.sdk.metadata import TaskMetadata
     from flytelike.sdk.reference import reference_launch_plan, reference_task, reference_workflow
     from flytelike.sdk.resources import Resources
     from flytelike.sdk.secret import Secret
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
 _PLACES = {
     "JSON": "flytelike.types.json_value",
     "Cache": "flytelike.sdk.cache",
+    "ContainerTask": "flytelike.sdk.container_task",
+    "Deck": "flytelike.current",
+    "DeckField": "flytelike.deck.fields",
     "Documentation": "flytelike.sdk.documentation",
     "FlyteDirectory": "flytelike.types.directory",
     "FlyteFile": "flytelike.types.file",
@@ -40,6 +46,7 @@ _PLACES = {
     "Secret": "flytelike.sdk.secret",
     "StructuredDataset": "flytelike.types.structured",
     "Task": "flytelike.sdk.task",
+    "TaskMetadata": "flytelike.sdk.metadata",
     "Workflow": "flytelike.sdk.workflow",
     "WorkflowFailurePolicy": "flytelike.model.policies",
     "create_node": "flytelike.sdk.create_node",
@@ -55,6 +62,9 @@ _PLACES = {
 __all__ = [
     "JSON",
     "Cache",
+    "ContainerTask",
+    "Deck",
+    "DeckField",
     "Documentation",
     "FlyteDirectory",
     "FlyteFile",
@@ -66,6 +76,7 @@ __all__ = [
     "Secret",
     "StructuredDataset",
     "Task",
+    "TaskMetadata",
     "Workflow",
     "WorkflowFailurePolicy",
     "create_node",

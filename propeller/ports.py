@@ -36,7 +36,10 @@ class AttemptSpec:
     `workflow` and `launch_plan` are what the execution was started from.
     `inputs_uri` is the file `inputs.pb`; `output_prefix` the folder for `outputs.pb` and
     `error.pb`; `raw_output_prefix` the folder for the data the task writes; all as in Flyte's
-    task contract. `deadline_ns` is the length a run may take, counted from its start; 0 for none.
+    task contract. Small `inputs` come along, and their file may be written while the attempt begins:
+    an executor whose attempts read the file writes it first. `deadline_ns` is the length a run may
+    take, counted from its start; 0 for none.
+    `execution_started_ns` is when the whole execution began.
     """
 
     key: AttemptKey
@@ -50,7 +53,9 @@ class AttemptSpec:
     previous_checkpoint_prefix: str = ""
     deadline_ns: int = 0
     interruptible: bool = False
+    execution_started_ns: int = 0
     env: Mapping[str, str] = field(default_factory=dict)
+    inputs: bytes | None = None
 
 
 class AttemptListener(Protocol):
@@ -62,8 +67,11 @@ class AttemptListener(Protocol):
     def running(self, key: AttemptKey, at_ns: int) -> None:
         """Tell that the attempt's process began its work."""
 
-    def succeeded(self, key: AttemptKey, at_ns: int) -> None:
-        """Tell that the attempt ended and `outputs.pb` is stored durably (if it has outputs)."""
+    def succeeded(self, key: AttemptKey, at_ns: int, outputs: bytes | None = None) -> None:
+        """Tell that the attempt ended and `outputs.pb` is stored durably (if it has outputs).
+
+        Small `outputs` may come along, so that nobody has to read them.
+        """
 
     def failed(self, key: AttemptKey, at_ns: int, failure: Failure) -> None:
         """Tell that the attempt ended badly, or could not be started."""

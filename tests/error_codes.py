@@ -12,12 +12,14 @@ CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
 
 NO_CODES = frozenset(
     """
-    cache-key-metadata content-length content-md5 controlplane-listen controlplane-read controlplane-write
+    cache-key-metadata content-length content-md5 content-security-policy controlplane-listen controlplane-read
+    controlplane-write
     date-time end-node
-    flyte-authorization flytelike-digest flytelike-execute flytelike-trace flytelike-values
-    grpc-status-details-bin launch-plans memory-watch propeller-close propeller-delivery
+    flyte-authorization flytelike-container flytelike-digest flytelike-execute flytelike-trace flytelike-values
+    github-dark grpc-status-details-bin js-default launch-plans memory-watch propeller-close propeller-delivery
     propeller-lease propeller-retention propeller-sealer propeller-store propeller-store-reader
-    pyflyte-fast-execute python-task serialization-format site-packages start-node time-delta us-east-1 utf-8
+    pyflyte-fast-execute python-task raw-container serialization-format site-packages start-node
+    time-delta us-east-1 utf-8 x-content-type-options
     """.split()
 )
 """Other words with dashes: keys, names of threads, programs and headers. Whatever else looks like a code is one."""

@@ -10,9 +10,10 @@ import pytest
 
 PUBLIC = {
     "flytelike": """
-        Cache Documentation FlyteDirectory FlyteFile FlytePickle FlyteRecoverableException HashMethod JSON LaunchPlan
-        Resources Secret StructuredDataset Task Workflow WorkflowFailurePolicy create_node current_context kwtypes
-        reference_launch_plan reference_task reference_workflow task workflow
+        Cache ContainerTask Deck DeckField Documentation FlyteDirectory FlyteFile FlytePickle
+        FlyteRecoverableException HashMethod JSON LaunchPlan Resources Secret StructuredDataset Task TaskMetadata
+        Workflow WorkflowFailurePolicy create_node current_context kwtypes reference_launch_plan reference_task
+        reference_workflow task workflow
     """.split(),
     "flytelike.types": "Transformer TypeFault ValueContext mismatch register unsupported".split(),
 }

@@ -33,15 +33,18 @@ def default_data() -> Path:
     return Path(os.environ.get("FLYTELIKE_HOME") or Path.home() / ".flytelike")
 
 
+data_option = click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=default_data,
+    show_default="$FLYTELIKE_HOME, or ~/.flytelike",
+    help="Data folder of the embedded platform.",
+)
+
+
 def platform_options(command: F) -> F:
     """Add the options that say which platform to talk to."""
-    command = click.option(
-        "--data",
-        type=click.Path(file_okay=False, path_type=Path),
-        default=default_data,
-        show_default="$FLYTELIKE_HOME, or ~/.flytelike",
-        help="Data folder of the embedded platform.",
-    )(command)
+    command = data_option(command)
     return click.option(
         "--server",
         default=lambda: os.environ.get("FLYTELIKE_SERVER", ""),

@@ -13,8 +13,10 @@ from flytelike.cli.exit_code import ExitCode
 from flytelike.cli.progress import plain_line
 from flytelike.cli.tree import NodeRow, Tree
 from flytelike.cli.waiting import show_failure
+from flytelike.cli.waits import record as told
+from flytelike.cli.waits import waits
 from flytelike.model.phases import WorkflowPhase
-from flytelike.remote import Client, executions, registry
+from flytelike.remote import Client, executions, registry, signals
 from flytelike.types.inputs import json_from_literal
 from flytelike_idl.admin import execution_pb2
 from flytelike_idl.service import watch_pb2
@@ -113,13 +115,20 @@ async def show_execution(client: Client, name: str, project: str, domain: str, *
     tree.take(
         watch_pb2.WatchExecutionResponse(execution=record, node_executions=await executions.nodes(client, target))
     )
+    waiting = [] if WorkflowPhase(record.closure.phase).terminal else await signals.signals(client, target)
     shown = {
         "inputs": {key: json_from_literal(value) for key, value in inputs.items()},
         "outputs": {key: json_from_literal(value) for key, value in outputs.items()},
     }
     if as_json:
         nodes = [node_document(row) for _, row in tree.ordered()]
-        document = {**execution_row(record), **shown, "nodes": nodes, "error": record.closure.error.message}
+        document = {
+            **execution_row(record),
+            **shown,
+            "nodes": nodes,
+            "waits": [told(wait.signal) for wait in waits(waiting)],
+            "error": record.closure.error.message,
+        }
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
         return
     for key, value in execution_row(record).items():
@@ -127,8 +136,11 @@ async def show_execution(client: Client, name: str, project: str, domain: str, *
     for key, values in shown.items():
         for var, shown_value in values.items():
             click.echo(f"{key[:-1]:8} {var} = {json.dumps(shown_value, ensure_ascii=False)}")
+    at_gate = {wait.gate.node_id: wait for wait in waits(waiting)}
     for _, row in tree.ordered():
         click.echo(plain_line(row))
+        if row.path in at_gate:
+            click.echo(f"      {at_gate[row.path].line}")
     if record.closure.error.message:
         show_failure(record)
 

@@ -16,6 +16,7 @@ class NodeRow:
     name: str
     parent: str
     phase: NodePhase
+    is_parent: bool = False
     started_s: float = 0.0
     seconds: float = 0.0
     message: str = ""
@@ -54,6 +55,7 @@ class Tree:
         phase = NodePhase(node.closure.phase)
         known = self.rows.get(path)
         row = known or self.added(path, f"{node.metadata.spec_node_id} {node.metadata.name}".strip())
+        row.is_parent = node.metadata.is_parent_node
         changed = known is None or row.phase is not phase
         row.phase = phase
         row.started_s = node.closure.started_at.ToMicroseconds() / 1e6
@@ -63,12 +65,21 @@ class Tree:
         return row if changed else None
 
     def added(self, path: str, name: str) -> NodeRow:
-        """Add a row below its parent (`<parent>.<attempt>.<id>`)."""
-        parent = path.rsplit(".", 2)[0] if path.count(".") >= 2 else ""
+        """Add a row below its parent: a sub-workflow (`<parent>.<attempt>.<id>`), or a branch (`<parent>-<id>`)."""
+        parent = self.branch_of(path) or (path.rsplit(".", 2)[0] if path.count(".") >= 2 else "")
         row = NodeRow(path, name or path, parent, NodePhase.UNDEFINED)
         self.rows[path] = row
         self.children.setdefault(parent, []).append(path)
         return row
+
+    def branch_of(self, path: str) -> str:
+        """Return the branch that a node lies in; empty for none."""
+        around = path
+        while "-" in around.rpartition(".")[2]:
+            around = around.rpartition("-")[0]
+            if around in self.rows and self.rows[around].is_parent:
+                return around
+        return ""
 
     def counts(self) -> str:
         """Return `3 succeeded, 1 running` over all nodes without nodes below them."""

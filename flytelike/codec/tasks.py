@@ -14,13 +14,24 @@ from flytelike.codec.interface import fill_interface, interface_from_proto
 from flytelike.codec.json_struct import fill_struct, struct_from_proto
 from flytelike.codec.literals import duration_to_ns, fill_duration
 from flytelike.codec.parse import serialise
-from flytelike.model.graph import Container, SecretRequest, TaskTemplate
+from flytelike.model.graph import (
+    Container,
+    DataFiles,
+    DownloadMode,
+    MetadataFormat,
+    SecretRequest,
+    TaskTemplate,
+    UploadMode,
+)
 from flytelike.model.policies import CachePolicy, ResourceName, Resources, TaskMetadata
 from flytelike.model.types import NO_JSON
 from flytelike_idl.core import interface_pb2, literals_pb2, security_pb2
 from flytelike_idl.core import tasks_pb2 as pb
 
 _RESOURCES = {int(name): name for name in ResourceName}
+_FORMATS = {int(name): name for name in MetadataFormat}
+_DOWNLOADS = {int(name): name for name in DownloadMode}
+_UPLOADS = {int(name): name for name in UploadMode}
 _PARSED = ("id", "type", "custom", "task_type_version", "config", "span")
 """Fields of the template that the model holds completely."""
 _PARSED_OF_METADATA = (
@@ -130,6 +141,19 @@ def _fill_container(container: Container, out: pb.Container) -> None:
     for pairs, side in ((container.env, out.env), (container.config, out.config)):
         for key in sorted(pairs):
             side.add(key=key, value=pairs[key])
+    if container.data is not None:
+        _fill_data_files(container.data, out.data_config)
+
+
+def _fill_data_files(data: DataFiles, out: pb.DataLoadingConfig) -> None:
+    out.enabled = True
+    out.input_path = data.input_path
+    out.output_path = data.output_path
+    out.format = int(data.format)  # type: ignore[assignment]  # the stub's own enum
+    if data.download is not None or data.upload is not None:
+        out.io_strategy.SetInParent()
+        out.io_strategy.download_mode = int(data.download or 0)  # type: ignore[assignment]  # as above
+        out.io_strategy.upload_mode = int(data.upload or 0)  # type: ignore[assignment]  # as above
 
 
 def _fill_secret(secret: SecretRequest, out: security_pb2.Secret) -> None:
@@ -195,6 +219,18 @@ def _container(message: pb.Container) -> Container:
         resources=inside("resources", resources_from_proto, message.resources),
         env=_pairs(message.env),
         config=_pairs(message.config),
+        data=inside("data_config", _data_files, message.data_config) if message.data_config.enabled else None,
+    )
+
+
+def _data_files(message: pb.DataLoadingConfig) -> DataFiles:
+    strategy = message.io_strategy if message.HasField("io_strategy") else None
+    return DataFiles(
+        message.input_path,
+        message.output_path,
+        known(_FORMATS, message.format, "metadata format"),
+        None if strategy is None else known(_DOWNLOADS, strategy.download_mode, "download mode"),
+        None if strategy is None else known(_UPLOADS, strategy.upload_mode, "upload mode"),
     )
 
 
@@ -223,6 +259,8 @@ def _extra(message: pb.TaskTemplate) -> dict[str, bytes]:
         left.metadata.ClearField("runtime")
     if left.HasField("container"):
         _clear(left.container, _PARSED_OF_CONTAINER)
+        if left.container.data_config.enabled:
+            left.container.ClearField("data_config")
     left.security_context.ClearField("secrets")
     _keep_artifacts(left.interface)
     extra = {field.name: serialise(value) for field, value in left.ListFields()}

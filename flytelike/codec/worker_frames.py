@@ -20,6 +20,9 @@ PROTOCOL_VERSION = 2
 MAX_FRAME_BYTES = 8 << 20
 """Environment and arguments of an attempt stay far below; the kernel's own bound is 2 MiB."""
 
+INLINE_BYTES_MAX = 64 << 10
+"""Inputs and outputs up to this size travel in frames too; larger ones are read from the object store."""
+
 _HEADER = struct.Struct(">I")
 
 
@@ -92,22 +95,28 @@ class Exited:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Executor to worker: run one attempt. `env` is the attempt's own part of the environment."""
+    """Executor to worker: run one attempt. `env` is the attempt's own part of the environment.
+
+    `inputs` are the serialised inputs; None when they are to be read from the object store.
+    """
 
     args: tuple[str, ...]
     env: Mapping[str, str]
+    inputs: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
     """Worker to executor: the attempt ended, its documents are stored.
 
-    `retire` says why the worker must not be used again; empty when it may.
+    `retire` says why the worker must not be used again; empty when it may. Small `outputs` come
+    along, serialised as they are stored.
     """
 
     failure: Failure | None
     rss_bytes: int
     retire: str = ""
+    outputs: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,10 +198,10 @@ class FrameReader:
 
 def _fields(frame: Frame) -> tuple[object, ...]:  # noqa: PLR0911 - one for each kind of frame
     match frame:
-        case Run(args, env):
-            return (_RUN, args, env)
-        case Done(failure, rss_bytes, retire):
-            return (_DONE, _failure_fields(failure), rss_bytes, retire)
+        case Run(args, env, inputs):
+            return (_RUN, args, env, inputs)
+        case Done(failure, rss_bytes, retire, outputs):
+            return (_DONE, _failure_fields(failure), rss_bytes, retire, outputs)
         case RunElements(args, env, shared, elements, tell_each):
             return (_RUN_ELEMENTS, args, env, shared, elements, tell_each)
         case ElementsDone(results):
@@ -235,10 +244,10 @@ def _decode(body: bytes) -> Frame:
 
 def _frame(tag: object, items: list[object]) -> Frame:  # noqa: PLR0911 - one for each kind of frame
     match tag, items:
-        case int(), [list(args), dict(env)] if tag == _RUN:
-            return Run(_texts(args), _text_map(env))
-        case int(), [failure, int(rss), str(retire)] if tag == _DONE:
-            return Done(_failure(failure), rss, retire)
+        case int(), [list(args), dict(env), (bytes() | None) as inputs] if tag == _RUN:
+            return Run(_texts(args), _text_map(env), inputs)
+        case int(), [failure, int(rss), str(retire), (bytes() | None) as outputs] if tag == _DONE:
+            return Done(_failure(failure), rss, retire, outputs)
         case int(), [list(args), dict(env), list(shared), list(elements), bool(each)] if tag == _RUN_ELEMENTS:
             return RunElements(_texts(args), _text_map(env), _texts(shared), _pairs(elements), each)
         case int(), [list(results)] if tag == _ELEMENTS_DONE:

@@ -17,6 +17,7 @@ from flytelike.controlplane.projects import Projects
 from flytelike.controlplane.reading import Reading
 from flytelike.controlplane.registry import Registry
 from flytelike.controlplane.settings import Settings
+from flytelike.controlplane.signals import Signals
 from flytelike.controlplane.uploads import Uploads
 from flytelike.controlplane.watch import Watch
 from flytelike.model.history import HistoryEntry
@@ -64,6 +65,7 @@ class ControlPlane:
             Tools(self.database, store, settings, self.clock, self.registry, self.dispatch, self.notifier)
         )
         self.children = Children(self.executions, store, settings.limits.launch_plan_depth)
+        self.signals = Signals(self.database, self.dispatch, self.clock)
         self.reading = Reading(self.database, store, settings)
         self.uploads = Uploads(store, settings, self.clock)
         self.watch = Watch(self.database, self.notifier)

@@ -1,7 +1,8 @@
 """Makes sure that what was decided about executions reaches the launcher, whatever fails meanwhile.
 
-The database says what is due: an execution of which nothing was heard yet is to be launched,
-one that is aborting is to be aborted. Both are idempotent, so asking once more is harmless.
+The database says what is due: an execution of which nothing was heard yet is to be launched, one that is
+aborting is to be aborted, a signal that was given is to be told. All are idempotent, so asking once more is
+harmless.
 """
 
 import asyncio
@@ -13,7 +14,9 @@ from flytelike.controlplane.messages import execution_id
 from flytelike.controlplane.ports import Launcher
 from flytelike.controlplane.repository.executions import unfinished_business
 from flytelike.controlplane.repository.rows import ExecutionRow
+from flytelike.controlplane.repository.signals import told_signal, untold_signals
 from flytelike.controlplane.settings import Settings
+from flytelike.model.ids import ExecutionId
 from flytelike.model.phases import WorkflowPhase
 
 FIRST_DELAY_S = 0.5
@@ -37,10 +40,17 @@ class Dispatch:
         if not await self._told(row):
             self._retry_later()
 
+    async def tell_signal(self, execution: ExecutionId, signal: str) -> None:
+        """Tell that a signal was given; a failure is tried again later and not raised."""
+        if not await self._told_signal(execution, signal):
+            self._retry_later()
+
     async def reconcile(self) -> int:
-        """Hand over everything that is due; return how many executions could not be handed over."""
+        """Hand over everything that is due; return how many things could not be handed over."""
         rows = await self._database.read(unfinished_business)
-        return sum([not await self._told(row) for row in rows])
+        signals = await self._database.read(untold_signals)
+        failed = sum([not await self._told(row) for row in rows])
+        return failed + sum([not await self._told_signal(*signal) for signal in signals])
 
     async def reconcile_or_retry(self) -> None:
         """Hand over everything that is due; what fails is tried again later."""
@@ -61,6 +71,15 @@ class Dispatch:
                 await self._launcher.abort(execution_id(row), row.abort_cause, row.abort_principal)
         except Exception:
             log.exception("could not hand over execution %s", execution_id(row))
+            return False
+        return True
+
+    async def _told_signal(self, execution: ExecutionId, signal: str) -> bool:
+        try:
+            await self._launcher.signalled(execution, signal)
+            await self._database.write(lambda connection: told_signal(connection, execution, signal))
+        except Exception:
+            log.exception("could not hand over the signal %s of %s", signal, execution)
             return False
         return True
 

@@ -1,6 +1,6 @@
 """Rows as the messages that clients get."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -8,20 +8,22 @@ from flytelike.codec.literals import fill_duration, fill_timestamp
 from flytelike.controlplane.repository.elements import ElementRow
 from flytelike.controlplane.repository.entities import NamedRow
 from flytelike.controlplane.repository.projects import ProjectRow
-from flytelike.controlplane.repository.rows import AttemptRow, EntityRow, ExecutionRow, NodeRow
+from flytelike.controlplane.repository.rows import AttemptRow, EntityRow, ExecutionRow, GateRow, NodeRow, SignalRow
 from flytelike.model.ids import ExecutionId, Identifier, ResourceKind
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
 from flytelike_idl.admin import (
     common_pb2,
     execution_pb2,
+    gate_pb2,
     launch_plan_pb2,
     node_execution_pb2,
     project_pb2,
+    signal_pb2,
     task_execution_pb2,
     task_pb2,
     workflow_pb2,
 )
-from flytelike_idl.core import compiler_pb2, identifier_pb2
+from flytelike_idl.core import compiler_pb2, identifier_pb2, literals_pb2, types_pb2
 from flytelike_idl.core import execution_pb2 as core_execution_pb2
 from flytelike_idl.service import watch_pb2
 
@@ -54,6 +56,26 @@ def workflow_of(row: ExecutionRow) -> Identifier:
     return Identifier(
         ResourceKind.WORKFLOW, row.workflow_project, row.workflow_domain, row.workflow_name, row.workflow_version
     )
+
+
+def signal_message(execution: ExecutionId, row: SignalRow, waiting: Iterable[GateRow]) -> signal_pb2.Signal:
+    """Return the message of a signal, with those of the gates that wait for it."""
+    out = signal_pb2.Signal(type=types_pb2.LiteralType.FromString(row.type), set_by=row.set_by)
+    out.id.signal_id = row.signal
+    out.id.execution_id.CopyFrom(_execution_id(execution.project, execution.domain, execution.name))
+    if row.value is not None:
+        out.value.CopyFrom(literals_pb2.Literal.FromString(row.value))
+        fill_timestamp(row.set_at, out.set_at)
+    out.gates.extend(_gate_message(gate) for gate in waiting if gate.signal == row.signal)
+    return out
+
+
+def _gate_message(row: GateRow) -> gate_pb2.WaitingGate:
+    out = gate_pb2.WaitingGate(node_id=row.path, name=row.name, approval=row.approval)
+    fill_timestamp(row.since, out.since)
+    if row.until:
+        fill_timestamp(row.until, out.until)
+    return out
 
 
 def execution_message(row: ExecutionRow) -> execution_pb2.Execution:

@@ -17,6 +17,9 @@ class Launcher(Protocol):
     async def abort(self, execution: ExecutionId, cause: str, principal: str) -> None:
         """Ask the execution to end. Unknown and ended executions are ignored."""
 
+    async def signalled(self, execution: ExecutionId, signal: str) -> None:
+        """Tell that a signal was given its value. Unknown and ended executions are ignored."""
+
 
 class LogReader(Protocol):
     """Gives what attempts printed."""

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from flytelike.codec.parse import parse
 from flytelike.controlplane.database import Database
+from flytelike.controlplane.decks import deck_uri
 from flytelike.controlplane.errors import Status, invalid, not_found, refusal
 from flytelike.controlplane.executions import found
 from flytelike.controlplane.listing import ListQuery
@@ -62,7 +63,20 @@ class Reading:
 
     async def node(self, node: NodeExecutionId) -> node_execution_pb2.NodeExecution:
         """Return a node of an execution."""
-        return node_message(node.execution, await self.node_row(node))
+        row = await self.node_row(node)
+        out = node_message(node.execution, row)
+        out.closure.deck_uri = await self._deck_of(node, row)
+        return out
+
+    async def deck_uri(self, node: NodeExecutionId) -> str:
+        """Return where a node's report lies; empty when it has none."""
+        return await self._deck_of(node, await self.node_row(node))
+
+    async def _deck_of(self, node: NodeExecutionId, row: NodeRow) -> str:
+        attempts = await self._database.read(
+            lambda connection: repository.count_attempts(connection, found(connection, node.execution).id, node.path)
+        )
+        return await deck_uri(row, attempts, self._store)
 
     async def node_row(self, node: NodeExecutionId) -> NodeRow:
         """Return a node's row."""

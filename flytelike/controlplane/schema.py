@@ -260,3 +260,34 @@ element_failures = Table(
     sqlite_with_rowid=False,
 )
 """Why elements failed last, of at most some of them. `error`: core.ExecutionError."""
+
+signals = Table(
+    "signals",
+    metadata,
+    Column("execution", _RowId, ForeignKey("executions.id"), primary_key=True, autoincrement=False),
+    Column("signal", Text, primary_key=True),
+    _bytes("type"),
+    Column("value", LargeBinary),
+    _instant("created_at"),
+    _text("set_by"),
+    _instant("set_at"),
+    # The value was given, and the launcher was not told of it yet.
+    _flag("untold"),
+    sqlite_with_rowid=False,
+)
+"""`type`: core.LiteralType; `value`: core.Literal."""
+
+Index("ix_signals_untold", signals.c.untold, sqlite_where=signals.c.untold, postgresql_where=signals.c.untold)
+
+gates = Table(
+    "gates",
+    metadata,
+    Column("execution", _RowId, ForeignKey("executions.id"), primary_key=True, autoincrement=False),
+    Column("path", Text, primary_key=True),
+    Column("signal", Text, nullable=False),
+    _flag("approval"),
+    _instant("since"),
+    _instant("until"),
+    sqlite_with_rowid=False,
+)
+"""Gates that have waited for a signal; those whose nodes run wait now. `until` is 0 for no end."""

@@ -20,6 +20,7 @@ from flytelike.controlplane.rpc.executions import ExecutionServicer
 from flytelike.controlplane.rpc.identity import AuthMetadataServicer, IdentityServicer
 from flytelike.controlplane.rpc.projects import ProjectServicer
 from flytelike.controlplane.rpc.registration import RegistrationServicer
+from flytelike.controlplane.rpc.signals import SignalServicer
 from flytelike.controlplane.rpc.watching import WatchServicer
 from flytelike.controlplane.settings import Settings
 from flytelike_idl.service import (
@@ -107,7 +108,7 @@ def servicers_of(plane: ControlPlane) -> Sequence[tuple[ServiceDescriptor, Seque
         (_service(watch_pb2, "WatchService"), (WatchServicer(plane),)),
         (_service(auth_pb2, "AuthMetadataService"), (AuthMetadataServicer(),)),
         (_service(identity_pb2, "IdentityService"), (IdentityServicer(),)),
-        (_service(signal_pb2, "SignalService"), ()),
+        (_service(signal_pb2, "SignalService"), (SignalServicer(plane),)),
     )
 
 

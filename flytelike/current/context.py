@@ -3,16 +3,18 @@
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
 from flytelike.current.checkpoint import Checkpoint
+from flytelike.current.deck import Deck, collected, publisher
 from flytelike.current.secrets import Secrets
+from flytelike.current.stats import NoStats
 from flytelike.model.ids import ExecutionId, Identifier, ResourceKind
 from flytelike.storage import Store, StoreConfig
 
@@ -28,11 +30,13 @@ class TaskContext:
         execution_id: The execution it belongs to; all parts are `local` in plain Python.
         task_id: The task, with its version.
         attempt: Counts from 0.
-        execution_date: When the attempt began, in UTC.
+        execution_date: When the execution began, in UTC: equal for all its tasks and their retries.
         working_directory: A folder of its own, gone with the attempt.
         raw_output_prefix: Where its data are stored.
         checkpoint: What it leaves to the next attempt, and what the last one left.
         secrets: The secrets it asked for.
+        decks: The parts of its report so far; see `flytelike.Deck`.
+        publish: Stores the report as it is now.
     """
 
     execution_id: ExecutionId
@@ -43,6 +47,13 @@ class TaskContext:
     raw_output_prefix: str
     checkpoint: Checkpoint
     secrets: Secrets
+    decks: list[Deck] = field(default_factory=list)
+    publish: Callable[[], None] = lambda: None
+
+    @property
+    def stats(self) -> NoStats:
+        """Takes measurements and drops them; code written for a platform with a collector runs unchanged."""
+        return NoStats()
 
     @property
     def logging(self) -> logging.Logger:
@@ -59,9 +70,12 @@ def current_context() -> TaskContext:
 def entered(context: TaskContext) -> Iterator[None]:
     """Let a context be the current one."""
     token = _current.set(context)
+    decks, publishing = collected.set(context.decks), publisher.set(context.publish)
     try:
         yield
     finally:
+        publisher.reset(publishing)
+        collected.reset(decks)
         _current.reset(token)
 
 
@@ -77,4 +91,5 @@ def _local() -> TaskContext:
         raw_output_prefix=str(folder / "raw"),
         checkpoint=Checkpoint(Store(StoreConfig()), str(folder / "checkpoint")),
         secrets=Secrets(os.environ),
+        decks=collected.get(),
     )

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
+from flytelike.model.graph import SecretRequest
+from flytelike.model.secret_names import VARIABLE_PREFIX, file_of, variable_of
 
-PREFIX = "_FSEC_"
 FOLDER = "/etc/secrets"
-"""Where Flyte's pods have secrets: as variables and as files."""
+"""Where Flyte's pods have secrets that are files."""
 
 
 class Secrets:
@@ -16,7 +17,7 @@ class Secrets:
     def __init__(self, env: Mapping[str, str]) -> None:
         """Read from `env`; `FLYTE_SECRETS_ENV_PREFIX` and `FLYTE_SECRETS_DEFAULT_DIR` in it say where to look."""
         self._env = env
-        self._prefix = env.get("FLYTE_SECRETS_ENV_PREFIX", PREFIX)
+        self._prefix = env.get("FLYTE_SECRETS_ENV_PREFIX", VARIABLE_PREFIX)
         self._folder = Path(env.get("FLYTE_SECRETS_DEFAULT_DIR", FOLDER))
 
     def get(self, group: str = "", key: str = "", group_version: str = "") -> str:
@@ -25,7 +26,7 @@ class Secrets:
         Raises:
             DiagnosticError: `secret-not-found`, with the places that were looked at.
         """
-        variable = self._prefix + "_".join(part for part in (group, group_version, key) if part).upper()
+        variable = variable_of(SecretRequest(group, key, group_version), self._prefix)
         if variable in self._env:
             return self._env[variable]
         file = self.file(group, key, group_version)
@@ -47,5 +48,4 @@ class Secrets:
 
     def file(self, group: str = "", key: str = "", group_version: str = "") -> Path:
         """Return where a secret's file is, if it is mounted as one."""
-        parts = (part.lower() for part in (group, group_version, key) if part)
-        return self._folder.joinpath(*parts)
+        return self._folder.joinpath(*file_of(SecretRequest(group, key, group_version)))

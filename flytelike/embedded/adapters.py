@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from flytelike.codec.closures import closure_from_proto
 from flytelike.codec.parse import parse
 from flytelike.controlplane.app import ControlPlane
-from flytelike.controlplane.errors import Refusal
+from flytelike.controlplane.errors import Refusal, Status
 from flytelike.controlplane.ports import LogNotFound
+from flytelike.controlplane.signals import Reached
 from flytelike.model.closure import WorkflowClosure
 from flytelike.model.failure import Failure, Fault
 from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeExecutionId, TaskExecutionId
@@ -20,6 +21,7 @@ from flytelike_idl.core import compiler_pb2
 from propeller.engine import Engine
 from propeller.executors.process import AttemptLogs
 from propeller.ports import AttemptKey, BlobsUnavailable, ChildRefused, ChildStatus
+from propeller.ports_signals import SignalRefused, SignalWanted
 
 CLOSURES_KEPT = 64
 
@@ -44,6 +46,38 @@ class LaunchedByEngine:
         """Ask the engine to end the execution."""
         assert self._engine is not None, "the platform was composed"
         await self._engine.abort(execution, cause, principal)
+
+    async def signalled(self, execution: ExecutionId, signal: str) -> None:
+        """Tell the engine that a signal was given."""
+        assert self._engine is not None, "the platform was composed"
+        await self._engine.signalled(execution, signal)
+
+
+class SignalsOfPlane:
+    """The engine's signals: what clients give through the control plane."""
+
+    def __init__(self, plane: ControlPlane) -> None:
+        """Keep them in `plane`."""
+        self._plane = plane
+
+    async def wait(self, wanted: SignalWanted) -> bytes | None:
+        """Let the signal exist; raises SignalRefused."""
+        reached = Reached(
+            wanted.execution,
+            wanted.signal,
+            wanted.type,
+            wanted.path,
+            wanted.approval,
+            wanted.since_ns,
+            wanted.until_ns,
+        )
+        try:
+            return await self._plane.signals.reach(reached)
+        except Refusal as error:
+            if error.status not in {Status.NOT_FOUND, Status.FAILED_PRECONDITION}:
+                raise  # The database's trouble: it is tried again.
+            told = "; ".join(found.headline for found in error.diagnostics)
+            raise SignalRefused(Failure("SignalRefused", told, Fault.USER, retryable=False)) from error
 
 
 class LogsOfWorkers:

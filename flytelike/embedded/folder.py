@@ -7,6 +7,7 @@
   controlplane.db  registry and executions        propeller.db  the engine's states
   store/           object store                   logs/         what attempts printed
   code/            unpacked code bundles
+  secrets/         what `flytelike secret set` keeps
   images.yaml      optional: container images and the virtual environments they stand for
 """
 
@@ -57,6 +58,11 @@ class DataFolder:
     def code(self) -> Path:
         """Return the folder of unpacked code bundles."""
         return self.root / "code"
+
+    @property
+    def secrets(self) -> Path:
+        """Return the folder of secrets, which is there once one is set."""
+        return self.root / "secrets"
 
     @property
     def images_file(self) -> Path:

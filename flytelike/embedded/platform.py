@@ -16,12 +16,15 @@ from flytelike.embedded.adapters import (
     LaunchedByEngine,
     LogsOfWorkers,
     LoopClock,
+    SignalsOfPlane,
 )
 from flytelike.embedded.folder import DataFolder, Endpoint
 from flytelike.embedded.images import image_environments
+from flytelike.embedded.secret_folder import SecretFolder
+from flytelike.embedded.secrets import SecretsOfPlatform
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.storage import Store, StoreConfig
-from propeller.engine import Engine, EngineSettings
+from propeller.engine import Engine, EngineSettings, Ports
 from propeller.executors.process import ProcessExecutor, ProcessSettings
 from propeller.ports import StoreError
 from propeller.stores.sql import SqlStateStore
@@ -83,17 +86,18 @@ class Platform:
         plane = ControlPlane(settings, store, launcher, logs=logs)
         await plane.start()
         stack.push_async_callback(plane.close)
-        engine = Engine(
+        ports = Ports(
             store=await self._states(),
             blobs=BlobsOnStore(store),
             sink=plane,
             children=ChildrenOfPlane(plane),
             closures=ClosuresInStore(store),
             clock=LoopClock(),
-            # The folder's lock keeps other processes out: who holds the lease is one that died.
-            settings=EngineSettings(f"{base}/metadata/propeller", settings.raw_prefix, holder="embedded"),
+            signals=SignalsOfPlane(plane),
         )
-        executor = ProcessExecutor(workers, store, engine)
+        # The folder's lock keeps other processes out: who holds the lease is one that died.
+        engine = Engine(ports, EngineSettings(f"{base}/metadata/propeller", settings.raw_prefix, holder="embedded"))
+        executor = ProcessExecutor(workers, store, engine, SecretsOfPlatform(SecretFolder(folder.secrets)))
         logs.connect(executor.logs)
         launcher.connect(engine)
         plane.history.on_child_ended(lambda ended: engine.child_ended(ended.parent, ended.attempt, ended.child))

@@ -240,9 +240,50 @@ def nested_nodes(node: Node) -> Iterator[Node]:
 # --- entities ---------------------------------------------------------------------------
 
 
+class MetadataFormat(IntEnum):
+    """How the document of all inputs of a plain container is written; as `DataLoadingConfig.LiteralMapFormat`."""
+
+    JSON = 0
+    YAML = 1
+    PROTO = 2
+
+
+class DownloadMode(IntEnum):
+    """When inputs are copied in; as `IOStrategy.DownloadMode`."""
+
+    EAGER = 0
+    STREAM = 1
+    NONE = 2
+
+
+class UploadMode(IntEnum):
+    """When outputs are copied out; as `IOStrategy.UploadMode`."""
+
+    ON_EXIT = 0
+    EAGER = 1
+    NONE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class DataFiles:
+    """How a container that knows nothing of the platform gets inputs and gives outputs: as files below two folders.
+
+    `download` and `upload` are None where the client says nothing of them: then it is `EAGER` and `ON_EXIT`.
+    """
+
+    input_path: str = ""
+    output_path: str = ""
+    format: MetadataFormat = MetadataFormat.JSON
+    download: DownloadMode | None = None
+    upload: UploadMode | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Container:
-    """How a task is started. `args` may hold Flyte's templates, such as `{{.input}}`."""
+    """How a task is started. `args` may hold Flyte's templates, such as `{{.input}}`.
+
+    `data` is set for a program that reads and writes plain files in place of the task contract's documents.
+    """
 
     image: str
     command: tuple[str, ...] = ()
@@ -250,6 +291,7 @@ class Container:
     resources: Resources = field(default_factory=Resources)
     env: Mapping[str, str] = field(default_factory=dict)
     config: Mapping[str, str] = field(default_factory=dict)
+    data: DataFiles | None = None
 
 
 @dataclass(frozen=True, slots=True)

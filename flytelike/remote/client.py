@@ -17,6 +17,7 @@ from flytelike_idl.service import (
     dataproxy_pb2_grpc,
     registration_pb2,
     registration_pb2_grpc,
+    signal_pb2_grpc,
     watch_pb2_grpc,
 )
 
@@ -46,6 +47,7 @@ class Client:
         self.admin = admin_pb2_grpc.AdminServiceStub(self.channel)
         self.data = dataproxy_pb2_grpc.DataProxyServiceStub(self.channel)
         self.registration = registration_pb2_grpc.RegistrationServiceStub(self.channel)
+        self.signal = signal_pb2_grpc.SignalServiceStub(self.channel)
         self.watch = watch_pb2_grpc.WatchServiceStub(self.channel)
 
     async def __aenter__(self) -> Self:

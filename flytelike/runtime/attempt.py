@@ -2,17 +2,22 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from flytelike.codec.container_arguments import ContainerInvocation
 from flytelike.codec.failures import failure_to_document
 from flytelike.current import Checkpoint, Secrets, TaskContext, entered
+from flytelike.deck.fields import DeckField
 from flytelike.model.exceptions import IgnoreOutputs
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ExecutionId, Identifier, ResourceKind
 from flytelike.runtime.arguments import Invocation
 from flytelike.runtime.code import code_folder
+from flytelike.runtime.container import run_container
 from flytelike.runtime.contract import RunnableTask
 from flytelike.runtime.failures import INPUTS_NOT_FOUND, AttemptError, of_runtime, of_task, system_error
 from flytelike.runtime.loading import load_task
@@ -20,8 +25,34 @@ from flytelike.runtime.values import decode_inputs, encode_outputs
 from flytelike.storage import NotFound, StorageError, Store
 from flytelike.types.context import ValueContext
 
+if TYPE_CHECKING:
+    from flytelike.runtime.report import Report
+
 OUTPUTS = "outputs.pb"
 ERROR = "error.pb"
+
+
+EXECUTION_STARTED = "FLYTELIKE_EXECUTION_STARTED_NS"
+"""The variable that tells when the execution began: nanoseconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A task that is loaded, the document of its inputs, and what it can learn of its attempt."""
+
+    invocation: Invocation
+    task: RunnableTask
+    document: bytes
+    told: TaskContext
+    code_root: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How an attempt ended: with a failure, or well. `outputs` are serialised as they were stored."""
+
+    failure: Failure | None
+    outputs: bytes | None = None
 
 
 class Runner:
@@ -45,8 +76,9 @@ class Runner:
         env: Mapping[str, str],
         enter: Callable[[str], None] = lambda _: None,
         imported: Callable[[], None] = lambda: None,
-    ) -> Failure | None:
-        """Run one attempt and store its documents; return its failure, or None.
+        inputs: bytes | None = None,
+    ) -> "Ended":
+        """Run one attempt and store its documents.
 
         Args:
             invocation: What to run.
@@ -54,17 +86,37 @@ class Runner:
             enter: Told the code's folder (or an empty text) before the author's module is
                 imported, to prepare the working directory.
             imported: Told after the author's module was imported for the first time.
+            inputs: The serialised inputs; None to read them from the object store.
         """
         try:
-            self._run(invocation, env, enter, imported)
+            outputs = self._run(invocation, env, enter, imported, inputs)
+            if outputs is not None:
+                self._put(invocation, OUTPUTS, outputs)
         except AttemptError as error:
             failure = error.failure
         except Exception as error:  # noqa: BLE001 - the boundary: whatever is wrong becomes the attempt's failure
             failure = of_runtime(error)
         else:
-            return None
+            return Ended(None, outputs)
         self._tell(invocation, failure)
-        return failure
+        return Ended(failure)
+
+    def run_container(
+        self, invocation: ContainerInvocation, own: Mapping[str, str], inputs: bytes | None = None
+    ) -> "Ended":
+        """Run one attempt of a plain container; as `run`."""
+        try:
+            document = self._inputs(invocation.inputs_uri) if inputs is None else inputs
+            outputs = run_container(invocation, document, own, self._store, self._scratch / "files")
+            self._put(invocation, OUTPUTS, outputs)
+        except AttemptError as error:
+            failure = error.failure
+        except Exception as error:  # noqa: BLE001 - as in `run`
+            failure = of_runtime(error)
+        else:
+            return Ended(None, outputs)
+        self._tell(invocation, failure)
+        return Ended(failure)
 
     def run_given(
         self,
@@ -79,10 +131,7 @@ class Runner:
         Nothing is stored, and None means that there are no outputs. See `run`.
         """
         try:
-            code_root = code_folder(invocation.code, env, self._store) if invocation.code else ""
-            enter(code_root)
-            task = self._load(invocation, code_root, imported)
-            return self._outputs(task, document, invocation, env, code_root)
+            return self._run(invocation, env, enter, imported, document)
         except AttemptError as error:
             return error.failure
         except Exception as error:  # noqa: BLE001 - the boundary, as in `run`
@@ -102,30 +151,70 @@ class Runner:
         env: Mapping[str, str],
         enter: Callable[[str], None],
         imported: Callable[[], None],
-    ) -> None:
+        document: bytes | None,
+    ) -> bytes | None:
         code_root = code_folder(invocation.code, env, self._store) if invocation.code else ""
         enter(code_root)
         task = self._load(invocation, code_root, imported)
-        try:
-            document = self._store.get(invocation.inputs_uri)
-        except NotFound:
-            raise system_error(INPUTS_NOT_FOUND, f"there are no inputs at {invocation.inputs_uri}") from None
-        outputs = self._outputs(task, document, invocation, env, code_root)
-        if outputs is not None:
-            self._put(invocation, OUTPUTS, outputs)
+        if document is None:
+            document = self._inputs(invocation.inputs_uri)
+        told = context_of(invocation, env, self._store, self._scratch)
+        fields = task.report_fields()
+        if fields is None:
+            return self._produce(_Work(invocation, task, document, told, code_root))
+        return self._produce_and_report(_Work(invocation, task, document, told, code_root), fields)
 
-    def _outputs(
-        self, task: RunnableTask, document: bytes, invocation: Invocation, env: Mapping[str, str], code_root: str
-    ) -> bytes | None:
-        """Call the task; return the document of its outputs, None if the author gives none this time."""
-        context = ValueContext(store=self._store, raw_prefix=invocation.raw_output_prefix, local_dir=self._scratch)
-        inputs = decode_inputs(document, task, context)
+    def _produce_and_report(self, work: "_Work", fields: Sequence[DeckField]) -> bytes | None:
+        """Do as `_produce`, and store a report however it ends."""
+        # What a report is made with is loaded by those who ask for one only.
+        from flytelike.runtime.report import DECK, Report  # noqa: PLC0415
+
+        told = work.told
+
+        def store(document: bytes) -> None:
+            with contextlib.suppress(OSError, StorageError):  # the task matters more than its report
+                self._put(work.invocation, DECK, document)
+
+        report = Report(
+            work.task,
+            title=told.task_id.name or work.invocation.task,
+            execution=told.execution_id,
+            attempt=told.attempt,
+            decks=told.decks,
+            fields=fields,
+            store=store,
+        )
         try:
-            with entered(context_of(invocation, env, self._store, self._scratch)):
-                result = _call(task, inputs, code_root)
+            outputs = self._produce(replace(work, told=replace(told, publish=report.publish)), report)
+        except AttemptError as error:
+            report.publish("failed", error.failure.message)
+            raise
+        report.publish("succeeded")
+        return outputs
+
+    def _produce(self, work: "_Work", report: "Report | None" = None) -> bytes | None:
+        measuring = _unmeasured if report is None else report.measuring
+        context = ValueContext(store=self._store, raw_prefix=work.invocation.raw_output_prefix, local_dir=self._scratch)
+        with measuring("read the inputs"):
+            inputs = decode_inputs(work.document, work.task, context)
+        if report is not None:
+            report.took(inputs)
+        try:
+            with entered(work.told), measuring("run the task"):
+                result = _call(work.task, inputs, work.code_root)
         except IgnoreOutputs:
             return None
-        return encode_outputs(result, task, context)
+        with measuring("store the outputs"):
+            outputs = encode_outputs(result, work.task, context)
+        if report is not None:
+            report.gave(work.task.outputs_of(result))
+        return outputs
+
+    def _inputs(self, uri: str) -> bytes:
+        try:
+            return self._store.get(uri)
+        except NotFound:
+            raise system_error(INPUTS_NOT_FOUND, f"there are no inputs at {uri}") from None
 
     def _load(self, invocation: Invocation, code_root: str, imported: Callable[[], None]) -> RunnableTask:
         key = (code_root, invocation.module, invocation.task)
@@ -135,14 +224,14 @@ class Runner:
             imported()
         return task
 
-    def _tell(self, invocation: Invocation, failure: Failure) -> None:
+    def _tell(self, invocation: Invocation | ContainerInvocation, failure: Failure) -> None:
         message = failure_to_document(failure)
         message.error.timestamp.GetCurrentTime()
         # Whoever waits also learns the failure from this process; the document is for later readers.
         with contextlib.suppress(OSError, StorageError):
             self._put(invocation, ERROR, message.SerializeToString(deterministic=True))
 
-    def _put(self, invocation: Invocation, name: str, document: bytes) -> None:
+    def _put(self, invocation: Invocation | ContainerInvocation, name: str, document: bytes) -> None:
         uri = f"{invocation.output_prefix.rstrip('/')}/{name}"
         self._store.put(uri, document, durable=self._durable_documents)
 
@@ -160,7 +249,7 @@ def context_of(invocation: Invocation, env: Mapping[str, str], store: Store, scr
         execution_id=execution,
         task_id=Identifier(ResourceKind.TASK, *names),
         attempt=int(attempt) if attempt.isdigit() else 0,
-        execution_date=datetime.now(UTC),
+        execution_date=_instant(env.get(EXECUTION_STARTED, "")),
         working_directory=scratch,
         raw_output_prefix=invocation.raw_output_prefix,
         checkpoint=Checkpoint(store, invocation.checkpoint_prefix, invocation.previous_checkpoint_prefix),
@@ -168,10 +257,21 @@ def context_of(invocation: Invocation, env: Mapping[str, str], store: Store, scr
     )
 
 
+def _instant(ns: str) -> datetime:
+    """Return the instant told; now, if none is (another platform started the attempt)."""
+    if not ns.isdigit():
+        return datetime.now(UTC)
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(ns) // 1000)
+
+
+def _unmeasured(_what: str) -> contextlib.nullcontext[None]:
+    return contextlib.nullcontext()
+
+
 def _call(task: RunnableTask, inputs: Mapping[str, object], code_root: str) -> object:
     process = os.getpid()
     try:
-        result = task.function(**inputs)
+        result = task.call(inputs)
     except IgnoreOutputs:
         raise
     except BaseException as error:

@@ -3,8 +3,10 @@
 Tasks made by the SDK's decorator have all of it; so may an author's own kind of task.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
+
+from flytelike.deck.fields import DeckField
 
 
 class HintedInput(Protocol):
@@ -46,6 +48,12 @@ class RunnableTask(Protocol):
     @property
     def function(self) -> Callable[..., object]:
         """Return the author's function."""
+
+    def call(self, inputs: Mapping[str, object]) -> object:
+        """Do the work with inputs by name; return the result as the author gave it."""
+
+    def report_fields(self) -> Sequence[DeckField] | None:
+        """Return what a report of the task shows beside the author's decks; None for no report."""
 
     def outputs_of(self, result: object) -> Mapping[str, object]:
         """Return a result of the function by output name.

@@ -26,7 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{PROGRAM}: {error}\n")
         return 2
     with tempfile.TemporaryDirectory(prefix="flytelike-", ignore_cleanup_errors=True) as scratch:
-        failure = Runner(Store(StoreConfig.from_env(durable=True)), Path(scratch)).run(invocation, os.environ)
+        runner = Runner(Store(StoreConfig.from_env(durable=True)), Path(scratch))
+        failure = runner.run(invocation, os.environ).failure
     if failure is None:
         return 0
     sys.stderr.write(f"{failure.message}\n")

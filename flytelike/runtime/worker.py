@@ -14,10 +14,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from flytelike.codec.worker_frames import Done, ElementDone, ElementsDone, Frame, FrameReader, Run, RunElements, encode
-from flytelike.model.failure import Failure
+from flytelike.codec.container_arguments import container_invocation
+from flytelike.codec.worker_frames import (
+    INLINE_BYTES_MAX,
+    Done,
+    ElementDone,
+    ElementsDone,
+    Frame,
+    FrameReader,
+    Run,
+    RunElements,
+    encode,
+)
 from flytelike.runtime.arguments import ArgumentsError, parse
-from flytelike.runtime.attempt import Runner
+from flytelike.runtime.attempt import Ended, Runner
 from flytelike.runtime.elements import LAST_CODES, ElementRunner
 from flytelike.runtime.failures import ARGUMENTS, user_error
 from flytelike.runtime.hygiene import Environment, Standards, WorkingFolder
@@ -82,13 +92,15 @@ class _Worker:
     def _obey(self, run: Run) -> None:
         self._environment.enter(run.env)
         sys.argv = list(run.args)
-        failure = self._attempt(run)
+        ended = self._attempt(run)
+        failure = ended.failure
         self._standards.restore()
         remains = self._standards.remains()
         if failure is not None:
             forget_sources()
             remains = remains or (failure.code if failure.code in LAST_CODES else "")
-        self._control.sendall(encode(Done(failure, rss_bytes(), remains)))
+        outputs = ended.outputs if ended.outputs and len(ended.outputs) <= INLINE_BYTES_MAX else None
+        self._control.sendall(encode(Done(failure, rss_bytes(), remains, outputs)))
         self._environment.leave()  # after the answer: nobody needs to wait for it
 
     def _obey_elements(self, order: RunElements) -> None:
@@ -106,9 +118,19 @@ class _Worker:
     def _tell(self, frame: Frame) -> None:
         self._control.sendall(encode(frame))
 
-    def _attempt(self, run: Run) -> Failure | None:
+    def _attempt(self, run: Run) -> Ended:
+        container = container_invocation(run.args)
+        if container is not None:
+            self._folder.enter("")
+            return self._runner.run_container(container, run.env, run.inputs)
         try:
             invocation = parse(run.args[1:])
         except ArgumentsError as error:
-            return user_error(ARGUMENTS, f"the task's container arguments are wrong: {error}").failure
-        return self._runner.run(invocation, os.environ, self._folder.enter, self._standards.note)
+            return Ended(user_error(ARGUMENTS, f"the task's container arguments are wrong: {error}").failure)
+        return self._runner.run(
+            invocation,
+            os.environ,
+            self._folder.enter,
+            self._standards.note,
+            inputs=run.inputs,
+        )

@@ -8,7 +8,6 @@ from typing import Any
 
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.model.graph import (
-    Container,
     Entity,
     LaunchPlanTarget,
     LaunchPlanTemplate,
@@ -22,10 +21,12 @@ from flytelike.model.graph import (
 from flytelike.model.ids import Identifier, ResourceKind
 from flytelike.model.interface import Parameter, TypedInterface, Variable
 from flytelike.model.span import SourceSpan
+from flytelike.model.types import json_text
 from flytelike.sdk.bindings import Place, bindings, literal_of
 from flytelike.sdk.documentation import Documentation, documentation_of
 from flytelike.sdk.entity import AnyEntity, reachable
 from flytelike.sdk.faults import fault, raise_faults
+from flytelike.sdk.instance_task import InstanceTask, not_in_module
 from flytelike.sdk.launch_plan import LaunchPlan
 from flytelike.sdk.launch_plan_options import packed_options
 from flytelike.sdk.node_options import aliases, node_metadata, task_overrides
@@ -38,20 +39,6 @@ from flytelike.sdk.task import Task
 from flytelike.sdk.trace import TracedNode
 from flytelike.sdk.workflow import Workflow
 from flytelike.types.registry import literal_type_of
-
-EXECUTE = (
-    "flytelike-execute",
-    "--inputs",
-    "{{.input}}",
-    "--output-prefix",
-    "{{.outputPrefix}}",
-    "--raw-output-data-prefix",
-    "{{.rawOutputDataPrefix}}",
-    "--checkpoint-path",
-    "{{.checkpointOutputPrefix}}",
-    "--prev-checkpoint",
-    "{{.prevCheckpointPrefix}}",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +111,7 @@ def identifier_of(entity: AnyEntity, settings: Settings) -> Identifier:
     if isinstance(entity, Reference):
         return entity.identifier
     name = f"{entity.function.__module__}.{entity.function.__name__}"
-    if isinstance(entity, LaunchPlan) and entity.given_name:
+    if isinstance(entity, LaunchPlan | Task) and entity.given_name:
         name = entity.given_name
     return Identifier(entity.resource_kind, settings.project, settings.domain, name, settings.version)
 
@@ -167,21 +154,17 @@ class Assembly:
 
     def task(self, task: Task[..., Any], identifier: Identifier) -> TaskTemplate:
         """Return a task's template."""
+        if isinstance(task, InstanceTask) and not task.location[1] and task.found_by_variable:
+            self.faults.append(not_in_module(task))
         policies = task.policies
-        settings = self.settings
-        code = ("--code", settings.code) if settings.code else ()
-        module, _, name = identifier.name.rpartition(".")
         return TaskTemplate(
             identifier,
-            "python-task",
+            task.task_type,
             policies.metadata,
             self.interface(task, identifier),
-            Container(
-                image=policies.image or settings.image,
-                args=(*EXECUTE, *code, "--", "module", module, "task", name),
-                resources=policies.resources,
-                env={**settings.env, **policies.environment},
-            ),
+            task.container(self.settings),
+            json_text(task.get_custom(self.settings)),
+            config=task.get_config(self.settings),
             secrets=policies.secrets,
             span=self.relative(task.signature.span),
         )

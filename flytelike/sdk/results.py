@@ -32,7 +32,7 @@ def packed(outputs: Outputs, values: Mapping[str, object], node: "TracedNode | N
         case Shape.NOTHING:
             return None
         case Shape.SINGLE:
-            return values["o0"]
+            return next(iter(values.values()))
         case Shape.TUPLE if node is None:
             return tuple(values.values())
         case Shape.NAMED if node is None and outputs.named is not None:
@@ -118,6 +118,12 @@ class _Ordered:
 
 
 @lru_cache(maxsize=4096)
+def outputs_class(names: tuple[str, ...]) -> Callable[..., tuple[object, ...]]:
+    """Return the class of a named tuple of outputs."""
+    return namedtuple("Outputs", names)  # noqa: PYI024  (fields known late)
+
+
+@lru_cache(maxsize=4096)
 def _tuple_of_promises(names: tuple[str, ...], named: Callable[..., tuple[object, ...]] | None) -> type[_Ordered]:
-    base = named if isinstance(named, type) else namedtuple("Outputs", names)  # noqa: PYI024  (fields known late)
+    base = cast("type", named if isinstance(named, type) else outputs_class(names))
     return cast("type[_Ordered]", type(base.__name__, (_Ordered, base), {}))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import ClassVar, TypeAlias
 
 
 class MountType(IntEnum):
@@ -10,6 +11,10 @@ class MountType(IntEnum):
     ANY = 0
     ENV_VAR = 1
     FILE = 2
+
+
+_Mounting: TypeAlias = MountType
+"""The same; authors write `Secret.MountType`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,5 +32,7 @@ class Secret:
     group: str = ""
     key: str = ""
     group_version: str = ""
-    mount_requirement: MountType = MountType.ANY
+    mount_requirement: _Mounting = _Mounting.ANY
     env_var: str = ""
+
+    MountType: ClassVar[type[_Mounting]] = _Mounting

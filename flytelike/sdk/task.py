@@ -1,32 +1,66 @@
 """`@task`: a function that runs in a process of its own."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import overload
+from typing import cast, overload
 
 from typing_extensions import Unpack, override
 
+from flytelike.deck.fields import ALL_FIELDS, DeckField
 from flytelike.model.diagnostic import Diagnostic
+from flytelike.model.graph import Container
 from flytelike.model.ids import ResourceKind
+from flytelike.model.span import SourceSpan
+from flytelike.model.types import Json
 from flytelike.sdk.entity import NodeEntity, P, R
 from flytelike.sdk.faults import fault
 from flytelike.sdk.local import check_inputs, check_outputs
 from flytelike.sdk.results import unpacked
+from flytelike.sdk.settings import Settings
 from flytelike.sdk.signature import plain_function
 from flytelike.sdk.source import option_span
-from flytelike.sdk.task_options import TaskOptions, TaskPolicies, task_option_faults, task_policies
+from flytelike.sdk.task_command import execute_arguments
+from flytelike.sdk.task_options import FunctionTaskOptions, TaskOptions, TaskPolicies, task_option_faults, task_policies
+from flytelike.sdk.task_plugins import TaskPlugins
 
 
 class Task(NodeEntity[P, R]):
     """A task: the author's function with its policies."""
 
     resource_kind = ResourceKind.TASK
+    task_type: str = "python-task"
+    """What kind of task it is to the platform."""
+    given_name: str = ""
+    """What it is registered as, if not by its function's place."""
 
     def __init__(self, function: Callable[P, R], options: TaskOptions) -> None:
         """Wrap a function; what is wrong with it or its options is told when it is first used."""
         plain_function(function)
         super().__init__(function, "task")
         self.options = options
+
+    @property
+    def location(self) -> tuple[str, str]:
+        """The module and the variable in it that holds this task."""
+        return self.function.__module__, self.function.__name__
+
+    def container(self, settings: Settings) -> Container | None:
+        """Return how the platform starts it; None when it starts nothing."""
+        policies = self.policies
+        return Container(
+            image=policies.image or settings.image,
+            args=execute_arguments(settings, *self.location),
+            resources=policies.resources,
+            env={**settings.env, **policies.environment},
+        )
+
+    def get_custom(self, settings: Settings) -> Mapping[str, Json] | None:  # noqa: ARG002 - for kinds of tasks
+        """Return what the executor of this kind of task needs beside; None for nothing."""
+        return None
+
+    def get_config(self, settings: Settings) -> Mapping[str, str]:  # noqa: ARG002 - for kinds of tasks
+        """Return settings of this kind of task, as texts."""
+        return {}
 
     @cached_property
     def policies(self) -> TaskPolicies:
@@ -42,21 +76,35 @@ class Task(NodeEntity[P, R]):
     def _faults(self) -> tuple[Diagnostic, ...]:
         signature = self.signature
         options = tuple(
-            fault(
-                found.code, found.headline, option_span(signature.code, found.option), help=filter(None, [found.help])
-            )
+            fault(found.code, found.headline, self.option_span(found.option), help=filter(None, [found.help]))
             for found in task_option_faults(self.options, tuple(signature.inputs))
         )
-        return options + signature.faults
+        return (*options, *signature.faults, *self.own_faults())
+
+    def option_span(self, option: str) -> SourceSpan:
+        """Return where an option was given."""
+        return option_span(self.signature.code, option)
+
+    def own_faults(self) -> Iterable[Diagnostic]:
+        """Return what is wrong beside options and signature, in a kind of task that has more."""
+        return ()
 
     @override
     def run(self, inputs: Mapping[str, object]) -> Mapping[str, object]:
         """Run the function on checked values; what it raises passes through."""
         check_inputs(self.short_name, self.signature, inputs)
-        result = self.function(**inputs)  # type: ignore[arg-type, call-arg]
+        result = self.call(inputs)
         outputs = self.outputs_of(result)
         check_outputs(self.short_name, self.signature, outputs)
         return outputs
+
+    def call(self, inputs: Mapping[str, object]) -> object:
+        """Do the work with inputs by name; return the result as the author gave it."""
+        return self.function(**inputs)  # type: ignore[arg-type, call-arg]
+
+    def report_fields(self) -> Sequence[DeckField] | None:
+        """Return what a report of the task shows beside the author's decks; None for no report."""
+        return tuple(self.options.get("deck_fields", ALL_FIELDS)) if self.options.get("enable_deck") else None
 
     def outputs_of(self, result: object) -> Mapping[str, object]:
         """Return a result of the function by output name.
@@ -72,18 +120,26 @@ def task(function: Callable[P, R], /) -> Task[P, R]: ...
 
 
 @overload
-def task(**options: Unpack[TaskOptions]) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+def task(**options: Unpack[FunctionTaskOptions]) -> Callable[[Callable[P, R]], Task[P, R]]: ...
 
 
 def task(
-    function: Callable[P, R] | None = None, /, **options: Unpack[TaskOptions]
+    function: Callable[P, R] | None = None, /, **options: Unpack[FunctionTaskOptions]
 ) -> Task[P, R] | Callable[[Callable[P, R]], Task[P, R]]:
     """Make a task of a function. Used with or without parentheses.
 
     Args:
         function: The function, when used without parentheses.
-        **options: See `TaskOptions`.
+        **options: See `TaskOptions`; a plugin's class for `task_config` makes the task if that is given.
+
+    Raises:
+        DiagnosticError: `unknown-task-config` when no plugin knows the configuration.
     """
     if function is not None:
-        return Task(function, options)
-    return lambda decorated: Task(decorated, options)
+        return Task(function, {})
+    config = options.pop("task_config", None)
+    rest = cast("TaskOptions", options)
+    if config is None:
+        return lambda decorated: Task(decorated, rest)
+    plugin = TaskPlugins.find_pythontask_plugin(type(config))
+    return lambda decorated: cast("Task[P, R]", plugin(task_config=config, task_function=decorated, **rest))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypedDict
 
+from flytelike.deck.fields import DeckField
 from flytelike.model.graph import SecretRequest
 from flytelike.model.policies import CachePolicy, TaskMetadata
 from flytelike.model.policies import Resources as ModelResources
@@ -43,6 +44,7 @@ class TaskOptions(TypedDict, total=False):
         container_image: The image to run in, instead of the platform's own.
         secret_requests: Secrets the task reads.
         enable_deck: Whether the task writes a report.
+        deck_fields: What the report shows beside the author's decks; everything if not given.
         pod_template_name: A pod template that the cluster's administrators keep.
         docs: Documentation, instead of the docstring.
     """
@@ -62,8 +64,19 @@ class TaskOptions(TypedDict, total=False):
     container_image: str | None
     secret_requests: Sequence[Secret] | None
     enable_deck: bool | None
+    deck_fields: Sequence[DeckField]
     pod_template_name: str | None
     docs: Documentation | None
+
+
+class FunctionTaskOptions(TaskOptions, total=False):
+    """What `@task(...)` takes beside.
+
+    Attributes:
+        task_config: The configuration of a kind of tasks that a plugin brings.
+    """
+
+    task_config: object
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +107,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "container_image": (str, type(None)),
     "secret_requests": (list, tuple, type(None)),
     "enable_deck": (bool, type(None)),
+    "deck_fields": (tuple, list),
     "pod_template_name": (str, type(None)),
     "docs": (Documentation, type(None)),
 }
@@ -116,6 +130,7 @@ def task_option_faults(options: TaskOptions, inputs: Sequence[str]) -> Iterator[
     yield from resources_option_faults(options.get("requests"), options.get("limits"), options.get("resources"))
     yield from _secret_faults(options.get("secret_requests") or ())
     yield from _cache_faults(options, inputs)
+    yield from _deck_faults(options)
 
 
 def task_policies(options: TaskOptions) -> TaskPolicies:
@@ -173,6 +188,16 @@ def _ignored(options: TaskOptions) -> tuple[str, ...]:
     if not isinstance(cache, Cache):
         return tuple(options.get("cache_ignore_input_vars", ()))
     return (cache.ignored_inputs,) if isinstance(cache.ignored_inputs, str) else tuple(cache.ignored_inputs)
+
+
+def _deck_faults(options: TaskOptions) -> Iterator[OptionFault]:
+    for part in options.get("deck_fields", ()):
+        if not isinstance(part, DeckField):
+            known = ", ".join(f"`DeckField.{field.name}`" for field in DeckField)
+            yield OptionFault("invalid-option", "deck_fields", f"{part!r} is no `DeckField`", f"they are {known}")
+    if "deck_fields" in options and not options.get("enable_deck"):
+        headline = "`deck_fields` has no effect without `enable_deck=True`"
+        yield OptionFault("contradictory-options", "deck_fields", headline, "add `enable_deck=True`, or leave it out")
 
 
 def _secret_faults(secrets: Sequence[Secret]) -> Iterator[OptionFault]:

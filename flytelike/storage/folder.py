@@ -27,6 +27,9 @@ FRESH_FOLDERS = 3
 
 _PROCESS = os.urandom(4).hex()
 _COUNTER = itertools.count()
+_SEEN: set[str] = set()
+"""Folders that this process has seen; they may be gone again."""
+_SEEN_MAX = 10_000
 
 
 class Folder:
@@ -183,6 +186,9 @@ class FileSink:
     def _opened(self) -> int:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         try:
+            if self._parent not in _SEEN:  # most objects are the first of their folder
+                make_folders(self._parent, durable=self._durable)
+                _saw(self._parent)
             try:
                 return os.open(self._unfinished, flags, 0o666)
             except FileNotFoundError:
@@ -228,16 +234,26 @@ def read_bounded(uri: str, descriptor: int, max_bytes: int) -> bytes:
 
 def make_folders(path: str, *, durable: bool) -> None:
     """Make a folder and those above it; with `durable` each new name is synced too."""
-    missing = []
-    current = path
-    while current != "/" and not os.path.isdir(current):  # noqa: PTH112
-        missing.append(current)
-        current = os.path.dirname(current)  # noqa: PTH120
-    for folder in reversed(missing):
-        with contextlib.suppress(FileExistsError):
+    missing = [path]
+    while missing:
+        folder = missing[-1]
+        try:
             os.mkdir(folder)  # noqa: PTH102
-        if durable:
-            sync_path(os.path.dirname(folder))  # noqa: PTH120
+        except FileNotFoundError:
+            missing.append(os.path.dirname(folder))  # noqa: PTH120
+            continue
+        except FileExistsError:
+            pass
+        else:
+            if durable:
+                sync_path(os.path.dirname(folder))  # noqa: PTH120
+        missing.pop()
+
+
+def _saw(folder: str) -> None:
+    if len(_SEEN) >= _SEEN_MAX:
+        _SEEN.clear()
+    _SEEN.add(folder)
 
 
 def sync_path(path: str) -> None:

@@ -7,13 +7,14 @@ open; then they are dropped. An array is not retried as a whole: retries are tho
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 from flytelike.model.failure import Failure, Fault
 from flytelike.model.history import ElementFailure, ElementSpan
 from flytelike.model.ids import NodeId
 from flytelike.model.phases import NodePhase, TaskPhase
 from propeller.core import deadline, task_node
-from propeller.core.commands import CollectOutputs, OpenArray, SetTimer, StartElements
+from propeller.core.commands import CollectOutputs, Command, OpenArray, SetTimer, StartElements
 from propeller.core.elements import CHUNK, ElementPhase, Elements, element_path, spans_of
 from propeller.core.events import (
     ArrayOpened,
@@ -143,8 +144,21 @@ def collect_command(place: Place, attempt: int) -> CollectOutputs:
     return CollectOutputs(f"{place.path}/{attempt}/collect", place.path, attempt)
 
 
-def outstanding(state: ExecutionState, place: Place, mapped: Mapped) -> Iterable[StartElements | SetTimer]:
-    """Yield what an array waits for, after a restart: its tasks that run, and the pauses."""
+def outstanding(state: ExecutionState, place: Place, node: Measuring | Mapped | Gathering) -> Iterable[Command]:
+    """Yield what an array waits for, after a restart."""
+    match node:
+        case Measuring():
+            yield open_command(place, node.attempt)
+        case Mapped():
+            yield from _outstanding_elements(state, place, node)
+        case Gathering():
+            yield collect_command(place, node.attempt)
+        case unreachable:
+            assert_never(unreachable)
+
+
+def _outstanding_elements(state: ExecutionState, place: Place, mapped: Mapped) -> Iterable[StartElements | SetTimer]:
+    """Yield the tasks that run, and the pauses."""
     work = place.node.work
     if not isinstance(work, ArrayWork) or not isinstance(work.element.work, TaskWork):
         return

@@ -96,6 +96,25 @@ class AbortElements:
 
 
 @dataclass(frozen=True, slots=True)
+class Decide:
+    """Bind a branch's inputs and evaluate its conditions in order. Answered by BranchDecided or BranchUndecided."""
+
+    id: str
+    path: NodePath
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitSignal:
+    """Bind a gate's inputs and wait for its signal. Answered by GatePassed or GateRefused, whenever it is given."""
+
+    id: str
+    path: NodePath
+    attempt: int
+    signal: str
+
+
+@dataclass(frozen=True, slots=True)
 class SetTimer:
     """Fire `TimerFired(path, stamp)` once the clock reaches `due_ns`."""
 
@@ -114,5 +133,7 @@ Command: TypeAlias = (
     | OpenArray
     | StartElements
     | AbortElements
+    | Decide
+    | AwaitSignal
     | SetTimer
 )

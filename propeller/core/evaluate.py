@@ -4,7 +4,15 @@ from collections.abc import Sequence
 from typing import Protocol, assert_never
 
 from flytelike.model.ids import ROOT, NodePath
-from propeller.core import array_node, execution, launch_plan_node, sub_workflow_node, task_node
+from propeller.core import (
+    array_node,
+    branch_node,
+    execution,
+    gate_node,
+    launch_plan_node,
+    sub_workflow_node,
+    task_node,
+)
 from propeller.core.decision import Decision
 from propeller.core.events import (
     AbortRequested,
@@ -13,15 +21,28 @@ from propeller.core.events import (
     AttemptFailed,
     AttemptRunning,
     AttemptSucceeded,
+    BranchDecided,
+    BranchUndecided,
     ChildEnded,
     ElementsEnded,
     Event,
     ExecutionStarted,
+    GatePassed,
+    GateRefused,
     OutputsCollected,
     OutputsFailed,
     TimerFired,
 )
-from propeller.core.plan import ArrayWork, LaunchPlanWork, Plan, SubWorkflowWork, TaskWork
+from propeller.core.plan import (
+    ArrayWork,
+    BranchWork,
+    LaunchPlanWork,
+    Plan,
+    SignalWork,
+    SleepWork,
+    SubWorkflowWork,
+    TaskWork,
+)
 from propeller.core.settle import settle
 from propeller.core.state import ExecutionState
 from propeller.core.turn import Turn
@@ -55,6 +76,8 @@ def _take(turn: Turn, event: Event) -> None:
             task_node.failed(turn, event)
         case ElementsEnded() | ArrayOpened() | ArrayRefused():
             _take_of_array(turn, event)
+        case BranchDecided() | BranchUndecided() | GatePassed() | GateRefused():
+            _take_answer(turn, event)
         case ChildEnded():
             launch_plan_node.ended(turn, event)
         case OutputsCollected(path=path):
@@ -69,6 +92,13 @@ def _take(turn: Turn, event: Event) -> None:
             execution.abort(turn, event)
         case unreachable:
             assert_never(unreachable)
+
+
+def _take_answer(turn: Turn, event: BranchDecided | BranchUndecided | GatePassed | GateRefused) -> None:
+    if isinstance(event, BranchDecided | BranchUndecided):
+        branch_node.answered(turn, event)
+    else:
+        gate_node.answered(turn, event)
 
 
 def _take_of_array(turn: Turn, event: ElementsEnded | ArrayOpened | ArrayRefused) -> None:
@@ -113,5 +143,9 @@ def _take_timer(turn: Turn, event: TimerFired) -> None:
                 sub_workflow_node.timer_fired(turn, event)
             case ArrayWork():
                 array_node.timer_fired(turn, event)
+            case SignalWork() | SleepWork():
+                gate_node.timer_fired(turn, event)
+            case BranchWork():
+                pass  # No timer is ever set for one.
             case unreachable:
                 assert_never(unreachable)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from flytelike.model.failure import Failure
-from flytelike.model.ids import NodePath
+from flytelike.model.ids import NodeId, NodePath
 from flytelike.model.phases import WorkflowPhase
 from propeller.core.elements import Span
 
@@ -118,6 +118,45 @@ class ElementsEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class BranchDecided:
+    """`case` is the node of the first case whose condition holds, or the one for none of them."""
+
+    path: NodePath
+    attempt: int
+    at_ns: int
+    case: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class BranchUndecided:
+    """A condition could not be evaluated, or none holds and the branch fails then."""
+
+    path: NodePath
+    attempt: int
+    at_ns: int
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class GatePassed:
+    """A gate's signal was given: its outputs are stored durably."""
+
+    path: NodePath
+    attempt: int
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class GateRefused:
+    """A gate's signal was given and closes it, or the gate could not begin to wait."""
+
+    path: NodePath
+    attempt: int
+    at_ns: int
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
 class TimerFired:
     """A timer set by `SetTimer` is due. `stamp` is the timer's; a stale one changes nothing."""
 
@@ -146,6 +185,10 @@ Event: TypeAlias = (
     | ArrayOpened
     | ArrayRefused
     | ElementsEnded
+    | BranchDecided
+    | BranchUndecided
+    | GatePassed
+    | GateRefused
     | TimerFired
     | AbortRequested
 )

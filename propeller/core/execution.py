@@ -18,10 +18,12 @@ from propeller.core.header import (
     ExecutionFailed,
     ExecutionSucceeded,
     ExecutionTimedOut,
+    HandlingFailure,
     InProgress,
     Succeeding,
 )
-from propeller.core.plan import Place, path_in
+from propeller.core.node_state import EndState, Failed
+from propeller.core.plan import place_in
 from propeller.core.stop import stop_scope
 from propeller.core.transitions import Cause
 from propeller.core.turn import Turn
@@ -39,8 +41,8 @@ def started(turn: Turn, event: ExecutionStarted) -> None:
         turn.commands.append(deadline.execution_timeout(event.at_ns + timeout_ns))
     workflow = turn.plan.primary
     for root in workflow.roots:
-        turn.ready.append(Place(path_in(ROOT, root), ROOT, workflow, workflow.nodes[root]))
-    if not workflow.nodes:
+        turn.ready.append(place_in(ROOT, workflow, root))
+    if workflow.size == 0:
         nodes_ended(turn, status)
 
 
@@ -64,11 +66,15 @@ def keep_failure(turn: Turn, status: InProgress, failure: Failure) -> None:
 
 
 def fail(turn: Turn, failure: Failure) -> None:
-    """Stop what still runs and end the execution."""
+    """Stop what still runs, then let the failure node run if there is one, and end the execution."""
     turn.tell_execution(WorkflowPhase.FAILING, failure)
     stop_scope(turn, ROOT, f"the execution failed: {failure.code}")
-    turn.enter(Cause.FAILED, ExecutionFailed(failure))
-    turn.tell_execution(WorkflowPhase.FAILED, failure)
+    _handle_or_end(turn, failure, timed_out=False)
+
+
+def handled(turn: Turn, status: HandlingFailure, end: EndState) -> None:
+    """End the execution after its failure node: with the failure of that one, if it failed itself."""
+    _end(turn, end.failure if isinstance(end, Failed) else status.failure, timed_out=status.timed_out)
 
 
 def collected(turn: Turn, event: OutputsCollected) -> None:
@@ -84,7 +90,7 @@ def collecting_failed(turn: Turn, event: OutputsFailed) -> None:
 
 
 def timer_fired(turn: Turn, event: TimerFired) -> None:
-    """End an execution that takes longer than it may."""
+    """End an execution that takes longer than it may. Its failure node still runs, within its own timeout."""
     timeout_ns = turn.header.limits.timeout_ns
     if event.stamp != deadline.EXECUTION_STAMP or not timeout_ns:
         return
@@ -93,14 +99,14 @@ def timer_fired(turn: Turn, event: TimerFired) -> None:
     failure = deadline.expired("The execution", timeout_ns)
     turn.tell_execution(WorkflowPhase.FAILING, failure)
     stop_scope(turn, ROOT, failure.message)
-    turn.enter(Cause.TIMED_OUT, ExecutionTimedOut(failure))
-    turn.tell_execution(WorkflowPhase.TIMED_OUT, failure)
+    _handle_or_end(turn, failure, timed_out=True)
 
 
 def abort(turn: Turn, event: AbortRequested) -> None:
     """Stop what runs and end the execution, since somebody asked for it.
 
-    Child executions are asked to end, and not waited for (as in Flyte): each has a history of its own.
+    The failure node does not run, and one that runs is stopped. Child executions are asked to end, and
+    not waited for (as in Flyte): each has a history of its own.
     """
     turn.tell_execution(WorkflowPhase.ABORTING, cause=event.cause)
     stop_scope(turn, ROOT, event.cause or "aborted")
@@ -111,6 +117,23 @@ def abort(turn: Turn, event: AbortRequested) -> None:
 def collect_command() -> CollectOutputs:
     """Return the command that binds the outputs of the execution."""
     return CollectOutputs("/0/collect", ROOT, 0)
+
+
+def _handle_or_end(turn: Turn, failure: Failure, *, timed_out: bool) -> None:
+    status, workflow = turn.header.status, turn.plan.primary
+    if workflow.cleanup is None or not isinstance(status, InProgress | Succeeding):
+        _end(turn, failure, timed_out=timed_out)
+        return
+    turn.enter(Cause.HANDLING, HandlingFailure(status.started_ns, failure, timed_out))
+    turn.ready.append(place_in(ROOT, workflow, workflow.cleanup))
+
+
+def _end(turn: Turn, failure: Failure, *, timed_out: bool) -> None:
+    if timed_out:
+        turn.enter(Cause.TIMED_OUT, ExecutionTimedOut(failure))
+    else:
+        turn.enter(Cause.FAILED, ExecutionFailed(failure))
+    turn.tell_execution(turn.header.phase, failure)
 
 
 def _succeed(turn: Turn) -> None:

@@ -28,6 +28,18 @@ class Succeeding:
 
 
 @dataclass(frozen=True, slots=True)
+class HandlingFailure:
+    """All nodes are stopped, since the execution failed with `failure`; its failure node runs.
+
+    `timed_out` tells that it took longer than it was allowed to, so that it ends as timed out.
+    """
+
+    started_ns: int
+    failure: Failure
+    timed_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ExecutionSucceeded:
     """Ended well."""
 
@@ -55,7 +67,14 @@ class ExecutionAborted:
 
 
 Status: TypeAlias = (
-    Accepted | InProgress | Succeeding | ExecutionSucceeded | ExecutionFailed | ExecutionTimedOut | ExecutionAborted
+    Accepted
+    | InProgress
+    | Succeeding
+    | HandlingFailure
+    | ExecutionSucceeded
+    | ExecutionFailed
+    | ExecutionTimedOut
+    | ExecutionAborted
 )
 
 
@@ -96,6 +115,8 @@ def phase_of(status: Status) -> WorkflowPhase:
             return WorkflowPhase.RUNNING
         case Succeeding():
             return WorkflowPhase.SUCCEEDING
+        case HandlingFailure():
+            return WorkflowPhase.FAILING
         case ExecutionSucceeded():
             return WorkflowPhase.SUCCEEDED
         case ExecutionFailed():

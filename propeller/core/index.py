@@ -87,7 +87,8 @@ class Tally:
         self.held += (after is Held) - (before is Held)
         if after not in END_STATES or place.workflow.of_elements:
             return
-        self.open[place.scope] = self.open_in(place) - 1
+        if not place.node.aside:
+            self.open[place.scope] = self.open_in(place) - 1
         if after is Succeeded:
             for node_id in place.node.downstream:
                 below = path_in(place.scope, node_id)
@@ -96,10 +97,15 @@ class Tally:
                     missing = len(place.workflow.nodes[node_id].upstream)
                 self.missing[below] = missing - 1
 
+    def missing_above(self, place: Place) -> int:
+        """Return how many of a waiting node's upstream nodes have not succeeded."""
+        count = self.missing.get(place.path)
+        return len(place.node.upstream) if count is None else count
+
     def open_in(self, place: Place) -> int:
         """Return how many nodes of the place's scope have not ended."""
         count = self.open.get(place.scope)
-        return len(place.workflow.nodes) if count is None else count
+        return place.workflow.size if count is None else count
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from propeller.core.header import (
     Accepted,
     ExecutionFailed,
     ExecutionSucceeded,
+    HandlingFailure,
     InProgress,
     Succeeding,
 )
@@ -17,12 +18,16 @@ from propeller.core.node_state import (
     END_STATES,
     SLOT_STATES,
     Aborted,
+    AtGate,
     BackingOff,
     ChildRunning,
     Collecting,
+    Decided,
+    Deciding,
     Expanded,
     Failed,
     Gathering,
+    HandlingScopeFailure,
     Held,
     Mapped,
     Measuring,
@@ -34,8 +39,12 @@ from propeller.core.node_state import (
 )
 from propeller.core.plan import (
     ArrayWork,
+    BranchWork,
     LaunchPlanWork,
+    NodePlan,
     Plan,
+    SignalWork,
+    SleepWork,
     SubWorkflowWork,
     TaskWork,
     WorkflowPlan,
@@ -49,7 +58,10 @@ from propeller.core.state import ExecutionState
 _KINDS: Mapping[type, tuple[type, ...]] = {
     TaskWork: (Held, Started, Running, BackingOff),
     LaunchPlanWork: (Held, ChildRunning),
-    SubWorkflowWork: (Expanded, Collecting),
+    SubWorkflowWork: (Expanded, Collecting, HandlingScopeFailure),
+    BranchWork: (Deciding, Decided),
+    SignalWork: (AtGate,),
+    SleepWork: (AtGate,),
     ArrayWork: (Held, Measuring, Mapped, Gathering),
 }
 
@@ -65,7 +77,7 @@ def check(plan: Plan, state: ExecutionState) -> None:
         scope, node_id = split(path)
         scopes.setdefault(scope, {})[node_id] = node
         _check_node(plan, path, node)
-        if isinstance(node, Expanded | Collecting | Mapped):
+        if isinstance(node, Expanded | Collecting | HandlingScopeFailure | Mapped):
             scopes.setdefault(NodePath(f"{path}.{node.attempt}"), {})
     for scope, nodes in scopes.items():
         _check_scope(plan, state, scope, nodes)
@@ -87,7 +99,7 @@ def _check_node(plan: Plan, path: NodePath, node: NodeState) -> None:
         case Started() | Running() | BackingOff():
             _must(0 <= node.user_failures <= place.node.retries, path, f"too many retries: {node}")
             _must(0 <= node.system_failures <= place.node.system_retries, path, f"too many restarts: {node}")
-        case ChildRunning() | Expanded() | Collecting():
+        case ChildRunning() | Expanded() | Collecting() | HandlingScopeFailure():
             _must(0 <= node.user_failures <= place.node.retries, path, f"too many retries: {node}")
         case _:
             pass
@@ -99,13 +111,17 @@ def _check_scope(plan: Plan, state: ExecutionState, scope: NodePath, nodes: Mapp
         array_invariants.check(plan, state, scope, nodes)
         return
     owner = state.header.status if scope == ROOT else state.get(parent_of(scope))
-    active = [node for node, its in nodes.items() if type(its) not in END_STATES]
-    failed = [node for node, its in nodes.items() if isinstance(its, Failed)]
-    current = scope == ROOT or (
-        isinstance(owner, Expanded | Collecting | Succeeded | Failed) and owner.attempt == attempt_of(scope)
-    )
-    for node_id, its in nodes.items():
+    plans = workflow.nodes
+    mine = {node: its for node, its in nodes.items() if not plans[node].aside}
+    active = [node for node, its in mine.items() if type(its) not in END_STATES]
+    failed = [node for node, its in mine.items() if isinstance(its, Failed) and plans[node].branch is None]
+    owners = Expanded | Collecting | HandlingScopeFailure | Succeeded | Failed
+    current = scope == ROOT or (isinstance(owner, owners) and owner.attempt == attempt_of(scope))
+    for node_id, its in mine.items():
         _check_edges(workflow, scope, node_id, its, nodes.get)
+    cleaning = [node for node, its in nodes.items() if plans[node].aside and type(its) not in END_STATES]
+    handling = current and isinstance(owner, HandlingFailure | HandlingScopeFailure)
+    _must(handling == bool(cleaning), scope, f"cleaning up are {cleaning}, its owner is {owner}")
     if current and isinstance(owner, InProgress | Expanded):
         _must(bool(active), scope, "nodes may run in this scope, and none does")
         _must((owner.failure is not None) == bool(failed), scope, f"keeps {owner.failure}, failed are {failed}")
@@ -115,8 +131,14 @@ def _check_scope(plan: Plan, state: ExecutionState, scope: NodePath, nodes: Mapp
     else:
         _must(not active, scope, f"is closed, and {active} are active")
     if current and isinstance(owner, Collecting | Succeeded | Succeeding | ExecutionSucceeded):
-        done = [node for node, its in nodes.items() if isinstance(its, Succeeded)]
-        _must(len(done) == len(workflow.nodes), scope, f"succeeded, but only {done} did")
+        left = [it.id for it in plans.values() if _counts(it) and not isinstance(nodes.get(it.id), Succeeded)]
+        _must(not left, scope, f"succeeded, but {left} did not")
+        _must(len(mine) == len(nodes), scope, "succeeded, and its failure node began")
+
+
+def _counts(node: NodePlan) -> bool:
+    """Whether a workflow succeeds only if the node does."""
+    return not node.aside and node.branch is None
 
 
 def _check_edges(
@@ -128,19 +150,34 @@ def _check_edges(
 ) -> None:
     """A node has begun only if all above it succeeded, and is skipped only if one cannot."""
     path = path_in(scope, node_id)
-    above = [get(other) for other in workflow.nodes[node_id].upstream]
+    plan = workflow.nodes[node_id]
+    above = [get(other) for other in plan.upstream]
+    around = get(plan.branch) if plan.branch is not None else None
     if isinstance(node, Skipped):
-        _must(any(isinstance(its, Failed | Skipped) for its in above), path, "is skipped without a reason")
+        lost = any(isinstance(its, Failed | Skipped) for its in above)
+        passed_over = plan.branch is not None and not (
+            isinstance(around, Deciding | None) or (isinstance(around, Decided) and around.case == node_id)
+        )
+        inside = isinstance(plan.work, BranchWork) and any(isinstance(get(case), Skipped) for case in plan.work.cases)
+        _must(lost or passed_over or inside, path, "is skipped without a reason")
     else:
+        taken = isinstance(around, Decided) and around.case == node_id
+        _must(plan.branch is None or taken or type(around) in END_STATES, path, f"is {node}, its branch is {around}")
         _must(all(isinstance(its, Succeeded) for its in above), path, f"is {node}, above it are {above}")
 
 
 def _check_waiting(workflow: WorkflowPlan, scope: NodePath, nodes: Mapping[NodeId, NodeState]) -> None:
     for node_id, node in workflow.nodes.items():
-        if node_id in nodes:
+        if node_id in nodes or node.aside:
             continue
         above = [nodes.get(other) for other in node.upstream]
         path = path_in(scope, node_id)
+        around = nodes.get(node.branch) if node.branch is not None else None
+        if node.branch is not None and not isinstance(around, Decided):
+            _must(isinstance(around, Deciding | None), path, f"waits, its branch is {around}")
+            _must(not any(isinstance(its, Failed | Skipped) for its in above), path, "waits for what never comes")
+            continue
+        _must(not isinstance(around, Decided) or around.case == node_id, path, "waits, another case was chosen")
         _must(not all(isinstance(its, Succeeded) for its in above), path, "is ready and was not started")
         _must(not any(isinstance(its, Failed | Skipped) for its in above), path, "waits for what never comes")
 
@@ -161,11 +198,15 @@ def _check_end(state: ExecutionState) -> None:
     if isinstance(status, Accepted):
         _must(not nodes, "", "nodes began before the execution")
     if isinstance(status, ExecutionSucceeded | Succeeding):
-        unlucky = [path for path, node in nodes.items() if isinstance(node, Skipped | Aborted) and "." not in path]
+        plans = state.plan.primary.nodes
+        top = {path: node for path, node in nodes.items() if "." not in path and _counts(plans[NodeId(path)])}
+        unlucky = [path for path, node in top.items() if isinstance(node, Skipped | Aborted)]
         _must(not unlucky, "", f"succeeded with {unlucky}")
     if isinstance(status, ExecutionFailed):
         failures = [node.failure for node in nodes.values() if isinstance(node, Failed)]
-        done = all(isinstance(node, Succeeded) for path, node in nodes.items() if "." not in path)
+        plans = state.plan.primary.nodes
+        mine = [node for path, node in nodes.items() if "." not in path and _counts(plans[NodeId(path)])]
+        done = all(isinstance(node, Succeeded) for node in mine)
         # Without a failed node it is the collecting of the outputs that failed.
         _must(status.failure in failures or done, "", f"failed with {status.failure}, which no node has")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from flytelike.model.failure import Failure
+from flytelike.model.ids import NodeId
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,54 @@ class Gathering:
 
 
 @dataclass(frozen=True, slots=True)
+class HandlingScopeFailure:
+    """A sub-workflow node's nodes are stopped, since one failed with `failure`; its failure node runs."""
+
+    started_ns: int
+    user_failures: int
+    failure: Failure
+
+    @property
+    def attempt(self) -> int:
+        """The number of the attempt, from 0."""
+        return self.user_failures
+
+
+@dataclass(frozen=True, slots=True)
+class Deciding:
+    """The conditions of a branch are being evaluated."""
+
+    @property
+    def attempt(self) -> int:
+        """Branches are decided once."""
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A branch ends as the node `case` ends, which runs or waits for the nodes above it."""
+
+    case: NodeId
+
+    @property
+    def attempt(self) -> int:
+        """Branches are decided once."""
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class AtGate:
+    """A gate waits for its signal or its time since `started_ns`."""
+
+    started_ns: int
+
+    @property
+    def attempt(self) -> int:
+        """Gates are passed once."""
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
 class Succeeded:
     """The node's outputs are those of `attempt`."""
 
@@ -152,7 +201,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """The node never starts, since a node above it did not succeed."""
+    """The node never starts: a node above it did not succeed, or another case of its branch was chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +210,20 @@ class Aborted:
 
 
 ActiveState: TypeAlias = (
-    Held | Started | Running | BackingOff | ChildRunning | Expanded | Collecting | Measuring | Mapped | Gathering
+    Held
+    | Started
+    | Running
+    | BackingOff
+    | ChildRunning
+    | Expanded
+    | Collecting
+    | HandlingScopeFailure
+    | Deciding
+    | Decided
+    | AtGate
+    | Measuring
+    | Mapped
+    | Gathering
 )
 EndState: TypeAlias = Succeeded | Failed | Skipped | Aborted
 NodeState: TypeAlias = ActiveState | EndState

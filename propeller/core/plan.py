@@ -4,13 +4,14 @@ A plan is made once per closure and shared by all executions of it. It is never 
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias, assert_never
 
 from typing_extensions import override
 
 from flytelike.model.closure import CompiledWorkflow, WorkflowClosure
+from flytelike.model.gate import Approval, Signal, Sleep
 from flytelike.model.graph import (
     ArrayTarget,
     BranchTarget,
@@ -21,6 +22,8 @@ from flytelike.model.graph import (
     Node,
     SubWorkflowTarget,
     TaskTarget,
+    WorkflowTemplate,
+    inner_nodes,
 )
 from flytelike.model.ids import END_NODE, ROOT, START_NODE, Identifier, NodeId, NodePath
 from flytelike.model.policies import FailurePolicy
@@ -96,14 +99,37 @@ class ArrayWork:
                 assert_never(unreachable)
 
 
-Work: TypeAlias = TaskWork | SubWorkflowWork | LaunchPlanWork | ArrayWork
+@dataclass(frozen=True, slots=True)
+class BranchWork:
+    """The node runs one of `cases`, nodes in its own scope: those of the conditions in order, then the default."""
+
+    cases: tuple[NodeId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SignalWork:
+    """The node waits for a signal: an approval, or a value."""
+
+    signal: str
+
+
+@dataclass(frozen=True, slots=True)
+class SleepWork:
+    """The node waits for a time."""
+
+    duration_ns: int
+
+
+Work: TypeAlias = TaskWork | SubWorkflowWork | LaunchPlanWork | BranchWork | SignalWork | SleepWork | ArrayWork
 
 
 @dataclass(frozen=True, slots=True)
 class NodePlan:
     """A node with its neighbours and policies.
 
-    `upstream` and `downstream` leave out the start and end nodes. `retries` is how often a
+    `upstream` and `downstream` leave out the start and end nodes. `branch` is the branch that the
+    node is a case of. `aside` tells that it is the failure node or a case inside of it: it is no
+    part of what the workflow waits for. `retries` is how often a
     failure of the user's making is retried, `system_retries` one of the platform's (tasks
     only). `timeout_ns` limits one attempt; 0 is none. `interruptible` is None where the
     execution decides.
@@ -118,6 +144,8 @@ class NodePlan:
     timeout_ns: int = 0
     interruptible: bool | None = None
     name: str = ""
+    branch: NodeId | None = None
+    aside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +153,15 @@ class WorkflowPlan:
     """A graph. `roots` are the nodes that wait for no other, in the author's order.
 
     `of_elements` tells that it is the scope of an array.
+    `nodes` holds those inside branches and the failure node too; `size` counts what must end for
+    the workflow to end, which the failure node (`cleanup`) is no part of.
     """
 
     id: Identifier
     nodes: Mapping[NodeId, NodePlan]
     roots: tuple[NodeId, ...]
+    size: int
+    cleanup: NodeId | None = None
     on_failure: FailurePolicy = FailurePolicy.FAIL_IMMEDIATELY
     has_outputs: bool = False
     interruptible: bool = False
@@ -168,6 +200,15 @@ class Place(NamedTuple):
     scope: NodePath
     workflow: WorkflowPlan
     node: NodePlan
+
+    @property
+    def parent(self) -> NodePath:
+        """The path of the node that this one lies in: a sub-workflow node or a branch; `ROOT` for none."""
+        return parent_of(self.scope) if self.node.branch is None else path_in(self.scope, self.node.branch)
+
+    def beside(self, node: NodeId) -> "Place":
+        """Return the place of another node of the same scope."""
+        return place_in(self.scope, self.workflow, node)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +259,11 @@ class Plan:
         return Place(path, scope, workflow, workflow.nodes[node_id])
 
 
+def place_in(scope: NodePath, workflow: WorkflowPlan, node: NodeId) -> Place:
+    """Return the place of a node of the workflow whose nodes lie in `scope`."""
+    return Place(path_in(scope, node), scope, workflow, workflow.nodes[node])
+
+
 def scope_of(path: NodePath, attempt: int) -> NodePath:
     """Return the scope that an attempt of the sub-workflow node at `path` opens."""
     return NodePath(f"{path}.{attempt}")
@@ -250,62 +296,94 @@ def attempt_of(scope: NodePath) -> int:
 
 def _workflow_plan(compiled: CompiledWorkflow, closure: WorkflowClosure, system_retries: int) -> WorkflowPlan:
     template = compiled.template
-    if template.failure_node is not None:
-        raise UnsupportedPlan(f"{template.id}: failure node {template.failure_node.id!r}")
-    nodes = {node.id: _node_plan(node, compiled, closure, system_retries) for node in template.nodes}
+    below = _below(compiled)
+    nodes: dict[NodeId, NodePlan] = {}
+    for seat in _seats(template):
+        nodes[seat.node.id] = _node_plan(seat, compiled, below, closure, system_retries)
     return WorkflowPlan(
         id=template.id,
         nodes=nodes,
-        roots=tuple(node.id for node in nodes.values() if not node.upstream),
+        roots=tuple(it.id for it in nodes.values() if not (it.upstream or it.branch is not None or it.aside)),
+        size=sum(not it.aside for it in nodes.values()),
+        cleanup=None if template.failure_node is None else template.failure_node.id,
         on_failure=template.metadata.on_failure,
         has_outputs=bool(template.outputs),
         interruptible=template.metadata.interruptible,
     )
 
 
-def _node_plan(node: Node, compiled: CompiledWorkflow, closure: WorkflowClosure, system_retries: int) -> NodePlan:
+class _Seat(NamedTuple):
+    """A node of a template, the branch that it is a case of, and whether it is part of the failure node."""
+
+    node: Node
+    branch: NodeId | None
+    aside: bool
+
+
+def _seats(template: WorkflowTemplate) -> Iterator[_Seat]:
+    """Yield all nodes of a template: a branch before its cases, the failure node last."""
+    for node in template.nodes:
+        yield from _seats_within(_Seat(node, None, aside=False))
+    if template.failure_node is not None:
+        yield from _seats_within(_Seat(template.failure_node, None, aside=True))
+
+
+def _seats_within(seat: _Seat) -> Iterator[_Seat]:
+    yield seat
+    if isinstance(seat.node.target, BranchTarget):
+        for inner in inner_nodes(seat.node):
+            yield from _seats_within(_Seat(inner, seat.node.id, seat.aside))
+
+
+def _below(compiled: CompiledWorkflow) -> Mapping[NodeId, Sequence[NodeId]]:
+    """Return what waits for each node: to what was compiled, the cases of branches are added."""
+    below = {node: [other for other in others if other != END_NODE] for node, others in compiled.downstream.items()}
+    for seat in _seats(compiled.template):
+        if seat.branch is not None and not seat.aside:
+            for above in compiled.upstream.get(seat.node.id, ()):
+                below.setdefault(above, []).append(seat.node.id)
+    return below
+
+
+def _node_plan(
+    seat: _Seat,
+    compiled: CompiledWorkflow,
+    below: Mapping[NodeId, Sequence[NodeId]],
+    closure: WorkflowClosure,
+    system_retries: int,
+) -> NodePlan:
     """Join what the node says with what its task says.
 
     A node's 0 for retries or timeout means "not set" (Flyte's clients always send one).
     """
+    node = seat.node
     metadata = node.metadata
     retries = metadata.retries or 0
     timeout_ns = metadata.timeout_ns or 0
     interruptible = metadata.interruptible
-    work: Work
-    match node.target:
-        case TaskTarget(task=identifier):
-            if identifier not in closure.tasks:
-                raise UnsupportedPlan(f"{compiled.template.id}: node {node.id!r} names a missing task {identifier}")
-            of_task = closure.tasks[identifier].metadata
-            retries = retries or of_task.retries
-            timeout_ns = timeout_ns or of_task.timeout_ns
-            interruptible = of_task.interruptible if interruptible is None else interruptible
-            work = TaskWork(identifier)
-        case SubWorkflowTarget(workflow=identifier):
-            if identifier not in closure.sub_workflows:
-                raise UnsupportedPlan(f"{compiled.template.id}: node {node.id!r} names a missing workflow {identifier}")
-            work = SubWorkflowWork(identifier)
-        case LaunchPlanTarget(launch_plan=identifier):
-            work = LaunchPlanWork(identifier)
-        case BranchTarget():
-            raise unsupported(compiled, node, "branch")
-        case GateTarget():
-            raise unsupported(compiled, node, "gate")
-        case ArrayTarget():
-            work, retries = _array_work(node.target, compiled, closure, retries, system_retries), 0
-        case unreachable:
-            assert_never(unreachable)
+    if isinstance(node.target, ArrayTarget):
+        work: Work = _array_work(node.target, compiled, closure, retries, system_retries)
+        retries = 0
+    else:
+        work = _work(node, compiled, closure)
+    if isinstance(work, TaskWork):
+        of_task = closure.tasks[work.task].metadata
+        retries = retries or of_task.retries
+        timeout_ns = timeout_ns or of_task.timeout_ns
+        interruptible = of_task.interruptible if interruptible is None else interruptible
+    above = () if seat.aside else compiled.upstream.get(node.id, ())
     return NodePlan(
         id=node.id,
         work=work,
-        upstream=tuple(other for other in compiled.upstream.get(node.id, ()) if other != START_NODE),
-        downstream=tuple(other for other in compiled.downstream.get(node.id, ()) if other != END_NODE),
+        upstream=tuple(other for other in above if other != START_NODE),
+        downstream=() if seat.aside else tuple(below.get(node.id, ())),
         retries=retries,
         system_retries=system_retries,
         timeout_ns=timeout_ns,
         interruptible=interruptible,
         name=metadata.name,
+        branch=seat.branch,
+        aside=seat.aside,
     )
 
 
@@ -313,11 +391,11 @@ def _array_work(
     target: ArrayTarget, compiled: CompiledWorkflow, closure: WorkflowClosure, retries: int, system_retries: int
 ) -> ArrayWork:
     """Return what an array does. Retries that its own node sets are those of each element."""
-    element = _node_plan(target.node, compiled, closure, system_retries)
+    element = _node_plan(_Seat(target.node, None, aside=False), compiled, {}, closure, system_retries)
     element = replace(element, upstream=(), downstream=(), retries=retries or element.retries)
     most = TASKS_OPEN_MAX if isinstance(element.work, TaskWork) else NODES_OPEN_MAX
     return ArrayWork(
-        elements=WorkflowPlan(compiled.template.id, EveryIndex(element), (), of_elements=True),
+        elements=WorkflowPlan(compiled.template.id, EveryIndex(element), (), size=0, of_elements=True),
         window=min(target.parallelism or most, most),
         success=target.success,
         run_all=target.run_all_elements,
@@ -339,6 +417,32 @@ def _gives(node: Node, closure: WorkflowClosure) -> bool:
             return _gives(inner, closure)
         case BranchTarget() | GateTarget():
             return True
+        case unreachable:
+            assert_never(unreachable)
+
+
+def _work(node: Node, compiled: CompiledWorkflow, closure: WorkflowClosure) -> Work:
+    match node.target:
+        case TaskTarget(task=identifier):
+            if identifier not in closure.tasks:
+                raise UnsupportedPlan(f"{compiled.template.id}: node {node.id!r} names a missing task {identifier}")
+            return TaskWork(identifier)
+        case SubWorkflowTarget(workflow=identifier):
+            if identifier not in closure.sub_workflows:
+                raise UnsupportedPlan(f"{compiled.template.id}: node {node.id!r} names a missing workflow {identifier}")
+            return SubWorkflowWork(identifier)
+        case LaunchPlanTarget(launch_plan=identifier):
+            return LaunchPlanWork(identifier)
+        case BranchTarget():
+            return BranchWork(tuple(inner.id for inner in inner_nodes(node)))
+        case GateTarget(gate=Approval(signal_id=signal) | Signal(signal_id=signal)):
+            return SignalWork(signal)
+        case GateTarget(gate=Sleep(duration_ns=duration_ns)):
+            return SleepWork(duration_ns)
+        case GateTarget():
+            raise UnsupportedPlan(f"{compiled.template.id}: the gate {node.id!r} waits for nothing")
+        case ArrayTarget():
+            raise unsupported(compiled, node, "array")
         case unreachable:
             assert_never(unreachable)
 

@@ -4,16 +4,29 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from flytelike.model.ids import NodePath
-from propeller.core import array_node, deadline, execution, launch_plan_node, sub_workflow_node, task_node
+from propeller.core import (
+    array_node,
+    branch_node,
+    deadline,
+    execution,
+    gate_node,
+    launch_plan_node,
+    sub_workflow_node,
+    task_node,
+)
 from propeller.core.commands import Command
-from propeller.core.header import InProgress, Succeeding
+from propeller.core.header import HandlingFailure, InProgress, Succeeding
 from propeller.core.node_state import (
     ActiveState,
+    AtGate,
     BackingOff,
     ChildRunning,
     Collecting,
+    Decided,
+    Deciding,
     Expanded,
     Gathering,
+    HandlingScopeFailure,
     Held,
     Mapped,
     Measuring,
@@ -31,10 +44,10 @@ def outstanding(plan: Plan, state: ExecutionState) -> tuple[Command, ...]:
     execution that has not ended and gives none waits for `ExecutionStarted`.
     """
     status = state.header.status
-    if not isinstance(status, InProgress | Succeeding):
+    if not isinstance(status, InProgress | Succeeding | HandlingFailure):
         return ()
     commands: list[Command] = []
-    if state.header.limits.timeout_ns:
+    if state.header.limits.timeout_ns and not isinstance(status, HandlingFailure):
         commands.append(deadline.execution_timeout(status.started_ns + state.header.limits.timeout_ns))
     if isinstance(status, Succeeding):
         commands.append(execution.collect_command())
@@ -60,13 +73,13 @@ def _of_node(plan: Plan, state: ExecutionState, place: Place, node: ActiveState)
                 yield launch_plan_node.start_command(place, work, node)
         case Collecting():
             yield sub_workflow_node.collect_command(place, node.attempt)
-        case Measuring():
-            yield array_node.open_command(place, node.attempt)
-        case Mapped():
+        case Measuring() | Mapped() | Gathering():
             yield from array_node.outstanding(state, place, node)
-        case Gathering():
-            yield array_node.collect_command(place, node.attempt)
-        case Expanded() | Held():
+        case Deciding():
+            yield branch_node.decide_command(place)
+        case AtGate():
+            yield from gate_node.wait_commands(place, node)
+        case Expanded() | Held() | HandlingScopeFailure() | Decided():
             pass  # waits for nodes, not for an answer
         case unreachable:
             assert_never(unreachable)

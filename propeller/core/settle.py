@@ -10,14 +10,34 @@ from flytelike.model.failure import Failure
 from flytelike.model.ids import ROOT, NodePath
 from flytelike.model.phases import NodePhase
 from flytelike.model.policies import FailurePolicy
-from propeller.core import array_node, execution, launch_plan_node, sub_workflow_node, task_node
+from propeller.core import (
+    array_node,
+    branch_node,
+    execution,
+    gate_node,
+    launch_plan_node,
+    sub_workflow_node,
+    task_node,
+)
 from propeller.core.elements import element_of
-from propeller.core.header import InProgress
-from propeller.core.node_state import Expanded, Failed, Held, Mapped, Skipped, Succeeded
+from propeller.core.header import HandlingFailure, InProgress
+from propeller.core.node_state import (
+    EndState,
+    Expanded,
+    Failed,
+    HandlingScopeFailure,
+    Held,
+    Mapped,
+    Skipped,
+    Succeeded,
+)
 from propeller.core.plan import (
     ArrayWork,
+    BranchWork,
     LaunchPlanWork,
     Place,
+    SignalWork,
+    SleepWork,
     SubWorkflowWork,
     TaskWork,
     attempt_of,
@@ -42,13 +62,20 @@ def settle(turn: Turn) -> None:
 
 
 def _after_end(turn: Turn, place: Place) -> None:
-    owner = _open_owner(turn, place.scope)
-    if owner is None:
+    state = turn.get(place.path)
+    if not _may_go_on(turn, place) or not isinstance(state, EndState):
         return
+    owner = _open_owner(turn, place.scope)
     if isinstance(owner, Mapped):
         array_node.element_ended(turn, turn.plan.place(parent_of(place.scope)), owner, place)
         return
-    match turn.get(place.path):
+    if place.node.branch is not None:
+        branch_node.case_ended(turn, place, state)
+        return
+    if place.node.aside:
+        _handled(turn, place.scope, state)
+        return
+    match state:
         case Succeeded():
             _ready_below(turn, place)
         case Failed(failure=failure):
@@ -68,11 +95,11 @@ def _after_end(turn: Turn, place: Place) -> None:
 def _offer(turn: Turn, place: Place) -> None:
     """Start a node that is ready, or hold it until a slot is free.
 
-    Sub-workflows need none, and what lies in an array goes with the one slot that the array has.
+    Only tasks, launch plans and arrays need one, and what lies in an array goes with the one slot that the array has.
     """
-    if turn.get(place.path) is not None or _open_owner(turn, place.scope) is None:
+    if turn.get(place.path) is not None or not _may_go_on(turn, place):
         return
-    needs_slot = not isinstance(place.node.work, SubWorkflowWork) and not element_of(place.path)
+    needs_slot = isinstance(place.node.work, TaskWork | LaunchPlanWork | ArrayWork) and not element_of(place.path)
     if needs_slot and (turn.tally.held > 0 or not _slot_is_free(turn)):
         turn.move(place, Cause.HELD, Held(turn.next_order()))
         turn.tell_node(place, NodePhase.QUEUED)
@@ -90,6 +117,10 @@ def _start(turn: Turn, place: Place) -> None:
             sub_workflow_node.start(turn, place)
         case ArrayWork():
             array_node.start(turn, place)
+        case BranchWork():
+            branch_node.start(turn, place)
+        case SignalWork() | SleepWork():
+            gate_node.start(turn, place)
         case unreachable:
             assert_never(unreachable)
 
@@ -104,19 +135,43 @@ def _ready_below(turn: Turn, place: Place) -> None:
     for node in place.node.downstream:
         path = path_in(scope, node)
         if missing.get(path) == 0:
-            turn.ready.append(Place(path, scope, workflow, workflow.nodes[node]))
+            below = Place(path, scope, workflow, workflow.nodes[node])
+            if below.node.branch is None or branch_node.chosen(turn, below):
+                turn.ready.append(below)
 
 
 def _skip_below(turn: Turn, place: Place) -> None:
-    workflow, scope = place.workflow, place.scope
     for node in place.node.downstream:
-        below = Place(path_in(scope, node), scope, workflow, workflow.nodes[node])
-        if turn.get(below.path) is None:
-            turn.move(below, Cause.SKIPPED, Skipped())
-            turn.tell_node(below, NodePhase.SKIPPED)
+        branch_node.skip(turn, place.beside(node))
 
 
 # --- scopes: the execution's own, or that of a sub-workflow node -------------------------
+
+
+def _may_go_on(turn: Turn, place: Place) -> bool:
+    """Tell whether the node may run: its scope is open, or, for a failure node, has been stopped for it."""
+    if not place.node.aside:
+        return _open_owner(turn, place.scope) is not None
+    return _handling(turn, place.scope) is not None
+
+
+def _handling(turn: Turn, scope: NodePath) -> HandlingFailure | HandlingScopeFailure | None:
+    """Return the state of what owns the scope, while its failure node may run."""
+    if scope == ROOT:
+        status = turn.header.status
+        return status if isinstance(status, HandlingFailure) else None
+    owner = turn.get(parent_of(scope))
+    return owner if isinstance(owner, HandlingScopeFailure) and owner.attempt == attempt_of(scope) else None
+
+
+def _handled(turn: Turn, scope: NodePath, end: EndState) -> None:
+    match _handling(turn, scope):
+        case HandlingFailure() as status:
+            execution.handled(turn, status, end)
+        case HandlingScopeFailure() as state:
+            sub_workflow_node.handled(turn, turn.plan.place(parent_of(scope)), state, end)
+        case None:
+            pass
 
 
 def _open_owner(turn: Turn, scope: NodePath) -> InProgress | Expanded | Mapped | None:

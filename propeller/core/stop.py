@@ -8,12 +8,16 @@ from propeller.core import launch_plan_node, task_node
 from propeller.core.commands import AbortElements
 from propeller.core.node_state import (
     Aborted,
+    AtGate,
     BackingOff,
     ChildRunning,
     Collecting,
+    Decided,
+    Deciding,
     Expanded,
     Failed,
     Gathering,
+    HandlingScopeFailure,
     Held,
     Mapped,
     Measuring,
@@ -39,14 +43,14 @@ def stop_scope(turn: Turn, scope: NodePath, reason: str) -> None:
                     turn.tell_attempt(place, work, attempt, TaskPhase.ABORTED)
             case ChildRunning(attempt=attempt):
                 turn.commands.append(launch_plan_node.abort_command(place, attempt, reason))
-            case Expanded(attempt=attempt):
+            case Expanded(attempt=attempt) | HandlingScopeFailure(attempt=attempt):
                 stop_scope(turn, scope_of(path, attempt), reason)
             case Measuring() | Mapped() | Gathering() as state:
                 stop_elements(turn, place, state, reason)
                 if isinstance(work, ArrayWork) and isinstance(work.element.work, TaskWork):
                     turn.tell_attempt(place, work.element.work, state.attempt, TaskPhase.ABORTED)
-            case Held() | BackingOff() | Collecting():
-                pass  # nothing runs
+            case Held() | BackingOff() | Collecting() | Deciding() | Decided() | AtGate():
+                pass  # nothing of its own runs
             case Succeeded() | Failed() | Skipped() | Aborted() | None:
                 continue
             case unreachable:

@@ -5,8 +5,8 @@ from flytelike.model.phases import NodePhase
 from propeller.core import deadline
 from propeller.core.commands import CollectOutputs
 from propeller.core.events import OutputsCollected, OutputsFailed, TimerFired
-from propeller.core.node_state import Collecting, Expanded, Failed, Succeeded
-from propeller.core.plan import Place, path_in, scope_of
+from propeller.core.node_state import Collecting, EndState, Expanded, Failed, HandlingScopeFailure, Succeeded
+from propeller.core.plan import Place, place_in, scope_of
 from propeller.core.retry import GiveUp, RetryLater, RetryNow, judge_whole
 from propeller.core.stop import stop_scope
 from propeller.core.transitions import Cause
@@ -37,13 +37,33 @@ def keep_failure(turn: Turn, place: Place, state: Expanded, failure: Failure) ->
 
 
 def fail(turn: Turn, place: Place, state: Expanded | Collecting, failure: Failure) -> None:
-    """Stop what still runs in the scope, then retry the node as a whole or give up."""
-    stop_scope(turn, scope_of(place.path, state.attempt), f"{place.path} failed: {failure.code}")
+    """Stop what still runs in the scope, let its failure node run, then retry the node as a whole or give up."""
+    scope = scope_of(place.path, state.attempt)
+    stop_scope(turn, scope, f"{place.path} failed: {failure.code}")
+    workflow = turn.plan.workflow_in(scope)
+    if workflow.cleanup is None:
+        _retry_or_fail(turn, place, state, failure)
+        return
+    turn.move(place, Cause.HANDLING, HandlingScopeFailure(state.started_ns, state.user_failures, failure))
+    turn.tell_node(place, NodePhase.FAILING, failure)
+    turn.ready.append(place_in(scope, workflow, workflow.cleanup))
+
+
+def handled(turn: Turn, place: Place, state: HandlingScopeFailure, end: EndState) -> None:
+    """Go on after the scope's failure node: with the failure of that one, if it failed itself."""
+    _retry_or_fail(turn, place, state, end.failure if isinstance(end, Failed) else state.failure)
+
+
+def _retry_or_fail(
+    turn: Turn, place: Place, state: Expanded | Collecting | HandlingScopeFailure, failure: Failure
+) -> None:
     match judge_whole(failure, state.user_failures, place.node.retries):
         case GiveUp(failure=final, exhausted=exhausted):
             turn.move(place, Cause.EXHAUSTED if exhausted else Cause.FAILED, Failed(state.attempt, final))
             turn.tell_node(place, NodePhase.FAILED, final)
         case RetryNow(user_failures=failures) | RetryLater(user_failures=failures):
+            if isinstance(state, HandlingScopeFailure):
+                turn.tell_node(place, NodePhase.RUNNING)
             _expand(turn, place, Expanded(turn.now_ns, failures), Cause.RETRIED)
 
 
@@ -85,8 +105,8 @@ def _expand(turn: Turn, place: Place, state: Expanded, cause: Cause) -> None:
     scope = scope_of(place.path, state.attempt)
     workflow = turn.plan.workflow_in(scope)
     for root in workflow.roots:
-        turn.ready.append(Place(path_in(scope, root), scope, workflow, workflow.nodes[root]))
-    if not workflow.nodes:
+        turn.ready.append(place_in(scope, workflow, root))
+    if workflow.size == 0:
         nodes_ended(turn, place, state)
 
 

@@ -18,6 +18,10 @@ class Cause(Enum):
     EXPANDED = "expanded: the sub-workflow's nodes may start"
     OPENED = "opened: the number of the array's elements is known"
     WENT_ON = "went on: elements began or ended"
+    DECIDING = "deciding: the branch's conditions are evaluated"
+    DECIDED = "decided: a case was chosen"
+    WAITS = "waits for a signal or a time"
+    HANDLING = "handling: all is stopped, the failure node runs"
     COLLECTING = "collecting: all nodes succeeded"
     SUCCEEDED = "succeeded"
     RETRIED = "retried after a failure of the user's making"
@@ -26,7 +30,7 @@ class Cause(Enum):
     FAILURE_KEPT = "failure kept while other nodes go on"
     FAILED = "failed: not to be retried"
     EXHAUSTED = "exhausted its retries"
-    SKIPPED = "skipped: a node above did not succeed"
+    SKIPPED = "skipped: a node above did not succeed, or another case was chosen"
     ABORTED = "aborted"
     TIMED_OUT = "timed out"
 
@@ -64,17 +68,25 @@ NODE_TRANSITIONS = frozenset(
         *_rows(Cause.WENT_ON, _N.Mapped, _N.Mapped),
         *_rows(Cause.COLLECTING, _N.Collecting, _N.Expanded),
         *_rows(Cause.COLLECTING, _N.Gathering, _N.Mapped),
-        *_rows(Cause.SUCCEEDED, _N.Succeeded, _N.Started, _N.Running, _N.ChildRunning, _N.Expanded, _N.Collecting),
         *_rows(Cause.SUCCEEDED, _N.Succeeded, _N.Mapped, _N.Gathering),
+        *_rows(Cause.HANDLING, _N.HandlingScopeFailure, _N.Expanded, _N.Collecting),
+        *_rows(Cause.DECIDING, _N.Deciding, None),
+        *_rows(Cause.DECIDED, _N.Decided, _N.Deciding),
+        *_rows(Cause.WAITS, _N.AtGate, None),
+        *_rows(Cause.SUCCEEDED, _N.Succeeded, _N.Started, _N.Running, _N.ChildRunning, _N.Expanded, _N.Collecting),
+        *_rows(Cause.SUCCEEDED, _N.Succeeded, _N.Decided, _N.AtGate),
         *_rows(Cause.RETRIED, _N.Started, _N.Started, _N.Running),
         *_rows(Cause.RETRIED, _N.ChildRunning, _N.ChildRunning),
-        *_rows(Cause.RETRIED, _N.Expanded, _N.Expanded, _N.Collecting),
+        *_rows(Cause.RETRIED, _N.Expanded, _N.Expanded, _N.Collecting, _N.HandlingScopeFailure),
         *_rows(Cause.BACKED_OFF, _N.BackingOff, _N.Started, _N.Running),
         *_rows(Cause.WOKEN, _N.Started, _N.BackingOff),
         *_rows(Cause.FAILED, _N.Failed, _N.Started, _N.Running, _N.ChildRunning, _N.Expanded, _N.Collecting),
         *_rows(Cause.FAILED, _N.Failed, _N.Measuring, _N.Mapped, _N.Gathering),
+        *_rows(Cause.FAILED, _N.Failed, _N.HandlingScopeFailure, _N.Deciding, _N.Decided, _N.AtGate),
+        *_rows(Cause.TIMED_OUT, _N.Failed, _N.AtGate),
         *_rows(Cause.EXHAUSTED, _N.Failed, _N.Started, _N.Running, _N.ChildRunning, _N.Expanded, _N.Collecting),
-        *_rows(Cause.SKIPPED, _N.Skipped, None),
+        *_rows(Cause.EXHAUSTED, _N.Failed, _N.HandlingScopeFailure),
+        *_rows(Cause.SKIPPED, _N.Skipped, None, _N.Decided),
         *_rows(
             Cause.ABORTED,
             _N.Aborted,
@@ -88,6 +100,10 @@ NODE_TRANSITIONS = frozenset(
             _N.Measuring,
             _N.Mapped,
             _N.Gathering,
+            _N.HandlingScopeFailure,
+            _N.Deciding,
+            _N.Decided,
+            _N.AtGate,
         ),
     ]
 )
@@ -99,10 +115,11 @@ EXECUTION_TRANSITIONS = frozenset(
         *_rows(Cause.STARTED, _H.InProgress, _H.Accepted),
         *_rows(Cause.FAILURE_KEPT, _H.InProgress, _H.InProgress),
         *_rows(Cause.COLLECTING, _H.Succeeding, _H.InProgress),
+        *_rows(Cause.HANDLING, _H.HandlingFailure, _H.InProgress, _H.Succeeding),
         *_rows(Cause.SUCCEEDED, _H.ExecutionSucceeded, _H.InProgress, _H.Succeeding),
-        *_rows(Cause.FAILED, _H.ExecutionFailed, _H.InProgress, _H.Succeeding),
-        *_rows(Cause.TIMED_OUT, _H.ExecutionTimedOut, _H.InProgress, _H.Succeeding),
-        *_rows(Cause.ABORTED, _H.ExecutionAborted, _H.Accepted, _H.InProgress, _H.Succeeding),
+        *_rows(Cause.FAILED, _H.ExecutionFailed, _H.InProgress, _H.Succeeding, _H.HandlingFailure),
+        *_rows(Cause.TIMED_OUT, _H.ExecutionTimedOut, _H.InProgress, _H.Succeeding, _H.HandlingFailure),
+        *_rows(Cause.ABORTED, _H.ExecutionAborted, _H.Accepted, _H.InProgress, _H.Succeeding, _H.HandlingFailure),
     ]
 )
 """All transitions of executions."""

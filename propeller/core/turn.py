@@ -33,7 +33,7 @@ from propeller.core.decision import Decision, Step
 from propeller.core.elements import Chunk, Elements, element_of
 from propeller.core.header import Header, Status
 from propeller.core.node_state import END_STATES, Held, NodeState
-from propeller.core.plan import LaunchPlanWork, Place, Plan, SubWorkflowWork, TaskWork, parent_of
+from propeller.core.plan import BranchWork, LaunchPlanWork, Place, Plan, SubWorkflowWork, TaskWork
 from propeller.core.state import ExecutionState
 from propeller.core.transitions import TRANSITIONS, Cause, Transition
 
@@ -160,17 +160,17 @@ class Turn:
 
     def tell_node(self, place: Place, phase: NodePhase, failure: Failure | None = None) -> None:
         """Record that a node entered a phase."""
-        work = type(place.node.work)
+        work = place.node.work
         self.records.append(
             NodeChanged(
                 place.path,
-                parent_of(place.scope),
+                place.parent,
                 place.node.id,
                 phase,
                 self.now_ns,
                 failure,
-                work is SubWorkflowWork,
-                work is LaunchPlanWork,
+                isinstance(work, SubWorkflowWork | BranchWork),
+                isinstance(work, LaunchPlanWork),
                 place.node.name,
             )
         )

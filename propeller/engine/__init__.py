@@ -19,6 +19,7 @@ Where things lie, and why nothing is lost:
 """
 
 from propeller.engine.engine import Engine
+from propeller.engine.outside import Ports
 from propeller.engine.settings import EngineSettings
 
-__all__ = ["Engine", "EngineSettings"]
+__all__ = ["Engine", "EngineSettings", "Ports"]

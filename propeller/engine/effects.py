@@ -3,7 +3,6 @@
 Every errand may be done twice: after a crash it is given again. What it comes to is posted as an event.
 """
 
-from collections.abc import Callable
 from typing import assert_never
 
 from flytelike.codec.faults import MalformedError
@@ -17,7 +16,9 @@ from propeller.core.commands import (
     AbortAttempt,
     AbortChild,
     AbortElements,
+    AwaitSignal,
     CollectOutputs,
+    Decide,
     OpenArray,
     SetTimer,
     StartAttempt,
@@ -32,13 +33,27 @@ from propeller.core.events import (
     OutputsFailed,
     TimerFired,
 )
+from propeller.core.header import InProgress
 from propeller.core.plan import ArrayWork, scope_of
 from propeller.engine import places
 from propeller.engine.arrays import Arrays
 from propeller.engine.binding import BindingFailed
+from propeller.engine.branching import Branching
+from propeller.engine.gates import Gates
 from propeller.engine.outside import Ports
 from propeller.engine.overrides import overridden
-from propeller.engine.run import Arrival, Errand, Kept, Restore, Run, StoreInputs, TakeChild, TakeElements, TakeOutputs
+from propeller.engine.run import (
+    Arrival,
+    Errand,
+    Kept,
+    Post,
+    Restore,
+    Run,
+    StoreInputs,
+    TakeChild,
+    TakeElements,
+    TakeOutputs,
+)
 from propeller.engine.settings import EngineSettings
 from propeller.engine.values import Values
 from propeller.ports import (
@@ -51,8 +66,6 @@ from propeller.ports import (
 
 OUTPUTS_NOT_FOUND = "OutputsNotFound"
 """Flyte's code for a task that ended without the outputs it declares."""
-
-Post = Callable[[Run, Arrival], None]
 
 
 class Effects:
@@ -69,6 +82,8 @@ class Effects:
         self._clock = ports.clock
         self._settings = settings
         self._arrays = Arrays(post, values, ports, settings)
+        self._branching = Branching(post, values, ports.clock)
+        self._gates = Gates(post, values, ports, settings)
 
     async def carry_out(self, run: Run, errand: Errand) -> None:
         """Do an errand. Raises what the ports raise."""
@@ -85,14 +100,25 @@ class Effects:
                 await self._collect(run, errand)
             case OpenArray() | StartElements() | AbortElements() | TakeElements():
                 await self._arrays.carry_out(run, errand, self._running())
+            case Decide():
+                await self._branching.decide(run, errand)
+            case AwaitSignal():
+                await self._gates.wait(run, errand)
             case SetTimer():
                 self._set_timer(run, errand)
+            case TakeOutputs() | TakeChild() | StoreInputs() | Restore():
+                await self._carry_out_own(run, errand)
+            case unreachable:
+                assert_never(unreachable)
+
+    async def _carry_out_own(self, run: Run, errand: TakeOutputs | TakeChild | StoreInputs | Restore) -> None:
+        match errand:
             case TakeOutputs():
                 await self._take_outputs(run, errand)
             case TakeChild(path=path, attempt=attempt, child=child):
                 await self._take_child(run, path, attempt, child)
             case StoreInputs(path=path):
-                await self._store_inputs(run, path)
+                await self._values.store_inputs(run, path)
             case Restore(path=path, attempt=attempt):
                 await self._restore(run, path, attempt)
             case unreachable:
@@ -117,36 +143,39 @@ class Effects:
     async def _start_attempt(self, run: Run, command: StartAttempt) -> None:
         path, attempt = command.path, command.attempt
         try:
-            inputs_uri = await self._store_inputs(run, path)
+            inputs = serialise(await self._values.inputs(run, path))
         except BindingFailed as error:
             self._post(run, Arrival(AttemptFailed(path, attempt, self._clock.now_ns(), error.failure)))
             return
+        small = len(inputs) <= self._settings.inline_outputs_bytes_max
+        spec = self._spec(run, command, inputs if small else None)
+        if not small:
+            await self._blobs.write(spec.inputs_uri, inputs)
+        await self._running().start(spec)
+        if small:  # the attempt has them; the document is for those who look
+            await self._blobs.write(spec.inputs_uri, inputs)
+
+    def _spec(self, run: Run, command: StartAttempt, inputs: bytes | None) -> AttemptSpec:
+        path, attempt, status = command.path, command.attempt, run.state.header.status
         raw_root = run.request.raw_output_prefix or self._settings.raw_output_prefix
         raw = places.raw_prefix(raw_root, run.id, path, attempt)
         previous = places.checkpoints(places.raw_prefix(raw_root, run.id, path, attempt - 1)) if attempt else ""
-        await self._running().start(
-            AttemptSpec(
-                key=AttemptKey(run.id, path, attempt),
-                task=_task(run, command),
-                workflow=run.request.workflow,
-                launch_plan=run.request.launch_plan,
-                inputs_uri=inputs_uri,
-                output_prefix=places.output_prefix(self._settings.metadata_prefix, run.id, path, attempt),
-                raw_output_prefix=raw,
-                checkpoint_prefix=places.checkpoints(raw),
-                previous_checkpoint_prefix=previous,
-                deadline_ns=run.state.plan.place(path).node.timeout_ns,
-                interruptible=command.interruptible,
-                env=run.request.envs,
-            )
+        return AttemptSpec(
+            key=AttemptKey(run.id, path, attempt),
+            task=_task(run, command),
+            workflow=run.request.workflow,
+            launch_plan=run.request.launch_plan,
+            inputs_uri=places.inputs_uri(self._settings.metadata_prefix, run.id, path),
+            output_prefix=places.output_prefix(self._settings.metadata_prefix, run.id, path, attempt),
+            raw_output_prefix=raw,
+            checkpoint_prefix=places.checkpoints(raw),
+            previous_checkpoint_prefix=previous,
+            deadline_ns=run.state.plan.place(path).node.timeout_ns,
+            interruptible=command.interruptible,
+            execution_started_ns=status.started_ns if isinstance(status, InProgress) else 0,
+            env=run.request.envs,
+            inputs=inputs,
         )
-
-    async def _store_inputs(self, run: Run, path: NodePath) -> str:
-        """Bind and store a node's inputs; return where. Raises `BindingFailed`."""
-        inputs = await self._values.inputs(run, path)
-        uri = places.inputs_uri(self._settings.metadata_prefix, run.id, path)
-        await self._blobs.write(uri, serialise(inputs))
-        return uri
 
     async def _take_outputs(self, run: Run, news: TakeOutputs) -> None:
         """Tell of an attempt's success, with what it gave; or of its failure, if it gave too little."""
@@ -154,18 +183,21 @@ class Effects:
         uri = places.outputs_uri(self._settings.metadata_prefix, run.id, path, attempt)
         declared = run.program.interface(path).outputs
         try:
-            kept = await self._kept(run, path, attempt, uri, list(declared)) if declared else None
+            kept = await self._kept(run, path, attempt, uri, list(declared), news.outputs) if declared else None
         except _NoOutputs as error:
             self._post(run, Arrival(AttemptFailed(path, attempt, news.at_ns, error.failure)))
         else:
             self._post(run, Arrival(AttemptSucceeded(path, attempt, news.at_ns), kept))
 
-    async def _kept(self, run: Run, path: NodePath, attempt: int, uri: str, declared: list[str]) -> Kept | None:
-        """Check outputs and make them last; return them if they are to be kept in the commit."""
-        try:
-            data = await self._blobs.read(uri)
-        except KeyError:
-            raise _NoOutputs(f"it ended without its outputs (there is nothing at {uri})") from None
+    async def _kept(
+        self, run: Run, path: NodePath, attempt: int, uri: str, declared: list[str], data: bytes | None = None
+    ) -> Kept | None:
+        """Check outputs, read if they did not come along, and make them last.
+
+        Return them if they are to be kept in the commit.
+        """
+        if data is None:
+            data = await self._read_outputs(uri)
         if len(data) > self._settings.outputs_bytes_max:
             limit = self._settings.outputs_bytes_max
             raise _NoOutputs(f"its outputs are {len(data)} bytes, the limit is {limit}; give large values as files")
@@ -181,6 +213,12 @@ class Effects:
             return Kept(path, attempt, data)
         await self._blobs.sync(uri)
         return None
+
+    async def _read_outputs(self, uri: str) -> bytes:
+        try:
+            return await self._blobs.read(uri)
+        except KeyError:
+            raise _NoOutputs(f"it ended without its outputs (there is nothing at {uri})") from None
 
     async def _restore(self, run: Run, path: NodePath, attempt: int | None) -> None:
         """Write a node's documents again, where a power cut took them: inputs can be bound again."""
@@ -232,7 +270,7 @@ class Effects:
     async def _start_child(self, run: Run, command: StartChild) -> None:
         path, attempt = command.path, command.attempt
         try:
-            uri = await self._store_inputs(run, path)
+            _, uri = await self._values.store_inputs(run, path)
             # A child survives a power cut; so must what tells an abort that it was asked for.
             await self._blobs.sync(uri)
             parent = NodeExecutionId(run.id, path)

@@ -15,6 +15,7 @@ from propeller.engine.effects import Effects
 from propeller.engine.encoding import encode
 from propeller.engine.entry import Entry
 from propeller.engine.errands import Errands
+from propeller.engine.gates import waiting_for
 from propeller.engine.lease import Lease
 from propeller.engine.outside import Ports
 from propeller.engine.retention import Retention
@@ -24,16 +25,10 @@ from propeller.engine.settings import EngineSettings
 from propeller.engine.values import Values
 from propeller.ports import (
     AttemptKey,
-    Blobs,
-    Children,
-    Clock,
-    Closures,
     Commit,
     Conflict,
-    EventSink,
     Executor,
     NotOwner,
-    StateStore,
     StoreError,
 )
 from propeller.ports_elements import ElementResult
@@ -44,19 +39,9 @@ _LOG = logging.getLogger(__name__)
 class Engine:
     """Drives executions. It is the listener of its executor; use on one event loop."""
 
-    def __init__(
-        self,
-        *,
-        store: StateStore,
-        blobs: Blobs,
-        sink: EventSink,
-        children: Children,
-        closures: Closures,
-        clock: Clock,
-        settings: EngineSettings,
-    ) -> None:
+    def __init__(self, ports: Ports, settings: EngineSettings) -> None:
         """Connect the ports; give the executor to `start`."""
-        ports = Ports(store, blobs, sink, children, closures, clock)
+        store, blobs, sink, clock = ports.store, ports.blobs, ports.sink, ports.clock
         self._store = store
         self._clock = clock
         self._settings = settings
@@ -153,11 +138,11 @@ class Engine:
         if run is not None:
             self._driver.post(run, Arrival(AttemptRunning(key.path, key.attempt, at_ns)), urgent=False)
 
-    def succeeded(self, key: AttemptKey, at_ns: int) -> None:
+    def succeeded(self, key: AttemptKey, at_ns: int, outputs: bytes | None = None) -> None:
         """Take the news that an attempt ended well; its outputs are looked at first."""
         run = self._driver.runs.get(key.execution)
         if run is not None and not self._closed:
-            self._errands.add(run, [TakeOutputs(key.path, key.attempt, at_ns)])
+            self._errands.add(run, [TakeOutputs(key.path, key.attempt, at_ns, outputs)])
 
     def failed(self, key: AttemptKey, at_ns: int, failure: Failure) -> None:
         """Take the news that an attempt ended badly."""
@@ -179,6 +164,16 @@ class Engine:
         run = self._driver.runs.get(parent.execution)
         if run is not None and not self._closed:
             self._errands.add(run, [TakeChild(parent.path, attempt, child)])
+
+    async def signalled(self, execution: ExecutionId, signal: str) -> None:
+        """Take the news that a signal was given: the gates that wait for it look at it.
+
+        Unknown and ended executions are ignored. An execution that is read back later looks for itself.
+        """
+        self._check_open()
+        run = await self._entry.bring(execution)
+        if run is not None:
+            self._errands.add(run, waiting_for(run, signal))
 
     # --- within -----------------------------------------------------------------------------
 

@@ -16,7 +16,16 @@ from propeller.core.commands import Command
 from propeller.core.elements import Chunk, is_chunk
 from propeller.core.events import ExecutionStarted
 from propeller.core.header import Accepted, ExecutionFailed, ExecutionSucceeded, Header
-from propeller.core.node_state import END_STATES, Collecting, Expanded, Gathering, NodeState, Skipped, Succeeded
+from propeller.core.node_state import (
+    END_STATES,
+    Collecting,
+    Expanded,
+    Gathering,
+    HandlingScopeFailure,
+    NodeState,
+    Skipped,
+    Succeeded,
+)
 from propeller.core.plan import UnsupportedPlan
 from propeller.core.resume import outstanding
 from propeller.core.state import ExecutionState
@@ -204,7 +213,9 @@ class Entry:
 def _errands(run: Run, stored: _Stored) -> list[Errand]:
     """Return what the execution waits for, and the aborts that nobody knows to be done."""
     scopes = [
-        StoreInputs(path) for path, node in run.state.active() if isinstance(node, Expanded | Collecting | Gathering)
+        StoreInputs(path)
+        for path, node in run.state.active()
+        if isinstance(node, Expanded | Collecting | Gathering | HandlingScopeFailure)
     ]
     return [*scopes, *stored.commands(), *outstanding(run.program.plan, run.state)]
 

@@ -17,7 +17,9 @@ from propeller.core.commands import (
     AbortAttempt,
     AbortChild,
     AbortElements,
+    AwaitSignal,
     CollectOutputs,
+    Decide,
     OpenArray,
     SetTimer,
     StartAttempt,
@@ -27,12 +29,15 @@ from propeller.core.commands import (
 from propeller.core.events import (
     ArrayRefused,
     AttemptFailed,
+    BranchUndecided,
     ChildEnded,
     ElementFailed,
     ElementsEnded,
     Event,
+    GateRefused,
     OutputsFailed,
 )
+from propeller.core.plan import parent_of
 from propeller.engine.run import Errand, Restore, Run, StoreInputs, TakeChild, TakeElements, TakeOutputs
 from propeller.engine.settings import EngineSettings
 from propeller.ports import Clock
@@ -113,8 +118,9 @@ class Errands:
         if key is not None and key not in run.starts:
             self._settled(run)  # It was aborted before it began.
             return
-        if key is not None and errand.path in run.stopping:
-            run.held_back.setdefault(errand.path, []).append((errand, tries))
+        blocked = _blocked_by(run, errand.path) if key is not None and run.stopping else None
+        if blocked is not None:
+            run.held_back.setdefault(blocked, []).append((errand, tries))
             return
         run.under_way += 1
         task = asyncio.get_running_loop().create_task(self._carry_out(run, errand, tries))
@@ -204,6 +210,24 @@ async def _call_off(run: Run, path: NodePath, attempt: int) -> None:
         await asyncio.wait([start])
 
 
+def _blocked_by(run: Run, path: NodePath) -> NodePath | None:
+    """Return a path whose abort must be done before what starts at `path`; None if it may start.
+
+    A node's attempts do not run beside each other, and a failure node runs after all else has stopped.
+    """
+    if path in run.stopping:
+        return path
+    while path:
+        place = run.state.plan.place(path)
+        if place.node.aside:
+            inside = f"{place.scope}." if place.scope else ""
+            for other in run.stopping:
+                if other.startswith(inside):
+                    return other
+        path = parent_of(place.scope)
+    return None
+
+
 def _start_of(errand: Errand) -> tuple[NodePath, int] | None:
     return (errand.path, errand.attempt) if isinstance(errand, StartAttempt | StartChild) else None
 
@@ -218,6 +242,10 @@ def _gave_up(errand: Errand, now_ns: int, message: str) -> Event | None:
             return ChildEnded(path, attempt, now_ns, WorkflowPhase.FAILED, failure)
         case CollectOutputs(path=path, attempt=attempt):
             return OutputsFailed(path, attempt, now_ns, failure)
+        case AwaitSignal(path=path, attempt=attempt):
+            return GateRefused(path, attempt, now_ns, failure)
+        case Decide(path=path, attempt=attempt):
+            return BranchUndecided(path, attempt, now_ns, failure)
         case OpenArray(path=path, attempt=attempt):
             return ArrayRefused(path, attempt, now_ns, failure)
         case StartElements():

@@ -1,8 +1,9 @@
 """The ports that an engine is connected to, but for the executor, which itself needs the engine."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from propeller.ports import Blobs, Children, Clock, Closures, EventSink, StateStore
+from propeller.ports_signals import NoSignals, Signals
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,3 +16,4 @@ class Ports:
     children: Children
     closures: Closures
     clock: Clock
+    signals: Signals = field(default_factory=NoSignals)

@@ -1,11 +1,22 @@
 """A compiled closure as the engine needs it: the core's plan, and templates by path."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from flytelike.model.array import array_interface
 from flytelike.model.closure import WorkflowClosure
-from flytelike.model.graph import ArrayTarget, LaunchPlanTarget, Node, SubWorkflowTarget, TaskTarget, WorkflowTemplate
+from flytelike.model.gate import Approval, Signal
+from flytelike.model.graph import (
+    ArrayTarget,
+    BranchTarget,
+    GateTarget,
+    LaunchPlanTarget,
+    Node,
+    SubWorkflowTarget,
+    TaskTarget,
+    WorkflowTemplate,
+    inner_nodes,
+)
 from flytelike.model.ids import ROOT, Digest, Identifier, NodeId, NodePath
 from flytelike.model.interface import TypedInterface
 from propeller.core.plan import Plan, parent_of, split
@@ -44,8 +55,19 @@ class Program:
         key = None if scope == ROOT else self.plan.workflow_in(scope).id
         known = self._nodes.get(key)
         if known is None:
-            known = self._nodes[key] = {node.id: node for node in self.workflow(scope).nodes}
+            known = self._nodes[key] = {node.id: node for node in _nodes(self.workflow(scope))}
         return known[node_id]
+
+    def gives(self, path: NodePath) -> bool:
+        """Tell whether the node at a path has outputs of its own; a branch's are those of its cases."""
+        node = self.node(path)
+        match node.target:
+            case GateTarget(gate=Approval()):
+                return bool(node.bindings)
+            case GateTarget(gate=gate):
+                return isinstance(gate, Signal)
+            case _:
+                return bool(self.interface(path).outputs)
 
     def interface(self, path: NodePath) -> TypedInterface:
         """Return what the node at a path takes and gives; the workflow's own for ROOT."""
@@ -66,6 +88,16 @@ class Program:
                 return array_interface(target, self.interface_of(inner))
             case _:
                 return _UNKNOWN
+
+
+def _nodes(workflow: WorkflowTemplate) -> Iterator[Node]:
+    """Yield the nodes that have paths in a workflow's scope: those inside branches and the failure node too."""
+    waiting = [*workflow.nodes, *([workflow.failure_node] if workflow.failure_node is not None else [])]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if isinstance(node.target, BranchTarget):
+            waiting.extend(inner_nodes(node))
 
 
 class Programs:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
@@ -57,11 +57,12 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class TakeOutputs:
-    """Look at what an attempt gave, before its success counts."""
+    """Look at what an attempt gave, before its success counts. Small `outputs` came along with the news."""
 
     path: NodePath
     attempt: int
     at_ns: int
+    outputs: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,9 @@ class Restore:
     path: NodePath
     attempt: int | None
 
+
+Post: TypeAlias = "Callable[[Run, Arrival], None]"
+"""Puts news of an execution where its owner takes them."""
 
 SEAL = "seal"
 """The id of the mark of an execution that is to be sealed."""

@@ -4,17 +4,21 @@ The uris follow from the record and a few notes, so that only those are stored.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, assert_never, cast
+from typing import NamedTuple, TypeAlias, assert_never, cast
 
 from flytelike.model.history import AttemptChanged, ElementsChanged, ExecutionChanged, HistoryEntry, NodeChanged, Record
 from flytelike.model.ids import ROOT, ExecutionId, NodePath
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
 from propeller.core.decision import Decision
-from propeller.core.node_state import Succeeded
+from propeller.core.node_state import NodeState, Succeeded
 from propeller.engine import places
 from propeller.engine.encoding import decode, encode
 from propeller.engine.run import Run
+from propeller.engine.values import giver
 from propeller.ports import AttemptKey, HistoryBatch
+
+Giver: TypeAlias = tuple[NodePath, int]
+"""A node and the attempt that gave outputs."""
 
 
 class Telling(NamedTuple):
@@ -25,8 +29,8 @@ class Telling(NamedTuple):
     inputs_uri: str
     first: int
     records: Sequence[Record]
-    outputs: Sequence[int | None]
-    """The attempt whose outputs a record speaks of; None for none."""
+    outputs: "Sequence[Giver | int | None]"
+    """The attempt whose outputs a record speaks of, with its path where it is another's; None for none."""
     children: Sequence[ExecutionId | None]
 
     @property
@@ -46,7 +50,9 @@ class Telling(NamedTuple):
         payload = encode([self.prefix, self.inputs_uri, self.records, self.outputs, self.children])
         return HistoryBatch(self.first, self.last, payload)
 
-    def _entry(self, sequence: int, record: Record, attempt: int | None, child: ExecutionId | None) -> HistoryEntry:
+    def _entry(
+        self, sequence: int, record: Record, gave: Giver | int | None, child: ExecutionId | None
+    ) -> HistoryEntry:
         execution, prefix = self.execution, self.prefix
         match record:
             case ExecutionChanged():
@@ -60,7 +66,13 @@ class Telling(NamedTuple):
                 log = log_uri(AttemptKey(execution, path, record.attempt))
             case unreachable:
                 assert_never(unreachable)
-        output = "" if attempt is None else places.outputs_uri(prefix, execution, path, attempt)
+        match gave:
+            case None:
+                output = ""
+            case int():
+                output = places.outputs_uri(prefix, execution, path, gave)
+            case _:
+                output = places.outputs_uri(prefix, execution, *gave)
         return HistoryEntry(execution, sequence, record, inputs, output, log, child)
 
 
@@ -75,7 +87,7 @@ def telling_of(run: Run, decision: Decision, prefix: str) -> Telling:
 def telling_in(execution: ExecutionId, batch: HistoryBatch) -> Telling:
     """Return what `Telling.batch` stored. Raises `StoreCorrupt` or `StoreTooNew`."""
     prefix, inputs_uri, records, outputs, children = cast(
-        "tuple[str, str, Sequence[Record], Sequence[int | None], Sequence[ExecutionId | None]]",
+        "tuple[str, str, Sequence[Record], Sequence[Giver | int | None], Sequence[ExecutionId | None]]",
         decode(batch.payload),
     )
     return Telling(execution, prefix, inputs_uri, batch.first, records, outputs, children)
@@ -86,7 +98,7 @@ def log_uri(key: AttemptKey) -> str:
     return f"{key.execution}/{key.path}/{key.attempt}"
 
 
-def _gave(run: Run, decision: Decision, record: Record) -> int | None:
+def _gave(run: Run, decision: Decision, record: Record) -> Giver | int | None:
     """Return the attempt whose outputs a record speaks of."""
     match record:
         case ExecutionChanged(phase=phase):
@@ -101,6 +113,15 @@ def _gave(run: Run, decision: Decision, record: Record) -> int | None:
             assert_never(unreachable)
 
 
-def _of_success(run: Run, decision: Decision, path: NodePath) -> int | None:
+def _of_success(run: Run, decision: Decision, path: NodePath) -> Giver | int | None:
     state = decision.nodes.get(path)
-    return state.attempt if isinstance(state, Succeeded) and run.program.interface(path).outputs else None
+    if not isinstance(state, Succeeded):
+        return None
+
+    def get(other: NodePath) -> NodeState | None:
+        return decision.nodes.get(other) or run.state.get(other)
+
+    gave, attempt = giver(run.program.plan, get, path, state.attempt)
+    if not run.program.gives(gave):
+        return None
+    return attempt if gave == path else (gave, attempt)

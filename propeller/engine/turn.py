@@ -10,7 +10,7 @@ from flytelike.model.failure import Failure
 from flytelike.model.history import AttemptChanged, ExecutionChanged, NodeChanged, Record
 from flytelike.model.ids import ROOT, NodePath
 from flytelike.model.phases import NodePhase, TaskPhase
-from propeller.core.commands import AbortAttempt, AbortChild, AbortElements, Command
+from propeller.core.commands import AbortAttempt, AbortChild, AbortElements, Command, Decide
 from propeller.core.decision import Decision
 from propeller.core.evaluate import evaluate
 from propeller.core.header import ExecutionFailed, Header
@@ -26,7 +26,7 @@ from propeller.core.node_state import (
     Started,
     Succeeded,
 )
-from propeller.core.plan import ArrayWork, LaunchPlanWork, SubWorkflowWork, TaskWork, parent_of
+from propeller.core.plan import ArrayWork, BranchWork, LaunchPlanWork, SubWorkflowWork, TaskWork
 from propeller.core.task_node import abort_command as abort_attempt
 from propeller.engine.element_rows import kept_rows
 from propeller.engine.encoding import encode
@@ -87,10 +87,14 @@ async def commit_done(store: StateStore, run: Run) -> None:
 
 def errands_of(decision: Decision) -> list[Errand]:
     """Return what is to be done once the decision is stored, in order."""
+    binding = {command.path for command in decision.commands if isinstance(command, Decide)}
     errands: list[Errand] = [
         StoreInputs(record.path)
         for record in decision.records
-        if isinstance(record, NodeChanged) and record.is_parent and record.phase is NodePhase.RUNNING
+        if isinstance(record, NodeChanged)
+        and record.is_parent
+        and record.phase is NodePhase.RUNNING
+        and record.path not in binding
     ]
     return [*errands, *decision.commands]
 
@@ -116,8 +120,8 @@ def doom(run: Run, failure: Failure, now_ns: int) -> Decision:
         if isinstance(work, ArrayWork) and isinstance(work.element.work, TaskWork) and not isinstance(node, Held):
             records.append(AttemptChanged(path, 0, work.element.work.task, TaskPhase.ABORTED, now_ns))
         nodes[path] = Aborted()
-        scope = parent_of(place.scope)
-        inner, outer = isinstance(work, SubWorkflowWork), isinstance(work, LaunchPlanWork)
+        scope = place.parent
+        inner, outer = isinstance(work, SubWorkflowWork | BranchWork), isinstance(work, LaunchPlanWork)
         told = place.node.name
         records.append(NodeChanged(path, scope, place.node.id, NodePhase.ABORTED, now_ns, None, inner, outer, told))
     old = run.state.header

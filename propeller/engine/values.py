@@ -1,19 +1,20 @@
 """The inputs and outputs of nodes: kept in memory while there is room, else read back."""
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from flytelike.codec.elements import element_inputs
 from flytelike.codec.faults import MalformedError
-from flytelike.codec.parse import parse
+from flytelike.codec.parse import parse, serialise
 from flytelike.model.graph import ArrayTarget, Binding
 from flytelike.model.ids import ROOT, START_NODE, WORKFLOW_INPUTS, ExecutionId, NodeId, NodePath
 from flytelike.model.interface import Variable
 from flytelike_idl.core import literals_pb2 as pb
-from propeller.core.node_state import Succeeded
-from propeller.core.plan import ArrayWork, SubWorkflowWork, parent_of, path_in, split
+from propeller.core.node_state import NodeState, Succeeded
+from propeller.core.plan import ArrayWork, BranchWork, Plan, SubWorkflowWork, parent_of, path_in, split
 from propeller.engine import places
 from propeller.engine.binding import BindingFailed, NotLoaded, bind, needed
+from propeller.engine.failing import error_type, fill_error
 from propeller.engine.run import Run
 from propeller.engine.settings import EngineSettings
 from propeller.ports import Blobs, StateStore
@@ -44,8 +45,7 @@ class Values:
             shared, index = array
             bound = element_inputs(await self.inputs(run, parent_of(split(path)[0])), shared, index)
         else:
-            node = run.program.node(path)
-            bound = await self._bound(run, split(path)[0], node.bindings, run.program.interface(path).inputs)
+            bound = await self._bound_node(run, path)
             work = run.state.plan.place(path).node.work
             if isinstance(work, ArrayWork):
                 bound = await self._loaded(bound)
@@ -70,13 +70,21 @@ class Values:
                 inputs.literals[name].CopyFrom(parse(pb.Literal, await self._read(literal.offloaded_metadata.uri)))
         return inputs
 
+    async def store_inputs(self, run: Run, path: NodePath) -> tuple[pb.LiteralMap, str]:
+        """Bind and store a node's inputs; return them and where they lie. Raises `BindingFailed`."""
+        inputs = await self.inputs(run, path)
+        uri = places.inputs_uri(self._settings.metadata_prefix, run.id, path)
+        await self._blobs.write(uri, serialise(inputs))
+        return inputs, uri
+
     async def results(self, run: Run, scope: NodePath) -> pb.LiteralMap:
         """Return the outputs of a scope's workflow, bound. Raises `BindingFailed`."""
         workflow = run.program.workflow(scope)
         return await self._bound(run, scope, workflow.outputs, workflow.interface.outputs)
 
     async def outputs(self, run: Run, path: NodePath, attempt: int) -> pb.LiteralMap:
-        """Return the outputs of a node that succeeded. Raises `BindingFailed`."""
+        """Return the outputs of a node that succeeded; a branch's are those of its case. Raises `BindingFailed`."""
+        path, attempt = giver(run.state.plan, run.state.get, path, attempt)
         found = self._cache.get(run.id, path)
         if found is not None:
             return found
@@ -106,6 +114,21 @@ class Values:
         except MalformedError as error:
             raise BindingFailed(f"the execution's inputs cannot be read: {error}") from error
 
+    async def _bound_node(self, run: Run, path: NodePath) -> pb.LiteralMap:
+        """Bind a node's inputs; a failure node is given the failure too."""
+        scope, _ = split(path)
+        declared = run.program.interface(path).inputs
+        bindings = run.program.node(path).bindings
+        if not run.state.plan.place(path).node.aside:
+            return await self._bound(run, scope, bindings, declared)
+        errors = {name: found for name, found in declared.items() if error_type(found) is not None}
+        others = {name: found for name, found in declared.items() if name not in errors}
+        mine = [binding for binding in bindings if binding.var not in errors]
+        bound = await self._bound(run, scope, mine, others)
+        for name, found in errors.items():
+            fill_error(run.state, scope, found, bound.literals[name])
+        return bound
+
     async def _bound(
         self, run: Run, scope: NodePath, bindings: Sequence[Binding], declared: Mapping[str, Variable]
     ) -> pb.LiteralMap:
@@ -134,6 +157,24 @@ class Values:
             return await self._blobs.read(uri)
         except KeyError:
             raise BindingFailed(f"there is nothing at {uri}") from None
+
+
+def giver(
+    plan: Plan, get: Callable[[NodePath], NodeState | None], path: NodePath, attempt: int
+) -> tuple[NodePath, int]:
+    """Return whose outputs those of a node that succeeded are: a branch's are those of the case it took."""
+    if path == ROOT:
+        return path, attempt
+    place = plan.place(path)
+    while isinstance(place.node.work, BranchWork):
+        for case in place.node.work.cases:
+            ended = get(place.beside(case).path)
+            if isinstance(ended, Succeeded):  # One case runs, all others are skipped.
+                place, attempt = place.beside(case), ended.attempt
+                break
+        else:
+            break
+    return place.path, attempt
 
 
 class _Cache:

@@ -44,4 +44,4 @@ def test_a_secret_that_is_not_there_is_told(data: Path, tmp_path: Path) -> None:
     (tmp_path / "known.py").write_text(SOURCE)
     done = flytelike(data, "execute", str(tmp_path / "known.py"), "connect")
     assert done.code == 1
-    assert "there is no secret `warehouse/password`" in done.stderr
+    assert "There is no secret `warehouse/password`" in done.stderr

@@ -7,7 +7,8 @@ import pytest
 
 from tests.e2e.cli import ROOT, flytelike
 
-PAGES = ["types.md"]
+PAGES = ["types.md", "tasks.md", "secrets.md"]
+SECRETS = {"_FSEC_WAREHOUSE_PASSWORD": "s3cret"}
 PROGRAM = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 WORKFLOW = re.compile(r"@workflow\ndef (\w+)")
 
@@ -32,5 +33,5 @@ def test_workflows_run(page: str, data: Path, tmp_path: Path) -> None:
     for program in programs(page):
         for name in WORKFLOW.findall(program):
             file.write_text(program)
-            done = flytelike(data, "execute", str(file), name, "--json")
+            done = flytelike(data, "execute", str(file), name, "--json", env=SECRETS)
             assert done.code == 0, done.stderr

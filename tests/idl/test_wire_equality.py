@@ -11,6 +11,8 @@ from tests.idl.compare import Facts, differences, facts, stock_files
 EXPLAINED = {
     r"field flytelike\.core\.(Node|WorkflowTemplate|TaskTemplate|Variable|Binding)\.span": "9000: source spans",
     r"field flytelike\.admin\.NodeExecutionMetaData\.name": "9000: what the author calls the node",
+    r"field flytelike\.admin\.Signal\.(gates|set_by|set_at)": "9110: which gates wait, and who answered",
+    r"(message|field) flytelike\.admin\.WaitingGate(\..*)?": "a message of ours",
     r"field flytelike\.service\.CreateUploadLocationResponse\.already_there": "9000: no second upload",
     r"(message|field) flytelike\.core\.SourceSpan(\..*)?": "a message of ours",
     r"(message|field|value) flytelike\.service\.(Register|Registered|Diagnostic)\w*(\..*)?": "registering at once",

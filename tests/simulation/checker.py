@@ -16,6 +16,8 @@ from flytelike.model.policies import FailurePolicy
 from propeller.core.elements import element_of
 from tests.simulation.arrays import ArrayJudge
 from tests.simulation.graphs import Scenario
+from tests.simulation.kinds import LOST, Kinds
+from tests.simulation.rules import must
 from tests.unit.propeller_core.builders import GraphSketch, NodeSketch, S
 
 Key = tuple[NodePath, int]
@@ -26,7 +28,15 @@ GRACE_NS = 60 * S
 _NODE_NEXT: dict[NodePhase | None, set[NodePhase]] = {
     None: {NodePhase.QUEUED, NodePhase.RUNNING, NodePhase.SKIPPED},
     NodePhase.QUEUED: {NodePhase.RUNNING, NodePhase.ABORTED},
-    NodePhase.RUNNING: {NodePhase.SUCCEEDED, NodePhase.FAILED, NodePhase.ABORTED},
+    NodePhase.RUNNING: {
+        NodePhase.SUCCEEDED,
+        NodePhase.FAILING,
+        NodePhase.FAILED,
+        NodePhase.ABORTED,
+        NodePhase.SKIPPED,
+        NodePhase.TIMED_OUT,
+    },
+    NodePhase.FAILING: {NodePhase.RUNNING, NodePhase.FAILED, NodePhase.ABORTED},
 }
 _TASK_ENDS = {TaskPhase.SUCCEEDED, TaskPhase.FAILED, TaskPhase.RETRYABLE_FAILED, TaskPhase.ABORTED}
 _TASK_NEXT: dict[TaskPhase | None, set[TaskPhase]] = {
@@ -38,18 +48,9 @@ _EXECUTION_NEXT: dict[WorkflowPhase, set[WorkflowPhase]] = {
     WorkflowPhase.QUEUED: {WorkflowPhase.RUNNING, WorkflowPhase.ABORTING},
     WorkflowPhase.RUNNING: {WorkflowPhase.SUCCEEDING, WorkflowPhase.FAILING, WorkflowPhase.ABORTING},
     WorkflowPhase.SUCCEEDING: {WorkflowPhase.SUCCEEDED, WorkflowPhase.FAILING, WorkflowPhase.ABORTING},
-    WorkflowPhase.FAILING: {WorkflowPhase.FAILED, WorkflowPhase.TIMED_OUT},
+    WorkflowPhase.FAILING: {WorkflowPhase.FAILED, WorkflowPhase.TIMED_OUT, WorkflowPhase.ABORTING},
     WorkflowPhase.ABORTING: {WorkflowPhase.ABORTED},
 }
-
-
-class Violation(AssertionError):
-    """A rule of the world was broken."""
-
-
-def must(condition: object, rule: str) -> None:
-    if not condition:
-        raise Violation(rule)
 
 
 @dataclass
@@ -75,6 +76,7 @@ class Checker:
     failure: Failure | None = None
     failed_top: list[Failure] = field(default_factory=list)
     started_ns: int = 0
+    failing_ns: int = 0
     abort_asked: bool = False
     live: dict[NodePath, int] = field(default_factory=dict)
     live_children: dict[NodePath, int] = field(default_factory=dict)
@@ -88,19 +90,21 @@ class Checker:
 
     def __post_init__(self) -> None:
         self.arrays = _Judges(self)
+        self.kinds = Kinds(self)
 
     # --- the graphs ---------------------------------------------------------------------------
 
     def graph_in(self, scope: str) -> GraphSketch:
         if not scope:
             return self.scenario.primary
-        return self.scenario.inner[self.sketch(NodePath(scope.rpartition(".")[0])).workflow]
+        owner = self.sketch(NodePath(scope.rpartition(".")[0]))
+        return GraphSketch("elements", ()) if owner.array else self.scenario.inner[owner.workflow]
 
     def sketch(self, path: NodePath) -> NodeSketch:
         scope, _, name = path.rpartition(".")
         if scope and (owner := self.sketch(NodePath(scope.rpartition(".")[0]))).array:
-            return replace(owner, array=None, after=())
-        return next(node for node in self.graph_in(scope).nodes if node.id == name)
+            return replace(owner, array=None, after=(), branch="")
+        return next(node for node in self.graph_in(scope).every if node.id == name)
 
     def above(self, path: NodePath) -> list[NodePath]:
         scope, dot, _ = path.rpartition(".")
@@ -153,7 +157,7 @@ class Checker:
             self.bound[key].append(failure)
             return
         scope = f"{path}.{attempt}" if path else ""
-        missing = [node.id for node in self.graph_in(scope).nodes if not self._succeeded(scope, node)]
+        missing = [node.id for node in self.graph_in(scope).tops if not self._succeeded(scope, node)]
         must(not missing, f"{path or 'execution'}: outputs are collected before {missing}")
         self.bound[key].append(failure)
 
@@ -162,6 +166,7 @@ class Checker:
 
     def _may_start(self, path: NodePath, attempt: int) -> None:
         must(not self.phase.terminal, f"{path}: starts after the end of the execution")
+        self.kinds.may_start(path)
         seen = self.nodes[path]
         must(seen.phase is NodePhase.RUNNING, f"{path}: attempt {attempt} starts while the node is {seen.phase}")
         early = [other for other in self.above(path) if self.nodes[other].phase is not NodePhase.SUCCEEDED]
@@ -205,21 +210,27 @@ class Checker:
         allowed = _EXECUTION_NEXT.get(self.phase, set())
         must(record.phase in allowed, f"execution: {record.phase.name} after {self.phase.name}")
         self.phase = record.phase
+        if record.phase.terminal:
+            self.kinds.ended(self.scenario.primary, "", record.phase)
         match record.phase:
             case WorkflowPhase.RUNNING:
                 self.started_ns = record.at_ns
+            case WorkflowPhase.FAILING:
+                self.failing_ns = record.at_ns
             case WorkflowPhase.SUCCEEDING | WorkflowPhase.SUCCEEDED:
-                unlucky = [n.id for n in self.scenario.primary.nodes if not self._succeeded("", n)]
+                unlucky = [n.id for n in self.scenario.primary.tops if not self._succeeded("", n)]
                 must(not unlucky, f"execution: {record.phase.name} without {unlucky}")
                 bound = None in self.bound[NodePath(""), 0] or not self.scenario.primary.outputs
                 must(bound or record.phase is WorkflowPhase.SUCCEEDING, "succeeded without its outputs")
             case WorkflowPhase.FAILED:
-                reasons = self.failed_top[:1] or self.bound[NodePath(""), 0]
+                own = self.kinds.reason(self.scenario.primary, "")
+                reasons = [own] if own else self.failed_top[:1] or self.bound[NodePath(""), 0]
                 must(record.failure in reasons, f"execution: failed with {record.failure}, first was {reasons}")
                 self._all_done(self.scenario.primary, "")
             case WorkflowPhase.TIMED_OUT:
-                limit, at_ns = self.scenario.limits.timeout_ns, record.at_ns
-                must(0 < limit <= at_ns - self.started_ns, f"execution: timed out after {at_ns - self.started_ns}")
+                # Its failure node may end while the clock shows an earlier time again.
+                limit, took_ns = self.scenario.limits.timeout_ns, self.failing_ns - self.started_ns
+                must(0 < limit <= took_ns, f"execution: timed out after {took_ns}")
             case WorkflowPhase.ABORTED:
                 must(self.abort_asked, "execution: aborted though nobody asked")
             case _:
@@ -232,20 +243,19 @@ class Checker:
         must(record.phase in allowed, f"{path}: {record.phase.name} after {seen.phase}")
         above = [self.nodes[other].phase for other in self.above(path)]
         if record.phase is NodePhase.SKIPPED:
-            reasons = {NodePhase.FAILED, NodePhase.SKIPPED} & {phase for phase in above if phase}
-            must(reasons, f"{path}: skipped though nothing above it failed")
+            reasons = LOST & {phase for phase in above if phase}
+            must(reasons or self.kinds.skipped(path, sketch), f"{path}: skipped without a reason")
         elif seen.phase is None:
             must(all(phase is NodePhase.SUCCEEDED for phase in above), f"{path}: began, above it: {above}")
         seen.phase = record.phase
-        must(
-            record.is_parent == (bool(sketch.workflow) and not sketch.array), f"{path}: is_parent is {record.is_parent}"
-        )
+        holds = bool(sketch.workflow or sketch.cases) and not sketch.array
+        must(record.is_parent == holds, f"{path}: is_parent is {record.is_parent}")
         if record.phase is NodePhase.SUCCEEDED:
             self._node_succeeded(path, sketch, seen)
-        elif record.phase is NodePhase.FAILED:
+        elif record.phase in (NodePhase.FAILED, NodePhase.TIMED_OUT):
             must(record.failure, f"{path}: failed without a failure")
             seen.failure = record.failure
-            if not record.parent and record.failure:
+            if not record.parent and record.failure and not self.kinds.is_cleanup(path):
                 self.failed_top.append(record.failure)
             self._node_failed(path, sketch, seen)
         self._element_result(path, seen)
@@ -277,10 +287,13 @@ class Checker:
         if sketch.workflow:
             inner = self.scenario.inner[sketch.workflow]
             attempt = self._newest_scope(path)
-            missing = [node.id for node in inner.nodes if not self._succeeded(f"{path}.{attempt}", node)]
+            missing = [node.id for node in inner.tops if not self._succeeded(f"{path}.{attempt}", node)]
             must(not missing, f"{path}: succeeded without {missing}")
             collected = None in self.bound[path, attempt]
             must(not inner.outputs or collected, f"{path}: succeeded without the outputs of {attempt}")
+            self.kinds.ended(inner, f"{path}.{attempt}", NodePhase.SUCCEEDED)
+        elif sketch.cases or sketch.is_gate:
+            self.kinds.succeeded(path, sketch)
         elif sketch.launch_plan:
             phase, _ = self.child_results.get((path, self.newest[path]), (None, None))
             must(phase is WorkflowPhase.SUCCEEDED, f"{path}: succeeded, its child is {phase}")
@@ -292,12 +305,19 @@ class Checker:
         if sketch.array:
             self._array_failed(path, seen)
             return
+        if seen.phase and seen.failure and (sketch.cases or sketch.is_gate):
+            self.kinds.failed(path, sketch, seen.phase, seen.failure)
+            return
+        must(seen.phase is NodePhase.FAILED, f"{path}: is {seen.phase}")
         if not sketch.workflow and not sketch.launch_plan:
             must(seen.attempts[-1:] == [TaskPhase.FAILED], f"{path}: failed, its attempts are {seen.attempts}")
             self._gave_up_rightly(path, sketch.task.retries, seen)
             return
         failure, retries = seen.failure, sketch.metadata.retries or 0
         assert failure
+        if sketch.workflow and not self._scope_unseen(path, sketch):
+            scope = f"{path}.{self._newest_scope(path)}"
+            self.kinds.ended(self.scenario.inner[sketch.workflow], scope, NodePhase.FAILED)
         used = self._newest_child(path) if sketch.launch_plan else self._newest_scope(path)
         if failure.retryable and not self._scope_unseen(path, sketch):
             must(used >= retries, f"{path}: gave up after {used} of {retries} retries: {failure}")
@@ -398,8 +418,8 @@ class Checker:
             path = NodePath(f"{scope}.{node.id}" if scope else node.id)
             phase = self.nodes[path].phase
             must(phase and phase.terminal, f"{path}: is {phase}, though it could go on")
-            bad = {NodePhase.FAILED, NodePhase.SKIPPED}
-            lost = any(self.nodes[other].phase in bad for other in self.above(path))
+            lost = any(self.nodes[other].phase in LOST for other in self.above(path))
+            lost = lost or self.kinds.passed_over(path, node)
             must((phase is NodePhase.SKIPPED) == lost, f"{path}: is {phase}, above it lost: {lost}")
 
     def _gives(self, sketch: NodeSketch) -> bool:

@@ -7,10 +7,26 @@ from flytelike.model.graph import MinSuccesses, MinSuccessRatio
 from flytelike.model.policies import FailurePolicy
 from propeller.core.header import Limits
 from propeller.core.plan import Plan
-from tests.unit.propeller_core.builders import GraphSketch, NodeSketch, S, child, closure_of, each, graph, sub, task
+from tests.unit.propeller_core.builders import (
+    GraphSketch,
+    NodeSketch,
+    S,
+    branch,
+    child,
+    closure_of,
+    each,
+    gate,
+    graph,
+    sub,
+    task,
+)
 
 MAX_INNER = 3
 MAX_NODES = 12
+ARRAYS = 0.15
+"""The part of the nodes that are repeated."""
+
+MAX_DEPTH = 2
 
 
 @dataclass(frozen=True)
@@ -26,16 +42,16 @@ class Scenario:
         return Plan.of(closure_of(self.primary, *self.inner.values()))
 
 
-def random_scenario(rng: random.Random, *, arrays: float = 0.15) -> Scenario:
+def random_scenario(rng: random.Random, *, plain: bool = False) -> Scenario:
     """Draw a scenario. A workflow holds only workflows drawn before it, so that nesting ends.
 
-    `arrays` is the part of the nodes that are repeated.
+    A `plain` one has tasks, sub-workflows and launch plans only.
     """
     inner: dict[str, GraphSketch] = {}
     for number in range(rng.choice([0, 0, 1, 2, MAX_INNER])):
         name = f"w{number}"
-        inner[name] = _random_graph(rng, name, list(inner), rng.randint(0, 5), arrays)
-    primary = _random_graph(rng, "main", list(inner), rng.choice([0, 1, 2, 3, 4, 5, 6, 7, 9, MAX_NODES]), arrays)
+        inner[name] = _random_graph(rng, name, list(inner), rng.randint(0, 5), plain=plain)
+    primary = _random_graph(rng, "main", list(inner), rng.choice([0, 1, 2, 3, 4, 5, 6, 7, 9, MAX_NODES]), plain=plain)
     limits = Limits(
         max_parallelism=rng.choice([0, 0, 0, 1, 2, 3]),
         timeout_ns=rng.randint(20, 400) * S if rng.random() < 0.12 else 0,
@@ -44,31 +60,55 @@ def random_scenario(rng: random.Random, *, arrays: float = 0.15) -> Scenario:
     return Scenario(primary, inner, limits)
 
 
-def _random_graph(rng: random.Random, name: str, known: list[str], size: int, arrays: float) -> GraphSketch:
+def _random_graph(rng: random.Random, name: str, known: list[str], size: int, *, plain: bool) -> GraphSketch:
     nodes: list[NodeSketch] = []
     for number in range(size):
-        others = [node.id for node in nodes]
-        wanted = min(len(others), rng.choice([0, 0, 1, 1, 2, 3]))
-        nodes.append(_random_node(rng, f"n{number}", rng.sample(others, wanted), known, arrays))
+        others = [node.id for node in nodes if not node.branch]
+        nodes.extend(_random_nodes(rng, f"n{number}", others, known, MAX_DEPTH if plain else 0, plain=plain))
     policy = rng.choice(list(FailurePolicy))
-    return graph(*nodes, name=name, policy=policy, outputs=rng.random() < 0.8, interruptible=rng.random() < 0.2)
+    cleanup = _random_node(rng, "fn0", [], known) if not plain and rng.random() < 0.3 else None
+    return graph(
+        *nodes,
+        name=name,
+        policy=policy,
+        outputs=rng.random() < 0.8,
+        interruptible=rng.random() < 0.2,
+        cleanup=cleanup,
+    )
 
 
-def _random_node(rng: random.Random, node_id: str, after: list[str], known: list[str], arrays: float) -> NodeSketch:
-    node = _random_single(rng, node_id, after, known)
-    if not arrays or rng.random() > arrays:
+def _random_nodes(
+    rng: random.Random, node_id: str, others: list[str], known: list[str], depth: int, *, plain: bool = False
+) -> tuple[NodeSketch, ...]:
+    """Draw a node; a branch comes with the nodes inside it, which wait for nodes outside of it."""
+    wanted = min(len(others), rng.choice([0, 0, 1, 1, 2, 3]))
+    after = rng.sample(others, wanted)
+    if depth == MAX_DEPTH or rng.random() > 0.2:
+        return (_random_node(rng, node_id, after, known, plain=plain),)
+    inside = [
+        _random_nodes(rng, f"{node_id}-c{number}", others, known, depth + 1) for number in range(rng.randint(1, 3))
+    ]
+    return branch(node_id, *(node for case in inside for node in case), after=after)
+
+
+def _random_node(
+    rng: random.Random, node_id: str, after: list[str], known: list[str], *, plain: bool = False
+) -> NodeSketch:
+    node = _random_single(rng, node_id, after, known, plain=plain)
+    if plain or node.is_gate or rng.random() > ARRAYS:
         return node
     small = bool(node.workflow)
     length = rng.choice([0, 1, 2, 3] if small else [0, 1, 2, 5, 12, 30])
-    success = rng.choice(
-        [None, None, MinSuccesses(rng.randint(0, 4)), MinSuccessRatio(rng.choice([0.0, 0.3, 0.5, 1.0]))]
-    )
+    ratio = MinSuccessRatio(rng.choice([0.0, 0.3, 0.5, 1.0]))
+    success = rng.choice([None, None, MinSuccesses(rng.randint(0, 4)), ratio])
     window = rng.choice([None, 0, 1, 2, 5])
     timeout_ns = rng.randint(20, 200) * S if rng.random() < 0.1 else 0
     return each(node, length, window, success, run_all=rng.random() < 0.2, timeout_ns=timeout_ns)
 
 
-def _random_single(rng: random.Random, node_id: str, after: list[str], known: list[str]) -> NodeSketch:
+def _random_single(
+    rng: random.Random, node_id: str, after: list[str], known: list[str], *, plain: bool = False
+) -> NodeSketch:
     timeout_ns = rng.randint(5, 60) * S if rng.random() < 0.2 else 0
     kind = rng.random()
     if kind < 0.25 and known:
@@ -77,4 +117,8 @@ def _random_single(rng: random.Random, node_id: str, after: list[str], known: li
         return sub(node_id, rng.choice(known), *after, retries=retries, timeout_ns=slow)
     if kind < 0.35:
         return child(node_id, "lp", *after, retries=rng.choice([0, 1]), timeout_ns=timeout_ns)
+    if kind < 0.42 and not plain:
+        return gate(node_id, *after, timeout_ns=timeout_ns)
+    if kind < 0.45 and not plain:
+        return gate(node_id, *after, timeout_ns=timeout_ns, sleep_ns=rng.choice([0, 1, 30]) * S)
     return task(node_id, *after, retries=rng.choice([0, 0, 1, 2]), timeout_ns=timeout_ns)

@@ -107,6 +107,38 @@ MUTANTS = (
         "turn.tell_node(place, NodePhase.SUCCEEDED)",
         "turn.tell_node(place, NodePhase.SUCCEEDED); turn.tell_node(place, NodePhase.SUCCEEDED)",
     ),
+    _mutant(
+        "another case runs too",
+        "branch_node",
+        "        if other != case:\n            skip(turn, place.beside(other))",
+        "        if other != case:\n            turn.ready.append(place.beside(other))",
+    ),
+    _mutant("every case above which all is done is chosen", "branch_node", "and state.case == case.node.id", ""),
+    _mutant("a chosen case does not wait", "branch_node", "elif turn.tally.missing_above(taken) == 0:", "else:"),
+    _mutant("a stale choice is accepted", "branch_node", "Deciding) or event.attempt != 0:", "Deciding):"),
+    _mutant("an unknown case is chosen", "branch_node", "if case in _cases(place):", "if True:"),
+    _mutant(
+        "cases of a skipped branch are forgotten",
+        "branch_node",
+        "for case in _cases(place):\n            skip(turn, place.beside(case))\n\n\ndef decide",
+        "for case in ():\n            skip(turn, place.beside(case))\n\n\ndef decide",
+    ),
+    _mutant("choices are lost in a restart", "resume", "yield branch_node.decide_command(place)", "pass"),
+    _mutant("gates are lost in a restart", "resume", "yield from gate_node.wait_commands(place, node)", "pass"),
+    _mutant("a stale signal is accepted", "gate_node", "AtGate) or event.attempt != 0:", "AtGate):"),
+    _mutant("a gate never gives up", "gate_node", "if place.node.timeout_ns:", "if False:"),
+    _mutant(
+        "any timer ends a gate's wait", "gate_node", "elif event.stamp == deadline.stamp(0, state.started_ns):", "else:"
+    ),
+    _mutant("the failure node runs though all went well", "execution", "if status.failure is not None:", "if True:"),
+    _mutant("no failure node runs", "execution", "if workflow.cleanup is None or", "if True or"),
+    _mutant("no failure node of a sub-workflow runs", "sub_workflow_node", "if workflow.cleanup is None:", "if True:"),
+    _mutant(
+        "a failing failure node is not told",
+        "execution",
+        "end.failure if isinstance(end, Failed) else status.failure",
+        "status.failure",
+    ),
     _mutant("outputs are not waited for", "execution", "if turn.plan.primary.has_outputs:", "if False:"),
     _mutant("a node overrides its task's retries with nothing", "plan", "retries or of_task.retries", "retries"),
 )

@@ -15,9 +15,10 @@ from propeller.core.invariants import check
 from propeller.core.state import ExecutionState
 from propeller.core.transitions import TRANSITIONS, Transition
 from propeller.core.turn import without_vain
-from tests.simulation.checker import Checker, Violation, must
+from tests.simulation.checker import Checker
 from tests.simulation.command_line import asked, tell_broken
 from tests.simulation.graphs import Scenario, random_scenario
+from tests.simulation.rules import Violation, must
 from tests.simulation.shell import Fenced, Shell, Store
 from tests.simulation.world import Weather, World
 from tests.unit.propeller_core.builders import S

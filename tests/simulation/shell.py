@@ -16,7 +16,8 @@ from propeller.core.node_state import END_STATES, NodeState
 from propeller.core.plan import Plan
 from propeller.core.resume import outstanding
 from propeller.core.state import ExecutionState
-from tests.simulation.checker import Checker, must
+from tests.simulation.checker import Checker
+from tests.simulation.rules import must
 from tests.simulation.world import World
 
 

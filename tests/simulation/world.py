@@ -12,15 +12,17 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from flytelike.model.failure import Failure, Fault
-from flytelike.model.ids import NodePath
+from flytelike.model.ids import NodeId, NodePath
 from flytelike.model.phases import WorkflowPhase
 from propeller.core import events
 from propeller.core.commands import (
     AbortAttempt,
     AbortChild,
     AbortElements,
+    AwaitSignal,
     CollectOutputs,
     Command,
+    Decide,
     OpenArray,
     SetTimer,
     StartAttempt,
@@ -105,6 +107,9 @@ class World:
     children: dict[Key, Process] = field(default_factory=dict)
     timers: dict[str, Timer] = field(default_factory=dict)
     arrays: ArrayWorld = field(init=False)
+    decisions: dict[NodePath, Failure | NodeId] = field(default_factory=dict)
+    signals: dict[NodePath, Failure | None] = field(default_factory=dict)
+    wanted: set[NodePath] = field(default_factory=set)
     _agenda: list[tuple[int, int, str, Callable[[], None]]] = field(default_factory=list)
     _ticket: "itertools.count[int]" = field(default_factory=itertools.count)
 
@@ -194,6 +199,10 @@ class World:
                 self._collect((path, attempt))
             case OpenArray() | StartElements() | AbortElements():
                 self.arrays.carry_out(command)
+            case Decide(path=path):
+                self._decide(path)
+            case AwaitSignal(path=path):
+                self._await_signal(path)
             case SetTimer():
                 self.timers[command.id] = Timer(command.due_ns, command.path, command.stamp)
 
@@ -293,6 +302,42 @@ class World:
             self.checker.outputs(key, None)
             self.post(events.OutputsCollected(*key, self.now_ns))
 
+    def _decide(self, path: NodePath) -> None:
+        """Answer as the branch's values have it: always the same, whenever it is asked."""
+        if path not in self.decisions:
+            failure = self.rng.choice([BUG, None]) if self.rng.random() < self.weather.bad_end else None
+            case = NodeId(self.rng.choice(self.checker.sketch(path).cases))
+            self.decisions[path] = failure or case
+            self.checker.kinds.decided(path, failure or case)
+        answer = self.decisions[path]
+        if isinstance(answer, Failure):
+            self.post(events.BranchUndecided(path, 0, self.now_ns, answer))
+        else:
+            self.post(events.BranchDecided(path, 0, self.now_ns, answer))
+
+    def _await_signal(self, path: NodePath) -> None:
+        """Tell what was given, if it was; let somebody give it some time, or nobody if the gate gives up itself."""
+        if path in self.signals:
+            self._tell_signal(path)
+        elif path not in self.wanted:
+            self.wanted.add(path)
+            if not self.checker.sketch(path).metadata.timeout_ns or self.rng.random() < 0.6:
+                seconds = self.rng.choice([0, 1, 20, 100])
+                self.later(f"somebody gives the signal of {path}", seconds, lambda: self._give(path))
+
+    def _give(self, path: NodePath) -> None:
+        failure = BUG if self.rng.random() < self.weather.bad_end / 2 else None
+        self.signals[path] = failure
+        self.checker.kinds.given(path, failure)
+        self._tell_signal(path)
+
+    def _tell_signal(self, path: NodePath) -> None:
+        failure = self.signals[path]
+        if failure is None:
+            self.post(events.GatePassed(path, 0, self.now_ns))
+        else:
+            self.post(events.GateRefused(path, 0, self.now_ns, failure))
+
     # --- noise ------------------------------------------------------------------------------
 
     def noise(self) -> None:
@@ -326,7 +371,26 @@ class World:
                     events.OutputsCollected(scope, old_scope, at_ns),
                     events.OutputsFailed(scope, old_scope, at_ns, BUG),
                     events.AttemptSucceeded(NodePath("nobody"), 0, at_ns),
+                    *self._noise_of_kinds(),
                     events.ExecutionStarted(at_ns),
                 ]
             )
         )
+
+    def _noise_of_kinds(self) -> list[events.Event]:
+        """Return stale news of branches and gates: of attempts that never were, and of those that are over."""
+        at_ns = self.now_ns
+        found: list[events.Event] = []
+        for path, answer in self.decisions.items():
+            cases = self.checker.sketch(path).cases
+            found.append(events.BranchDecided(path, 1, at_ns, NodeId(cases[0])))
+            found.append(events.BranchUndecided(path, 1, at_ns, BUG))
+            found.append(events.BranchDecided(path, 0, at_ns, NodeId("nobody")))
+            if not isinstance(answer, Failure) and self.checker.kinds.chosen(path):
+                found.append(events.BranchDecided(path, 0, at_ns, NodeId(cases[-1])))
+        for path in sorted(self.wanted):
+            found.append(events.GatePassed(path, 1, at_ns))
+            found.append(events.GateRefused(path, 1, at_ns, BUG))
+            found.append(events.TimerFired(path, "0/sleep", at_ns))
+            found.append(events.TimerFired(path, "0/deadline/1", at_ns))
+        return found

@@ -10,7 +10,7 @@ from tests.wire.recording import Record
 
 pytestmark = pytest.mark.timeout(600)  # the first to ask waits for the whole session
 
-ENTITIES = 29
+ENTITIES = 33
 STOCK_FRAME = "flytekit/core/base_task.py"
 
 
@@ -67,6 +67,16 @@ def test_pyflyte_looks_at_executions_and_launch_plans_and_acts_on_them(record: R
     done = record[command]
     assert done["code"] == 0, done
     assert told in done["stdout"]
+
+
+def test_a_plain_container_gets_and_gives_files(gave) -> None:
+    assert gave("plain_container") == [16, "b"]
+
+
+def test_a_deck_is_found_and_shown_apart_from_everything(gave) -> None:
+    found = gave("deck")
+    assert (found["uri"], found["shown"]) == ("deck.html", True)
+    assert "sandbox" in found["policy"]
 
 
 # --- the remote client -------------------------------------------------------------------

@@ -158,6 +158,14 @@ def find_attempt(connection: Connection, execution: int, path: str, attempt: int
     return None if row is None else AttemptRow(*row)
 
 
+def count_attempts(connection: Connection, execution: int, path: str) -> int:
+    """Return how many attempts a node had so far, counted by the number of the last one."""
+    table = task_executions.c
+    last = select(func.max(table.attempt)).where(table.execution == execution, table.path == path)
+    number = connection.execute(last).scalar()
+    return 0 if number is None else number + 1
+
+
 def list_attempts(connection: Connection, execution: int, path: str, query: ListQuery) -> list[AttemptRow]:
     """Return a page of a node's attempts."""
     table = task_executions.c

@@ -109,3 +109,27 @@ class AttemptRow:
     started_at: int
     updated_at: int
     sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignalRow:
+    """A signal; see `schema.signals`."""
+
+    signal: str
+    type: bytes
+    value: bytes | None
+    created_at: int
+    set_by: str
+    set_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class GateRow:
+    """A gate that waits for a signal; see `schema.gates`. `name` is its node's."""
+
+    path: str
+    signal: str
+    name: str
+    approval: bool
+    since: int
+    until: int

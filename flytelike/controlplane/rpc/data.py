@@ -10,8 +10,6 @@ from flytelike.controlplane.rpc.requests import node_of
 from flytelike.model.ids import NodeExecutionId
 from flytelike_idl.service import dataproxy_pb2
 
-DECK = "deck.html"
-
 
 class DataServicer:
     """The RPCs of the data proxy."""
@@ -20,7 +18,6 @@ class DataServicer:
         """Answer with the use cases of `plane`."""
         self._uploads = plane.uploads
         self._reading = plane.reading
-        self._store = plane.store
         self._expiry_s = plane.settings.limits.upload_expiry_s
 
     async def create_upload_location(
@@ -78,10 +75,8 @@ class DataServicer:
         return uri
 
     async def _deck(self, node: NodeExecutionId) -> dataproxy_pb2.PreSignedURLs:
-        row = await self._reading.node_row(node)
-        folder = row.output_uri.rpartition("/")[0]
-        deck = f"{folder}/{DECK}"
-        if not folder or not await self._store.exists_async(deck):
+        deck = await self._reading.deck_uri(node)
+        if not deck:
             raise not_found("deck", f"of {node.execution}/{node.path}")
         url, expires_at_ns = self._uploads.download_url(deck, self._expiry_s)
         return dataproxy_pb2.PreSignedURLs(signed_url=[url], expires_at=timestamp(expires_at_ns))

@@ -1,13 +1,14 @@
 """Orders of elements: which go to warm workers in batches, and which are attempts like those of nodes."""
 
 from collections.abc import Awaitable, Callable
+from pathlib import PurePosixPath
 
 from flytelike.codec.elements import element_inputs
 from flytelike.model.failure import Failure
 from propeller.core.elements import Span
 from propeller.executors.process.element_queue import ElementQueue
 from propeller.executors.process.images import ImageEnvironment
-from propeller.executors.process.plan import WarmPlan, memory_limit, plan_of, shows_attempt
+from propeller.executors.process.plan import OURS, WarmPlan, memory_limit, plan_of, shows_attempt
 from propeller.executors.process.results import Results
 from propeller.ports import AttemptKey, AttemptSpec
 from propeller.ports_elements import ArraySpec, ElementsOrder
@@ -39,12 +40,12 @@ class Arrays:
         limit = memory_limit(of_all)
         if isinstance(limit, Failure):
             return limit
-        if shows_attempt(of_all):
-            return None
+        if shows_attempt(of_all) or spec.task.secrets:
+            return None  # secrets are each attempt's own
         plan = plan_of(of_all, {}, self._images)
         if isinstance(plan, Failure):
             return plan
-        if not isinstance(plan, WarmPlan):
+        if not isinstance(plan, WarmPlan) or PurePosixPath(plan.args[0]).name != OURS:
             return None
         queue = self._queues[spec.key] = ElementQueue(spec, plan, limit)
         return queue

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flytelike.model.ids import Identifier
+from flytelike.model.secret_names import VARIABLE_PREFIX
 from propeller.executors.process.settings import ProcessSettings
 from propeller.ports import AttemptSpec
 
@@ -47,7 +48,8 @@ def environment_of(spec: AttemptSpec) -> AttemptEnvironment:
 
 def base_environment(settings: ProcessSettings) -> dict[str, str]:
     """Return what every attempt's environment begins with."""
-    inherited = dict(os.environ) if settings.inherit_env else {}
+    inherited = {name: value for name, value in os.environ.items() if not _is_secret(name)}
+    inherited = inherited if settings.inherit_env else {}
     # Programs installed beside this interpreter (pyflyte-execute, say) shall be found.
     path = os.pathsep.join(filter(None, [str(Path(sys.executable).parent), inherited.get("PATH", os.defpath)]))
     return {
@@ -57,6 +59,12 @@ def base_environment(settings: ProcessSettings) -> dict[str, str]:
         _DURABLE: str(int(settings.durable)),
         _DURABLE_DOCUMENTS: str(int(settings.durable and settings.durable_documents)),
     }
+
+
+def _is_secret(name: str) -> bool:
+    """Tell whether a variable of the platform's own holds a secret, or tells where some are."""
+    prefix = os.environ.get("FLYTE_SECRETS_ENV_PREFIX") or VARIABLE_PREFIX
+    return name.startswith((prefix, VARIABLE_PREFIX, "FLYTE_SECRETS_"))
 
 
 def _contract(spec: AttemptSpec) -> dict[str, str]:
@@ -76,6 +84,7 @@ def _contract(spec: AttemptSpec) -> dict[str, str]:
         "FLYTE_INTERNAL_TASK_NAME": task.name,
         "FLYTE_INTERNAL_TASK_VERSION": task.version,
         "FLYTE_ATTEMPT_NUMBER": str(spec.key.attempt),
+        "FLYTELIKE_EXECUTION_STARTED_NS": str(spec.execution_started_ns),
     }
 
 

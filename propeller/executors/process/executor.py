@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 import logging
+import shutil
 import signal
 import time
 from collections import OrderedDict, deque
-from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from typing_extensions import override
 
@@ -26,6 +28,7 @@ from propeller.executors.process.outcome import (
     OverMemory,
     Stop,
     TimedOut,
+    explained_failure,
     failure_of_exit,
     failure_of_no_outputs,
     failure_of_start,
@@ -36,6 +39,7 @@ from propeller.executors.process.plan import (
     ProgramPlan,
     WarmPlan,
     bad_task,
+    data_files,
     memory_limit,
     missing_program,
     needs_inputs,
@@ -43,7 +47,9 @@ from propeller.executors.process.plan import (
     task_document,
     uses_task_template,
 )
+from propeller.executors.process.redaction import Redactor
 from propeller.executors.process.results import Results
+from propeller.executors.process.secrets import NONE_GIVEN, GivenSecrets, gathered
 from propeller.executors.process.settings import ProcessSettings
 from propeller.executors.process.watch import MemoryWatch
 from propeller.executors.process.worker import Worker
@@ -51,6 +57,7 @@ from propeller.executors.process.workers import Workers, WorkersListener
 from propeller.executors.process.zygote import ZygoteFailed
 from propeller.ports import AttemptKey, AttemptListener, AttemptSpec, Executor
 from propeller.ports_elements import ElementResult, ElementsOrder
+from propeller.ports_secrets import NoSecrets, Secrets
 
 _LOG = logging.getLogger(__name__)
 
@@ -76,6 +83,9 @@ class _Attempt:
     stop: Stop | None = None
     timers: list[asyncio.TimerHandle] = field(default_factory=list)
     kernel_kills: int = 0
+    secrets: GivenSecrets = NONE_GIVEN
+    redactor: Redactor | None = None
+    folder: Path | None = None
 
 
 class ProcessExecutor(Executor, WorkersListener):
@@ -88,10 +98,14 @@ class ProcessExecutor(Executor, WorkersListener):
         settings: How many, how long, how large.
         store: The object store, for documents that do not lie on this machine.
         listener: Told how attempts go.
+        secrets: Gives the secrets that tasks ask for; without it there are none.
     """
 
-    def __init__(self, settings: ProcessSettings, store: Store, listener: AttemptListener) -> None:
+    def __init__(
+        self, settings: ProcessSettings, store: Store, listener: AttemptListener, secrets: Secrets | None = None
+    ) -> None:
         self._settings = settings
+        self._secrets = secrets or NoSecrets()
         self._listener = listener
         self._results = Results(store)
         self.logs = AttemptLogs(settings.logs, settings.log_bytes)
@@ -202,19 +216,26 @@ class ProcessExecutor(Executor, WorkersListener):
         inputs = {}
         if needs_inputs(spec):
             try:
-                inputs = await self._results.inputs(spec.inputs_uri)
+                inputs = await self._results.inputs(spec)
             except NotFound:
                 return bad_task(f"there are no inputs at {spec.inputs_uri}")
         plan = plan_of(spec, inputs, self._settings.images)
         if isinstance(plan, Failure):
             return plan
         attempt.plan = plan
+        given = await gathered(spec, self._secrets)
+        if isinstance(given, GivenSecrets) and given:
+            attempt.secrets, attempt.redactor = given, given.redactor()
+        if isinstance(plan, ProgramPlan) and spec.inputs is not None:
+            await self._results.put_inputs(spec.inputs_uri, spec.inputs)
         marked = isinstance(plan, ProgramPlan) and plan.marked
         stored = await self._results.of_whole_attempt(spec.output_prefix, spec.task.interface.outputs, marked=marked)
         if isinstance(stored, Failure):
-            return stored
+            return _redacted(attempt, stored)
         if stored:
             return None
+        if isinstance(given, Failure):
+            return given
         if marked:
             await self._results.clear(spec.output_prefix)
         if uses_task_template(spec):
@@ -255,10 +276,13 @@ class ProcessExecutor(Executor, WorkersListener):
         self._pump()
 
     def _dispatch(self, attempt: _Attempt) -> None:
-        match attempt.plan:
-            case WarmPlan() as plan:
+        plan = attempt.plan
+        if attempt.secrets and plan is not None:
+            plan = replace(plan, env={**plan.env, **self._mounted(attempt)})
+        match plan:
+            case WarmPlan():
                 worker = self._workers.run(plan)
-            case ProgramPlan() as plan:
+            case ProgramPlan():
                 worker = self._workers.execute(plan)
             case _:
                 raise RuntimeError("an attempt without a plan was queued")
@@ -266,6 +290,12 @@ class ProcessExecutor(Executor, WorkersListener):
         self._by_worker[worker.number] = attempt
         if worker.pid:
             self.started(worker)
+
+    def _mounted(self, attempt: _Attempt) -> Mapping[str, str]:
+        """Return the variables that give an attempt its secrets, those in files written."""
+        if attempt.secrets.need_files:
+            attempt.folder = self._workers.private_folder()
+        return attempt.secrets.mounted(attempt.folder or Path())
 
     # --- what processes tell --------------------------------------------------------------
 
@@ -294,7 +324,7 @@ class ProcessExecutor(Executor, WorkersListener):
             return
         attempt = self._by_worker.get(worker.number)
         if attempt is not None:
-            self.logs.append(attempt.spec.key, data)
+            self.logs.append(attempt.spec.key, data if attempt.redactor is None else attempt.redactor.feed(data))
 
     @override
     def elements_done(self, worker: Worker, done: ElementsDone) -> None:
@@ -316,15 +346,19 @@ class ProcessExecutor(Executor, WorkersListener):
             self._batch_over(queue)
             return
         attempt = self._by_worker.pop(worker.number, None)
-        self._workers.release(worker, done, reusable=attempt is not None and attempt.stop is None)
+        # What an author's module keeps of a secret must not reach an attempt that did not ask for it.
+        reusable = attempt is not None and attempt.stop is None and not attempt.secrets
+        self._workers.release(worker, done, reusable=reusable)
         if attempt is None:
             return
         if attempt.stop is not None and done.failure is not None:
             self._end_stopped(attempt, attempt.stop)
         elif isinstance(attempt.stop, Aborted):
             self._forget(attempt)
+        elif done.failure is not None and (attempt.secrets or data_files(attempt.spec) is not None):
+            self._later(self._explain_and_end(attempt, done.failure))
         else:
-            self._end(attempt, done.failure)
+            self._end(attempt, done.failure, done.outputs)
         self._pump()
 
     @override
@@ -389,6 +423,7 @@ class ProcessExecutor(Executor, WorkersListener):
         prefix = attempt.spec.output_prefix
         found = await self._results.found(prefix, attempt.spec.task.interface.outputs)
         failure = found if isinstance(found, Failure) else self._verdict(attempt, status, outputs=found)
+        failure = failure and _redacted(attempt, failure)
         if failure is not None and failure is not found:
             await self._keep(prefix, failure)
         if isinstance(attempt.plan, ProgramPlan) and attempt.plan.marked:
@@ -419,6 +454,17 @@ class ProcessExecutor(Executor, WorkersListener):
         await self._keep(attempt.spec.output_prefix, failure)
         self._end(attempt, failure)
 
+    async def _explain_and_end(self, attempt: _Attempt, failure: Failure) -> None:
+        """Add what a worker does not know of a program's failure, and take secrets out of it."""
+        explained = failure
+        if data_files(attempt.spec) is not None:
+            tail = self.logs.tail(attempt.spec.key, _TAIL_BYTES)
+            explained = explained_failure(failure, tail, missing_program(attempt.spec, attempt.plan))
+        explained = _redacted(attempt, explained)
+        if explained is not failure:
+            await self._keep(attempt.spec.output_prefix, explained)
+        self._end(attempt, explained)
+
     async def _keep(self, prefix: str, failure: Failure) -> None:
         """Store a failure, so that after a restart the attempt is known to have ended."""
         try:
@@ -426,31 +472,35 @@ class ProcessExecutor(Executor, WorkersListener):
         except Exception:  # noqa: BLE001 - the news matters more than its document
             _LOG.exception("the failure %s could not be stored below %s", failure.code, prefix)
 
-    def _end(self, attempt: _Attempt, failure: Failure | None) -> None:
+    def _end(self, attempt: _Attempt, failure: Failure | None, outputs: bytes | None = None) -> None:
         key = attempt.spec.key
         self._forget(attempt)
         self._recent[key] = failure
         if len(self._recent) > _REMEMBERED:
             self._recent.popitem(last=False)
-        self._tell(key, failure)
+        self._tell(key, failure, outputs)
 
     def _forget(self, attempt: _Attempt) -> None:
         _cancel(attempt)
         if attempt.worker is not None:
             self._watch.remove(attempt.worker.number)
         key = attempt.spec.key
+        if attempt.folder is not None:
+            self._later(asyncio.to_thread(shutil.rmtree, attempt.folder, True))
         if self._live.get(key) is attempt:
             del self._live[key]
+            if attempt.redactor is not None:
+                self.logs.append(key, attempt.redactor.rest())
             self.logs.end(key)
 
-    def _tell(self, key: AttemptKey, failure: Failure | None) -> None:
+    def _tell(self, key: AttemptKey, failure: Failure | None, outputs: bytes | None = None) -> None:
         if self._closed:
             return
         element = self._arrays.ended(key)
         if element is not None:
             self._tell_elements(element[0], [ElementResult(element[1], key.attempt, failure)])
         elif failure is None:
-            self._listener.succeeded(key, time.time_ns())
+            self._listener.succeeded(key, time.time_ns(), outputs)
         else:
             self._listener.failed(key, time.time_ns(), failure)
 
@@ -462,6 +512,12 @@ class ProcessExecutor(Executor, WorkersListener):
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _redacted(attempt: _Attempt, failure: Failure) -> Failure:
+    """Return a failure without the secrets of its attempt; the same one when it holds none."""
+    message = failure.message if attempt.redactor is None else attempt.redactor.text(failure.message)
+    return failure if message == failure.message else replace(failure, message=message)
 
 
 def _cancel(attempt: _Attempt) -> None:

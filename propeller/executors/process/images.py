@@ -39,9 +39,13 @@ class ImageEnvironment:
         none of its modules: those would stand in, unseen, for what the environment lacks.
         """
         kept = {name: value for name, value in env.items() if name not in _OF_PLATFORM}
+        return {**kept, **self.told(env)}
+
+    def told(self, env: Mapping[str, str]) -> dict[str, str]:
+        """Return only what has other values in this environment than in `env`."""
         own = str(Path(sys.executable).parent)
         path = [folder for folder in env.get("PATH", os.defpath).split(os.pathsep) if folder not in {"", own}]
-        return {**kept, "PATH": os.pathsep.join([str(self.programs), *path]), "VIRTUAL_ENV": str(self.folder)}
+        return {"PATH": os.pathsep.join([str(self.programs), *path]), "VIRTUAL_ENV": str(self.folder)}
 
     def covers(self, image: str) -> bool:
         """Tell whether a task of `image` runs in this environment."""

@@ -1,7 +1,7 @@
 """What the end of a process means for its attempt."""
 
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias, assert_never
 
 from flytelike.model.failure import Failure, Fault
@@ -123,6 +123,24 @@ def failure_of_start(error: int, message: str, program: str, remedy: str = "") -
         )
         return Failure(PROGRAM_NOT_FOUND, text, Fault.USER, retryable=False)
     return Failure(NOT_STARTED, f"No process could be made for {program}: {message}", Fault.SYSTEM, retryable=True)
+
+
+def explained_failure(failure: Failure, tail: str, remedy: str) -> Failure:
+    """Return the failure of a program that a worker ran, with what only the executor knows.
+
+    Args:
+        failure: What the worker tells.
+        tail: The last of what the program printed.
+        remedy: What to do when the program is missing, as a sentence.
+    """
+    match failure.code:
+        case code if code == PROGRAM_NOT_FOUND:
+            text = f"{failure.message}. Tasks run as processes of this machine here and no image is pulled. {remedy}"
+            return replace(failure, message=text)
+        case code if code == NON_ZERO_EXIT and tail:
+            return replace(failure, message=_with_tail(failure.message, tail))
+        case _:
+            return failure
 
 
 DYNAMIC = Failure(

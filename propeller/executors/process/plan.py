@@ -1,16 +1,21 @@
 """How an attempt is to be run: by a warm worker, or as a program of its own."""
 
+import os
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from secrets import token_hex
 from typing import TypeAlias
 
+from flytelike.codec.container_arguments import ContainerInvocation, container_arguments
 from flytelike.codec.tasks import task_template_to_proto
 from flytelike.model.failure import Failure, Fault
+from flytelike.model.graph import DataFiles
 from flytelike.model.literals import Literal
 from flytelike.model.policies import ResourceName
-from propeller.executors.process.environment import environment_of
+from propeller.executors.process.environment import AttemptEnvironment, environment_of
 from propeller.executors.process.images import ImageEnvironment, environment_for
 from propeller.executors.process.outcome import BAD_TASK
 from propeller.executors.process.quantity import bytes_of
@@ -21,6 +26,11 @@ from propeller.ports import AttemptKey, AttemptSpec
 OURS = "flytelike-execute"
 _FAST = "pyflyte-fast-execute"
 _FAST_FOLDERS = frozenset({"--dest-dir", "--dynamic-dest-dir"})
+INPUT_PATH = "/var/flyte/inputs"
+OUTPUT_PATH = "/var/flyte/outputs"
+"""Where a plain container has its files if the task does not say (Flyte's defaults)."""
+_MARKS = (f"<inputs-{token_hex(16)}>", f"<outputs-{token_hex(16)}>")
+"""Stand for the two folders until a worker has made them. No value can name them: nobody knows them before."""
 _ENTRYPOINT = (sys.executable, "-P", "-m", "flytelike.runtime.entrypoint")
 
 
@@ -31,6 +41,7 @@ class WarmPlan:
     key: WorkerKey
     args: tuple[str, ...]
     env: Mapping[str, str]
+    inputs: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +73,8 @@ def shows_attempt(spec: AttemptSpec) -> bool:
 
 
 def uses_task_template(spec: AttemptSpec) -> bool:
-    """Tell whether the command wants the task's template as a file."""
-    return "tasktemplatepath" in names_in(_words(spec))
+    """Tell whether the attempt wants the task's template as a file."""
+    return data_files(spec) is not None or "tasktemplatepath" in names_in(_words(spec))
 
 
 def task_document(spec: AttemptSpec) -> bytes:
@@ -81,7 +92,7 @@ def plan_of(
         inputs: The values its command shows.
         images: Which images stand for an environment of their own.
     """
-    words = _words(spec)
+    words = _marked(spec)
     if not words:
         return bad_task(
             f"task {spec.task.id} has no command; a task of type {spec.task.type!r} cannot run as a process"
@@ -93,6 +104,8 @@ def plan_of(
     if "\0" in "".join(rendered):
         return bad_task("an argument holds a NUL character")
     environment = environment_of(spec)
+    if data_files(spec) is not None:
+        return _container_plan(spec, rendered, environment, environment_for(_image(spec), images))
     program = PurePosixPath(rendered[0]).name
     image = environment_for(_image(spec), images)
     env = {**environment.own, **dict(environment.worker)}
@@ -105,7 +118,42 @@ def plan_of(
         return ProgramPlan((*_ENTRYPOINT, *rendered[1:]), env, marked=False)
     task = spec.task.id
     key = WorkerKey(task.project, task.domain, _code(rendered), environment.worker)
-    return WarmPlan(key, rendered, environment.own)
+    return WarmPlan(key, rendered, environment.own, spec.inputs)
+
+
+def data_files(spec: AttemptSpec) -> DataFiles | None:
+    """Return where a plain container has its inputs and outputs as files; None for a program of the task contract."""
+    return spec.task.container.data if spec.task.container is not None else None
+
+
+def _container_plan(
+    spec: AttemptSpec, command: tuple[str, ...], environment: AttemptEnvironment, image: ImageEnvironment | None
+) -> WarmPlan:
+    """Have a warm worker see to the files of a program that knows nothing of the platform."""
+    invocation = ContainerInvocation(
+        f"{spec.output_prefix}/task.pb",
+        spec.inputs_uri,
+        spec.output_prefix,
+        spec.raw_output_prefix,
+        *_MARKS,
+        command,
+    )
+    entered = {} if image is None else image.told(os.environ)
+    env = {**entered, **environment.own, **dict(environment.worker)}
+    key = WorkerKey(spec.task.id.project, spec.task.id.domain, "", ())
+    return WarmPlan(key, container_arguments(invocation), env, spec.inputs)
+
+
+def _marked(spec: AttemptSpec) -> tuple[str, ...]:
+    """Return the command, with marks in place of the folders that a container would have its files in."""
+    data, words = data_files(spec), _words(spec)
+    if data is None:
+        return words
+    folders = dict(zip((data.input_path or INPUT_PATH, data.output_path or OUTPUT_PATH), _MARKS, strict=True))
+    longest_first = sorted((path.rstrip("/") for path in folders), key=len, reverse=True)
+    marks = {path.rstrip("/"): mark for path, mark in folders.items()}
+    found = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, longest_first))})(?![\w.-])")
+    return tuple(found.sub(lambda match: marks[match[0]], word) for word in words)
 
 
 def missing_program(spec: AttemptSpec, plan: Plan | None) -> str:

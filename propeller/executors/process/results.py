@@ -14,6 +14,7 @@ from flytelike.model.literals import Literal
 from flytelike.storage import NotFound, Store, is_local
 from flytelike_idl.core import errors_pb2, literals_pb2
 from propeller.executors.process.outcome import DYNAMIC
+from propeller.ports import AttemptSpec
 
 OUTPUTS = "outputs.pb"
 FUTURES = "futures.pb"
@@ -69,9 +70,13 @@ class Results:
         """Tell whether a document is there."""
         return await self._store.exists_async(f"{prefix}/{name}")
 
-    async def inputs(self, uri: str) -> "dict[str, Literal]":
+    async def put_inputs(self, uri: str, inputs: bytes) -> None:
+        """Store inputs where a program looks for them."""
+        await self._store.put_async(uri, inputs, durable=False)
+
+    async def inputs(self, spec: AttemptSpec) -> "dict[str, Literal]":
         """Return an attempt's inputs. Raises `NotFound`."""
-        data = await self._store.get_async(uri)
+        data = spec.inputs if spec.inputs is not None else await self._store.get_async(spec.inputs_uri)
         return dict(literal_map_from_proto(literals_pb2.LiteralMap.FromString(data)))
 
     async def messages(self, uri: str) -> literals_pb2.LiteralMap:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import shutil
 import signal
+import tempfile
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Protocol
@@ -90,7 +91,7 @@ class Workers:
     def run(self, plan: WarmPlan) -> Worker:
         """Give the attempt to an idle worker (one with a pid), or to a new one."""
         worker = self._idle.take(plan.key) or self._fork(plan)
-        worker.order(Run(plan.args, plan.env))
+        worker.order(Run(plan.args, plan.env, plan.inputs))
         return worker
 
     def run_elements(self, plan: WarmPlan, frame: RunElements) -> Worker:
@@ -113,6 +114,10 @@ class Workers:
         fd = zygote.execute(number, plan.argv, env, str(work))
         worker.output = Output(fd, lambda data: self._listener.printed(worker, data))
         return worker
+
+    def private_folder(self) -> Path:
+        """Make a folder that only this user can read; it is gone with the zygote at the latest."""
+        return Path(tempfile.mkdtemp(prefix="s-", dir=self._open_zygote().scratch))
 
     def signal(self, worker: Worker, number: int) -> None:
         """Send a signal to a process and everything below it."""

@@ -8,8 +8,9 @@ from flytelike.model.failure import Failure
 from flytelike.model.history import NodeChanged
 from flytelike.model.ids import NodePath
 from flytelike.model.phases import NodePhase
-from tests.simulation.checker import Checker, Key, must
+from tests.simulation.checker import Checker, Key
 from tests.simulation.engine.loop import Agenda
+from tests.simulation.rules import must
 
 
 @dataclass

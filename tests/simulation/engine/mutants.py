@@ -22,7 +22,7 @@ ENGINE_MUTANTS = (
     _mutant(
         "an attempt starts beside the one being stopped",
         "errands",
-        "if key is not None and errand.path in run.stopping:",
+        "if blocked is not None:",
         "if False:",
     ),
     _mutant(
@@ -116,7 +116,7 @@ ENGINE_MUTANTS = (
     _mutant(
         "a success counts without outputs",
         "effects",
-        "kept = await self._kept(run, path, attempt, uri, list(declared)) if declared else None",
+        "kept = await self._kept(run, path, attempt, uri, list(declared), news.outputs) if declared else None",
         "kept = None",
     ),
     _mutant(

@@ -13,9 +13,8 @@ from typing_extensions import override
 
 from flytelike.model.ids import Digest, ExecutionId, NodePath, ResourceKind
 from flytelike.model.launch import LaunchRequest
-from propeller.engine import Engine
+from propeller.engine import Engine, Ports
 from propeller.ports import Conflict, StoreError
-from tests.simulation.checker import Violation, must
 from tests.simulation.command_line import asked, tell_broken
 from tests.simulation.engine import ports
 from tests.simulation.engine.life import Life
@@ -24,6 +23,7 @@ from tests.simulation.engine.ports import INJECTED, at_once
 from tests.simulation.engine.weather import Weather, drawn_settings
 from tests.simulation.engine.world import EngineWorld, numbers
 from tests.simulation.graphs import random_scenario
+from tests.simulation.rules import Violation, must
 from tests.simulation.run import Broken
 from tests.unit.propeller_core.builders import named
 
@@ -62,7 +62,7 @@ class EngineSimulation:
 
     def __init__(self, seed: int) -> None:
         self.rng = rng = random.Random(seed)
-        self.scenario = random_scenario(rng, arrays=0.0)
+        self.scenario = random_scenario(rng, plain=True)
         # By the seed's number, so that what other seeds draw stays as it is.
         self.weather = replace(Weather.drawn(rng), fenced=seed % 5 == 2)
         self.settings = drawn_settings(rng)
@@ -137,13 +137,15 @@ class EngineSimulation:
     async def _live(self, life: Life) -> None:
         given = (life, self.world)
         engine = Engine(
-            store=ports.Store(*given),
-            blobs=ports.Blobs(*given),
-            sink=ports.Sink(*given),
-            children=ports.Children(*given),
-            closures=ports.Closures(*given),
-            clock=ports.Clock(*given),
-            settings=self.settings,
+            Ports(
+                store=ports.Store(*given),
+                blobs=ports.Blobs(*given),
+                sink=ports.Sink(*given),
+                children=ports.Children(*given),
+                closures=ports.Closures(*given),
+                clock=ports.Clock(*given),
+            ),
+            self.settings,
         )
         life.engine = engine
         try:

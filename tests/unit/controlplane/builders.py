@@ -45,6 +45,7 @@ from flytelike_idl.service import (
     dataproxy_pb2_grpc,
     registration_pb2,
     registration_pb2_grpc,
+    signal_pb2_grpc,
     watch_pb2_grpc,
 )
 
@@ -254,6 +255,7 @@ class FakeLauncher:
     def __init__(self) -> None:
         self.launched: list[LaunchRequest] = []
         self.aborted: list[tuple[ExecutionId, str, str]] = []
+        self.signals: list[tuple[ExecutionId, str]] = []
         self.failing = False
         self.told = asyncio.Event()
 
@@ -262,6 +264,11 @@ class FakeLauncher:
             raise ConnectionError("the engine is away")
         self.launched.append(request)
         self.told.set()
+
+    async def signalled(self, execution: ExecutionId, signal: str) -> None:
+        if self.failing:
+            raise ConnectionError("the engine is away")
+        self.signals.append((execution, signal))
 
     async def abort(self, execution: ExecutionId, cause: str, principal: str) -> None:
         self.aborted.append((execution, cause, principal))
@@ -290,6 +297,7 @@ class Running:
         self.admin = admin_pb2_grpc.AdminServiceStub(self.channel)
         self.data = dataproxy_pb2_grpc.DataProxyServiceStub(self.channel)
         self.registration = registration_pb2_grpc.RegistrationServiceStub(self.channel)
+        self.signal = signal_pb2_grpc.SignalServiceStub(self.channel)
         self.watch = watch_pb2_grpc.WatchServiceStub(self.channel)
 
 

@@ -52,7 +52,7 @@ class Listener:
     def running(self, key: AttemptKey, at_ns: int) -> None:
         self._note("running", key)
 
-    def succeeded(self, key: AttemptKey, at_ns: int) -> None:
+    def succeeded(self, key: AttemptKey, at_ns: int, outputs: bytes | None = None) -> None:
         self.ends[key] = None
         self._note("ended", key)
 

@@ -5,10 +5,14 @@ from dataclasses import dataclass, field, replace
 
 from flytelike.model.closure import CompiledWorkflow, WorkflowClosure
 from flytelike.model.failure import Failure, Fault
+from flytelike.model.gate import Approval, Sleep
 from flytelike.model.graph import (
     ArrayTarget,
     Binding,
     BoundPromise,
+    BranchCase,
+    BranchTarget,
+    GateTarget,
     LaunchPlanTarget,
     MinSuccesses,
     MinSuccessRatio,
@@ -61,7 +65,11 @@ def named(kind: ResourceKind, name: str) -> Identifier:
 
 @dataclass(frozen=True)
 class NodeSketch:
-    """A node: its predecessors, and either a task's policies or the name of what it runs."""
+    """A node: its predecessors, and either a task's policies or the name of what it runs.
+
+    `cases` are the nodes that a branch chooses from, `branch` tells which branch a node is a case of. A gate
+    waits for `signal`, or for `sleep_ns`.
+    """
 
     id: str
     after: tuple[str, ...] = ()
@@ -70,6 +78,18 @@ class NodeSketch:
     task: TaskMetadata = field(default_factory=TaskMetadata)
     metadata: NodeMetadata = field(default_factory=NodeMetadata)
     array: "ArraySketch | None" = None
+    cases: tuple[str, ...] = ()
+    branch: str = ""
+    signal: str = ""
+    sleep_ns: int | None = None
+
+    @property
+    def is_task(self) -> bool:
+        return not (self.workflow or self.launch_plan or self.cases or self.is_gate)
+
+    @property
+    def is_gate(self) -> bool:
+        return bool(self.signal) or self.sleep_ns is not None
 
 
 def task(
@@ -91,6 +111,19 @@ def child(node_id: str, launch_plan: str, *after: str, retries: int = 0, timeout
     """A node that is an execution of its own."""
     metadata = NodeMetadata(retries=retries, timeout_ns=timeout_ns)
     return NodeSketch(node_id, after, launch_plan=launch_plan, metadata=metadata)
+
+
+def branch(node_id: str, *cases: NodeSketch, after: Sequence[str] = ()) -> tuple[NodeSketch, ...]:
+    """A branch and the nodes it chooses from."""
+    mine = [case for case in cases if not case.branch]
+    inside = [replace(case, branch=node_id) if not case.branch else case for case in cases]
+    return (NodeSketch(node_id, tuple(after), cases=tuple(case.id for case in mine)), *inside)
+
+
+def gate(node_id: str, *after: str, timeout_ns: int = 0, sleep_ns: int | None = None) -> NodeSketch:
+    """A gate that waits for a signal, or sleeps."""
+    signal = "" if sleep_ns is not None else f"signal-{node_id}"
+    return NodeSketch(node_id, after, metadata=NodeMetadata(timeout_ns=timeout_ns), signal=signal, sleep_ns=sleep_ns)
 
 
 @dataclass(frozen=True)
@@ -119,13 +152,24 @@ def each(
 
 @dataclass(frozen=True)
 class GraphSketch:
-    """A workflow by name."""
+    """A workflow by name; `nodes` are those inside branches too, `cleanup` is its failure node."""
 
     name: str
     nodes: tuple[NodeSketch, ...]
     policy: FailurePolicy = FailurePolicy.FAIL_IMMEDIATELY
     outputs: bool = True
     interruptible: bool = False
+    cleanup: NodeSketch | None = None
+
+    @property
+    def tops(self) -> list[NodeSketch]:
+        """The nodes that are not inside of branches."""
+        return [node for node in self.nodes if not node.branch]
+
+    @property
+    def every(self) -> tuple[NodeSketch, ...]:
+        """All nodes, and the failure node."""
+        return self.nodes if self.cleanup is None else (*self.nodes, self.cleanup)
 
 
 def graph(
@@ -134,8 +178,9 @@ def graph(
     policy: FailurePolicy = FailurePolicy.FAIL_IMMEDIATELY,
     outputs: bool = True,
     interruptible: bool = False,
+    cleanup: NodeSketch | None = None,
 ) -> GraphSketch:
-    return GraphSketch(name, nodes, policy, outputs, interruptible)
+    return GraphSketch(name, nodes, policy, outputs, interruptible, cleanup)
 
 
 def closure_of(primary: GraphSketch, *inner: GraphSketch) -> WorkflowClosure:
@@ -144,8 +189,8 @@ def closure_of(primary: GraphSketch, *inner: GraphSketch) -> WorkflowClosure:
     tasks = [
         TaskTemplate(_task_id(sketch, node), "python-task", node.task, _interface(node))
         for sketch in (primary, *inner)
-        for node in sketch.nodes
-        if not node.workflow and not node.launch_plan
+        for node in sketch.every
+        if node.is_task
     ]
     return WorkflowClosure(_compiled(primary), workflows, {template.id: template for template in tasks})
 
@@ -163,13 +208,14 @@ def _compiled(sketch: GraphSketch) -> CompiledWorkflow:
     template = WorkflowTemplate(
         named(ResourceKind.WORKFLOW, sketch.name),
         TypedInterface(),
-        tuple(_node(sketch, n) for n in sketch.nodes),
+        tuple(_node(sketch, n) for n in sketch.tops),
         (output,) if sketch.outputs else (),
         WorkflowMetadata(sketch.policy, sketch.interruptible),
+        None if sketch.cleanup is None else _node(sketch, sketch.cleanup),
     )
     above: dict[NodeId, tuple[NodeId, ...]] = {START_NODE: (), END_NODE: ()}
     below: dict[NodeId, list[NodeId]] = {START_NODE: [], END_NODE: []}
-    for n in sketch.nodes:
+    for n in sketch.tops:
         above[NodeId(n.id)] = tuple(sorted(NodeId(other) for other in n.after)) or (START_NODE,)
         below.setdefault(NodeId(n.id), [])
         for other in above[NodeId(n.id)]:
@@ -178,6 +224,9 @@ def _compiled(sketch: GraphSketch) -> CompiledWorkflow:
     for node in ends:
         below[node].append(END_NODE)
     above[END_NODE] = tuple(ends)
+    for n in sketch.every:
+        if n.branch or n is sketch.cleanup:
+            above[NodeId(n.id)] = tuple(sorted(NodeId(other) for other in n.after)) or (START_NODE,)
     return CompiledWorkflow(template, above, {node: tuple(sorted(others)) for node, others in below.items()})
 
 
@@ -196,6 +245,13 @@ def _node(sketch: GraphSketch, node: NodeSketch) -> Node:
 
 
 def _target(sketch: GraphSketch, node: NodeSketch) -> NodeTarget:
+    if node.cases:
+        inside = [next(n for n in sketch.nodes if n.id == case) for case in node.cases]
+        return BranchTarget(tuple(BranchCase(None, _node(sketch, case)) for case in inside))
+    if node.sleep_ns is not None:
+        return GateTarget(Sleep(node.sleep_ns))
+    if node.signal:
+        return GateTarget(Approval(node.signal))
     if node.workflow:
         return SubWorkflowTarget(named(ResourceKind.WORKFLOW, node.workflow))
     if node.launch_plan:
@@ -244,6 +300,22 @@ def uncollectable(path: str = ROOT, failure: Failure = BUG, attempt: int = 0) ->
     return events.OutputsFailed(NodePath(path), attempt, 0, failure)
 
 
+def chosen(path: str, case: str, attempt: int = 0, at: int = 0) -> events.BranchDecided:
+    return events.BranchDecided(NodePath(path), attempt, at, NodeId(case))
+
+
+def undecided(path: str, failure: Failure = BUG, attempt: int = 0, at: int = 0) -> events.BranchUndecided:
+    return events.BranchUndecided(NodePath(path), attempt, at, failure)
+
+
+def passed(path: str, attempt: int = 0, at: int = 0) -> events.GatePassed:
+    return events.GatePassed(NodePath(path), attempt, at)
+
+
+def refused(path: str, failure: Failure = BUG, attempt: int = 0, at: int = 0) -> events.GateRefused:
+    return events.GateRefused(NodePath(path), attempt, at, failure)
+
+
 def timer(path: str, stamp: str, at: int = 0) -> events.TimerFired:
     return events.TimerFired(NodePath(path), stamp, at)
 
@@ -256,7 +328,7 @@ def opened(path: str, length: int, attempt: int = 0, at: int = 0) -> events.Arra
     return events.ArrayOpened(NodePath(path), attempt, at, length)
 
 
-def refused(path: str, failure: Failure = BUG, attempt: int = 0) -> events.ArrayRefused:
+def unopened(path: str, failure: Failure = BUG, attempt: int = 0) -> events.ArrayRefused:
     return events.ArrayRefused(NodePath(path), attempt, 0, failure)
 
 

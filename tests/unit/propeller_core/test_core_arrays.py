@@ -27,12 +27,12 @@ from tests.unit.propeller_core.builders import (
     graph,
     ok,
     opened,
-    refused,
     run_of,
     sub,
     task,
     timer,
     uncollectable,
+    unopened,
 )
 
 
@@ -168,13 +168,13 @@ def test_stale_doubled_and_impossible_news_change_nothing() -> None:
     for event in (done("a", 0), broke("a", 0, FLAKE), done("a", (0, 2)), done("a", 7), done("b", 0), opened("a", 9)):
         run.on(event)
         assert run.decision.changes_nothing
-    run.on(refused("a"), timer("a", "0/pause/0/1"), timer("a", "0/pause/x/1"), timer("a", "1/retry"))
+    run.on(unopened("a"), timer("a", "0/pause/0/1"), timer("a", "0/pause/x/1"), timer("a", "1/retry"))
     assert run.decision.changes_nothing
 
 
 def test_lists_that_do_not_fit_fail_the_array() -> None:
     run = run_of(graph(each(task("a"))))
-    run.on(refused("a"))
+    run.on(unopened("a"))
     assert state(run, "a") == Failed(0, BUG)
 
 

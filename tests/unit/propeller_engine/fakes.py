@@ -9,7 +9,7 @@ from itertools import count
 from flytelike.model.closure import WorkflowClosure
 from flytelike.model.failure import Failure, Fault
 from flytelike.model.history import HistoryEntry
-from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeExecutionId
+from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeExecutionId, NodePath
 from flytelike_idl.core import literals_pb2 as pb
 from propeller.ports import (
     AttemptKey,
@@ -20,6 +20,7 @@ from propeller.ports import (
     ChildStatus,
 )
 from propeller.ports_elements import ElementResult, ElementsOrder
+from propeller.ports_signals import SignalWanted
 
 S = 1_000_000_000
 
@@ -292,3 +293,16 @@ def fill(value: object, out: pb.Literal) -> None:
 
 def user_failure(message: str = "boom", *, retryable: bool = False) -> Failure:
     return Failure("USER:ValueError", message, Fault.USER, retryable)
+
+
+class FakeSignals:
+    """Keeps signals; a test gives them."""
+
+    def __init__(self) -> None:
+        self.given: dict[tuple[ExecutionId, str], pb.Literal] = {}
+        self.wanted: dict[tuple[ExecutionId, NodePath], SignalWanted] = {}
+
+    async def wait(self, wanted: SignalWanted) -> bytes | None:
+        self.wanted[wanted.execution, wanted.path] = wanted
+        given = self.given.get((wanted.execution, wanted.signal))
+        return None if given is None else given.SerializeToString()

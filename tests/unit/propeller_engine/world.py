@@ -11,7 +11,7 @@ from flytelike.model.ids import ExecutionId, NodePath
 from flytelike.model.launch import LaunchRequest
 from flytelike.model.phases import WorkflowPhase
 from flytelike_idl.core import literals_pb2 as pb
-from propeller.engine import Engine, EngineSettings
+from propeller.engine import Engine, EngineSettings, Ports
 from propeller.ports import AttemptKey, StateStore
 from propeller.stores.memory import MemoryStateStore
 from tests.unit.propeller_engine.fakes import (
@@ -20,6 +20,7 @@ from tests.unit.propeller_engine.fakes import (
     FakeClock,
     FakeClosures,
     FakeExecutor,
+    FakeSignals,
     FakeSink,
     Script,
     succeed,
@@ -82,6 +83,7 @@ class World:
     blobs: FakeBlobs = field(default_factory=FakeBlobs)
     sink: FakeSink = field(default_factory=FakeSink)
     children: FakeChildren = field(default_factory=FakeChildren)
+    signals: FakeSignals = field(default_factory=FakeSignals)
 
     def __post_init__(self) -> None:
         self.closures = FakeClosures({"mem://closure": self.closure})
@@ -96,15 +98,16 @@ class World:
         def port(of: Any) -> Any:
             return Fused(of, fuse) if fuse is not None else of
 
-        engine = Engine(
+        ports = Ports(
             store=port(self.store),
             blobs=port(self.blobs),
             sink=port(self.sink),
             children=port(self.children),
             closures=port(self.closures),
             clock=self.clock,
-            settings=self.settings,
+            signals=port(self.signals),
         )
+        engine = Engine(ports, self.settings)
         self.executor.listener = engine
         await engine.start(port(self.executor))
         return engine

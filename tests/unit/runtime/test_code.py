@@ -89,6 +89,6 @@ def test_a_full_disk_is_the_systems_fault(site: Site, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(STORE, "get", full)
     invocation = Invocation("/i", f"{site.root}/o", "m", "t", code=site.code)
-    failure = Runner(STORE, site.root).run(invocation, environment(site))
+    failure = Runner(STORE, site.root).run(invocation, environment(site)).failure
     assert failure is not None
     assert (failure.code, failure.retryable) == ("DiskFull", True)

@@ -13,6 +13,7 @@ from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.request import urlopen
 
 import flows
 import mixed
@@ -173,6 +174,32 @@ def single_task(remote, kept):
     """A task that is executed alone, and what it is told of itself."""
     execution = ended(remote, remote.execute(remote.fetch_task(name="flows.told", version="v1"), inputs={}))
     return {**execution.outputs.get("o0", dict[str, str]), "expected": execution.id.name}
+
+
+@step
+def plain_container(remote, kept):
+    plan = remote.fetch_launch_plan(name="flows.boxing", version="v1")
+    execution = ended(remote, remote.execute(plan, inputs={"n": 4}))
+    return [execution.outputs["o0"], execution.outputs["o1"]]
+
+
+@step
+def deck(remote, kept):
+    execution = ended(
+        remote, remote.execute(remote.fetch_task(name="flows.decked", version="v1"), inputs={"n": 1}), sync_nodes=True
+    )
+    node = next(node for name, node in execution.node_executions.items() if node.task_executions)
+    link = remote.client.get_download_artifact_signed_url(
+        node_id=node.id.node_id,
+        project=PROJECT,
+        domain=DOMAIN,
+        name=execution.id.name,
+    )
+    with urlopen(link.signed_url[0]) as answer:
+        shown = answer.read().decode()
+        policy = answer.headers["content-security-policy"]
+    asked = remote.client.get_node_execution(node.id)
+    return {"uri": asked.closure.deck_uri.rpartition("/")[2], "shown": "a deck" in shown, "policy": policy}
 
 
 @step

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import NamedTuple
 
 import pandas as pd
-from flytekit import LaunchPlan, Resources, current_context, task, workflow
+from flytekit import ContainerTask, Deck, LaunchPlan, Resources, current_context, kwtypes, task, workflow
 from flytekit.exceptions.user import FlyteRecoverableException
 from flytekit.types.directory import FlyteDirectory
 from flytekit.types.file import FlyteFile
@@ -162,3 +162,29 @@ def endless(n: int) -> int:
 @workflow
 def waiting(n: int) -> int:
     return endless(n=n)
+
+
+boxed = ContainerTask(
+    name="boxed",
+    image="busybox:1",
+    input_data_dir="/var/inputs",
+    output_data_dir="/var/outputs",
+    inputs=kwtypes(n=int, names=list[str]),
+    outputs=kwtypes(sum=int, said=str),
+    command=["sh", "-ec"],
+    arguments=[
+        "echo $(( $(cat /var/inputs/n) + {{.inputs.n}} )) > /var/outputs/sum; cp /var/inputs/names/1 /var/outputs/said"
+    ],
+)
+
+
+@workflow
+def boxing(n: int) -> tuple[int, str]:
+    found, said = boxed(n=n, names=["a", "b"])
+    return double(n=found), said
+
+
+@task(enable_deck=True)
+def decked(n: int) -> int:
+    Deck("mine", "<p>a deck</p>")
+    return n

@@ -24,28 +24,30 @@ _sym_db = _symbol_database.Default()
 
 
 from flytelike_idl.admin import common_pb2 as flytelike_dot_admin_dot_common__pb2
+from flytelike_idl.admin import gate_pb2 as flytelike_dot_admin_dot_gate__pb2
 from flytelike_idl.core import identifier_pb2 as flytelike_dot_core_dot_identifier__pb2
 from flytelike_idl.core import literals_pb2 as flytelike_dot_core_dot_literals__pb2
 from flytelike_idl.core import types_pb2 as flytelike_dot_core_dot_types__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x66lytelike/admin/signal.proto\x12\x0f\x66lytelike.admin\x1a\x1c\x66lytelike/admin/common.proto\x1a\x1f\x66lytelike/core/identifier.proto\x1a\x1d\x66lytelike/core/literals.proto\x1a\x1a\x66lytelike/core/types.proto\"s\n\x18SignalGetOrCreateRequest\x12,\n\x02id\x18\x01 \x01(\x0b\x32 .flytelike.core.SignalIdentifier\x12)\n\x04type\x18\x02 \x01(\x0b\x32\x1b.flytelike.core.LiteralType\"\xb6\x01\n\x11SignalListRequest\x12J\n\x15workflow_execution_id\x18\x01 \x01(\x0b\x32+.flytelike.core.WorkflowExecutionIdentifier\x12\r\n\x05limit\x18\x02 \x01(\r\x12\r\n\x05token\x18\x03 \x01(\t\x12\x0f\n\x07\x66ilters\x18\x04 \x01(\t\x12&\n\x07sort_by\x18\x05 \x01(\x0b\x32\x15.flytelike.admin.Sort\"E\n\nSignalList\x12(\n\x07signals\x18\x01 \x03(\x0b\x32\x17.flytelike.admin.Signal\x12\r\n\x05token\x18\x02 \x01(\t\"h\n\x10SignalSetRequest\x12,\n\x02id\x18\x01 \x01(\x0b\x32 .flytelike.core.SignalIdentifier\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.flytelike.core.Literal\"\x13\n\x11SignalSetResponse\"\x89\x01\n\x06Signal\x12,\n\x02id\x18\x01 \x01(\x0b\x32 .flytelike.core.SignalIdentifier\x12)\n\x04type\x18\x02 \x01(\x0b\x32\x1b.flytelike.core.LiteralType\x12&\n\x05value\x18\x03 \x01(\x0b\x32\x17.flytelike.core.Literalb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x66lytelike/admin/signal.proto\x12\x0f\x66lytelike.admin\x1a\x1c\x66lytelike/admin/common.proto\x1a\x1a\x66lytelike/admin/gate.proto\x1a\x1f\x66lytelike/core/identifier.proto\x1a\x1d\x66lytelike/core/literals.proto\x1a\x1a\x66lytelike/core/types.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"s\n\x18SignalGetOrCreateRequest\x12,\n\x02id\x18\x01 \x01(\x0b\x32 .flytelike.core.SignalIdentifier\x12)\n\x04type\x18\x02 \x01(\x0b\x32\x1b.flytelike.core.LiteralType\"\xb6\x01\n\x11SignalListRequest\x12J\n\x15workflow_execution_id\x18\x01 \x01(\x0b\x32+.flytelike.core.WorkflowExecutionIdentifier\x12\r\n\x05limit\x18\x02 \x01(\r\x12\r\n\x05token\x18\x03 \x01(\t\x12\x0f\n\x07\x66ilters\x18\x04 \x01(\t\x12&\n\x07sort_by\x18\x05 \x01(\x0b\x32\x15.flytelike.admin.Sort\"E\n\nSignalList\x12(\n\x07signals\x18\x01 \x03(\x0b\x32\x17.flytelike.admin.Signal\x12\r\n\x05token\x18\x02 \x01(\t\"h\n\x10SignalSetRequest\x12,\n\x02id\x18\x01 \x01(\x0b\x32 .flytelike.core.SignalIdentifier\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.flytelike.core.Literal\"\x13\n\x11SignalSetResponse\"\xf5\x01\n\x06Signal\x12,\n\x02id\x18\x01 \x01(\x0b\x32 .flytelike.core.SignalIdentifier\x12)\n\x04type\x18\x02 \x01(\x0b\x32\x1b.flytelike.core.LiteralType\x12&\n\x05value\x18\x03 \x01(\x0b\x32\x17.flytelike.core.Literal\x12,\n\x05gates\x18\x96G \x03(\x0b\x32\x1c.flytelike.admin.WaitingGate\x12\x0f\n\x06set_by\x18\x97G \x01(\t\x12+\n\x06set_at\x18\x98G \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'flytelike.admin.signal_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SIGNALGETORCREATEREQUEST']._serialized_start=171
-  _globals['_SIGNALGETORCREATEREQUEST']._serialized_end=286
-  _globals['_SIGNALLISTREQUEST']._serialized_start=289
-  _globals['_SIGNALLISTREQUEST']._serialized_end=471
-  _globals['_SIGNALLIST']._serialized_start=473
-  _globals['_SIGNALLIST']._serialized_end=542
-  _globals['_SIGNALSETREQUEST']._serialized_start=544
-  _globals['_SIGNALSETREQUEST']._serialized_end=648
-  _globals['_SIGNALSETRESPONSE']._serialized_start=650
-  _globals['_SIGNALSETRESPONSE']._serialized_end=669
-  _globals['_SIGNAL']._serialized_start=672
-  _globals['_SIGNAL']._serialized_end=809
+  _globals['_SIGNALGETORCREATEREQUEST']._serialized_start=232
+  _globals['_SIGNALGETORCREATEREQUEST']._serialized_end=347
+  _globals['_SIGNALLISTREQUEST']._serialized_start=350
+  _globals['_SIGNALLISTREQUEST']._serialized_end=532
+  _globals['_SIGNALLIST']._serialized_start=534
+  _globals['_SIGNALLIST']._serialized_end=603
+  _globals['_SIGNALSETREQUEST']._serialized_start=605
+  _globals['_SIGNALSETREQUEST']._serialized_end=709
+  _globals['_SIGNALSETRESPONSE']._serialized_start=711
+  _globals['_SIGNALSETRESPONSE']._serialized_end=730
+  _globals['_SIGNAL']._serialized_start=733
+  _globals['_SIGNAL']._serialized_end=978
 # @@protoc_insertion_point(module_scope)

@@ -6,11 +6,13 @@ isort:skip_file
 
 from collections import abc as abc
 from flytelike_idl.admin import common_pb2 as common_pb2
+from flytelike_idl.admin import gate_pb2 as gate_pb2
 from flytelike_idl.core import identifier_pb2 as identifier_pb2
 from flytelike_idl.core import literals_pb2 as literals_pb2
 from flytelike_idl.core import types_pb2 as types_pb2
 from google.protobuf import descriptor as descriptor
 from google.protobuf import message as message
+from google.protobuf import timestamp_pb2 as timestamp_pb2
 from google.protobuf.internal import containers as containers
 import builtins as builtins
 import sys
@@ -151,21 +153,37 @@ class Signal(message.Message):
     ID_FIELD_NUMBER: builtins.int
     TYPE_FIELD_NUMBER: builtins.int
     VALUE_FIELD_NUMBER: builtins.int
+    GATES_FIELD_NUMBER: builtins.int
+    SET_BY_FIELD_NUMBER: builtins.int
+    SET_AT_FIELD_NUMBER: builtins.int
+    set_by: builtins.str
+    """Who gave the value."""
     @builtins.property
     def id(self) -> identifier_pb2.SignalIdentifier: ...
     @builtins.property
     def type(self) -> types_pb2.LiteralType: ...
     @builtins.property
     def value(self) -> literals_pb2.Literal: ...
+    @builtins.property
+    def gates(self) -> containers.RepeatedCompositeFieldContainer[gate_pb2.WaitingGate]:
+        """The gates that wait for it now; none once they have ended, whatever became of them."""
+
+    @builtins.property
+    def set_at(self) -> timestamp_pb2.Timestamp:
+        """When the value was given; absent as long as it was not."""
+
     def __init__(
         self,
         *,
         id: identifier_pb2.SignalIdentifier | None = ...,
         type: types_pb2.LiteralType | None = ...,
         value: literals_pb2.Literal | None = ...,
+        gates: abc.Iterable[gate_pb2.WaitingGate] | None = ...,
+        set_by: builtins.str = ...,
+        set_at: timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["id", b"id", "type", b"type", "value", b"value"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["id", b"id", "set_at", b"set_at", "type", b"type", "value", b"value"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["id", b"id", "type", b"type", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["gates", b"gates", "id", b"id", "set_at", b"set_at", "set_by", b"set_by", "type", b"type", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

@@ -34,6 +34,12 @@ class Task:
         self.function = function
         self.signature = _Hints(hints, {} if result is type(None) else {"o0": result})
 
+    def call(self, inputs):
+        return self.function(**inputs)
+
+    def report_fields(self):
+        return None
+
     def outputs_of(self, result):
         names = list(self.signature.outputs.hints)
         if not names and result is not None:
@@ -292,3 +298,8 @@ def risky(n: int) -> int:
 @Task
 def long_text(n: int) -> str:
     return "x" * 200_000
+
+
+@Task
+def reveal() -> None:
+    raise ValueError(os.environ["_FSEC_DB_PASSWORD"])
