@@ -49,12 +49,12 @@ def test_an_array_asks_for_its_length_then_begins_all_elements_and_collects() ->
     assert run.waits_for() == ["a/0/open"]
     run.on(opened("a", 3))
     assert started(run) == [(Span(0, 3),)]
-    assert run.told == ["elements a 0+3 RUNNING"]
+    assert run.told == ["attempt a/0 RUNNING", "elements a 0+3 RUNNING"]
     assert run.on(done("a", 0, 2)) == []
     assert run.on(done("a", 1)) == ["a/0/collect"]
     run.on(collected("a"))
     assert state(run, "a") == Succeeded(0)
-    assert run.told[0] == "node a SUCCEEDED"
+    assert run.told[:2] == ["attempt a/0 SUCCEEDED", "node a SUCCEEDED"]
 
 
 def test_an_empty_list_has_empty_outputs_at_once() -> None:

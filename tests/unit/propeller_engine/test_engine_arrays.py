@@ -39,7 +39,15 @@ def test_the_history_tells_of_elements_together() -> None:
         world = World(closure([step("a", each=repeated())]), script=script)
         await world.executed(request())
         story = world.story(request().id)
-        assert story[1:5] == ["a RUNNING", "a 0 of 1, 0 failed", "a 1 of 1, 0 failed", "a SUCCEEDED"]
+        assert story[1:8] == [
+            "a RUNNING",
+            "a/0 QUEUED",
+            "a/0 RUNNING",
+            "a 0 of 1, 0 failed",
+            "a 1 of 1, 0 failed",
+            "a/0 SUCCEEDED",
+            "a SUCCEEDED",
+        ]
 
     live(body())
 
