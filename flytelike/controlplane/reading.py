@@ -116,13 +116,18 @@ class Reading:
 
     async def attempts(self, node: NodeExecutionId, query: ListQuery) -> list[task_execution_pb2.TaskExecution]:
         """Return a page of a node's attempts."""
-        row = await self.node_row(node)
-        rows = await self._database.read(
-            lambda connection: repository.list_attempts(connection, row.execution, node.path, query)
-        )
+
+        def look(connection: Connection) -> tuple[Sequence[AttemptRow], Sequence[ElementRow]]:
+            execution = found(connection, node.execution).id
+            rows = repository.list_attempts(connection, execution, node.path, query)
+            row = repository.find_node(connection, execution, node.path)
+            if row is None or not row.is_array:
+                return rows, ()
+            return rows, list_elements(connection, execution, node.path, 0, EXTERNAL_RESOURCES_MAX, only_failed=False)
+
+        rows, elements = await self._database.read(look)
         messages = [attempt_message(node.execution, row) for row in rows]
-        if row.is_array and messages:
-            elements = await self._elements(row, 0, EXTERNAL_RESOURCES_MAX)
+        if messages:
             fill_elements(messages[-1], elements)
         return messages
 

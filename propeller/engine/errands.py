@@ -149,11 +149,10 @@ class Errands:
                 return
         if key is not None and run.starts.get(key) is asyncio.current_task():
             del run.starts[key]
+        if isinstance(errand, AbortAttempt | AbortChild | AbortElements):
+            run.done.append(errand.id)
         if isinstance(errand, AbortAttempt | AbortChild):
-            run.done.append(errand.id)
             self._stopped(run, errand.path)
-        elif isinstance(errand, AbortElements):
-            run.done.append(errand.id)
 
     def _stopped(self, run: Run, path: NodePath) -> None:
         """Let go on what waited for an abort: a node's attempts do not run beside each other."""
