@@ -12,17 +12,26 @@ if TYPE_CHECKING:
     from flytelike.model.exceptions import FlyteRecoverableException
     from flytelike.model.policies import FailurePolicy as WorkflowFailurePolicy
     from flytelike.sdk.cache import Cache
+    from flytelike.sdk.conditional import conditional, is_false, is_none, is_true
     from flytelike.sdk.container_task import ContainerTask
     from flytelike.sdk.create_node import create_node
     from flytelike.sdk.documentation import Documentation
+    from flytelike.sdk.gate import approve, sleep, wait_for_input
+    from flytelike.sdk.imperative import ImperativeWorkflow
+    from flytelike.sdk.imperative import ImperativeWorkflow as Workflow
     from flytelike.sdk.launch_plan import LaunchPlan
+    from flytelike.sdk.map_task import map_task
     from flytelike.sdk.metadata import TaskMetadata
     from flytelike.sdk.reference import reference_launch_plan, reference_task, reference_workflow
     from flytelike.sdk.resources import Resources
+    from flytelike.sdk.retry import Backoff, RetryStrategy
     from flytelike.sdk.secret import Secret
     from flytelike.sdk.task import Task, task
-    from flytelike.sdk.workflow import Workflow, workflow
+    from flytelike.sdk.timeout import Timeout
+    from flytelike.sdk.workflow import Workflow as PythonFunctionWorkflow
+    from flytelike.sdk.workflow import workflow
     from flytelike.types.directory import FlyteDirectory
+    from flytelike.types.error import FlyteError
     from flytelike.types.file import FlyteFile
     from flytelike.types.hashing import HashMethod
     from flytelike.types.json_value import JSON
@@ -30,62 +39,97 @@ if TYPE_CHECKING:
     from flytelike.types.structured import StructuredDataset, kwtypes
 
 _PLACES = {
+    "ImperativeWorkflow": "flytelike.sdk.imperative",
     "JSON": "flytelike.types.json_value",
+    "Backoff": "flytelike.sdk.retry",
     "Cache": "flytelike.sdk.cache",
     "ContainerTask": "flytelike.sdk.container_task",
     "Deck": "flytelike.current",
     "DeckField": "flytelike.deck.fields",
     "Documentation": "flytelike.sdk.documentation",
     "FlyteDirectory": "flytelike.types.directory",
+    "FlyteError": "flytelike.types.error",
     "FlyteFile": "flytelike.types.file",
     "FlytePickle": "flytelike.types.pickled",
     "FlyteRecoverableException": "flytelike.model.exceptions",
     "HashMethod": "flytelike.types.hashing",
     "LaunchPlan": "flytelike.sdk.launch_plan",
+    "PythonFunctionWorkflow": "flytelike.sdk.workflow",
     "Resources": "flytelike.sdk.resources",
+    "RetryStrategy": "flytelike.sdk.retry",
     "Secret": "flytelike.sdk.secret",
     "StructuredDataset": "flytelike.types.structured",
     "Task": "flytelike.sdk.task",
     "TaskMetadata": "flytelike.sdk.metadata",
-    "Workflow": "flytelike.sdk.workflow",
+    "Timeout": "flytelike.sdk.timeout",
+    "Workflow": "flytelike.sdk.imperative",
     "WorkflowFailurePolicy": "flytelike.model.policies",
+    "approve": "flytelike.sdk.gate",
+    "conditional": "flytelike.sdk.conditional",
     "create_node": "flytelike.sdk.create_node",
     "current_context": "flytelike.current",
+    "is_false": "flytelike.sdk.conditional",
+    "is_none": "flytelike.sdk.conditional",
+    "is_true": "flytelike.sdk.conditional",
     "kwtypes": "flytelike.types.structured",
+    "map_task": "flytelike.sdk.map_task",
     "reference_launch_plan": "flytelike.sdk.reference",
     "reference_task": "flytelike.sdk.reference",
     "reference_workflow": "flytelike.sdk.reference",
+    "sleep": "flytelike.sdk.gate",
     "task": "flytelike.sdk.task",
+    "wait_for_input": "flytelike.sdk.gate",
     "workflow": "flytelike.sdk.workflow",
 }
 
+_OTHERWISE = {
+    "PythonFunctionWorkflow": "Workflow",
+    "Workflow": "ImperativeWorkflow",
+    "WorkflowFailurePolicy": "FailurePolicy",
+}
+"""Names that are others in their modules; they are Flyte's."""
+
 __all__ = [
     "JSON",
+    "Backoff",
     "Cache",
     "ContainerTask",
     "Deck",
     "DeckField",
     "Documentation",
     "FlyteDirectory",
+    "FlyteError",
     "FlyteFile",
     "FlytePickle",
     "FlyteRecoverableException",
     "HashMethod",
+    "ImperativeWorkflow",
     "LaunchPlan",
+    "PythonFunctionWorkflow",
     "Resources",
+    "RetryStrategy",
     "Secret",
     "StructuredDataset",
     "Task",
     "TaskMetadata",
+    "Timeout",
     "Workflow",
     "WorkflowFailurePolicy",
+    "approve",
+    "conditional",
     "create_node",
     "current_context",
+    "is_false",
+    "is_none",
+    "is_true",
     "kwtypes",
+    "map_task",
     "reference_launch_plan",
     "reference_task",
     "reference_workflow",
+    "sleep",
     "task",
+    "wait_for_input",
     "workflow",
 ]
 
@@ -96,7 +140,7 @@ def __getattr__(name: str) -> object:
     if place is None:
         raise AttributeError(f"module `flytelike` has no attribute `{name}`")
     module = importlib.import_module(place)
-    value: object = getattr(module, "FailurePolicy" if name == "WorkflowFailurePolicy" else name)
+    value: object = getattr(module, _OTHERWISE.get(name, name))
     globals()[name] = value
     return value
 

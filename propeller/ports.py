@@ -115,9 +115,16 @@ class Children(Protocol):
     """Starts and stops executions for launch-plan nodes (the control plane does it)."""
 
     async def start(
-        self, parent: NodeExecutionId, attempt: int, launch_plan: Identifier, inputs_uri: str
+        self,
+        parent: NodeExecutionId,
+        attempt: int,
+        launch_plan: Identifier,
+        inputs_uri: str,
+        earlier: ExecutionId | None = None,
     ) -> ExecutionId:
         """Create the child, or return the one created before for the same parent and attempt.
+
+        With `earlier`, the child takes over what succeeded in that execution, as far as it serves.
 
         Raises `ChildRefused` when the launch plan or its inputs are not acceptable.
         """
@@ -162,6 +169,22 @@ class Blobs(Protocol):
 
     async def write(self, uri: str, data: bytes) -> None:
         """Store the bytes, at once or not at all. May be lost by a power cut until `sync`."""
+
+    async def write_all(self, documents: Mapping[str, bytes]) -> None:
+        """Store many objects, each as `write` does."""
+
+    async def sizes(self, uris: Collection[str]) -> Mapping[str, int]:
+        """Return the bytes of each object or folder that is there; those that are not are left out.
+
+        What lies where this store cannot look (on the web, say) counts as there, with no bytes.
+        Raises `BlobsUnavailable`.
+        """
+
+    async def digests(self, uris: Collection[str]) -> Mapping[str, str]:
+        """Return what names the content of each object or folder that is there: equal for equal content.
+
+        What is not there, or lies where this store cannot look, is left out. Raises `BlobsUnavailable`.
+        """
 
     async def sync(self, uri: str) -> None:
         """Make the object survive a power cut. Raises `KeyError` when there is none."""

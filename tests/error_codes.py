@@ -15,8 +15,10 @@ NO_CODES = frozenset(
     cache-key-metadata content-length content-md5 content-security-policy controlplane-listen controlplane-read
     controlplane-write
     date-time end-node
-    flyte-authorization flytelike-container flytelike-digest flytelike-execute flytelike-trace flytelike-values
-    github-dark grpc-status-details-bin js-default launch-plans memory-watch propeller-close propeller-delivery
+    left-out not-chosen not-done not-there
+    flyte-authorization flytelike-container flytelike-digest flytelike-execute flytelike-signals flytelike-trace
+    flytelike-values github-dark grpc-status-details-bin js-default launch-plans memory-watch propeller-close
+    propeller-delivery
     propeller-lease propeller-retention propeller-sealer propeller-store propeller-store-reader
     pyflyte-fast-execute python-task raw-container serialization-format site-packages start-node
     time-delta us-east-1 utf-8 x-content-type-options

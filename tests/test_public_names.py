@@ -10,11 +10,13 @@ import pytest
 
 PUBLIC = {
     "flytelike": """
-        Cache ContainerTask Deck DeckField Documentation FlyteDirectory FlyteFile FlytePickle
-        FlyteRecoverableException HashMethod JSON LaunchPlan Resources Secret StructuredDataset Task TaskMetadata
-        Workflow WorkflowFailurePolicy create_node current_context kwtypes reference_launch_plan reference_task
-        reference_workflow task workflow
+        Backoff Cache ContainerTask Deck DeckField Documentation FlyteDirectory FlyteError FlyteFile FlytePickle
+        FlyteRecoverableException HashMethod ImperativeWorkflow JSON LaunchPlan PythonFunctionWorkflow Resources
+        RetryStrategy Secret StructuredDataset Task TaskMetadata Timeout Workflow WorkflowFailurePolicy approve
+        conditional create_node current_context is_false is_none is_true kwtypes map_task reference_launch_plan
+        reference_task reference_workflow sleep task wait_for_input workflow
     """.split(),
+    "flytelike.testing": "SignalRefused signals".split(),
     "flytelike.types": "Transformer TypeFault ValueContext mismatch register unsupported".split(),
 }
 

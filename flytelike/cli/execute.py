@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import string
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import click
@@ -11,14 +11,18 @@ import click
 from flytelike.bundle.collect import Copy
 from flytelike.cli import target as targets
 from flytelike.cli.context import connected, json_option, place_options, platform_options
+from flytelike.cli.deriving import Manner, Wished, derived
+from flytelike.cli.execution_name import parse as parse_name
 from flytelike.cli.exit_code import ExitCode
 from flytelike.cli.input_flags import literals
 from flytelike.cli.source import Source, source_of
 from flytelike.cli.starting import started
+from flytelike.model.caching import CacheUse
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.model.ids import ExecutionId
 from flytelike.model.literals import Literal
 from flytelike.remote import Client, RemoteError, executions
+from flytelike.remote.derivation import Chosen, Different, Runs, Wish
 from flytelike.remote.local_files import LocalFiles
 from flytelike.storage.errors import StorageError
 
@@ -40,6 +44,12 @@ COPIES = click.Choice([copy.value for copy in Copy])
 @click.option("--copy", type=COPIES, default="auto", show_default=True, help="Code to bundle.")
 @click.option("--max-parallelism", type=click.IntRange(0), default=0, help="Nodes run at once; 0: no limit.")
 @click.option("--env", multiple=True, metavar="KEY=VALUE", help="Environment variable of all tasks.")
+@click.option("--only", multiple=True, metavar="NODE", help="Run these nodes alone (ids or names, may be repeated).")
+@click.option("--from", "since", multiple=True, metavar="NODE", help="Run these nodes and all below them.")
+@click.option("--until", multiple=True, metavar="NODE", help="Run these nodes and all above them.")
+@click.option("--of", "earlier", default="", metavar="EXECUTION", help="Whence chosen nodes take what they are given.")
+@click.option("--overwrite-cache", is_flag=True, help="Compute cached results anew, and keep the new ones.")
+@click.option("--no-cache", is_flag=True, help="Neither use cached results nor keep new ones.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait for the end and print the outputs.")
 @json_option
 @place_options
@@ -55,6 +65,12 @@ def command(  # noqa: PLR0913 - one parameter an option
     copy: str,
     max_parallelism: int,
     env: tuple[str, ...],
+    only: tuple[str, ...],
+    since: tuple[str, ...],
+    until: tuple[str, ...],
+    earlier: str,
+    overwrite_cache: bool,
+    no_cache: bool,
     wait: bool,
     as_json: bool,
     project: str,
@@ -67,6 +83,9 @@ def command(  # noqa: PLR0913 - one parameter an option
     Inputs are typed flags (`--rows 100 --no-verbose`), or come from a file with `--inputs`; an input
     named like one of the options here goes behind `--`. `flytelike execute TARGET --help` shows a
     target's inputs with their types, defaults and descriptions.
+
+    With `--only`, `--from` or `--until` only some nodes run. What they are given by others, and the inputs that
+    are not given here, come from an earlier execution: `--of` names it, else it is the latest that has them.
 
     A file's entities are registered first. Without a running platform the embedded one is
     brought up for as long as the command runs.
@@ -81,27 +100,51 @@ def command(  # noqa: PLR0913 - one parameter an option
     if helping:
         asyncio.run(describe(source, " ".join(words), server, data))
         return ExitCode.SUCCESS
+    given = Given(source, flags, inputs, distant=bool(server))
+    chosen = Chosen(only, since, until)
+    manner = Manner(server, data, wait=wait, as_json=as_json, named=bool(execution_name))
+    if chosen or earlier:
+        if no_cache:
+            raise click.UsageError("--no-cache does not go with --only, --from, --until or --of")
+        of = part_of(chosen, earlier, project, domain)
+        different = Different(
+            envs=environment(env), max_parallelism=max_parallelism or None, overwrite_cache=overwrite_cache or None
+        )
+        return derived(given.part(replace(of, name=execution_name or drawn_name(), different=different)), manner)
     options = executions.ExecutionOptions(
         # Named here, so that starting again after a lost answer cannot start it twice.
         name=execution_name or drawn_name(),
         max_parallelism=max_parallelism,
         envs=environment(env),
+        cache=cache_use(overwrite=overwrite_cache, off=no_cache),
     )
-    given = Given(source, flags, inputs, distant=bool(server))
     if not source.registered:
         given.read()  # faults of inputs are told before anything is started
+    return executed(given, project, domain, options, manner)
+
+
+def executed(given: "Given", project: str, domain: str, options: executions.ExecutionOptions, manner: Manner) -> int:
+    """Start the whole source, and wait for its end if that is wanted; return the exit code."""
 
     async def start(client: Client) -> ExecutionId:
-        await source.prepare(client)
+        await given.source.prepare(client)
         values = await given.sent(client, project, domain)
         try:
-            return await executions.create(client, project, domain, source.identifier, values, options)
+            return await executions.create(client, project, domain, given.source.identifier, values, options)
         except RemoteError as error:
-            if execution_name or error.status != "ALREADY_EXISTS":
+            if manner.named or error.status != "ALREADY_EXISTS":
                 raise
             return ExecutionId(project, domain, options.name)
 
-    return asyncio.run(started(start, server, data, wait=wait, as_json=as_json))
+    return asyncio.run(started(start, manner.server, manner.data, wait=manner.wait, as_json=manner.as_json))
+
+
+def part_of(chosen: Chosen, earlier: str, project: str, domain: str) -> Wish:
+    """Return the wish for chosen nodes, with what others gave in `earlier`; else the latest."""
+    if not chosen:
+        raise click.UsageError("--of goes with --only, --from or --until")
+    taken = parse_name(earlier, project, domain) if earlier else ExecutionId(project, domain, "")
+    return Wish(taken, runs=Runs.CHOSEN, chosen=chosen)
 
 
 @dataclass(slots=True)
@@ -121,6 +164,27 @@ class Given:
 
     async def sent(self, client: Client, project: str, domain: str) -> dict[str, Literal]:
         """Return the literals as the platform can read them, defaults among them."""
+        return {**self.source.defaults(), **await self.only_given(client, project, domain)}
+
+    async def replacing(self, client: Client) -> dict[str, Literal]:
+        """Return the literals that take the place of earlier ones: none of them has to be given."""
+        source = self.source
+        source.parameters = {name: replace(found, required=False) for name, found in source.parameters.items()}
+        return await self.only_given(client, source.identifier.project, source.identifier.domain)
+
+    def part(self, wish: Wish) -> Wished:
+        """Return what completes a wish for a part of the target once there is a client."""
+
+        async def wished(client: Client) -> Wish:
+            await self.source.prepare(client)
+            inputs = await self.replacing(client)
+            different = replace(wish.different, inputs=inputs)
+            return replace(wish, target=self.source.identifier, different=different)
+
+        return wished
+
+    async def only_given(self, client: Client, project: str, domain: str) -> dict[str, Literal]:
+        """Return the literals that were given, as the platform can read them."""
         values = self.read()
         if self.distant:
             try:
@@ -128,7 +192,7 @@ class Given:
             except (OSError, ValueError, StorageError) as error:
                 raise DiagnosticError([Diagnostic("unreadable-input-file", str(error))]) from None
             values = self.read() if moved else values
-        return {**self.source.defaults(), **values}
+        return values
 
 
 async def describe(source: Source, words: str, server: str, data: Path) -> None:
@@ -137,6 +201,13 @@ async def describe(source: Source, words: str, server: str, data: Path) -> None:
         async with connected(server, data, start=True) as client:
             await source.prepare(client)
     click.echo(source.help_text(words))
+
+
+def cache_use(*, overwrite: bool, off: bool) -> CacheUse:
+    """Return what the flags say about cached results."""
+    if overwrite and off:
+        raise click.UsageError("--overwrite-cache keeps new results and --no-cache keeps none: give one of them")
+    return CacheUse.OFF if off else CacheUse.OVERWRITE if overwrite else CacheUse.USE
 
 
 def drawn_name() -> str:

@@ -1,22 +1,56 @@
 """`flytelike explain`: what an error code means and what to do."""
 
+import asyncio
 import difflib
 import json
 import sys
+from pathlib import Path
 
 import click
 
 from flytelike.cli import pages
-from flytelike.cli.context import json_option
+from flytelike.cli.context import connected, json_option, place_options, platform_options
 from flytelike.cli.exit_code import ExitCode
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 
+CACHE_WORDS = 3
 
-@click.command("explain", short_help="Tell what an error code means and what to do.")
-@click.argument("code", required=False, shell_complete=lambda _context, _option, start: complete(start))
+
+@click.command("explain", short_help="Tell what an error code means, or why a node was (not) cached.")
+@click.argument(
+    "words", nargs=-1, metavar="[CODE | cache EXECUTION NODE]", shell_complete=lambda *given: complete(given[-1])
+)
 @json_option
-def command(*, code: str | None, as_json: bool) -> int:
-    """Show the page of CODE, the word in brackets behind `error`; without CODE, list all codes."""
+@place_options
+@platform_options
+def command(*, words: tuple[str, ...], as_json: bool, project: str, domain: str, server: str, data: Path) -> int:
+    """Show the page of CODE, the word in brackets behind `error`; without CODE, list all codes.
+
+    With `cache EXECUTION NODE`: tell why the node's result came from the cache, or which part of what results
+    are known by differs from the nearest one that is cached.
+    """
+    if words[:1] == ("cache",):
+        if len(words) != CACHE_WORDS:
+            raise click.UsageError("which node?  flytelike explain cache EXECUTION NODE")
+        asyncio.run(explain_cache(words[1], words[2], (project, domain), (server, data), as_json=as_json))
+        return ExitCode.SUCCESS
+    if len(words) > 1:
+        raise click.UsageError("one code at a time, or `cache EXECUTION NODE`")
+    return explain_code(words[0] if words else None, as_json=as_json)
+
+
+async def explain_cache(
+    execution: str, node: str, place: tuple[str, str], platform: tuple[str, Path], *, as_json: bool
+) -> None:
+    """Print why a node's result came from the cache or did not."""
+    from flytelike.cli import explain_cache as words  # noqa: PLC0415 - loads protobuf, which the pages need not
+
+    async with connected(*platform, start=True) as client:
+        await words.show(client, execution, node, place, as_json=as_json)
+
+
+def explain_code(code: str | None, *, as_json: bool) -> int:
+    """Print a code's page, or all codes."""
     if code is None:
         listed = pages.codes()
         click.echo(json.dumps(listed, indent=2) if as_json else "\n".join(listed))

@@ -60,7 +60,9 @@ def line(depth: int, row: NodeRow) -> Text:
     text.append(f"  {row.phase.name.lower()}", color(row.phase))
     if row.elements:
         text.append(f"  {row.elements}")
-    if row.elapsed_s:
+    if row.cached:
+        text.append("  cached", "bright_black")
+    elif row.elapsed_s:
         text.append(f"  {shown_seconds(row.elapsed_s)}", "bright_black")
     if row.message and row.phase is NodePhase.FAILED:
         text.append(f"  {row.message.splitlines()[0]}", "red")

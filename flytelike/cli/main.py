@@ -22,10 +22,12 @@ VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "signal": ("flytelike.cli.signal", "Show what an execution waits for, or answer it."),
     "deck": ("flytelike.cli.deck", "Fetch the report that a task wrote."),
     "abort": ("flytelike.cli.abort", "End a running execution."),
+    "recover": ("flytelike.cli.recover", "Go on where an execution stopped."),
     "rerun": ("flytelike.cli.rerun", "Execute again with the same inputs."),
     "secret": ("flytelike.cli.secret", "Keep the secrets that tasks ask for."),
+    "cache": ("flytelike.cli.cache", "Show or evict cached results."),
     "project": ("flytelike.cli.project", "Create and list projects."),
-    "explain": ("flytelike.cli.explain", "Tell what an error code means and what to do."),
+    "explain": ("flytelike.cli.explain", "Tell what an error code means, or why a node was (not) cached."),
     "completion": ("flytelike.cli.completion", "Print the completion script of a shell."),
 }
 

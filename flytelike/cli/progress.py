@@ -15,6 +15,7 @@ QUIET = frozenset({NodePhase.UNDEFINED, NodePhase.QUEUED})
 def plain_line(row: NodeRow) -> str:
     """Return the line for one change, for logs and pipes."""
     took = f" in {shown_seconds(row.seconds)}" if row.phase.terminal and row.seconds else ""
+    took = " (cached)" if row.cached else took
     depth = "  " * (row.path.count(".") // 2)
     elements = f" ({row.elements})" if row.elements else ""
     return f"  {depth}{sign(row.phase)} {row.name} {row.phase.name.lower()}{took}{elements}"

@@ -63,10 +63,9 @@ class FileSource(Source):
         show_diagnostics(self.authored.warnings)
         kind = entity.resource_kind
         found = self.authored.templates
-        name = f"{entity.function.__module__}.{entity.function.__name__}"
-        given_name = getattr(entity, "given_name", None)
+        name = getattr(entity, "workflow", entity).registered_name
         launch = ResourceKind.TASK if kind is ResourceKind.TASK else ResourceKind.LAUNCH_PLAN
-        super().__init__(Identifier(launch, project, domain, given_name or name, self.authored.version))
+        super().__init__(Identifier(launch, project, domain, entity.registered_name, self.authored.version))
         if launch is ResourceKind.TASK:
             template = next(task for task in found.tasks if task.id == self.identifier)
             self.parameters = {key: Parameter(variable) for key, variable in template.interface.inputs.items()}

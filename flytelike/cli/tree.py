@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from flytelike.model.phases import NodePhase, WorkflowPhase
 from flytelike_idl.admin import execution_pb2, node_execution_pb2
+from flytelike_idl.core import catalog_pb2
 from flytelike_idl.service import watch_pb2
 
 
@@ -21,6 +22,7 @@ class NodeRow:
     seconds: float = 0.0
     message: str = ""
     elements: str = ""
+    cached: bool = False
 
     @property
     def elapsed_s(self) -> float:
@@ -62,6 +64,7 @@ class Tree:
         row.seconds = node.closure.duration.ToMilliseconds() / 1e3
         row.message = node.closure.error.message
         row.elements = counted_elements(node)
+        row.cached = node.closure.task_node_metadata.cache_status == catalog_pb2.CACHE_HIT
         return row if changed else None
 
     def added(self, path: str, name: str) -> NodeRow:

@@ -13,6 +13,7 @@ import psutil
 
 from flytelike.cli.context import default_data, json_option
 from flytelike.cli.exit_code import ExitCode
+from flytelike.cli.quantities import Age, Size
 from flytelike.embedded.folder import DataFolder, Endpoint
 from flytelike.embedded.platform import Platform, PlatformOptions
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
@@ -43,9 +44,22 @@ PORT = click.IntRange(0, 65535)
     metavar="IMAGE=FOLDER",
     help="Virtual environment for tasks of an image; may be repeated. See also images.yaml in the data folder.",
 )
+@click.option(
+    "--cache-ttl", type=Age(), default="0s", help="How long cached results are kept, such as 30d; 0s: for ever."
+)
+@click.option("--cache-size", type=Size(), default=0, help="Data of a project's cached results at most, such as 50G.")
 @json_option
-def command(
-    *, data: Path, host: str, port: int, http_port: int, slots: int | None, images: tuple[str, ...], as_json: bool
+def command(  # noqa: PLR0913 - one parameter an option
+    *,
+    data: Path,
+    host: str,
+    port: int,
+    http_port: int,
+    slots: int | None,
+    images: tuple[str, ...],
+    cache_ttl: int,
+    cache_size: int,
+    as_json: bool,
 ) -> int:
     """Run control plane, engine and workers in one process until Ctrl-C.
 
@@ -54,7 +68,15 @@ def command(
     """
     started = psutil.Process().create_time()
     folder = DataFolder.at(data)
-    options = PlatformOptions(host=host, grpc_port=port, http_port=http_port, slots=slots, images=images)
+    options = PlatformOptions(
+        host=host,
+        grpc_port=port,
+        http_port=http_port,
+        slots=slots,
+        images=images,
+        cache_ttl_ns=cache_ttl * 1_000_000_000,
+        cache_bytes_max=cache_size,
+    )
 
     def ready(endpoint: Endpoint) -> None:
         tell_ready(endpoint, folder, time.time() - started, as_json=as_json)

@@ -4,6 +4,7 @@ What the model computes on is parsed; every other part of the message travels al
 `TaskTemplate.extra`: the leftover of each field, serialised, which is merged back on the way out.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 
 from google.protobuf.message import DecodeError, Message
@@ -23,7 +24,7 @@ from flytelike.model.graph import (
     TaskTemplate,
     UploadMode,
 )
-from flytelike.model.policies import CachePolicy, ResourceName, Resources, TaskMetadata
+from flytelike.model.policies import Backoff, CachePolicy, ResourceName, Resources, TaskMetadata
 from flytelike.model.types import NO_JSON
 from flytelike_idl.core import interface_pb2, literals_pb2, security_pb2
 from flytelike_idl.core import tasks_pb2 as pb
@@ -32,7 +33,7 @@ _RESOURCES = {int(name): name for name in ResourceName}
 _FORMATS = {int(name): name for name in MetadataFormat}
 _DOWNLOADS = {int(name): name for name in DownloadMode}
 _UPLOADS = {int(name): name for name in UploadMode}
-_PARSED = ("id", "type", "custom", "task_type_version", "config", "span")
+_PARSED = ("id", "type", "custom", "task_type_version", "config", "span", "code")
 """Fields of the template that the model holds completely."""
 _PARSED_OF_METADATA = (
     "discoverable",
@@ -47,6 +48,9 @@ _PARSED_OF_METADATA = (
     "cache_ignore_input_vars",
     "is_eager",
     "generates_deck",
+    "max_queued_time",
+    "cache_code",
+    "cache_ttl",
 )
 _PARSED_OF_CONTAINER = ("image", "command", "args", "resources", "env", "config")
 _FLYTE_SDK = pb.RuntimeMetadata.FLYTE_SDK
@@ -66,6 +70,7 @@ def task_template_to_proto(task: TaskTemplate) -> pb.TaskTemplate:
         _fill_secret(secret, out.security_context.secrets.add())
     if task.span is not None:
         fill_span(task.span, out.span)
+    out.code.update(task.code)
     _restore(task.extra, out)
     return out
 
@@ -89,6 +94,7 @@ def task_template_from_proto(message: pb.TaskTemplate) -> TaskTemplate:
         secrets=tuple(_secret(secret) for secret in message.security_context.secrets),
         span=span_from_proto(message.span) if message.HasField("span") else None,
         extra=_extra(message),
+        code=dict(message.code),
     )
 
 
@@ -108,6 +114,11 @@ def resources_from_proto(message: pb.Resources) -> Resources:
     )
 
 
+def code_parts_of(entries: Iterable[str]) -> dict[str, str]:
+    """Return the digests of what a derived cache version was made of, by qualified name."""
+    return {name: digest for name, _, digest in (entry.partition(" ") for entry in entries)}
+
+
 # --- model to message -------------------------------------------------------------------
 
 
@@ -116,14 +127,24 @@ def _fill_metadata(metadata: TaskMetadata, out: pb.TaskMetadata) -> None:
     out.runtime.version = metadata.runtime_version
     out.runtime.flavor = metadata.runtime_flavor
     out.retries.retries = metadata.retries
+    if metadata.backoff is not None:
+        fill_duration(metadata.backoff.first_ns, out.retries.backoff)
+        out.retries.backoff_factor = metadata.backoff.factor
+        if metadata.backoff.longest_ns:
+            fill_duration(metadata.backoff.longest_ns, out.retries.max_backoff)
     if metadata.timeout_ns:
         fill_duration(metadata.timeout_ns, out.timeout)
+    if metadata.queued_timeout_ns:
+        fill_duration(metadata.queued_timeout_ns, out.max_queued_time)
     if metadata.interruptible is not None:
         out.interruptible = metadata.interruptible
     out.discoverable = metadata.cache.enabled
     out.discovery_version = metadata.cache.version
     out.cache_serializable = metadata.cache.serializable
     out.cache_ignore_input_vars.extend(metadata.cache.ignored_inputs)
+    out.cache_code.extend(f"{name} {digest}" for name, digest in sorted(metadata.cache.code.items()))
+    if metadata.cache.ttl_ns:
+        fill_duration(metadata.cache.ttl_ns, out.cache_ttl)
     out.deprecated_error_message = metadata.deprecated
     out.pod_template_name = metadata.pod_template_name
     out.is_eager = metadata.is_eager
@@ -200,6 +221,8 @@ def _metadata(message: pb.TaskMetadata) -> TaskMetadata:
             message.discovery_version,
             message.cache_serializable,
             tuple(message.cache_ignore_input_vars),
+            duration_to_ns(message.cache_ttl),
+            code_parts_of(message.cache_code),
         ),
         deprecated=message.deprecated_error_message,
         runtime_version=message.runtime.version,
@@ -208,7 +231,16 @@ def _metadata(message: pb.TaskMetadata) -> TaskMetadata:
         generates_deck=message.generates_deck.value,
         is_eager=message.is_eager,
         tags=dict(message.tags),
+        backoff=_backoff(message.retries) if message.retries.HasField("backoff") else None,
+        queued_timeout_ns=duration_to_ns(message.max_queued_time),
     )
+
+
+def _backoff(message: literals_pb2.RetryStrategy) -> Backoff:
+    factor = message.backoff_factor or 2.0
+    if not math.isfinite(factor) or factor < 1:
+        raise MalformedError(f"{factor} is no factor of 1 or more", "retries.backoff_factor")
+    return Backoff(duration_to_ns(message.backoff), factor, duration_to_ns(message.max_backoff))
 
 
 def _container(message: pb.Container) -> Container:

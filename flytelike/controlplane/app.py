@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
+from flytelike.controlplane.cache_inspection import CacheInspection
+from flytelike.controlplane.catalog import Catalog
 from flytelike.controlplane.children import Children
 from flytelike.controlplane.database import Database
 from flytelike.controlplane.dispatch import Dispatch
@@ -15,6 +17,7 @@ from flytelike.controlplane.notifier import Notifier
 from flytelike.controlplane.ports import Clock, Launcher, LogReader, NoLogs, SystemClock
 from flytelike.controlplane.projects import Projects
 from flytelike.controlplane.reading import Reading
+from flytelike.controlplane.recovery import Recovery
 from flytelike.controlplane.registry import Registry
 from flytelike.controlplane.settings import Settings
 from flytelike.controlplane.signals import Signals
@@ -61,11 +64,13 @@ class ControlPlane:
         self.registry = Registry(self.database, store, settings, self.clock)
         self.finding = Finding(self.database, store, self.clock)
         self.dispatch = Dispatch(self.database, launcher, settings)
-        self.executions = Executions(
-            Tools(self.database, store, settings, self.clock, self.registry, self.dispatch, self.notifier)
-        )
-        self.children = Children(self.executions, store, settings.limits.launch_plan_depth)
+        tools = Tools(self.database, store, settings, self.clock, self.registry, self.dispatch, self.notifier)
+        self.executions = Executions(tools)
+        self.recovery = Recovery(tools, self.executions)
+        self.children = Children(self.executions, self.recovery, store, settings.limits.launch_plan_depth)
         self.signals = Signals(self.database, self.dispatch, self.clock)
+        self.catalog = Catalog(self.database, self.clock, settings)
+        self.cache = CacheInspection(self.database, self.catalog, self.clock)
         self.reading = Reading(self.database, store, settings)
         self.uploads = Uploads(store, settings, self.clock)
         self.watch = Watch(self.database, self.notifier)
@@ -93,4 +98,5 @@ class ControlPlane:
         self.notifier.close()
         await self.notifier.stop()
         await self.dispatch.close()
+        await self.catalog.close()
         await asyncio.to_thread(self.database.close)

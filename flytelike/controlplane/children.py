@@ -8,6 +8,7 @@ from flytelike.codec.parse import parse
 from flytelike.controlplane.errors import Refusal, Status, invalid, not_found
 from flytelike.controlplane.executions import Executions, Parent, Wanted
 from flytelike.controlplane.naming import child_execution_name
+from flytelike.controlplane.recovery import Recovery
 from flytelike.controlplane.runnable import inherit
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ExecutionId, Identifier, NodeExecutionId
@@ -33,18 +34,25 @@ class ChildState:
 class Children:
     """Starts children and tells how they go."""
 
-    def __init__(self, executions: Executions, store: Store, depth_max: int) -> None:
-        """Create through `executions`; children may lie `depth_max` deep."""
+    def __init__(self, executions: Executions, recovery: Recovery, store: Store, depth_max: int) -> None:
+        """Create through `executions` and `recovery`; children may lie `depth_max` deep."""
         self._executions = executions
+        self._recovery = recovery
         self._store = store
         self._depth_max = depth_max
 
     async def start_child(
-        self, parent: NodeExecutionId, attempt: int, launch_plan: Identifier, inputs_uri: str
+        self,
+        parent: NodeExecutionId,
+        attempt: int,
+        launch_plan: Identifier,
+        inputs_uri: str,
+        earlier: ExecutionId | None = None,
     ) -> ExecutionId:
         """Create the child of a node's attempt, or return the one created before.
 
-        The child gets the options of its parent (labels, environment, where data goes, ...).
+        The child gets the options of its parent (labels, environment, where data goes, ...). With `earlier` it
+        takes over what serves of that execution.
 
         Raises:
             Refusal: the launch plan or its inputs are not acceptable, or children lie too deep.
@@ -65,9 +73,10 @@ class Children:
         child = ExecutionId(above.project, above.domain, child_execution_name(parent, attempt))
         place = Parent(parent, attempt, above.depth + 1)
         try:
-            return await self._executions.start(
-                Wanted(child, launch_plan, spec, literal_map_from_proto(stored), above.user, place)
-            )
+            wanted = Wanted(child, launch_plan, spec, literal_map_from_proto(stored), above.user, place)
+            if earlier is None:
+                return await self._executions.start(wanted)
+            return await self._recovery.start_child(wanted, earlier)
         except Refusal as error:
             if error.status is Status.ALREADY_EXISTS:
                 return child

@@ -1,6 +1,6 @@
 """Creating, ending and changing executions. What is answered to a client is durable."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from sqlalchemy import Connection
@@ -8,11 +8,12 @@ from sqlalchemy import Connection
 from flytelike.codec.ids import fill_identifier, identifier_from_proto
 from flytelike.codec.literals import literal_map_from_proto, literal_map_to_proto
 from flytelike.codec.parse import parse, serialise
+from flytelike.codec.reuse import reuse_list_to_proto
 from flytelike.controlplane.database import Database
 from flytelike.controlplane.dispatch import Dispatch
 from flytelike.controlplane.errors import Faults, Status, not_found, refusal
 from flytelike.controlplane.inputs import complete_inputs
-from flytelike.controlplane.messages import node_id
+from flytelike.controlplane.messages import execution_id, node_id
 from flytelike.controlplane.naming import (
     check_execution_name,
     check_identifier,
@@ -38,6 +39,7 @@ from flytelike.controlplane.single_task import workflow_for
 from flytelike.model.ids import ExecutionId, Identifier, NodeExecutionId, ResourceKind
 from flytelike.model.literals import LiteralMap
 from flytelike.model.phases import WorkflowPhase
+from flytelike.model.reuse import ReuseList
 from flytelike.storage import Store
 from flytelike_idl.admin import execution_pb2
 from flytelike_idl.core import literals_pb2
@@ -56,7 +58,11 @@ class Parent:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An execution to create, whoever asks for it. With `replayed`, inputs that are fixed now are left out."""
+    """An execution to create, whoever asks for it.
+
+    `replayed` are inputs of an earlier execution: they count where `inputs` has none of their names and they are
+    still asked for. `reference` is that execution.
+    """
 
     id: ExecutionId
     target: Identifier
@@ -64,7 +70,17 @@ class Wanted:
     inputs: LiteralMap
     principal: str
     parent: Parent | None = None
-    replayed: bool = False
+    replayed: LiteralMap = field(default_factory=dict)
+    reference: ExecutionId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """An execution that can be created: what it runs, and all of its inputs."""
+
+    wanted: Wanted
+    runnable: Runnable
+    inputs: LiteralMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +146,8 @@ class Executions:
         inputs = literal_map_from_proto(parse(literals_pb2.LiteralMap, stored))
         execution = ExecutionId(old.project, old.domain, name)
         target = identifier_from_proto(spec.launch_plan)
-        return await self.start(Wanted(execution, target, spec, inputs, principal, replayed=True))
+        reference = execution_id(old)
+        return await self.start(Wanted(execution, target, spec, {}, principal, replayed=inputs, reference=reference))
 
     async def start(self, wanted: Wanted) -> ExecutionId:
         """Check, keep and launch an execution.
@@ -138,16 +155,29 @@ class Executions:
         Raises:
             Refusal: ALREADY_EXISTS when the name is taken, NOT_FOUND, or INVALID_ARGUMENT.
         """
+        return await self.launch(await self.check(wanted), {})
+
+    async def check(self, wanted: Wanted) -> Checked:
+        """Return what an execution would run and be given; raises Refusal as `start`, whose name may be taken yet."""
         faults = Faults()
         runnable = await self._runnable(wanted, faults)
-        given = {
-            name: value for name, value in wanted.inputs.items() if not (wanted.replayed and name in runnable.fixed)
-        }
-        inputs = complete_inputs(given, runnable.parameters, runnable.fixed, faults)
+        asked = runnable.parameters.keys() - runnable.fixed.keys()
+        replayed = {name: value for name, value in wanted.replayed.items() if name in asked}
+        inputs = complete_inputs({**replayed, **wanted.inputs}, runnable.parameters, runnable.fixed, faults)
         faults.check()
         inherit(wanted.spec, runnable.options)
-        inputs_uri = await self._store_inputs(wanted.id, inputs)
-        values = self._values(wanted, runnable, inputs_uri)
+        return Checked(wanted, runnable, inputs)
+
+    async def launch(self, checked: Checked, reuse: ReuseList) -> ExecutionId:
+        """Keep and launch an execution that takes `reuse` over; raises Refusal ALREADY_EXISTS."""
+        wanted = checked.wanted
+        inputs = serialise(literal_map_to_proto(checked.inputs))
+        inputs_uri, _ = await self._store_document(wanted.id, "inputs", inputs)
+        values = self._values(wanted, checked.runnable, inputs_uri)
+        if reuse:
+            document = serialise(reuse_list_to_proto(reuse))
+            reuse_uri, digest = await self._store_document(wanted.id, "reuse", document)
+            values = {**values, "reuse_uri": reuse_uri, "reuse_digest": f"sha256:{digest}"}
 
         def add(connection: Connection) -> ExecutionRow:
             if find_execution(connection, wanted.id) is not None:
@@ -225,13 +255,13 @@ class Executions:
         workflow = Identifier(ResourceKind.WORKFLOW, row.project, row.domain, row.name, row.version)
         return runnable_task(workflow, row)
 
-    async def _store_inputs(self, execution: ExecutionId, inputs: LiteralMap) -> str:
+    async def _store_document(self, execution: ExecutionId, what: str, data: bytes) -> tuple[str, str]:
+        """Keep a document of a new execution; return its uri and digest."""
         # Named by content: of two clients that take one name at once, neither gets the other's inputs.
-        data = serialise(literal_map_to_proto(inputs))
-        folder = f"{self._settings.base}/metadata/executions/{execution}"
-        uri = f"{folder}/inputs-{sha256(data).hexdigest()[:16]}.pb"
+        digest = sha256(data).hexdigest()
+        uri = f"{self._settings.base}/metadata/executions/{execution}/{what}-{digest[:16]}.pb"
         await self._store.put_async(uri, data, durable=True)
-        return uri
+        return uri, digest
 
     def _values(self, wanted: Wanted, runnable: Runnable, inputs_uri: str) -> Values:
         spec, parent = wanted.spec, wanted.parent
@@ -267,6 +297,7 @@ class Executions:
             "parent_path": parent.node.path if parent else "",
             "parent_attempt": parent.attempt if parent else 0,
             "depth": parent.depth if parent else 0,
+            "reference": str(wanted.reference) if wanted.reference else "",
             "created_at": now_ns,
             "updated_at": now_ns,
         }

@@ -3,6 +3,7 @@
 from flytelike.controlplane.messages import execution_id, launched, workflow_of
 from flytelike.controlplane.repository.rows import ExecutionRow
 from flytelike.controlplane.settings import Settings
+from flytelike.model.caching import CacheUse
 from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeExecutionId, NodePath, ResourceKind
 from flytelike.model.launch import LaunchRequest
 from flytelike_idl.admin import execution_pb2
@@ -25,7 +26,17 @@ def launch_request(row: ExecutionRow, settings: Settings) -> LaunchRequest:
         labels=dict(spec.labels.values),
         parent=parent_of(row),
         depth=row.depth,
+        reuse_uri=row.reuse_uri,
+        reuse_digest=row.reuse_digest,
+        cache=cache_use(spec),
     )
+
+
+def cache_use(spec: execution_pb2.ExecutionSpec) -> CacheUse:
+    """Return what an execution does with cached results; to leave them alone goes before overwriting them."""
+    if spec.skip_cache:
+        return CacheUse.OFF
+    return CacheUse.OVERWRITE if spec.overwrite_cache else CacheUse.USE
 
 
 def parent_of(row: ExecutionRow) -> NodeExecutionId | None:

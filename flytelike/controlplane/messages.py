@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from flytelike.codec.caching import key_from_json, source_from_json
 from flytelike.codec.literals import fill_duration, fill_timestamp
 from flytelike.controlplane.repository.elements import ElementRow
 from flytelike.controlplane.repository.entities import NamedRow
@@ -111,11 +112,12 @@ def execution_message(row: ExecutionRow) -> execution_pb2.Execution:
     return out
 
 
-def node_message(execution: ExecutionId, row: NodeRow) -> node_execution_pb2.NodeExecution:
-    """Return the message of a node of `execution`."""
+def node_message(execution: ExecutionId, row: NodeRow, *, brief: bool = False) -> node_execution_pb2.NodeExecution:
+    """Return the message of a node of `execution`; a brief one says of the cache only whether it served."""
     out = node_execution_pb2.NodeExecution(id=node_id(execution, row.path), input_uri=row.inputs_uri)
     out.metadata.spec_node_id = row.spec_node_id
     out.metadata.name = row.name
+    out.metadata.note = row.note
     out.metadata.is_parent_node = row.is_parent
     out.metadata.is_array = row.is_array
     closure = out.closure
@@ -125,10 +127,47 @@ def node_message(execution: ExecutionId, row: NodeRow) -> node_execution_pb2.Nod
         closure.elements.succeeded, closure.elements.failed = row.elements_succeeded, row.elements_failed
     _fill_times(closure, row, ended=NodePhase(row.phase).terminal)
     _fill_result(closure, row)
+    if row.cache_status:
+        closure.task_node_metadata.cache_status = row.cache_status  # type: ignore[assignment] # the values are the same
+        if not brief:
+            _fill_cache(closure.task_node_metadata, row)
     if row.child:
         child = _execution_id(execution.project, execution.domain, row.child)
         closure.workflow_node_metadata.executionId.CopyFrom(child)
     return out
+
+
+def _fill_cache(out: node_execution_pb2.TaskNodeMetadata, row: NodeRow) -> None:
+    """Tell what the catalog had to say, as stock clients know it."""
+    out.cache_why = row.cache_why
+    if not row.cache_key:
+        return
+    key, catalog = key_from_json(row.cache_key), out.catalog_key
+    catalog.dataset_id.CopyFrom(
+        identifier_pb2.Identifier(
+            resource_type=identifier_pb2.DATASET,
+            project=key.project,
+            domain=key.domain,
+            name=f"flyte_task-{key.task}",
+            version=key.version,
+        )
+    )
+    catalog.artifact_tag.name = f"flyte_cached-{key.digest}"
+    catalog.artifact_tag.artifact_id = key.digest
+    if row.cache_source:
+        source = source_from_json(row.cache_source)
+        done = catalog.source_task_execution
+        done.node_execution_id.CopyFrom(node_id(source.execution, source.path))
+        done.retry_attempt = source.attempt
+        done.task_id.CopyFrom(
+            identifier_pb2.Identifier(
+                resource_type=identifier_pb2.TASK,
+                project=key.project,
+                domain=key.domain,
+                name=key.task,
+                version=source.task_version,
+            )
+        )
 
 
 def attempt_message(execution: ExecutionId, row: AttemptRow) -> task_execution_pb2.TaskExecution:

@@ -84,6 +84,8 @@ def inherit(
             own.CopyFrom(other)
     spec.max_parallelism = spec.max_parallelism or options.max_parallelism
     spec.overwrite_cache = spec.overwrite_cache or options.overwrite_cache
+    if isinstance(options, execution_pb2.ExecutionSpec):
+        spec.skip_cache = spec.skip_cache or options.skip_cache
 
 
 def _message(owner: Message, name: str) -> Message:

@@ -166,6 +166,10 @@ executions = Table(
     _text("parent_path"),
     Column("parent_attempt", Integer, nullable=False, server_default="0"),
     Column("depth", Integer, nullable=False, server_default="0"),
+    # The execution this one was made from (PROJECT/DOMAIN/NAME), and the list of what it takes over.
+    _text("reference"),
+    _text("reuse_uri"),
+    _text("reuse_digest"),
     Column("error", LargeBinary),
     _text("error_code"),
     _text("abort_cause"),
@@ -197,6 +201,11 @@ node_executions = Table(
     _text("inputs_uri"),
     _text("output_uri"),
     _text("child"),
+    _text("note"),
+    Column("cache_status", SmallInteger, nullable=False, server_default="0"),
+    _text("cache_why"),
+    _text("cache_key"),
+    _text("cache_source"),
     Column("error", LargeBinary),
     _instant("created_at"),
     _instant("started_at"),
@@ -211,7 +220,11 @@ node_executions = Table(
     Index(None, "execution", "sequence"),
     sqlite_with_rowid=False,
 )
-"""`error`: core.ExecutionError; `child`: the name of the execution that a launch-plan node started."""
+"""`error`: core.ExecutionError; `child`: the name of the execution that a launch-plan node started; `note`: for
+people.
+
+`cache_status`: core.CatalogCacheStatus; `cache_key` and `cache_source` are JSON, as in `catalog_entries`.
+"""
 
 task_executions = Table(
     "task_executions",
@@ -291,3 +304,51 @@ gates = Table(
     sqlite_with_rowid=False,
 )
 """Gates that have waited for a signal; those whose nodes run wait now. `until` is 0 for no end."""
+
+catalog_entries = Table(
+    "catalog_entries",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("project", String(64), nullable=False),
+    Column("domain", String(64), nullable=False),
+    _text("task"),
+    _text("cache_key"),
+    _text("source"),
+    _bytes("outputs"),
+    _text("outputs_uri"),
+    _text("uris"),
+    Column("size_bytes", BigInteger, nullable=False, server_default="0"),
+    Column("duration_ns", BigInteger, nullable=False, server_default="0"),
+    _instant("created_at"),
+    _instant("used_at"),
+    _instant("expires_at"),
+    Column("hits", BigInteger, nullable=False, server_default="0"),
+    # Why there is a result no more; its row stays for a while, so that a miss can be explained.
+    _text("gone"),
+    _instant("gone_at"),
+    # Why an earlier result of the same key did not serve when this one was computed.
+    _text("replaced"),
+    Index(None, "project", "domain", "task", "created_at"),
+)
+"""Cached results by the digest of their key. `cache_key`, `source` and `uris` are JSON; `outputs`: core.LiteralMap."""
+
+catalog_reservations = Table(
+    "catalog_reservations",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    _text("holder"),
+    _instant("until"),
+)
+"""Who computes the result of a key right now; free once `until` has passed."""
+
+catalog_uses = Table(
+    "catalog_uses",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("domain", String(64), primary_key=True),
+    Column("task", Text, primary_key=True),
+    Column("hits", BigInteger, nullable=False, server_default="0"),
+    Column("misses", BigInteger, nullable=False, server_default="0"),
+    Column("saved_ns", BigInteger, nullable=False, server_default="0"),
+)
+"""How often results of a task were looked for, and the time that finding them saved."""

@@ -34,7 +34,9 @@ class Settings:
     `<store_base>/data`). A port of 0 takes a free one. `public_host` is the name by which
     clients reach the HTTP port; by default `host`. `upload_secret` signs upload urls; servers that
     share a database share it too, and without one each start makes its own. `max_parallelism`
-    is used where neither request nor launch plan says one (0: no limit).
+    is used where neither request nor launch plan says one (0: no limit). Cached results that say no time of
+    their own are kept for `cache_ttl_ns`; where those of one project have more than `cache_bytes_max` together,
+    the ones unused for longest are evicted (0: no limit).
     """
 
     database_url: str
@@ -49,6 +51,8 @@ class Settings:
     domains: tuple[tuple[str, str], ...] = DEFAULT_DOMAINS
     projects: tuple[str, ...] = DEFAULT_PROJECTS
     max_parallelism: int = 0
+    cache_ttl_ns: int = 0
+    cache_bytes_max: int = 0
     shutdown_grace_s: float = 5.0
     limits: Limits = field(default_factory=Limits)
 

@@ -95,7 +95,7 @@ def _update(execution: ExecutionId, news: _News, seen: _Seen) -> watch_pb2.Watch
         return None
     return watch_pb2.WatchExecutionResponse(
         execution=execution_message(news.row) if changed else None,
-        node_executions=[node_message(execution, row) for row in news.nodes],
+        node_executions=[node_message(execution, row, brief=True) for row in news.nodes],
         task_executions=[attempt_message(execution, row) for row in news.attempts],
     )
 

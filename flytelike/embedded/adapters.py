@@ -1,9 +1,10 @@
 """One house's doors on the other's ports."""
 
 import asyncio
+import contextlib
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from flytelike.codec.closures import closure_from_proto
@@ -16,7 +17,7 @@ from flytelike.model.closure import WorkflowClosure
 from flytelike.model.failure import Failure, Fault
 from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeExecutionId, TaskExecutionId
 from flytelike.model.launch import LaunchRequest
-from flytelike.storage import NotFound, StorageError, Store
+from flytelike.storage import Contents, InvalidUri, NotFound, StorageError, Store
 from flytelike_idl.core import compiler_pb2
 from propeller.engine import Engine
 from propeller.executors.process import AttemptLogs
@@ -106,6 +107,24 @@ class BlobsOnStore:
     def __init__(self, store: Store) -> None:
         """Read and write through `store`."""
         self._store = store
+        self._contents = Contents(store)
+
+    async def digests(self, uris: Collection[str]) -> Mapping[str, str]:
+        """Return the digests of what is there."""
+
+        def digests() -> dict[str, str]:
+            found = {}
+            for uri in uris:
+                with contextlib.suppress(InvalidUri):  # no place of this store's
+                    digest = self._contents.digest(uri)
+                    if digest is not None:
+                        found[uri] = str(digest)
+            return found
+
+        try:
+            return await asyncio.to_thread(digests)
+        except StorageError as error:
+            raise BlobsUnavailable(str(error)) from error
 
     async def read(self, uri: str) -> bytes:
         """Return an object's bytes."""
@@ -120,6 +139,20 @@ class BlobsOnStore:
         """Store bytes, not synced yet."""
         try:
             await self._store.put_async(uri, data, durable=False)
+        except StorageError as error:
+            raise BlobsUnavailable(str(error)) from error
+
+    async def write_all(self, documents: Mapping[str, bytes]) -> None:
+        """Store many objects, not synced yet."""
+        try:
+            await self._store.put_all_async(documents)
+        except StorageError as error:
+            raise BlobsUnavailable(str(error)) from error
+
+    async def sizes(self, uris: Collection[str]) -> Mapping[str, int]:
+        """Return the bytes of what is there."""
+        try:
+            return await self._store.measure_async(uris)
         except StorageError as error:
             raise BlobsUnavailable(str(error)) from error
 
@@ -173,11 +206,16 @@ class ChildrenOfPlane:
         self._plane = plane
 
     async def start(
-        self, parent: NodeExecutionId, attempt: int, launch_plan: Identifier, inputs_uri: str
+        self,
+        parent: NodeExecutionId,
+        attempt: int,
+        launch_plan: Identifier,
+        inputs_uri: str,
+        earlier: ExecutionId | None = None,
     ) -> ExecutionId:
         """Create the child; raises ChildRefused."""
         try:
-            return await self._plane.children.start_child(parent, attempt, launch_plan, inputs_uri)
+            return await self._plane.children.start_child(parent, attempt, launch_plan, inputs_uri, earlier)
         except Refusal as error:
             told = "; ".join(found.headline for found in error.diagnostics)
             raise ChildRefused(Failure("ChildRefused", told, Fault.USER, retryable=False)) from error

@@ -35,6 +35,7 @@ class PlatformOptions:
     """How a platform is run: addresses (port 0 is any free one), and how many tasks run at once.
 
     `images` are the `IMAGE=FOLDER` words; the data folder's `images.yaml` comes after them.
+    `cache_ttl_ns` and `cache_bytes_max` are the control plane's settings of these names.
     """
 
     host: str = "127.0.0.1"
@@ -42,6 +43,8 @@ class PlatformOptions:
     http_port: int = 0
     slots: int | None = None
     images: tuple[str, ...] = ()
+    cache_ttl_ns: int = 0
+    cache_bytes_max: int = 0
 
 
 class Platform:
@@ -82,6 +85,8 @@ class Platform:
             host=self.options.host,
             grpc_port=self.options.grpc_port,
             http_port=self.options.http_port,
+            cache_ttl_ns=self.options.cache_ttl_ns,
+            cache_bytes_max=self.options.cache_bytes_max,
         )
         plane = ControlPlane(settings, store, launcher, logs=logs)
         await plane.start()
@@ -94,6 +99,7 @@ class Platform:
             closures=ClosuresInStore(store),
             clock=LoopClock(),
             signals=SignalsOfPlane(plane),
+            catalog=plane.catalog,
         )
         # The folder's lock keeps other processes out: who holds the lease is one that died.
         engine = Engine(ports, EngineSettings(f"{base}/metadata/propeller", settings.raw_prefix, holder="embedded"))

@@ -311,7 +311,8 @@ class TaskTemplate:
 
     `type` names the executor (`python-task`, `container`, ...); `custom` and `config` are
     the executor's own. `extra` holds serialised parts of the wire message that nothing
-    here computes on (a pod, a SQL statement), by field name, so that they are not lost.
+    here computes on (a pod, a SQL statement), by field name, so that they are not lost. `code` are
+    the digests of the functions and constants it is made of, by qualified name; empty if unknown.
     """
 
     id: Identifier
@@ -325,6 +326,7 @@ class TaskTemplate:
     secrets: tuple[SecretRequest, ...] = ()
     span: SourceSpan | None = None
     extra: Mapping[str, bytes] = field(default_factory=dict)
+    code: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ by the store; a sink may see one again after a crash and keeps the first.
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
+from flytelike.model.caching import CacheNote
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ExecutionId, Identifier, NodeId, NodePath
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
@@ -29,7 +30,8 @@ class NodeChanged:
     `name` is what the author's code calls it, often the name of its task or workflow.
     `parent` is the sub-workflow node it lies in (`""` at the top), `spec_node_id` its id in
     its own workflow. `is_parent` tells that nodes lie in it. `child` tells that the node
-    is an execution of its own.
+    is an execution of its own. `note` says what else people want to know: whence its outputs
+    were taken, why they were not. `cache` is what is to be told of the cache now.
     """
 
     path: NodePath
@@ -41,6 +43,8 @@ class NodeChanged:
     is_parent: bool = False
     is_child_execution: bool = False
     name: str = ""
+    note: str = ""
+    cache: CacheNote | None = None
 
 
 @dataclass(frozen=True, slots=True)

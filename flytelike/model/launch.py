@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from flytelike.model.caching import CacheUse
 from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeExecutionId
 
 
@@ -13,7 +14,9 @@ class LaunchRequest:
     `closure_uri` points at the serialised `core.CompiledWorkflowClosure` (immutable, named
     by `closure_digest`), `inputs_uri` at the serialised `core.LiteralMap` of its inputs.
     `max_parallelism` limits the nodes running at once; 0 means no limit. `depth` is how many
-    launch-plan nodes lie above this execution.
+    launch-plan nodes lie above this execution. `reuse_uri` points at the serialised
+    `propeller.ReuseList` of what is taken over from earlier executions, with its digest; both are
+    empty for none. `cache` says what it does with cached results.
     """
 
     id: ExecutionId
@@ -30,3 +33,6 @@ class LaunchRequest:
     labels: Mapping[str, str] = field(default_factory=dict)
     parent: NodeExecutionId | None = None
     depth: int = 0
+    reuse_uri: str = ""
+    reuse_digest: str = ""
+    cache: CacheUse = CacheUse.USE

@@ -1,7 +1,7 @@
 """What authors ask of the engine: retries, timeouts, caching, resources."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 
@@ -35,20 +35,37 @@ class Resources:
 class CachePolicy:
     """Whether results are kept for equal inputs.
 
-    An empty `version` means that the platform derives it from the task's code.
+    Where the author gives no version it is derived from the task's code: `code` then holds the digest of each
+    function and constant it is made of, by qualified name. `ttl_ns` is how long a result is kept; 0 for ever.
     """
 
     enabled: bool = False
     version: str = ""
     serializable: bool = False
     ignored_inputs: tuple[str, ...] = ()
+    ttl_ns: int = 0
+    code: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How long retries wait: `first_ns` at first, `factor` times as long each next time, at most `longest_ns`.
+
+    A `longest_ns` of 0 leaves it to the engine.
+    """
+
+    first_ns: int
+    factor: float = 2.0
+    longest_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class TaskMetadata:
     """The policies of a task.
 
-    `timeout_ns` is 0 for none; `interruptible` None for the workflow's default.
+    `timeout_ns` limits how long an attempt runs, `queued_timeout_ns` how long it waits until it runs; 0 is none.
+    `interruptible` is None for the workflow's default. Without a `backoff`, a retry of a failure of the user's making
+    starts at once.
     """
 
     retries: int = 0
@@ -62,6 +79,8 @@ class TaskMetadata:
     generates_deck: bool = False
     is_eager: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
+    backoff: Backoff | None = None
+    queued_timeout_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +95,17 @@ class NodeMetadata:
     cache_version: str | None = None
     cache_serializable: bool | None = None
     config: Mapping[str, str] = field(default_factory=dict)
+
+
+def cache_policy(task: CachePolicy, node: NodeMetadata) -> CachePolicy:
+    """Return a task's policy with what its node overrides."""
+    return replace(
+        task,
+        enabled=task.enabled if node.cacheable is None else node.cacheable,
+        version=node.cache_version or task.version,
+        code={} if node.cache_version else task.code,
+        serializable=task.serializable if node.cache_serializable is None else node.cache_serializable,
+    )
 
 
 @dataclass(frozen=True, slots=True)

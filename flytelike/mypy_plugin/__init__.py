@@ -21,7 +21,8 @@ from typing_extensions import override
 
 from flytelike.mypy_plugin.body import check_body
 from flytelike.mypy_plugin.launch_plan import FACTORIES, checked_factory
-from flytelike.mypy_plugin.names import NODE, WORKFLOW
+from flytelike.mypy_plugin.mapping import lifted
+from flytelike.mypy_plugin.names import MAP_TASK, NODE, WORKFLOW
 from flytelike.mypy_plugin.node_output import output_type
 
 
@@ -30,8 +31,8 @@ class FlytelikePlugin(Plugin):
 
     @override
     def get_function_hook(self, fullname: str) -> Callable[[FunctionContext], Type] | None:
-        """Look through a workflow's body when its decorator is checked."""
-        return check_body if fullname == WORKFLOW else None
+        """Look through a workflow's body when its decorator is checked; lift what a map takes to lists."""
+        return {WORKFLOW: check_body, MAP_TASK: lifted}.get(fullname)
 
     @override
     def get_method_signature_hook(self, fullname: str) -> Callable[[MethodSigContext], FunctionLike] | None:

@@ -18,6 +18,7 @@ from mypy.nodes import (
     DelStmt,
     DictionaryComprehension,
     Expression,
+    ExpressionStmt,
     ForStmt,
     FuncDef,
     GeneratorExpr,
@@ -42,14 +43,25 @@ from mypy.nodes import (
     WithStmt,
 )
 from mypy.plugin import FunctionContext
-from mypy.types import CallableType, Type
+from mypy.types import AnyType, CallableType, Instance, Type, get_proper_type
 
-from flytelike.mypy_plugin.meaning import Meanings, Outputs, Plain, Promise, outputs_of
+from flytelike.mypy_plugin.meaning import (
+    COMPARING,
+    Chain,
+    Condition,
+    Meaning,
+    Meanings,
+    Outputs,
+    Plain,
+    Promise,
+    outputs_of,
+)
 from flytelike.mypy_plugin.names import CREATE_NODE
 from flytelike.mypy_plugin.report import report, written
 from flytelike.mypy_plugin.widening import check_widened
 
 PROMISE_USED = ErrorCode("promise-used-as-value", "A value to come is used as if it were there", "Flytelike")
+UNFINISHED = ErrorCode("unfinished-conditional", "A conditional does not come to its end", "Flytelike")
 POSITIONAL = ErrorCode("positional-argument", "A call in a workflow's body gives inputs without names", "Flytelike")
 
 _ASK_FOR_VALUES = frozenset(
@@ -155,6 +167,9 @@ class _Body:
                 self._refuse("used in an expression", left, right)
             case ReturnStmt():
                 self._check_returned(node)
+            case ExpressionStmt(expr=expression) if isinstance(self._meanings.of(expression), Chain):
+                text = "this conditional does not say what happens when no case holds: end it by `.else_()`"
+                report(self._checker, text, expression, UNFINISHED)
             case DelStmt(expr=MemberExpr(expr=changed) | IndexExpr(base=changed)):
                 self._refuse("changed", changed)
             case _:
@@ -164,20 +179,8 @@ class _Body:
         match node:
             case CallExpr():
                 self._check_call(node)
-            case (
-                ConditionalExpr(cond=condition)
-                | OpExpr(op="and" | "or", left=condition)
-                | UnaryExpr(op="not", expr=condition)
-            ):
-                self._refuse("used as a condition", condition)
-            case OpExpr(op=">>"):
-                pass
-            case OpExpr(left=left, right=right):
-                self._refuse("used in an expression", left, right)
-            case UnaryExpr(expr=operand):
-                self._refuse("used in an expression", operand)
-            case ComparisonExpr(operands=operands):
-                self._refuse("compared", *operands)
+            case OpExpr() | UnaryExpr() | ComparisonExpr() | ConditionalExpr():
+                self._check_operator(node)
             case IndexExpr(base=base, index=SliceExpr() | UnaryExpr(op="-", expr=IntExpr())):
                 self._refuse("sliced or indexed from its end", base)
             case IndexExpr(index=index):
@@ -191,17 +194,53 @@ class _Body:
             case _:
                 pass
 
+    def _check_operator(self, node: OpExpr | UnaryExpr | ComparisonExpr | ConditionalExpr) -> None:
+        match node:
+            case (
+                ConditionalExpr(cond=condition)
+                | OpExpr(op="and" | "or", left=condition)
+                | UnaryExpr(op="not", expr=condition)
+            ):
+                self._refuse("used as a condition", condition)
+            case OpExpr(op=">>"):
+                pass
+            case OpExpr(op="&" | "|", left=left, right=right) if self._bools(left, right):
+                pass
+            case OpExpr(left=left, right=right):
+                self._refuse("used in an expression", left, right)
+            case UnaryExpr(expr=operand):
+                self._refuse("used in an expression", operand)
+            case ComparisonExpr(operators=operators, operands=operands):
+                if not set(operators) <= COMPARING:
+                    self._refuse("compared by `is` or `in`", *operands)
+                elif len(operands) > 2:
+                    self._refuse("compared in a chain", *operands)
+
     def _refuse(self, use: str, *used: Expression) -> None:
         """Report promises that are used as values; anything else may be."""
         for expression in used:
-            if self._meanings.is_promise(expression):
+            found = self._meanings.of(expression)
+            if isinstance(found, Condition):
+                text = f"a comparison can't be {use}: it is decided when the workflow runs, by a `conditional`"
+                report(self._checker, text, found.made, PROMISE_USED)
+            elif self._meanings.is_promise(expression):
                 text = f"`{written(expression)}` can't be {use} in a workflow's body: it has no value yet"
                 report(self._checker, text, expression, PROMISE_USED)
+
+    def _bools(self, *operands: Expression) -> bool:
+        """Tell whether all operands can be parts of a condition."""
+        meanings = [self._meanings.of(operand) for operand in operands]
+        return all(isinstance(found, Condition) or _is_bool(found) for found in meanings)
+
+    def _is_any(self, expression: Expression) -> bool:
+        found = self._meanings.of(expression)
+        return isinstance(found, Promise) and isinstance(get_proper_type(found.kind), AnyType)
 
     def _assign(self, target: Expression, value: Expression) -> None:
         match target:
             case TupleExpr(items=targets) | ListExpr(items=targets):
-                self._refuse("unpacked", value)
+                if not self._is_any(value):  # several outputs, for all that is known
+                    self._refuse("unpacked", value)
                 if isinstance(value, TupleExpr | ListExpr):
                     for item, part in zip(targets, value.items, strict=False):
                         self._assign(item, part)
@@ -227,6 +266,8 @@ class _Body:
         given = node.expr.items if isinstance(node.expr, TupleExpr) else [node.expr]
         if len(given) == len(outputs):
             for value, asked in zip(given, outputs, strict=True):
+                if isinstance(self._meanings.of(value), Condition):
+                    self._refuse("returned", value)
                 check_widened(self._checker, value, self._meanings.of(value), asked)
 
     def _check_call(self, call: CallExpr) -> None:
@@ -256,4 +297,11 @@ class _Body:
             text = f"`{written(call.callee)}` is called with values that have no name: write `name=value`"
             report(self._checker, text, call, POSITIONAL)
         for _, name, given in inputs:
+            if isinstance(self._meanings.of(given), Condition):
+                self._refuse(f"given to `{name}`", given)
             check_widened(self._checker, given, self._meanings.of(given), called.inputs.get(name or ""))
+
+
+def _is_bool(meaning: Meaning) -> bool:
+    kind = get_proper_type(meaning.kind) if isinstance(meaning, Promise) else None
+    return isinstance(kind, Instance) and kind.type.fullname == "builtins.bool"

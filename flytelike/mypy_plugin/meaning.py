@@ -3,7 +3,7 @@
 It is read off the declarations: when a decorator is checked, mypy may not have looked at the body yet.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from mypy.expandtype import expand_type_by_instance
@@ -12,6 +12,7 @@ from mypy.nodes import (
     AssignmentExpr,
     CallExpr,
     CastExpr,
+    ComparisonExpr,
     ConditionalExpr,
     Decorator,
     Expression,
@@ -35,7 +36,7 @@ from mypy.types import (
     get_proper_type,
 )
 
-from flytelike.mypy_plugin.names import CREATE_NODE, DECORATORS, ENTITY, OVERRIDDEN
+from flytelike.mypy_plugin.names import ASKS, CONDITIONAL, CREATE_NODE, DECORATORS, ENTITY, GATES, MAP_TASK, OVERRIDDEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,22 @@ class Made:
     result: Plain | Promise | Outputs
 
 
-Meaning = Plain | Promise | Outputs | Callee | Made
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A comparison of values to come, and where it is made; a type checker takes it for a bool."""
+
+    made: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A conditional that has not come to its end."""
+
+
+Meaning = Plain | Promise | Outputs | Callee | Made | Condition | Chain
+
+COMPARING = frozenset({"==", "!=", "<", "<=", ">", ">="})
+"""Operators that make a condition of values to come; Python decides the others at once."""
 
 
 @dataclass
@@ -90,6 +106,10 @@ class Meanings:
         """Tell whether an expression stands for a value to come."""
         return isinstance(self.of(expression), Promise)
 
+    def undecided(self, expression: Expression) -> bool:
+        """Tell whether an expression stands for a value to come, or a comparison of some."""
+        return isinstance(self.of(expression), Promise | Condition)
+
     def of(self, expression: Expression) -> Meaning:
         """Return what an expression stands for."""
         match expression:
@@ -105,6 +125,10 @@ class Meanings:
                 return self._call(expression)
             case OpExpr(op=">>", right=right):
                 return self.of(right)
+            case OpExpr(op="&" | "|", left=left, right=right) if self.undecided(left) or self.undecided(right):
+                return Condition(expression)
+            case ComparisonExpr(operators=operators, operands=operands) if set(operators) <= COMPARING:
+                return Condition(expression) if any(map(self.undecided, operands)) else Plain()
             case ConditionalExpr(if_expr=inner) | AssignmentExpr(value=inner):
                 return self.of(inner)
             case _:
@@ -133,7 +157,7 @@ class Meanings:
                 return Promise(kinds.get(name))
             case Made(result):
                 return result if name == "result" else Promise()
-            case Callee():
+            case Callee() | Condition() | Chain():
                 return Plain()
             case Plain():  # maybe a module's
                 return _declared(expression.node)
@@ -142,11 +166,59 @@ class Meanings:
         callee = call.callee
         if isinstance(callee, MemberExpr) and callee.name == "with_overrides":
             return self.of(callee.expr)
+        if isinstance(callee, RefExpr) and callee.fullname in SPECIAL:
+            return self._special(callee.fullname, call)
+        if isinstance(callee, MemberExpr) and (asked := self._asked(callee)) is not None:
+            return asked
         called = self.called(call)
         if called is None:
             return Plain()
         makes_node = isinstance(callee, RefExpr) and callee.fullname == CREATE_NODE
         return Made(called.gives) if makes_node else called.gives
+
+    def _special(self, function: str, call: CallExpr) -> Meaning:
+        """Return what a call of one of the SDK's functions stands for."""
+        if function in ASKS:
+            return Condition(call)
+        if function == CONDITIONAL:
+            return Chain()
+        if function == MAP_TASK:
+            return Callee({}, Promise())
+        first = self.of(call.args[0]) if call.args else Plain()
+        return first if isinstance(first, Promise) else Promise()
+
+    def _asked(self, callee: MemberExpr) -> Meaning | None:
+        """Return what a method of a value to come, or of a conditional, gives; None for other methods."""
+        record, name = self.of(callee.expr), callee.name
+        if isinstance(record, Promise) and name in {"is_true", "is_false", "is_none"}:
+            return Condition(callee)
+        if not isinstance(record, Chain):
+            return None
+        ends = isinstance(callee.expr, CallExpr) and isinstance(callee.expr.callee, MemberExpr)
+        if ends and name in {"then", "fail"} and callee.expr.callee.name == "else_":  # type: ignore[attr-defined]
+            return self._decided(callee.expr)
+        return Plain() if name == "fail" else Chain()  # mypy tells that only the last case can fail
+
+    def _decided(self, chain: Expression) -> Meaning:
+        """Return what a conditional stands for: what its cases do, where they agree."""
+        given = [self.of(call.args[0]) for call in _calls(chain) if call.args and _method(call) == "then"]
+        if given and all(isinstance(one, Outputs) for one in given):
+            return given[0]
+        return Promise() if any(isinstance(one, Promise) for one in given) else Plain()
+
+
+SPECIAL = frozenset({*ASKS, *GATES, CONDITIONAL, MAP_TASK})
+
+
+def _calls(chain: Expression) -> Iterator[CallExpr]:
+    """Yield the calls of a chain of methods, the last one first."""
+    while isinstance(chain, CallExpr):
+        yield chain
+        chain = chain.callee.expr if isinstance(chain.callee, MemberExpr) else chain.callee
+
+
+def _method(call: CallExpr) -> str:
+    return call.callee.name if isinstance(call.callee, MemberExpr) else ""
 
 
 def outputs_of(result: Type) -> Mapping[str, Type]:

@@ -14,7 +14,9 @@ from flytelike.model.diagnostic import Diagnostic
 from flytelike.remote.errors import RemoteError, ServerUnreachable
 from flytelike_idl.service import (
     admin_pb2_grpc,
+    caching_pb2_grpc,
     dataproxy_pb2_grpc,
+    derivation_pb2_grpc,
     registration_pb2,
     registration_pb2_grpc,
     signal_pb2_grpc,
@@ -47,6 +49,8 @@ class Client:
         self.admin = admin_pb2_grpc.AdminServiceStub(self.channel)
         self.data = dataproxy_pb2_grpc.DataProxyServiceStub(self.channel)
         self.registration = registration_pb2_grpc.RegistrationServiceStub(self.channel)
+        self.caching = caching_pb2_grpc.CachingServiceStub(self.channel)
+        self.derivation = derivation_pb2_grpc.DerivationServiceStub(self.channel)
         self.signal = signal_pb2_grpc.SignalServiceStub(self.channel)
         self.watch = watch_pb2_grpc.WatchServiceStub(self.channel)
 

@@ -7,6 +7,7 @@ from google.protobuf import wrappers_pb2
 
 from flytelike.codec.ids import execution_id_from_proto, execution_id_to_proto, identifier_to_proto
 from flytelike.codec.literals import literal_map_from_proto, literal_map_to_proto
+from flytelike.model.caching import CacheUse
 from flytelike.model.ids import ExecutionId, Identifier
 from flytelike.model.literals import LiteralMap
 from flytelike.remote.client import Client
@@ -25,6 +26,7 @@ class ExecutionOptions:
     envs: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     raw_output_prefix: str = ""
+    cache: CacheUse = CacheUse.USE
 
 
 async def create(
@@ -40,6 +42,8 @@ async def create(
         launch_plan=identifier_to_proto(target),
         metadata=execution_pb2.ExecutionMetadata(mode=execution_pb2.ExecutionMetadata.MANUAL),
         max_parallelism=options.max_parallelism,
+        overwrite_cache=options.cache is CacheUse.OVERWRITE,
+        skip_cache=options.cache is CacheUse.OFF,
         labels=common_pb2.Labels(values=options.labels),
         raw_output_data_config=common_pb2.RawOutputDataConfig(output_location_prefix=options.raw_output_prefix),
         envs=common_pb2.Envs(
@@ -67,6 +71,16 @@ async def relaunch(client: Client, execution: ExecutionId, name: str = "") -> Ex
     response = await client.call(
         client.admin.RelaunchExecution(
             execution_pb2.ExecutionRelaunchRequest(id=execution_id_to_proto(execution), name=name)
+        )
+    )
+    return execution_id_from_proto(response.id)
+
+
+async def recover(client: Client, execution: ExecutionId, name: str = "") -> ExecutionId:
+    """Start a new execution of the same version and inputs that takes over what succeeded."""
+    response = await client.call(
+        client.admin.RecoverExecution(
+            execution_pb2.ExecutionRecoverRequest(id=execution_id_to_proto(execution), name=name)
         )
     )
     return execution_id_from_proto(response.id)

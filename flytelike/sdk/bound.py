@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from flytelike.sdk.promise import Promise, VoidPromise
+from flytelike.sdk.stand_in import StandIn
 
 _PLAIN = (str, int, float, bool, type(None))
 
@@ -16,10 +17,10 @@ def bound_copy(value: object) -> object:
     return value
 
 
-def promises_in(value: object) -> Iterator[Promise | VoidPromise]:
-    """Find the promises in an argument."""
+def promises_in(value: object) -> Iterator[Promise | VoidPromise | StandIn]:
+    """Find the promises in an argument, and what stands for no value."""
     match value:
-        case Promise() | VoidPromise():
+        case Promise() | VoidPromise() | StandIn():
             yield value
         case list() | tuple():
             for item in value:
@@ -40,7 +41,7 @@ def holds_promise(value: object) -> bool:
 def misplaced(value: object) -> object | None:
     """Return what holds a promise and is no list or dict, such as a tuple or dataclass: it cannot be bound."""
     match value:
-        case Promise() | VoidPromise():
+        case Promise() | VoidPromise() | StandIn():
             return None
         case list() if type(value) is list:
             return next((found for item in value if (found := misplaced(item)) is not None), None)

@@ -1,6 +1,7 @@
 """How an author asks for results to be kept."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,8 +13,10 @@ class Cache:
             it from the task's code.
         serialize: Do equal work that runs at the same time once.
         ignored_inputs: Inputs that don't count when inputs are compared.
+        ttl: How long results are kept; a number counts seconds. Without it they are kept until they are evicted.
     """
 
     version: str = ""
     serialize: bool = False
     ignored_inputs: tuple[str, ...] | str = ()
+    ttl: timedelta | int | None = None

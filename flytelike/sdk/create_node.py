@@ -5,15 +5,14 @@ from typing import Any, Generic, Self, TypeVar, cast
 
 from typing_extensions import Unpack, override
 
-from flytelike.model.diagnostic import DiagnosticError
 from flytelike.sdk.entity import NodeEntity, P, R
-from flytelike.sdk.faults import fault
-from flytelike.sdk.frames import author_site, caller
+from flytelike.sdk.frames import caller
 from flytelike.sdk.node_options import NodeOptions
-from flytelike.sdk.promise import Promise, Source, VoidPromise
+from flytelike.sdk.promise import Promise, VoidPromise
+from flytelike.sdk.promised import Source
 from flytelike.sdk.results import packed
 from flytelike.sdk.signature import Shape
-from flytelike.sdk.trace import TracedNode, current_trace
+from flytelike.sdk.trace import TracedNode, trace_here
 
 _T = TypeVar("_T")
 
@@ -79,17 +78,6 @@ def create_node(entity: NodeEntity[P, R], /, *args: P.args, **kwargs: P.kwargs) 
     Raises:
         DiagnosticError: There is no workflow being put together.
     """
-    trace = current_trace()
-    if trace is None:
-        raise DiagnosticError(
-            [
-                fault(
-                    "no-workflow-here",
-                    "`create_node` makes a node of a workflow, but none is being put together here",
-                    author_site().span,
-                    "outside a workflow's body",
-                    help=(f"call `{entity.short_name}(...)` itself",),
-                )
-            ]
-        )
+    doing = "`create_node` makes a node of a workflow"
+    trace = trace_here(doing, f"call `{entity.short_name}(...)` itself")
     return Node(trace.record(entity, args, kwargs, caller()))

@@ -1,42 +1,37 @@
 """Entities to templates: what registration sends and the compiler checks."""
 
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from pathlib import Path, PurePath
 from typing import Any
 
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.model.graph import (
     Entity,
-    LaunchPlanTarget,
     LaunchPlanTemplate,
-    Node,
-    NodeTarget,
-    SubWorkflowTarget,
-    TaskTarget,
     TaskTemplate,
     WorkflowTemplate,
 )
-from flytelike.model.ids import Identifier, ResourceKind
+from flytelike.model.ids import Identifier
 from flytelike.model.interface import Parameter, TypedInterface, Variable
+from flytelike.model.policies import TaskMetadata
 from flytelike.model.span import SourceSpan
 from flytelike.model.types import json_text
 from flytelike.sdk.bindings import Place, bindings, literal_of
+from flytelike.sdk.code_digest import code_parts, version_of
 from flytelike.sdk.documentation import Documentation, documentation_of
 from flytelike.sdk.entity import AnyEntity, reachable
 from flytelike.sdk.faults import fault, raise_faults
 from flytelike.sdk.instance_task import InstanceTask, not_in_module
 from flytelike.sdk.launch_plan import LaunchPlan
 from flytelike.sdk.launch_plan_options import packed_options
-from flytelike.sdk.node_options import aliases, node_metadata, task_overrides
+from flytelike.sdk.naming import identifier_of, relative
+from flytelike.sdk.node_templates import NodeTemplates
 from flytelike.sdk.reference import Reference
 from flytelike.sdk.remarks import remarks
 from flytelike.sdk.settings import Settings
 from flytelike.sdk.signature import NO_DEFAULT
-from flytelike.sdk.source import CallSite
 from flytelike.sdk.task import Task
-from flytelike.sdk.trace import TracedNode
 from flytelike.sdk.workflow import Workflow
 from flytelike.types.registry import literal_type_of
 
@@ -106,16 +101,6 @@ def callers_of(broken: set[AnyEntity], entities: Iterable[AnyEntity]) -> set[Any
     return found
 
 
-def identifier_of(entity: AnyEntity, settings: Settings) -> Identifier:
-    """Return the name under which an entity is (or was) registered."""
-    if isinstance(entity, Reference):
-        return entity.identifier
-    name = f"{entity.function.__module__}.{entity.function.__name__}"
-    if isinstance(entity, LaunchPlan | Task) and entity.given_name:
-        name = entity.given_name
-    return Identifier(entity.resource_kind, settings.project, settings.domain, name, settings.version)
-
-
 @dataclass(slots=True)
 class Assembly:
     """Collects templates and faults."""
@@ -127,7 +112,11 @@ class Assembly:
     docs: dict[Identifier, Documentation] = field(default_factory=dict)
     faults: list[Diagnostic] = field(default_factory=list)
     references: dict[Identifier, TypedInterface] = field(default_factory=dict)
-    spans: dict[int, dict[str, SourceSpan]] = field(default_factory=dict)
+    nodes: NodeTemplates = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Let what is wrong with nodes be told beside all else."""
+        self.nodes = NodeTemplates(self.settings, self.faults)
 
     @property
     def templates(self) -> Templates:
@@ -156,18 +145,34 @@ class Assembly:
         """Return a task's template."""
         if isinstance(task, InstanceTask) and not task.location[1] and task.found_by_variable:
             self.faults.append(not_in_module(task))
-        policies = task.policies
+        policies, code = task.policies, self.code(task)
         return TaskTemplate(
             identifier,
             task.task_type,
-            policies.metadata,
+            self.metadata(task, code),
             self.interface(task, identifier),
             task.container(self.settings),
             json_text(task.get_custom(self.settings)),
             config=task.get_config(self.settings),
             secrets=policies.secrets,
             span=self.relative(task.signature.span),
+            code=code,
         )
+
+    def code(self, task: Task[..., Any]) -> dict[str, str]:
+        """Return the digests of what a task's code is made of; none if it cannot be read."""
+        module = task.function.__module__
+        # Not the function's own file, which may be that of a decorator around it.
+        file = getattr(sys.modules.get(module), "__file__", None) or ""
+        return code_parts(module, task.function.__name__, self.settings.root, file)
+
+    def metadata(self, task: Task[..., Any], code: dict[str, str]) -> TaskMetadata:
+        """Return a task's policies; a cache version that is not given is derived from the code."""
+        metadata = task.policies.metadata
+        cache = metadata.cache
+        if not cache.enabled or cache.version or not code:
+            return metadata  # Code that cannot be read: results then belong to one version of the task.
+        return replace(metadata, cache=replace(cache, version=version_of(code), code=code))
 
     def workflow(self, workflow: Workflow[..., Any], identifier: Identifier) -> WorkflowTemplate:
         """Return a workflow's template."""
@@ -183,49 +188,12 @@ class Assembly:
         return WorkflowTemplate(
             identifier,
             self.interface(workflow, identifier),
-            tuple(self.node(node) for node in graph.nodes),
+            tuple(self.nodes.node(node) for node in graph.nodes),
             bindings(graph.outputs, outputs.hints, place, self.faults),
             workflow.metadata,
+            None if graph.failure_node is None else self.nodes.node(graph.failure_node),
             span=self.relative(signature.span),
         )
-
-    def node(self, node: TracedNode) -> Node:
-        """Return a node: given arguments, then defaults of those left out."""
-        entity = node.entity
-        declared = entity.signature.inputs
-        arguments = dict(node.arguments)
-        if not isinstance(entity, LaunchPlan):
-            for name, found in declared.items():
-                if name not in arguments and found.default is not NO_DEFAULT:
-                    arguments[name] = found.default
-        span = self.relative(node.span)
-        hints = {name: found.hint for name, found in declared.items()}
-        place = Place(
-            default=span,
-            spans=self.argument_spans(node.site),
-            wanted=lambda name: f"`{name}` of `{entity.short_name}`",
-            declared=lambda name: self.relative(entity.signature.input_span(name)),
-        )
-        return Node(
-            node.id,
-            self.target(node),
-            bindings(arguments, hints, place, self.faults),
-            tuple(sorted({other.id for other in node.upstream})),
-            node_metadata(node.options, entity.short_name),
-            aliases(node.options),
-            span,
-        )
-
-    def target(self, node: TracedNode) -> NodeTarget:
-        """Return what a node runs."""
-        identifier = identifier_of(node.entity, self.settings)
-        match identifier.kind:
-            case ResourceKind.TASK:
-                return TaskTarget(identifier, task_overrides(node.options))
-            case ResourceKind.WORKFLOW:
-                return SubWorkflowTarget(identifier)
-            case _:
-                return LaunchPlanTarget(identifier)
 
     def plan(self, plan: LaunchPlan[..., Any]) -> None:
         """Add a launch plan's template: its workflow's inputs with their defaults, and what is fixed."""
@@ -297,21 +265,6 @@ class Assembly:
             self.docs[identifier] = given or documentation_of(entity.function, outputs)
         return self.docs[identifier]
 
-    def argument_spans(self, site: CallSite) -> Mapping[str, SourceSpan]:
-        """Return where the arguments of a call stand; a call in a loop is looked up once."""
-        known = self.spans.get(id(site))
-        if known is None:
-            known = {name: self.relative(span) for name, span in site.argument_spans().items()}
-            self.spans[id(site)] = known
-        return known
-
     def relative(self, span: SourceSpan) -> SourceSpan:
         """Return a span whose file is relative to the project's root."""
-        return replace(span, file=relative_path(span.file, self.settings.root))
-
-
-@lru_cache(maxsize=4096)
-def relative_path(file: str, root: Path) -> str:
-    """Return a file's path below `root` with forward slashes; its name alone when it lies elsewhere."""
-    path = PurePath(file)
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+        return relative(span, self.settings.root)

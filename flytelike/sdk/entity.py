@@ -62,6 +62,16 @@ class NodeEntity(ABC, Generic[P, R]):
         return self.function.__name__
 
     @property
+    def registered_name(self) -> str:
+        """The name in the registry, in its project and domain."""
+        return f"{self.function.__module__}.{self.function.__name__}"
+
+    @property
+    def node_name(self) -> str:
+        """The name that people read of a node that calls it."""
+        return self.short_name
+
+    @property
     def is_task(self) -> bool:
         """Whether policies of tasks (resources, image, cache) can be overridden."""
         return self.resource_kind is ResourceKind.TASK
@@ -89,6 +99,10 @@ class NodeEntity(ABC, Generic[P, R]):
     def why_not_callable_with(self, name: str) -> tuple[str, str]:
         """Say why there can be no argument of a name: an error code, and what completes "`<entity>` ..."."""
         return "unknown-input", f"has no input `{name}`"
+
+    def completed(self, named: Mapping[str, object]) -> Mapping[str, object]:
+        """Return the arguments of a call together with those that are bound already."""
+        return named
 
     def faults(self) -> Iterable[Diagnostic]:
         """Return everything that is wrong with the entity itself."""

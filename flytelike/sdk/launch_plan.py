@@ -147,6 +147,11 @@ class LaunchPlan(NodeEntity[P, R]):
 
     @property
     @override
+    def registered_name(self) -> str:
+        return self.given_name or self.workflow.registered_name
+
+    @property
+    @override
     def span(self) -> SourceSpan:
         return self._site.span
 

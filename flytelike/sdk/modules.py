@@ -10,7 +10,9 @@ from types import ModuleType
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError, Label
 from flytelike.model.span import SourceSpan
 from flytelike.sdk.entity import AnyEntity, NodeEntity
+from flytelike.sdk.imperative import ImperativeWorkflow
 from flytelike.sdk.launch_plan import LaunchPlan, created_in, forget_created_in
+from flytelike.sdk.map_task import MapTask
 from flytelike.sdk.raised import raised_fault
 from flytelike.sdk.reference import Reference
 from flytelike.sdk.task import Task
@@ -37,6 +39,9 @@ class Loaded:
         workflows = [entity for entity in self.entities if isinstance(entity, Workflow)]
         if name in known:
             return known[name]
+        for module in self.modules:  # an imperative workflow has a name beside that of its variable
+            if isinstance(found := vars(module).get(name), ImperativeWorkflow):
+                return found
         if not name and len(workflows) == 1:
             return workflows[0]
         where = ", ".join(sorted(module.__name__ for module in self.modules))
@@ -187,7 +192,7 @@ def entities_of(modules: Iterable[ModuleType]) -> Iterable[AnyEntity]:
     found: dict[int, AnyEntity] = {}
     for module in modules:
         for value in vars(module).values():
-            if not isinstance(value, NodeEntity) or isinstance(value, Reference):
+            if not isinstance(value, NodeEntity) or isinstance(value, Reference | MapTask):
                 continue
             if isinstance(value, Task | Workflow) and value.function.__module__ not in names:
                 continue

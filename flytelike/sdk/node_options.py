@@ -17,7 +17,7 @@ from flytelike.sdk.option_rules import (
     wrong_types,
 )
 from flytelike.sdk.resources import Resources, resources_of
-from flytelike.sdk.task_options import MAX_RETRIES
+from flytelike.sdk.retry import MAX_RETRIES
 
 
 class NodeOptions(TypedDict, total=False):

@@ -9,33 +9,16 @@ from typing import TYPE_CHECKING, NoReturn
 
 from typing_extensions import Unpack, override
 
+from flytelike.model.condition import Comparator
 from flytelike.model.diagnostic import DiagnosticError
+from flytelike.sdk.condition import Condition, compared, condition_of
 from flytelike.sdk.faults import fault, label
 from flytelike.sdk.frames import author_site
-from flytelike.sdk.signature import Shape
+from flytelike.sdk.promised import Source, refused, written
 
 if TYPE_CHECKING:
     from flytelike.sdk.node_options import NodeOptions
-    from flytelike.sdk.trace import Trace, TracedNode
-
-
-class Source:
-    """Where a promise's value comes from. `node` is None for an input of the workflow."""
-
-    __slots__ = ("node", "path", "trace", "var")
-
-    def __init__(self, trace: "Trace", node: "TracedNode | None", var: str, path: tuple[str | int, ...] = ()) -> None:
-        """Keep the parts; `path` leads into the value."""
-        self.trace: Trace = trace
-        self.node: TracedNode | None = node
-        self.var: str = var
-        self.path: tuple[str | int, ...] = path
-
-    @override
-    def __str__(self) -> str:
-        """Return it as the author would write it."""
-        name = f"{self.node.id}.{self.var}" if self.node else self.var
-        return name + "".join(f".{step}" if isinstance(step, str) else f"[{step}]" for step in self.path)
+    from flytelike.sdk.trace import TracedNode
 
 
 class Promise:
@@ -77,6 +60,34 @@ class Promise:
     def runs_before(self, other: object) -> None:
         """Run what `other` stands for after this one's node."""
         node_of(self, "runs_before").then(other)
+
+    def is_true(self) -> Condition:
+        """Return the condition that the value is True."""
+        return compared(Comparator.EQUAL, source_of(self), True)
+
+    def is_false(self) -> Condition:
+        """Return the condition that the value is False."""
+        return compared(Comparator.EQUAL, source_of(self), False)
+
+    def is_none(self) -> Condition:
+        """Return the condition that the value is None."""
+        return compared(Comparator.EQUAL, source_of(self), None)
+
+    def __and__(self, other: object) -> Condition:
+        """Join this bool to come with a condition: both hold."""
+        return condition_of(self) & other
+
+    def __rand__(self, other: object) -> Condition:
+        """Join this bool to come with a condition: both hold."""
+        return condition_of(other) & self
+
+    def __or__(self, other: object) -> Condition:
+        """Join this bool to come with a condition: at least one holds."""
+        return condition_of(self) | other
+
+    def __ror__(self, other: object) -> Condition:
+        """Join this bool to come with a condition: at least one holds."""
+        return condition_of(other) | self
 
     def with_overrides(self, **options: Unpack["NodeOptions"]) -> "Promise":
         """Change what this one's node asks of the platform; return this promise."""
@@ -137,20 +148,6 @@ def node_of(promise: Promise, doing: str) -> "TracedNode":
     )
 
 
-def written(source: Source) -> str:
-    """Return what a promise stands for as the author could write it, such as `train(...).error`."""
-    if source.node is None:
-        name = source.var
-    else:
-        outputs = source.node.entity.signature.outputs
-        name = f"{source.node.entity.short_name}(...)"
-        if outputs.shape is Shape.NAMED:
-            name += f".{source.var}"
-        elif outputs.shape is Shape.TUPLE:
-            name += f"[{list(outputs.hints).index(source.var)}]"
-    return name + "".join(f".{step}" if isinstance(step, str) else f"[{step}]" for step in source.path)
-
-
 # --- uses that need a value -------------------------------------------------------------
 
 _IN_A_TASK = "do this inside a task, and call the task here"
@@ -168,14 +165,13 @@ _NEEDS_A_VALUE: dict[str, tuple[str, tuple[str, ...]]] = {
         ("__setitem__", "__delitem__", "__setattr__", "__delattr__"),
     ),
     "turned into a number": (_IN_A_TASK, ("__int__", "__float__", "__complex__", "__index__", "__round__")),
-    "compared": (_IN_A_TASK, ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__")),
     "used in a `with` or `await`": (_IN_A_TASK, ("__enter__", "__exit__", "__await__", "__aiter__")),
     "used in an expression": (
         _IN_A_TASK,
         (
             *(f"__{side}{name}__" for side in ("", "r") for name in
               ("add", "sub", "mul", "truediv", "floordiv", "mod", "divmod", "pow", "matmul",
-               "and", "or", "xor", "lshift")),
+               "xor", "lshift")),
             "__rrshift__", "__neg__", "__pos__", "__abs__", "__invert__",
         ),
     ),
@@ -191,21 +187,32 @@ def _refusal(use: str, instead: str) -> Callable[..., NoReturn]:
 
 def _refuse(promise: Promise, use: str, instead: str) -> NoReturn:
     source = source_of(promise)
-    origin = source.node.span if source.node else source.trace.input_span(source.var)
-    raise DiagnosticError(
-        [
-            fault(
-                "promise-used-as-value",
-                f"`{written(source)}` can't be {use}: it has no value yet",
-                author_site().span,
-                "only a promise of the value is here while the workflow is put together",
-                help=(instead,),
-                related=(label(origin, "it comes from here"),),
-            )
-        ]
-    )
+    raise refused(f"`{written(source)}` can't be {use}", source, instead)
 
 
 for _use, (_instead, _methods) in _NEEDS_A_VALUE.items():
     for _method in _methods:
         setattr(Promise, _method, _refusal(_use, _instead))
+
+
+# --- uses that make conditions ----------------------------------------------------------
+
+_COMPARISONS: dict[str, Comparator] = {
+    "__eq__": Comparator.EQUAL,
+    "__ne__": Comparator.NOT_EQUAL,
+    "__lt__": Comparator.LESS,
+    "__le__": Comparator.LESS_OR_EQUAL,
+    "__gt__": Comparator.GREATER,
+    "__ge__": Comparator.GREATER_OR_EQUAL,
+}
+
+
+def _comparison(comparator: Comparator) -> Callable[[Promise, object], Condition]:
+    def compare(promise: Promise, other: object) -> Condition:
+        return compared(comparator, source_of(promise), source_of(other) if isinstance(other, Promise) else other)
+
+    return compare
+
+
+for _method, _comparator in _COMPARISONS.items():
+    setattr(Promise, _method, _comparison(_comparator))

@@ -10,10 +10,9 @@ from flytelike.model.diagnostic import Diagnostic, Severity
 from flytelike.sdk.cache import Cache
 from flytelike.sdk.entity import AnyEntity
 from flytelike.sdk.faults import fault, label
-from flytelike.sdk.launch_plan import LaunchPlan
-from flytelike.sdk.reference import Reference
 from flytelike.sdk.source import SourceFile, source_file
 from flytelike.sdk.task import Task
+from flytelike.sdk.workflow import Workflow
 
 DECORATORS = {"task", "workflow", "dynamic", "eager"}
 """Names that make an entity of a function."""
@@ -23,7 +22,7 @@ def remarks(entities: Iterable[AnyEntity]) -> Iterator[Diagnostic]:
     """Yield what is worth a second look, in the order of the entities."""
     files: dict[str, None] = {}
     for entity in entities:
-        if not isinstance(entity, LaunchPlan | Reference):
+        if isinstance(entity, Task | Workflow):
             files.setdefault(entity.signature.code.co_filename)
             yield from mutable_defaults(entity)
             if isinstance(entity, Task):

@@ -143,12 +143,17 @@ def return_span(code: CodeType) -> SourceSpan:
 
 def option_span(code: CodeType, option: str) -> SourceSpan:
     """Return the span of `option=...` in a function's decorator."""
-    file, node = definition(code)
+    return option_site(code, option).span
+
+
+def option_site(code: CodeType, option: str) -> "CallSite":
+    """Return the place of `option=...` in a function's decorator; of its first line if it can't be found."""
+    _, node = definition(code)
     for decorator in node.decorator_list if node else ():
         for keyword in decorator.keywords if isinstance(decorator, ast.Call) else ():
             if keyword.arg == option:
-                return file.span(extent_of(keyword))
-    return file.line_span(code.co_firstlineno)
+                return CallSite(code.co_filename, extent_of(keyword))
+    return CallSite(code.co_filename, (code.co_firstlineno, code.co_firstlineno, 0, 0))
 
 
 def returns(code: CodeType) -> tuple[SourceFile, tuple[ast.Return, ...]]:

@@ -40,6 +40,11 @@ class Task(NodeEntity[P, R]):
         self.options = options
 
     @property
+    @override
+    def registered_name(self) -> str:
+        return self.given_name or super().registered_name
+
+    @property
     def location(self) -> tuple[str, str]:
         """The module and the variable in it that holds this task."""
         return self.function.__module__, self.function.__name__

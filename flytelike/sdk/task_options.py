@@ -22,15 +22,17 @@ from flytelike.sdk.option_rules import (
     wrong_types,
 )
 from flytelike.sdk.resources import Resources, resources_of
+from flytelike.sdk.retry import RetryStrategy, backoff_of, retry_faults
 from flytelike.sdk.secret import MountType, Secret
+from flytelike.sdk.timeout import Timeout, timeout_faults, timeouts_ns
 
 
 class TaskOptions(TypedDict, total=False):
     """What `@task(...)` takes.
 
     Attributes:
-        retries: How often a failed attempt is tried again.
-        timeout: The longest time one attempt may take; a number counts seconds.
+        retries: How often a failed attempt is tried again, and after which pause (`RetryStrategy`).
+        timeout: The longest time one attempt may run; a number counts seconds. `Timeout` limits its wait too.
         cache: Whether results are kept for equal inputs, or how.
         cache_version: The version of the kept results; derived from the code if not given.
         cache_serialize: Do equal work that runs at the same time once.
@@ -49,8 +51,8 @@ class TaskOptions(TypedDict, total=False):
         docs: Documentation, instead of the docstring.
     """
 
-    retries: int
-    timeout: timedelta | int
+    retries: int | RetryStrategy
+    timeout: timedelta | int | Timeout
     cache: bool | Cache
     cache_version: str
     cache_serialize: bool
@@ -92,8 +94,8 @@ class TaskPolicies:
 
 
 _TYPES: dict[str, tuple[type, ...]] = {
-    "retries": (int,),
-    "timeout": (timedelta, int),
+    "retries": (int, RetryStrategy),
+    "timeout": (timedelta, int, Timeout),
     "cache": (bool, Cache),
     "cache_version": (str,),
     "cache_serialize": (bool,),
@@ -112,9 +114,6 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "docs": (Documentation, type(None)),
 }
 
-MAX_RETRIES = 100
-"""More is a loop, not a retry."""
-
 
 def task_option_faults(options: TaskOptions, inputs: Sequence[str]) -> Iterator[OptionFault]:
     """Tell what is wrong with a task's options. `inputs` are the task's input names."""
@@ -123,9 +122,8 @@ def task_option_faults(options: TaskOptions, inputs: Sequence[str]) -> Iterator[
     yield from broken
     if broken:
         return
-    if not 0 <= options.get("retries", 0) <= MAX_RETRIES:
-        yield OptionFault("invalid-option", "retries", f"`retries` must lie between 0 and {MAX_RETRIES}")
-    yield from duration_faults("timeout", options.get("timeout"))
+    yield from retry_faults(options.get("retries", 0))
+    yield from timeout_faults(options.get("timeout", 0))
     yield from text_map_faults("environment", options.get("environment"))
     yield from resources_option_faults(options.get("requests"), options.get("limits"), options.get("resources"))
     yield from _secret_faults(options.get("secret_requests") or ())
@@ -135,10 +133,14 @@ def task_option_faults(options: TaskOptions, inputs: Sequence[str]) -> Iterator[
 
 def task_policies(options: TaskOptions) -> TaskPolicies:
     """Return options that have no faults in the model's terms."""
+    retries = options.get("retries", 0)
+    runtime_ns, queued_ns = timeouts_ns(options.get("timeout", 0))
     return TaskPolicies(
         metadata=TaskMetadata(
-            retries=options.get("retries", 0),
-            timeout_ns=duration_ns(options.get("timeout", 0)),
+            retries=retries.count if isinstance(retries, RetryStrategy) else retries,
+            backoff=backoff_of(retries),
+            timeout_ns=runtime_ns,
+            queued_timeout_ns=queued_ns,
             interruptible=options.get("interruptible"),
             cache=_cache(options),
             deprecated=options.get("deprecated", ""),
@@ -167,6 +169,8 @@ def _cache_faults(options: TaskOptions, inputs: Sequence[str]) -> Iterator[Optio
         for word in details:
             headline = f"`{word}` has no effect without `cache=True`"
             yield OptionFault("contradictory-options", word, headline, f"add `cache=True`, or leave `{word}` out")
+    if isinstance(cache, Cache):
+        yield from duration_faults("cache", cache.ttl)
     place = "cache" if isinstance(cache, Cache) else "cache_ignore_input_vars"
     for name in _ignored(options):
         if name not in inputs:
@@ -177,7 +181,8 @@ def _cache_faults(options: TaskOptions, inputs: Sequence[str]) -> Iterator[Optio
 def _cache(options: TaskOptions) -> CachePolicy:
     cache = options.get("cache", False)
     if isinstance(cache, Cache):
-        return CachePolicy(True, cache.version, cache.serialize, _ignored(options))
+        ttl_ns = duration_ns(cache.ttl or 0)
+        return CachePolicy(True, cache.version, cache.serialize, _ignored(options), ttl_ns)
     if not cache:
         return CachePolicy()
     return CachePolicy(True, options.get("cache_version", ""), options.get("cache_serialize", False), _ignored(options))

@@ -4,20 +4,22 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast
 
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.model.ids import NodeId
 from flytelike.model.span import SourceSpan
 from flytelike.model.suggestion import nearest
-from flytelike.sdk.bound import bound_copy, misplaced, promises_in
+from flytelike.sdk.bound import bound_copy, holds_promise, misplaced, promises_in
 from flytelike.sdk.faults import fault, label, promise_inside
 from flytelike.sdk.frames import author_site
 from flytelike.sdk.node_options import NodeOptions, node_id_of, node_option_faults
-from flytelike.sdk.promise import Promise, Source, VoidPromise, source_of
+from flytelike.sdk.promise import Promise, VoidPromise, source_of
+from flytelike.sdk.promised import Source
 from flytelike.sdk.results import packed
-from flytelike.sdk.signature import Shape
+from flytelike.sdk.signature import Hint, Shape
 from flytelike.sdk.source import CallSite, call_site
+from flytelike.sdk.stand_in import StandIn
 
 if TYPE_CHECKING:
     from flytelike.sdk.entity import NodeEntity
@@ -30,10 +32,40 @@ def current_trace() -> "Trace | None":
     return _current.get()
 
 
+def trace_here(doing: str, instead: str) -> "Trace":
+    """Return the trace that is going on.
+
+    Raises:
+        DiagnosticError: `no-workflow-here`: `doing` completes the headline, `instead` is what to do.
+    """
+    trace = current_trace()
+    if trace is not None:
+        return trace
+    raise DiagnosticError(
+        [
+            fault(
+                "no-workflow-here",
+                f"{doing}, but none is being put together here",
+                author_site().span,
+                "outside a workflow's body",
+                help=(instead,),
+            )
+        ]
+    )
+
+
+class Unfinished(Protocol):
+    """Something that a body has to bring to an end."""
+
+    def unfinished(self) -> Diagnostic:
+        """Return the error for not having done so."""
+        ...
+
+
 class TracedNode:
     """One call in a workflow's body."""
 
-    __slots__ = ("arguments", "entity", "index", "options", "site", "trace", "upstream")
+    __slots__ = ("arguments", "entity", "index", "inside", "options", "site", "trace", "upstream")
 
     def __init__(
         self,
@@ -51,6 +83,8 @@ class TracedNode:
         self.site: CallSite = site
         self.options: NodeOptions = {}
         self.upstream: list[TracedNode] = []
+        self.inside: tuple[TracedNode, ...] = ()
+        """The nodes of a branch's cases."""
 
     @property
     def id(self) -> NodeId:
@@ -64,9 +98,25 @@ class TracedNode:
         """Where the call stands."""
         return self.site.span
 
+    def with_inside(self) -> "Iterator[TracedNode]":
+        """Yield the node and all nodes inside it, at any depth."""
+        yield self
+        for inner in self.inside:
+            yield from inner.with_inside()
+
+    def waits_for(self) -> "Iterator[TracedNode]":
+        """Yield the nodes that this one, or a node inside it, waits for."""
+        yield from self.upstream
+        for value in self.arguments.values():
+            for promise in promises_in(value):
+                if isinstance(promise, Promise) and (source := source_of(promise).node) is not None:
+                    yield source
+        for inner in self.inside:
+            yield from inner.waits_for()
+
     def then(self, other: object) -> object:
         """Run what `other` stands for after this node; return `other`."""
-        for node in _nodes_of(other):
+        for node in nodes_of(other):
             if node.trace is not self.trace:
                 self.trace.refuse_foreign(node.span)
             if self not in node.upstream:
@@ -89,17 +139,23 @@ class TracedNode:
 class Trace:
     """What has been recorded of one workflow's body."""
 
-    def __init__(self, name: str, input_span: Callable[[str], SourceSpan]) -> None:
+    def __init__(
+        self, name: str, input_span: Callable[[str], SourceSpan], hints: Mapping[str, Hint] | None = None
+    ) -> None:
         """Start empty.
 
         Args:
             name: The workflow's name, for messages.
             input_span: Tells where an input of the workflow is declared.
+            hints: The annotations of the workflow's inputs.
         """
-        self.name = name
-        self.input_span = input_span
+        self.name: str = name
+        self.input_span: Callable[[str], SourceSpan] = input_span
+        self.hints: Mapping[str, Hint] = hints or {}
         self.nodes: list[TracedNode] = []
         self.faults: list[Diagnostic] = []
+        self.unfinished: list[Unfinished] = []
+        """What the body has begun and not ended."""
 
     @contextmanager
     def going_on(self) -> Iterator[None]:
@@ -122,11 +178,20 @@ class Trace:
         frame: FrameType,
     ) -> object:
         """Record a call as a node and return promises in the shape of the entity's outputs."""
-        node = self.record(entity, positional, named, frame)
-        outputs = entity.signature.outputs
+        return self.result_of(self.record(entity, positional, named, frame))
+
+    def result_of(self, node: TracedNode) -> object:
+        """Return promises of what a node gives, in the shape of its entity's outputs."""
+        outputs = node.entity.signature.outputs
         if outputs.shape is Shape.NOTHING:
             return VoidPromise(node)
         return packed(outputs, {name: Promise(Source(self, node, name)) for name in outputs.hints}, node)
+
+    def add(self, entity: "NodeEntity[..., Any]", arguments: Mapping[str, object], site: CallSite) -> TracedNode:
+        """Append a node to what is recorded."""
+        node = TracedNode(self, len(self.nodes), entity, arguments, site)
+        self.nodes.append(node)
+        return node
 
     def record(
         self,
@@ -137,6 +202,7 @@ class Trace:
     ) -> TracedNode:
         """Record a call as a node. Faults of the call are kept, so that tracing can go on."""
         site = call_site(frame)
+        named = entity.completed(named)
         arguments: dict[str, object] = {}
         if entity.signature.faults:  # reported with the entity; what follows from them is left out
             named, positional = {}, (None,)
@@ -152,30 +218,28 @@ class Trace:
             for name in entity.required_inputs:
                 if name not in named:
                     self._refuse_missing(entity, name, site)
-        node = TracedNode(self, len(self.nodes), entity, arguments, site)
-        self.nodes.append(node)
-        return node
+        return self.add(entity, arguments, site)
 
     def _check_value(self, value: object, name: str, entity: "NodeEntity[..., Any]", site: CallSite) -> None:
+        if not holds_promise(value):
+            return
+        taker = f"`{name}` of `{entity.short_name}`"
+
+        def span() -> SourceSpan:  # looked up for faults only: it reads the author's file
+            return site.argument_spans().get(name, site.span)
+
         if (outer := misplaced(value)) is not None:
-            span = site.argument_spans().get(name, site.span)
-            what = f"`{name}` of `{entity.short_name}`"
-            self.faults.append(promise_inside(outer, what, span, entity.signature.input_span(name)))
+            self.faults.append(promise_inside(outer, taker, span(), entity.signature.input_span(name)))
         for promise in promises_in(value):
-            if isinstance(promise, VoidPromise):
-                called = promise.__flytelike_node__
-                self.faults.append(
-                    fault(
-                        "no-output-to-use",
-                        f"`{called.entity.short_name}` has no output to give to `{name}`",
-                        site.argument_spans().get(name, site.span),
-                        "there is no value here",
-                        help=(f"annotate what `{called.entity.short_name}` returns, or order the two with `>>`",),
-                        related=(label(called.span, "it was called here"),),
-                    )
-                )
-            elif source_of(promise).trace is not self:
-                self.refuse_foreign(site.argument_spans().get(name, site.span))
+            match promise:
+                case VoidPromise():
+                    self.faults.append(_no_output(promise.__flytelike_node__, name, span()))
+                case StandIn():
+                    self.faults.append(no_value(promise, taker, span()))
+                case Promise() if source_of(promise).trace is not self:
+                    self.refuse_foreign(span())
+                case Promise():
+                    pass
 
     def refuse_foreign(self, span: SourceSpan) -> NoReturn:
         """Refuse a promise or node of another workflow."""
@@ -230,7 +294,23 @@ class Trace:
         )
 
 
-def _nodes_of(thing: object) -> Iterator[TracedNode]:
+def _no_output(called: TracedNode, name: str, span: SourceSpan) -> Diagnostic:
+    return fault(
+        "no-output-to-use",
+        f"`{called.entity.short_name}` has no output to give to `{name}`",
+        span,
+        "there is no value here",
+        help=(f"annotate what `{called.entity.short_name}` returns, or order the two with `>>`",),
+        related=(label(called.span, "it was called here"),),
+    )
+
+
+def no_value(given: StandIn, taker: str, span: SourceSpan) -> Diagnostic:
+    """Return the error for giving something to `taker` that stands for no value."""
+    return fault("promise-used-as-value", given.given_to(taker), span, "there is no value here", help=(given.instead,))
+
+
+def nodes_of(thing: object) -> Iterator[TracedNode]:
     """Find the nodes that something written after `>>` stands for."""
     match thing:
         case TracedNode():
@@ -241,7 +321,7 @@ def _nodes_of(thing: object) -> Iterator[TracedNode]:
             yield node
         case tuple() | list():
             for item in thing:
-                yield from _nodes_of(item)
+                yield from nodes_of(item)
         case _ if isinstance(node := getattr(thing, "__flytelike_node__", None), TracedNode):
             yield node
         case _:

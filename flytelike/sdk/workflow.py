@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypedDict, overload
+from typing import Any, TypedDict, overload
 
 from typing_extensions import Unpack, override
 
@@ -13,6 +13,7 @@ from flytelike.model.policies import FailurePolicy, WorkflowMetadata
 from flytelike.sdk.bound import misplaced, promises_in
 from flytelike.sdk.documentation import Documentation
 from flytelike.sdk.entity import AnyEntity, NodeEntity, P, R
+from flytelike.sdk.failure import failure_node
 from flytelike.sdk.faults import fault, label, promise_inside
 from flytelike.sdk.local import check_inputs
 from flytelike.sdk.local_run import run_nodes
@@ -21,8 +22,9 @@ from flytelike.sdk.promise import VoidPromise, source_of
 from flytelike.sdk.raised import raised_fault
 from flytelike.sdk.results import ResultShapeError, unpacked
 from flytelike.sdk.signature import Shape, Signature, plain_function
-from flytelike.sdk.source import option_span
-from flytelike.sdk.trace import Trace, TracedNode
+from flytelike.sdk.source import option_site, option_span
+from flytelike.sdk.stand_in import StandIn
+from flytelike.sdk.trace import Trace, TracedNode, no_value
 
 
 class WorkflowOptions(TypedDict, total=False):
@@ -31,11 +33,14 @@ class WorkflowOptions(TypedDict, total=False):
     Attributes:
         failure_policy: What a failed node does to the others.
         interruptible: Whether tasks may run on machines that can be taken away, unless they say.
+        on_failure: A task or workflow to run when the workflow fails. It takes inputs of the workflow by name, and
+            the failure as `err: FlyteError | None = None`.
         docs: Documentation, instead of the docstring.
     """
 
     failure_policy: FailurePolicy | None
     interruptible: bool
+    on_failure: NodeEntity[..., Any] | None
     docs: Documentation | None
 
 
@@ -53,6 +58,7 @@ class Graph:
     nodes: tuple[TracedNode, ...]
     outputs: Mapping[str, object]
     faults: tuple[Diagnostic, ...] = ()
+    failure_node: TracedNode | None = None
 
 
 class Workflow(NodeEntity[P, R]):
@@ -74,25 +80,37 @@ class Workflow(NodeEntity[P, R]):
             FailurePolicy.FAIL_IMMEDIATELY if policy is None else policy, self.options.get("interruptible", False)
         )
 
+    @property
+    def handler(self) -> "AnyEntity | None":
+        """What runs when the workflow fails."""
+        found: object = self.options.get("on_failure")
+        return found if isinstance(found, NodeEntity) else None
+
     @cached_property
     def graph(self) -> Graph:
         """The body's nodes and outputs, and what is wrong with it: what its own code raises too."""
         if self.signature.faults:
             return Graph((), {})
-        trace = Trace(self.short_name, self.signature.input_span)
+        hints = {name: found.hint for name, found in self.signature.inputs.items()}
+        trace = Trace(self.short_name, self.signature.input_span, hints)
         promises = {name: trace.input(name) for name in self.signature.inputs}
         outputs: Mapping[str, object] = {}
         try:
             with trace.going_on():
                 result = self.function(**promises)  # type: ignore[arg-type, call-arg]
+            trace.faults.extend(begun.unfinished() for begun in trace.unfinished)
             outputs = self._outputs(trace, result)
         except DiagnosticError as error:
             trace.faults.extend(error.diagnostics)
         except Exception as error:  # noqa: BLE001 - the author's code may raise anything
             what = f"`{self.short_name}` cannot be put together"
             trace.faults.append(raised_fault("workflow-body-failed", what, error, self.span))
-        trace.faults.extend(_duplicate_ids(trace.nodes))
-        return Graph(tuple(trace.nodes), outputs, tuple(trace.faults))
+        trace.faults.extend(duplicate_ids(trace.nodes))
+        failing = None
+        if self.handler is not None:
+            site = option_site(self.signature.code, "on_failure")
+            failing = failure_node(trace, self.handler, self.signature.inputs, site)
+        return Graph(tuple(trace.nodes), outputs, tuple(trace.faults), failing)
 
     @override
     def faults(self) -> Iterable[Diagnostic]:
@@ -110,13 +128,14 @@ class Workflow(NodeEntity[P, R]):
 
     @override
     def calls(self) -> Iterable[AnyEntity]:
-        return tuple(dict.fromkeys(node.entity for node in self.graph.nodes))
+        found = dict.fromkeys(node.entity for node in self.graph.nodes)
+        return (*found, *(() if self.handler is None or self.handler in found else (self.handler,)))
 
     @override
     def run(self, inputs: Mapping[str, object]) -> Mapping[str, object]:
         """Run each node's Python function in the graph's order; what a task raises passes through."""
         check_inputs(self.short_name, self.signature, inputs)
-        return run_nodes(self.graph.nodes, self.graph.outputs, inputs)
+        return run_nodes(self.graph.nodes, self.graph.outputs, inputs, self.graph.failure_node)
 
     def _outputs(self, trace: Trace, result: object) -> Mapping[str, object]:
         declared = self.signature.outputs
@@ -135,6 +154,9 @@ class Workflow(NodeEntity[P, R]):
         for promise in promises_in(list(outputs.values())):
             if isinstance(promise, VoidPromise):
                 trace.faults.append(_void_output(self.signature, promise.__flytelike_node__))
+                return {}
+            if isinstance(promise, StandIn):
+                trace.faults.append(no_value(promise, f"`{self.short_name}`", self.signature.returned_span()))
                 return {}
             if source_of(promise).trace is not trace:
                 trace.refuse_foreign(self.signature.returned_span())
@@ -164,11 +186,16 @@ def workflow(
 
 
 def _option_faults(options: WorkflowOptions) -> Iterator[OptionFault]:
-    yield from unknown_options(options, _TYPES)
+    yield from unknown_options(options, {**_TYPES, "on_failure": ()})
     yield from wrong_types(options, _TYPES)
+    handler: object = options.get("on_failure")
+    if handler is not None and not isinstance(handler, NodeEntity):
+        headline = f"`on_failure` must be a task or workflow, not {type(handler).__name__}"
+        yield OptionFault("invalid-option", "on_failure", headline)
 
 
-def _duplicate_ids(nodes: Iterable[TracedNode]) -> Iterator[Diagnostic]:
+def duplicate_ids(nodes: Iterable[TracedNode]) -> Iterator[Diagnostic]:
+    """Tell nodes that have an earlier one's id."""
     first: dict[str, TracedNode] = {}
     for node in nodes:
         other = first.setdefault(node.id, node)

@@ -5,6 +5,7 @@ what it reads. It must not know what the bytes mean.
 """
 
 from flytelike.storage.config import S3Config, StoreConfig
+from flytelike.storage.contents import Contents
 from flytelike.storage.errors import (
     AccessDenied,
     DigestMismatch,
@@ -24,6 +25,7 @@ from flytelike.storage.writing import StoredWriter
 
 __all__ = [
     "AccessDenied",
+    "Contents",
     "DigestMismatch",
     "Head",
     "InvalidUri",

@@ -82,12 +82,58 @@ class Store:
             return False
         return True
 
+    def measure(self, uri: str) -> int | None:
+        """Return the bytes of an object, or of everything below a folder; None when there is nothing."""
+        try:
+            return self.head(uri).size_bytes
+        except NotFound:
+            pass
+        location = parse(uri)
+        if location.scheme is Scheme.FILE and not os.path.isdir(location.key):  # noqa: PTH112 - as elsewhere here
+            return None
+        sizes = [head.size_bytes for head in self.list(uri)]
+        return sum(sizes) if sizes or location.scheme is Scheme.FILE else None
+
+    async def measure_async(self, uris: Collection[str]) -> Mapping[str, int]:
+        """Return the bytes of objects and folders; what is missing is left out, what lies elsewhere has none."""
+
+        def size(uri: str) -> int | None:
+            try:
+                return self.measure(uri)
+            except InvalidUri:
+                return 0  # no place of this store's
+
+        def sizes() -> dict[str, int]:
+            wanted = list(uris)
+            at_once = self._at_once(wanted[0]) if wanted else 1
+            found = zip(wanted, in_parallel(size, wanted, at_once), strict=True)
+            return {uri: bytes_ for uri, bytes_ in found if bytes_ is not None}
+
+        return await in_thread(sizes)
+
+    async def put_all_async(self, documents: Mapping[str, bytes]) -> None:
+        """Write many objects, none of them synced."""
+
+        def put(item: tuple[str, bytes]) -> None:
+            self.put(item[0], item[1], durable=False)
+
+        if documents:
+            await in_thread(lambda: in_parallel(put, list(documents.items()), self._at_once(next(iter(documents)))))
+
     def list(self, prefix: str) -> Iterator[Head]:
         """Yield all objects below a folder (whole path segments), sorted by key; none when it is missing."""
         location = parse(prefix)
         try:
             for _, head in self._backend(location).walk(prefix, location.key):
                 yield head
+        except NotFound:
+            return
+
+    def walk(self, prefix: str) -> Iterator[tuple[str, Head]]:
+        """Yield all objects below a folder with their paths in it; none when it is missing."""
+        location = parse(prefix)
+        try:
+            yield from self._backend(location).walk(prefix, location.key)
         except NotFound:
             return
 

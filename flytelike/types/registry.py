@@ -14,6 +14,7 @@ from flytelike.types.directory import DirectoryTransformer
 from flytelike.types.document import Documents
 from flytelike.types.entry_points import plugged_in
 from flytelike.types.enums import EnumTransformer
+from flytelike.types.error import ErrorTransformer
 from flytelike.types.faults import unsupported
 from flytelike.types.file import FileTransformer
 from flytelike.types.hashing import HashedTransformer
@@ -48,6 +49,7 @@ class Registry:
         )
         self._builtin: tuple[Transformer, ...] = (
             *self._readers,
+            ErrorTransformer(),
             PickleTransformer(),
             *PRIMITIVES,
             ListTransformer(self),

@@ -212,7 +212,7 @@ def _element_failed(
     node = _work(place).element
     users, systems = elements.failures(index)
     progress.failures.append(ElementFailure(index, users + systems, failure))
-    match judge(failure, users, systems, Budget(node.retries, node.system_retries)):
+    match judge(failure, users, systems, Budget(node.retries, node.system_retries, node.backoff)):
         case GiveUp(failure=final):
             elements.enter(index, ElementPhase.FAILED)
             progress.failed.append(index)

@@ -4,12 +4,14 @@ The cases lie in the branch's own scope. Each waits for the nodes above itself; 
 conditions compare, and nothing else.
 """
 
+from typing import assert_never
+
 from flytelike.model.failure import Failure
 from flytelike.model.ids import NodeId
 from flytelike.model.phases import NodePhase
 from propeller.core.commands import Decide
 from propeller.core.events import BranchDecided, BranchUndecided
-from propeller.core.node_state import Aborted, Decided, Deciding, EndState, Failed, Skipped, Succeeded
+from propeller.core.node_state import Aborted, Decided, Deciding, EndState, Failed, LeftOut, Skipped, Succeeded
 from propeller.core.plan import BranchWork, Place
 from propeller.core.transitions import Cause
 from propeller.core.turn import Turn
@@ -50,8 +52,10 @@ def case_ended(turn: Turn, case: Place, end: EndState) -> None:
             _fail(turn, place, failure)
         case Skipped():
             _skipped(turn, place)
-        case Aborted():
-            pass  # Whoever did it stops the branch as well.
+        case Aborted() | LeftOut():
+            pass  # Cases are not left out by themselves; whoever aborted one stops the branch as well.
+        case unreachable:
+            assert_never(unreachable)
 
 
 def chosen(turn: Turn, case: Place) -> bool:
@@ -65,8 +69,13 @@ def skip(turn: Turn, place: Place) -> None:
     if turn.get(place.path) is None:
         turn.move(place, Cause.SKIPPED, Skipped())
         turn.tell_node(place, NodePhase.SKIPPED)
-        for case in _cases(place):
-            skip(turn, place.beside(case))
+        skip_cases(turn, place)
+
+
+def skip_cases(turn: Turn, place: Place) -> None:
+    """Skip all that a node holds; nothing for nodes that are no branches."""
+    for case in _cases(place):
+        skip(turn, place.beside(case))
 
 
 def decide_command(place: Place) -> Decide:

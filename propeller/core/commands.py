@@ -33,6 +33,27 @@ class AbortAttempt:
 
 
 @dataclass(frozen=True, slots=True)
+class LookUpCache:
+    """Bind the node's inputs and look for the result of equal work.
+
+    Answered by Cache* events. Where the task wants equal work done once, a miss means that it is
+    reserved for this node.
+    """
+
+    id: str
+    path: NodePath
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseReservation:
+    """Let others do the node's work, which has ended without a result. Not answered."""
+
+    id: str
+    path: NodePath
+
+
+@dataclass(frozen=True, slots=True)
 class StartChild:
     """Bind the node's inputs and start an execution from the launch plan. Answered by ChildEnded."""
 
@@ -124,9 +145,19 @@ class SetTimer:
     due_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class TakeOver:
+    """Take a node's results over from an earlier execution. Answered by TakenOver or NothingTaken."""
+
+    id: str
+    path: NodePath
+
+
 Command: TypeAlias = (
     StartAttempt
     | AbortAttempt
+    | LookUpCache
+    | ReleaseReservation
     | StartChild
     | AbortChild
     | CollectOutputs
@@ -136,4 +167,5 @@ Command: TypeAlias = (
     | Decide
     | AwaitSignal
     | SetTimer
+    | TakeOver
 )

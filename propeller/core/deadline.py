@@ -24,6 +24,17 @@ def deadline(path: NodePath, attempt: int, started_ns: int, due_ns: int) -> SetT
     return SetTimer(f"{path}/{name}", path, name, due_ns)
 
 
+def queued_stamp(attempt: int) -> str:
+    """Return the stamp of the time by which an attempt must run."""
+    return f"{attempt}/queued"
+
+
+def queued(path: NodePath, attempt: int, due_ns: int) -> SetTimer:
+    """Return the command that watches over an attempt that waits."""
+    name = queued_stamp(attempt)
+    return SetTimer(f"{path}/{name}", path, name, due_ns)
+
+
 def retry_stamp(attempt: int) -> str:
     """Return the stamp of the pause before an attempt."""
     return f"{attempt}/retry"
@@ -35,9 +46,30 @@ def retry(path: NodePath, attempt: int, due_ns: int) -> SetTimer:
     return SetTimer(f"{path}/{name}", path, name, due_ns)
 
 
+def cache_stamp(asked: int) -> str:
+    """Return the stamp of the time at which a node that waits for another's result asks for it again."""
+    return f"cache/{asked}"
+
+
+def cache(path: NodePath, asked: int, due_ns: int) -> SetTimer:
+    """Return the command that lets a node ask again for a result that another computes."""
+    name = cache_stamp(asked)
+    return SetTimer(f"{path}/{name}", path, name, due_ns)
+
+
 def execution_timeout(due_ns: int) -> SetTimer:
     """Return the command that watches over the execution."""
     return SetTimer(f"/{EXECUTION_STAMP}", ROOT, EXECUTION_STAMP, due_ns)
+
+
+def waited(timeout_ns: int) -> Failure:
+    """Return the failure of an attempt that did not begin in time."""
+    return Failure(
+        TIMEOUT_CODE,
+        f"The attempt waited longer than its queued timeout of {timeout_ns / 1e9:g} s",
+        Fault.USER,
+        retryable=True,
+    )
 
 
 def expired(what: str, timeout_ns: int) -> Failure:

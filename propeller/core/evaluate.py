@@ -7,10 +7,12 @@ from flytelike.model.ids import ROOT, NodePath
 from propeller.core import (
     array_node,
     branch_node,
+    cache_lookup,
     execution,
     gate_node,
     launch_plan_node,
     sub_workflow_node,
+    taking_over,
     task_node,
 )
 from propeller.core.decision import Decision
@@ -23,14 +25,20 @@ from propeller.core.events import (
     AttemptSucceeded,
     BranchDecided,
     BranchUndecided,
+    CacheFound,
+    CacheFreed,
+    CacheMissed,
+    CacheTaken,
     ChildEnded,
     ElementsEnded,
     Event,
     ExecutionStarted,
     GatePassed,
     GateRefused,
+    NothingTaken,
     OutputsCollected,
     OutputsFailed,
+    TakenOver,
     TimerFired,
 )
 from propeller.core.plan import (
@@ -43,7 +51,7 @@ from propeller.core.plan import (
     SubWorkflowWork,
     TaskWork,
 )
-from propeller.core.settle import settle
+from propeller.core.settle import run, settle
 from propeller.core.state import ExecutionState
 from propeller.core.turn import Turn
 
@@ -66,7 +74,7 @@ def evaluate(plan: Plan, state: ExecutionState, events: Sequence[Event]) -> Deci
     return turn.decision()
 
 
-def _take(turn: Turn, event: Event) -> None:
+def _take(turn: Turn, event: Event) -> None:  # noqa: C901, PLR0912 - one arm a kind of event
     match event:
         case AttemptSucceeded():
             task_node.succeeded(turn, event)
@@ -76,16 +84,18 @@ def _take(turn: Turn, event: Event) -> None:
             task_node.failed(turn, event)
         case ElementsEnded() | ArrayOpened() | ArrayRefused():
             _take_of_array(turn, event)
-        case BranchDecided() | BranchUndecided() | GatePassed() | GateRefused():
-            _take_answer(turn, event)
+        case CacheFound() | CacheMissed() | CacheTaken() | CacheFreed():
+            cache_lookup.answered(turn, event)
         case ChildEnded():
             launch_plan_node.ended(turn, event)
-        case OutputsCollected(path=path):
-            _owner_of_scope(turn, path).collected(turn, event)
-        case OutputsFailed(path=path):
-            _owner_of_scope(turn, path).collecting_failed(turn, event)
+        case OutputsCollected() | OutputsFailed():
+            _take_outputs(turn, event)
+        case BranchDecided() | BranchUndecided() | GatePassed() | GateRefused():
+            _take_answer(turn, event)
         case TimerFired():
             _take_timer(turn, event)
+        case TakenOver() | NothingTaken():
+            _take_results(turn, event)
         case ExecutionStarted():
             execution.started(turn, event)
         case AbortRequested():
@@ -130,12 +140,28 @@ def _owner_of_scope(turn: Turn, path: NodePath) -> _OwnerOfScope:
     return array_node if of_array else sub_workflow_node
 
 
+def _take_outputs(turn: Turn, event: OutputsCollected | OutputsFailed) -> None:
+    owner = _owner_of_scope(turn, event.path)
+    if isinstance(event, OutputsCollected):
+        owner.collected(turn, event)
+    else:
+        owner.collecting_failed(turn, event)
+
+
+def _take_results(turn: Turn, event: TakenOver | NothingTaken) -> None:
+    if isinstance(event, TakenOver):
+        taking_over.taken(turn, event)
+    elif (place := taking_over.nothing_taken(turn, event)) is not None:
+        run(turn, place)
+
+
 def _take_timer(turn: Turn, event: TimerFired) -> None:
     if event.path == ROOT:
         execution.timer_fired(turn, event)
     elif turn.get(event.path) is not None:
         match turn.plan.place(event.path).node.work:
             case TaskWork():
+                cache_lookup.timer_fired(turn, event)
                 task_node.timer_fired(turn, event)
             case LaunchPlanWork():
                 launch_plan_node.timer_fired(turn, event)

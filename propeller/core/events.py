@@ -7,6 +7,7 @@ longer current changes nothing. `at_ns` is when it happened, in nanoseconds sinc
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
+from flytelike.model.caching import CacheNote
 from flytelike.model.failure import Failure
 from flytelike.model.ids import NodeId, NodePath
 from flytelike.model.phases import WorkflowPhase
@@ -31,11 +32,12 @@ class AttemptRunning:
 
 @dataclass(frozen=True, slots=True)
 class AttemptSucceeded:
-    """The attempt ended well and its outputs are stored durably."""
+    """The attempt ended well and its outputs are stored durably. `cache` tells whether they are cached."""
 
     path: NodePath
     attempt: int
     at_ns: int
+    cache: CacheNote | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,46 @@ class AttemptFailed:
     attempt: int
     at_ns: int
     failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class CacheFound:
+    """The result of equal work is there, and lies where the outputs of the node's first attempt do."""
+
+    path: NodePath
+    round: int
+    at_ns: int
+    note: CacheNote
+
+
+@dataclass(frozen=True, slots=True)
+class CacheMissed:
+    """There is no result of equal work, or nobody knows: the node has to do it."""
+
+    path: NodePath
+    round: int
+    at_ns: int
+    note: CacheNote
+
+
+@dataclass(frozen=True, slots=True)
+class CacheTaken:
+    """Somebody else is doing equal work; ask again at `until_ns` if nothing is heard before."""
+
+    path: NodePath
+    round: int
+    at_ns: int
+    until_ns: int
+    note: CacheNote
+
+
+@dataclass(frozen=True, slots=True)
+class CacheFreed:
+    """Who did equal work has ended, well or not."""
+
+    path: NodePath
+    round: int
+    at_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +208,24 @@ class TimerFired:
 
 
 @dataclass(frozen=True, slots=True)
+class TakenOver:
+    """What a node gave in an earlier execution lies where its own outputs do. `note` says whence, for people."""
+
+    path: NodePath
+    at_ns: int
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NothingTaken:
+    """What a node gave in an earlier execution cannot be taken over; `why` is for people."""
+
+    path: NodePath
+    at_ns: int
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AbortRequested:
     """Somebody asked that the execution ends."""
 
@@ -179,6 +239,10 @@ Event: TypeAlias = (
     | AttemptRunning
     | AttemptSucceeded
     | AttemptFailed
+    | CacheFound
+    | CacheMissed
+    | CacheTaken
+    | CacheFreed
     | ChildEnded
     | OutputsCollected
     | OutputsFailed
@@ -190,5 +254,7 @@ Event: TypeAlias = (
     | GatePassed
     | GateRefused
     | TimerFired
+    | TakenOver
+    | NothingTaken
     | AbortRequested
 )

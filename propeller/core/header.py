@@ -80,11 +80,15 @@ Status: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the launch request sets for the whole execution; see `LaunchRequest` for the fields."""
+    """What the launch request sets for the whole execution; see `LaunchRequest` for the fields.
+
+    `cached` is off when no node looks for cached results or keeps its own.
+    """
 
     max_parallelism: int = 0
     timeout_ns: int = 0
     interruptible: bool | None = None
+    cached: bool = True
 
 
 @dataclass(frozen=True, slots=True)

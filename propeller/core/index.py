@@ -11,7 +11,7 @@ from typing import Protocol
 
 from flytelike.model.ids import NodePath
 from propeller.core.elements import element_of
-from propeller.core.node_state import END_STATES, SLOT_STATES, Held, NodeState, Succeeded
+from propeller.core.node_state import DONE_STATES, END_STATES, SLOT_STATES, Held, NodeState
 from propeller.core.plan import Place, path_in
 
 
@@ -64,7 +64,7 @@ class LayeredCounts:
 class Tally:
     """What is counted.
 
-    `missing` tells for a waiting node how many of its upstream nodes have not succeeded,
+    `missing` tells for a waiting node how many of its upstream nodes are not done,
     `open` for a scope how many of its nodes have not ended; both only where the number is
     not the full one. `slots` are the nodes that count towards `max_parallelism`.
     """
@@ -89,7 +89,7 @@ class Tally:
             return
         if not place.node.aside:
             self.open[place.scope] = self.open_in(place) - 1
-        if after is Succeeded:
+        if after in DONE_STATES:
             for node_id in place.node.downstream:
                 below = path_in(place.scope, node_id)
                 missing = self.missing.get(below)

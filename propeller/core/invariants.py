@@ -15,6 +15,7 @@ from propeller.core.header import (
     Succeeding,
 )
 from propeller.core.node_state import (
+    DONE_STATES,
     END_STATES,
     SLOT_STATES,
     Aborted,
@@ -29,6 +30,8 @@ from propeller.core.node_state import (
     Gathering,
     HandlingScopeFailure,
     Held,
+    LeftOut,
+    LookingUp,
     Mapped,
     Measuring,
     NodeState,
@@ -36,6 +39,8 @@ from propeller.core.node_state import (
     Skipped,
     Started,
     Succeeded,
+    TakingOver,
+    WaitingForCache,
 )
 from propeller.core.plan import (
     ArrayWork,
@@ -53,10 +58,11 @@ from propeller.core.plan import (
     path_in,
     split,
 )
+from propeller.core.reuse import Reuse
 from propeller.core.state import ExecutionState
 
 _KINDS: Mapping[type, tuple[type, ...]] = {
-    TaskWork: (Held, Started, Running, BackingOff),
+    TaskWork: (Held, LookingUp, WaitingForCache, Started, Running, BackingOff),
     LaunchPlanWork: (Held, ChildRunning),
     SubWorkflowWork: (Expanded, Collecting, HandlingScopeFailure),
     BranchWork: (Deciding, Decided),
@@ -76,7 +82,7 @@ def check(plan: Plan, state: ExecutionState) -> None:
     for path, node in state.nodes.items():
         scope, node_id = split(path)
         scopes.setdefault(scope, {})[node_id] = node
-        _check_node(plan, path, node)
+        _check_node(plan, state, path, node)
         if isinstance(node, Expanded | Collecting | HandlingScopeFailure | Mapped):
             scopes.setdefault(NodePath(f"{path}.{node.attempt}"), {})
     for scope, nodes in scopes.items():
@@ -91,10 +97,14 @@ def _must(condition: bool, where: str, rule: str) -> None:
         raise AssertionError(f"{where or 'execution'}: {rule}")
 
 
-def _check_node(plan: Plan, path: NodePath, node: NodeState) -> None:
+def _check_node(plan: Plan, state: ExecutionState, path: NodePath, node: NodeState) -> None:
     place = plan.place(path)
     allowed = _KINDS[type(place.node.work)]
-    _must(type(node) in END_STATES or type(node) in allowed, path, f"its kind cannot be {node}")
+    of_any_kind = type(node) in END_STATES or isinstance(node, TakingOver)
+    _must(of_any_kind or type(node) in allowed, path, f"its kind cannot be {node}")
+    reuse = state.reuse.get(path)
+    _must(reuse is Reuse.TAKE or not isinstance(node, TakingOver), path, "takes over what is not listed")
+    _must((reuse is Reuse.LEAVE) == isinstance(node, LeftOut) or isinstance(node, Skipped), path, f"{node}, {reuse}")
     match node:
         case Started() | Running() | BackingOff():
             _must(0 <= node.user_failures <= place.node.retries, path, f"too many retries: {node}")
@@ -131,7 +141,7 @@ def _check_scope(plan: Plan, state: ExecutionState, scope: NodePath, nodes: Mapp
     else:
         _must(not active, scope, f"is closed, and {active} are active")
     if current and isinstance(owner, Collecting | Succeeded | Succeeding | ExecutionSucceeded):
-        left = [it.id for it in plans.values() if _counts(it) and not isinstance(nodes.get(it.id), Succeeded)]
+        left = [it.id for it in plans.values() if _counts(it) and type(nodes.get(it.id)) not in DONE_STATES]
         _must(not left, scope, f"succeeded, but {left} did not")
         _must(len(mine) == len(nodes), scope, "succeeded, and its failure node began")
 
@@ -156,14 +166,14 @@ def _check_edges(
     if isinstance(node, Skipped):
         lost = any(isinstance(its, Failed | Skipped) for its in above)
         passed_over = plan.branch is not None and not (
-            isinstance(around, Deciding | None) or (isinstance(around, Decided) and around.case == node_id)
+            isinstance(around, Deciding | TakingOver | None) or (isinstance(around, Decided) and around.case == node_id)
         )
         inside = isinstance(plan.work, BranchWork) and any(isinstance(get(case), Skipped) for case in plan.work.cases)
         _must(lost or passed_over or inside, path, "is skipped without a reason")
     else:
         taken = isinstance(around, Decided) and around.case == node_id
         _must(plan.branch is None or taken or type(around) in END_STATES, path, f"is {node}, its branch is {around}")
-        _must(all(isinstance(its, Succeeded) for its in above), path, f"is {node}, above it are {above}")
+        _must(all(type(its) in DONE_STATES for its in above), path, f"is {node}, above it are {above}")
 
 
 def _check_waiting(workflow: WorkflowPlan, scope: NodePath, nodes: Mapping[NodeId, NodeState]) -> None:
@@ -174,11 +184,11 @@ def _check_waiting(workflow: WorkflowPlan, scope: NodePath, nodes: Mapping[NodeI
         path = path_in(scope, node_id)
         around = nodes.get(node.branch) if node.branch is not None else None
         if node.branch is not None and not isinstance(around, Decided):
-            _must(isinstance(around, Deciding | None), path, f"waits, its branch is {around}")
+            _must(isinstance(around, Deciding | TakingOver | None), path, f"waits, its branch is {around}")
             _must(not any(isinstance(its, Failed | Skipped) for its in above), path, "waits for what never comes")
             continue
         _must(not isinstance(around, Decided) or around.case == node_id, path, "waits, another case was chosen")
-        _must(not all(isinstance(its, Succeeded) for its in above), path, "is ready and was not started")
+        _must(not all(type(its) in DONE_STATES for its in above), path, "is ready and was not started")
         _must(not any(isinstance(its, Failed | Skipped) for its in above), path, "waits for what never comes")
 
 
@@ -206,14 +216,14 @@ def _check_end(state: ExecutionState) -> None:
         failures = [node.failure for node in nodes.values() if isinstance(node, Failed)]
         plans = state.plan.primary.nodes
         mine = [node for path, node in nodes.items() if "." not in path and _counts(plans[NodeId(path)])]
-        done = all(isinstance(node, Succeeded) for node in mine)
+        done = all(type(node) in DONE_STATES for node in mine)
         # Without a failed node it is the collecting of the outputs that failed.
         _must(status.failure in failures or done, "", f"failed with {status.failure}, which no node has")
 
 
 def _check_index(plan: Plan, state: ExecutionState) -> None:
     """What is derived equals what is derived anew."""
-    fresh = ExecutionState(plan, state.header, state.nodes, state.chunks).index
+    fresh = ExecutionState(plan, state.header, state.nodes, state.reuse, state.chunks).index
     kept = state.index
     for what in ("missing", "open", "slots", "held"):
         old, new = getattr(kept.tally, what), getattr(fresh.tally, what)

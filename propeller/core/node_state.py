@@ -19,11 +19,30 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class LookingUp:
+    """The catalog is asked for a task's result. `round` counts how often it was asked before."""
+
+    round: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingForCache:
+    """Somebody else computes an equal result; the catalog is asked again when that ends, or at `until_ns`."""
+
+    round: int
+    until_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
-    """A task's attempt was handed to the executor; it has not begun yet."""
+    """A task's attempt was handed to the executor; it has not begun yet.
+
+    `since_ns` is kept where the attempt may not wait for ever; else it is 0.
+    """
 
     user_failures: int = 0
     system_failures: int = 0
+    since_ns: int = 0
 
     @property
     def attempt(self) -> int:
@@ -47,7 +66,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class BackingOff:
-    """The next attempt of a task waits until `until_ns`, since the platform lost the last one."""
+    """The next attempt of a task waits until `until_ns`: the platform lost the last one, or the author wants it."""
 
     until_ns: int
     user_failures: int
@@ -137,6 +156,11 @@ class Gathering:
 
 
 @dataclass(frozen=True, slots=True)
+class TakingOver:
+    """What the node gave in an earlier execution is being taken over."""
+
+
+@dataclass(frozen=True, slots=True)
 class HandlingScopeFailure:
     """A sub-workflow node's nodes are stopped, since one failed with `failure`; its failure node runs."""
 
@@ -205,12 +229,19 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """The node was left out on purpose. Those below it may go on: nothing they need comes from it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Aborted:
     """The node was stopped: by a user, or since another node failed."""
 
 
 ActiveState: TypeAlias = (
     Held
+    | LookingUp
+    | WaitingForCache
     | Started
     | Running
     | BackingOff
@@ -224,10 +255,13 @@ ActiveState: TypeAlias = (
     | Measuring
     | Mapped
     | Gathering
+    | TakingOver
 )
-EndState: TypeAlias = Succeeded | Failed | Skipped | Aborted
+EndState: TypeAlias = Succeeded | Failed | Skipped | LeftOut | Aborted
 NodeState: TypeAlias = ActiveState | EndState
 
-END_STATES = frozenset({Succeeded, Failed, Skipped, Aborted})
-SLOT_STATES = frozenset({Started, Running, BackingOff, ChildRunning, Measuring, Mapped})
+END_STATES = frozenset({Succeeded, Failed, Skipped, LeftOut, Aborted})
+DONE_STATES = frozenset({Succeeded, LeftOut})
+"""States of which the nodes below a node have waited."""
+SLOT_STATES = frozenset({LookingUp, WaitingForCache, Started, Running, BackingOff, ChildRunning, Measuring, Mapped})
 """States that count towards `max_parallelism`: tasks, launch plans and arrays, as in Flyte."""

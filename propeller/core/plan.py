@@ -22,11 +22,12 @@ from flytelike.model.graph import (
     Node,
     SubWorkflowTarget,
     TaskTarget,
+    TaskTemplate,
     WorkflowTemplate,
     inner_nodes,
 )
 from flytelike.model.ids import END_NODE, ROOT, START_NODE, Identifier, NodeId, NodePath
-from flytelike.model.policies import FailurePolicy
+from flytelike.model.policies import Backoff, FailurePolicy, NodeMetadata, cache_policy
 
 DEFAULT_SYSTEM_RETRIES = 3
 """How often an attempt that the platform lost is repeated (Flyte's `max-node-retries-system-failures`)."""
@@ -46,9 +47,14 @@ class UnsupportedPlan(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class TaskWork:
-    """The node runs a task, attempt by attempt."""
+    """The node runs a task, attempt by attempt.
+
+    `cached` when equal work need not be done again, `serialize` when it is not done twice at the same time.
+    """
 
     task: Identifier
+    cached: bool = False
+    serialize: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +138,8 @@ class NodePlan:
     part of what the workflow waits for. `retries` is how often a
     failure of the user's making is retried, `system_retries` one of the platform's (tasks
     only). `timeout_ns` limits one attempt; 0 is none. `interruptible` is None where the
-    execution decides.
+    execution decides. `backoff` says how long retries of the user's failures wait, and
+    `queued_timeout_ns` limits how long an attempt waits until it runs (tasks only).
     """
 
     id: NodeId
@@ -146,6 +153,8 @@ class NodePlan:
     name: str = ""
     branch: NodeId | None = None
     aside: bool = False
+    backoff: Backoff | None = None
+    queued_timeout_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,6 +370,8 @@ def _node_plan(
     retries = metadata.retries or 0
     timeout_ns = metadata.timeout_ns or 0
     interruptible = metadata.interruptible
+    backoff: Backoff | None = None
+    queued_timeout_ns = 0
     if isinstance(node.target, ArrayTarget):
         work: Work = _array_work(node.target, compiled, closure, retries, system_retries)
         retries = 0
@@ -369,6 +380,8 @@ def _node_plan(
     if isinstance(work, TaskWork):
         of_task = closure.tasks[work.task].metadata
         retries = retries or of_task.retries
+        backoff = of_task.backoff
+        queued_timeout_ns = of_task.queued_timeout_ns
         timeout_ns = timeout_ns or of_task.timeout_ns
         interruptible = of_task.interruptible if interruptible is None else interruptible
     above = () if seat.aside else compiled.upstream.get(node.id, ())
@@ -384,6 +397,8 @@ def _node_plan(
         name=metadata.name,
         branch=seat.branch,
         aside=seat.aside,
+        backoff=backoff,
+        queued_timeout_ns=queued_timeout_ns,
     )
 
 
@@ -426,7 +441,7 @@ def _work(node: Node, compiled: CompiledWorkflow, closure: WorkflowClosure) -> W
         case TaskTarget(task=identifier):
             if identifier not in closure.tasks:
                 raise UnsupportedPlan(f"{compiled.template.id}: node {node.id!r} names a missing task {identifier}")
-            return TaskWork(identifier)
+            return _task_work(closure.tasks[identifier], node.metadata)
         case SubWorkflowTarget(workflow=identifier):
             if identifier not in closure.sub_workflows:
                 raise UnsupportedPlan(f"{compiled.template.id}: node {node.id!r} names a missing workflow {identifier}")
@@ -445,6 +460,13 @@ def _work(node: Node, compiled: CompiledWorkflow, closure: WorkflowClosure) -> W
             raise unsupported(compiled, node, "array")
         case unreachable:
             assert_never(unreachable)
+
+
+def _task_work(task: TaskTemplate, metadata: NodeMetadata) -> TaskWork:
+    """Return a task's work. Results of tasks without outputs are never kept (Flyte's rule)."""
+    cache = cache_policy(task.metadata.cache, metadata)
+    cached = cache.enabled and bool(task.interface.outputs)
+    return TaskWork(task.id, cached, cached and cache.serializable)
 
 
 def unsupported(compiled: CompiledWorkflow, node: Node, kind: str) -> UnsupportedPlan:

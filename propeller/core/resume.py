@@ -7,11 +7,13 @@ from flytelike.model.ids import NodePath
 from propeller.core import (
     array_node,
     branch_node,
+    cache_lookup,
     deadline,
     execution,
     gate_node,
     launch_plan_node,
     sub_workflow_node,
+    taking_over,
     task_node,
 )
 from propeller.core.commands import Command
@@ -28,10 +30,13 @@ from propeller.core.node_state import (
     Gathering,
     HandlingScopeFailure,
     Held,
+    LookingUp,
     Mapped,
     Measuring,
     Running,
     Started,
+    TakingOver,
+    WaitingForCache,
 )
 from propeller.core.plan import LaunchPlanWork, Place, Plan, TaskWork
 from propeller.core.state import ExecutionState
@@ -60,12 +65,18 @@ def _by_path(item: tuple[NodePath, ActiveState]) -> NodePath:
     return item[0]
 
 
-def _of_node(plan: Plan, state: ExecutionState, place: Place, node: ActiveState) -> Iterator[Command]:
-    timeout_ns, work = place.node.timeout_ns, place.node.work
+def _of_node(  # noqa: C901, PLR0912 - one arm a state
+    plan: Plan, state: ExecutionState, place: Place, node: ActiveState
+) -> Iterator[Command]:
+    work = place.node.work
     match node:
         case Started() | Running():
             if isinstance(work, TaskWork):
                 yield task_node.start_command(plan, place, work, node, state.header.limits)
+        case LookingUp(round=asked):
+            yield cache_lookup.look_up_command(place, asked)
+        case WaitingForCache(round=asked, until_ns=until_ns):
+            yield deadline.cache(place.path, asked, until_ns)
         case BackingOff(until_ns=until_ns):
             yield deadline.retry(place.path, node.attempt, until_ns)
         case ChildRunning():
@@ -75,6 +86,8 @@ def _of_node(plan: Plan, state: ExecutionState, place: Place, node: ActiveState)
             yield sub_workflow_node.collect_command(place, node.attempt)
         case Measuring() | Mapped() | Gathering():
             yield from array_node.outstanding(state, place, node)
+        case TakingOver():
+            yield taking_over.command(place)
         case Deciding():
             yield branch_node.decide_command(place)
         case AtGate():
@@ -83,6 +96,14 @@ def _of_node(plan: Plan, state: ExecutionState, place: Place, node: ActiveState)
             pass  # waits for nodes, not for an answer
         case unreachable:
             assert_never(unreachable)
+    yield from _timers(place, node)
+
+
+def _timers(place: Place, node: ActiveState) -> Iterator[Command]:
+    """Return what watches over a node."""
+    timeout_ns, queued_ns = place.node.timeout_ns, place.node.queued_timeout_ns
+    if queued_ns and isinstance(node, Started):
+        yield deadline.queued(place.path, node.attempt, node.since_ns + queued_ns)
     if timeout_ns and isinstance(node, Running | ChildRunning | Expanded | Collecting | Measuring | Mapped | Gathering):
         grace_ns = deadline.GRACE_NS if isinstance(node, Running) else 0
         due_ns = node.started_ns + timeout_ns + grace_ns

@@ -1,17 +1,20 @@
 """Whether a failure is retried, and when. Counts as Flyte's engine does.
 
-A failure of the user's making (or nobody's) is retried as often as the author asked, at
-once. A failure of the platform is counted apart, retried a few times whatever the author
-asked, and after a growing pause.
+A failure of the user's making (or nobody's) is retried as often as the author asked: at
+once, or after the pause that the author asked for. A failure of the platform is counted
+apart, retried a few times whatever the author asked, and after a growing pause.
 """
 
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from flytelike.model.failure import Failure, Fault
+from flytelike.model.policies import Backoff
 
 FIRST_PAUSE_NS = 1_000_000_000
 LONGEST_PAUSE_NS = 60_000_000_000
+LONGEST_ASKED_NS = 24 * 3_600_000_000_000
+"""The longest pause where the author names none: a day."""
 EXHAUSTED = "RetriesExhausted|"
 """Prefix of the code once retries are used up (Flyte's)."""
 
@@ -50,6 +53,7 @@ class Budget:
 
     retries: int
     system_retries: int
+    backoff: Backoff | None = None
 
 
 def judge(failure: Failure, user_failures: int, system_failures: int, budget: Budget) -> Verdict:
@@ -64,6 +68,8 @@ def judge(failure: Failure, user_failures: int, system_failures: int, budget: Bu
     user_failures += 1
     if user_failures > budget.retries:
         return GiveUp(_exhausted(failure, user_failures), exhausted=True)
+    if budget.backoff is not None:
+        return RetryLater(user_failures, system_failures, asked_pause_ns(budget.backoff, user_failures))
     return RetryNow(user_failures, system_failures)
 
 
@@ -83,6 +89,17 @@ def judge_whole(failure: Failure, failures: int, retries: int) -> Verdict:
 def pause_ns(system_failures: int) -> int:
     """Return the pause after the n-th failure of the platform: 1 s, 2 s, 4 s ... at most 60 s."""
     return min(FIRST_PAUSE_NS << min(system_failures - 1, 16), LONGEST_PAUSE_NS)
+
+
+def asked_pause_ns(backoff: Backoff, user_failures: int) -> int:
+    """Return the pause that the author asks for after the n-th failure of the user's making."""
+    longest = backoff.longest_ns or LONGEST_ASKED_NS
+    pause = min(backoff.first_ns, longest)
+    for _ in range(user_failures - 1):
+        if pause >= longest:
+            break
+        pause = min(int(pause * backoff.factor), longest)
+    return pause
 
 
 def _exhausted(failure: Failure, failures: int) -> Failure:

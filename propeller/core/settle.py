@@ -13,11 +13,12 @@ from flytelike.model.policies import FailurePolicy
 from propeller.core import (
     array_node,
     branch_node,
+    cache_lookup,
     execution,
     gate_node,
     launch_plan_node,
     sub_workflow_node,
-    task_node,
+    taking_over,
 )
 from propeller.core.elements import element_of
 from propeller.core.header import HandlingFailure, InProgress
@@ -27,6 +28,7 @@ from propeller.core.node_state import (
     Failed,
     HandlingScopeFailure,
     Held,
+    LeftOut,
     Mapped,
     Skipped,
     Succeeded,
@@ -44,6 +46,7 @@ from propeller.core.plan import (
     parent_of,
     path_in,
 )
+from propeller.core.reuse import Reuse
 from propeller.core.transitions import Cause
 from propeller.core.turn import Turn
 
@@ -65,6 +68,9 @@ def _after_end(turn: Turn, place: Place) -> None:
     state = turn.get(place.path)
     if not _may_go_on(turn, place) or not isinstance(state, EndState):
         return
+    work = place.node.work
+    if isinstance(state, Failed) and isinstance(work, TaskWork) and work.serialize and not element_of(place.path):
+        turn.commands.append(cache_lookup.release_command(place))
     owner = _open_owner(turn, place.scope)
     if isinstance(owner, Mapped):
         array_node.element_ended(turn, turn.plan.place(parent_of(place.scope)), owner, place)
@@ -76,7 +82,7 @@ def _after_end(turn: Turn, place: Place) -> None:
         _handled(turn, place.scope, state)
         return
     match state:
-        case Succeeded():
+        case Succeeded() | LeftOut():
             _ready_below(turn, place)
         case Failed(failure=failure):
             if place.workflow.on_failure is FailurePolicy.FAIL_IMMEDIATELY:
@@ -93,12 +99,23 @@ def _after_end(turn: Turn, place: Place) -> None:
 
 
 def _offer(turn: Turn, place: Place) -> None:
-    """Start a node that is ready, or hold it until a slot is free.
+    """Deal with a node that is ready as it is listed, or let it run."""
+    if turn.get(place.path) is not None or not _may_go_on(turn, place):
+        return
+    match turn.reuse_of(place.path):
+        case Reuse.TAKE:
+            taking_over.start(turn, place)
+        case Reuse.LEAVE:
+            taking_over.leave_out(turn, place)
+        case None:
+            run(turn, place)
+
+
+def run(turn: Turn, place: Place) -> None:
+    """Start a node, or hold it until a slot is free.
 
     Only tasks, launch plans and arrays need one, and what lies in an array goes with the one slot that the array has.
     """
-    if turn.get(place.path) is not None or not _may_go_on(turn, place):
-        return
     needs_slot = isinstance(place.node.work, TaskWork | LaunchPlanWork | ArrayWork) and not element_of(place.path)
     if needs_slot and (turn.tally.held > 0 or not _slot_is_free(turn)):
         turn.move(place, Cause.HELD, Held(turn.next_order()))
@@ -110,7 +127,10 @@ def _offer(turn: Turn, place: Place) -> None:
 def _start(turn: Turn, place: Place) -> None:
     match place.node.work:
         case TaskWork() as work:
-            task_node.start(turn, place, work)
+            if cache_lookup.wanted(turn, place, work):
+                cache_lookup.start(turn, place)
+            else:
+                cache_lookup.begin(turn, place, work, None)
         case LaunchPlanWork() as work:
             launch_plan_node.start(turn, place, work)
         case SubWorkflowWork():

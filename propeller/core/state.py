@@ -4,6 +4,7 @@ The shell owns a state and makes decisions current with `apply`; `evaluate` only
 """
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from flytelike.model.ids import NodePath
 from propeller.core.decision import Decision
@@ -12,21 +13,29 @@ from propeller.core.header import Header, Limits
 from propeller.core.index import Index
 from propeller.core.node_state import ActiveState, EndState, Held, NodeState
 from propeller.core.plan import Plan
+from propeller.core.reuse import Reuse
+
+NO_REUSE: Mapping[NodePath, Reuse] = MappingProxyType({})
 
 
 class ExecutionState:
     """What is known of an execution. A node that is not in `nodes` has not started."""
 
-    __slots__ = ("_chunks", "_nodes", "header", "index", "plan")
+    __slots__ = ("_chunks", "_nodes", "header", "index", "plan", "reuse")
 
     def __init__(
         self,
         plan: Plan,
         header: Header,
         nodes: Mapping[NodePath, NodeState],
+        reuse: Mapping[NodePath, Reuse] = NO_REUSE,
         chunks: Mapping[NodePath, Chunk] | None = None,
     ) -> None:
-        """Take over a stored state; the indexes are made anew, in one pass over `nodes`."""
+        """Take over a stored state; the indexes are made anew, in one pass over `nodes`.
+
+        `reuse` lists nodes that are not to run when they are ready; it never changes.
+        """
+        self.reuse = reuse
         self.plan = plan
         self.header = header
         self._nodes = dict(nodes)
@@ -44,9 +53,9 @@ class ExecutionState:
             self.index.moved(plan.place(path), None, self._nodes[path])
 
     @staticmethod
-    def new(plan: Plan, limits: Limits | None = None) -> "ExecutionState":
+    def new(plan: Plan, limits: Limits | None = None, reuse: Mapping[NodePath, Reuse] = NO_REUSE) -> "ExecutionState":
         """Return the state of an execution that has just been accepted."""
-        return ExecutionState(plan, Header(limits=limits or Limits()), {})
+        return ExecutionState(plan, Header(limits=limits or Limits()), {}, reuse)
 
     @property
     def nodes(self) -> Mapping[NodePath, NodeState]:

@@ -4,7 +4,7 @@ from typing import assert_never
 
 from flytelike.model.ids import NodePath
 from flytelike.model.phases import NodePhase, TaskPhase
-from propeller.core import launch_plan_node, task_node
+from propeller.core import cache_lookup, launch_plan_node, task_node
 from propeller.core.commands import AbortElements
 from propeller.core.node_state import (
     Aborted,
@@ -19,12 +19,16 @@ from propeller.core.node_state import (
     Gathering,
     HandlingScopeFailure,
     Held,
+    LeftOut,
+    LookingUp,
     Mapped,
     Measuring,
     Running,
     Skipped,
     Started,
     Succeeded,
+    TakingOver,
+    WaitingForCache,
 )
 from propeller.core.plan import ArrayWork, Place, TaskWork, scope_of
 from propeller.core.transitions import Cause
@@ -49,12 +53,24 @@ def stop_scope(turn: Turn, scope: NodePath, reason: str) -> None:
                 stop_elements(turn, place, state, reason)
                 if isinstance(work, ArrayWork) and isinstance(work.element.work, TaskWork):
                     turn.tell_attempt(place, work.element.work, state.attempt, TaskPhase.ABORTED)
-            case Held() | BackingOff() | Collecting() | Deciding() | Decided() | AtGate():
+            case (
+                Held()
+                | LookingUp()
+                | WaitingForCache()
+                | BackingOff()
+                | Collecting()
+                | Deciding()
+                | Decided()
+                | AtGate()
+                | TakingOver()
+            ):
                 pass  # nothing of its own runs
-            case Succeeded() | Failed() | Skipped() | Aborted() | None:
+            case Succeeded() | Failed() | Skipped() | LeftOut() | Aborted() | None:
                 continue
             case unreachable:
                 assert_never(unreachable)
+        if isinstance(work, TaskWork) and cache_lookup.wanted(turn, place, work):
+            turn.commands.append(cache_lookup.release_command(place))
         turn.move(place, Cause.ABORTED, Aborted())
         turn.tell_node(place, NodePhase.ABORTED)
 

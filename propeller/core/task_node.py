@@ -1,5 +1,7 @@
 """Nodes that run a task, attempt by attempt."""
 
+from dataclasses import replace
+
 from flytelike.model.failure import Failure
 from flytelike.model.phases import NodePhase, TaskPhase
 from propeller.core import deadline
@@ -11,12 +13,6 @@ from propeller.core.plan import NodePlan, Place, Plan, TaskWork
 from propeller.core.retry import Budget, GiveUp, RetryLater, RetryNow, judge
 from propeller.core.transitions import Cause
 from propeller.core.turn import Turn
-
-
-def start(turn: Turn, place: Place, work: TaskWork) -> None:
-    """Start the first attempt of a node that is ready."""
-    turn.tell_node(place, NodePhase.RUNNING)
-    _start_attempt(turn, place, work, Started(), Cause.STARTED)
 
 
 def began(turn: Turn, event: AttemptRunning) -> None:
@@ -49,7 +45,7 @@ def succeeded(turn: Turn, event: AttemptSucceeded) -> None:
     work = place.node.work
     if isinstance(work, TaskWork):
         turn.tell_attempt(place, work, event.attempt, TaskPhase.SUCCEEDED)
-    turn.tell_node(place, NodePhase.SUCCEEDED)
+    turn.tell_node(place, NodePhase.SUCCEEDED, cache=event.cache)
 
 
 def failed(turn: Turn, event: AttemptFailed) -> None:
@@ -67,9 +63,8 @@ def timer_fired(turn: Turn, event: TimerFired) -> None:
     if not isinstance(work, TaskWork):
         return
     if isinstance(state, BackingOff) and event.stamp == deadline.retry_stamp(state.attempt):
-        _start_attempt(turn, place, work, Started(state.user_failures, state.system_failures), Cause.WOKEN)
-    elif isinstance(state, Running) and event.stamp == deadline.stamp(state.attempt, state.started_ns):
-        failure = deadline.expired("The attempt", place.node.timeout_ns)
+        start_attempt(turn, place, work, Started(state.user_failures, state.system_failures), Cause.WOKEN)
+    elif isinstance(state, Started | Running) and (failure := _out_of_time(place, state, event.stamp)) is not None:
         turn.commands.append(abort_command(place, state.attempt, failure.message))
         _fail(turn, place, state, failure)
 
@@ -86,9 +81,26 @@ def abort_command(place: Place, attempt: int, reason: str) -> AbortAttempt:
     return AbortAttempt(f"{place.path}/{attempt}/abort", place.path, attempt, reason)
 
 
-def _start_attempt(turn: Turn, place: Place, work: TaskWork, state: Started, cause: Cause) -> None:
+def _out_of_time(place: Place, state: Started | Running, stamp: str) -> Failure | None:
+    """Return the failure of an attempt that a timer is about; None for a timer of another one."""
+    match state:
+        case Started() if stamp == deadline.queued_stamp(state.attempt):
+            return deadline.waited(place.node.queued_timeout_ns)
+        case Running() if stamp == deadline.stamp(state.attempt, state.started_ns):
+            return deadline.expired("The attempt", place.node.timeout_ns)
+        case _:
+            return None
+
+
+def start_attempt(turn: Turn, place: Place, work: TaskWork, state: Started, cause: Cause) -> None:
+    """Start the attempt that `state` is in."""
+    limit_ns = place.node.queued_timeout_ns
+    if limit_ns:
+        state = replace(state, since_ns=turn.now_ns)
     turn.move(place, cause, state)
     turn.commands.append(start_command(turn.plan, place, work, state, turn.header.limits))
+    if limit_ns:
+        turn.commands.append(deadline.queued(place.path, state.attempt, turn.now_ns + limit_ns))
     turn.tell_attempt(place, work, state.attempt, TaskPhase.QUEUED)
 
 
@@ -97,7 +109,7 @@ def _fail(turn: Turn, place: Place, state: Started | Running, failure: Failure) 
     work = node.work
     if not isinstance(work, TaskWork):
         return
-    budget = Budget(node.retries, node.system_retries)
+    budget = Budget(node.retries, node.system_retries, node.backoff)
     attempt = state.attempt
     match judge(failure, state.user_failures, state.system_failures, budget):
         case GiveUp(failure=final, exhausted=exhausted):
@@ -106,7 +118,7 @@ def _fail(turn: Turn, place: Place, state: Started | Running, failure: Failure) 
             turn.tell_node(place, NodePhase.FAILED, final)
         case RetryNow(user_failures=users, system_failures=systems):
             turn.tell_attempt(place, work, attempt, TaskPhase.RETRYABLE_FAILED, failure)
-            _start_attempt(turn, place, work, Started(users, systems), Cause.RETRIED)
+            start_attempt(turn, place, work, Started(users, systems), Cause.RETRIED)
         case RetryLater(user_failures=users, system_failures=systems, pause_ns=pause_ns):
             until_ns = turn.now_ns + pause_ns
             turn.move(place, Cause.BACKED_OFF, BackingOff(until_ns, users, systems))

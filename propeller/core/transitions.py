@@ -1,5 +1,6 @@
 """Every way a node or an execution can change, by name. What is not in the tables cannot happen."""
 
+from collections.abc import Iterable
 from enum import Enum
 from typing import NamedTuple
 
@@ -12,7 +13,14 @@ class Cause(Enum):
     __hash__ = object.__hash__  # an enum's own is slow, and each transition is looked up by it
 
     HELD = "held: max_parallelism is reached"
+    LOOKED_UP = "looked up in the catalog"
+    RESERVED = "reserved: somebody else computes an equal result"
+    FREED = "freed: the other has ended"
+    FOUND = "found in the catalog"
     STARTED = "started"
+    TAKING = "taking over what an earlier execution gave"
+    TAKEN = "taken over"
+    LEFT_OUT = "left out on purpose"
     BEGAN = "began: the attempt's process runs"
     BEGAN_ANEW = "began anew after a restart of the platform"
     EXPANDED = "expanded: the sub-workflow's nodes may start"
@@ -25,7 +33,7 @@ class Cause(Enum):
     COLLECTING = "collecting: all nodes succeeded"
     SUCCEEDED = "succeeded"
     RETRIED = "retried after a failure of the user's making"
-    BACKED_OFF = "backed off after a failure of the platform"
+    BACKED_OFF = "backed off before the next attempt"
     WOKEN = "woken after the back-off"
     FAILURE_KEPT = "failure kept while other nodes go on"
     FAILED = "failed: not to be retried"
@@ -54,25 +62,52 @@ def _rows(cause: Cause, target: type, *sources: type | None) -> list[Transition]
 
 
 _N = node_state
-NODE_TRANSITIONS = frozenset(
+
+
+def _or_after(source: type, rows: Iterable[Transition]) -> list[Transition]:
+    """Return first steps, which may also be taken from `source`."""
+    found = list(rows)
+    return [*found, *(Transition(source, row.cause, row.target) for row in found if row.source is None)]
+
+
+_FIRST_STEPS = _or_after(
+    _N.TakingOver,
     [
         *_rows(Cause.HELD, _N.Held, None),
-        *_rows(Cause.STARTED, _N.Started, None, _N.Held),
-        *_rows(Cause.STARTED, _N.ChildRunning, None, _N.Held),
+        *_rows(Cause.LOOKED_UP, _N.LookingUp, None),
+        *_rows(Cause.STARTED, _N.Started, None),
+        *_rows(Cause.STARTED, _N.ChildRunning, None),
+        *_rows(Cause.STARTED, _N.Measuring, None),
+        *_rows(Cause.EXPANDED, _N.Expanded, None),
+        *_rows(Cause.DECIDING, _N.Deciding, None),
+        *_rows(Cause.WAITS, _N.AtGate, None),
+    ],
+)
+"""How a node of each kind begins: when it is ready, or when there was nothing to take over."""
+
+NODE_TRANSITIONS = frozenset(
+    [
+        *_FIRST_STEPS,
+        *_rows(Cause.TAKING, _N.TakingOver, None),
+        *_rows(Cause.TAKEN, _N.Succeeded, _N.TakingOver),
+        *_rows(Cause.LEFT_OUT, _N.LeftOut, None),
+        *_rows(Cause.LOOKED_UP, _N.LookingUp, _N.Held),
+        *_rows(Cause.RESERVED, _N.WaitingForCache, _N.LookingUp),
+        *_rows(Cause.FREED, _N.LookingUp, _N.WaitingForCache),
+        *_rows(Cause.FOUND, _N.Succeeded, _N.LookingUp),
+        *_rows(Cause.STARTED, _N.Started, _N.Held, _N.LookingUp),
+        *_rows(Cause.STARTED, _N.ChildRunning, _N.Held),
         *_rows(Cause.BEGAN, _N.Running, _N.Started),
         *_rows(Cause.BEGAN_ANEW, _N.Running, _N.Running),
-        *_rows(Cause.EXPANDED, _N.Expanded, None),
         *_rows(Cause.FAILURE_KEPT, _N.Expanded, _N.Expanded),
-        *_rows(Cause.STARTED, _N.Measuring, None, _N.Held),
+        *_rows(Cause.STARTED, _N.Measuring, _N.Held),
         *_rows(Cause.OPENED, _N.Mapped, _N.Measuring),
         *_rows(Cause.WENT_ON, _N.Mapped, _N.Mapped),
         *_rows(Cause.COLLECTING, _N.Collecting, _N.Expanded),
         *_rows(Cause.COLLECTING, _N.Gathering, _N.Mapped),
         *_rows(Cause.SUCCEEDED, _N.Succeeded, _N.Mapped, _N.Gathering),
         *_rows(Cause.HANDLING, _N.HandlingScopeFailure, _N.Expanded, _N.Collecting),
-        *_rows(Cause.DECIDING, _N.Deciding, None),
         *_rows(Cause.DECIDED, _N.Decided, _N.Deciding),
-        *_rows(Cause.WAITS, _N.AtGate, None),
         *_rows(Cause.SUCCEEDED, _N.Succeeded, _N.Started, _N.Running, _N.ChildRunning, _N.Expanded, _N.Collecting),
         *_rows(Cause.SUCCEEDED, _N.Succeeded, _N.Decided, _N.AtGate),
         *_rows(Cause.RETRIED, _N.Started, _N.Started, _N.Running),
@@ -90,7 +125,10 @@ NODE_TRANSITIONS = frozenset(
         *_rows(
             Cause.ABORTED,
             _N.Aborted,
+            _N.TakingOver,
             _N.Held,
+            _N.LookingUp,
+            _N.WaitingForCache,
             _N.Started,
             _N.Running,
             _N.BackingOff,

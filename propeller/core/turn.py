@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from flytelike.model.caching import CacheNote
 from flytelike.model.failure import Failure
 from flytelike.model.history import (
     AttemptChanged,
@@ -25,6 +26,8 @@ from propeller.core.commands import (
     AbortChild,
     AbortElements,
     Command,
+    LookUpCache,
+    ReleaseReservation,
     StartAttempt,
     StartChild,
     StartElements,
@@ -34,6 +37,7 @@ from propeller.core.elements import Chunk, Elements, element_of
 from propeller.core.header import Header, Status
 from propeller.core.node_state import END_STATES, Held, NodeState
 from propeller.core.plan import BranchWork, LaunchPlanWork, Place, Plan, SubWorkflowWork, TaskWork
+from propeller.core.reuse import Reuse
 from propeller.core.state import ExecutionState
 from propeller.core.transitions import TRANSITIONS, Cause, Transition
 
@@ -158,8 +162,20 @@ class Turn:
         """Record that the execution entered a phase."""
         self.records.append(ExecutionChanged(phase, self.now_ns, failure, cause))
 
-    def tell_node(self, place: Place, phase: NodePhase, failure: Failure | None = None) -> None:
-        """Record that a node entered a phase."""
+    def reuse_of(self, path: NodePath) -> Reuse | None:
+        """Return what is done with a node instead of running it; None if it runs."""
+        return self._base.reuse.get(path)
+
+    def tell_node(
+        self,
+        place: Place,
+        phase: NodePhase,
+        failure: Failure | None = None,
+        note: str = "",
+        *,
+        cache: CacheNote | None = None,
+    ) -> None:
+        """Record that a node entered a phase; `note` says more to people, `cache` what is to be told of the cache."""
         work = place.node.work
         self.records.append(
             NodeChanged(
@@ -172,6 +188,8 @@ class Turn:
                 isinstance(work, SubWorkflowWork | BranchWork),
                 isinstance(work, LaunchPlanWork),
                 place.node.name,
+                note,
+                cache,
             )
         )
 
@@ -220,12 +238,20 @@ def without_vain(commands: Sequence[Command]) -> Sequence[Command]:
     if arrays:
         commands = [it for it in commands if not isinstance(it, StartElements) or (it.path, it.attempt) not in arrays]
     stopped = {(it.path, it.attempt) for it in commands if isinstance(it, AbortAttempt | AbortChild)}
-    if not stopped:
+    released = {it.path for it in commands if isinstance(it, ReleaseReservation)}
+    if not (stopped or released):
         return commands
     started = {(it.path, it.attempt) for it in commands if isinstance(it, StartAttempt | StartChild)}
     vain = stopped & started
-    ends = AbortAttempt | AbortChild | StartAttempt | StartChild
-    return [it for it in commands if not isinstance(it, ends) or (it.path, it.attempt) not in vain]
+    of_attempts = StartAttempt | StartChild | AbortAttempt | AbortChild
+    return [
+        it
+        for it in commands
+        if not (
+            (isinstance(it, LookUpCache) and it.path in released)
+            or (isinstance(it, of_attempts) and (it.path, it.attempt) in vain)
+        )
+    ]
 
 
 FAILURES_TOLD_MAX = 100

@@ -3,7 +3,7 @@
 Every errand may be done twice: after a crash it is given again. What it comes to is posted as an event.
 """
 
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from flytelike.codec.faults import MalformedError
 from flytelike.codec.parse import parse, serialise
@@ -19,11 +19,14 @@ from propeller.core.commands import (
     AwaitSignal,
     CollectOutputs,
     Decide,
+    LookUpCache,
     OpenArray,
+    ReleaseReservation,
     SetTimer,
     StartAttempt,
     StartChild,
     StartElements,
+    TakeOver,
 )
 from propeller.core.events import (
     AttemptFailed,
@@ -40,12 +43,14 @@ from propeller.engine.arrays import Arrays
 from propeller.engine.binding import BindingFailed
 from propeller.engine.branching import Branching
 from propeller.engine.gates import Gates
+from propeller.engine.lookups import Given, Lookups
 from propeller.engine.outside import Ports
 from propeller.engine.overrides import overridden
 from propeller.engine.run import (
     Arrival,
     Errand,
     Kept,
+    LookUpMany,
     Post,
     Restore,
     Run,
@@ -55,6 +60,7 @@ from propeller.engine.run import (
     TakeOutputs,
 )
 from propeller.engine.settings import EngineSettings
+from propeller.engine.taking_over import TakingOver, checkpoints_of, continued_child
 from propeller.engine.values import Values
 from propeller.ports import (
     AttemptKey,
@@ -74,12 +80,14 @@ class Effects:
     def __init__(self, post: Post, values: Values, ports: Ports, settings: EngineSettings) -> None:
         """Connect the ports; the executor is set when the engine starts."""
         self.executor: Executor | None = None
+        self.lookups = Lookups(post, values, ports, settings)
         self._post = post
         self._values = values
         self._store = ports.store
         self._blobs = ports.blobs
         self._children = ports.children
         self._clock = ports.clock
+        self._taking_over = TakingOver(values, ports.blobs, ports.clock, settings)
         self._settings = settings
         self._arrays = Arrays(post, values, ports, settings)
         self._branching = Branching(post, values, ports.clock)
@@ -92,6 +100,8 @@ class Effects:
                 await self._start_attempt(run, errand)
             case AbortAttempt(path=path, attempt=attempt, reason=reason):
                 await self._running().abort(AttemptKey(run.id, path, attempt), reason)
+            case LookUpCache() | LookUpMany() | ReleaseReservation():
+                await self.lookups.carry_out(run, errand)
             case StartChild():
                 await self._start_child(run, errand)
             case AbortChild():
@@ -106,13 +116,15 @@ class Effects:
                 await self._gates.wait(run, errand)
             case SetTimer():
                 self._set_timer(run, errand)
-            case TakeOutputs() | TakeChild() | StoreInputs() | Restore():
-                await self._carry_out_own(run, errand)
+            case TakeOver() | TakeOutputs() | TakeChild() | StoreInputs() | Restore():
+                await self._take_or_keep(run, errand)
             case unreachable:
                 assert_never(unreachable)
 
-    async def _carry_out_own(self, run: Run, errand: TakeOutputs | TakeChild | StoreInputs | Restore) -> None:
+    async def _take_or_keep(self, run: Run, errand: TakeOver | TakeOutputs | TakeChild | StoreInputs | Restore) -> None:
         match errand:
+            case TakeOver(path=path):
+                self._post(run, await self._taking_over.take_over(run, path))
             case TakeOutputs():
                 await self._take_outputs(run, errand)
             case TakeChild(path=path, attempt=attempt, child=child):
@@ -147,6 +159,7 @@ class Effects:
         except BindingFailed as error:
             self._post(run, Arrival(AttemptFailed(path, attempt, self._clock.now_ns(), error.failure)))
             return
+        await self.lookups.hold(run, path)
         small = len(inputs) <= self._settings.inline_outputs_bytes_max
         spec = self._spec(run, command, inputs if small else None)
         if not small:
@@ -159,7 +172,10 @@ class Effects:
         path, attempt, status = command.path, command.attempt, run.state.header.status
         raw_root = run.request.raw_output_prefix or self._settings.raw_output_prefix
         raw = places.raw_prefix(raw_root, run.id, path, attempt)
-        previous = places.checkpoints(places.raw_prefix(raw_root, run.id, path, attempt - 1)) if attempt else ""
+        if attempt:
+            previous = places.checkpoints(places.raw_prefix(raw_root, run.id, path, attempt - 1))
+        else:
+            previous = checkpoints_of(run, path)
         return AttemptSpec(
             key=AttemptKey(run.id, path, attempt),
             task=_task(run, command),
@@ -183,19 +199,20 @@ class Effects:
         uri = places.outputs_uri(self._settings.metadata_prefix, run.id, path, attempt)
         declared = run.program.interface(path).outputs
         try:
-            kept = await self._kept(run, path, attempt, uri, list(declared), news.outputs) if declared else None
+            given = await self._checked(run, path, attempt, uri, list(declared), news.outputs) if declared else None
         except _NoOutputs as error:
             self._post(run, Arrival(AttemptFailed(path, attempt, news.at_ns, error.failure)))
         else:
-            self._post(run, Arrival(AttemptSucceeded(path, attempt, news.at_ns), kept))
+            cache, kept = None, None
+            if given is not None:
+                kept = given.kept
+                cache = await self.lookups.store(run, Given(path, attempt, news.at_ns, given.data, given.outputs))
+            self._post(run, Arrival(AttemptSucceeded(path, attempt, news.at_ns, cache), kept))
 
-    async def _kept(
+    async def _checked(
         self, run: Run, path: NodePath, attempt: int, uri: str, declared: list[str], data: bytes | None = None
-    ) -> Kept | None:
-        """Check outputs, read if they did not come along, and make them last.
-
-        Return them if they are to be kept in the commit.
-        """
+    ) -> "_Checked":
+        """Check outputs, read if they did not come along, and make them last."""
         if data is None:
             data = await self._read_outputs(uri)
         if len(data) > self._settings.outputs_bytes_max:
@@ -210,9 +227,9 @@ class Effects:
             raise _NoOutputs(f"it gave no {', '.join(missing)}")
         self._values.keep(run, path, outputs, len(data))
         if len(data) <= self._settings.inline_outputs_bytes_max:
-            return Kept(path, attempt, data)
+            return _Checked(Kept(path, attempt, data), data, outputs)
         await self._blobs.sync(uri)
-        return None
+        return _Checked(None, data, outputs)
 
     async def _read_outputs(self, uri: str) -> bytes:
         try:
@@ -274,7 +291,8 @@ class Effects:
             # A child survives a power cut; so must what tells an abort that it was asked for.
             await self._blobs.sync(uri)
             parent = NodeExecutionId(run.id, path)
-            child = await self._children.start(parent, attempt, command.launch_plan, uri)
+            earlier = None if attempt else continued_child(run, path)
+            child = await self._children.start(parent, attempt, command.launch_plan, uri, earlier)
         except (BindingFailed, ChildRefused) as error:
             self._child_ended(run, path, attempt, ChildStatus(WorkflowPhase.FAILED, failure=error.failure))
             return
@@ -310,7 +328,7 @@ class Effects:
             raise _NoOutputs(f"the child execution's outputs are gone from {status.output_uri}") from None
         uri = places.outputs_uri(self._settings.metadata_prefix, run.id, path, attempt)
         await self._blobs.write(uri, data)
-        return await self._kept(run, path, attempt, uri, declared)
+        return (await self._checked(run, path, attempt, uri, declared)).kept
 
     def _child_ended(
         self, run: Run, path: NodePath, attempt: int, status: ChildStatus, kept: Kept | None = None
@@ -340,6 +358,14 @@ class Effects:
             return await self._children.start(NodeExecutionId(run.id, path), attempt, target.launch_plan, uri)
         except (KeyError, ChildRefused):
             return None  # Without stored inputs no child was ever asked for.
+
+
+class _Checked(NamedTuple):
+    """Outputs that are all there; `kept` if they are small enough for the commit."""
+
+    kept: Kept | None
+    data: bytes
+    outputs: pb.LiteralMap
 
 
 class _NoOutputs(Exception):

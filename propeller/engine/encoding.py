@@ -20,7 +20,7 @@ from typing import Any, Final, get_type_hints
 
 import msgpack
 
-from flytelike.model import failure, history, ids, launch
+from flytelike.model import caching, failure, history, ids, launch
 from propeller.core import commands, elements, header, node_state
 from propeller.engine import run
 from propeller.ports import StoreCorrupt, StoreTooNew
@@ -31,6 +31,9 @@ NUMBERS: Final[Mapping[int, type]] = {
     3: ids.NodeExecutionId,
     4: failure.Failure,
     5: launch.LaunchRequest,
+    50: caching.CacheKey,
+    51: caching.CacheSource,
+    52: caching.CacheNote,
     10: header.Header,
     11: header.Limits,
     12: header.Accepted,
@@ -56,10 +59,14 @@ NUMBERS: Final[Mapping[int, type]] = {
     42: node_state.Deciding,
     43: node_state.Decided,
     44: node_state.AtGate,
-    50: node_state.Measuring,
-    51: node_state.Mapped,
-    52: node_state.Gathering,
-    53: elements.Chunk,
+    53: node_state.LookingUp,
+    54: node_state.WaitingForCache,
+    58: node_state.TakingOver,
+    59: node_state.LeftOut,
+    64: node_state.Measuring,
+    65: node_state.Mapped,
+    66: node_state.Gathering,
+    67: elements.Chunk,
     60: commands.AbortAttempt,
     61: commands.AbortChild,
     62: run.Seal,

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
+from flytelike.model.caching import CacheUse
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ExecutionId, NodeExecutionId
 from flytelike.model.launch import LaunchRequest
@@ -84,7 +85,9 @@ class Engine:
     async def submit(self, request: LaunchRequest) -> None:
         """Take an execution over durably; a known one is not started twice. Raises `StoreError`."""
         self._check_open()
-        header = Header(limits=Limits(request.max_parallelism, request.timeout_ns, request.interruptible))
+        cached = request.cache is not CacheUse.OFF
+        limits = Limits(request.max_parallelism, request.timeout_ns, request.interruptible, cached)
+        header = Header(limits=limits)
         try:
             await self._store.commit(Commit(request.id, 0, encode([header, 0]), launch=encode(request)))
         except Conflict:
@@ -121,6 +124,7 @@ class Engine:
     async def _close(self) -> None:
         self._entry.close()
         await self._driver.close()
+        self._effects.lookups.close()
         await self._errands.close()
         if self._effects.executor is not None:
             await self._effects.executor.close()
@@ -182,6 +186,7 @@ class Engine:
 
     def _left(self, run: Run) -> None:
         self._values.forget(run.id)
+        self._effects.lookups.forget(run.id)
         if run.seal and run.state.header.ended and not run.stale:
             self._sealer.add(run)
             self._retention.start()

@@ -22,6 +22,7 @@ from propeller.core.node_state import (
     Expanded,
     Gathering,
     HandlingScopeFailure,
+    LeftOut,
     NodeState,
     Skipped,
     Succeeded,
@@ -35,6 +36,7 @@ from propeller.engine.encoding import decode, encode
 from propeller.engine.errands import Errands
 from propeller.engine.outside import Ports
 from propeller.engine.program import Programs
+from propeller.engine.reuse import for_core, reuse_of
 from propeller.engine.run import SEAL, Arrival, Errand, Restore, Run, StoreInputs
 from propeller.engine.settings import EngineSettings
 from propeller.engine.telling import Telling
@@ -159,11 +161,12 @@ class Entry:
         request = stored.request
         try:
             program = await self._programs.get(request.closure_uri, request.closure_digest)
+            reuse = await reuse_of(request, self._ports.blobs)
         except (KeyError, UnsupportedPlan, MalformedError) as error:
             await self._refuse(stored, str(error))
             return None
-        state = ExecutionState(program.plan, stored.header, stored.nodes(), stored.chunks())
-        run = Run(request, program, state, snapshot.version, stored.sequence, seal=stored.seal)
+        state = ExecutionState(program.plan, stored.header, stored.nodes(), for_core(reuse), stored.chunks())
+        run = Run(request, program, state, snapshot.version, stored.sequence, seal=stored.seal, reuse=reuse)
         self._driver.runs[execution] = run
         if stored.sequence:
             # The last commit of an engine that died may have come after the history was read.
@@ -182,7 +185,7 @@ class Entry:
         if snapshot is None:
             raise Conflict(f"{run.id} is gone from the store")
         stored = _Stored.of(snapshot)
-        run.state = ExecutionState(run.program.plan, stored.header, stored.nodes(), stored.chunks())
+        run.state = ExecutionState(run.program.plan, stored.header, stored.nodes(), run.state.reuse, stored.chunks())
         run.version, run.sequence, run.seal = snapshot.version, stored.sequence, stored.seal
         run.done.clear()
         # What a commit decided that was stored but not heard of is neither told nor carried out.
@@ -226,6 +229,6 @@ def _restoring(run: Run) -> list[Errand]:
     nodes: list[Errand] = [
         Restore(path, node.attempt if isinstance(node, Succeeded) else None)
         for path, node in ended.items()
-        if not isinstance(node, Skipped)
+        if not isinstance(node, Skipped | LeftOut)
     ]
     return [Restore(ROOT, 0), *nodes] if isinstance(run.state.header.status, ExecutionSucceeded) else nodes

@@ -20,11 +20,14 @@ from propeller.core.commands import (
     AwaitSignal,
     CollectOutputs,
     Decide,
+    LookUpCache,
     OpenArray,
+    ReleaseReservation,
     SetTimer,
     StartAttempt,
     StartChild,
     StartElements,
+    TakeOver,
 )
 from propeller.core.events import (
     ArrayRefused,
@@ -35,10 +38,12 @@ from propeller.core.events import (
     ElementsEnded,
     Event,
     GateRefused,
+    NothingTaken,
     OutputsFailed,
 )
 from propeller.core.plan import parent_of
-from propeller.engine.run import Errand, Restore, Run, StoreInputs, TakeChild, TakeElements, TakeOutputs
+from propeller.engine.lookups import grouped
+from propeller.engine.run import Errand, LookUpMany, Restore, Run, StoreInputs, TakeChild, TakeElements, TakeOutputs
 from propeller.engine.settings import EngineSettings
 from propeller.ports import Clock
 
@@ -69,7 +74,7 @@ class Errands:
 
     def add(self, run: Run, errands: Iterable[Errand]) -> None:
         """Take errands; those of one execution begin in order, but for starts that wait for an abort."""
-        for errand in errands:
+        for errand in grouped(errands):
             if isinstance(errand, AbortAttempt | AbortChild):
                 _begin_to_stop(run, errand)
             key = _start_of(errand)
@@ -118,7 +123,8 @@ class Errands:
         if key is not None and key not in run.starts:
             self._settled(run)  # It was aborted before it began.
             return
-        blocked = _blocked_by(run, errand.path) if key is not None and run.stopping else None
+        waits = _path_that_waits(errand)
+        blocked = _blocked_by(run, waits) if waits is not None and run.stopping else None
         if blocked is not None:
             run.held_back.setdefault(blocked, []).append((errand, tries))
             return
@@ -231,7 +237,17 @@ def _start_of(errand: Errand) -> tuple[NodePath, int] | None:
     return (errand.path, errand.attempt) if isinstance(errand, StartAttempt | StartChild) else None
 
 
-def _gave_up(errand: Errand, now_ns: int, message: str) -> Event | None:
+def _path_that_waits(errand: Errand) -> NodePath | None:
+    """Return the path of an errand that does not begin before an attempt there has been stopped.
+
+    An attempt does not run beside the one before it, nor beside another's equal work.
+    """
+    return errand.path if isinstance(errand, StartAttempt | StartChild | ReleaseReservation) else None
+
+
+def _gave_up(  # noqa: PLR0911 - one arm a kind of errand
+    errand: Errand, now_ns: int, message: str
+) -> Event | None:
     """Return what an execution is told of an errand that cannot be done; the platform's failure."""
     failure = Failure(NOT_POSSIBLE, message, Fault.SYSTEM, retryable=True)
     match errand:
@@ -241,6 +257,8 @@ def _gave_up(errand: Errand, now_ns: int, message: str) -> Event | None:
             return ChildEnded(path, attempt, now_ns, WorkflowPhase.FAILED, failure)
         case CollectOutputs(path=path, attempt=attempt):
             return OutputsFailed(path, attempt, now_ns, failure)
+        case TakeOver(path=path):
+            return NothingTaken(path, now_ns, f"runs, since {message}")
         case AwaitSignal(path=path, attempt=attempt):
             return GateRefused(path, attempt, now_ns, failure)
         case Decide(path=path, attempt=attempt):
@@ -259,5 +277,7 @@ def _gave_up(errand: Errand, now_ns: int, message: str) -> Event | None:
             return ElementsEnded(path, attempt, now_ns, failed=elements)
         case AbortAttempt() | AbortChild() | AbortElements() | SetTimer() | StoreInputs() | Restore():
             return None
+        case LookUpCache() | LookUpMany() | ReleaseReservation():
+            return None  # whatever happens, they tell themselves
         case unreachable:
             assert_never(unreachable)

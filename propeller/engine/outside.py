@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from propeller.ports import Blobs, Children, Clock, Closures, EventSink, StateStore
+from propeller.ports_catalog import Catalog, NoCatalog
 from propeller.ports_signals import NoSignals, Signals
 
 
@@ -17,3 +18,4 @@ class Ports:
     closures: Closures
     clock: Clock
     signals: Signals = field(default_factory=NoSignals)
+    catalog: Catalog = field(default_factory=NoCatalog)

@@ -3,7 +3,9 @@
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 
+from flytelike.codec.cache_key import work_key
 from flytelike.model.array import array_interface
+from flytelike.model.caching import CacheKey
 from flytelike.model.closure import WorkflowClosure
 from flytelike.model.gate import Approval, Signal
 from flytelike.model.graph import (
@@ -14,12 +16,15 @@ from flytelike.model.graph import (
     Node,
     SubWorkflowTarget,
     TaskTarget,
+    TaskTemplate,
     WorkflowTemplate,
     inner_nodes,
 )
 from flytelike.model.ids import ROOT, Digest, Identifier, NodeId, NodePath
 from flytelike.model.interface import TypedInterface
+from flytelike.model.policies import CachePolicy, cache_policy
 from propeller.core.plan import Plan, parent_of, split
+from propeller.engine.overrides import overridden
 from propeller.ports import Closures
 
 PROGRAMS_KEPT = 64
@@ -30,12 +35,13 @@ _UNKNOWN = TypedInterface()
 class Program:
     """One closure. Shared by all its executions, never changed."""
 
-    __slots__ = ("_nodes", "closure", "plan")
+    __slots__ = ("_keys", "_nodes", "closure", "plan")
 
     def __init__(self, closure: WorkflowClosure) -> None:
         """Make the plan; linear in the size of the closure. Raises `UnsupportedPlan`."""
         self.closure = closure
         self.plan = Plan.of(closure)
+        self._keys: dict[tuple[Identifier, str, str], CacheKey] = {}
         self._nodes: dict[Identifier | None, Mapping[NodeId, Node]] = {}
 
     def workflow(self, scope: NodePath) -> WorkflowTemplate:
@@ -88,6 +94,31 @@ class Program:
                 return array_interface(target, self.interface_of(inner))
             case _:
                 return _UNKNOWN
+
+    def task(self, path: NodePath) -> TaskTemplate:
+        """Return the task of the node at a path, with what the node overrides.
+
+        Raises:
+            KeyError: The node runs no task.
+        """
+        target = self.node(path).target
+        if not isinstance(target, TaskTarget):
+            raise KeyError(path)
+        return overridden(self.closure.tasks[target.task], target.overrides)
+
+    def cache_policy(self, path: NodePath) -> CachePolicy:
+        """Return how results of the node at a path are kept. Raises KeyError when it runs no task."""
+        return cache_policy(self.task(path).metadata.cache, self.node(path).metadata)
+
+    def work_key(self, path: NodePath) -> CacheKey:
+        """Return the key of the work at a path but for its inputs. Raises KeyError when it runs no task."""
+        task, policy = self.task(path), self.cache_policy(path)
+        image = task.container.image if task.container is not None else ""
+        name = (task.id, policy.version, image)
+        known = self._keys.get(name)
+        if known is None:
+            known = self._keys[name] = work_key(task, policy)
+        return known
 
 
 def _nodes(workflow: WorkflowTemplate) -> Iterator[Node]:

@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
+from flytelike.model.caching import CacheKey
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ROOT, ExecutionId, NodePath
 from flytelike.model.launch import LaunchRequest
-from propeller.core.commands import Command
+from flytelike.model.reuse import ReuseList
+from propeller.core.commands import Command, LookUpCache
 from propeller.core.events import Event
 from propeller.core.state import ExecutionState
 from propeller.engine.program import Program
@@ -105,6 +107,14 @@ class Restore:
 Post: TypeAlias = "Callable[[Run, Arrival], None]"
 """Puts news of an execution where its owner takes them."""
 
+
+@dataclass(frozen=True, slots=True)
+class LookUpMany:
+    """Look for the results of many nodes together."""
+
+    commands: tuple[LookUpCache, ...]
+
+
 SEAL = "seal"
 """The id of the mark of an execution that is to be sealed."""
 
@@ -116,7 +126,7 @@ class Seal:
     id: str = SEAL
 
 
-Errand: TypeAlias = Command | TakeOutputs | TakeElements | TakeChild | StoreInputs | Restore
+Errand: TypeAlias = Command | LookUpMany | TakeOutputs | TakeElements | TakeChild | StoreInputs | Restore
 """What is to be done in the world: the core's commands, and the engine's own."""
 
 
@@ -129,8 +139,9 @@ class Run:
     to be trusted, and `doomed` when the engine cannot go on with it at all. `starts` are the
     attempts and children being started, by path and attempt: None while the command waits.
     `stopping` counts the aborts that are not done, by path, and `held_back` are the starts that wait
-    for them. `done` are outbox commands to be dropped with the next commit. `seal` tells that its
-    documents are to be sealed at last.
+    for them. `reuse` is what it takes over from earlier executions, `cache_keys` are those of nodes
+    that do what the catalog did not have. `done` are outbox commands to be dropped with the next
+    commit. `seal` tells that its documents are to be sealed at last.
     """
 
     request: LaunchRequest
@@ -148,6 +159,7 @@ class Run:
     timers: dict[NodePath, dict[str, Alarm]] = field(default_factory=dict)
     children: dict[NodePath, dict[int, ExecutionId]] = field(default_factory=dict)
     arrays: dict[NodePath, OpenedArray] = field(default_factory=dict)
+    cache_keys: dict[NodePath, CacheKey] = field(default_factory=dict)
     urgent: bool = False
     busy: bool = False
     rests: bool = False
@@ -156,6 +168,7 @@ class Run:
     doomed: Failure | None = None
     lingers: Alarm | None = None
     failures: int = 0
+    reuse: ReuseList = field(default_factory=dict)
 
     @property
     def id(self) -> ExecutionId:

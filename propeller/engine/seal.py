@@ -17,7 +17,7 @@ from itertools import islice
 
 from flytelike.model.ids import ROOT, ExecutionId
 from propeller.core.header import ExecutionSucceeded
-from propeller.core.node_state import Skipped, Succeeded
+from propeller.core.node_state import LeftOut, Skipped, Succeeded
 from propeller.engine import places
 from propeller.engine.encoding import encode
 from propeller.engine.run import SEAL, Run
@@ -134,7 +134,7 @@ def _documents(run: Run, prefix: str) -> Iterator[str]:
     if isinstance(run.state.header.status, ExecutionSucceeded) and run.program.plan.primary.has_outputs:
         yield places.outputs_uri(prefix, run.id, ROOT, 0)
     for path, node in run.state.nodes.items():
-        if not isinstance(node, Skipped):
+        if not isinstance(node, Skipped | LeftOut):
             yield places.inputs_uri(prefix, run.id, path)
         if isinstance(node, Succeeded):
             yield places.outputs_uri(prefix, run.id, path, node.attempt)

@@ -38,6 +38,8 @@ class EngineSettings:
             certain: it takes no lease.
         lease_ns: How long the lease lasts; it is renewed three times as often.
         lease_waits: Whether to wait while another engine has the lease, instead of giving up.
+        cache_lease_ns: How long work that is done once for all stays reserved without news of it.
+        cache_poll_ns: How often a node that waits for such work looks by itself.
     """
 
     metadata_prefix: str
@@ -63,6 +65,8 @@ class EngineSettings:
     holder: str = ""
     lease_ns: int = 30_000_000_000
     lease_waits: bool = False
+    cache_lease_ns: int = 30_000_000_000
+    cache_poll_ns: int = 5_000_000_000
 
     def pause_ns(self, failures: int) -> int:
         """Return the pause after the n-th failure in a row."""

@@ -104,7 +104,8 @@ def _gave(run: Run, decision: Decision, record: Record) -> Giver | int | None:
         case ExecutionChanged(phase=phase):
             return 0 if phase is WorkflowPhase.SUCCEEDED and run.program.plan.primary.has_outputs else None
         case NodeChanged(path=path, phase=node_phase):
-            return _of_success(run, decision, path) if node_phase is NodePhase.SUCCEEDED else None
+            gave = node_phase in {NodePhase.SUCCEEDED, NodePhase.RECOVERED}
+            return _of_success(run, decision, path) if gave else None
         case AttemptChanged(path=path, phase=task_phase):
             return _of_success(run, decision, path) if task_phase is TaskPhase.SUCCEEDED else None
         case ElementsChanged():

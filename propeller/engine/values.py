@@ -10,7 +10,7 @@ from flytelike.model.graph import ArrayTarget, Binding
 from flytelike.model.ids import ROOT, START_NODE, WORKFLOW_INPUTS, ExecutionId, NodeId, NodePath
 from flytelike.model.interface import Variable
 from flytelike_idl.core import literals_pb2 as pb
-from propeller.core.node_state import NodeState, Succeeded
+from propeller.core.node_state import LeftOut, NodeState, Succeeded
 from propeller.core.plan import ArrayWork, BranchWork, Plan, SubWorkflowWork, parent_of, path_in, split
 from propeller.engine import places
 from propeller.engine.binding import BindingFailed, NotLoaded, bind, needed
@@ -78,9 +78,13 @@ class Values:
         return inputs, uri
 
     async def results(self, run: Run, scope: NodePath) -> pb.LiteralMap:
-        """Return the outputs of a scope's workflow, bound. Raises `BindingFailed`."""
+        """Return the outputs of a scope's workflow, bound, without those of nodes left out. Raises `BindingFailed`."""
         workflow = run.program.workflow(scope)
-        return await self._bound(run, scope, workflow.outputs, workflow.interface.outputs)
+        bindings, declared = workflow.outputs, workflow.interface.outputs
+        if run.reuse:
+            bindings = tuple(it for it in bindings if not _left_out(run, scope, it))
+            declared = {it.var: declared[it.var] for it in bindings if it.var in declared}
+        return await self._bound(run, scope, bindings, declared)
 
     async def outputs(self, run: Run, path: NodePath, attempt: int) -> pb.LiteralMap:
         """Return the outputs of a node that succeeded; a branch's are those of its case. Raises `BindingFailed`."""
@@ -157,6 +161,12 @@ class Values:
             return await self._blobs.read(uri)
         except KeyError:
             raise BindingFailed(f"there is nothing at {uri}") from None
+
+
+def _left_out(run: Run, scope: NodePath, binding: Binding) -> bool:
+    """Tell whether a value comes from a node that was left out on purpose."""
+    nodes = needed([binding]) - {WORKFLOW_INPUTS, START_NODE}
+    return any(isinstance(run.state.get(path_in(scope, node)), LeftOut) for node in nodes)
 
 
 def giver(

@@ -87,7 +87,9 @@ def additions(stock: Iterable[pb.FileDescriptorProto], ours: Iterable[pb.FileDes
         for message in file.message_type:
             twin = next((other for other in base.message_type if other.name == message.name), None)
             if twin and (fields := new(message.field, twin.field)):
-                part.message_type.append(pb.DescriptorProto(name=message.name, field=fields))
+                # A map is a field of a type that lies in the message.
+                inner = new(message.nested_type, twin.nested_type)
+                part.message_type.append(pb.DescriptorProto(name=message.name, field=fields, nested_type=inner))
         if len(part.ListFields()) > 1:
             added.file.append(part)
     return added
@@ -109,6 +111,7 @@ def combined(stock: Iterable[pb.FileDescriptorProto], added: pb.FileDescriptorSe
         for message in part.message_type:
             if message.name in messages:
                 messages[message.name].field.extend(message.field)
+                messages[message.name].nested_type.extend(message.nested_type)
         rest = pb.FileDescriptorProto.FromString(part.SerializeToString())
         rest.ClearField("message_type")
         base.MergeFrom(rest)

@@ -10,7 +10,11 @@ from tests.idl.compare import Facts, differences, facts, stock_files
 
 EXPLAINED = {
     r"field flytelike\.core\.(Node|WorkflowTemplate|TaskTemplate|Variable|Binding)\.span": "9000: source spans",
+    r"field flytelike\.core\.RetryStrategy\.(max_)?backoff(_factor)?": "9140: pauses before retries",
+    r"field flytelike\.core\.TaskMetadata\.max_queued_time": "9140: how long an attempt may wait",
     r"field flytelike\.admin\.NodeExecutionMetaData\.name": "9000: what the author calls the node",
+    r"field flytelike\.admin\.NodeExecutionMetaData\.note": "9160: whence results were taken over",
+    r"(message|field) flytelike\.core\.TaskTemplate\.(code|CodeEntry.*)": "9160: what a task is made of",
     r"field flytelike\.admin\.Signal\.(gates|set_by|set_at)": "9110: which gates wait, and who answered",
     r"(message|field) flytelike\.admin\.WaitingGate(\..*)?": "a message of ours",
     r"field flytelike\.service\.CreateUploadLocationResponse\.already_there": "9000: no second upload",
@@ -21,7 +25,12 @@ EXPLAINED = {
     r"(message|field) flytelike\.core\.ElementCounts(\..*)?": "a message of ours",
     r"(message|field) flytelike\.service\.(ListElements\w*|Element)(\..*)?": "elements of arrays",
     r"(message|field) flytelike\.service\.StreamTaskLogs\w*(\..*)?": "logs",
-    r"rpc flytelike\.service\.(RegistrationService|WatchService)\..*": "services of ours",
+    r"(message|field|value) flytelike\.propeller\.Reuse\w*(\..*)?": "what executions take over",
+    r"(message|field|value) flytelike\.service\.(Derive|Derived|NodeChoice|Overrides)\w*(\..*)?": "derived executions",
+    r"(message|field) flytelike\.service\.\w*Cache\w*(\..*)?": "looking into the cache",
+    r"field flytelike\.core\.TaskMetadata\.(cache_code|cache_ttl)": "9150: derived versions, and how long",
+    r"field flytelike\.admin\.(TaskNodeMetadata\.cache_why|ExecutionSpec\.skip_cache)": "9150: caching, told and left",
+    r"rpc flytelike\.service\.(Registration|Derivation|Watch|Caching)Service\..*": "services of ours",
 }
 
 

@@ -14,6 +14,7 @@ from propeller.core.commands import AbortElements, OpenArray, StartElements
 from propeller.core.elements import Span, spans_of
 from propeller.core.events import ElementFailed
 from propeller.core.plan import NODES_OPEN_MAX, TASKS_OPEN_MAX
+from tests.simulation.rules import wanted_pause_ns
 from tests.unit.propeller_core.builders import BUG, FLAKE, LOST, NodeSketch, S
 
 if TYPE_CHECKING:
@@ -148,6 +149,8 @@ class ArrayJudge:
             element.paused_ns = at_ns + (S << (element.systems - 1))
         else:
             element.users += 1
+            backoff = self.sketch.task.backoff
+            element.paused_ns = at_ns + wanted_pause_ns(backoff, element.users) if backoff else 0
 
     def _changed(self, index: int, phase: TaskPhase, at_ns: int) -> None:
         element, where = self.elements[index], f"{self.path}[{index}]"

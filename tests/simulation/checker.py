@@ -8,16 +8,18 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from flytelike.model.caching import CacheStatus
 from flytelike.model.failure import Failure, Fault
 from flytelike.model.history import AttemptChanged, ElementsChanged, ExecutionChanged, NodeChanged, Record
 from flytelike.model.ids import NodePath
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
 from flytelike.model.policies import FailurePolicy
 from propeller.core.elements import element_of
+from propeller.core.reuse import Reuse
 from tests.simulation.arrays import ArrayJudge
 from tests.simulation.graphs import Scenario
 from tests.simulation.kinds import LOST, Kinds
-from tests.simulation.rules import must
+from tests.simulation.rules import must, wanted_pause_ns
 from tests.unit.propeller_core.builders import GraphSketch, NodeSketch, S
 
 Key = tuple[NodePath, int]
@@ -26,8 +28,8 @@ SYSTEM_RETRIES = 3
 GRACE_NS = 60 * S
 
 _NODE_NEXT: dict[NodePhase | None, set[NodePhase]] = {
-    None: {NodePhase.QUEUED, NodePhase.RUNNING, NodePhase.SKIPPED},
-    NodePhase.QUEUED: {NodePhase.RUNNING, NodePhase.ABORTED},
+    None: {NodePhase.QUEUED, NodePhase.RUNNING, NodePhase.SKIPPED, NodePhase.RECOVERED, NodePhase.ABORTED},
+    NodePhase.QUEUED: {NodePhase.QUEUED, NodePhase.RUNNING, NodePhase.SUCCEEDED, NodePhase.ABORTED},
     NodePhase.RUNNING: {
         NodePhase.SUCCEEDED,
         NodePhase.FAILING,
@@ -63,6 +65,7 @@ class Seen:
     system_failures: int = 0
     last_failure: Failure | None = None
     failed_ns: int = 0
+    queued_ns: int = 0
     failure: Failure | None = None
 
 
@@ -87,6 +90,12 @@ class Checker:
     newest: dict[NodePath, int] = field(default_factory=dict)
     arrays: dict[NodePath, ArrayJudge] = field(init=False)
     refused: dict[NodePath, list[Failure]] = field(default_factory=lambda: defaultdict(list))
+    took: dict[NodePath, set[bool]] = field(default_factory=lambda: defaultdict(set))
+    answers: dict[NodePath, set[str]] = field(default_factory=lambda: defaultdict(set))
+    looking: set[NodePath] = field(default_factory=set)
+    reserved: set[NodePath] = field(default_factory=set)
+    crashed: bool = False
+    sees_lookups: bool = True
 
     def __post_init__(self) -> None:
         self.arrays = _Judges(self)
@@ -118,10 +127,35 @@ class Checker:
         must(path not in self.live, f"{path}: attempt {attempt} starts while {self.live.get(path)} lives")
         seen, retries = self.nodes[path], self.sketch(path).task.retries
         must(attempt <= retries + SYSTEM_RETRIES, f"{path}: attempt {attempt} is one too many")
+        cached = self.sketch(path).task.cache.enabled and self.scenario.limits.cached and not element_of(path)
+        wants = self.sees_lookups and cached
+        must(not wants or "CacheMissed" in self.answers[path], f"{path}: starts before the catalog has said no")
         must(attempt == len(seen.attempts) - 1, f"{path}: attempt {attempt} was not recorded as the newest")
         must(not interruptible or seen.system_failures < SYSTEM_RETRIES, f"{path}: the last chance is interruptible")
         self.live[path] = attempt
         self._slots()
+
+    def looked_up(self, path: NodePath, asked: int) -> None:
+        sketch = self.sketch(path)
+        must(sketch.task.cache.enabled, f"{path}: is looked up, and is not cached")
+        must(not element_of(path), f"{path}: is looked up, and lies in an array")
+        must(self.scenario.limits.cached, f"{path}: is looked up, and the execution wants no cache")
+        must(self.nodes[path].phase is NodePhase.QUEUED, f"{path}: is looked up while it is {self.nodes[path].phase}")
+        early = [other for other in self.above(path) if not self._done(other)]
+        must(not early, f"{path}: is looked up before {early} succeeded")
+        must(not asked or "CacheTaken" in self.answers[path], f"{path}: is looked up again without a reason")
+        self.looking.add(path)
+        self._slots()
+
+    def cache_answered(self, path: NodePath, asked: int, answer: str) -> None:
+        self.answers[path].add(answer)
+        if answer == "CacheMissed" and self.sketch(path).task.cache.serializable:
+            self.reserved.add(path)
+
+    def reservation_released(self, path: NodePath) -> None:
+        ended = self.nodes[path].phase
+        must(ended in {NodePhase.FAILED, NodePhase.ABORTED}, f"{path}: lets go of its work while it is {ended}")
+        self.reserved.discard(path)
 
     def process_ended(self, key: Key) -> None:
         if self.live.get(key[0]) == key[1]:
@@ -149,6 +183,13 @@ class Checker:
         if self.live_children.get(key[0]) == key[1]:
             del self.live_children[key[0]]
 
+    def taking_over(self, path: NodePath, *, there: bool) -> None:
+        must(self.scenario.reuse.get(path) is Reuse.TAKE, f"{path}: is taken over, and is not listed")
+        phase = self.nodes[path].phase  # One batch may want it and abort it again.
+        fresh = phase in {None, NodePhase.ABORTED}
+        must(fresh or self.took[path], f"{path}: is taken over while {phase}")
+        self.took[path].add(there)
+
     def outputs(self, key: Key, failure: Failure | None) -> None:
         path, attempt = key
         if path and self.sketch(path).array:
@@ -169,7 +210,9 @@ class Checker:
         self.kinds.may_start(path)
         seen = self.nodes[path]
         must(seen.phase is NodePhase.RUNNING, f"{path}: attempt {attempt} starts while the node is {seen.phase}")
-        early = [other for other in self.above(path) if self.nodes[other].phase is not NodePhase.SUCCEEDED]
+        listed = self.scenario.reuse.get(path)
+        must(listed is None or (listed is Reuse.TAKE and False in self.took[path]), f"{path}: runs, and is {listed}")
+        early = [other for other in self.above(path) if not self._done(other)]
         must(not early, f"{path}: starts before {early} succeeded")
         must(attempt >= self.newest.get(path, 0), f"{path}: attempt {attempt} starts after a newer one")
         must(attempt == 0 or attempt <= self.newest.get(path, 0) + 1, f"{path}: attempt {attempt} jumps ahead")
@@ -179,15 +222,29 @@ class Checker:
         limit = self.scenario.limits.max_parallelism
         arrays = [path for path, judge in self.arrays.items() if judge.lives()]
         alive = [path for path in (*self.live, *self.live_children, *arrays) if not element_of(path)]
-        running = len(alive)
+        running = len(alive) + len(self.looking - set(self.live))
         must(limit == 0 or running <= limit, f"{running} nodes really run, {limit} may")
 
     def _timed_out(self, path: NodePath, attempt: int) -> bool:
-        return any(other == path and stamp.startswith(f"{attempt}/deadline") for other, stamp in self.rung)
+        watched = (f"{attempt}/deadline", f"{attempt}/queued")
+        return any(other == path and stamp.startswith(watched) for other, stamp in self.rung)
 
     def _succeeded(self, scope: str, node: NodeSketch) -> bool:
         path = NodePath(f"{scope}.{node.id}" if scope else node.id)
-        return self.nodes[path].phase is NodePhase.SUCCEEDED
+        return self._done(path)
+
+    def _done(self, path: NodePath) -> bool:
+        """Tell whether those below need not wait: it succeeded, was taken over, or was left out."""
+        phase = self.nodes[path].phase
+        return phase in {NodePhase.SUCCEEDED, NodePhase.RECOVERED} or self._left_out(path)
+
+    def _left_out(self, path: NodePath) -> bool:
+        skipped = self.nodes[path].phase is NodePhase.SKIPPED
+        return skipped and self.scenario.reuse.get(path) is Reuse.LEAVE and not self._lost_above(path)
+
+    def _lost_above(self, path: NodePath) -> bool:
+        """Tell whether a node above failed, or was skipped for one that did."""
+        return any(self.nodes[it].phase in LOST and not self._left_out(it) for it in self.above(path))
 
     # --- what is recorded ------------------------------------------------------------------------
 
@@ -243,15 +300,21 @@ class Checker:
         must(record.phase in allowed, f"{path}: {record.phase.name} after {seen.phase}")
         above = [self.nodes[other].phase for other in self.above(path)]
         if record.phase is NodePhase.SKIPPED:
-            reasons = LOST & {phase for phase in above if phase}
-            must(reasons or self.kinds.skipped(path, sketch), f"{path}: skipped without a reason")
+            left = self.scenario.reuse.get(path) is Reuse.LEAVE and all(map(self._done, self.above(path)))
+            skipped = left or self._lost_above(path) or self.kinds.skipped(path, sketch)
+            must(skipped, f"{path}: skipped without a reason")
         elif seen.phase is None:
-            must(all(phase is NodePhase.SUCCEEDED for phase in above), f"{path}: began, above it: {above}")
+            must(all(map(self._done, self.above(path))), f"{path}: began, above it: {above}")
+            taking = self.scenario.reuse.get(path) is Reuse.TAKE
+            must(taking or record.phase is not NodePhase.ABORTED, f"{path}: aborted before it began")
+            must(not taking or record.phase in self._after_taking(path), f"{path}: {record.phase}, {self.took[path]}")
         seen.phase = record.phase
+        if record.phase is not NodePhase.QUEUED:
+            self.looking.discard(path)
         holds = bool(sketch.workflow or sketch.cases) and not sketch.array
         must(record.is_parent == holds, f"{path}: is_parent is {record.is_parent}")
         if record.phase is NodePhase.SUCCEEDED:
-            self._node_succeeded(path, sketch, seen)
+            self._node_succeeded(path, sketch, seen, record)
         elif record.phase in (NodePhase.FAILED, NodePhase.TIMED_OUT):
             must(record.failure, f"{path}: failed without a failure")
             seen.failure = record.failure
@@ -279,7 +342,19 @@ class Checker:
         if scope and self.sketch(owner).array and seen.phase in {NodePhase.SUCCEEDED, NodePhase.FAILED}:
             self.arrays[owner].elements[int(index)].results[0].append(seen.failure)
 
-    def _node_succeeded(self, path: NodePath, sketch: NodeSketch, seen: Seen) -> None:
+    def _after_taking(self, path: NodePath) -> set[NodePhase]:
+        """Return how a listed node may begin, after what was found of it."""
+        found = {True: NodePhase.RECOVERED, False: NodePhase.QUEUED}
+        return {NodePhase.ABORTED, *(found[there] for there in self.took[path])}
+
+    def _taken_from_cache(self, path: NodePath, record: NodeChanged) -> None:
+        """A node that succeeded without running has found a result, and says so."""
+        must(self.sketch(path).task.cache.enabled, f"{path}: succeeded without running, and is not cached")
+        found = record.cache is not None and record.cache.status is CacheStatus.HIT
+        must(found, f"{path}: succeeded without running, and says {record.cache}")
+        must(not self.sees_lookups or "CacheFound" in self.answers[path], f"{path}: succeeded, nothing was found")
+
+    def _node_succeeded(self, path: NodePath, sketch: NodeSketch, seen: Seen, record: NodeChanged) -> None:
         if sketch.array:
             self.arrays[path].judge_end(succeeded=True)
             must(None in self.bound[path, 0] or not self._gives(sketch), f"{path}: succeeded without its outputs")
@@ -297,7 +372,10 @@ class Checker:
         elif sketch.launch_plan:
             phase, _ = self.child_results.get((path, self.newest[path]), (None, None))
             must(phase is WorkflowPhase.SUCCEEDED, f"{path}: succeeded, its child is {phase}")
+        elif not seen.attempts:
+            self._taken_from_cache(path, record)
         else:
+            self.reserved.discard(path)
             must(seen.attempts[-1:] == [TaskPhase.SUCCEEDED], f"{path}: succeeded, attempts {seen.attempts}")
 
     def _node_failed(self, path: NodePath, sketch: NodeSketch, seen: Seen) -> None:
@@ -349,6 +427,7 @@ class Checker:
             last = seen.attempts[-1] if seen.attempts else None
             must(last in (None, TaskPhase.RETRYABLE_FAILED), f"{path}/{attempt}: begins, the last is {last}")
             self._paused(record, seen)
+            seen.queued_ns = record.at_ns
             before = None
             seen.attempts.append(record.phase)
         else:
@@ -372,6 +451,10 @@ class Checker:
         real = timed_out or self._happened(path, record.attempt, failure)
         must(real, f"{path}/{record.attempt}: accepted a failure that never was: {failure}")
         seen.last_failure, seen.failed_ns = failure, record.at_ns
+        if failure.message.startswith("The attempt waited"):
+            limit = self.sketch(path).task.queued_timeout_ns
+            rung = self.rung[path, f"{record.attempt}/queued"]
+            must(limit and rung - seen.queued_ns >= limit, f"{path}: gave up waiting after {rung - seen.queued_ns} ns")
         if failure.fault is Fault.SYSTEM:
             seen.system_failures += 1
         else:
@@ -385,12 +468,18 @@ class Checker:
         return failure in self.results[path, attempt]
 
     def _paused(self, record: AttemptChanged, seen: Seen) -> None:
-        """After a failure of the platform there is a pause, 1 s and then twice as long each time."""
+        """After a failure of the platform there is a pause, 1 s and then twice as long each time.
+
+        After one of the user's there is the pause that the author asks for, or none.
+        """
         if seen.last_failure is None:
             return
         pause_ns = record.at_ns - seen.failed_ns
         if seen.last_failure.fault is Fault.SYSTEM:
             wanted = S << (seen.system_failures - 1)
+            must(pause_ns >= wanted, f"{record.path}: paused for {pause_ns / S} s instead of {wanted / S}")
+        elif (backoff := self.sketch(record.path).task.backoff) is not None:
+            wanted = wanted_pause_ns(backoff, seen.user_failures)
             must(pause_ns >= wanted, f"{record.path}: paused for {pause_ns / S} s instead of {wanted / S}")
         else:
             must(pause_ns == 0, f"{record.path}: a user's retry waited {pause_ns / S} s")
@@ -418,8 +507,9 @@ class Checker:
             path = NodePath(f"{scope}.{node.id}" if scope else node.id)
             phase = self.nodes[path].phase
             must(phase and phase.terminal, f"{path}: is {phase}, though it could go on")
-            lost = any(self.nodes[other].phase in LOST for other in self.above(path))
-            lost = lost or self.kinds.passed_over(path, node)
+            if self._left_out(path):
+                continue
+            lost = self._lost_above(path) or self.kinds.passed_over(path, node)
             must((phase is NodePhase.SKIPPED) == lost, f"{path}: is {phase}, above it lost: {lost}")
 
     def _gives(self, sketch: NodeSketch) -> bool:
@@ -449,6 +539,7 @@ class Checker:
         alive = [path for path, judge in self.arrays.items() if judge.lives()]
         must(not alive, f"the execution ended, and elements of {alive} still live")
         must(not self.live_children, f"the execution ended, and children {self.live_children} still live")
+        must(self.crashed or not self.reserved, f"the execution ended, and {self.reserved} are still reserved")
 
 
 class _Judges(dict[NodePath, ArrayJudge]):

@@ -1,12 +1,15 @@
 """Random workflows: nested, with every policy an author can set."""
 
 import random
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from flytelike.model.graph import MinSuccesses, MinSuccessRatio
-from flytelike.model.policies import FailurePolicy
+from flytelike.model.ids import NodePath
+from flytelike.model.policies import Backoff, FailurePolicy
 from propeller.core.header import Limits
 from propeller.core.plan import Plan
+from propeller.core.reuse import Reuse
 from tests.unit.propeller_core.builders import (
     GraphSketch,
     NodeSketch,
@@ -36,6 +39,7 @@ class Scenario:
     primary: GraphSketch
     inner: dict[str, GraphSketch]
     limits: Limits
+    reuse: dict[NodePath, Reuse] = field(default_factory=dict)
 
     def plan(self) -> Plan:
         """What the core is given."""
@@ -56,8 +60,27 @@ def random_scenario(rng: random.Random, *, plain: bool = False) -> Scenario:
         max_parallelism=rng.choice([0, 0, 0, 1, 2, 3]),
         timeout_ns=rng.randint(20, 400) * S if rng.random() < 0.12 else 0,
         interruptible=rng.choice([None, None, True, False]),
+        cached=rng.random() > 0.05,
     )
-    return Scenario(primary, inner, limits)
+    # Drawn aside, so that worlds without it stay as they were.
+    aside = random.Random(f"{primary}{inner}{limits}")
+    reuse = dict(_random_reuse(aside, primary, inner, "")) if aside.random() < 0.35 else {}
+    return Scenario(primary, inner, limits, reuse)
+
+
+def _random_reuse(
+    rng: random.Random, sketch: GraphSketch, inner: dict[str, GraphSketch], scope: str
+) -> Iterator[tuple[NodePath, Reuse]]:
+    """List some nodes, and inside of sub-workflows that are not listed some of theirs."""
+    for node in sketch.tops:
+        path = NodePath(f"{scope}.{node.id}" if scope else node.id)
+        lot = rng.random()
+        if lot < 0.4:
+            yield path, Reuse.TAKE
+        elif lot < 0.5:
+            yield path, Reuse.LEAVE
+        elif node.workflow and not node.array:
+            yield from _random_reuse(rng, inner[node.workflow], inner, f"{path}.0")
 
 
 def _random_graph(rng: random.Random, name: str, known: list[str], size: int, *, plain: bool) -> GraphSketch:
@@ -121,4 +144,18 @@ def _random_single(
         return gate(node_id, *after, timeout_ns=timeout_ns)
     if kind < 0.45 and not plain:
         return gate(node_id, *after, timeout_ns=timeout_ns, sleep_ns=rng.choice([0, 1, 30]) * S)
-    return task(node_id, *after, retries=rng.choice([0, 0, 1, 2]), timeout_ns=timeout_ns)
+    backoff = Backoff(rng.choice([1, 3]) * S, rng.choice([1.0, 2.0]), rng.choice([0, 4 * S]))
+    wait = backoff if rng.random() < 0.3 else None
+    queued_ns = rng.randint(1, 20) * S if rng.random() < 0.15 else 0
+    retries = rng.choice([0, 0, 1, 2])
+    cached, serialize = rng.choice([(0, 0), (0, 0), (1, 0), (1, 1)])
+    return task(
+        node_id,
+        *after,
+        retries=retries,
+        backoff=wait,
+        timeout_ns=timeout_ns,
+        queued_timeout_ns=queued_ns,
+        cached=cached,
+        serialize=serialize,
+    )

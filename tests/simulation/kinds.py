@@ -63,7 +63,7 @@ class Kinds:
             around = beside(path, sketch.branch)
             answer = self.answers.get(around)
             chosen_another = nodes[around].phase is NodePhase.RUNNING and answer not in (None, sketch.id)
-            if chosen_another or nodes[around].phase in LOST:
+            if chosen_another or nodes[around].phase in {*LOST, NodePhase.RECOVERED}:
                 return True
         return bool(sketch.cases) and self._chosen_phase(path) is NodePhase.SKIPPED
 

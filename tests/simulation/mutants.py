@@ -28,6 +28,8 @@ MUTANTS = (
     ),
     _mutant("events count after the end", "evaluate", "if turn.header.ended:", "if False:"),
     _mutant("one retry too many", "retry", "user_failures > budget.retries", "user_failures > budget.retries + 1"),
+    _mutant("an author's pause is skipped", "retry", "if budget.backoff is not None", "if False"),
+    _mutant("an author's pause does not grow", "retry", "int(pause * backoff.factor)", "pause"),
     _mutant("one retry too few", "retry", "user_failures > budget.retries", "user_failures >= budget.retries"),
     _mutant(
         "one restart too many",
@@ -47,7 +49,12 @@ MUTANTS = (
     _mutant("used-up retries are not told", "retry", "code=EXHAUSTED + failure.code", "code=failure.code"),
     _mutant("a scope is retried too often", "retry", "failures + 1 > retries", "failures > retries"),
     _mutant("nodes start before all above them", "index", ".upstream)\n", ".upstream) - 1\n"),
-    _mutant("failure policies are swapped", "settle", "on_failure is FailurePolicy", "on_failure is not FailurePolicy"),
+    _mutant(
+        "failure policies are swapped",
+        "settle",
+        "on_failure is FailurePolicy",
+        "on_failure is not FailurePolicy",
+    ),
     _mutant(
         "skips do not go on",
         "settle",
@@ -85,8 +92,14 @@ MUTANTS = (
     _mutant(
         "any timer is a deadline",
         "task_node",
-        "isinstance(state, Running) and event.stamp == deadline.stamp(state.attempt, state.started_ns)",
-        "isinstance(state, Running)",
+        "case Running() if stamp == deadline.stamp(state.attempt, state.started_ns):",
+        "case Running():",
+    ),
+    _mutant(
+        "any timer ends a wait",
+        "task_node",
+        "case Started() if stamp == deadline.queued_stamp(state.attempt):",
+        "case Started():",
     ),
     _mutant("no deadline", "task_node", "if timeout_ns:", "if False:"),
     _mutant("any timer ends a pause", "task_node", " and event.stamp == deadline.retry_stamp(state.attempt)", ""),
@@ -111,6 +124,32 @@ MUTANTS = (
         "turn.tell_node(place, NodePhase.SUCCEEDED); turn.tell_node(place, NodePhase.SUCCEEDED)",
     ),
     _mutant(
+        "what is listed runs",
+        "settle",
+        "case Reuse.TAKE:\n            taking_over.start(turn, place)",
+        "case Reuse.TAKE:\n            run(turn, place)",
+    ),
+    _mutant(
+        "what is left out runs",
+        "settle",
+        "case Reuse.LEAVE:\n            taking_over.leave_out(turn, place)",
+        "case Reuse.LEAVE:\n            run(turn, place)",
+    ),
+    _mutant(
+        "nodes below one that is left out wait for ever",
+        "node_state",
+        "DONE_STATES = frozenset({Succeeded, LeftOut})",
+        "DONE_STATES = frozenset({Succeeded})",
+    ),
+    _mutant("what could not be taken over is forgotten", "evaluate", "        run(turn, place)\n", "        pass\n"),
+    _mutant("taking over is lost in a restart", "resume", "yield taking_over.command(place)", "pass"),
+    _mutant(
+        "what could not be taken over counts as taken over",
+        "taking_over",
+        "NodePhase.QUEUED, note=event.why)\n    return place",
+        "NodePhase.RECOVERED)\n    turn.move(place, Cause.TAKEN, Succeeded(ATTEMPT))\n    return None",
+    ),
+    _mutant(
         "another case runs too",
         "branch_node",
         "        if other != case:\n            skip(turn, place.beside(other))",
@@ -123,8 +162,8 @@ MUTANTS = (
     _mutant(
         "cases of a skipped branch are forgotten",
         "branch_node",
-        "for case in _cases(place):\n            skip(turn, place.beside(case))\n\n\ndef decide",
-        "for case in ():\n            skip(turn, place.beside(case))\n\n\ndef decide",
+        "for case in _cases(place):\n        skip(turn, place.beside(case))\n\n\ndef decide",
+        "for case in ():\n        skip(turn, place.beside(case))\n\n\ndef decide",
     ),
     _mutant("choices are lost in a restart", "resume", "yield branch_node.decide_command(place)", "pass"),
     _mutant("gates are lost in a restart", "resume", "yield from gate_node.wait_commands(place, node)", "pass"),
@@ -144,4 +183,57 @@ MUTANTS = (
     ),
     _mutant("outputs are not waited for", "execution", "if turn.plan.primary.has_outputs:", "if False:"),
     _mutant("a node overrides its task's retries with nothing", "plan", "retries or of_task.retries", "retries"),
+    _mutant(
+        "a stale answer of the catalog is accepted",
+        "cache_lookup",
+        "if state == LookingUp(event.round) else None",
+        "if isinstance(state, LookingUp | Started) else None",
+    ),
+    _mutant(
+        "what was found is computed all the same",
+        "cache_lookup",
+        "            found(turn, event)",
+        "            missed(turn, CacheMissed(event.path, event.round, event.at_ns, event.note))",
+    ),
+    _mutant("the catalog is not asked", "settle", "if work.cached and turn.header.limits.cached:", "if False:"),
+    _mutant(
+        "a flag to leave the cache alone is not heard",
+        "settle",
+        "work.cached and turn.header.limits.cached",
+        "work.cached",
+    ),
+    _mutant(
+        "who waits for a result is never woken",
+        "cache_lookup",
+        "        turn.commands.append(deadline.cache(event.path, event.round, event.until_ns))\n",
+        "",
+    ),
+    _mutant(
+        "a look-up needs no slot",
+        "node_state",
+        "frozenset({LookingUp, WaitingForCache, Started",
+        "frozenset({WaitingForCache, Started",
+    ),
+    _mutant("failed work stays reserved", "settle", "place.node.work.serialize:", "False:"),
+    _mutant(
+        "aborted work stays reserved",
+        "stop",
+        "isinstance(work, TaskWork) and work.cached and turn.header.limits.cached:",
+        "False:",
+    ),
+    _mutant(
+        "a look-up is forgotten in a restart", "resume", "yield cache_lookup.look_up_command(place, asked)", "pass"
+    ),
+    _mutant(
+        "a wait is forgotten in a restart",
+        "resume",
+        "yield deadline.cache(place.path, asked, until_ns)",
+        "pass",
+    ),
+    _mutant(
+        "a result that was found is not told as such",
+        "cache_lookup",
+        "NodePhase.SUCCEEDED, cache=event.note",
+        "NodePhase.SUCCEEDED",
+    ),
 )

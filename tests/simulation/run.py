@@ -85,7 +85,7 @@ class Simulation:
         self._replay()
 
     def _new_shell(self) -> Shell:
-        return Shell(self.plan, self.store, self.world, self.checker, self.steps)
+        return Shell(self.plan, self.store, self.world, self.checker, self.steps, self.scenario.reuse)
 
     def _live(self, life: Iterator[str]) -> None:
         """Let the platform act; it may die at each of its steps, and then another one takes over."""
@@ -122,7 +122,7 @@ class Simulation:
 
     def _replay(self) -> None:
         """The same events, one by one and without any crash, give the same state, commands and records."""
-        state = ExecutionState.new(self.plan, self.scenario.limits)
+        state = ExecutionState.new(self.plan, self.scenario.limits, self.scenario.reuse)
         commands, records = [], []
         for batch in self.store.log:
             of_batch: list[Command] = []

@@ -1,6 +1,6 @@
 """A small platform around the core: it loads, evaluates, commits and acts, and may die between any two steps."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flytelike.model.history import Record
@@ -15,6 +15,7 @@ from propeller.core.invariants import check
 from propeller.core.node_state import END_STATES, NodeState
 from propeller.core.plan import Plan
 from propeller.core.resume import outstanding
+from propeller.core.reuse import Reuse
 from propeller.core.state import ExecutionState
 from tests.simulation.checker import Checker
 from tests.simulation.rules import must
@@ -70,6 +71,7 @@ class Shell:
     world: World
     checker: Checker
     steps: list[Step]
+    reuse: Mapping[NodePath, Reuse]
     inbox: list[Event] = field(default_factory=list)
     owner: int = 0
     state: ExecutionState | None = None
@@ -80,7 +82,7 @@ class Shell:
         self.store.owner += 1
         self.owner = self.store.owner
         self.world.inbox = self.inbox
-        self.state = ExecutionState(self.plan, self.store.header, self.store.nodes, self.store.chunks)
+        self.state = ExecutionState(self.plan, self.store.header, self.store.nodes, self.reuse, self.store.chunks)
         yield "loaded"
         for number, command in sorted(self.store.outbox.items()):
             # Starts may be long answered: only what is still outstanding is started again.

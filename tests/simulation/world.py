@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from flytelike.model.caching import CacheNote, CacheStatus
 from flytelike.model.failure import Failure, Fault
 from flytelike.model.ids import NodeId, NodePath
 from flytelike.model.phases import WorkflowPhase
@@ -23,11 +24,14 @@ from propeller.core.commands import (
     CollectOutputs,
     Command,
     Decide,
+    LookUpCache,
     OpenArray,
+    ReleaseReservation,
     SetTimer,
     StartAttempt,
     StartChild,
     StartElements,
+    TakeOver,
 )
 from tests.simulation.arrays import ArrayWorld
 from tests.simulation.checker import Checker
@@ -170,6 +174,7 @@ class World:
     def platform_crashed(self) -> None:
         """Forget what lay in the platform's memory; its own workers die with it."""
         self.inbox = None
+        self.checker.crashed = True
         self.lives += 1
         self.timers.clear()
         if self.weather.survives:
@@ -199,12 +204,38 @@ class World:
                 self._collect((path, attempt))
             case OpenArray() | StartElements() | AbortElements():
                 self.arrays.carry_out(command)
+            case TakeOver(path=path):
+                self._take_over(path)
             case Decide(path=path):
                 self._decide(path)
             case AwaitSignal(path=path):
                 self._await_signal(path)
+            case LookUpCache():
+                self._look_up(command)
+            case ReleaseReservation(path=path):
+                self.checker.reservation_released(path)
             case SetTimer():
                 self.timers[command.id] = Timer(command.due_ns, command.path, command.stamp)
+
+    def _look_up(self, command: LookUpCache) -> None:
+        """Answer by lot: found, missed, or taken by somebody else, who may let go before the timer rings."""
+        path, asked, at_ns = command.path, command.round, self.now_ns
+        self.checker.looked_up(path, asked)
+        lot = self.rng.random()
+        serialize = self.checker.sketch(path).task.cache.serializable
+        seconds = self.rng.choice([0, 0, 0.1, 3])
+        event: events.Event
+        if lot < 0.3:
+            event = events.CacheFound(path, asked, at_ns, CacheNote(CacheStatus.HIT))
+        elif serialize and lot < 0.6 and asked < 4:
+            until_ns = at_ns + self.rng.choice([0, S, 5 * S])
+            event = events.CacheTaken(path, asked, at_ns, until_ns, CacheNote(CacheStatus.MISS))
+            if self.rng.random() < 0.5:
+                self.later(f"freed {path}", seconds + 1, lambda: self.post(events.CacheFreed(path, asked, self.now_ns)))
+        else:
+            event = events.CacheMissed(path, asked, at_ns, CacheNote(CacheStatus.MISS))
+        self.checker.cache_answered(path, asked, type(event).__name__)
+        self.later(f"looked up {path}", seconds, lambda: self.post(event))
 
     def _start_attempt(self, key: Key, interruptible: bool) -> None:
         process = self.processes.get(key)
@@ -302,6 +333,11 @@ class World:
             self.checker.outputs(key, None)
             self.post(events.OutputsCollected(*key, self.now_ns))
 
+    def _take_over(self, path: NodePath) -> None:
+        there = self.rng.random() >= self.weather.bad_end
+        self.checker.taking_over(path, there=there)
+        self.post(events.TakenOver(path, self.now_ns) if there else events.NothingTaken(path, self.now_ns))
+
     def _decide(self, path: NodePath) -> None:
         """Answer as the branch's values have it: always the same, whenever it is asked."""
         if path not in self.decisions:
@@ -359,6 +395,8 @@ class World:
             self.rng.choice(
                 [
                     events.AttemptSucceeded(path, old, at_ns),
+                    events.TakenOver(path, at_ns),
+                    events.NothingTaken(path, at_ns),
                     events.AttemptFailed(path, old, at_ns, BUG),
                     events.AttemptFailed(path, old, at_ns, LOST),
                     events.AttemptRunning(path, old, at_ns),
@@ -370,6 +408,11 @@ class World:
                     events.OutputsCollected(path, old, at_ns),
                     events.OutputsCollected(scope, old_scope, at_ns),
                     events.OutputsFailed(scope, old_scope, at_ns, BUG),
+                    events.CacheFound(path, -1, at_ns, CacheNote(CacheStatus.HIT)),
+                    events.CacheMissed(path, 77, at_ns, CacheNote(CacheStatus.MISS)),
+                    events.CacheTaken(path, 77, at_ns, at_ns, CacheNote(CacheStatus.MISS)),
+                    events.CacheFreed(path, -1, at_ns),
+                    events.TimerFired(path, "cache/77", at_ns),
                     events.AttemptSucceeded(NodePath("nobody"), 0, at_ns),
                     *self._noise_of_kinds(),
                     events.ExecutionStarted(at_ns),

@@ -85,6 +85,7 @@ def session(stock: Path, folder: Path) -> Record:
                 {
                     "again": register,
                     "relaunch": ("execution", "--execution-id", "our-trip", "relaunch"),
+                    "recover": ("execution", "--execution-id", "our-trip", "recover"),
                     "fetch": ("fetch", "flyte://v1/flytesnacks/development/our-trip/n2/o"),
                     "get": ("get", "launchplan", "twice_plan"),
                     "activate": ("launchplan", "--activate", "twice_plan", "v1"),

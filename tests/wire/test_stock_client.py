@@ -10,7 +10,7 @@ from tests.wire.recording import Record
 
 pytestmark = pytest.mark.timeout(600)  # the first to ask waits for the whole session
 
-ENTITIES = 33
+ENTITIES = 35
 STOCK_FRAME = "flytekit/core/base_task.py"
 
 
@@ -58,6 +58,7 @@ def test_pyflyte_tells_a_failure_with_the_authors_traceback(record: Record) -> N
     ("command", "told"),
     [
         ("relaunch", "Launched execution: ex:flytesnacks:development:"),
+        ("recover", "Launched execution: ex:flytesnacks:development:"),
         ("fetch", "report.txt"),
         ("get", "twice_plan"),
         ("activate", "Launchplan was set to ACTIVE: twice_plan:v1"),
@@ -86,6 +87,15 @@ def test_the_client_ran_to_its_end(record: Record) -> None:
     assert record["client"]["code"] == 0, record["client"]["stderr"]
 
 
+def test_executions_are_recovered(gave) -> None:
+    recovered = 5
+    assert gave("recovering") == {
+        "succeeded": ["SUCCEEDED", ["RECOVERED", "RECOVERED"], recovered, True],
+        "failed": ["FAILED", ["FAILED"], recovered, True],
+        "output": 8,
+    }
+
+
 def test_entities_are_fetched_as_they_were_written(gave) -> None:
     fetched = gave("fetches")
     assert re.fullmatch(r"cr\.flyte\.org/flyteorg/flytekit:py3\.\d+-1\.16\.\d+", fetched.pop("image"))
@@ -108,6 +118,8 @@ def test_entities_are_fetched_as_they_were_written(gave) -> None:
         ("names_taken", "the-parent"),
         ("uploaded_file", 7),
         ("retrying", {"output": 10, "attempts": 2}),
+        # CACHE_POPULATED, CACHE_HIT with the node that computed it, and CACHE_POPULATED again
+        ("caching", [[3, 5, ""], [2, 5, "n0"], [3, 5, ""]]),
         ("data_by_name", {"inputs": 2, "one": 2}),
         ("launch_plan_states", ["v1", True]),
         ("terminating", {"phase": "ABORTED", "cause": "not wanted", "error": "None"}),

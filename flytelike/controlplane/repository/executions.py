@@ -113,6 +113,21 @@ def list_executions(
     return [ExecutionRow(*row) for row in connection.execute(statement)]
 
 
+def latest_ended(connection: Connection, project: str, domain: str, launched: str, limit: int) -> list[ExecutionRow]:
+    """Return the newest executions of a launch plan or task that have ended, whatever their version."""
+    statement = (
+        _EXECUTION.where(
+            executions.c.project == project,
+            executions.c.domain == domain,
+            executions.c.launched_name == launched,
+            executions.c.phase.in_(_TERMINAL),
+        )
+        .order_by(executions.c.created_at.desc(), executions.c.id.desc())
+        .limit(limit)
+    )
+    return [ExecutionRow(*row) for row in connection.execute(statement)]
+
+
 def unfinished_business(connection: Connection) -> list[ExecutionRow]:
     """Return the executions nothing was heard of yet, and those that somebody wants to end."""
     statement = _EXECUTION.where(
@@ -137,6 +152,18 @@ def list_nodes(connection: Connection, execution: int, parent: str | None, query
         where.append(node_executions.c.parent == parent)
     statement = paged(_NODE.where(*where), NODE_FIELDS, query, "created_at", (node_executions.c.path,))
     return [NodeRow(*row) for row in connection.execute(statement)]
+
+
+def all_nodes(connection: Connection, execution: int) -> list[NodeRow]:
+    """Return all nodes of an execution, at any depth."""
+    return [NodeRow(*row) for row in connection.execute(_NODE.where(node_executions.c.execution == execution))]
+
+
+def last_attempts(connection: Connection, execution: int) -> dict[str, int]:
+    """Return the number of the last attempt of each task node of an execution, by path."""
+    table = task_executions.c
+    statement = select(table.path, func.max(table.attempt)).where(table.execution == execution).group_by(table.path)
+    return {row.path: row[1] for row in connection.execute(statement)}
 
 
 def changed_nodes(connection: Connection, execution: int, after: int, limit: int) -> list[NodeRow]:

@@ -131,9 +131,11 @@ def _upsert(dialect: Dialect, table: Table, phases: Iterable[NodePhase | TaskPha
     merged: dict[str, ColumnElement[Any]] = {"sequence": new.sequence}
     for column in ("phase", "updated_at"):
         merged[column] = case((ended, old[column]), else_=new[column])
-    for column in ("inputs_uri", "output_uri", "log_uri", "child"):
+    for column in ("inputs_uri", "output_uri", "log_uri", "child", "note", "cache_why", "cache_key", "cache_source"):
         if column in old:
             merged[column] = _else(new[column], EMPTY, old[column])
+    if "cache_status" in old:
+        merged["cache_status"] = _else(new.cache_status, ZERO, old.cache_status)
     for column in ("is_parent", "is_child"):
         if column in old:
             merged[column] = or_(old[column], new[column])

@@ -7,8 +7,10 @@ gathered. What a row already holds is merged by the statement that writes it.
 from collections.abc import Mapping
 from typing import assert_never
 
+from flytelike.codec.caching import key_to_json, source_to_json
 from flytelike.codec.failures import failure_to_proto
 from flytelike.controlplane.repository.elements import ArrayFold
+from flytelike.model.caching import CacheNote
 from flytelike.model.failure import Failure
 from flytelike.model.history import AttemptChanged, ElementsChanged, ExecutionChanged, HistoryEntry, NodeChanged
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
@@ -100,6 +102,11 @@ class ExecutionFold:
                 "inputs_uri": "",
                 "output_uri": "",
                 "child": "",
+                "note": "",
+                "cache_status": 0,
+                "cache_why": "",
+                "cache_key": "",
+                "cache_source": "",
                 "error": None,
                 "created_at": record.at_ns,
                 "started_at": 0,
@@ -118,6 +125,10 @@ class ExecutionFold:
         row["is_child"] = row["is_child"] or record.is_child_execution
         if entry.child is not None:
             row["child"] = entry.child.name
+        if record.note:
+            row["note"] = record.note
+        if record.cache is not None:
+            _note(row, record.cache)
         running = record.phase in {NodePhase.RUNNING, NodePhase.DYNAMIC_RUNNING}
         _gather(row, entry, record.at_ns, record.failure, running=running)
 
@@ -153,6 +164,14 @@ class ExecutionFold:
         if entry.log_uri:
             row["log_uri"] = entry.log_uri
         _gather(row, entry, record.at_ns, record.failure, running=record.phase is TaskPhase.RUNNING)
+
+
+def _note(row: Params, note: CacheNote) -> None:
+    """Put what is told of the cache into a row; what was said before and is not said now stays."""
+    row["cache_status"] = int(note.status)
+    row["cache_why"] = note.why or row["cache_why"]
+    row["cache_key"] = key_to_json(note.key) if note.key is not None else row["cache_key"]
+    row["cache_source"] = source_to_json(note.source) if note.source is not None else row["cache_source"]
 
 
 def _gather(row: Params, entry: HistoryEntry, at_ns: int, failure: Failure | None, *, running: bool) -> None:

@@ -50,6 +50,9 @@ class ExecutionRow:
     parent_path: str
     parent_attempt: int
     depth: int
+    reference: str
+    reuse_uri: str
+    reuse_digest: str
     error: bytes | None
     error_code: str
     abort_cause: str
@@ -77,6 +80,11 @@ class NodeRow:
     inputs_uri: str
     output_uri: str
     child: str
+    note: str
+    cache_status: int
+    cache_why: str
+    cache_key: str
+    cache_source: str
     error: bytes | None
     created_at: int
     started_at: int

@@ -16,6 +16,7 @@ class ExecutionServicer:
     def __init__(self, plane: ControlPlane) -> None:
         """Answer with the use cases of `plane`."""
         self._executions = plane.executions
+        self._recovery = plane.recovery
         self._reading = plane.reading
         self._rows_max = plane.settings.limits.list_rows
 
@@ -32,6 +33,14 @@ class ExecutionServicer:
         """Create an execution like an earlier one."""
         execution_of(request.id)
         execution = await self._executions.relaunch(request, ANONYMOUS)
+        return execution_pb2.ExecutionCreateResponse(id=execution_id_to_proto(execution))
+
+    async def recover_execution(
+        self, request: execution_pb2.ExecutionRecoverRequest
+    ) -> execution_pb2.ExecutionCreateResponse:
+        """Create an execution that takes over what succeeded in an earlier one."""
+        execution_of(request.id)
+        execution = await self._recovery.recover(request, ANONYMOUS)
         return execution_pb2.ExecutionCreateResponse(id=execution_id_to_proto(execution))
 
     async def get_execution(self, request: execution_pb2.WorkflowExecutionGetRequest) -> execution_pb2.Execution:

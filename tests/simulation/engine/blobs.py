@@ -1,7 +1,7 @@
 """An object store that forgets in a power cut what was not synced."""
 
 import random
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 
 class SimulatedBlobs:
@@ -20,6 +20,13 @@ class SimulatedBlobs:
         else:
             self.unsynced.setdefault(uri, self.objects.get(uri))
         self.objects[uri] = data
+
+    def delete(self, uri: str) -> None:
+        self.objects.pop(uri, None)
+        self.unsynced.pop(uri, None)
+
+    def sizes(self, uris: Collection[str]) -> Mapping[str, int]:
+        return {uri: len(self.objects[uri]) for uri in uris if uri in self.objects}
 
     def sync(self, uri: str) -> None:
         if uri not in self.objects:

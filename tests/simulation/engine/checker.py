@@ -26,6 +26,8 @@ class EngineChecker(Checker):
     lied: set[Key] = field(default_factory=set)
     clock_was_turned: bool = False
     ends_unheard: bool = False
+    sees_lookups: bool = False
+    takes: bool = True
 
     def process_began(self, key: Key) -> None:
         """Take that a process says that it began its work."""
@@ -45,6 +47,11 @@ class EngineChecker(Checker):
             return
         self._may_start(path, attempt)
         must(attempt == len(self.nodes[path].attempts) - 1, f"{path}: asks for attempt {attempt}, not the newest")
+
+    @override
+    def _taken_from_cache(self, path: NodePath, record: NodeChanged) -> None:
+        super()._taken_from_cache(path, record)
+        must(self.takes, f"{path}: is taken from the cache, which the execution leaves alone")
 
     @override
     def process_started(self, key: Key, interruptible: bool) -> None:

@@ -9,6 +9,57 @@ def _mutant(name: str, module: str, old: str, new: str) -> Mutant:
 
 ENGINE_MUTANTS = (
     _mutant(
+        "results go by their task alone",
+        "lookups",
+        "with_inputs(run.program.work_key(path), given, ignored",
+        "with_inputs(run.program.work_key(path), {}, ignored",
+    ),
+    _mutant(
+        "who overwrites takes results",
+        "lookups",
+        "        if not overwrite:\n            await self._find(asked)",
+        "        if True:\n            await self._find(asked)",
+    ),
+    _mutant(
+        "who leaves the cache alone fills it",
+        "lookups",
+        "not work.cached or not run.state.header.limits.cached:\n            return None",
+        "not work.cached:\n            return None",
+    ),
+    _mutant(
+        "work is reserved for who has given up",
+        "lookups",
+        "if one.entry is not None or given_up:",
+        "if one.entry is not None:",
+    ),
+    _mutant(
+        "work that ended stays reserved",
+        "lookups",
+        "            case ReleaseReservation(path=path):\n                await self.release(run, path)",
+        "            case ReleaseReservation(path=path):\n                pass",
+    ),
+    _mutant(
+        "leases are not renewed", "reservations", "        self._wait()\n        return taken", "        return taken"
+    ),
+    _mutant(
+        "taken work is done all the same",
+        "lookups",
+        "(until_ns := taken.get(one.command.path)) is not None",
+        "(until_ns := taken.get(one.command.path)) is None and False",
+    ),
+    _mutant(
+        "work is let go before it has been stopped",
+        "errands",
+        "isinstance(errand, StartAttempt | StartChild | ReleaseReservation) else None",
+        "isinstance(errand, StartAttempt | StartChild) else None",
+    ),
+    _mutant(
+        "what was looked up is not kept in the commit",
+        "lookups",
+        "kept[path] = Kept(path, 0, data) if small else None",
+        "kept[path] = None",
+    ),
+    _mutant(
         "a start that was called off begins", "errands", "if key is not None and key not in run.starts:", "if False:"
     ),
     _mutant(
@@ -116,8 +167,8 @@ ENGINE_MUTANTS = (
     _mutant(
         "a success counts without outputs",
         "effects",
-        "kept = await self._kept(run, path, attempt, uri, list(declared), news.outputs) if declared else None",
-        "kept = None",
+        "given = await self._checked(run, path, attempt, uri, list(declared), news.outputs) if declared else None",
+        "given = None",
     ),
     _mutant(
         "large outputs are not synced",
@@ -165,7 +216,9 @@ ENGINE_MUTANTS = (
     _mutant("an end leaves no mark", "turn", "commands[SEAL] = encode(Seal())", "pass"),
     _mutant("nothing is synced before the mark is dropped", "seal", "await self._blobs.sync_all(", "str("),
     _mutant("outputs are left out of the seal", "seal", "if isinstance(node, Succeeded):", "if False:"),
-    _mutant("inputs are left out of the seal", "seal", "if not isinstance(node, Skipped):", "if False:"),
+    _mutant("other inputs are overlooked", "taking_over", "if differing:", "if False:"),
+    _mutant("taken outputs are left in memory", "taking_over", "await self._blobs.write(uri, data)\n", "pass\n"),
+    _mutant("inputs are left out of the seal", "seal", "if not isinstance(node, Skipped | LeftOut):", "if False:"),
     _mutant(
         "inputs are not restored",
         "effects",

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from flytelike.model.caching import CacheEntry, CacheKey, CatalogUse, Claim, Reserved
 from flytelike.model.closure import WorkflowClosure
 from flytelike.model.history import HistoryEntry
 from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeExecutionId
@@ -147,11 +148,43 @@ class Blobs(Port):
     async def write(self, uri: str, data: bytes) -> None:
         await self._life.call(lambda: self._world.write(uri, data), BlobsAway)
 
+    async def write_all(self, documents: Mapping[str, bytes]) -> None:
+        for uri, data in documents.items():
+            await self.write(uri, data)
+
+    async def sizes(self, uris: Collection[str]) -> Mapping[str, int]:
+        return await self._life.call(lambda: self._world.blobs.sizes(uris), BlobsAway)
+
+    async def digests(self, uris: Collection[str]) -> Mapping[str, str]:
+        return await self._life.call(lambda: dict.fromkeys(uris, "content"), BlobsAway)
+
     async def sync(self, uri: str) -> None:
         await self._life.call(lambda: self._world.blobs.sync(uri), BlobsAway)
 
     async def sync_all(self, uris: Collection[str]) -> None:
         await self._life.call(lambda: self._world.blobs.sync_all(uris), BlobsAway)
+
+
+class SimulatedCatalog(Port):
+    """The catalog as one engine sees it."""
+
+    async def lookup(self, keys: Mapping[str, CacheKey]) -> Mapping[str, CacheEntry]:
+        return await self._life.call(lambda: at_once(self._world.catalog.lookup(keys)), OthersAway)
+
+    async def put(self, entry: CacheEntry) -> None:
+        await self._life.call(lambda: self._world.put_into_catalog(entry), OthersAway)
+
+    async def drop(self, digests: Collection[str], why: str) -> None:
+        await self._life.call(lambda: at_once(self._world.catalog.drop(digests, why)), OthersAway)
+
+    async def reserve(self, claims: Sequence[Claim], lease_ns: int) -> Mapping[str, Reserved]:
+        return await self._life.call(lambda: at_once(self._world.catalog.reserve(claims, lease_ns)), OthersAway)
+
+    async def release(self, claims: Sequence[Claim]) -> None:
+        await self._life.call(lambda: at_once(self._world.catalog.release(claims)), OthersAway)
+
+    async def count(self, uses: Sequence[CatalogUse]) -> None:
+        await self._life.call(lambda: at_once(self._world.catalog.count(uses)), OthersAway)
 
 
 class Sink(Port):
@@ -166,7 +199,12 @@ class Closures(Port):
 
 class Children(Port):
     async def start(
-        self, parent: NodeExecutionId, attempt: int, launch_plan: Identifier, inputs_uri: str
+        self,
+        parent: NodeExecutionId,
+        attempt: int,
+        launch_plan: Identifier,
+        inputs_uri: str,
+        earlier: ExecutionId | None = None,
     ) -> ExecutionId:
         self._world.start_asked(parent.execution, parent.path, attempt)
         return await self._life.call(lambda: self._world.start_child(parent, attempt, inputs_uri), OthersAway)

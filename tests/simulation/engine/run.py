@@ -11,17 +11,20 @@ from functools import partial
 
 from typing_extensions import override
 
+from flytelike.model.caching import CacheUse
 from flytelike.model.ids import Digest, ExecutionId, NodePath, ResourceKind
 from flytelike.model.launch import LaunchRequest
 from propeller.engine import Engine, Ports
 from propeller.ports import Conflict, StoreError
 from tests.simulation.command_line import asked, tell_broken
 from tests.simulation.engine import ports
+from tests.simulation.engine.earlier import URI, EarlierExecution, only_taken
 from tests.simulation.engine.life import Life
 from tests.simulation.engine.loop import Agenda, S
 from tests.simulation.engine.ports import INJECTED, at_once
+from tests.simulation.engine.values import Expected, numbers
 from tests.simulation.engine.weather import Weather, drawn_settings
-from tests.simulation.engine.world import EngineWorld, numbers
+from tests.simulation.engine.world import EngineWorld
 from tests.simulation.graphs import random_scenario
 from tests.simulation.rules import Violation, must
 from tests.simulation.run import Broken
@@ -62,14 +65,19 @@ class EngineSimulation:
 
     def __init__(self, seed: int) -> None:
         self.rng = rng = random.Random(seed)
-        self.scenario = random_scenario(rng, plain=True)
+        drawn = random_scenario(rng, plain=True)
+        self.scenario = replace(drawn, reuse=only_taken(drawn))
         # By the seed's number, so that what other seeds draw stays as it is.
         self.weather = replace(Weather.drawn(rng), fenced=seed % 5 == 2)
         self.settings = drawn_settings(rng)
         self.agenda = Agenda()
         self.agenda.trace += [f"{self.scenario}", f"{self.weather}", f"{self.settings}"]
+        self.earlier = EarlierExecution(random.Random(seed), self.scenario, Expected(self.scenario))
+        use = CacheUse.OVERWRITE if seed % 7 == 3 else CacheUse.USE
+        self.use = use if self.scenario.limits.cached else CacheUse.OFF
         requests = [self._request(f"e{number}") for number in range(rng.choice([1, 1, 2]))]
         self.world = EngineWorld(rng, self.scenario, self.weather, requests, self.agenda)
+        self.world.take_over_from(self.earlier)
         self.submitted: set[ExecutionId] = set()
         self.deaths = 0
         self.listener = _Listener()
@@ -100,6 +108,9 @@ class EngineSimulation:
             limits.max_parallelism,
             limits.interruptible,
             timeout_ns=limits.timeout_ns,
+            reuse_uri=URI if self.scenario.reuse else "",
+            reuse_digest=self.earlier.digest if self.scenario.reuse else "",
+            cache=self.use,
         )
 
     def _plan(self) -> None:
@@ -107,6 +118,8 @@ class EngineSimulation:
             self.agenda.later("somebody aborts", self.weather.abort_at_ns, self._abort)
         for _ in range(self.weather.restarts):
             self.agenda.later("the engine is asked to restart", self.rng.randint(0, 100 * S), self._restart)
+        for at_ns in (30 * S, 90 * S):
+            self.agenda.later("some cached results expire", at_ns, self.world.spoil_catalog)
 
     def _go_on(self) -> None:
         world, rng, weather = self.world, self.rng, self.weather
@@ -144,6 +157,7 @@ class EngineSimulation:
                 children=ports.Children(*given),
                 closures=ports.Closures(*given),
                 clock=ports.Clock(*given),
+                catalog=ports.SimulatedCatalog(*given),
             ),
             self.settings,
         )
@@ -221,6 +235,7 @@ class EngineSimulation:
         for execution, checker in world.checkers.items():
             checker.finish()
             must(world.sunk[execution] == world.recorded[execution], f"{execution.name}: not all of it was told")
+        world.look_back()
         must(not world.life.engine._driver.runs, f"kept in memory: {list(world.life.engine._driver.runs)}")
         must(not at_once(world.store.unfinished()), "the store thinks that something is unfinished")
         kept = bool(world.store._rows)

@@ -5,7 +5,7 @@ which comes from the wrong place, or an old one, is seen in the end.
 """
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from flytelike.model.closure import CompiledWorkflow, WorkflowClosure
@@ -23,6 +23,7 @@ from flytelike.model.ids import WORKFLOW_INPUTS, NodeId, NodePath
 from flytelike.model.interface import TypedInterface, Variable
 from flytelike.model.literals import Primitive
 from flytelike.model.types import INTEGER, CollectionType, LiteralType
+from flytelike_idl.core import literals_pb2 as pb
 from tests.simulation.graphs import Scenario
 from tests.unit.propeller_core.builders import GraphSketch, NodeSketch, closure_of
 
@@ -92,6 +93,15 @@ def _gives(scenario: Scenario, node: NodeSketch) -> bool:
 # --- the model ------------------------------------------------------------------------------
 
 
+def whose(scenario: Scenario, place: str) -> str:
+    """Return what gives the value at a place: cached tasks are the same wherever they stand."""
+    graph, *parts = scenario.primary, *place.split(".")
+    for part in parts[:-1]:
+        graph = scenario.inner[next(node for node in graph.nodes if node.id == part).workflow]
+    node = next(node for node in graph.nodes if node.id == parts[-1])
+    return f"{graph.name}:{node.id}" if node.task.cache.enabled else place
+
+
 def computed(place: str, given: Sequence[int]) -> int:
     """Return what a task or child gives at a place (its path without attempts) for its inputs."""
     return zlib.crc32(f"{place}{list(given)}".encode())
@@ -119,13 +129,24 @@ class Expected:
         """Return what a node gives; the execution's own result for an empty path."""
         return self._output(place_of(path)) if path else self._result(self._scenario.primary, "")
 
+    def given(self, path: NodePath) -> dict[str, int | list[int]]:
+        """Return all that a node of any kind is given, by name."""
+        place = place_of(path)
+        _, node, _ = self._at(place)
+        return {"i": self._own(f"{place}.")} if node.workflow else {"x": self.inputs(path)}
+
+    def gives(self, path: NodePath) -> bool:
+        """Tell whether a node has an output."""
+        return _gives(self._scenario, self._at(place_of(path))[1])
+
     def _output(self, place: str) -> int:
         if place not in self._known:
             _, node, _ = self._at(place)
             if node.workflow:
                 self._known[place] = self._result(self._scenario.inner[node.workflow], f"{place}.")
             else:
-                self._known[place] = computed(place, self.inputs(NodePath(place.replace(".", ".0."))))
+                given = self.inputs(NodePath(place.replace(".", ".0.")))
+                self._known[place] = computed(whose(self._scenario, place), given)
         return self._known[place]
 
     def _result(self, graph: GraphSketch, above: str) -> int:
@@ -148,3 +169,31 @@ class Expected:
             graph = self._scenario.inner[holder.workflow]
         found = next(node for node in graph.nodes if node.id == name)
         return graph, found, "".join(f"{part}." for part in outer)
+
+
+# --- on the wire ----------------------------------------------------------------------------
+
+
+def literals(values: Mapping[str, int | list[int]]) -> bytes:
+    """Return a serialised map of numbers and lists of them."""
+    message = pb.LiteralMap()
+    for name, value in values.items():
+        literal = message.literals[name]
+        if isinstance(value, list):
+            literal.collection.SetInParent()
+            for item in value:
+                literal.collection.literals.add().scalar.primitive.integer = item
+        else:
+            literal.scalar.primitive.integer = value
+    return message.SerializeToString(deterministic=True)
+
+
+def numbers(data: bytes) -> dict[str, object]:
+    """Return what is in a serialised map: numbers, and lists of them."""
+    found: dict[str, object] = {}
+    for name, literal in pb.LiteralMap.FromString(data).literals.items():
+        if literal.WhichOneof("value") == "collection":
+            found[name] = [item.scalar.primitive.integer for item in literal.collection.literals]
+        else:
+            found[name] = literal.scalar.primitive.integer
+    return found

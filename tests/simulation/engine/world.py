@@ -8,24 +8,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from flytelike.model.caching import CacheEntry, CacheUse
 from flytelike.model.failure import Failure, Fault
 from flytelike.model.history import HistoryEntry, NodeChanged
 from flytelike.model.ids import ROOT, ExecutionId, NodeExecutionId, NodePath
 from flytelike.model.launch import LaunchRequest
 from flytelike.model.phases import NodePhase, WorkflowPhase
-from flytelike_idl.core import literals_pb2 as pb
 from propeller.core.node_state import END_STATES
 from propeller.engine import Engine
 from propeller.engine.encoding import decode
 from propeller.engine.telling import telling_in
 from propeller.ports import AttemptKey, AttemptSpec, ChildRefused, ChildStatus, Commit
 from propeller.stores.memory import MemoryStateStore
+from propeller.stores.memory_catalog import MemoryCatalog
 from tests.simulation.engine.blobs import SimulatedBlobs
 from tests.simulation.engine.checker import EngineChecker
+from tests.simulation.engine.earlier import EarlierExecution
 from tests.simulation.engine.life import Life
 from tests.simulation.engine.loop import Agenda, S
 from tests.simulation.engine.ports import at_once
-from tests.simulation.engine.values import Expected, computed, place_of, valued_closure
+from tests.simulation.engine.values import Expected, computed, literals, numbers, place_of, valued_closure, whose
 from tests.simulation.engine.weather import Weather
 from tests.simulation.graphs import Scenario
 from tests.simulation.rules import Violation, must
@@ -74,11 +76,14 @@ class EngineWorld:
         self.expected = Expected(scenario)
         self.requests = requests
         self.checkers = {
-            request.id: EngineChecker(scenario, agenda=agenda, ends_unheard=weather.ends_unheard)
+            request.id: EngineChecker(
+                scenario, agenda=agenda, ends_unheard=weather.ends_unheard, takes=request.cache is CacheUse.USE
+            )
             for request in requests
         }
         self.store = MemoryStateStore(lambda: self.now_ns)
         self.blobs = SimulatedBlobs()
+        self.catalog = MemoryCatalog(lambda: self.now_ns)
         self.recorded: dict[ExecutionId, list[HistoryEntry]] = {request.id: [] for request in requests}
         self.sunk: dict[ExecutionId, list[HistoryEntry]] = {request.id: [] for request in requests}
         self.processes: dict[AttemptKey, Process] = {}
@@ -93,6 +98,13 @@ class EngineWorld:
             self.blobs.write(request.inputs_uri, literals({"i": self.expected_input}), durable=True)
 
     expected_input = 7
+
+    def take_over_from(self, earlier: EarlierExecution) -> None:
+        """Keep what an earlier execution left. The platform may fail at it for good, and then the nodes run."""
+        earlier.store(self.blobs)
+        for checker in self.checkers.values():
+            for path, there in earlier.there.items():
+                checker.took[path] = {True, False} if there else {False}
 
     @property
     def now_ns(self) -> int:
@@ -159,7 +171,9 @@ class EngineWorld:
     def _collected(self, execution: ExecutionId, path: NodePath, attempt: int, data: bytes) -> None:
         checker, found = self.checkers[execution], numbers(data)
         must(found == {"o": self.expected.output(path)}, f"{path}: gives {found}, not {self.expected.output(path)}")
-        if path == ROOT or checker.sketch(path).workflow:
+        if checker.took.get(path):
+            checker.bound[path, attempt].append(None)  # whether they were taken over or collected
+        elif path == ROOT or checker.sketch(path).workflow:
             checker.outputs((path, attempt), None)
 
     def told(self, batch: Sequence[HistoryEntry]) -> None:
@@ -184,6 +198,58 @@ class EngineWorld:
         if not known and self.life is not None and execution not in self.life.unheard:
             self.judge(lambda: self.checkers[execution].start_asked((path, attempt)))
 
+    # --- the catalog ----------------------------------------------------------------------------
+
+    def put_into_catalog(self, entry: CacheEntry) -> None:
+        """Keep a result, which must be what its task gives for its inputs."""
+        self.judge(lambda: self._is_right(entry))
+        at_once(self.catalog.put(entry))
+
+    def _is_right(self, entry: CacheEntry) -> None:
+        place = entry.source.path
+        data = entry.outputs or self.blobs.read(entry.outputs_uri)
+        wanted = self.expected.output(place)
+        must(numbers(data) == {"o": wanted}, f"{place}: {numbers(data)} is cached, its task gives {wanted}")
+        sketch = self.checkers[entry.source.execution].sketch(place)
+        must(sketch.task.cache.enabled and self.scenario.limits.cached, f"{place}: is cached, which nobody wants")
+
+    def spoil_catalog(self) -> None:
+        """Let data be deleted that a cached result consists of, or its time be over."""
+        for digest in sorted(self.catalog.entries):
+            entry = self.catalog.entries[digest]
+            if self.rng.random() < 0.5:
+                self.catalog.entries[digest] = replace(entry, expires_ns=1)
+
+    def _alone(self, spec: AttemptSpec) -> None:
+        """Nobody else does the same work while the leases on it last, which they do in calm worlds."""
+        key = spec.key
+        sketch = self.checkers[key.execution].sketch(key.path)
+        if not (self.calm and sketch.task.cache.serializable and self.scenario.limits.cached):
+            return
+        for other, process in self.processes.items():
+            beside = process.state == "live" and other != key and self._work(other) == self._work(key)
+            must(
+                not beside,
+                f"{key.execution.name}/{key.path}: does what {other.execution.name}/{other.path} does already",
+            )
+
+    def _work(self, key: AttemptKey) -> tuple[str, list[int]]:
+        return whose(self.scenario, place_of(key.path)), self.expected.inputs(key.path)
+
+    def look_back(self) -> None:
+        """Look at the catalog once all has come to rest."""
+        must(not (self.calm and self.catalog.reserved), f"nothing runs, and there is {self.catalog.reserved}")
+
+    @property
+    def calm(self) -> bool:
+        """Whether no lease can have lapsed, and all of the catalog was heard."""
+        weather = self.weather
+        return self.lives == 1 and not (weather.away or weather.unheard or self.clock_was_turned)
+
+    @property
+    def clock_was_turned(self) -> bool:
+        return any(checker.clock_was_turned for checker in self.checkers.values())
+
     # --- attempts -------------------------------------------------------------------------------
 
     def start_attempt(self, spec: AttemptSpec) -> None:
@@ -198,6 +264,7 @@ class EngineWorld:
         elif process is None or process.state == "vanished":
             self.agenda.tell(f"  starts {spec.key.path}/{spec.key.attempt}")
             self.judge(lambda: self._starts(spec))
+            self.judge(lambda: self._alone(spec))
             process = self.processes[spec.key] = Process(spec)
             self._draw_fate(process)
 
@@ -240,8 +307,11 @@ class EngineWorld:
         if failure is None and not lies:
             given = numbers(self._inputs(process.spec)).get("x")
             assert isinstance(given, list)
-            value = computed(place_of(key.path), given)
+            value = computed(whose(self.scenario, place_of(key.path)), given)
             self.blobs.write(f"{process.spec.output_prefix}/outputs.pb", literals({"o": value}))
+        if lies:
+            # A look-up that broke off may have left the right outputs there.
+            self.blobs.delete(f"{process.spec.output_prefix}/outputs.pb")
         self.agenda.tell(f"{key.path}/{key.attempt} ends: {failure.code if failure else 'lies' if lies else 'well'}")
         at_ns = self.now_ns
         process.bad = failure is not None
@@ -371,25 +441,6 @@ class EngineWorld:
                     ]
                 )
             )
-
-
-def literals(values: dict[str, int]) -> bytes:
-    """Return a serialised map of numbers."""
-    message = pb.LiteralMap()
-    for name, value in values.items():
-        message.literals[name].scalar.primitive.integer = value
-    return message.SerializeToString(deterministic=True)
-
-
-def numbers(data: bytes) -> dict[str, object]:
-    """Return what is in a serialised map: numbers, and lists of them."""
-    found: dict[str, object] = {}
-    for name, literal in pb.LiteralMap.FromString(data).literals.items():
-        if literal.WhichOneof("value") == "collection":
-            found[name] = [item.scalar.primitive.integer for item in literal.collection.literals]
-        else:
-            found[name] = literal.scalar.primitive.integer
-    return found
 
 
 def _word(entry: HistoryEntry) -> str:

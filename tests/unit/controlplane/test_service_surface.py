@@ -46,7 +46,6 @@ NOT_YET = {
     "GetDynamicNodeWorkflow",
     "GetExecutionMetrics",
     "ListNodeExecutionsForTask",
-    "RecoverExecution",
     "UpdateProjectAttributes",
     "UpdateProjectDomainAttributes",
     "UpdateWorkflowAttributes",
@@ -129,7 +128,7 @@ async def test_bytes_that_are_no_message_are_the_clients_fault(running: Running)
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
-@pytest.mark.parametrize("rpc", ["RecoverExecution", "NoSuchThing"])
+@pytest.mark.parametrize("rpc", ["SetSignal", "NoSuchThing"])
 async def test_what_is_not_there_is_unimplemented(running: Running, rpc: str) -> None:
     error = await refused(running, f"/flyteidl.service.AdminService/{rpc}", b"")
     assert error.code() is grpc.StatusCode.UNIMPLEMENTED

@@ -1,6 +1,6 @@
 """Small graphs in few words, and a run that tells what follows from events."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from flytelike.model.closure import CompiledWorkflow, WorkflowClosure
@@ -36,7 +36,7 @@ from flytelike.model.ids import (
 )
 from flytelike.model.interface import TypedInterface, Variable
 from flytelike.model.phases import WorkflowPhase
-from flytelike.model.policies import FailurePolicy, NodeMetadata, TaskMetadata, WorkflowMetadata
+from flytelike.model.policies import Backoff, CachePolicy, FailurePolicy, NodeMetadata, TaskMetadata, WorkflowMetadata
 from flytelike.model.types import INTEGER
 from propeller.core import events
 from propeller.core.commands import Command
@@ -47,6 +47,7 @@ from propeller.core.header import Limits
 from propeller.core.invariants import check
 from propeller.core.plan import Plan
 from propeller.core.resume import outstanding
+from propeller.core.reuse import Reuse
 from propeller.core.state import ExecutionState
 from propeller.core.story import tell_record
 
@@ -93,11 +94,30 @@ class NodeSketch:
 
 
 def task(
-    node_id: str, *after: str, retries: int = 0, timeout_ns: int = 0, interruptible: bool | None = None, **own: int
+    node_id: str,
+    *after: str,
+    retries: int = 0,
+    backoff: Backoff | None = None,
+    timeout_ns: int = 0,
+    queued_timeout_ns: int = 0,
+    interruptible: bool | None = None,
+    **own: int,
 ) -> NodeSketch:
-    """A task node; `own_retries=` and `own_timeout_ns=` are set on the node, the rest on its task."""
+    """A task node; `own_retries=` and `own_timeout_ns=` are set on the node, the rest on its task.
+
+    `cached=1` and `serialize=1` say that its results are kept, and equal work is done once.
+    """
     metadata = NodeMetadata(retries=own.get("own_retries"), timeout_ns=own.get("own_timeout_ns"))
-    of_task = TaskMetadata(retries=retries, timeout_ns=timeout_ns, interruptible=interruptible)
+    serialize = bool(own.get("serialize"))
+    cache = CachePolicy(enabled=serialize or bool(own.get("cached")), version="1", serializable=serialize)
+    of_task = TaskMetadata(
+        retries=retries,
+        backoff=backoff,
+        timeout_ns=timeout_ns,
+        interruptible=interruptible,
+        queued_timeout_ns=queued_timeout_ns,
+        cache=cache,
+    )
     return NodeSketch(node_id, after, task=of_task, metadata=metadata)
 
 
@@ -187,7 +207,7 @@ def closure_of(primary: GraphSketch, *inner: GraphSketch) -> WorkflowClosure:
     """Build what the compiler would give for the sketches."""
     workflows = {named(ResourceKind.WORKFLOW, sketch.name): _compiled(sketch) for sketch in inner}
     tasks = [
-        TaskTemplate(_task_id(sketch, node), "python-task", node.task, _interface(node))
+        TaskTemplate(_task_id(sketch, node), "python-task", node.task, TypedInterface({}, {"o": Variable(INTEGER)}))
         for sketch in (primary, *inner)
         for node in sketch.every
         if node.is_task
@@ -228,11 +248,6 @@ def _compiled(sketch: GraphSketch) -> CompiledWorkflow:
         if n.branch or n is sketch.cleanup:
             above[NodeId(n.id)] = tuple(sorted(NodeId(other) for other in n.after)) or (START_NODE,)
     return CompiledWorkflow(template, above, {node: tuple(sorted(others)) for node, others in below.items()})
-
-
-def _interface(node: NodeSketch) -> TypedInterface:
-    """An array collects what its elements give: its task has an output."""
-    return TypedInterface({}, {"o": Variable(INTEGER)}) if node.array else TypedInterface()
 
 
 def _node(sketch: GraphSketch, node: NodeSketch) -> Node:
@@ -300,6 +315,14 @@ def uncollectable(path: str = ROOT, failure: Failure = BUG, attempt: int = 0) ->
     return events.OutputsFailed(NodePath(path), attempt, 0, failure)
 
 
+def taken(path: str, note: str = "") -> events.TakenOver:
+    return events.TakenOver(NodePath(path), 0, note)
+
+
+def untaken(path: str, why: str = "gone") -> events.NothingTaken:
+    return events.NothingTaken(NodePath(path), 0, why)
+
+
 def chosen(path: str, case: str, attempt: int = 0, at: int = 0) -> events.BranchDecided:
     return events.BranchDecided(NodePath(path), attempt, at, NodeId(case))
 
@@ -349,15 +372,16 @@ def broke(path: str, element: int, failure: Failure = BUG, attempt: int = 0, at:
 class Run:
     """An execution of a plan, step by step; each step is checked in every way known."""
 
-    def __init__(self, plan: Plan, limits: Limits | None = None) -> None:
+    def __init__(self, plan: Plan, limits: Limits | None = None, reuse: Mapping[str, Reuse] | None = None) -> None:
         self.plan = plan
-        self.state = ExecutionState.new(plan, limits)
+        self.reuse = {NodePath(path): what for path, what in (reuse or {}).items()}
+        self.state = ExecutionState.new(plan, limits, self.reuse)
         self.decision = Decision(self.state.header)
 
     def on(self, *batch: events.Event) -> list[str]:
         """Take events in and return the ids of the commands that follow."""
         before = (self.state.header, dict(self.state.nodes), dict(self.state.chunks))
-        reloaded = ExecutionState(self.plan, *before)
+        reloaded = ExecutionState(self.plan, self.state.header, self.state.nodes, self.reuse, self.state.chunks)
         decision = evaluate(self.plan, self.state, batch)
         now = (self.state.header, dict(self.state.nodes), dict(self.state.chunks))
         assert now == before, "evaluate changed the state"

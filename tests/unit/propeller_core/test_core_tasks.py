@@ -4,10 +4,12 @@ import pytest
 
 from flytelike.model.failure import Failure
 from flytelike.model.ids import Identifier
+from flytelike.model.policies import Backoff
 from propeller.core.commands import SetTimer, StartAttempt
 from propeller.core.deadline import GRACE_NS
 from propeller.core.header import Limits
 from propeller.core.node_state import Failed, Skipped, Started
+from propeller.core.resume import outstanding
 from tests.unit.propeller_core.builders import (
     BUG,
     FLAKE,
@@ -129,6 +131,59 @@ def test_a_failure_of_the_platform_waits_a_growing_pause() -> None:
         assert run.on(timer("a", stamp)) == [f"a/{attempt + 1}/start"]
     run.on(err("a", LOST, attempt=3))
     assert "node a FAILED RetriesExhausted|Interrupted" in run.told
+
+
+@pytest.mark.parametrize(
+    ("backoff", "pauses"),
+    [
+        (Backoff(2 * S), [2, 4, 8, 16]),
+        (Backoff(S, 3.0), [1, 3, 9, 27]),
+        (Backoff(3 * S, 1.0), [3, 3, 3, 3]),
+        (Backoff(2 * S, 2.0, 5 * S), [2, 4, 5, 5]),
+        (Backoff(40 * 3600 * S), [24 * 3600] * 4),
+    ],
+)
+def test_a_retry_waits_as_its_author_asks(backoff: Backoff, pauses: list[int]) -> None:
+    run = run_of(graph(task("a", retries=4, backoff=backoff)))
+    for attempt, pause in enumerate(pauses):
+        now = 100 * S * (attempt + 1)
+        stamp = f"{attempt + 1}/retry"
+        assert run.on(err("a", FLAKE, attempt, at=now)) == [f"a/{stamp}"]
+        assert run.commands == (SetTimer(f"a/{stamp}", "a", stamp, now + pause * S),)  # type: ignore[arg-type]
+        assert run.on(timer("a", stamp)) == [f"a/{attempt + 1}/start"]
+    run.on(err("a", FLAKE, attempt=4))
+    assert "node a FAILED RetriesExhausted|USER:Flaky" in run.told
+
+
+class TestQueuedTimeout:
+    def waiting(self, retries: int = 0) -> Run:
+        run = Run(plan_of(graph(task("a", retries=retries, queued_timeout_ns=30 * S))))
+        assert run.on(begin(at=5 * S)) == ["a/0/start", "a/0/queued"]
+        assert run.commands[1] == SetTimer("a/0/queued", "a", "0/queued", 35 * S)  # type: ignore[arg-type]
+        return run
+
+    def test_an_attempt_that_waits_too_long_fails(self) -> None:
+        run = self.waiting(retries=1)
+        assert run.on(timer("a", "0/queued")) == ["a/0/abort", "a/1/start", "a/1/queued"]
+        assert run.told[0] == "attempt a/0 RETRYABLE_FAILED TimeoutExpired"
+        run.on(timer("a", "1/queued"))
+        assert "node a FAILED RetriesExhausted|TimeoutExpired" in run.told
+
+    def test_it_does_not_count_once_the_attempt_runs(self) -> None:
+        run = self.waiting()
+        run.on(runs("a"))
+        assert run.on(timer("a", "0/queued")) == []
+        assert run.on(ok("a")) == ["/0/collect"]
+
+    def test_the_timer_of_an_earlier_attempt_changes_nothing(self) -> None:
+        run = self.waiting(retries=1)
+        assert run.on(err("a", FLAKE)) == ["a/1/start", "a/1/queued"]
+        assert run.on(timer("a", "0/queued")) == []
+
+    def test_it_is_kept_over_a_restart(self) -> None:
+        run = self.waiting()
+        again = {command.id: command for command in outstanding(run.plan, run.state)}
+        assert again["a/0/queued"] == SetTimer("a/0/queued", "a", "0/queued", 35 * S)  # type: ignore[arg-type]
 
 
 def test_failures_of_the_platform_do_not_use_up_the_authors_retries() -> None:

@@ -85,6 +85,18 @@ class FakeBlobs:
         self._check()
         self.objects[uri] = data
 
+    async def write_all(self, documents: Mapping[str, bytes]) -> None:
+        self._check()
+        self.objects.update(documents)
+
+    async def sizes(self, uris: Collection[str]) -> Mapping[str, int]:
+        self._check()
+        return {uri: len(self.objects[uri]) for uri in uris if uri in self.objects}
+
+    async def digests(self, uris: Collection[str]) -> Mapping[str, str]:
+        self._check()
+        return {uri: self.objects[uri].hex() for uri in uris if uri in self.objects}
+
     async def sync(self, uri: str) -> None:
         self._check()
         assert uri in self.objects
@@ -144,12 +156,19 @@ class FakeChildren:
         self.children: dict[ExecutionId, FakeChild] = {}
         self.names: dict[tuple[NodeExecutionId, int], ExecutionId] = {}
         self.refuse: Failure | None = None
+        self.earlier: ExecutionId | None = None
 
     async def start(
-        self, parent: NodeExecutionId, attempt: int, launch_plan: Identifier, inputs_uri: str
+        self,
+        parent: NodeExecutionId,
+        attempt: int,
+        launch_plan: Identifier,
+        inputs_uri: str,
+        earlier: ExecutionId | None = None,
     ) -> ExecutionId:
         if self.refuse is not None:
             raise ChildRefused(self.refuse)
+        self.earlier = earlier
         from flytelike.model.phases import WorkflowPhase
 
         above = parent.execution

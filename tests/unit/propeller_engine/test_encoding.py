@@ -6,6 +6,7 @@ import inspect
 import msgpack
 import pytest
 
+from flytelike.model.caching import CacheKey, CacheNote, CacheSource, CacheStatus
 from flytelike.model.failure import Failure, Fault
 from flytelike.model.history import (
     AttemptChanged,
@@ -37,6 +38,8 @@ VALUES = [
     header.Header(status=header.ExecutionTimedOut(FAILURE)),
     header.Header(status=header.ExecutionAborted("cause", "who")),
     node_state.Held(1),
+    node_state.LookingUp(1),
+    node_state.WaitingForCache(1, 2),
     node_state.Started(1, 2),
     node_state.Running(1, 2, 3),
     node_state.BackingOff(1, 2, 3),
@@ -57,6 +60,12 @@ VALUES = [
     ),
     AbortAttempt("id", NodePath("n"), 1, "why"),
     AbortChild("id", NodePath("n"), 1, "why"),
+    CacheNote(
+        CacheStatus.HIT,
+        CacheKey("p", "d", "t", "i", "v", "", (("x", "sha256:1"),)),
+        CacheSource(ExecutionId("p", "d", "e"), NodePath("n0"), 1, "v"),
+        "why",
+    ),
     request(labels={"a": "b"}, envs={}, interruptible=False, depth=2),
 ]
 
@@ -98,9 +107,9 @@ FROZEN = {
     3: "NodeExecutionId execution path",
     4: "Failure code message fault retryable origin",
     5: "LaunchRequest id launch_plan workflow closure_uri closure_digest inputs_uri max_parallelism "
-    "interruptible envs raw_output_prefix timeout_ns labels parent depth",
+    "interruptible envs raw_output_prefix timeout_ns labels parent depth reuse_uri reuse_digest cache",
     10: "Header limits status next_order",
-    11: "Limits max_parallelism timeout_ns interruptible",
+    11: "Limits max_parallelism timeout_ns interruptible cached",
     12: "Accepted",
     13: "InProgress started_ns failure",
     14: "Succeeding started_ns",
@@ -110,7 +119,7 @@ FROZEN = {
     18: "ExecutionAborted cause principal",
     19: "HandlingFailure started_ns failure timed_out",
     30: "Held order",
-    31: "Started user_failures system_failures",
+    31: "Started user_failures system_failures since_ns",
     32: "Running started_ns user_failures system_failures",
     33: "BackingOff until_ns user_failures system_failures",
     34: "ChildRunning started_ns user_failures",
@@ -124,16 +133,23 @@ FROZEN = {
     42: "Deciding",
     43: "Decided case",
     44: "AtGate started_ns",
-    50: "Measuring started_ns attempt",
-    51: "Mapped started_ns length begun open succeeded failed failure results attempt",
-    52: "Gathering started_ns length results attempt",
-    53: "Chunk phases failures pauses",
+    50: "CacheKey project domain task interface version environment inputs",
+    51: "CacheSource execution path attempt task_version",
+    52: "CacheNote status key source why",
+    53: "LookingUp round",
+    54: "WaitingForCache round until_ns",
+    58: "TakingOver",
+    59: "LeftOut",
+    64: "Measuring started_ns attempt",
+    65: "Mapped started_ns length begun open succeeded failed failure results attempt",
+    66: "Gathering started_ns length results attempt",
+    67: "Chunk phases failures pauses",
     60: "AbortAttempt id path attempt reason",
     61: "AbortChild id path attempt reason",
     62: "Seal id",
     63: "AbortElements id path attempt reason",
     80: "ExecutionChanged phase at_ns failure cause",
-    81: "NodeChanged path parent spec_node_id phase at_ns failure is_parent is_child_execution name",
+    81: "NodeChanged path parent spec_node_id phase at_ns failure is_parent is_child_execution name note cache",
     82: "AttemptChanged path attempt task phase at_ns failure",
     83: "ElementsChanged path attempt at_ns length open succeeded failed changes failures",
 }

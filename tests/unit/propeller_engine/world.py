@@ -14,6 +14,7 @@ from flytelike_idl.core import literals_pb2 as pb
 from propeller.engine import Engine, EngineSettings, Ports
 from propeller.ports import AttemptKey, StateStore
 from propeller.stores.memory import MemoryStateStore
+from propeller.stores.memory_catalog import MemoryCatalog
 from tests.unit.propeller_engine.fakes import (
     FakeBlobs,
     FakeChildren,
@@ -87,6 +88,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.closures = FakeClosures({"mem://closure": self.closure})
+        self.catalog = MemoryCatalog(self.clock.now_ns)
         self.executor = FakeExecutor(self.blobs, self.script, clock=self.clock)
 
     async def engine(self, fuse: Fuse | None = None) -> Engine:
@@ -106,6 +108,7 @@ class World:
             closures=port(self.closures),
             clock=self.clock,
             signals=port(self.signals),
+            catalog=port(self.catalog),
         )
         engine = Engine(ports, self.settings)
         self.executor.listener = engine

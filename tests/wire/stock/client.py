@@ -82,7 +82,8 @@ def starts_all(remote, kept):
         return remote.execute(remote.fetch_launch_plan(name=name, version="v1"), inputs=inputs, **options)
 
     kept.refusing = run("flows.refusing", {"n": 2})
-    kept.parent = run("flows.parent", {"n": 2}, execution_name="the-parent")
+    # `double` is cached: what other steps have computed would leave nothing to run here.
+    kept.parent = run("flows.parent", {"n": 2}, execution_name="the-parent", overwrite_cache=True)
     kept.persistent = run("flows.persistent", {"n": 9})
     kept.fixed = run("twice_fixed", {})
     kept.mapped = run("maps.mapped", {"bases": [1, 2, 3]})
@@ -154,10 +155,46 @@ def failing(remote, kept):
 
 
 @step
+def recovering(remote, kept):
+    """What succeeded is taken over, with a child execution; what failed runs again."""
+    found = {}
+    for name, execution in (("succeeded", kept.parent), ("failed", kept.refusing)):
+        identifier = remote.client.recover_execution(execution.id)
+        again = ended(remote, remote.fetch_execution(name=identifier.name), sync_nodes=True)
+        nodes = {id_: node for id_, node in again.node_executions.items() if id_.startswith("n")}
+        phases = [NodeExecutionPhase.enum_to_string(node.closure.phase) for _, node in sorted(nodes.items())]
+        metadata = again.spec.metadata
+        found[name] = [phase(again), phases, metadata.mode, metadata.reference_execution.name == execution.id.name]
+    found["output"] = remote.fetch_execution(name=kept.parent.id.name).outputs["o0"]
+    return found
+
+
+@step
 def retrying(remote, kept):
     execution = ended(remote, kept.persistent, sync_nodes=True)
     tries = execution.node_executions["n0"].task_executions
     return {"output": execution.outputs["o0"], "attempts": len(tries)}
+
+
+@step
+def caching(remote, kept):
+    """What FlyteRemote reads of a node that was computed, taken from the cache, and computed anew."""
+    plan = remote.fetch_launch_plan(name="flows.remembering", version="v1")
+    told = []
+    for options in ({}, {}, {"overwrite_cache": True}):
+        execution = ended(remote, remote.execute(plan, inputs={"n": 4}, **options))
+        remote.sync_execution(execution, sync_nodes=True)
+        node = execution.node_executions["n0"]
+        metadata = node.closure.task_node_metadata
+        source = metadata.catalog_key.source_task_execution if metadata.catalog_key else None
+        told.append(
+            [
+                metadata.cache_status,
+                execution.outputs["o0"],
+                source.node_execution_id.node_id if source else "",
+            ]
+        )
+    return told
 
 
 @step

@@ -188,3 +188,13 @@ def boxing(n: int) -> tuple[int, str]:
 def decked(n: int) -> int:
     Deck("mine", "<p>a deck</p>")
     return n
+
+
+@task(cache=True, cache_version="1", cache_serialize=True)
+def remembered(n: int) -> int:
+    return n + 1
+
+
+@workflow
+def remembering(n: int) -> int:
+    return remembered(n=n)

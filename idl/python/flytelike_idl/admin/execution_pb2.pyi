@@ -500,9 +500,12 @@ class ExecutionSpec(message.Message):
     TAGS_FIELD_NUMBER: builtins.int
     EXECUTION_CLUSTER_LABEL_FIELD_NUMBER: builtins.int
     EXECUTION_ENV_ASSIGNMENTS_FIELD_NUMBER: builtins.int
+    SKIP_CACHE_FIELD_NUMBER: builtins.int
     disable_all: builtins.bool
     max_parallelism: builtins.int
     overwrite_cache: builtins.bool
+    skip_cache: builtins.bool
+    """Neither look for cached results nor keep new ones; added by Flytelike."""
     @builtins.property
     def launch_plan(self) -> identifier_pb2.Identifier: ...
     @builtins.property
@@ -560,10 +563,11 @@ class ExecutionSpec(message.Message):
         tags: abc.Iterable[builtins.str] | None = ...,
         execution_cluster_label: matchable_resource_pb2.ExecutionClusterLabel | None = ...,
         execution_env_assignments: abc.Iterable[execution_envs_pb2.ExecutionEnvAssignment] | None = ...,
+        skip_cache: builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["annotations", b"annotations", "auth_role", b"auth_role", "cluster_assignment", b"cluster_assignment", "disable_all", b"disable_all", "envs", b"envs", "execution_cluster_label", b"execution_cluster_label", "inputs", b"inputs", "interruptible", b"interruptible", "labels", b"labels", "launch_plan", b"launch_plan", "metadata", b"metadata", "notification_overrides", b"notification_overrides", "notifications", b"notifications", "quality_of_service", b"quality_of_service", "raw_output_data_config", b"raw_output_data_config", "security_context", b"security_context"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["annotations", b"annotations", "auth_role", b"auth_role", "cluster_assignment", b"cluster_assignment", "disable_all", b"disable_all", "envs", b"envs", "execution_cluster_label", b"execution_cluster_label", "execution_env_assignments", b"execution_env_assignments", "inputs", b"inputs", "interruptible", b"interruptible", "labels", b"labels", "launch_plan", b"launch_plan", "max_parallelism", b"max_parallelism", "metadata", b"metadata", "notification_overrides", b"notification_overrides", "notifications", b"notifications", "overwrite_cache", b"overwrite_cache", "quality_of_service", b"quality_of_service", "raw_output_data_config", b"raw_output_data_config", "security_context", b"security_context", "tags", b"tags"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["annotations", b"annotations", "auth_role", b"auth_role", "cluster_assignment", b"cluster_assignment", "disable_all", b"disable_all", "envs", b"envs", "execution_cluster_label", b"execution_cluster_label", "execution_env_assignments", b"execution_env_assignments", "inputs", b"inputs", "interruptible", b"interruptible", "labels", b"labels", "launch_plan", b"launch_plan", "max_parallelism", b"max_parallelism", "metadata", b"metadata", "notification_overrides", b"notification_overrides", "notifications", b"notifications", "overwrite_cache", b"overwrite_cache", "quality_of_service", b"quality_of_service", "raw_output_data_config", b"raw_output_data_config", "security_context", b"security_context", "skip_cache", b"skip_cache", "tags", b"tags"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_notification_overrides: _TypeAlias = typing.Literal["notifications", "disable_all"]  # noqa: Y015
     _WhichOneofArgType_notification_overrides: _TypeAlias = typing.Literal["notification_overrides", b"notification_overrides"]  # noqa: Y015

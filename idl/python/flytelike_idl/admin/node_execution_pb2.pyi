@@ -168,6 +168,7 @@ class NodeExecutionMetaData(message.Message):
     IS_ARRAY_FIELD_NUMBER: builtins.int
     IS_EAGER_FIELD_NUMBER: builtins.int
     NAME_FIELD_NUMBER: builtins.int
+    NOTE_FIELD_NUMBER: builtins.int
     retry_group: builtins.str
     is_parent_node: builtins.bool
     spec_node_id: builtins.str
@@ -176,6 +177,8 @@ class NodeExecutionMetaData(message.Message):
     is_eager: builtins.bool
     name: builtins.str
     """What the author's code calls the node, often the name of its task or workflow."""
+    note: builtins.str
+    """What people want to know beside the phase: whence results were taken over, or why they were not."""
     def __init__(
         self,
         *,
@@ -186,10 +189,11 @@ class NodeExecutionMetaData(message.Message):
         is_array: builtins.bool = ...,
         is_eager: builtins.bool = ...,
         name: builtins.str = ...,
+        note: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["is_array", b"is_array", "is_dynamic", b"is_dynamic", "is_eager", b"is_eager", "is_parent_node", b"is_parent_node", "name", b"name", "retry_group", b"retry_group", "spec_node_id", b"spec_node_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["is_array", b"is_array", "is_dynamic", b"is_dynamic", "is_eager", b"is_eager", "is_parent_node", b"is_parent_node", "name", b"name", "note", b"note", "retry_group", b"retry_group", "spec_node_id", b"spec_node_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -324,8 +328,11 @@ class TaskNodeMetadata(message.Message):
     CACHE_STATUS_FIELD_NUMBER: builtins.int
     CATALOG_KEY_FIELD_NUMBER: builtins.int
     CHECKPOINT_URI_FIELD_NUMBER: builtins.int
+    CACHE_WHY_FIELD_NUMBER: builtins.int
     cache_status: catalog_pb2.CatalogCacheStatus.ValueType
     checkpoint_uri: builtins.str
+    cache_why: builtins.str
+    """Why, in snake case, where the status alone does not say it; added by Flytelike."""
     @builtins.property
     def catalog_key(self) -> catalog_pb2.CatalogMetadata: ...
     def __init__(
@@ -334,10 +341,11 @@ class TaskNodeMetadata(message.Message):
         cache_status: catalog_pb2.CatalogCacheStatus.ValueType = ...,
         catalog_key: catalog_pb2.CatalogMetadata | None = ...,
         checkpoint_uri: builtins.str = ...,
+        cache_why: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["catalog_key", b"catalog_key"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["cache_status", b"cache_status", "catalog_key", b"catalog_key", "checkpoint_uri", b"checkpoint_uri"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["cache_status", b"cache_status", "cache_why", b"cache_why", "catalog_key", b"catalog_key", "checkpoint_uri", b"checkpoint_uri"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

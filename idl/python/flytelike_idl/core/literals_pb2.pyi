@@ -615,14 +615,30 @@ class RetryStrategy(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     RETRIES_FIELD_NUMBER: builtins.int
+    BACKOFF_FIELD_NUMBER: builtins.int
+    BACKOFF_FACTOR_FIELD_NUMBER: builtins.int
+    MAX_BACKOFF_FIELD_NUMBER: builtins.int
     retries: builtins.int
+    backoff_factor: builtins.float
+    """How many times as long each next one waits; 0 counts as 2."""
+    @builtins.property
+    def backoff(self) -> duration_pb2.Duration:
+        """How long the first retry of a failure of the user's making waits. Unset, it starts at once."""
+
+    @builtins.property
+    def max_backoff(self) -> duration_pb2.Duration:
+        """The longest wait. Unset, the engine's own."""
+
     def __init__(
         self,
         *,
         retries: builtins.int = ...,
+        backoff: duration_pb2.Duration | None = ...,
+        backoff_factor: builtins.float = ...,
+        max_backoff: duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["backoff", b"backoff", "max_backoff", b"max_backoff"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["retries", b"retries"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["backoff", b"backoff", "backoff_factor", b"backoff_factor", "max_backoff", b"max_backoff", "retries", b"retries"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

@@ -260,6 +260,9 @@ class TaskMetadata(message.Message):
     IS_EAGER_FIELD_NUMBER: builtins.int
     GENERATES_DECK_FIELD_NUMBER: builtins.int
     METADATA_FIELD_NUMBER: builtins.int
+    MAX_QUEUED_TIME_FIELD_NUMBER: builtins.int
+    CACHE_CODE_FIELD_NUMBER: builtins.int
+    CACHE_TTL_FIELD_NUMBER: builtins.int
     discoverable: builtins.bool
     discovery_version: builtins.str
     deprecated_error_message: builtins.str
@@ -281,6 +284,20 @@ class TaskMetadata(message.Message):
     def generates_deck(self) -> wrappers_pb2.BoolValue: ...
     @builtins.property
     def metadata(self) -> K8sObjectMetadata: ...
+    @builtins.property
+    def max_queued_time(self) -> duration_pb2.Duration:
+        """How long an attempt may wait, from its hand-over to the executor, until it runs. Unset, as long as it takes."""
+
+    @builtins.property
+    def cache_code(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+        """What a cache version that is derived from the code was made of, sorted: the qualified name of a function or
+        constant, a space, its digest. Empty where the author gave the version. Added by Flytelike.
+        """
+
+    @builtins.property
+    def cache_ttl(self) -> duration_pb2.Duration:
+        """How long results are kept; unset for ever. Added by Flytelike."""
+
     def __init__(
         self,
         *,
@@ -298,10 +315,13 @@ class TaskMetadata(message.Message):
         is_eager: builtins.bool = ...,
         generates_deck: wrappers_pb2.BoolValue | None = ...,
         metadata: K8sObjectMetadata | None = ...,
+        max_queued_time: duration_pb2.Duration | None = ...,
+        cache_code: abc.Iterable[builtins.str] | None = ...,
+        cache_ttl: duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["generates_deck", b"generates_deck", "interruptible", b"interruptible", "interruptible_value", b"interruptible_value", "metadata", b"metadata", "retries", b"retries", "runtime", b"runtime", "timeout", b"timeout"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["cache_ttl", b"cache_ttl", "generates_deck", b"generates_deck", "interruptible", b"interruptible", "interruptible_value", b"interruptible_value", "max_queued_time", b"max_queued_time", "metadata", b"metadata", "retries", b"retries", "runtime", b"runtime", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["cache_ignore_input_vars", b"cache_ignore_input_vars", "cache_serializable", b"cache_serializable", "deprecated_error_message", b"deprecated_error_message", "discoverable", b"discoverable", "discovery_version", b"discovery_version", "generates_deck", b"generates_deck", "interruptible", b"interruptible", "interruptible_value", b"interruptible_value", "is_eager", b"is_eager", "metadata", b"metadata", "pod_template_name", b"pod_template_name", "retries", b"retries", "runtime", b"runtime", "tags", b"tags", "timeout", b"timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["cache_code", b"cache_code", "cache_ignore_input_vars", b"cache_ignore_input_vars", "cache_serializable", b"cache_serializable", "cache_ttl", b"cache_ttl", "deprecated_error_message", b"deprecated_error_message", "discoverable", b"discoverable", "discovery_version", b"discovery_version", "generates_deck", b"generates_deck", "interruptible", b"interruptible", "interruptible_value", b"interruptible_value", "is_eager", b"is_eager", "max_queued_time", b"max_queued_time", "metadata", b"metadata", "pod_template_name", b"pod_template_name", "retries", b"retries", "runtime", b"runtime", "tags", b"tags", "timeout", b"timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_interruptible_value: _TypeAlias = typing.Literal["interruptible"]  # noqa: Y015
     _WhichOneofArgType_interruptible_value: _TypeAlias = typing.Literal["interruptible_value", b"interruptible_value"]  # noqa: Y015
@@ -333,6 +353,26 @@ class TaskTemplate(message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @typing.final
+    class CodeEntry(message.Message):
+        DESCRIPTOR: descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.str
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     ID_FIELD_NUMBER: builtins.int
     TYPE_FIELD_NUMBER: builtins.int
     METADATA_FIELD_NUMBER: builtins.int
@@ -346,6 +386,7 @@ class TaskTemplate(message.Message):
     EXTENDED_RESOURCES_FIELD_NUMBER: builtins.int
     CONFIG_FIELD_NUMBER: builtins.int
     SPAN_FIELD_NUMBER: builtins.int
+    CODE_FIELD_NUMBER: builtins.int
     type: builtins.str
     task_type_version: builtins.int
     @builtins.property
@@ -372,6 +413,12 @@ class TaskTemplate(message.Message):
     def span(self) -> source_pb2.SourceSpan:
         """Where the author wrote it; added by Flytelike."""
 
+    @builtins.property
+    def code(self) -> containers.ScalarMap[builtins.str, builtins.str]:
+        """What the task's code is made of: digests of its function and of everything of its project that it names, by
+        qualified name. Empty where the code cannot be read. Added by Flytelike.
+        """
+
     def __init__(
         self,
         *,
@@ -388,10 +435,11 @@ class TaskTemplate(message.Message):
         extended_resources: ExtendedResources | None = ...,
         config: abc.Mapping[builtins.str, builtins.str] | None = ...,
         span: source_pb2.SourceSpan | None = ...,
+        code: abc.Mapping[builtins.str, builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["container", b"container", "custom", b"custom", "extended_resources", b"extended_resources", "id", b"id", "interface", b"interface", "k8s_pod", b"k8s_pod", "metadata", b"metadata", "security_context", b"security_context", "span", b"span", "sql", b"sql", "target", b"target"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["config", b"config", "container", b"container", "custom", b"custom", "extended_resources", b"extended_resources", "id", b"id", "interface", b"interface", "k8s_pod", b"k8s_pod", "metadata", b"metadata", "security_context", b"security_context", "span", b"span", "sql", b"sql", "target", b"target", "task_type_version", b"task_type_version", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["code", b"code", "config", b"config", "container", b"container", "custom", b"custom", "extended_resources", b"extended_resources", "id", b"id", "interface", b"interface", "k8s_pod", b"k8s_pod", "metadata", b"metadata", "security_context", b"security_context", "span", b"span", "sql", b"sql", "target", b"target", "task_type_version", b"task_type_version", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_target: _TypeAlias = typing.Literal["container", "k8s_pod", "sql"]  # noqa: Y015
     _WhichOneofArgType_target: _TypeAlias = typing.Literal["target", b"target"]  # noqa: Y015

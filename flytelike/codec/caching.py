@@ -1,0 +1,35 @@
+"""Keys and sources of cached results as JSON: how the catalog's tables keep them."""
+
+import json
+from typing import Any
+
+from flytelike.model.caching import CacheKey, CacheSource
+from flytelike.model.ids import ExecutionId, NodePath
+
+
+def key_to_json(key: CacheKey) -> str:
+    """Return a key's text."""
+    inputs = [list(item) for item in key.inputs]
+    parts = [key.project, key.domain, key.task, key.interface, key.version, key.environment, inputs]
+    return json.dumps(parts, separators=(",", ":"))
+
+
+def key_from_json(text: str) -> CacheKey:
+    """Return the key of a text that `key_to_json` wrote."""
+    project, domain, task, interface, version, environment, inputs = json.loads(text)
+    return CacheKey(project, domain, task, interface, version, environment, tuple((n, digest) for n, digest in inputs))
+
+
+def source_to_json(source: CacheSource) -> str:
+    """Return a source's text."""
+    run = source.execution
+    return json.dumps(
+        [run.project, run.domain, run.name, source.path, source.attempt, source.task_version], separators=(",", ":")
+    )
+
+
+def source_from_json(text: str) -> CacheSource:
+    """Return the source of a text that `source_to_json` wrote."""
+    found: list[Any] = json.loads(text)
+    project, domain, name, path, attempt, version = found
+    return CacheSource(ExecutionId(project, domain, name), NodePath(path), attempt, version)

@@ -1,0 +1,1 @@
+"""Generated from `idl/proto` by `make gen`. Do not edit."""

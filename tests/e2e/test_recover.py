@@ -1,0 +1,202 @@
+"""Going on where an execution stopped: only what has to runs, and what runs is told in advance."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.cli import Outcome
+
+Run = Callable[..., Outcome]
+
+PIPE = """
+from pathlib import Path
+
+from flytelike import LaunchPlan, task, workflow
+
+RAN = Path(__RAN__)
+
+
+def note(name: str) -> None:
+    with RAN.open("a") as file:
+        file.write(f"{name} ")
+
+
+@task
+def load(rows: int) -> list[int]:
+    note("load")
+    return list(range(rows))
+
+
+@task
+def clean(xs: list[int]) -> list[int]:
+    note("clean")
+    return [x for x in xs if x % 2]
+
+
+@task
+def train(xs: list[int]) -> float:
+    note("train")
+    return sum(xs) / 0
+
+
+@task
+def report(score: float) -> str:
+    note("report")
+    return f"score {score}"
+
+
+@workflow
+def prepare(rows: int) -> list[int]:
+    return clean(xs=load(rows=rows))
+
+
+@workflow
+def fit(xs: list[int]) -> float:
+    return train(xs=clean(xs=xs))
+
+
+planned = LaunchPlan.get_or_create(fit, name="planned_fit")
+
+
+@workflow
+def pipe(rows: int = 10) -> str:
+    return report(score=train(xs=prepare(rows=rows)))
+
+
+@workflow
+def deep(rows: int = 10) -> str:
+    return report(score=fit(xs=prepare(rows=rows)))
+
+
+@workflow
+def apart(rows: int = 10) -> str:
+    return report(score=planned(xs=prepare(rows=rows)))
+"""
+
+
+@pytest.fixture
+def ran(project: Path) -> Callable[[], str]:
+    """Write `pipe.py`; return what tells the tasks that ran since it was last asked."""
+    counted = project.parent / "ran.txt"
+    (project / "pipe.py").write_text(PIPE.replace("__RAN__", repr(str(counted))))
+
+    def told() -> str:
+        text = counted.read_text() if counted.exists() else ""
+        counted.unlink(missing_ok=True)
+        return text.strip()
+
+    return told
+
+
+def mend(project: Path, before: str = "sum(xs) / 0", after: str = "sum(xs) / len(xs)") -> None:
+    file = project / "pipe.py"
+    text = file.read_text()
+    assert before in text
+    file.write_text(text.replace(before, after))
+
+
+TABLE = """\
+made from first
+node   calls                          why
+n0     prepare (workflow)   = reuse   succeeded, and nothing changed
+n1     train                ↻ run     its code changed: `pipe.train`
+n2     report               ↻ run     it did not run
+3 nodes: 1 reuse, 2 run
+"""
+
+
+def test_only_what_was_mended_and_what_is_below_runs(run: Run, project: Path, ran: Callable[[], str]) -> None:
+    assert run("execute", "pipe.py", "pipe", "--execution-name", "first").code == 1
+    assert ran() == "load clean train"
+    mend(project)
+    dry = run("recover", "pipe.py", "pipe", "--from", "first", "--dry-run")
+    lines = [line.strip() for line in dry.stdout.splitlines() if line.strip().strip("─")]
+    assert "\n".join(lines) + "\n" == TABLE
+    assert ran() == ""
+    done = run("recover", "pipe.py", "pipe", "--from", "first", "--name", "second", "--json")
+    assert done.document["outputs"] == {"o0": "score 5.0"}, done.stderr
+    assert "= reuse" in done.stderr
+    assert ran() == "train report"
+    # A chain: from what was recovered, with another input for one of the nodes.
+    again = run("recover", "second", "--rows", "4", "--json")
+    assert again.document["outputs"] == {"o0": "score 2.0"}, again.stderr
+    assert ran() == "load clean train report"
+    whole = run("recover", "second", "--json")
+    assert whole.document["outputs"] == {"o0": "score 5.0"}, whole.stderr
+    assert ran() == ""
+
+
+@pytest.mark.parametrize("workflow", ["deep", "apart"])
+def test_what_is_nested_goes_on_inside(run: Run, project: Path, ran: Callable[[], str], workflow: str) -> None:
+    assert run("execute", "pipe.py", workflow, "--execution-name", "first").code == 1
+    assert ran() == "load clean clean train"
+    mend(project)
+    done = run("recover", "pipe.py", workflow, "--from", "first", "--json")
+    assert done.document["outputs"] == {"o0": "score 5.0"}, done.stderr
+    assert ran() == "train report"
+
+
+def test_the_same_version_again_runs_what_failed(run: Run, ran: Callable[[], str]) -> None:
+    run("execute", "pipe.py", "pipe", "--execution-name", "first")
+    ran()
+    assert run("recover", "first").code == 1
+    assert ran() == "train"
+
+
+def test_data_that_are_gone_are_made_again(run: Run, project: Path, data: Path, ran: Callable[[], str]) -> None:
+    run("execute", "pipe.py", "pipe", "--execution-name", "first")
+    ran()
+    for file in data.rglob("*first*/n0/**/outputs.pb"):
+        file.unlink()
+    mend(project)
+    done = run("recover", "pipe.py", "pipe", "--from", "first", "--json")
+    assert done.document["outputs"] == {"o0": "score 5.0"}, done.stderr
+    assert ran() == "load clean train report"
+
+
+def test_chosen_nodes_run_with_what_others_gave(run: Run, project: Path, ran: Callable[[], str]) -> None:
+    mend(project)
+    run("execute", "pipe.py", "pipe", "--execution-name", "first")
+    ran()
+    part = run("execute", "pipe.py", "pipe", "--only", "train", "--json")
+    assert part.document["outputs"] == {}, part.stderr
+    assert "the output `o0` will be missing" in part.stderr
+    assert ran() == "train"
+    rest = run("execute", "pipe.py", "pipe", "--from", "n1", "--of", "first", "--json")
+    assert rest.document["outputs"] == {"o0": "score 5.0"}, rest.stderr
+    assert ran() == "train report"
+    until = run("execute", "pipe.py", "pipe", "--until", "prepare", "--rows", "4")
+    assert until.code == 0, until.stderr
+    assert ran() == "load clean"
+
+
+def test_rerun_replaces_single_inputs(run: Run, project: Path, ran: Callable[[], str]) -> None:
+    mend(project)
+    run("execute", "pipe.py", "pipe", "--execution-name", "first")
+    ran()
+    done = run("rerun", "first", "--input", "rows=4", "--env", "A=b", "--json")
+    assert done.document["outputs"] == {"o0": "score 2.0"}, done.stderr
+    assert ran() == "load clean train report"
+    shown = json.loads(run("get", "execution", done.document["execution"], "--json").stdout)
+    assert shown["inputs"] == {"rows": 4}
+
+
+REFUSED = {
+    "unknown-execution": ("recover", "nobody"),
+    "wrong-input-value": ("recover", "first", "--rows", "many"),
+    "unknown-node": ("execute", "pipe.py", "pipe", "--only", "nothing"),
+    "no-earlier-result": ("execute", "pipe.py", "pipe", "--only", "report"),
+    "unknown-input": ("rerun", "first", "--input", "row=1"),
+}
+
+
+def test_what_cannot_be_done_is_refused(run: Run, ran: Callable[[], str]) -> None:
+    run("execute", "pipe.py", "pipe", "--execution-name", "first")
+    ran()
+    for code, words in REFUSED.items():
+        done = run(*words)
+        assert done.code != 0
+        assert f"error[{code}]" in done.stderr, done.stderr
+    assert ran() == ""
