@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from flytelike.codec.elements import element_inputs
 from flytelike.codec.faults import MalformedError
 from flytelike.codec.parse import parse, serialise
-from flytelike.model.graph import ArrayTarget, Binding
+from flytelike.model.graph import ArrayTarget, Binding, LaunchPlanTarget, Node
 from flytelike.model.ids import ROOT, START_NODE, WORKFLOW_INPUTS, ExecutionId, NodeId, NodePath
 from flytelike.model.interface import Variable
 from flytelike_idl.core import literals_pb2 as pb
@@ -122,7 +122,12 @@ class Values:
         """Bind a node's inputs; a failure node is given the failure too."""
         scope, _ = split(path)
         declared = run.program.interface(path).inputs
-        bindings = run.program.node(path).bindings
+        node = run.program.node(path)
+        bindings = node.bindings
+        if _launches(node):
+            # What is left out is the launch plan's to fill in: its defaults, and what it has fixed.
+            given = {binding.var for binding in bindings}
+            declared = {name: variable for name, variable in declared.items() if name in given}
         if not run.state.plan.place(path).node.aside:
             return await self._bound(run, scope, bindings, declared)
         errors = {name: found for name, found in declared.items() if error_type(found) is not None}
@@ -161,6 +166,14 @@ class Values:
             return await self._blobs.read(uri)
         except KeyError:
             raise BindingFailed(f"there is nothing at {uri}") from None
+
+
+def _launches(node: Node) -> bool:
+    """Tell whether a node gives its inputs to a launch plan, or to one for each element."""
+    target = node.target
+    while isinstance(target, ArrayTarget):
+        target = target.node.target
+    return isinstance(target, LaunchPlanTarget)
 
 
 def _left_out(run: Run, scope: NodePath, binding: Binding) -> bool:
