@@ -238,6 +238,12 @@ node_executions = Table(
     Column("sequence", BigInteger, nullable=False),
     # The digest of the closure that a dynamic task gave.
     _text("graph"),
+    # Of an array: how many elements there are, and how many of them are open, succeeded and failed.
+    Column("is_array", Boolean, nullable=False, server_default=false()),
+    Column("elements", Integer, nullable=False, server_default="0"),
+    Column("elements_open", Integer, nullable=False, server_default="0"),
+    Column("elements_succeeded", Integer, nullable=False, server_default="0"),
+    Column("elements_failed", Integer, nullable=False, server_default="0"),
     Index(None, "execution", "sequence"),
     sqlite_with_rowid=False,
 )
@@ -270,6 +276,30 @@ task_executions = Table(
     sqlite_with_rowid=False,
 )
 """`error`: core.ExecutionError."""
+
+element_chunks = Table(
+    "element_chunks",
+    metadata,
+    Column("execution", _RowId, ForeignKey("executions.id"), primary_key=True, autoincrement=False),
+    Column("path", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    _bytes("phases"),
+    _bytes("attempts"),
+    sqlite_with_rowid=False,
+)
+"""How it is with the elements of an array, some hundred a row: a byte each for the phase and the last attempt."""
+
+element_failures = Table(
+    "element_failures",
+    metadata,
+    Column("execution", _RowId, ForeignKey("executions.id"), primary_key=True, autoincrement=False),
+    Column("path", Text, primary_key=True),
+    Column("element", Integer, primary_key=True, autoincrement=False),
+    Column("attempt", Integer, nullable=False),
+    _bytes("error"),
+    sqlite_with_rowid=False,
+)
+"""Why elements failed last, of at most some of them. `error`: core.ExecutionError."""
 
 signals = Table(
     "signals",

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from flytelike.model.caching import CacheUse
 from flytelike.model.failure import Failure
@@ -21,7 +21,7 @@ from propeller.engine.lease import Lease
 from propeller.engine.outside import Ports
 from propeller.engine.program import Programs
 from propeller.engine.retention import Retention
-from propeller.engine.run import Arrival, Run, TakeChild, TakeGraph, TakeOutputs
+from propeller.engine.run import Arrival, Run, TakeChild, TakeElements, TakeGraph, TakeOutputs
 from propeller.engine.seal import Sealer
 from propeller.engine.settings import EngineSettings
 from propeller.engine.values import Values
@@ -33,6 +33,7 @@ from propeller.ports import (
     NotOwner,
     StoreError,
 )
+from propeller.ports_elements import ElementResult
 
 _LOG = logging.getLogger(__name__)
 
@@ -169,6 +170,12 @@ class Engine:
         run = self._driver.runs.get(key.execution)
         if run is not None:
             self._driver.post(run, Arrival(AttemptFailed(key.path, key.attempt, at_ns, failure)))
+
+    def elements_ended(self, key: AttemptKey, at_ns: int, results: Sequence[ElementResult]) -> None:
+        """Take the news that attempts of an array's elements ended; what they gave is looked at first."""
+        run = self._driver.runs.get(key.execution)
+        if run is not None and not self._closed:
+            self._errands.add(run, [TakeElements(key.path, key.attempt, at_ns, results)])
 
     def child_ended(self, parent: NodeExecutionId, attempt: int, child: ExecutionId) -> None:
         """Take the news that the execution which an attempt of a launch-plan node started has ended.

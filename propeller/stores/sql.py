@@ -93,6 +93,18 @@ class SqlStateStore:
         rows = await self._read(lambda cursor: _rows(cursor, self._statements.output, row))
         return cast("bytes | None", rows[0][0]) if rows else None
 
+    async def outputs(self, execution: ExecutionId, keys: Sequence[str]) -> Sequence[bytes | None]:
+        """Return results kept by `Commit.outputs`; see `StateStore.outputs`."""
+
+        def read(cursor: Cursor) -> Sequence[bytes | None]:
+            found = []
+            for key in keys:
+                rows = _rows(cursor, self._statements.output, (*named(execution), key))
+                found.append(cast("bytes | None", rows[0][0]) if rows else None)
+            return found
+
+        return await self._read(read)
+
     async def undelivered(self, limit: int) -> Sequence[tuple[ExecutionId, HistoryBatch]]:
         """Return at most `limit` batches that are not delivered, those of an execution in order."""
         rows = await self._read(lambda c: _rows(c, self._statements.undelivered, (limit,)))

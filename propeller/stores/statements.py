@@ -22,6 +22,7 @@ class Statements:
     advance: str
     conclude: str
     put_cell: str
+    drop_cell: str
     put_command: str
     drop_command: str
     put_history: str
@@ -83,6 +84,7 @@ _SQL = {
         ON CONFLICT (execution, key) DO UPDATE SET
             state = COALESCE(excluded.state, propeller_cell.state),
             output = COALESCE(excluded.output, propeller_cell.output)""",
+    "drop_cell": "DELETE FROM propeller_cell WHERE execution = :execution AND key = :key",
     "put_command": """
         INSERT INTO propeller_command (execution, id, payload) VALUES (:execution, :id, :payload)
         ON CONFLICT (execution, id) DO UPDATE SET payload = excluded.payload""",

@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from flytelike.model.graph import MinSuccesses, MinSuccessRatio
 from flytelike.model.ids import NodePath
 from flytelike.model.policies import Backoff, FailurePolicy
 from propeller.core.header import Limits
@@ -17,6 +18,7 @@ from tests.unit.propeller_core.builders import (
     child,
     closure_of,
     dynamic,
+    each,
     gate,
     graph,
     sub,
@@ -27,6 +29,9 @@ MAX_INNER = 3
 MAX_NODES = 12
 GIVEN = ("w0", "w2")
 """Workflows that dynamic tasks may give: these have no failure node."""
+ARRAYS = 0.15
+"""The part of the nodes that are repeated."""
+
 MAX_DEPTH = 2
 
 
@@ -81,7 +86,7 @@ def _random_reuse(
             yield path, Reuse.TAKE
         elif lot < 0.5:
             yield path, Reuse.LEAVE
-        elif node.workflow:
+        elif node.workflow and not node.array:
             yield from _random_reuse(rng, inner[node.workflow], inner, f"{path}.0")
 
 
@@ -118,6 +123,21 @@ def _random_nodes(
 
 
 def _random_node(
+    rng: random.Random, node_id: str, after: list[str], known: list[str], *, plain: bool = False
+) -> NodeSketch:
+    node = _random_single(rng, node_id, after, known, plain=plain)
+    if plain or node.is_gate or rng.random() > ARRAYS:
+        return node
+    small = bool(node.workflow)
+    length = rng.choice([0, 1, 2, 3] if small else [0, 1, 2, 5, 12, 30])
+    ratio = MinSuccessRatio(rng.choice([0.0, 0.3, 0.5, 1.0]))
+    success = rng.choice([None, None, MinSuccesses(rng.randint(0, 4)), ratio])
+    window = rng.choice([None, 0, 1, 2, 5])
+    timeout_ns = rng.randint(20, 200) * S if rng.random() < 0.1 else 0
+    return each(node, length, window, success, run_all=rng.random() < 0.2, timeout_ns=timeout_ns)
+
+
+def _random_single(
     rng: random.Random, node_id: str, after: list[str], known: list[str], *, plain: bool = False
 ) -> NodeSketch:
     timeout_ns = rng.randint(5, 60) * S if rng.random() < 0.2 else 0

@@ -64,7 +64,10 @@ MUTANTS = (
     _mutant("one node too many at once", "turn", "self.tally.slots < limit", "self.tally.slots <= limit"),
     _mutant("held nodes are forgotten", "turn", "if self.tally.held == 0:", "if True:"),
     _mutant(
-        "a pause gives its slot away", "node_state", "Running, BackingOff, ChildRunning}", "Running, ChildRunning}"
+        "a pause gives its slot away",
+        "node_state",
+        "Running, BackingOff, ChildRunning, Measuring",
+        "Running, ChildRunning, Measuring",
     ),
     _mutant("the line is forgotten on reload", "state", "in sorted(held)", "in sorted(held, reverse=True)"),
     _mutant(
