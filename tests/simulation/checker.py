@@ -64,6 +64,7 @@ class Seen:
     last_failure: Failure | None = None
     failed_ns: int = 0
     queued_ns: int = 0
+    ran: bool = False
     failure: Failure | None = None
 
 
@@ -209,8 +210,7 @@ class Checker:
         must(limit == 0 or running <= limit, f"{running} nodes really run, {limit} may")
 
     def _timed_out(self, path: NodePath, attempt: int) -> bool:
-        watched = (f"{attempt}/deadline", f"{attempt}/queued")
-        return any(other == path and stamp.startswith(watched) for other, stamp in self.rung)
+        return any(other == path and stamp.startswith(f"{attempt}/deadline") for other, stamp in self.rung)
 
     def _succeeded(self, scope: str, node: NodeSketch) -> bool:
         path = NodePath(f"{scope}.{node.id}" if scope else node.id)
@@ -380,13 +380,14 @@ class Checker:
             last = seen.attempts[-1] if seen.attempts else None
             must(last in (None, TaskPhase.RETRYABLE_FAILED), f"{path}/{attempt}: begins, the last is {last}")
             self._paused(record, seen)
-            seen.queued_ns = record.at_ns
+            seen.queued_ns, seen.ran = record.at_ns, False
             before = None
             seen.attempts.append(record.phase)
         else:
             must(attempt == len(seen.attempts) - 1, f"{path}: speaks of attempt {attempt}: {seen.attempts}")
             before = seen.attempts[-1]
             seen.attempts[-1] = record.phase
+            seen.ran = seen.ran or record.phase is TaskPhase.RUNNING
         allowed = _TASK_NEXT.get(before, set())
         must(record.phase in allowed, f"{path}/{attempt}: {record.phase.name} after {before}")
         if record.phase is TaskPhase.SUCCEEDED:
@@ -398,14 +399,17 @@ class Checker:
         path, failure, retries = record.path, record.failure, self.sketch(record.path).task.retries
         must(failure, f"{path}: an attempt failed without a failure")
         assert failure
-        timed_out = failure.code == "TimeoutExpired" and self._timed_out(path, record.attempt)
+        timed_out = failure.code == "TimeoutExpired" and (
+            self._in_vain(failure) or self._timed_out(path, record.attempt)
+        )
         real = timed_out or self._happened(path, record.attempt, failure)
         must(real, f"{path}/{record.attempt}: accepted a failure that never was: {failure}")
         seen.last_failure, seen.failed_ns = failure, record.at_ns
-        if failure.message.startswith("The attempt waited"):
-            limit = self.sketch(path).task.queued_timeout_ns
-            rung = self.rung[path, f"{record.attempt}/queued"]
-            must(limit and rung - seen.queued_ns >= limit, f"{path}: gave up waiting after {rung - seen.queued_ns} ns")
+        if self._in_vain(failure):
+            limit, waited_ns = self.sketch(path).task.queued_timeout_ns, self._waited_ns(path, record.attempt)
+            must(limit and waited_ns >= limit, f"{path}: gave up waiting after {waited_ns} ns of {limit}")
+            must(not seen.ran, f"{path}/{record.attempt}: gave up waiting for an attempt that ran")
+            self.newest[path] = record.attempt  # It may not even have come to where attempts run.
         if failure.fault is Fault.SYSTEM:
             seen.system_failures += 1
         else:
@@ -414,6 +418,14 @@ class Checker:
             must(failure.retryable, f"{path}: retries {failure}")
             within = seen.user_failures <= retries and seen.system_failures <= SYSTEM_RETRIES
             must(within, f"{path}: retries after {seen.user_failures} + {seen.system_failures} failures")
+
+    @staticmethod
+    def _in_vain(failure: Failure) -> bool:
+        return failure.message.startswith("The attempt waited")
+
+    def _waited_ns(self, path: NodePath, attempt: int) -> int:
+        """How long an attempt was queued when its alarm rang."""
+        return self.rung.get((path, f"{attempt}/queued"), 0) - self.nodes[path].queued_ns
 
     def _happened(self, path: NodePath, attempt: int, failure: Failure) -> bool:
         return failure in self.results[path, attempt]

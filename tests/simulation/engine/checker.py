@@ -106,6 +106,12 @@ class EngineChecker(Checker):
         return bool(timeout_ns) and began_ns is not None and self.agenda.true_ns - began_ns >= timeout_ns
 
     @override
+    def _waited_ns(self, path: NodePath, attempt: int) -> int:
+        """An attempt waits from when it is recorded as queued; wrong clocks may show any time."""
+        limit_ns = self.sketch(path).task.queued_timeout_ns
+        return limit_ns if self.clock_was_turned else self.agenda.true_ns - self.nodes[path].queued_ns
+
+    @override
     def _happened(self, path: NodePath, attempt: int, failure: Failure) -> bool:
         if failure.code == "OutputsNotFound":
             return (path, attempt) in self.lied
