@@ -98,6 +98,12 @@ MUTANTS = (
         "case Started() if stamp == deadline.queued_stamp(state.attempt):",
         "case Started():",
     ),
+    _mutant(
+        "no attempt waits in vain",
+        "task_node",
+        "turn.commands.append(deadline.queued(place.path, state.attempt, turn.now_ns + limit_ns))",
+        "pass",
+    ),
     _mutant("no deadline", "task_node", "if timeout_ns:", "if False:"),
     _mutant("any timer ends a pause", "task_node", " and event.stamp == deadline.retry_stamp(state.attempt)", ""),
     _mutant("the last failure is the execution's", "execution", "if status.failure is None:\n", "if True:\n"),
@@ -117,7 +123,7 @@ MUTANTS = (
     _mutant(
         "a success is recorded twice",
         "task_node",
-        "turn.tell_node(place, NodePhase.SUCCEEDED)",
+        "turn.tell_node(place, NodePhase.SUCCEEDED, cache=event.cache)",
         "turn.tell_node(place, NodePhase.SUCCEEDED); turn.tell_node(place, NodePhase.SUCCEEDED)",
     ),
     _mutant(
