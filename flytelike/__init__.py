@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flytelike.current import Deck, current_context
     from flytelike.deck.fields import DeckField
-    from flytelike.model.exceptions import FlyteRecoverableException
+    from flytelike.model.exceptions import EagerException, FlyteRecoverableException
     from flytelike.model.policies import FailurePolicy as WorkflowFailurePolicy
     from flytelike.sdk.cache import Cache
     from flytelike.sdk.conditional import conditional, is_false, is_none, is_true
     from flytelike.sdk.container_task import ContainerTask
     from flytelike.sdk.create_node import create_node
     from flytelike.sdk.documentation import Documentation
+    from flytelike.sdk.dynamic import dynamic
+    from flytelike.sdk.eager import eager
     from flytelike.sdk.gate import approve, sleep, wait_for_input
     from flytelike.sdk.imperative import ImperativeWorkflow
     from flytelike.sdk.imperative import ImperativeWorkflow as Workflow
@@ -47,6 +49,7 @@ _PLACES = {
     "Deck": "flytelike.current",
     "DeckField": "flytelike.deck.fields",
     "Documentation": "flytelike.sdk.documentation",
+    "EagerException": "flytelike.model.exceptions",
     "FlyteDirectory": "flytelike.types.directory",
     "FlyteError": "flytelike.types.error",
     "FlyteFile": "flytelike.types.file",
@@ -68,6 +71,8 @@ _PLACES = {
     "conditional": "flytelike.sdk.conditional",
     "create_node": "flytelike.sdk.create_node",
     "current_context": "flytelike.current",
+    "dynamic": "flytelike.sdk.dynamic",
+    "eager": "flytelike.sdk.eager",
     "is_false": "flytelike.sdk.conditional",
     "is_none": "flytelike.sdk.conditional",
     "is_true": "flytelike.sdk.conditional",
@@ -97,6 +102,7 @@ __all__ = [
     "Deck",
     "DeckField",
     "Documentation",
+    "EagerException",
     "FlyteDirectory",
     "FlyteError",
     "FlyteFile",
@@ -119,6 +125,8 @@ __all__ = [
     "conditional",
     "create_node",
     "current_context",
+    "dynamic",
+    "eager",
     "is_false",
     "is_none",
     "is_true",

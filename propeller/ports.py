@@ -70,6 +70,9 @@ class AttemptListener(Protocol):
         Small `outputs` may come along, so that nobody has to read them.
         """
 
+    def expanded(self, key: AttemptKey, at_ns: int) -> None:
+        """Tell that the attempt ended well and gave nodes to run next: `futures.pb` is stored."""
+
     def failed(self, key: AttemptKey, at_ns: int, failure: Failure) -> None:
         """Tell that the attempt ended badly, or could not be started."""
 
@@ -143,10 +146,28 @@ class ChildRefused(Exception):
 
 
 class Closures(Protocol):
-    """Gives compiled closures by uri; remembers recent ones."""
+    """Gives compiled closures; remembers recent ones. What dynamic tasks give is compiled here, too."""
 
     async def get(self, uri: str, digest: Digest) -> WorkflowClosure:
         """Return the closure. Raises `KeyError` when there is none at `uri`."""
+
+    async def compile(self, execution: ExecutionId, task: TaskTemplate, futures_uri: str) -> Digest:
+        """Check and link the `core.DynamicJobSpec` that a task gave, and keep its closure durably.
+
+        Raises `GraphRefused` when the author has to change something, and whatever the stores raise.
+        """
+
+    async def graph(self, digest: Digest) -> WorkflowClosure:
+        """Return the closure that `compile` kept. Raises `KeyError` when there is none."""
+
+
+class GraphRefused(Exception):
+    """What a dynamic task gave cannot be run; carries why."""
+
+    def __init__(self, failure: Failure) -> None:
+        """Keep the failure."""
+        self.failure = failure
+        super().__init__(failure.message)
 
 
 class Blobs(Protocol):

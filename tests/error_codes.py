@@ -14,9 +14,10 @@ NO_CODES = frozenset(
     """
     cache-key-metadata content-length content-md5 content-security-policy controlplane-listen controlplane-read
     controlplane-write
-    date-time end-node
+    date-time eager-exec end-node
     left-out not-chosen not-done not-there
-    flyte-authorization flytelike-container flytelike-digest flytelike-execute flytelike-signals flytelike-trace
+    flyte-authorization flytelike-container flytelike-digest flytelike-execute flytelike-session
+    flytelike-signals flytelike-storing flytelike-trace
     flytelike-values github-dark grpc-status-details-bin js-default launch-plans memory-watch propeller-close
     propeller-delivery
     propeller-lease propeller-retention propeller-sealer propeller-store propeller-store-reader
@@ -30,6 +31,7 @@ COMPOSED = frozenset(
     """
     launch-plan-not-found task-not-found workflow-not-found
     unknown-active-launch-plan unknown-attribute unknown-data unknown-deck unknown-description unknown-execution
+    unknown-graph
     unknown-launch-plan unknown-log unknown-node-execution unknown-project unknown-task unknown-task-execution
     unknown-value unknown-workflow
     """.split()

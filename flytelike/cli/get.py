@@ -9,11 +9,13 @@ import click
 from flytelike.cli import execution_name
 from flytelike.cli.context import connected, json_option, place_options, platform_options
 from flytelike.cli.exit_code import ExitCode
+from flytelike.cli.phase import sign
 from flytelike.cli.progress import plain_line
 from flytelike.cli.tree import Tree
 from flytelike.cli.waiting import show_failure
 from flytelike.cli.waits import record as told
 from flytelike.cli.waits import waits
+from flytelike.model.ids import ExecutionId
 from flytelike.model.phases import WorkflowPhase
 from flytelike.remote import Client, executions, registry, signals
 from flytelike.types.inputs import json_from_literal
@@ -21,6 +23,11 @@ from flytelike_idl.admin import execution_pb2
 from flytelike_idl.service import watch_pb2
 
 KINDS = ("executions", "execution", "workflows", "tasks", "launch-plans", "projects")
+
+EAGER = "eager-exec"
+"""The label of an execution that an eager task called."""
+
+CALLS_SHOWN = 1_000
 
 
 @click.command("get", short_help="Show projects, workflows, tasks, launch plans or executions.")
@@ -57,6 +64,22 @@ async def listed(client: Client, kind: str, name: str, project: str, domain: str
     if kind == "projects":
         return [{"id": p.id, "name": p.name, "description": p.description} for p in await registry.projects(client)]
     return await registry.versions(client, kind, project, domain, name, limit)
+
+
+async def calls_of(client: Client, caller: ExecutionId) -> list[dict[str, str]]:
+    """Return the executions that eager tasks of an execution called, oldest first."""
+    of_caller = f"eq(parent_execution_name,{caller.name})"
+    found = await executions.recent(client, caller.project, caller.domain, limit=CALLS_SHOWN, filters=of_caller)
+    return [
+        {
+            "node": call.spec.metadata.parent_node_execution.node_id,
+            "execution": call.id.name,
+            "target": call.spec.launch_plan.name.rpartition(".")[2],
+            "phase": WorkflowPhase(call.closure.phase).name,
+        }
+        for call in reversed(found)
+        if EAGER in call.spec.labels.values
+    ]
 
 
 def execution_row(execution: execution_pb2.Execution) -> dict[str, str]:
@@ -99,6 +122,7 @@ async def show_execution(client: Client, name: str, project: str, domain: str, *
         "inputs": {key: json_from_literal(value) for key, value in inputs.items()},
         "outputs": {key: json_from_literal(value) for key, value in outputs.items()},
     }
+    calls = await calls_of(client, target)
     if as_json:
         nodes = [
             {"node": r.path, "phase": r.phase.name, "seconds": r.seconds, "cached": r.cached} for _, r in tree.ordered()
@@ -107,6 +131,7 @@ async def show_execution(client: Client, name: str, project: str, domain: str, *
             **execution_row(record),
             **shown,
             "nodes": nodes,
+            "calls": calls,
             "waits": [told(wait.signal) for wait in waits(waiting)],
             "error": record.closure.error.message,
         }
@@ -120,6 +145,10 @@ async def show_execution(client: Client, name: str, project: str, domain: str, *
     at_gate = {wait.gate.node_id: wait for wait in waits(waiting)}
     for _, row in tree.ordered():
         click.echo(plain_line(row))
+        for call in calls:
+            if call["node"] == row.path:
+                depth = "  " * (row.path.count(".") // 2 + 1)
+                click.echo(f"  {depth}{sign(WorkflowPhase[call['phase']])} {call['target']} {call['execution']}")
         if row.path in at_gate:
             click.echo(f"      {at_gate[row.path].line}")
     if record.closure.error.message:

@@ -110,13 +110,15 @@ class Done:
     """Worker to executor: the attempt ended, its documents are stored.
 
     `retire` says why the worker must not be used again; empty when it may. Small `outputs` come
-    along, serialised as they are stored.
+    along, serialised as they are stored. `gave_nodes` tells that the attempt left nodes to run next
+    instead of outputs.
     """
 
     failure: Failure | None
     rss_bytes: int
     retire: str = ""
     outputs: bytes | None = None
+    gave_nodes: bool = False
 
 
 Frame: TypeAlias = Hello | Fork | Exec | Signal | Forked | NotForked | Exited | Run | Done
@@ -166,8 +168,8 @@ def _fields(frame: Frame) -> tuple[object, ...]:
     match frame:
         case Run(args, env, inputs):
             return (_RUN, args, env, inputs)
-        case Done(failure, rss_bytes, retire, outputs):
-            return (_DONE, _failure_fields(failure), rss_bytes, retire, outputs)
+        case Done(failure, rss_bytes, retire, outputs, gave_nodes):
+            return (_DONE, _failure_fields(failure), rss_bytes, retire, outputs, gave_nodes)
         case Hello(version):
             return (_HELLO, version)
         case Fork(worker, scratch, env):
@@ -204,8 +206,8 @@ def _frame(tag: object, items: list[object]) -> Frame:
     match tag, items:
         case int(), [list(args), dict(env), (bytes() | None) as inputs] if tag == _RUN:
             return Run(_texts(args), _text_map(env), inputs)
-        case int(), [failure, int(rss), str(retire), (bytes() | None) as outputs] if tag == _DONE:
-            return Done(_failure(failure), rss, retire, outputs)
+        case int(), [failure, int(rss), str(retire), (bytes() | None) as outputs, bool(gave)] if tag == _DONE:
+            return Done(_failure(failure), rss, retire, outputs, gave)
         case int(), [int(version)] if tag == _HELLO:
             return Hello(version)
         case int(), [int(worker), str(scratch), dict(env)] if tag == _FORK:

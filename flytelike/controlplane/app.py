@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Sequence
 
 from flytelike.controlplane.cache_inspection import CacheInspection
+from flytelike.controlplane.calls import Calls
 from flytelike.controlplane.catalog import Catalog
 from flytelike.controlplane.children import Children
 from flytelike.controlplane.database import Database
 from flytelike.controlplane.dispatch import Dispatch
 from flytelike.controlplane.executions import Executions, Tools
 from flytelike.controlplane.finding import Finding
+from flytelike.controlplane.graphs import Graphs
 from flytelike.controlplane.history import History
 from flytelike.controlplane.listening import ListeningNotifier
 from flytelike.controlplane.migrations.upgrade import upgrade
@@ -62,12 +64,16 @@ class ControlPlane:
         self.history = History(self.database, self.notifier)
         self.projects = Projects(self.database, settings, self.clock)
         self.registry = Registry(self.database, store, settings, self.clock)
+        self.graphs = Graphs(self.database, store, settings)
         self.finding = Finding(self.database, store, self.clock)
         self.dispatch = Dispatch(self.database, launcher, settings)
         tools = Tools(self.database, store, settings, self.clock, self.registry, self.dispatch, self.notifier)
         self.executions = Executions(tools)
         self.recovery = Recovery(tools, self.executions)
         self.children = Children(self.executions, self.recovery, store, settings.limits.launch_plan_depth)
+        depth_max = settings.limits.launch_plan_depth
+        self.calls = Calls(self.executions, self.database, self.notifier, depth_max)
+        self.history.on_calls_ending(self.dispatch.soon)
         self.signals = Signals(self.database, self.dispatch, self.clock)
         self.catalog = Catalog(self.database, self.clock, settings)
         self.cache = CacheInspection(self.database, self.catalog, self.clock)

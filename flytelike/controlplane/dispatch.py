@@ -34,6 +34,7 @@ class Dispatch:
         self._launcher = launcher
         self._settings = settings
         self._retry: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def tell(self, row: ExecutionRow) -> None:
         """Hand over what is due for an execution; a failure is tried again later and not raised."""
@@ -57,11 +58,18 @@ class Dispatch:
         if await self.reconcile():
             self._retry_later()
 
+    def soon(self) -> None:
+        """Hand over everything that is due, in the background."""
+        task = asyncio.get_running_loop().create_task(self.reconcile_or_retry())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     async def close(self) -> None:
         """Stop trying."""
-        if self._retry is not None:
-            self._retry.cancel()
-            await asyncio.gather(self._retry, return_exceptions=True)
+        tasks = [*self._tasks, *filter(None, [self._retry])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _told(self, row: ExecutionRow) -> bool:
         try:

@@ -36,6 +36,7 @@ from flytelike.controlplane.repository.rows import ExecutionRow
 from flytelike.controlplane.runnable import Runnable, inherit, runnable_launch_plan, runnable_task
 from flytelike.controlplane.settings import Settings
 from flytelike.controlplane.single_task import workflow_for
+from flytelike.model.graph import Node
 from flytelike.model.ids import ExecutionId, Identifier, NodeExecutionId, ResourceKind
 from flytelike.model.literals import LiteralMap
 from flytelike.model.phases import WorkflowPhase
@@ -49,11 +50,15 @@ CAUSE_CHARACTERS_MAX = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """The launch-plan node that starts a child, its attempt, and how deep the child lies."""
+    """The launch-plan node that starts a child, its attempt, and how deep the child lies.
+
+    With `eager` it is a task that calls, and waits for the answer itself.
+    """
 
     node: NodeExecutionId
     attempt: int
     depth: int
+    eager: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,8 @@ class Wanted:
     """An execution to create, whoever asks for it.
 
     `replayed` are inputs of an earlier execution: they count where `inputs` has none of their names and they are
-    still asked for. `reference` is that execution.
+    still asked for. `reference` is that execution. `changes` holds other policies for a task that is run on its
+    own.
     """
 
     id: ExecutionId
@@ -72,6 +78,7 @@ class Wanted:
     parent: Parent | None = None
     replayed: LiteralMap = field(default_factory=dict)
     reference: ExecutionId | None = None
+    changes: Node | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +190,8 @@ class Executions:
             if find_execution(connection, wanted.id) is not None:
                 raise refusal(Status.ALREADY_EXISTS, "execution-exists", f"there is an execution {wanted.id} already")
             add_execution(connection, values)
+            if wanted.parent is not None and wanted.parent.eager:
+                update_execution(connection, wanted.parent.node.execution, {"calls": True})
             row = find_execution(connection, wanted.id)
             assert row is not None
             return row
@@ -251,7 +260,7 @@ class Executions:
         faults.check()
         if runnable is not None:
             return runnable
-        row = await workflow_for(self._registry, wanted.target)
+        row = await workflow_for(self._registry, wanted.target, wanted.changes)
         workflow = Identifier(ResourceKind.WORKFLOW, row.project, row.domain, row.name, row.version)
         return runnable_task(workflow, row)
 
@@ -298,6 +307,7 @@ class Executions:
             "parent_attempt": parent.attempt if parent else 0,
             "depth": parent.depth if parent else 0,
             "reference": str(wanted.reference) if wanted.reference else "",
+            "eager": parent.eager if parent else False,
             "created_at": now_ns,
             "updated_at": now_ns,
         }

@@ -29,10 +29,15 @@ class History:
         self._database = database
         self._notifier = notifier
         self._listeners: list[Callable[[ChildEnded], None]] = []
+        self._call_listeners: list[Callable[[], None]] = []
 
     def on_child_ended(self, listener: Callable[[ChildEnded], None]) -> None:
         """Call `listener` on the event loop, after the commit, for each child that ended."""
         self._listeners.append(listener)
+
+    def on_calls_ending(self, listener: Callable[[], None]) -> None:
+        """Call `listener` on the event loop, after the commit, when calls are to end with their callers."""
+        self._call_listeners.append(listener)
 
     async def record(self, batch: Sequence[HistoryEntry]) -> None:
         """Take the entries over durably; those seen before are ignored.
@@ -45,18 +50,27 @@ class History:
 
         def take(connection: Connection) -> list[Change]:
             changes = record_entries(connection, batch)
-            self._notifier.tell(connection, [change.execution for change in changes])
+            self._notifier.tell(connection, _touched(changes))
             return changes
 
         changes = await self._database.write(take)
-        self._notifier.changed(change.execution for change in changes)
+        self._notifier.changed(_touched(changes))
+        if any(change.ending for change in changes):
+            for call_listener in self._call_listeners:
+                call_listener()
         for change in changes:
             if (ended := _ended_child(change)) is not None:
                 for listener in self._listeners:
                     listener(ended)
 
 
+def _touched(changes: Sequence[Change]) -> list[ExecutionId]:
+    """Return the executions whose watchers look again: a caller watches its calls."""
+    callers = [change.parent.execution for change in changes if change.eager and change.ended and change.parent]
+    return [*(change.execution for change in changes), *callers]
+
+
 def _ended_child(change: Change) -> ChildEnded | None:
-    if not change.ended or change.parent is None:
+    if not change.ended or change.parent is None or change.eager:
         return None
     return ChildEnded(change.parent, change.parent_attempt, change.execution)

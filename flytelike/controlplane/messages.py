@@ -117,6 +117,7 @@ def node_message(execution: ExecutionId, row: NodeRow, *, brief: bool = False) -
     out.metadata.name = row.name
     out.metadata.note = row.note
     out.metadata.is_parent_node = row.is_parent
+    out.metadata.is_dynamic = bool(row.graph)
     closure = out.closure
     closure.phase = row.phase  # type: ignore[assignment] # the values are the same
     _fill_times(closure, row, ended=NodePhase(row.phase).terminal)

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 metadata = MetaData(
@@ -180,7 +181,11 @@ executions = Table(
     _instant("updated_at"),
     # The number of the last history record taken over. 0 means that nothing was heard yet.
     Column("sequence", BigInteger, nullable=False, server_default="0"),
+    # Whether an eager task called it, and whether its own eager tasks have called any.
+    Column("eager", Boolean, nullable=False, server_default=false()),
+    Column("calls", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("project", "domain", "name"),
+    Index(None, "project", "domain", "parent_name", "parent_path"),
     Index(None, "project", "domain", "created_at"),
     Index(None, "phase"),
 )
@@ -210,6 +215,8 @@ node_executions = Table(
     _instant("started_at"),
     _instant("updated_at"),
     Column("sequence", BigInteger, nullable=False),
+    # The digest of the closure that a dynamic task gave.
+    _text("graph"),
     Index(None, "execution", "sequence"),
     sqlite_with_rowid=False,
 )

@@ -14,6 +14,7 @@ from grpc_health.v1 import health, health_pb2_grpc
 from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.errors import Refusal, Status, refusal
 from flytelike.controlplane.rpc.caching import CachingServicer
+from flytelike.controlplane.rpc.calls import CallServicer
 from flytelike.controlplane.rpc.data import DataServicer
 from flytelike.controlplane.rpc.derivation import DerivationServicer
 from flytelike.controlplane.rpc.dispatch import service_handlers
@@ -29,6 +30,7 @@ from flytelike_idl.service import (
     admin_pb2,
     auth_pb2,
     caching_pb2,
+    calls_pb2,
     dataproxy_pb2,
     derivation_pb2,
     identity_pb2,
@@ -112,6 +114,7 @@ def servicers_of(plane: ControlPlane) -> Sequence[tuple[ServiceDescriptor, Seque
         (_service(derivation_pb2, "DerivationService"), (DerivationServicer(plane),)),
         (_service(watch_pb2, "WatchService"), (WatchServicer(plane),)),
         (_service(caching_pb2, "CachingService"), (CachingServicer(plane),)),
+        (_service(calls_pb2, "CallService"), (CallServicer(plane),)),
         (_service(auth_pb2, "AuthMetadataService"), (AuthMetadataServicer(),)),
         (_service(identity_pb2, "IdentityService"), (IdentityServicer(),)),
         (_service(signal_pb2, "SignalService"), (SignalServicer(plane),)),

@@ -3,28 +3,21 @@
 import asyncio
 import contextlib
 import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from flytelike.codec.closures import closure_from_proto
-from flytelike.codec.parse import parse
 from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.errors import Refusal, Status
 from flytelike.controlplane.ports import LogNotFound
 from flytelike.controlplane.signals import Reached
-from flytelike.model.closure import WorkflowClosure
 from flytelike.model.failure import Failure, Fault
-from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeExecutionId, TaskExecutionId
+from flytelike.model.ids import ExecutionId, Identifier, NodeExecutionId, TaskExecutionId
 from flytelike.model.launch import LaunchRequest
 from flytelike.storage import Contents, InvalidUri, NotFound, StorageError, Store
-from flytelike_idl.core import compiler_pb2
 from propeller.engine import Engine
 from propeller.executors.process import AttemptLogs
 from propeller.ports import AttemptKey, BlobsUnavailable, ChildRefused, ChildStatus
 from propeller.ports_signals import SignalRefused, SignalWanted
-
-CLOSURES_KEPT = 64
 
 
 class LaunchedByEngine:
@@ -171,31 +164,6 @@ class BlobsOnStore:
             await self._store.sync_all_async(uris)
         except StorageError as error:
             raise BlobsUnavailable(str(error)) from error
-
-
-class ClosuresInStore:
-    """Compiled closures from the object store; recent ones are kept."""
-
-    def __init__(self, store: Store) -> None:
-        """Read through `store`."""
-        self._store = store
-        self._kept: OrderedDict[str, WorkflowClosure] = OrderedDict()
-
-    async def get(self, uri: str, digest: Digest) -> WorkflowClosure:
-        """Return a closure; raises KeyError when there is none."""
-        found = self._kept.get(digest)
-        if found is None:
-            try:
-                data = await self._store.get_async(uri)
-            except NotFound:
-                raise KeyError(f"there is no closure at {uri}") from None
-            found = closure_from_proto(parse(compiler_pb2.CompiledWorkflowClosure, data))
-            self._kept[digest] = found
-            if len(self._kept) > CLOSURES_KEPT:
-                self._kept.popitem(last=False)
-        else:
-            self._kept.move_to_end(digest)
-        return found
 
 
 class ChildrenOfPlane:

@@ -12,12 +12,12 @@ from flytelike.controlplane.settings import Settings
 from flytelike.embedded.adapters import (
     BlobsOnStore,
     ChildrenOfPlane,
-    ClosuresInStore,
     LaunchedByEngine,
     LogsOfWorkers,
     LoopClock,
     SignalsOfPlane,
 )
+from flytelike.embedded.closures import ClosuresOfPlane
 from flytelike.embedded.folder import DataFolder, Endpoint
 from flytelike.embedded.images import image_environments
 from flytelike.embedded.secret_folder import SecretFolder
@@ -96,7 +96,7 @@ class Platform:
             blobs=BlobsOnStore(store),
             sink=plane,
             children=ChildrenOfPlane(plane),
-            closures=ClosuresInStore(store),
+            closures=ClosuresOfPlane(plane, store),
             clock=LoopClock(),
             signals=SignalsOfPlane(plane),
             catalog=plane.catalog,
@@ -126,6 +126,7 @@ class Platform:
         env = {
             "FLYTELIKE_UPLOAD_PREFIX": f"{base}/uploads",
             "FLYTELIKE_CODE_CACHE": str(self.folder.code),
+            "FLYTELIKE_ENDPOINT": f"file:{self.folder.endpoint_file}",
         }
         settings = ProcessSettings(
             logs=self.folder.logs,

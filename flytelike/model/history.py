@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from flytelike.model.caching import CacheNote
 from flytelike.model.failure import Failure
-from flytelike.model.ids import ExecutionId, Identifier, NodeId, NodePath
+from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeId, NodePath
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
 
 
@@ -31,7 +31,8 @@ class NodeChanged:
     `parent` is the sub-workflow node it lies in (`""` at the top), `spec_node_id` its id in
     its own workflow. `is_parent` tells that nodes lie in it. `child` tells that the node
     is an execution of its own. `note` says what else people want to know: whence its outputs
-    were taken, why they were not. `cache` is what is to be told of the cache now.
+    were taken, why they were not. `cache` is what is to be told of the cache now. `graph` is the
+    digest of the closure of the nodes that the node's own task gave, if it is dynamic.
     """
 
     path: NodePath
@@ -45,6 +46,7 @@ class NodeChanged:
     name: str = ""
     note: str = ""
     cache: CacheNote | None = None
+    graph: Digest = Digest("")  # noqa: RUF009 - a NewType's call is a constant
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ WORKFLOW = f"{SDK}.workflow.workflow"
 DECORATORS = frozenset(
     {
         f"{SDK}.task.task",
+        f"{SDK}.dynamic.dynamic",
         WORKFLOW,
         f"{SDK}.reference.reference_task",
         f"{SDK}.reference.reference_workflow",

@@ -15,6 +15,7 @@ from flytelike.remote.errors import RemoteError, ServerUnreachable
 from flytelike_idl.service import (
     admin_pb2_grpc,
     caching_pb2_grpc,
+    calls_pb2_grpc,
     dataproxy_pb2_grpc,
     derivation_pb2_grpc,
     registration_pb2,
@@ -51,6 +52,7 @@ class Client:
         self.registration = registration_pb2_grpc.RegistrationServiceStub(self.channel)
         self.caching = caching_pb2_grpc.CachingServiceStub(self.channel)
         self.derivation = derivation_pb2_grpc.DerivationServiceStub(self.channel)
+        self.calls = calls_pb2_grpc.CallServiceStub(self.channel)
         self.signal = signal_pb2_grpc.SignalServiceStub(self.channel)
         self.watch = watch_pb2_grpc.WatchServiceStub(self.channel)
 

@@ -9,19 +9,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flytelike.codec.container_arguments import ContainerInvocation
+from flytelike.codec.dynamic_jobs import dynamic_job_to_proto
 from flytelike.codec.failures import failure_to_document
 from flytelike.current import Checkpoint, Secrets, TaskContext, entered
 from flytelike.deck.fields import DeckField
+from flytelike.model.dynamic_job import DynamicJob
 from flytelike.model.exceptions import IgnoreOutputs
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ExecutionId, Identifier, ResourceKind
 from flytelike.runtime.arguments import Invocation
 from flytelike.runtime.code import code_folder
 from flytelike.runtime.container import run_container
-from flytelike.runtime.contract import RunnableTask
+from flytelike.runtime.contract import EagerTask, ExpandableTask, RunnableTask
+from flytelike.runtime.expanding import expanded
 from flytelike.runtime.failures import INPUTS_NOT_FOUND, AttemptError, of_runtime, of_task, system_error
 from flytelike.runtime.loading import load_task
-from flytelike.runtime.values import decode_inputs, encode_outputs
+from flytelike.runtime.performing import performed
+from flytelike.runtime.values import decode_inputs, encode_values, shaped
 from flytelike.storage import NotFound, StorageError, Store
 from flytelike.types.context import ValueContext
 
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from flytelike.runtime.report import Report
 
 OUTPUTS = "outputs.pb"
+FUTURES = "futures.pb"
 ERROR = "error.pb"
 
 
@@ -49,10 +54,14 @@ class _Work:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How an attempt ended: with a failure, or well. `outputs` are serialised as they were stored."""
+    """How an attempt ended: with a failure, or well. `outputs` are serialised as they were stored.
+
+    `gave_nodes` tells that it left nodes to run next instead.
+    """
 
     failure: Failure | None
     outputs: bytes | None = None
+    gave_nodes: bool = False
 
 
 class Runner:
@@ -90,6 +99,9 @@ class Runner:
         """
         try:
             outputs = self._run(invocation, env, enter, imported, inputs)
+            if isinstance(outputs, DynamicJob):
+                self._put(invocation, FUTURES, dynamic_job_to_proto(outputs).SerializeToString(deterministic=True))
+                return Ended(None, gave_nodes=True)
             if outputs is not None:
                 self._put(invocation, OUTPUTS, outputs)
         except AttemptError as error:
@@ -125,7 +137,7 @@ class Runner:
         enter: Callable[[str], None],
         imported: Callable[[], None],
         document: bytes | None,
-    ) -> bytes | None:
+    ) -> DynamicJob | bytes | None:
         code_root = code_folder(invocation.code, env, self._store) if invocation.code else ""
         enter(code_root)
         task = self._load(invocation, code_root, imported)
@@ -137,7 +149,7 @@ class Runner:
             return self._produce(_Work(invocation, task, document, told, code_root))
         return self._produce_and_report(_Work(invocation, task, document, told, code_root), fields)
 
-    def _produce_and_report(self, work: "_Work", fields: Sequence[DeckField]) -> bytes | None:
+    def _produce_and_report(self, work: "_Work", fields: Sequence[DeckField]) -> DynamicJob | bytes | None:
         """Do as `_produce`, and store a report however it ends."""
         # What a report is made with is loaded by those who ask for one only.
         from flytelike.runtime.report import DECK, Report  # noqa: PLC0415
@@ -165,7 +177,7 @@ class Runner:
         report.publish("succeeded")
         return outputs
 
-    def _produce(self, work: "_Work", report: "Report | None" = None) -> bytes | None:
+    def _produce(self, work: "_Work", report: "Report | None" = None) -> DynamicJob | bytes | None:
         measuring = _unmeasured if report is None else report.measuring
         context = ValueContext(store=self._store, raw_prefix=work.invocation.raw_output_prefix, local_dir=self._scratch)
         with measuring("read the inputs"):
@@ -174,13 +186,15 @@ class Runner:
             report.took(inputs)
         try:
             with entered(work.told), measuring("run the task"):
-                result = _call(work.task, inputs, work.code_root)
+                given = _given(work, inputs, context)
         except IgnoreOutputs:
             return None
+        if isinstance(given, DynamicJob):
+            return given
         with measuring("store the outputs"):
-            outputs = encode_outputs(result, work.task, context)
+            outputs = encode_values(given, work.task, context)
         if report is not None:
-            report.gave(work.task.outputs_of(result))
+            report.gave(given)
         return outputs
 
     def _inputs(self, uri: str) -> bytes:
@@ -239,6 +253,16 @@ def _instant(ns: str) -> datetime:
 
 def _unmeasured(_what: str) -> contextlib.nullcontext[None]:
     return contextlib.nullcontext()
+
+
+def _given(work: _Work, inputs: Mapping[str, object], context: ValueContext) -> DynamicJob | Mapping[str, object]:
+    """Return what the task gives: its outputs by name, or nodes to run next."""
+    task, code_root = work.task, work.code_root
+    if isinstance(task, ExpandableTask):
+        return expanded(task, inputs, work.told.task_id, context, work.invocation.code, code_root)
+    if isinstance(task, EagerTask):
+        return shaped(performed(task, inputs, work.told, context, code_root), task)
+    return shaped(_call(task, inputs, code_root), task)
 
 
 def _call(task: RunnableTask, inputs: Mapping[str, object], code_root: str) -> object:

@@ -4,9 +4,14 @@ Tasks made by the SDK's decorator have all of it; so may an author's own kind of
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from flytelike.deck.fields import DeckField
+from flytelike.model.call import Calls
+from flytelike.model.dynamic_job import DynamicJob
+from flytelike.model.ids import Identifier
+from flytelike.types.context import ValueContext
 
 
 class HintedInput(Protocol):
@@ -60,3 +65,26 @@ class RunnableTask(Protocol):
 
         Raises `TypeError` when it has another shape than was declared.
         """
+
+
+@runtime_checkable
+class ExpandableTask(RunnableTask, Protocol):
+    """A dynamic task: its function says what to run next."""
+
+    def expand(
+        self, inputs: Mapping[str, object], *, task: Identifier, values: ValueContext, code: str, root: Path
+    ) -> DynamicJob | Mapping[str, object]:
+        """Return the graph of the calls that the function makes, or its outputs by name if it makes none.
+
+        Raises `DiagnosticError` with everything that is wrong with the graph.
+        """
+
+
+@runtime_checkable
+class EagerTask(RunnableTask, Protocol):
+    """A task whose function is a coroutine that calls others while it runs."""
+
+    async def perform(
+        self, inputs: Mapping[str, object], *, task: Identifier, values: ValueContext, calls: Calls
+    ) -> object:
+        """Run the function; return its result. Calls that fail raise `EagerException` inside of it."""

@@ -3,7 +3,11 @@
 Codes follow Flyte: an author's exception is `USER:<type>`; the rest is named for what is wrong.
 """
 
-from flytelike.model.exceptions import FlyteNonRecoverableSystemException, FlyteRecoverableException
+from flytelike.model.exceptions import (
+    EagerException,
+    FlyteNonRecoverableSystemException,
+    FlyteRecoverableException,
+)
 from flytelike.model.failure import Failure, Fault
 from flytelike.runtime.source_trace import headline, render, shortened
 from flytelike.storage import OutOfSpace
@@ -51,6 +55,8 @@ def of_task(error: BaseException, code_root: str) -> Failure:
             return Failure(f"USER:{kind}", trace, Fault.USER, retryable=True)
         case FlyteNonRecoverableSystemException():
             return Failure(SYSTEM, trace, Fault.SYSTEM, retryable=False)
+        case EagerException():
+            return Failure(error.code, trace, Fault.USER, retryable=False)
         case MemoryError():
             advice = "The process ran out of memory. Ask for more with Resources(mem=...), or use less at once."
         case SystemExit():

@@ -8,7 +8,8 @@ from types import TracebackType
 _OURS = str(Path(__file__).resolve().parent.parent)
 """Frames of this installation, between the worker's loop and the author's function, explain nothing."""
 
-_IMPORT_MACHINERY = ("<frozen importlib", "importlib/__init__.py")
+_MACHINERY = ("<frozen importlib", "importlib/__init__.py", "/asyncio/")
+"""Frames of these lead to the author's code, and explain nothing either."""
 
 MAX_CHARACTERS = 16_000
 _MAX_FRAMES = 60
@@ -64,7 +65,7 @@ def _trim(report: traceback.TracebackException, code_root: str, seen: set[int]) 
 
 
 def _is_ours(filename: str) -> bool:
-    return filename.startswith(_OURS) or any(mark in filename for mark in _IMPORT_MACHINERY)
+    return filename.startswith(_OURS) or any(mark in filename for mark in _MACHINERY)
 
 
 def _relative(frame: traceback.FrameSummary, code_root: str) -> traceback.FrameSummary:

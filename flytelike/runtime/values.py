@@ -56,17 +56,20 @@ def decode_inputs(document: bytes, task: RunnableTask, context: ValueContext) ->
     return values
 
 
-def encode_outputs(result: object, task: RunnableTask, context: ValueContext) -> bytes:
-    """Return the document of a function's result. Every output's fault is told at once.
-
-    Raises:
-        AttemptError: The result has another shape or other types than declared, or a value
-            cannot be stored.
-    """
+def shaped(result: object, task: RunnableTask) -> Mapping[str, object]:
+    """Return a function's result by output name. Raises AttemptError when it has another shape than declared."""
     try:
-        values = task.outputs_of(result)
+        return task.outputs_of(result)
     except TypeError as error:
         raise user_error(OUTPUT_MISMATCH, str(error)) from error
+
+
+def encode_values(values: Mapping[str, object], task: RunnableTask, context: ValueContext) -> bytes:
+    """Return the document of outputs by name. Every output's fault is told at once.
+
+    Raises:
+        AttemptError: A value has another type than declared, or cannot be stored.
+    """
     literals: dict[str, Literal] = {}
     faults: list[str] = []
     code = OUTPUT_MISMATCH

@@ -88,7 +88,7 @@ class _Worker:
             forget_sources()
             remains = remains or (failure.code if failure.code in _LAST else "")
         outputs = ended.outputs if ended.outputs and len(ended.outputs) <= INLINE_BYTES_MAX else None
-        self._control.sendall(encode(Done(failure, rss_bytes(), remains, outputs)))
+        self._control.sendall(encode(Done(failure, rss_bytes(), remains, outputs, ended.gave_nodes)))
         self._environment.leave()  # after the answer: nobody needs to wait for it
 
     def _attempt(self, run: Run) -> Ended:

@@ -2,7 +2,9 @@
 
 import types as python_types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,9 +75,22 @@ def constant(literal: Literal) -> BindingData:
             return BoundScalar(scalar)
 
 
+_storing: ContextVar[ValueContext | None] = ContextVar("flytelike-storing", default=None)
+
+
+@contextmanager
+def storing(context: ValueContext) -> Iterator[None]:
+    """Let the data of constants be stored: at run time, where a dynamic task binds its values."""
+    token = _storing.set(context)
+    try:
+        yield
+    finally:
+        _storing.reset(token)
+
+
 def literal_of(value: object, hint: Hint) -> Literal:
-    """Return a constant's literal; data that would have to be stored are refused."""
-    context = ValueContext(Store(), NOWHERE, Path("/nonexistent"))
+    """Return a constant's literal; data that would have to be stored are refused, unless they can be."""
+    context = _storing.get() or ValueContext(Store(), NOWHERE, Path("/nonexistent"))
     literal = registry.to_literal(value, hint, context)
     inner = literal.value.value if isinstance(literal.value, UnionValue) else literal
     if isinstance(inner.value, Blob | StructuredDataset) and inner.value.uri.startswith(NOWHERE):

@@ -18,6 +18,7 @@ from flytelike.model.policies import TaskMetadata
 from flytelike.model.span import SourceSpan
 from flytelike.model.types import json_text
 from flytelike.sdk.bindings import Place, bindings, literal_of
+from flytelike.sdk.body import Graph
 from flytelike.sdk.code_digest import code_parts, version_of
 from flytelike.sdk.documentation import Documentation, documentation_of
 from flytelike.sdk.entity import AnyEntity, reachable
@@ -176,22 +177,25 @@ class Assembly:
 
     def workflow(self, workflow: Workflow[..., Any], identifier: Identifier) -> WorkflowTemplate:
         """Return a workflow's template."""
-        graph = workflow.graph
-        signature = workflow.signature
+        template = self.graph(workflow, workflow.graph, identifier)
+        return replace(template, interface=self.interface(workflow, identifier), metadata=workflow.metadata)
+
+    def graph(self, entity: AnyEntity, graph: Graph, identifier: Identifier) -> WorkflowTemplate:
+        """Return the template of a traced body, which takes nothing."""
+        signature = entity.signature
         outputs = signature.outputs
         place = Place(
             default=self.relative(signature.returned_span()),
             spans={},
-            wanted=lambda name: outputs.described(name, workflow.short_name),
+            wanted=lambda name: outputs.described(name, entity.short_name),
             declared=lambda _: self.relative(signature.output_span()),
         )
         return WorkflowTemplate(
             identifier,
-            self.interface(workflow, identifier),
+            TypedInterface({}, self.interface(entity, identifier).outputs),
             tuple(self.nodes.node(node) for node in graph.nodes),
             bindings(graph.outputs, outputs.hints, place, self.faults),
-            workflow.metadata,
-            None if graph.failure_node is None else self.nodes.node(graph.failure_node),
+            failure_node=None if graph.failure_node is None else self.nodes.node(graph.failure_node),
             span=self.relative(signature.span),
         )
 

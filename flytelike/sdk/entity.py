@@ -1,7 +1,7 @@
 """What tasks, workflows and launch plans have in common: they can be called, in a trace or not."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from functools import cached_property, update_wrapper
 from inspect import Signature as PythonSignature
 from inspect import signature as python_signature
@@ -16,6 +16,7 @@ from flytelike.sdk.faults import raise_faults
 from flytelike.sdk.frames import caller
 from flytelike.sdk.node_options import NodeOptions
 from flytelike.sdk.results import packed
+from flytelike.sdk.session import current_session
 from flytelike.sdk.signature import Signature, signature_of
 from flytelike.sdk.trace import current_trace
 
@@ -43,10 +44,23 @@ class NodeEntity(ABC, Generic[P, R]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Record a node (inside a workflow's body), or run as plain Python."""
         trace = current_trace()
-        if trace is None:
-            self.check()
-            return cast("R", self.call_locally(self.bind(args, kwargs)))
-        return cast("R", trace.call(self, args, kwargs, caller()))
+        if trace is not None:
+            return cast("R", trace.call(self, args, kwargs, caller()))
+        session = current_session()
+        if session is not None:
+            return cast("R", session.call(self, args, kwargs, {}))
+        self.check()
+        return cast("R", self.call_locally(self.bind(args, kwargs)))
+
+    def aio(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+        """Call it from an `async def`: the result is to be awaited.
+
+        In an eager function it is the same as a call without `.aio`, with a type that checkers know.
+        """
+        session = current_session()
+        if session is not None:
+            return cast("Coroutine[Any, Any, R]", session.call(self, args, kwargs, {}))
+        return _at_last(lambda: self(*args, **kwargs))
 
     def with_overrides(self, **options: Unpack[NodeOptions]) -> "Overridden[P, R]":
         """Return this entity with other policies for the calls made through it.
@@ -144,14 +158,33 @@ class Overridden(Generic[P, R]):
         self._entity = entity
         self._options = options
 
+    @property
+    def entity(self) -> NodeEntity[P, R]:
+        """The entity itself."""
+        return self._entity
+
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the entity; inside a workflow's body, override its node."""
         trace = current_trace()
+        session = current_session()
+        if trace is None and session is not None:
+            return cast("R", session.call(self._entity, args, kwargs, self._options))
         if trace is None:
             return self._entity(*args, **kwargs)
         result = trace.call(self._entity, args, kwargs, caller())
         trace.nodes[-1].override(self._options)
         return cast("R", result)
+
+    def aio(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+        """Call the entity from an `async def`: the result is to be awaited."""
+        session = current_session()
+        if session is not None:
+            return cast("Coroutine[Any, Any, R]", session.call(self._entity, args, kwargs, self._options))
+        return self._entity.aio(*args, **kwargs)
+
+
+async def _at_last(call: Callable[[], R]) -> R:
+    return call()
 
 
 def reachable(*entities: AnyEntity) -> Iterator[AnyEntity]:

@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from flytelike.model.policies import FailurePolicy
 from flytelike.model.span import SourceSpan
+from flytelike.sdk.body import Graph, duplicate_ids
 from flytelike.sdk.bound import misplaced, promises_in
 from flytelike.sdk.conditional import Conditional, begun
 from flytelike.sdk.construct import Made, PlacedSignature
@@ -24,7 +25,7 @@ from flytelike.sdk.signature import Hint, Input, Outputs, Shape, Signature
 from flytelike.sdk.source import CallSite
 from flytelike.sdk.stand_in import StandIn
 from flytelike.sdk.trace import Trace, no_value
-from flytelike.sdk.workflow import Graph, Workflow, WorkflowOptions, duplicate_ids
+from flytelike.sdk.workflow import Workflow, WorkflowOptions
 
 T = TypeVar("T")
 

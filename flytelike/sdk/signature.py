@@ -223,9 +223,15 @@ class _Reader:
         return Outputs()
 
     def check_kind_of_function(self, outputs: Outputs) -> None:
-        if inspect.iscoroutinefunction(self._function):
+        asynchronous = inspect.iscoroutinefunction(self._function)
+        if self._kind == "eager task" and not asynchronous:
+            code, what = "async-function", "no `async def`"
+            instead = "write `async def`, and `await` the calls; or use `@dynamic`, which awaits nothing"
+        elif asynchronous and self._kind in {"task", "eager task"}:
+            return
+        elif asynchronous:
             code, what = "async-function", "an `async def`"
-            instead = "write a plain `def`; use `asyncio.run` inside a task if it must await"
+            instead = "write a plain `def`; to await calls one by one, use `@eager`"
         elif inspect.isasyncgenfunction(self._function) or (
             inspect.isgeneratorfunction(self._function) and not (self._kind == "task" and outputs.are_yielded)
         ):
@@ -234,7 +240,8 @@ class _Reader:
         else:
             return
         name = self._function.__name__
-        headline = f"`{name}` is {what}, which can't be a {self._kind}"
+        article = "an" if self._kind.startswith("e") else "a"
+        headline = f"`{name}` is {what}, which can't be {article} {self._kind}"
         self._add(code, headline, definition_span(self._code), "", instead)
 
     def _check_returns_nothing(self) -> None:

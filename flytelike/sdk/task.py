@@ -1,8 +1,8 @@
 """`@task`: a function that runs in a process of its own."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import cast, overload
+from typing import Any, Protocol, TypeVar, cast, overload
 
 from typing_extensions import Unpack, override
 
@@ -13,6 +13,7 @@ from flytelike.model.ids import ResourceKind
 from flytelike.model.span import SourceSpan
 from flytelike.model.types import Json
 from flytelike.sdk.entity import NodeEntity, P, R
+from flytelike.sdk.event_loop import awaited
 from flytelike.sdk.faults import fault
 from flytelike.sdk.local import check_inputs, check_outputs
 from flytelike.sdk.results import unpacked
@@ -22,6 +23,8 @@ from flytelike.sdk.source import option_span
 from flytelike.sdk.task_command import execute_arguments
 from flytelike.sdk.task_options import FunctionTaskOptions, TaskOptions, TaskPolicies, task_option_faults, task_policies
 from flytelike.sdk.task_plugins import TaskPlugins
+
+T = TypeVar("T")
 
 
 class Task(NodeEntity[P, R]):
@@ -33,10 +36,10 @@ class Task(NodeEntity[P, R]):
     given_name: str = ""
     """What it is registered as, if not by its function's place."""
 
-    def __init__(self, function: Callable[P, R], options: TaskOptions) -> None:
+    def __init__(self, function: Callable[P, R], options: TaskOptions, kind: str = "task") -> None:
         """Wrap a function; what is wrong with it or its options is told when it is first used."""
         plain_function(function)
-        super().__init__(function, "task")
+        super().__init__(function, kind)
         self.options = options
 
     @property
@@ -56,7 +59,7 @@ class Task(NodeEntity[P, R]):
             image=policies.image or settings.image,
             args=execute_arguments(settings, *self.location),
             resources=policies.resources,
-            env={**settings.env, **policies.environment},
+            env={**self.environment(settings), **policies.environment},
         )
 
     def get_custom(self, settings: Settings) -> Mapping[str, Json] | None:  # noqa: ARG002 - for kinds of tasks
@@ -94,6 +97,10 @@ class Task(NodeEntity[P, R]):
         """Return what is wrong beside options and signature, in a kind of task that has more."""
         return ()
 
+    def environment(self, settings: Settings) -> Mapping[str, str]:
+        """Return the variables that the task's process needs beside those its author asked for."""
+        return settings.env
+
     @override
     def run(self, inputs: Mapping[str, object]) -> Mapping[str, object]:
         """Run the function on checked values; what it raises passes through."""
@@ -105,7 +112,7 @@ class Task(NodeEntity[P, R]):
 
     def call(self, inputs: Mapping[str, object]) -> object:
         """Do the work with inputs by name; return the result as the author gave it."""
-        return self.function(**inputs)  # type: ignore[arg-type, call-arg]
+        return awaited(self.function(**inputs))  # type: ignore[arg-type, call-arg]
 
     def report_fields(self) -> Sequence[DeckField] | None:
         """Return what a report of the task shows beside the author's decks; None for no report."""
@@ -120,18 +127,32 @@ class Task(NodeEntity[P, R]):
         return unpacked(self.signature.outputs, result, self.short_name)
 
 
+class TaskDecorator(Protocol):
+    """What `task(...)` gives: it makes a task of a function."""
+
+    @overload
+    def __call__(self, function: Callable[P, Coroutine[Any, Any, T]], /) -> Task[P, T]: ...
+
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> Task[P, R]: ...
+
+
+@overload
+def task(function: Callable[P, Coroutine[Any, Any, T]], /) -> Task[P, T]: ...
+
+
 @overload
 def task(function: Callable[P, R], /) -> Task[P, R]: ...
 
 
 @overload
-def task(**options: Unpack[FunctionTaskOptions]) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+def task(**options: Unpack[FunctionTaskOptions]) -> TaskDecorator: ...
 
 
 def task(
-    function: Callable[P, R] | None = None, /, **options: Unpack[FunctionTaskOptions]
-) -> Task[P, R] | Callable[[Callable[P, R]], Task[P, R]]:
-    """Make a task of a function. Used with or without parentheses.
+    function: Callable[P, Any] | None = None, /, **options: Unpack[FunctionTaskOptions]
+) -> Task[P, Any] | TaskDecorator:
+    """Make a task of a function. Used with or without parentheses. That of an `async def` is run to its end.
 
     Args:
         function: The function, when used without parentheses.
@@ -145,6 +166,6 @@ def task(
     config = options.pop("task_config", None)
     rest = cast("TaskOptions", options)
     if config is None:
-        return lambda decorated: Task(decorated, rest)
+        return cast("TaskDecorator", lambda decorated: Task(decorated, rest))
     plugin = TaskPlugins.find_pythontask_plugin(type(config))
-    return lambda decorated: cast("Task[P, R]", plugin(task_config=config, task_function=decorated, **rest))
+    return cast("TaskDecorator", lambda decorated: plugin(task_config=config, task_function=decorated, **rest))

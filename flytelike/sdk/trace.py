@@ -91,7 +91,7 @@ class TracedNode:
         """The node's id: `n<position>`, or the name it was given."""
         if self.options and "node_name" in self.options:
             return NodeId(node_id_of(self.options["node_name"]))
-        return NodeId(f"n{self.index}")
+        return NodeId(f"{self.trace.prefix}{self.index}")
 
     @property
     def span(self) -> SourceSpan:
@@ -140,7 +140,13 @@ class Trace:
     """What has been recorded of one workflow's body."""
 
     def __init__(
-        self, name: str, input_span: Callable[[str], SourceSpan], hints: Mapping[str, Hint] | None = None
+        self,
+        name: str,
+        input_span: Callable[[str], SourceSpan],
+        hints: Mapping[str, Hint] | None = None,
+        *,
+        prefix: str = "n",
+        nodes_max: int | None = None,
     ) -> None:
         """Start empty.
 
@@ -148,10 +154,14 @@ class Trace:
             name: The workflow's name, for messages.
             input_span: Tells where an input of the workflow is declared.
             hints: The annotations of the workflow's inputs.
+            prefix: What the ids of nodes begin with; their number follows.
+            nodes_max: How many calls there may be, if that is limited.
         """
         self.name: str = name
         self.input_span: Callable[[str], SourceSpan] = input_span
         self.hints: Mapping[str, Hint] = hints or {}
+        self.prefix: str = prefix
+        self.nodes_max: int | None = nodes_max
         self.nodes: list[TracedNode] = []
         self.faults: list[Diagnostic] = []
         self.unfinished: list[Unfinished] = []
@@ -202,6 +212,8 @@ class Trace:
     ) -> TracedNode:
         """Record a call as a node. Faults of the call are kept, so that tracing can go on."""
         site = call_site(frame)
+        if self.nodes_max is not None and len(self.nodes) >= self.nodes_max:
+            self._refuse_more(site)
         named = entity.completed(named)
         arguments: dict[str, object] = {}
         if entity.signature.faults:  # reported with the entity; what follows from them is left out
@@ -251,6 +263,20 @@ class Trace:
                     span,
                     "it has no value here",
                     help=("give it to this workflow as an input",),
+                )
+            ]
+        )
+
+    def _refuse_more(self, site: CallSite) -> NoReturn:
+        """Refuse a call beyond the limit, at once: a loop without an end would never be told otherwise."""
+        raise DiagnosticError(
+            [
+                fault(
+                    "too-many-nodes",
+                    f"`{self.name}` calls more than {self.nodes_max} tasks and workflows",
+                    site.span,
+                    "the call that is too much",
+                    help=("split the work: call a sub-workflow or another dynamic for each part of it",),
                 )
             ]
         )

@@ -1,7 +1,6 @@
 """`@workflow`: a function whose body says which calls feed which."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypedDict, overload
 
@@ -10,21 +9,18 @@ from typing_extensions import Unpack, override
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.model.ids import ResourceKind
 from flytelike.model.policies import FailurePolicy, WorkflowMetadata
-from flytelike.sdk.bound import misplaced, promises_in
+from flytelike.sdk.body import Graph, duplicate_ids, outputs_of
 from flytelike.sdk.documentation import Documentation
 from flytelike.sdk.entity import AnyEntity, NodeEntity, P, R
 from flytelike.sdk.failure import failure_node
-from flytelike.sdk.faults import fault, label, promise_inside
+from flytelike.sdk.faults import fault
 from flytelike.sdk.local import check_inputs
 from flytelike.sdk.local_run import run_nodes
 from flytelike.sdk.option_rules import OptionFault, unknown_options, wrong_types
-from flytelike.sdk.promise import VoidPromise, source_of
 from flytelike.sdk.raised import raised_fault
-from flytelike.sdk.results import ResultShapeError, unpacked
-from flytelike.sdk.signature import Shape, Signature, plain_function
+from flytelike.sdk.signature import plain_function
 from flytelike.sdk.source import option_site, option_span
-from flytelike.sdk.stand_in import StandIn
-from flytelike.sdk.trace import Trace, TracedNode, no_value
+from flytelike.sdk.trace import Trace
 
 
 class WorkflowOptions(TypedDict, total=False):
@@ -49,16 +45,6 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "interruptible": (bool,),
     "docs": (Documentation, type(None)),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Graph:
-    """What a body's trace gave: nodes in call order, outputs by name (values and promises), faults."""
-
-    nodes: tuple[TracedNode, ...]
-    outputs: Mapping[str, object]
-    faults: tuple[Diagnostic, ...] = ()
-    failure_node: TracedNode | None = None
 
 
 class Workflow(NodeEntity[P, R]):
@@ -99,7 +85,7 @@ class Workflow(NodeEntity[P, R]):
             with trace.going_on():
                 result = self.function(**promises)  # type: ignore[arg-type, call-arg]
             trace.faults.extend(begun.unfinished() for begun in trace.unfinished)
-            outputs = self._outputs(trace, result)
+            outputs = outputs_of(self, trace, result)
         except DiagnosticError as error:
             trace.faults.extend(error.diagnostics)
         except Exception as error:  # noqa: BLE001 - the author's code may raise anything
@@ -137,31 +123,6 @@ class Workflow(NodeEntity[P, R]):
         check_inputs(self.short_name, self.signature, inputs)
         return run_nodes(self.graph.nodes, self.graph.outputs, inputs, self.graph.failure_node)
 
-    def _outputs(self, trace: Trace, result: object) -> Mapping[str, object]:
-        declared = self.signature.outputs
-        if declared.shape is Shape.NOTHING and isinstance(result, VoidPromise):
-            return {}
-        try:
-            outputs = unpacked(declared, result, self.short_name)
-        except ResultShapeError as error:
-            trace.faults.append(_wrong_shape(self.signature, str(error)))
-            return {}
-        for name, value in outputs.items():
-            if (outer := misplaced(value)) is not None:
-                what = declared.described(name, self.short_name)
-                spans = self.signature.returned_span(), self.signature.output_span()
-                trace.faults.append(promise_inside(outer, what, *spans))
-        for promise in promises_in(list(outputs.values())):
-            if isinstance(promise, VoidPromise):
-                trace.faults.append(_void_output(self.signature, promise.__flytelike_node__))
-                return {}
-            if isinstance(promise, StandIn):
-                trace.faults.append(no_value(promise, f"`{self.short_name}`", self.signature.returned_span()))
-                return {}
-            if source_of(promise).trace is not trace:
-                trace.refuse_foreign(self.signature.returned_span())
-        return outputs
-
 
 @overload
 def workflow(function: Callable[P, R], /) -> Workflow[P, R]: ...
@@ -192,35 +153,3 @@ def _option_faults(options: WorkflowOptions) -> Iterator[OptionFault]:
     if handler is not None and not isinstance(handler, NodeEntity):
         headline = f"`on_failure` must be a task or workflow, not {type(handler).__name__}"
         yield OptionFault("invalid-option", "on_failure", headline)
-
-
-def duplicate_ids(nodes: Iterable[TracedNode]) -> Iterator[Diagnostic]:
-    """Tell nodes that have an earlier one's id."""
-    first: dict[str, TracedNode] = {}
-    for node in nodes:
-        other = first.setdefault(node.id, node)
-        if other is not node:
-            yield fault(
-                "duplicate-node-id",
-                f"two nodes are named `{node.id}`",
-                node.span,
-                "the second",
-                help=("give each call a `node_name` of its own",),
-                related=(label(other.span, "the first"),),
-            )
-
-
-def _wrong_shape(signature: Signature, text: str) -> Diagnostic:
-    return fault(
-        "wrong-outputs", text, signature.returned_span(), "what is returned and what is declared must agree",
-        help=("change the return annotation or the `return`",),
-        related=(label(signature.output_span(), "declared here"),),
-    )  # fmt: skip
-
-
-def _void_output(signature: Signature, node: TracedNode) -> Diagnostic:
-    return fault(
-        "no-output-to-use", f"`{node.entity.short_name}` has no output to return", signature.returned_span(),
-        "there is no value here",
-        help=(f"annotate what `{node.entity.short_name}` returns, or return nothing",),
-    )  # fmt: skip

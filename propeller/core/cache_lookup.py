@@ -7,7 +7,7 @@ from flytelike.model.phases import NodePhase
 from propeller.core import deadline
 from propeller.core.commands import LookUpCache, ReleaseReservation
 from propeller.core.events import CacheFound, CacheFreed, CacheMissed, CacheTaken, TimerFired
-from propeller.core.node_state import LookingUp, Started, Succeeded, WaitingForCache
+from propeller.core.node_state import Held, LookingUp, Started, Succeeded, WaitingForCache
 from propeller.core.plan import Place, TaskWork
 from propeller.core.task_node import start_attempt
 from propeller.core.transitions import Cause
@@ -52,9 +52,11 @@ def missed(turn: Turn, event: CacheMissed) -> None:
 
 
 def begin(turn: Turn, place: Place, work: TaskWork, note: CacheNote | None) -> None:
-    """Start the first attempt of a task whose result is not known."""
+    """Start the first attempt of a task whose result is not known, or the next one of a dynamic node that was held."""
     turn.tell_node(place, NodePhase.RUNNING, cache=note)
-    start_attempt(turn, place, work, Started(), Cause.STARTED)
+    held = turn.get(place.path)
+    first = Started(held.user_failures, held.system_failures) if isinstance(held, Held) else Started()
+    start_attempt(turn, place, work, first, Cause.STARTED)
 
 
 def taken(turn: Turn, event: CacheTaken) -> None:

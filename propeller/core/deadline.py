@@ -35,6 +35,17 @@ def queued(path: NodePath, attempt: int, due_ns: int) -> SetTimer:
     return SetTimer(f"{path}/{name}", path, name, due_ns)
 
 
+def graph_stamp(attempt: int, started_ns: int) -> str:
+    """Return the stamp of the deadline of the nodes that an attempt gave."""
+    return f"{attempt}/graph/{started_ns}"
+
+
+def graph_deadline(path: NodePath, attempt: int, started_ns: int, due_ns: int) -> SetTimer:
+    """Return the command that watches over the nodes that an attempt gave."""
+    name = graph_stamp(attempt, started_ns)
+    return SetTimer(f"{path}/{name}", path, name, due_ns)
+
+
 def retry_stamp(attempt: int) -> str:
     """Return the stamp of the pause before an attempt."""
     return f"{attempt}/retry"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from flytelike.model.history import Record
-from flytelike.model.ids import NodePath
+from flytelike.model.ids import Digest, NodePath
 from propeller.core.commands import Command
 from propeller.core.header import Header
 from propeller.core.node_state import NodeState
@@ -25,7 +25,8 @@ class Decision:
 
     `header` is the execution's header from now on (the same object as before if nothing in
     it changed), `nodes` the states that changed. `commands` are to be carried out in order
-    after the commit, `records` to be told in order. `steps` explain, and are not stored.
+    after the commit, `records` to be told in order. `graphs` are those that dynamic nodes gave, by
+    the scope that each opens. `steps` explain, and are not stored.
     """
 
     header: Header
@@ -33,6 +34,7 @@ class Decision:
     commands: tuple[Command, ...] = ()
     records: tuple[Record, ...] = ()
     steps: tuple[Step, ...] = ()
+    graphs: Mapping[NodePath, Digest] = field(default_factory=dict)
 
     @property
     def changes_nothing(self) -> bool:

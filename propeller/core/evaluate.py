@@ -7,6 +7,7 @@ from flytelike.model.ids import ROOT
 from propeller.core import (
     branch_node,
     cache_lookup,
+    dynamic_node,
     execution,
     gate_node,
     launch_plan_node,
@@ -17,6 +18,7 @@ from propeller.core import (
 from propeller.core.decision import Decision
 from propeller.core.events import (
     AbortRequested,
+    AttemptExpanded,
     AttemptFailed,
     AttemptRunning,
     AttemptSucceeded,
@@ -69,14 +71,10 @@ def evaluate(plan: Plan, state: ExecutionState, events: Sequence[Event]) -> Deci
     return turn.decision()
 
 
-def _take(turn: Turn, event: Event) -> None:  # noqa: C901, PLR0912 - one arm a kind of event
+def _take(turn: Turn, event: Event) -> None:
     match event:
-        case AttemptSucceeded():
-            task_node.succeeded(turn, event)
-        case AttemptRunning():
-            task_node.began(turn, event)
-        case AttemptFailed():
-            task_node.failed(turn, event)
+        case AttemptSucceeded() | AttemptRunning() | AttemptExpanded() | AttemptFailed():
+            _take_news(turn, event)
         case CacheFound() | CacheMissed() | CacheTaken() | CacheFreed():
             cache_lookup.answered(turn, event)
         case ChildEnded():
@@ -114,6 +112,20 @@ def _take_results(turn: Turn, event: TakenOver | NothingTaken) -> None:
         run(turn, place)
 
 
+def _take_news(turn: Turn, event: AttemptSucceeded | AttemptRunning | AttemptExpanded | AttemptFailed) -> None:
+    match event:
+        case AttemptSucceeded():
+            task_node.succeeded(turn, event)
+        case AttemptRunning():
+            task_node.began(turn, event)
+        case AttemptExpanded():
+            dynamic_node.expanded(turn, event)
+        case AttemptFailed():
+            task_node.failed(turn, event)
+        case unreachable:
+            assert_never(unreachable)
+
+
 def _take_timer(turn: Turn, event: TimerFired) -> None:
     if event.path == ROOT:
         execution.timer_fired(turn, event)
@@ -122,6 +134,7 @@ def _take_timer(turn: Turn, event: TimerFired) -> None:
             case TaskWork():
                 cache_lookup.timer_fired(turn, event)
                 task_node.timer_fired(turn, event)
+                dynamic_node.timer_fired(turn, event)
             case LaunchPlanWork():
                 launch_plan_node.timer_fired(turn, event)
             case SubWorkflowWork():

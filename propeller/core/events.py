@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from flytelike.model.caching import CacheNote
 from flytelike.model.failure import Failure
-from flytelike.model.ids import NodeId, NodePath
+from flytelike.model.ids import Digest, NodeId, NodePath
 from flytelike.model.phases import WorkflowPhase
 
 
@@ -37,6 +37,16 @@ class AttemptSucceeded:
     attempt: int
     at_ns: int
     cache: CacheNote | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptExpanded:
+    """The attempt ended well and gave nodes to run next, which were compiled to `graph` and grafted."""
+
+    path: NodePath
+    attempt: int
+    at_ns: int
+    graph: Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +112,15 @@ class ChildEnded:
 
 @dataclass(frozen=True, slots=True)
 class OutputsCollected:
-    """The outputs of a scope (the execution, or a sub-workflow node) were bound and stored."""
+    """The outputs of a scope (the execution, or a node that holds others) were bound and stored.
+
+    `cache` tells whether they are cached.
+    """
 
     path: NodePath
     attempt: int
     at_ns: int
+    cache: CacheNote | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +212,7 @@ Event: TypeAlias = (
     ExecutionStarted
     | AttemptRunning
     | AttemptSucceeded
+    | AttemptExpanded
     | AttemptFailed
     | CacheFound
     | CacheMissed

@@ -50,13 +50,14 @@ from propeller.core.plan import (
     attempt_of,
     parent_of,
     path_in,
+    scope_of,
     split,
 )
 from propeller.core.reuse import Reuse
 from propeller.core.state import ExecutionState
 
 _KINDS: Mapping[type, tuple[type, ...]] = {
-    TaskWork: (Held, LookingUp, WaitingForCache, Started, Running, BackingOff),
+    TaskWork: (Held, LookingUp, WaitingForCache, Started, Running, BackingOff, Expanded, Collecting),
     LaunchPlanWork: (Held, ChildRunning),
     SubWorkflowWork: (Expanded, Collecting, HandlingScopeFailure),
     BranchWork: (Deciding, Decided),
@@ -102,8 +103,15 @@ def _check_node(plan: Plan, state: ExecutionState, path: NodePath, node: NodeSta
         case Started() | Running() | BackingOff():
             _must(0 <= node.user_failures <= place.node.retries, path, f"too many retries: {node}")
             _must(0 <= node.system_failures <= place.node.system_retries, path, f"too many restarts: {node}")
-        case ChildRunning() | Expanded() | Collecting() | HandlingScopeFailure():
+        case ChildRunning() | HandlingScopeFailure():
             _must(0 <= node.user_failures <= place.node.retries, path, f"too many retries: {node}")
+        case Expanded() | Collecting():
+            _must(0 <= node.user_failures <= place.node.retries, path, f"too many retries: {node}")
+            of_task = isinstance(place.node.work, TaskWork)
+            restarts = place.node.system_retries if of_task else 0
+            _must(0 <= node.system_failures <= restarts, path, f"too many restarts: {node}")
+            given = scope_of(path, node.attempt) in state.graphs
+            _must(given == of_task, path, "a dynamic node has given a graph, and only such a node")
         case _:
             pass
 
@@ -213,7 +221,7 @@ def _check_end(state: ExecutionState) -> None:
 
 def _check_index(plan: Plan, state: ExecutionState) -> None:
     """What is derived equals what is derived anew."""
-    fresh = ExecutionState(plan, state.header, state.nodes, state.reuse).index
+    fresh = ExecutionState(plan, state.header, state.nodes, state.reuse, state.graphs).index
     kept = state.index
     for what in ("missing", "open", "slots", "held"):
         old, new = getattr(kept.tally, what), getattr(fresh.tally, what)

@@ -13,9 +13,14 @@ from flytelike.model.ids import NodeId
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Ready, but `max_parallelism` is reached. Held nodes start by ascending `order`."""
+    """Ready, but `max_parallelism` is reached. Held nodes start by ascending `order`.
+
+    A dynamic node whose sub-graph failed is held before its next attempt: the failures so far are kept.
+    """
 
     order: int
+    user_failures: int = 0
+    system_failures: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,29 +98,34 @@ class ChildRunning:
 
 @dataclass(frozen=True, slots=True)
 class Expanded:
-    """A sub-workflow node's own nodes run. `failure` is the first of theirs, while others go on."""
+    """The own nodes of a sub-workflow or dynamic node run. `failure` is the first of theirs, while others go on.
+
+    Only a dynamic node has `system_failures`: those of the task that gave its nodes.
+    """
 
     started_ns: int
     user_failures: int = 0
     failure: Failure | None = None
+    system_failures: int = 0
 
     @property
     def attempt(self) -> int:
         """The number of the attempt, from 0."""
-        return self.user_failures
+        return self.user_failures + self.system_failures
 
 
 @dataclass(frozen=True, slots=True)
 class Collecting:
-    """All nodes of a sub-workflow node succeeded; its outputs are being bound."""
+    """All nodes of a sub-workflow or dynamic node succeeded; its outputs are being bound."""
 
     started_ns: int
     user_failures: int = 0
+    system_failures: int = 0
 
     @property
     def attempt(self) -> int:
         """The number of the attempt, from 0."""
-        return self.user_failures
+        return self.user_failures + self.system_failures
 
 
 @dataclass(frozen=True, slots=True)

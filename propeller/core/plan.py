@@ -3,8 +3,8 @@
 A plan is made once per closure and shared by all executions of it. It is never changed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias, assert_never
 
 from flytelike.model.closure import CompiledWorkflow, WorkflowClosure
@@ -148,10 +148,16 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A workflow and the sub-workflows that run inside its executions."""
+    """A workflow and the sub-workflows that run inside its executions.
+
+    `grafts` are the graphs that dynamic nodes of one execution gave, by the scope that each opens:
+    the shell puts one there before it gives the event that opens the scope. A plan that executions
+    share has none; each takes a `copy` to graft on.
+    """
 
     primary: WorkflowPlan
     workflows: Mapping[Identifier, WorkflowPlan]
+    grafts: MutableMapping[NodePath, "Plan"] = field(default_factory=dict, compare=False)
 
     @staticmethod
     def of(closure: WorkflowClosure, system_retries: int = DEFAULT_SYSTEM_RETRIES) -> "Plan":
@@ -168,18 +174,17 @@ class Plan:
             },
         )
 
+    def copy(self) -> "Plan":
+        """Return the same plan for one execution, without grafts."""
+        return Plan(self.primary, self.workflows)
+
     def workflow_in(self, scope: NodePath) -> WorkflowPlan:
         """Return the workflow whose nodes lie in `scope`.
 
         Raises:
             KeyError: There is no such scope.
         """
-        if scope == ROOT:
-            return self.primary
-        work = self.place(parent_of(scope)).node.work
-        if not isinstance(work, SubWorkflowWork):
-            raise KeyError(scope)
-        return self.workflows[work.workflow]
+        return self._home_of(scope)[1]
 
     def place(self, path: NodePath) -> Place:
         """Return where `path` lies.
@@ -190,6 +195,20 @@ class Plan:
         scope, node_id = split(path)
         workflow = self.workflow_in(scope)
         return Place(path, scope, workflow, workflow.nodes[node_id])
+
+    def _home_of(self, scope: NodePath) -> tuple["Plan", WorkflowPlan]:
+        """Return the workflow whose nodes lie in `scope`, and the plan that names its sub-workflows."""
+        if scope == ROOT:
+            return self, self.primary
+        graft = self.grafts.get(scope)
+        if graft is not None:
+            return graft, graft.primary
+        outer, node_id = split(parent_of(scope))
+        home, workflow = self._home_of(outer)
+        work = workflow.nodes[node_id].work
+        if not isinstance(work, SubWorkflowWork):
+            raise KeyError(scope)
+        return home, home.workflows[work.workflow]
 
 
 def place_in(scope: NodePath, workflow: WorkflowPlan, node: NodeId) -> Place:

@@ -8,6 +8,7 @@ from propeller.core import (
     branch_node,
     cache_lookup,
     deadline,
+    dynamic_node,
     execution,
     gate_node,
     launch_plan_node,
@@ -98,7 +99,9 @@ def _timers(place: Place, node: ActiveState) -> Iterator[Command]:
     timeout_ns, queued_ns = place.node.timeout_ns, place.node.queued_timeout_ns
     if queued_ns and isinstance(node, Started):
         yield deadline.queued(place.path, node.attempt, node.since_ns + queued_ns)
-    if timeout_ns and isinstance(node, Running | ChildRunning | Expanded | Collecting):
+    if timeout_ns and isinstance(place.node.work, TaskWork) and isinstance(node, Expanded | Collecting):
+        yield dynamic_node.watch_command(place, node)
+    elif timeout_ns and isinstance(node, Running | ChildRunning | Expanded | Collecting):
         grace_ns = deadline.GRACE_NS if isinstance(node, Running) else 0
         due_ns = node.started_ns + timeout_ns + grace_ns
         yield deadline.deadline(place.path, node.attempt, node.started_ns, due_ns)

@@ -54,7 +54,7 @@ def settle(turn: Turn) -> None:
             _after_end(turn, turn.ended.popleft())
         elif turn.ready:
             _offer(turn, turn.ready.popleft())
-        elif not _slot_is_free(turn) or (place := turn.next_held()) is None:
+        elif not turn.slot_is_free or (place := turn.next_held()) is None:
             return
         else:
             _start(turn, place)
@@ -64,7 +64,8 @@ def _after_end(turn: Turn, place: Place) -> None:
     state = turn.get(place.path)
     if not _may_go_on(turn, place) or not isinstance(state, EndState):
         return
-    if isinstance(state, Failed) and isinstance(place.node.work, TaskWork) and place.node.work.serialize:
+    work = place.node.work
+    if isinstance(state, Failed) and isinstance(work, TaskWork) and work.serialize:
         turn.commands.append(cache_lookup.release_command(place))
     if place.node.branch is not None:
         branch_node.case_ended(turn, place, state)
@@ -105,7 +106,7 @@ def _offer(turn: Turn, place: Place) -> None:
 def run(turn: Turn, place: Place) -> None:
     """Start a node, or hold it until a slot is free. Only tasks and launch plans need one."""
     needs_slot = isinstance(place.node.work, TaskWork | LaunchPlanWork)
-    if needs_slot and (turn.tally.held > 0 or not _slot_is_free(turn)):
+    if needs_slot and (turn.tally.held > 0 or not turn.slot_is_free):
         turn.move(place, Cause.HELD, Held(turn.next_order()))
         turn.tell_node(place, NodePhase.QUEUED)
     else:
@@ -115,7 +116,7 @@ def run(turn: Turn, place: Place) -> None:
 def _start(turn: Turn, place: Place) -> None:
     match place.node.work:
         case TaskWork() as work:
-            if work.cached and turn.header.limits.cached:
+            if work.cached and turn.header.limits.cached and not _tried(turn, place):
                 cache_lookup.start(turn, place)
             else:
                 cache_lookup.begin(turn, place, work, None)
@@ -131,11 +132,6 @@ def _start(turn: Turn, place: Place) -> None:
             assert_never(unreachable)
 
 
-def _slot_is_free(turn: Turn) -> bool:
-    limit = turn.header.limits.max_parallelism
-    return limit == 0 or turn.tally.slots < limit
-
-
 def _ready_below(turn: Turn, place: Place) -> None:
     workflow, scope, missing = place.workflow, place.scope, turn.tally.missing
     for node in place.node.downstream:
@@ -144,6 +140,12 @@ def _ready_below(turn: Turn, place: Place) -> None:
             below = Place(path, scope, workflow, workflow.nodes[node])
             if below.node.branch is None or branch_node.chosen(turn, below):
                 turn.ready.append(below)
+
+
+def _tried(turn: Turn, place: Place) -> bool:
+    """Tell whether a node that was held has run before: a dynamic one, whose graph failed."""
+    held = turn.get(place.path)
+    return isinstance(held, Held) and held.user_failures + held.system_failures > 0
 
 
 def _skip_below(turn: Turn, place: Place) -> None:

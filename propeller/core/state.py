@@ -6,7 +6,7 @@ The shell owns a state and makes decisions current with `apply`; `evaluate` only
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from flytelike.model.ids import NodePath
+from flytelike.model.ids import Digest, NodePath
 from propeller.core.decision import Decision
 from propeller.core.header import Header, Limits
 from propeller.core.index import Index
@@ -20,7 +20,7 @@ NO_REUSE: Mapping[NodePath, Reuse] = MappingProxyType({})
 class ExecutionState:
     """What is known of an execution. A node that is not in `nodes` has not started."""
 
-    __slots__ = ("_nodes", "header", "index", "plan", "reuse")
+    __slots__ = ("_nodes", "graphs", "header", "index", "plan", "reuse")
 
     def __init__(
         self,
@@ -28,14 +28,17 @@ class ExecutionState:
         header: Header,
         nodes: Mapping[NodePath, NodeState],
         reuse: Mapping[NodePath, Reuse] = NO_REUSE,
+        graphs: Mapping[NodePath, Digest] | None = None,
     ) -> None:
         """Take over a stored state; the indexes are made anew, in one pass over `nodes`.
 
-        `reuse` lists nodes that are not to run when they are ready; it never changes.
+        `reuse` lists nodes that are not to run when they are ready; it never changes. `graphs` are those
+        that dynamic nodes gave, by scope; each is among the plan's grafts.
         """
         self.reuse = reuse
         self.plan = plan
         self.header = header
+        self.graphs = dict(graphs or {})
         self._nodes = dict(nodes)
         self.index = Index()
         held: list[tuple[int, NodePath]] = []
@@ -72,6 +75,7 @@ class ExecutionState:
     def apply(self, decision: Decision) -> None:
         """Make a decision current. It must have been made for exactly this state."""
         self.header = decision.header
+        self.graphs.update(decision.graphs)
         for path, node in decision.nodes.items():
             old = self._nodes.get(path)
             self._nodes[path] = node

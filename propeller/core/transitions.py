@@ -23,7 +23,7 @@ class Cause(Enum):
     LEFT_OUT = "left out on purpose"
     BEGAN = "began: the attempt's process runs"
     BEGAN_ANEW = "began anew after a restart of the platform"
-    EXPANDED = "expanded: the sub-workflow's nodes may start"
+    EXPANDED = "expanded: the nodes of the sub-workflow, or those that the task gave, may start"
     DECIDING = "deciding: the branch's conditions are evaluated"
     DECIDED = "decided: a case was chosen"
     WAITS = "waits for a signal or a time"
@@ -94,6 +94,8 @@ NODE_TRANSITIONS = frozenset(
         *_rows(Cause.FOUND, _N.Succeeded, _N.LookingUp),
         *_rows(Cause.STARTED, _N.Started, _N.Held, _N.LookingUp),
         *_rows(Cause.STARTED, _N.ChildRunning, _N.Held),
+        *_rows(Cause.HELD, _N.Held, _N.Expanded, _N.Collecting),
+        *_rows(Cause.EXPANDED, _N.Expanded, _N.Started, _N.Running),
         *_rows(Cause.BEGAN, _N.Running, _N.Started),
         *_rows(Cause.BEGAN_ANEW, _N.Running, _N.Running),
         *_rows(Cause.FAILURE_KEPT, _N.Expanded, _N.Expanded),
@@ -102,7 +104,7 @@ NODE_TRANSITIONS = frozenset(
         *_rows(Cause.DECIDED, _N.Decided, _N.Deciding),
         *_rows(Cause.SUCCEEDED, _N.Succeeded, _N.Started, _N.Running, _N.ChildRunning, _N.Expanded, _N.Collecting),
         *_rows(Cause.SUCCEEDED, _N.Succeeded, _N.Decided, _N.AtGate),
-        *_rows(Cause.RETRIED, _N.Started, _N.Started, _N.Running),
+        *_rows(Cause.RETRIED, _N.Started, _N.Started, _N.Running, _N.Expanded, _N.Collecting),
         *_rows(Cause.RETRIED, _N.ChildRunning, _N.ChildRunning),
         *_rows(Cause.RETRIED, _N.Expanded, _N.Expanded, _N.Collecting, _N.HandlingScopeFailure),
         *_rows(Cause.BACKED_OFF, _N.BackingOff, _N.Started, _N.Running),

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from flytelike.model.caching import CacheNote
 from flytelike.model.failure import Failure
 from flytelike.model.history import AttemptChanged, ExecutionChanged, NodeChanged, Record
-from flytelike.model.ids import ROOT, NodePath
+from flytelike.model.ids import ROOT, Digest, NodePath
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
 from propeller.core.commands import (
     AbortAttempt,
@@ -29,6 +29,9 @@ from propeller.core.reuse import Reuse
 from propeller.core.state import ExecutionState
 from propeller.core.transitions import TRANSITIONS, Cause, Transition
 
+NONE = Digest("")
+"""Stands for the graph of a node that gave none."""
+
 
 class Turn:
     """What a batch of events has changed so far. `now_ns` is the time of the event at hand."""
@@ -42,6 +45,7 @@ class Turn:
         "_touched",
         "commands",
         "ended",
+        "graphs",
         "header",
         "now_ns",
         "plan",
@@ -66,6 +70,7 @@ class Turn:
         self.records: list[Record] = []
         self.ended: deque[Place] = deque()
         self.ready: deque[Place] = deque()
+        self.graphs: dict[NodePath, Digest] = {}
 
     def get(self, path: NodePath) -> NodeState | None:
         """Return the node's state as of now; None if it has not started."""
@@ -105,6 +110,12 @@ class Turn:
             raise AssertionError(f"there is no transition {transition.name}")
         self._steps.append(Step(ROOT, transition))
         self.header = Header(self.header.limits, status, self.header.next_order)
+
+    @property
+    def slot_is_free(self) -> bool:
+        """Whether one more node may run under `max_parallelism`."""
+        limit = self.header.limits.max_parallelism
+        return limit == 0 or self.tally.slots < limit
 
     def next_order(self) -> int:
         """Return the next number for a held node."""
@@ -146,8 +157,12 @@ class Turn:
         note: str = "",
         *,
         cache: CacheNote | None = None,
+        graph: Digest = NONE,
     ) -> None:
-        """Record that a node entered a phase; `note` says more to people, `cache` what is to be told of the cache."""
+        """Record that a node entered a phase; `note` says more to people, `cache` what is to be told of the cache.
+
+        `graph` is what a dynamic node gave.
+        """
         work = place.node.work
         self.records.append(
             NodeChanged(
@@ -157,11 +172,12 @@ class Turn:
                 phase,
                 self.now_ns,
                 failure,
-                isinstance(work, SubWorkflowWork | BranchWork),
+                isinstance(work, SubWorkflowWork | BranchWork) or graph != NONE,
                 isinstance(work, LaunchPlanWork),
                 place.node.name,
                 note,
                 cache,
+                graph,
             )
         )
 
@@ -174,7 +190,7 @@ class Turn:
     def decision(self) -> Decision:
         """Return everything that changed."""
         commands = tuple(without_vain(self.commands))
-        return Decision(self.header, self._nodes, commands, tuple(self.records), tuple(self._steps))
+        return Decision(self.header, self._nodes, commands, tuple(self.records), tuple(self._steps), self.graphs)
 
 
 def without_vain(commands: Sequence[Command]) -> Sequence[Command]:

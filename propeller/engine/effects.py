@@ -8,7 +8,7 @@ from typing import NamedTuple, assert_never
 from flytelike.codec.faults import MalformedError
 from flytelike.codec.parse import parse, serialise
 from flytelike.model.failure import Failure, Fault
-from flytelike.model.graph import LaunchPlanTarget, TaskTarget, TaskTemplate
+from flytelike.model.graph import LaunchPlanTarget
 from flytelike.model.ids import ROOT, ExecutionId, NodeExecutionId, NodePath
 from flytelike.model.phases import WorkflowPhase
 from flytelike_idl.core import literals_pb2 as pb
@@ -41,7 +41,7 @@ from propeller.engine.branching import Branching
 from propeller.engine.gates import Gates
 from propeller.engine.lookups import Given, Lookups
 from propeller.engine.outside import Ports
-from propeller.engine.overrides import overridden
+from propeller.engine.program import Programs
 from propeller.engine.run import (
     Arrival,
     Errand,
@@ -52,9 +52,11 @@ from propeller.engine.run import (
     Run,
     StoreInputs,
     TakeChild,
+    TakeGraph,
     TakeOutputs,
 )
 from propeller.engine.settings import EngineSettings
+from propeller.engine.subgraphs import Subgraphs
 from propeller.engine.taking_over import TakingOver, checkpoints_of, continued_child
 from propeller.engine.values import Values
 from propeller.ports import (
@@ -72,7 +74,7 @@ OUTPUTS_NOT_FOUND = "OutputsNotFound"
 class Effects:
     """Starts and stops attempts and children, binds, checks and stores values, sets timers."""
 
-    def __init__(self, post: Post, values: Values, ports: Ports, settings: EngineSettings) -> None:
+    def __init__(self, post: Post, values: Values, ports: Ports, settings: EngineSettings, programs: Programs) -> None:
         """Connect the ports; the executor is set when the engine starts."""
         self.executor: Executor | None = None
         self.lookups = Lookups(post, values, ports, settings)
@@ -84,6 +86,7 @@ class Effects:
         self._clock = ports.clock
         self._taking_over = TakingOver(values, ports.blobs, ports.clock, settings)
         self._settings = settings
+        self._subgraphs = Subgraphs(ports.closures, programs, settings)
         self._branching = Branching(post, values, ports.clock)
         self._gates = Gates(post, values, ports, settings)
 
@@ -110,15 +113,19 @@ class Effects:
                 self._set_timer(run, errand)
             case TakeOver(path=path):
                 self._post(run, await self._taking_over.take_over(run, path))
-            case TakeOutputs() | TakeChild() | StoreInputs() | Restore():
+            case TakeOutputs() | TakeGraph() | TakeChild() | StoreInputs() | Restore():
                 await self._carry_out_own(run, errand)
             case unreachable:
                 assert_never(unreachable)
 
-    async def _carry_out_own(self, run: Run, errand: TakeOutputs | TakeChild | StoreInputs | Restore) -> None:
+    async def _carry_out_own(
+        self, run: Run, errand: TakeOutputs | TakeGraph | TakeChild | StoreInputs | Restore
+    ) -> None:
         match errand:
             case TakeOutputs():
                 await self._take_outputs(run, errand)
+            case TakeGraph():
+                self._post(run, Arrival(await self._subgraphs.take(run, errand)))
             case TakeChild(path=path, attempt=attempt, child=child):
                 await self._take_child(run, path, attempt, child)
             case StoreInputs(path=path):
@@ -170,7 +177,7 @@ class Effects:
             previous = checkpoints_of(run, path)
         return AttemptSpec(
             key=AttemptKey(run.id, path, attempt),
-            task=_task(run, command),
+            task=run.program.task(path),
             workflow=run.request.workflow,
             launch_plan=run.request.launch_plan,
             inputs_uri=places.inputs_uri(self._settings.metadata_prefix, run.id, path),
@@ -267,7 +274,10 @@ class Effects:
             await self._blobs.sync(uri)
         self._values.keep(run, path, outputs, len(data))
         kept = Kept(path, attempt, data) if len(data) <= self._settings.inline_outputs_bytes_max else None
-        self._post(run, Arrival(OutputsCollected(path, attempt, self._clock.now_ns()), kept))
+        now_ns = self._clock.now_ns()
+        # What a dynamic node's graph gave is the result of its task.
+        note = await self.lookups.store(run, Given(path, attempt, now_ns, data, outputs)) if path else None
+        self._post(run, Arrival(OutputsCollected(path, attempt, now_ns, note), kept))
 
     # --- children ---------------------------------------------------------------------------
 
@@ -361,10 +371,3 @@ class _NoOutputs(Exception):
     def __init__(self, message: str) -> None:
         self.failure = Failure(OUTPUTS_NOT_FOUND, message, Fault.USER, retryable=True)
         super().__init__(message)
-
-
-def _task(run: Run, command: StartAttempt) -> TaskTemplate:
-    """Return the task with what its node overrides."""
-    task = run.program.closure.tasks[command.task]
-    target = run.program.node(command.path).target
-    return overridden(task, target.overrides) if isinstance(target, TaskTarget) else task

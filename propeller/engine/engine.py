@@ -18,8 +18,9 @@ from propeller.engine.errands import Errands
 from propeller.engine.gates import waiting_for
 from propeller.engine.lease import Lease
 from propeller.engine.outside import Ports
+from propeller.engine.program import Programs
 from propeller.engine.retention import Retention
-from propeller.engine.run import Arrival, Run, TakeChild, TakeOutputs
+from propeller.engine.run import Arrival, Run, TakeChild, TakeGraph, TakeOutputs
 from propeller.engine.seal import Sealer
 from propeller.engine.settings import EngineSettings
 from propeller.engine.values import Values
@@ -50,9 +51,10 @@ class Engine:
         self._retention = Retention(store, clock, settings)
         self._lease = Lease(store, clock, settings, self._replaced_by)
         self._driver = Driver(store, self._delivery, clock, settings, self._replaced_by)
-        self._effects = Effects(self._driver.post, self._values, ports, settings)
+        programs = Programs(ports.closures)
+        self._effects = Effects(self._driver.post, self._values, ports, settings, programs)
         self._errands = Errands(self._effects.carry_out, self._tell, self._driver.settle, clock, settings)
-        self._entry = Entry(ports, self._driver, self._delivery, self._errands, settings)
+        self._entry = Entry(ports, self._driver, self._delivery, self._errands, settings, programs)
         self._driver.connect(self._errands, self._entry.read_again, self._left)
         self._closed = False
         self._closing: asyncio.Task[None] | None = None
@@ -145,6 +147,12 @@ class Engine:
         run = self._driver.runs.get(key.execution)
         if run is not None and not self._closed:
             self._errands.add(run, [TakeOutputs(key.path, key.attempt, at_ns, outputs)])
+
+    def expanded(self, key: AttemptKey, at_ns: int) -> None:
+        """Take the news that an attempt gave nodes to run next; they are compiled first."""
+        run = self._driver.runs.get(key.execution)
+        if run is not None and not self._closed:
+            self._errands.add(run, [TakeGraph(key.path, key.attempt, at_ns)])
 
     def failed(self, key: AttemptKey, at_ns: int, failure: Failure) -> None:
         """Take the news that an attempt ended badly."""

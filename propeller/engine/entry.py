@@ -10,7 +10,7 @@ from typing import cast
 from flytelike.codec.faults import MalformedError
 from flytelike.model.failure import Failure, Fault
 from flytelike.model.history import ExecutionChanged
-from flytelike.model.ids import ROOT, ExecutionId, NodePath
+from flytelike.model.ids import ROOT, Digest, ExecutionId, NodePath
 from flytelike.model.launch import LaunchRequest
 from propeller.core.commands import Command
 from propeller.core.events import ExecutionStarted
@@ -35,8 +35,9 @@ from propeller.engine.errands import Errands
 from propeller.engine.outside import Ports
 from propeller.engine.program import Programs
 from propeller.engine.reuse import for_core, reuse_of
-from propeller.engine.run import SEAL, Arrival, Errand, Restore, Run, StoreInputs
+from propeller.engine.run import GRAPH, SEAL, Arrival, Errand, Restore, Run, StoreInputs
 from propeller.engine.settings import EngineSettings
+from propeller.engine.subgraphs import grafted
 from propeller.engine.telling import Telling
 from propeller.ports import Commit, Conflict, Snapshot, StoreError
 
@@ -61,7 +62,13 @@ class _Stored:
         return _Stored(cast("LaunchRequest", decode(snapshot.launch)), header, sequence, snapshot)
 
     def nodes(self) -> dict[NodePath, NodeState]:
-        return {NodePath(path): decode(cell) for path, cell in self.snapshot.cells.items()}
+        cells = self.snapshot.cells.items()
+        return {NodePath(path): decode(cell) for path, cell in cells if not path.startswith(GRAPH)}
+
+    def graphs(self) -> dict[NodePath, Digest]:
+        """Return the graphs that dynamic nodes gave, by scope."""
+        cells = self.snapshot.cells.items()
+        return {NodePath(key.removeprefix(GRAPH)): decode(cell) for key, cell in cells if key.startswith(GRAPH)}
 
     def commands(self) -> list[Command]:
         return [decode(command) for id_, command in self.snapshot.commands.items() if id_ != SEAL]
@@ -76,7 +83,13 @@ class Entry:
     """Reads executions back and hands them to the driver."""
 
     def __init__(
-        self, ports: Ports, driver: Driver, delivery: Delivery, errands: Errands, settings: EngineSettings
+        self,
+        ports: Ports,
+        driver: Driver,
+        delivery: Delivery,
+        errands: Errands,
+        settings: EngineSettings,
+        programs: Programs,
     ) -> None:
         """Start with none."""
         self._ports = ports
@@ -84,7 +97,7 @@ class Entry:
         self._delivery = delivery
         self._errands = errands
         self._settings = settings
-        self._programs = Programs(ports.closures)
+        self._programs = programs
         self._waiting: deque[ExecutionId] = deque()
         self._coming: dict[ExecutionId, asyncio.Future[Run | None]] = {}
         self._closed = False
@@ -155,13 +168,15 @@ class Entry:
         stored = _Stored.of(snapshot)
         request = stored.request
         try:
-            program = await self._programs.get(request.closure_uri, request.closure_digest)
+            shared = await self._programs.get(request.closure_uri, request.closure_digest)
+            program = await grafted(shared, stored.graphs(), self._programs)
             reuse = await reuse_of(request, self._ports.blobs)
         except (KeyError, UnsupportedPlan, MalformedError) as error:
             await self._refuse(stored, str(error))
             return None
-        state = ExecutionState(program.plan, stored.header, stored.nodes(), for_core(reuse))
+        state = ExecutionState(program.plan, stored.header, stored.nodes(), for_core(reuse), stored.graphs())
         run = Run(request, program, state, snapshot.version, stored.sequence, seal=stored.seal, reuse=reuse)
+        run.grafts.update(stored.graphs())
         self._driver.runs[execution] = run
         if stored.sequence:
             # The last commit of an engine that died may have come after the history was read.
@@ -180,7 +195,11 @@ class Entry:
         if snapshot is None:
             raise Conflict(f"{run.id} is gone from the store")
         stored = _Stored.of(snapshot)
-        run.state = ExecutionState(run.program.plan, stored.header, stored.nodes(), run.state.reuse)
+        graphs = stored.graphs()
+        for scope, digest in graphs.items():
+            run.program.graft(scope, await self._programs.graph(digest))
+        run.grafts.update(graphs)
+        run.state = ExecutionState(run.program.plan, stored.header, stored.nodes(), run.state.reuse, graphs)
         run.version, run.sequence, run.seal = snapshot.version, stored.sequence, stored.seal
         run.done.clear()
         # What a commit decided that was stored but not heard of is neither told nor carried out.

@@ -37,7 +37,7 @@ from propeller.core.events import (
 )
 from propeller.core.plan import parent_of
 from propeller.engine.lookups import grouped
-from propeller.engine.run import Errand, LookUpMany, Restore, Run, StoreInputs, TakeChild, TakeOutputs
+from propeller.engine.run import Errand, LookUpMany, Restore, Run, StoreInputs, TakeChild, TakeGraph, TakeOutputs
 from propeller.engine.settings import EngineSettings
 from propeller.ports import Clock
 
@@ -242,7 +242,11 @@ def _gave_up(errand: Errand, now_ns: int, message: str) -> Event | None:
     """Return what an execution is told of an errand that cannot be done; the platform's failure."""
     failure = Failure(NOT_POSSIBLE, message, Fault.SYSTEM, retryable=True)
     match errand:
-        case StartAttempt(path=path, attempt=attempt) | TakeOutputs(path=path, attempt=attempt):
+        case (
+            StartAttempt(path=path, attempt=attempt)
+            | TakeOutputs(path=path, attempt=attempt)
+            | TakeGraph(path=path, attempt=attempt)
+        ):
             return AttemptFailed(path, attempt, now_ns, failure)
         case StartChild(path=path, attempt=attempt) | TakeChild(path=path, attempt=attempt):
             return ChildEnded(path, attempt, now_ns, WorkflowPhase.FAILED, failure)

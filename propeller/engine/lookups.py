@@ -18,7 +18,7 @@ from flytelike.model.ids import ExecutionId, NodePath
 from flytelike_idl.core import literals_pb2 as pb
 from propeller.core.commands import LookUpCache, ReleaseReservation
 from propeller.core.events import CacheFound, CacheFreed, CacheMissed, CacheTaken, Event
-from propeller.core.node_state import LookingUp, Running, Started
+from propeller.core.node_state import Collecting, LookingUp, Running, Started
 from propeller.core.plan import TaskWork
 from propeller.engine import places
 from propeller.engine.outside import Ports
@@ -133,12 +133,12 @@ class Lookups:
         if not isinstance(work, TaskWork) or not work.cached or not run.state.header.limits.cached:
             return None
         state = run.state.get(kept.path)
-        if not isinstance(state, Started | Running) or state.attempt != kept.attempt:
+        if not isinstance(state, Started | Running | Collecting) or state.attempt != kept.attempt:
             return None
         key, claim = None, self._reservations.end(run, kept.path)
         try:
             key = await self.key(run, kept.path)
-            started_ns = state.started_ns if isinstance(state, Running) else kept.at_ns
+            started_ns = kept.at_ns if isinstance(state, Started) else state.started_ns
             await self._put(run, kept, key, max(0, kept.at_ns - started_ns))
         except asyncio.CancelledError:
             raise

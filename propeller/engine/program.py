@@ -21,7 +21,7 @@ from flytelike.model.graph import (
 from flytelike.model.ids import ROOT, Digest, Identifier, NodeId, NodePath
 from flytelike.model.interface import TypedInterface
 from flytelike.model.policies import CachePolicy, cache_policy
-from propeller.core.plan import Plan, split
+from propeller.core.plan import Plan, parent_of, split
 from propeller.engine.overrides import overridden
 from propeller.ports import Closures
 
@@ -31,31 +31,46 @@ _UNKNOWN = TypedInterface()
 
 
 class Program:
-    """One closure. Shared by all its executions, never changed."""
+    """One closure. Shared by all its executions, never changed but for the grafts of an execution's own `copy`."""
 
-    __slots__ = ("_keys", "_nodes", "closure", "plan")
+    __slots__ = ("_grafts", "_keys", "_nodes", "closure", "plan")
 
-    def __init__(self, closure: WorkflowClosure) -> None:
-        """Make the plan; linear in the size of the closure. Raises `UnsupportedPlan`."""
+    def __init__(self, closure: WorkflowClosure, plan: Plan | None = None) -> None:
+        """Make the plan if there is none yet; linear in the size of the closure. Raises `UnsupportedPlan`."""
         self.closure = closure
-        self.plan = Plan.of(closure)
+        self.plan = Plan.of(closure) if plan is None else plan
         self._keys: dict[tuple[Identifier, str, str], CacheKey] = {}
         self._nodes: dict[Identifier | None, Mapping[NodeId, Node]] = {}
+        self._grafts: dict[NodePath, Program] = {}
+
+    def copy(self) -> "Program":
+        """Return the same program for one execution, whose dynamic nodes can give more to run."""
+        copied = Program(self.closure, self.plan.copy())
+        copied._nodes = self._nodes
+        return copied
+
+    def graft(self, scope: NodePath, graph: "Program") -> None:
+        """Let the nodes of a scope be those of a graph; the first graph that a scope is given stays."""
+        if scope not in self._grafts:
+            self._grafts[scope] = graph
+            self.plan.grafts[scope] = graph.plan
+
+    def grafted(self, scope: NodePath) -> bool:
+        """Tell whether a scope was given a graph."""
+        return scope in self._grafts
 
     def workflow(self, scope: NodePath) -> WorkflowTemplate:
         """Return the template of the workflow whose nodes lie in a scope."""
-        if scope == ROOT:
-            return self.closure.primary.template
-        return self.closure.sub_workflows[self.plan.workflow_in(scope).id].template
+        home, key = self._home_of(scope)
+        return home.closure.primary.template if key is None else home.closure.sub_workflows[key].template
 
     def node(self, path: NodePath) -> Node:
         """Return the template's node at a path."""
         scope, node_id = split(path)
-        # The primary workflow may occur among the sub-workflows of another closure: its key is None.
-        key = None if scope == ROOT else self.plan.workflow_in(scope).id
-        known = self._nodes.get(key)
+        home, key = self._home_of(scope)
+        known = home._nodes.get(key)  # noqa: SLF001 - another of this class
         if known is None:
-            known = self._nodes[key] = {node.id: node for node in _nodes(self.workflow(scope))}
+            known = home._nodes[key] = {node.id: node for node in _nodes(self.workflow(scope))}  # noqa: SLF001
         return known[node_id]
 
     def gives(self, path: NodePath) -> bool:
@@ -73,13 +88,14 @@ class Program:
         """Return what the node at a path takes and gives; the workflow's own for ROOT."""
         if path == ROOT:
             return self.closure.primary.template.interface
+        closure = self._home_of(split(path)[0])[0].closure
         match self.node(path).target:
             case TaskTarget(task=task):
-                return self.closure.tasks[task].interface
+                return closure.tasks[task].interface
             case SubWorkflowTarget(workflow=workflow):
-                return self.closure.sub_workflows[workflow].template.interface
+                return closure.sub_workflows[workflow].template.interface
             case LaunchPlanTarget(launch_plan=launch_plan):
-                return self.closure.launch_plans.get(launch_plan, _UNKNOWN)
+                return closure.launch_plans.get(launch_plan, _UNKNOWN)
             case _:
                 return _UNKNOWN
 
@@ -92,7 +108,8 @@ class Program:
         target = self.node(path).target
         if not isinstance(target, TaskTarget):
             raise KeyError(path)
-        return overridden(self.closure.tasks[target.task], target.overrides)
+        home, _ = self._home_of(split(path)[0])
+        return overridden(home.closure.tasks[target.task], target.overrides)
 
     def cache_policy(self, path: NodePath) -> CachePolicy:
         """Return how results of the node at a path are kept. Raises KeyError when it runs no task."""
@@ -107,6 +124,22 @@ class Program:
         if known is None:
             known = self._keys[name] = work_key(task, policy)
         return known
+
+    def _home_of(self, scope: NodePath) -> "tuple[Program, Identifier | None]":
+        """Return the program that a scope's workflow is of, and its id there; None for the program's primary one.
+
+        The primary workflow may occur among the sub-workflows of another closure: so its id would not do.
+        """
+        if scope == ROOT:
+            return self, None
+        graft = self._grafts.get(scope)
+        if graft is not None:
+            return graft, None
+        home = self
+        if self._grafts:
+            outer = split(parent_of(scope))[0]
+            home, _ = self._home_of(outer)
+        return home, self.plan.workflow_in(scope).id
 
 
 def _nodes(workflow: WorkflowTemplate) -> Iterator[Node]:
@@ -135,11 +168,16 @@ class Programs:
             UnsupportedPlan: It holds something that cannot be executed.
         """
         found = self._kept.get(digest)
-        if found is None:
-            found = Program(await self._closures.get(uri, digest))
-            self._kept[digest] = found
-            if len(self._kept) > PROGRAMS_KEPT:
-                self._kept.popitem(last=False)
-        else:
-            self._kept.move_to_end(digest)
-        return found
+        return self._remember(digest, Program(await self._closures.get(uri, digest)) if found is None else found)
+
+    async def graph(self, digest: Digest) -> Program:
+        """Return the program of a graph that a dynamic task gave. Raises as `get`."""
+        found = self._kept.get(digest)
+        return self._remember(digest, Program(await self._closures.graph(digest)) if found is None else found)
+
+    def _remember(self, digest: Digest, program: Program) -> Program:
+        self._kept[digest] = program
+        self._kept.move_to_end(digest)
+        if len(self._kept) > PROGRAMS_KEPT:
+            self._kept.popitem(last=False)
+        return program

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from flytelike.model.caching import CacheKey
 from flytelike.model.failure import Failure
-from flytelike.model.ids import ROOT, ExecutionId, NodePath
+from flytelike.model.ids import ROOT, Digest, ExecutionId, NodePath
 from flytelike.model.launch import LaunchRequest
 from flytelike.model.reuse import ReuseList
 from propeller.core.commands import Command, LookUpCache
@@ -50,6 +50,15 @@ class TakeOutputs:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeGraph:
+    """Compile the nodes that an attempt of a dynamic task gave, before they count."""
+
+    path: NodePath
+    attempt: int
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class TakeChild:
     """Look how a child goes, since something happened to it."""
 
@@ -76,6 +85,8 @@ class Restore:
     attempt: int | None
 
 
+GRAPH = "graph/"
+"""The cell of a graph that a dynamic node gave is named so, and by the scope; no path begins like this."""
 Post: TypeAlias = "Callable[[Run, Arrival], None]"
 """Puts news of an execution where its owner takes them."""
 
@@ -98,7 +109,7 @@ class Seal:
     id: str = SEAL
 
 
-Errand: TypeAlias = Command | LookUpMany | TakeOutputs | TakeChild | StoreInputs | Restore
+Errand: TypeAlias = Command | LookUpMany | TakeOutputs | TakeGraph | TakeChild | StoreInputs | Restore
 """What is to be done in the world: the core's commands, and the engine's own."""
 
 
@@ -112,8 +123,9 @@ class Run:
     attempts and children being started, by path and attempt: None while the command waits.
     `stopping` counts the aborts that are not done, by path, and `held_back` are the starts that wait
     for them. `reuse` is what it takes over from earlier executions, `cache_keys` are those of nodes
-    that do what the catalog did not have. `done` are outbox commands to be dropped with the next
-    commit. `seal` tells that its documents are to be sealed at last.
+    that do what the catalog did not have, `grafts` the graphs of dynamic nodes that are in memory, by
+    scope. `done` are outbox commands to be dropped with the next commit. `seal` tells that its documents
+    are to be sealed at last.
     """
 
     request: LaunchRequest
@@ -131,6 +143,7 @@ class Run:
     timers: dict[NodePath, dict[str, Alarm]] = field(default_factory=dict)
     children: dict[NodePath, dict[int, ExecutionId]] = field(default_factory=dict)
     cache_keys: dict[NodePath, CacheKey] = field(default_factory=dict)
+    grafts: dict[NodePath, Digest] = field(default_factory=dict)
     urgent: bool = False
     busy: bool = False
     rests: bool = False

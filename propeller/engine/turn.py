@@ -27,7 +27,7 @@ from propeller.core.node_state import (
 from propeller.core.plan import BranchWork, LaunchPlanWork, SubWorkflowWork, TaskWork
 from propeller.core.task_node import abort_command as abort_attempt
 from propeller.engine.encoding import encode
-from propeller.engine.run import SEAL, Arrival, Errand, Run, Seal, StoreInputs
+from propeller.engine.run import GRAPH, SEAL, Arrival, Errand, Run, Seal, StoreInputs
 from propeller.engine.telling import Telling, telling_of
 from propeller.ports import Commit, StateStore
 
@@ -55,7 +55,7 @@ async def commit(store: StateStore, run: Run, decision: Decision, arrivals: Sequ
             run.version,
             encode([decision.header, telling.last]),
             closed=decision.header.ended,
-            cells={path: encode(node) for path, node in decision.nodes.items()},
+            cells=_cells(decision),
             outputs=_kept_outputs(decision, arrivals),
             commands=commands,
             done=done,
@@ -119,6 +119,13 @@ def doom(run: Run, failure: Failure, now_ns: int) -> Decision:
     header = Header(old.limits, ExecutionFailed(failure), old.next_order)
     records.append(ExecutionChanged(header.phase, now_ns, failure))
     return Decision(header, nodes, tuple(commands), tuple(records))
+
+
+def _cells(decision: Decision) -> Mapping[str, bytes]:
+    cells = {str(path): encode(node) for path, node in decision.nodes.items()}
+    if decision.graphs:
+        cells.update((f"{GRAPH}{scope}", encode(digest)) for scope, digest in decision.graphs.items())
+    return cells
 
 
 def _kept_outputs(decision: Decision, arrivals: Sequence[Arrival]) -> Mapping[str, bytes]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from flytelike.codec.faults import MalformedError
 from flytelike.codec.parse import parse, serialise
-from flytelike.model.graph import Binding
+from flytelike.model.graph import Binding, LaunchPlanTarget
 from flytelike.model.ids import ROOT, START_NODE, WORKFLOW_INPUTS, ExecutionId, NodeId, NodePath
 from flytelike.model.interface import Variable
 from flytelike_idl.core import literals_pb2 as pb
@@ -99,7 +99,12 @@ class Values:
         """Bind a node's inputs; a failure node is given the failure too."""
         scope, _ = split(path)
         declared = run.program.interface(path).inputs
-        bindings = run.program.node(path).bindings
+        node = run.program.node(path)
+        bindings = node.bindings
+        if isinstance(node.target, LaunchPlanTarget):
+            # What is left out is the launch plan's to fill in: its defaults, and what it has fixed.
+            given = {binding.var for binding in bindings}
+            declared = {name: variable for name, variable in declared.items() if name in given}
         if not run.state.plan.place(path).node.aside:
             return await self._bound(run, scope, bindings, declared)
         errors = {name: found for name, found in declared.items() if error_type(found) is not None}

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing_extensions import override
 
 from flytelike.model.failure import Failure, Fault
+from propeller.executors.ending import Ending, GaveNodes
 from propeller.ports import AttemptKey, AttemptListener, AttemptSpec, Executor
 
-Behaviour = Callable[[AttemptSpec], Awaitable[Failure | None]]
-"""Does an attempt's work, stores its outputs, and returns its failure, or None for success."""
+Behaviour = Callable[[AttemptSpec], Awaitable[Ending]]
+"""Does an attempt's work, stores what it gives, and returns how it ended."""
 
 _REMEMBERED = 4096
 
@@ -50,7 +51,7 @@ class MemoryExecutor(Executor):
         self._now_ns = now_ns
         self._live: dict[AttemptKey, _Attempt] = {}
         self._queue: deque[_Attempt] = deque()
-        self._ended: dict[AttemptKey, Failure | None] = {}
+        self._ended: dict[AttemptKey, Ending] = {}
         self._running = 0
         self._closed = False
 
@@ -96,26 +97,29 @@ class MemoryExecutor(Executor):
         limit_s = spec.deadline_ns / 1e9 or None
         try:
             self._listener.running(spec.key, self._now_ns())
-            failure = await asyncio.wait_for(self._behaviour(spec), limit_s)
+            ending: Ending = await asyncio.wait_for(self._behaviour(spec), limit_s)
         except TimeoutError:
             text = f"The attempt ran longer than its timeout of {limit_s:g} s and was stopped."
-            failure = Failure("TimeoutExpired", text, Fault.USER, retryable=True)
+            ending = Failure("TimeoutExpired", text, Fault.USER, retryable=True)
         except asyncio.CancelledError:
             self._leave(spec.key)
             return
-        self._ended[spec.key] = failure
+        self._ended[spec.key] = ending
         if len(self._ended) > _REMEMBERED:
             del self._ended[next(iter(self._ended))]
         self._leave(spec.key)
-        self._tell(spec.key, failure)
+        self._tell(spec.key, ending)
 
     def _leave(self, key: AttemptKey) -> None:
         self._running -= 1
         self._live.pop(key, None)
         self._pump()
 
-    def _tell(self, key: AttemptKey, failure: Failure | None) -> None:
-        if failure is None:
-            self._listener.succeeded(key, self._now_ns())
-        else:
-            self._listener.failed(key, self._now_ns(), failure)
+    def _tell(self, key: AttemptKey, ending: Ending) -> None:
+        match ending:
+            case None:
+                self._listener.succeeded(key, self._now_ns())
+            case GaveNodes():
+                self._listener.expanded(key, self._now_ns())
+            case Failure() as failure:
+                self._listener.failed(key, self._now_ns(), failure)

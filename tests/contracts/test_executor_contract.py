@@ -8,6 +8,7 @@ from typing import Protocol
 import pytest
 
 from flytelike.model.failure import Failure, Fault
+from propeller.executors.ending import Ending, GaveNodes
 from propeller.executors.memory import MemoryExecutor
 from propeller.ports import AttemptKey, AttemptSpec, Executor
 from tests.unit.executor.builders import Bench, Ended, Listener, Site
@@ -41,10 +42,12 @@ class MemoryBench:
     async def close(self) -> None:
         await self.executor.close()
 
-    async def _behave(self, spec: AttemptSpec) -> Failure | None:
+    async def _behave(self, spec: AttemptSpec) -> Ending:
         match spec.task.id.name:
             case "fail":
                 return Failure("USER:ValueError", "ValueError: boom", Fault.USER, retryable=False)
+            case "spread":
+                return GaveNodes()
             case "wait_for_ever":
                 await asyncio.Event().wait()
         Path(spec.output_prefix).mkdir(parents=True)
@@ -82,6 +85,14 @@ async def test_a_failure_is_told_with_its_code(world: World) -> None:
     assert failure is not None
     assert (failure.code, failure.fault, failure.retryable) == ("USER:ValueError", Fault.USER, False)
     assert "boom" in failure.message
+
+
+async def test_nodes_to_run_next_are_told_as_such_and_again_when_it_is_started_again(world: World) -> None:
+    ended = await world.end_of(world.site.attempt("spread"))
+    del world.listener.ends[ended.spec.key]
+    await world.end_of(ended.spec)
+    assert world.listener.count("expanded", ended.spec.key) == 2
+    assert world.listener.count("running", ended.spec.key) == 1
 
 
 async def test_running_comes_before_the_end(world: World) -> None:

@@ -27,7 +27,8 @@ EXPLAINED = {
     r"(message|field) flytelike\.service\.\w*Cache\w*(\..*)?": "looking into the cache",
     r"field flytelike\.core\.TaskMetadata\.(cache_code|cache_ttl)": "9150: derived versions, and how long",
     r"field flytelike\.admin\.(TaskNodeMetadata\.cache_why|ExecutionSpec\.skip_cache)": "9150: caching, told and left",
-    r"rpc flytelike\.service\.(Registration|Derivation|Watch|Caching)Service\..*": "services of ours",
+    r"rpc flytelike\.service\.(Call|Registration|Derivation|Watch|Caching)Service\..*": "services of ours",
+    r"(message|field) flytelike\.service\.(StartCall|WatchCalls|CallState)\w*(\..*)?": "calls of eager tasks",
 }
 
 

@@ -29,6 +29,7 @@ _NODE_NEXT: dict[NodePhase | None, set[NodePhase]] = {
     None: {NodePhase.QUEUED, NodePhase.RUNNING, NodePhase.SKIPPED, NodePhase.RECOVERED, NodePhase.ABORTED},
     NodePhase.QUEUED: {NodePhase.QUEUED, NodePhase.RUNNING, NodePhase.SUCCEEDED, NodePhase.ABORTED},
     NodePhase.RUNNING: {
+        NodePhase.DYNAMIC_RUNNING,
         NodePhase.SUCCEEDED,
         NodePhase.FAILING,
         NodePhase.FAILED,
@@ -36,7 +37,15 @@ _NODE_NEXT: dict[NodePhase | None, set[NodePhase]] = {
         NodePhase.SKIPPED,
         NodePhase.TIMED_OUT,
     },
-    NodePhase.FAILING: {NodePhase.RUNNING, NodePhase.FAILED, NodePhase.ABORTED},
+    NodePhase.DYNAMIC_RUNNING: {
+        NodePhase.RUNNING,
+        NodePhase.QUEUED,
+        NodePhase.SUCCEEDED,
+        NodePhase.FAILING,
+        NodePhase.FAILED,
+        NodePhase.ABORTED,
+    },
+    NodePhase.FAILING: {NodePhase.RUNNING, NodePhase.QUEUED, NodePhase.FAILED, NodePhase.ABORTED},
 }
 _TASK_ENDS = {TaskPhase.SUCCEEDED, TaskPhase.FAILED, TaskPhase.RETRYABLE_FAILED, TaskPhase.ABORTED}
 _TASK_NEXT: dict[TaskPhase | None, set[TaskPhase]] = {
@@ -66,6 +75,8 @@ class Seen:
     queued_ns: int = 0
     ran: bool = False
     failure: Failure | None = None
+    graphs: int = 0
+    """How many attempts gave a graph."""
 
 
 @dataclass
@@ -93,6 +104,7 @@ class Checker:
     reserved: set[NodePath] = field(default_factory=set)
     crashed: bool = False
     sees_lookups: bool = True
+    gave: set[Key] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.kinds = Kinds(self)
@@ -102,7 +114,8 @@ class Checker:
     def graph_in(self, scope: str) -> GraphSketch:
         if not scope:
             return self.scenario.primary
-        return self.scenario.inner[self.sketch(NodePath(scope.rpartition(".")[0])).workflow]
+        outer = self.sketch(NodePath(scope.rpartition(".")[0]))
+        return self.scenario.inner[outer.workflow or outer.gives]
 
     def sketch(self, path: NodePath) -> NodeSketch:
         scope, _, name = path.rpartition(".")
@@ -151,6 +164,9 @@ class Checker:
     def process_ended(self, key: Key) -> None:
         if self.live.get(key[0]) == key[1]:
             del self.live[key[0]]
+
+    def process_gave(self, key: Key) -> None:
+        self.gave.add(key)
 
     def process_result(self, key: Key, failure: Failure | None) -> None:
         self.results[key].append(failure)
@@ -210,7 +226,8 @@ class Checker:
         must(limit == 0 or running <= limit, f"{running} nodes really run, {limit} may")
 
     def _timed_out(self, path: NodePath, attempt: int) -> bool:
-        return any(other == path and stamp.startswith(f"{attempt}/deadline") for other, stamp in self.rung)
+        watched = (f"{attempt}/deadline", f"{attempt}/graph")
+        return any(other == path and stamp.startswith(watched) for other, stamp in self.rung)
 
     def _succeeded(self, scope: str, node: NodeSketch) -> bool:
         path = NodePath(f"{scope}.{node.id}" if scope else node.id)
@@ -289,18 +306,32 @@ class Checker:
             taking = self.scenario.reuse.get(path) is Reuse.TAKE
             must(taking or record.phase is not NodePhase.ABORTED, f"{path}: aborted before it began")
             must(not taking or record.phase in self._after_taking(path), f"{path}: {record.phase}, {self.took[path]}")
-        seen.phase = record.phase
+        dynamic = record.phase is NodePhase.DYNAMIC_RUNNING
+        must(
+            record.is_parent == bool(sketch.workflow or sketch.cases or dynamic),
+            f"{path}: is_parent is {record.is_parent}",
+        )
+        must(record.graph == (sketch.gives if dynamic else ""), f"{path}: tells of the graph {record.graph!r}")
+        before, seen.phase = seen.phase, record.phase
         if record.phase is not NodePhase.QUEUED:
             self.looking.discard(path)
-        must(record.is_parent == bool(sketch.workflow or sketch.cases), f"{path}: is_parent is {record.is_parent}")
+        if dynamic:
+            must(sketch.gives, f"{path}: is not dynamic")
+            must((path, self.newest[path]) in self.gave, f"{path}: gave no graph")
+            must(seen.attempts[-1:] == [TaskPhase.SUCCEEDED], f"{path}: expanded, its attempts are {seen.attempts}")
+            seen.graphs += 1
+            seen.last_failure = None
         if record.phase is NodePhase.SUCCEEDED:
-            self._node_succeeded(path, sketch, seen, record)
+            self._node_succeeded(path, sketch, seen, record, expanded=before is NodePhase.DYNAMIC_RUNNING)
         elif record.phase in (NodePhase.FAILED, NodePhase.TIMED_OUT):
             must(record.failure, f"{path}: failed without a failure")
             seen.failure = record.failure
             if not record.parent and record.failure and not self.kinds.is_cleanup(path):
                 self.failed_top.append(record.failure)
-            self._node_failed(path, sketch, seen)
+            self._node_failed(path, sketch, seen, of_graph=before is NodePhase.DYNAMIC_RUNNING)
+        elif before is NodePhase.DYNAMIC_RUNNING and record.phase is not NodePhase.ABORTED:
+            used = seen.user_failures + seen.graphs
+            must(used <= sketch.task.retries, f"{path}: its graph is tried again after {used} failures")
 
     def _after_taking(self, path: NodePath) -> set[NodePhase]:
         """Return how a listed node may begin, after what was found of it."""
@@ -314,10 +345,12 @@ class Checker:
         must(found, f"{path}: succeeded without running, and says {record.cache}")
         must(not self.sees_lookups or "CacheFound" in self.answers[path], f"{path}: succeeded, nothing was found")
 
-    def _node_succeeded(self, path: NodePath, sketch: NodeSketch, seen: Seen, record: NodeChanged) -> None:
-        if sketch.workflow:
-            inner = self.scenario.inner[sketch.workflow]
-            attempt = self._newest_scope(path)
+    def _node_succeeded(
+        self, path: NodePath, sketch: NodeSketch, seen: Seen, record: NodeChanged, *, expanded: bool
+    ) -> None:
+        if sketch.workflow or expanded:
+            inner = self.scenario.inner[sketch.workflow or sketch.gives]
+            attempt = self.newest[path] if expanded else self._newest_scope(path)
             missing = [node.id for node in inner.tops if not self._succeeded(f"{path}.{attempt}", node)]
             must(not missing, f"{path}: succeeded without {missing}")
             collected = None in self.bound[path, attempt]
@@ -334,8 +367,11 @@ class Checker:
             self.reserved.discard(path)
             must(seen.attempts[-1:] == [TaskPhase.SUCCEEDED], f"{path}: succeeded, attempts {seen.attempts}")
 
-    def _node_failed(self, path: NodePath, sketch: NodeSketch, seen: Seen) -> None:
+    def _node_failed(self, path: NodePath, sketch: NodeSketch, seen: Seen, *, of_graph: bool) -> None:
         """It gave up only when what the author asked for was used up."""
+        if of_graph:
+            self._graph_gave_up_rightly(path, sketch.task.retries, seen)
+            return
         if seen.phase and seen.failure and (sketch.cases or sketch.is_gate):
             self.kinds.failed(path, sketch, seen.phase, seen.failure)
             return
@@ -355,6 +391,23 @@ class Checker:
             exhausted = failure.code.startswith("RetriesExhausted|")
             must(exhausted or retries == 0, f"{path}: does not say that its retries are used up: {failure}")
 
+    def _graph_gave_up_rightly(self, path: NodePath, retries: int, seen: Seen) -> None:
+        failure = seen.failure
+        assert failure
+        scope = f"{path}.{self.newest.get(path, 0)}."
+        passed_on = [it for it in self.nodes if it.startswith(scope) and self._failed_so(it, failure)]
+        if "The dynamic task" in failure.message and not passed_on:
+            must(self._timed_out(path, self.newest[path]), f"{path}: timed out before its time: {failure}")
+        used = seen.user_failures + seen.graphs - 1
+        if failure.retryable:
+            must(used >= retries, f"{path}: gave up after {used} of {retries} retries: {failure}")
+            exhausted = failure.code.startswith("RetriesExhausted|")
+            must(exhausted or retries == 0, f"{path}: does not say that its retries are used up: {failure}")
+
+    def _failed_so(self, path: NodePath, failure: Failure) -> bool:
+        own = self.nodes[path].failure
+        return own is not None and own.message == failure.message
+
     def _gave_up_rightly(self, path: NodePath, retries: int, seen: Seen) -> None:
         last, final = seen.last_failure, seen.failure
         must(last and final, f"{path}: failed without a failure")
@@ -370,7 +423,8 @@ class Checker:
         if last.fault is Fault.SYSTEM:
             must(seen.system_failures == SYSTEM_RETRIES + 1, f"{path}: gave up after {seen.system_failures}")
         else:
-            must(seen.user_failures == retries + 1, f"{path}: gave up after {seen.user_failures} of {retries}")
+            used = seen.user_failures + seen.graphs
+            must(used == retries + 1, f"{path}: gave up after {used} of {retries}")
 
     def _attempt(self, record: AttemptChanged) -> None:
         path, attempt, seen = record.path, record.attempt, self.nodes[record.path]
@@ -378,7 +432,8 @@ class Checker:
         must(record.task.name.endswith(f".{self.sketch(path).id}"), f"{path}: runs {record.task}")
         if attempt == len(seen.attempts):
             last = seen.attempts[-1] if seen.attempts else None
-            must(last in (None, TaskPhase.RETRYABLE_FAILED), f"{path}/{attempt}: begins, the last is {last}")
+            again = {TaskPhase.RETRYABLE_FAILED, *([TaskPhase.SUCCEEDED] if seen.graphs else [])}
+            must(last is None or last in again, f"{path}/{attempt}: begins, the last is {last}")
             self._paused(record, seen)
             seen.queued_ns, seen.ran = record.at_ns, False
             before = None
@@ -416,7 +471,7 @@ class Checker:
             seen.user_failures += 1
         if record.phase is TaskPhase.RETRYABLE_FAILED:
             must(failure.retryable, f"{path}: retries {failure}")
-            within = seen.user_failures <= retries and seen.system_failures <= SYSTEM_RETRIES
+            within = seen.user_failures + seen.graphs <= retries and seen.system_failures <= SYSTEM_RETRIES
             must(within, f"{path}: retries after {seen.user_failures} + {seen.system_failures} failures")
 
     @staticmethod

@@ -16,6 +16,7 @@ from tests.unit.propeller_core.builders import (
     branch,
     child,
     closure_of,
+    dynamic,
     gate,
     graph,
     sub,
@@ -24,6 +25,8 @@ from tests.unit.propeller_core.builders import (
 
 MAX_INNER = 3
 MAX_NODES = 12
+GIVEN = ("w0", "w2")
+"""Workflows that dynamic tasks may give: these have no failure node."""
 MAX_DEPTH = 2
 
 
@@ -39,6 +42,10 @@ class Scenario:
     def plan(self) -> Plan:
         """What the core is given."""
         return Plan.of(closure_of(self.primary, *self.inner.values()))
+
+    def given(self, name: str) -> Plan:
+        """What a dynamic task gives, as the core gets it."""
+        return Plan.of(closure_of(self.inner[name], *self.inner.values()))
 
 
 def random_scenario(rng: random.Random, *, plain: bool = False) -> Scenario:
@@ -84,7 +91,8 @@ def _random_graph(rng: random.Random, name: str, known: list[str], size: int, *,
         others = [node.id for node in nodes if not node.branch]
         nodes.extend(_random_nodes(rng, f"n{number}", others, known, MAX_DEPTH if plain else 0, plain=plain))
     policy = rng.choice(list(FailurePolicy))
-    cleanup = _random_node(rng, "fn0", [], known) if not plain and rng.random() < 0.3 else None
+    lucky = plain or name in GIVEN or rng.random() > 0.3
+    cleanup = None if lucky else _random_node(rng, "fn0", [], known)
     return graph(
         *nodes,
         name=name,
@@ -124,6 +132,9 @@ def _random_node(
         return gate(node_id, *after, timeout_ns=timeout_ns)
     if kind < 0.45 and not plain:
         return gate(node_id, *after, timeout_ns=timeout_ns, sleep_ns=rng.choice([0, 1, 30]) * S)
+    if kind < 0.6 and (given := [name for name in known if name in GIVEN]):
+        retries, slow = rng.choice([0, 0, 1, 2]), timeout_ns * 3
+        return dynamic(node_id, rng.choice(given), *after, retries=retries, timeout_ns=slow)
     backoff = Backoff(rng.choice([1, 3]) * S, rng.choice([1.0, 2.0]), rng.choice([0, 4 * S]))
     wait = backoff if rng.random() < 0.3 else None
     queued_ns = rng.randint(1, 20) * S if rng.random() < 0.15 else 0

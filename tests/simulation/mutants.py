@@ -61,7 +61,7 @@ MUTANTS = (
         "case Skipped():\n            _skip_below(turn, place)",
         "case Skipped():\n            pass",
     ),
-    _mutant("one node too many at once", "settle", "turn.tally.slots < limit", "turn.tally.slots <= limit"),
+    _mutant("one node too many at once", "turn", "self.tally.slots < limit", "self.tally.slots <= limit"),
     _mutant("held nodes are forgotten", "turn", "if self.tally.held == 0:", "if True:"),
     _mutant(
         "a pause gives its slot away", "node_state", "Running, BackingOff, ChildRunning}", "Running, ChildRunning}"
@@ -125,6 +125,38 @@ MUTANTS = (
         "task_node",
         "turn.tell_node(place, NodePhase.SUCCEEDED, cache=event.cache)",
         "turn.tell_node(place, NodePhase.SUCCEEDED); turn.tell_node(place, NodePhase.SUCCEEDED)",
+    ),
+    _mutant("a stale graph is accepted", "dynamic_node", _STALE.replace("\n    place", "\n    place"), _OPEN),
+    _mutant(
+        "the failure of a graph does not count",
+        "sub_workflow_node",
+        "task_node.again(turn, place, work, failures, state.system_failures)",
+        "task_node.again(turn, place, work, state.user_failures, state.system_failures)",
+    ),
+    _mutant(
+        "the platform's failures are forgotten with a graph",
+        "sub_workflow_node",
+        "task_node.again(turn, place, work, failures, state.system_failures)",
+        "task_node.again(turn, place, work, failures, 0)",
+    ),
+    _mutant(
+        "a graph that failed takes a slot that is not free",
+        "task_node",
+        "if turn.slot_is_free and turn.tally.held == 0:",
+        "if True:",
+    ),
+    _mutant(
+        "what failed is forgotten while its next attempt is held",
+        "cache_lookup",
+        "Started(held.user_failures, held.system_failures) if isinstance(held, Held) else Started()",
+        "Started()",
+    ),
+    _mutant("which graph was given is not kept", "state", "self.graphs.update(decision.graphs)", "pass"),
+    _mutant(
+        "any timer ends a graph",
+        "dynamic_node",
+        "if event.stamp == deadline.graph_stamp(state.attempt, state.started_ns):",
+        "if True:",
     ),
     _mutant(
         "what is listed runs",
@@ -198,7 +230,7 @@ MUTANTS = (
         "            found(turn, event)",
         "            missed(turn, CacheMissed(event.path, event.round, event.at_ns, event.note))",
     ),
-    _mutant("the catalog is not asked", "settle", "if work.cached and turn.header.limits.cached:", "if False:"),
+    _mutant("the catalog is not asked", "settle", "if work.cached and turn.header", "if False and turn.header"),
     _mutant(
         "a flag to leave the cache alone is not heard",
         "settle",
@@ -217,7 +249,7 @@ MUTANTS = (
         "frozenset({LookingUp, WaitingForCache, Started",
         "frozenset({WaitingForCache, Started",
     ),
-    _mutant("failed work stays reserved", "settle", "place.node.work.serialize:", "False:"),
+    _mutant("failed work stays reserved", "settle", "isinstance(work, TaskWork) and work.serialize:", "False:"),
     _mutant(
         "aborted work stays reserved",
         "stop",

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from propeller.core.commands import Command
 from propeller.core.decision import Step
@@ -85,7 +86,9 @@ class Simulation:
         self._replay()
 
     def _new_shell(self) -> Shell:
-        return Shell(self.plan, self.store, self.world, self.checker, self.steps, self.scenario.reuse)
+        given = cache(self.scenario.given)
+        plan = self.plan.copy()
+        return Shell(plan, given, self.store, self.world, self.checker, self.steps, self.scenario.reuse)
 
     def _live(self, life: Iterator[str]) -> None:
         """Let the platform act; it may die at each of its steps, and then another one takes over."""
@@ -122,17 +125,21 @@ class Simulation:
 
     def _replay(self) -> None:
         """The same events, one by one and without any crash, give the same state, commands and records."""
-        state = ExecutionState.new(self.plan, self.scenario.limits, self.scenario.reuse)
+        plan = self.plan.copy()
+        for scope, name in self.store.graphs.items():
+            plan.grafts[scope] = self.scenario.given(name)
+        state = ExecutionState.new(plan, self.scenario.limits, self.scenario.reuse)
         commands, records = [], []
         for batch in self.store.log:
             of_batch: list[Command] = []
             for event in batch:
-                decision = evaluate(self.plan, state, [event])
+                decision = evaluate(plan, state, [event])
                 state.apply(decision)
                 of_batch.extend(decision.commands)
                 records.extend(decision.records)
             commands.extend(without_vain(of_batch))
-        check(self.plan, state)
+        check(plan, state)
+        must(state.graphs == self.store.graphs, "replay gives other graphs")
         must(state.header == self.store.header, f"replay ends as {state.header}, it was {self.store.header}")
         must(dict(state.nodes) == self.store.nodes, "replay gives other node states")
         must(commands == self.store.commands, "replay gives other commands")

@@ -1,10 +1,10 @@
 """A small platform around the core: it loads, evaluates, commits and acts, and may die between any two steps."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flytelike.model.history import Record
-from flytelike.model.ids import NodePath
+from flytelike.model.ids import Digest, NodePath
 from propeller.core.commands import AbortAttempt, AbortChild, Command
 from propeller.core.decision import Decision, Step
 from propeller.core.evaluate import evaluate
@@ -35,6 +35,7 @@ class Store:
     records: list[Record] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
     log: list[tuple[Event, ...]] = field(default_factory=list)
+    graphs: dict[NodePath, Digest] = field(default_factory=dict)
     owner: int = 0
 
     def commit(self, owner: int, batch: Sequence[Event], decision: Decision) -> list[int]:
@@ -47,6 +48,8 @@ class Store:
             must(type(old) not in END_STATES or old == node, f"{path}: {old} became {node}")
         self.header = decision.header
         self.nodes.update(decision.nodes)
+        must(not self.graphs.keys() & decision.graphs.keys(), "a scope was given two graphs")
+        self.graphs.update(decision.graphs)
         self.records.extend(decision.records)
         self.log.append(tuple(batch))
         first = len(self.commands)
@@ -61,6 +64,7 @@ class Shell:
     """One life of the platform. Each `yield` is a moment at which it may die."""
 
     plan: Plan
+    given: Callable[[str], Plan]
     store: Store
     world: World
     checker: Checker
@@ -76,7 +80,10 @@ class Shell:
         self.store.owner += 1
         self.owner = self.store.owner
         self.world.inbox = self.inbox
-        self.state = ExecutionState(self.plan, self.store.header, self.store.nodes, self.reuse)
+        self.world.graft = self.graft
+        for scope, digest in self.store.graphs.items():
+            self.graft(scope, digest)
+        self.state = ExecutionState(self.plan, self.store.header, self.store.nodes, self.reuse, self.store.graphs)
         yield "loaded"
         for number, command in sorted(self.store.outbox.items()):
             # Starts may be long answered: only what is still outstanding is started again.
@@ -89,6 +96,10 @@ class Shell:
             yield "carried out again"
         if isinstance(self.state.header.status, Accepted):
             self.inbox.append(ExecutionStarted(self.world.now_ns))
+
+    def graft(self, scope: NodePath, digest: Digest) -> None:
+        """Let a graph that a task gave be known."""
+        self.plan.grafts[scope] = self.given(digest)
 
     def turn(self, size: int) -> Iterator[str]:
         """Take some events in and act on them."""

@@ -13,7 +13,7 @@ from enum import Enum
 
 from flytelike.model.caching import CacheNote, CacheStatus
 from flytelike.model.failure import Failure, Fault
-from flytelike.model.ids import NodeId, NodePath
+from flytelike.model.ids import Digest, NodeId, NodePath
 from flytelike.model.phases import WorkflowPhase
 from propeller.core import events
 from propeller.core.commands import (
@@ -30,6 +30,7 @@ from propeller.core.commands import (
     StartChild,
     TakeOver,
 )
+from propeller.core.plan import scope_of
 from tests.simulation.checker import Checker
 from tests.unit.propeller_core.builders import BUG, FLAKE, LOST, S
 
@@ -104,6 +105,7 @@ class World:
     offset_ns: int = 0
     inbox: list[events.Event] | None = None
     lives: int = 0
+    graft: Callable[[NodePath, Digest], object] = lambda *_: None
     processes: dict[Key, Process] = field(default_factory=dict)
     children: dict[Key, Process] = field(default_factory=dict)
     timers: dict[str, Timer] = field(default_factory=dict)
@@ -135,8 +137,10 @@ class World:
             self.deliver(event)
 
     def deliver(self, event: events.Event) -> None:
-        """Put news into the platform's memory."""
+        """Put news into the platform's memory; a graph is grafted first, as the shell must."""
         if self.inbox is not None:
+            if isinstance(event, events.AttemptExpanded):
+                self.graft(scope_of(event.path, event.attempt), event.graph)
             self.inbox.append(event)
 
     def step(self) -> bool:
@@ -272,8 +276,12 @@ class World:
         late = process.life is Life.ABORTED
         if late and self.rng.random() < 0.5:
             return
-        if failure is None:
-            result: events.Event = events.AttemptSucceeded(*key, self.now_ns)
+        gives = self.checker.sketch(key[0]).gives
+        if failure is None and gives and self.rng.random() < 0.9:
+            self.checker.process_gave(key)
+            result: events.Event = events.AttemptExpanded(*key, self.now_ns, Digest(gives))
+        elif failure is None:
+            result = events.AttemptSucceeded(*key, self.now_ns)
         else:
             result = events.AttemptFailed(*key, self.now_ns, failure)
         if not late:
@@ -380,6 +388,7 @@ class World:
         old = self.rng.choice([attempt - 1, newest - 1, newest + 7, newest + 8])
         at_ns = self.now_ns
         outer, _, inner_attempt = path.rpartition(".")[0].rpartition(".")
+        gives = self.checker.sketch(path).gives
         scope, old_scope = NodePath(outer), int(inner_attempt or 0) - 1
         self.deliver(
             self.rng.choice(
@@ -387,6 +396,7 @@ class World:
                     events.AttemptSucceeded(path, old, at_ns),
                     events.TakenOver(path, at_ns),
                     events.NothingTaken(path, at_ns),
+                    *([events.AttemptExpanded(path, old, at_ns, Digest(gives))] if gives else []),
                     events.AttemptFailed(path, old, at_ns, BUG),
                     events.AttemptFailed(path, old, at_ns, LOST),
                     events.AttemptRunning(path, old, at_ns),
@@ -394,6 +404,7 @@ class World:
                     events.ChildEnded(path, newest, at_ns, WorkflowPhase.RUNNING),
                     events.TimerFired(path, f"{old}/retry", at_ns),
                     events.TimerFired(path, f"{newest}/deadline/1", at_ns),
+                    events.TimerFired(path, f"{newest}/graph/1", at_ns),
                     events.TimerFired(scope, f"{old_scope + 1}/deadline/1", at_ns),
                     events.OutputsCollected(path, old, at_ns),
                     events.OutputsCollected(scope, old_scope, at_ns),

@@ -10,7 +10,7 @@ from tests.wire.recording import Record
 
 pytestmark = pytest.mark.timeout(600)  # the first to ask waits for the whole session
 
-ENTITIES = 35
+ENTITIES = 38
 STOCK_FRAME = "flytekit/core/base_task.py"
 
 
@@ -145,6 +145,15 @@ def test_executions_of_launch_plan_nodes_are_read(gave) -> None:
         "child": ["SUCCEEDED", 4],
         "task": [4, 8, 0],
         "nodes": ["n0", "n1"],
+    }
+
+
+def test_nodes_of_dynamic_tasks_run_and_are_read(gave) -> None:
+    assert gave("dynamic_nodes") == {
+        "outputs": [6, 2, 4],
+        "dynamic": [True, True],
+        "nodes": ["dn0", "dn1", "dn2"],
+        "given": [2, 4, 6],
     }
 
 

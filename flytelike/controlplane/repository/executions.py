@@ -14,7 +14,7 @@ from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
 
 Values = Mapping[str, str | int | bytes | None]
 
-_TERMINAL = [phase.value for phase in WorkflowPhase if phase.terminal]
+TERMINAL = [phase.value for phase in WorkflowPhase if phase.terminal]
 _MODES = {"MANUAL": 0, "SCHEDULED": 1, "SYSTEM": 2, "RELAUNCH": 3, "CHILD_WORKFLOW": 4, "RECOVERED": 5, "TRIGGER": 6}
 _STATES = {"EXECUTION_ACTIVE": 0, "EXECUTION_ARCHIVED": 1, "ACTIVE": 0, "ARCHIVED": 1}
 
@@ -54,6 +54,7 @@ EXECUTION_FIELDS: Fields = {
     "workflow_version": Field(executions.c.workflow_version),
     "task_name": Field(case((_ALONE, executions.c.launched_name), else_="")),
     "parent_execution_name": Field(executions.c.parent_name),
+    "parent_node_id": Field(executions.c.parent_path),
 }
 
 NODE_FIELDS: Fields = {
@@ -93,7 +94,7 @@ def find_execution(connection: Connection, execution: ExecutionId) -> ExecutionR
 
 def update_execution(connection: Connection, execution: ExecutionId, values: Values) -> bool:
     """Set columns of an execution that has not ended; tell whether there was one."""
-    statement = update(executions).where(_is(execution), executions.c.phase.not_in(_TERMINAL)).values(**values)
+    statement = update(executions).where(_is(execution), executions.c.phase.not_in(TERMINAL)).values(**values)
     return connection.execute(statement).rowcount > 0
 
 
@@ -120,7 +121,7 @@ def latest_ended(connection: Connection, project: str, domain: str, launched: st
             executions.c.project == project,
             executions.c.domain == domain,
             executions.c.launched_name == launched,
-            executions.c.phase.in_(_TERMINAL),
+            executions.c.phase.in_(TERMINAL),
         )
         .order_by(executions.c.created_at.desc(), executions.c.id.desc())
         .limit(limit)
@@ -131,7 +132,7 @@ def latest_ended(connection: Connection, project: str, domain: str, launched: st
 def unfinished_business(connection: Connection) -> list[ExecutionRow]:
     """Return the executions nothing was heard of yet, and those that somebody wants to end."""
     statement = _EXECUTION.where(
-        executions.c.phase.not_in(_TERMINAL),
+        executions.c.phase.not_in(TERMINAL),
         (executions.c.sequence == 0) | (executions.c.phase == WorkflowPhase.ABORTING.value),
     ).order_by(executions.c.id)
     return [ExecutionRow(*row) for row in connection.execute(statement)]
@@ -218,7 +219,7 @@ def changed_attempts(connection: Connection, execution: int, after: int, limit: 
 
 def count_active(connection: Connection) -> int:
     """Return how many executions have not ended."""
-    statement = select(func.count()).select_from(executions).where(executions.c.phase.not_in(_TERMINAL))
+    statement = select(func.count()).select_from(executions).where(executions.c.phase.not_in(TERMINAL))
     return connection.execute(statement).scalar_one()
 
 

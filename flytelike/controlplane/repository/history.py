@@ -4,6 +4,7 @@ All entries of a batch are folded into one row for each thing that changed, and 
 one statement a table, so that the cost of an entry stays in the tens of microseconds.
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
@@ -25,6 +26,7 @@ from sqlalchemy import (
     update,
 )
 
+from flytelike.controlplane.repository.calls import end_calls
 from flytelike.controlplane.repository.history_fold import ExecutionFold
 from flytelike.controlplane.repository.prepared import Prepared, upsert
 from flytelike.controlplane.schema import executions, node_executions, task_executions
@@ -49,12 +51,18 @@ class HistoryGap(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An execution about which something was recorded; `ended` when it reached its terminal phase now."""
+    """An execution about which something was recorded; `ended` when it reached its terminal phase now.
+
+    `eager` tells that its parent is a task that called it. `ending` are calls of its own that are to
+    end, since the tasks that made them have.
+    """
 
     execution: ExecutionId
     ended: bool
     parent: NodeExecutionId | None
     parent_attempt: int
+    eager: bool = False
+    ending: tuple[ExecutionId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,8 @@ class _Row:
     parent_name: str
     parent_path: str
     parent_attempt: int
+    eager: bool
+    calls: bool
 
 
 def record_entries(connection: Connection, batch: Sequence[HistoryEntry]) -> list[Change]:
@@ -90,9 +100,18 @@ def record_entries(connection: Connection, batch: Sequence[HistoryEntry]) -> lis
         if row.parent_name:
             parent_execution = ExecutionId(row.project, row.domain, row.parent_name)
             parent = NodeExecutionId(parent_execution, NodePath(row.parent_path))
-        changes.append(Change(execution, fold.ended, parent, row.parent_attempt))
+        ending = _end_calls(connection, execution, fold) if row.calls else ()
+        changes.append(Change(execution, fold.ended, parent, row.parent_attempt, row.eager, ending))
     _write(connection, folds)
     return changes
+
+
+def _end_calls(connection: Connection, execution: ExecutionId, fold: ExecutionFold) -> tuple[ExecutionId, ...]:
+    """Have the calls end of tasks that have ended, with the very commit that says so."""
+    paths = [path for path, row in fold.nodes.items() if NodePhase(int(row["phase"] or 0)).terminal]
+    if not paths and not fold.ended:
+        return ()
+    return tuple(end_calls(connection, execution, None if fold.ended else paths, time.time_ns()))
 
 
 def _locked(connection: Connection, wanted: Iterable[ExecutionId]) -> Iterable[_Row]:
@@ -129,7 +148,8 @@ def _upsert(dialect: Dialect, table: Table, phases: Iterable[NodePhase | TaskPha
     merged: dict[str, ColumnElement[Any]] = {"sequence": new.sequence}
     for column in ("phase", "updated_at"):
         merged[column] = case((ended, old[column]), else_=new[column])
-    for column in ("inputs_uri", "output_uri", "log_uri", "child", "note", "cache_why", "cache_key", "cache_source"):
+    texts = ("inputs_uri", "output_uri", "log_uri", "child", "note", "graph", "cache_why", "cache_key", "cache_source")
+    for column in texts:
         if column in old:
             merged[column] = _else(new[column], EMPTY, old[column])
     if "cache_status" in old:

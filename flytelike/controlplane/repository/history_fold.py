@@ -103,6 +103,7 @@ class ExecutionFold:
                 "cache_why": "",
                 "cache_key": "",
                 "cache_source": "",
+                "graph": "",
                 "error": None,
                 "created_at": record.at_ns,
                 "started_at": 0,
@@ -119,6 +120,8 @@ class ExecutionFold:
             row["note"] = record.note
         if record.cache is not None:
             _note(row, record.cache)
+        if record.graph:
+            row["graph"] = record.graph
         running = record.phase in {NodePhase.RUNNING, NodePhase.DYNAMIC_RUNNING}
         _gather(row, entry, record.at_ns, record.failure, running=running)
 

@@ -63,6 +63,7 @@ class ExecutionRow:
     started_at: int
     updated_at: int
     sequence: int
+    eager: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ class NodeRow:
     started_at: int
     updated_at: int
     sequence: int
+    graph: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,12 @@
 
 from flytelike.codec.ids import execution_id_to_proto
 from flytelike.controlplane.app import ControlPlane
+from flytelike.controlplane.errors import not_found
 from flytelike.controlplane.listing import next_token
+from flytelike.controlplane.messages import closure_message
+from flytelike.controlplane.repository.rows import NodeRow
 from flytelike.controlplane.rpc.requests import attempt_of, execution_of, list_query, node_of, place_of
+from flytelike.model.ids import Digest
 from flytelike_idl.admin import common_pb2, execution_pb2, node_execution_pb2, task_execution_pb2
 
 ANONYMOUS = "anonymous"
@@ -18,6 +22,7 @@ class ExecutionServicer:
         self._executions = plane.executions
         self._recovery = plane.recovery
         self._reading = plane.reading
+        self._graphs = plane.graphs
         self._rows_max = plane.settings.limits.list_rows
 
     async def create_execution(
@@ -100,12 +105,28 @@ class ExecutionServicer:
         row = await self._reading.node_row(node)
         inputs, outputs = await self._reading.data(row.inputs_uri), await self._reading.data(row.output_uri)
         return node_execution_pb2.NodeExecutionGetDataResponse(
+            dynamic_workflow=await self._dynamic(row) if row.graph else None,
             inputs=inputs.blob,
             outputs=outputs.blob,
             full_inputs=inputs.literals,
             full_outputs=outputs.literals,
             flyte_urls=flyte_urls(f"{node.execution}/{node.path}", ended=bool(row.output_uri)),
         )
+
+    async def get_dynamic_node_workflow(
+        self, request: node_execution_pb2.GetDynamicNodeWorkflowRequest
+    ) -> node_execution_pb2.DynamicNodeWorkflowResponse:
+        """Return the graph that a dynamic task gave."""
+        node = node_of(request.id)
+        row = await self._reading.node_row(node)
+        if not row.graph:
+            raise not_found("graph", f"of {node.execution}/{node.path}", "only dynamic tasks give one")
+        found = await self._dynamic(row)
+        return node_execution_pb2.DynamicNodeWorkflowResponse(compiled_workflow=found.compiled_workflow)
+
+    async def _dynamic(self, row: NodeRow) -> node_execution_pb2.DynamicWorkflowNodeMetadata:
+        closure = closure_message(await self._graphs.closure(Digest(row.graph)))
+        return node_execution_pb2.DynamicWorkflowNodeMetadata(id=closure.primary.template.id, compiled_workflow=closure)
 
     async def get_task_execution(
         self, request: task_execution_pb2.TaskExecutionGetRequest

@@ -85,6 +85,8 @@ def _contract(spec: AttemptSpec) -> dict[str, str]:
         "FLYTE_INTERNAL_TASK_VERSION": task.version,
         "FLYTE_ATTEMPT_NUMBER": str(spec.key.attempt),
         "FLYTELIKE_EXECUTION_STARTED_NS": str(spec.execution_started_ns),
+        # Not Flyte's: in whose name an eager task calls.
+        "FLYTELIKE_NODE": spec.key.path,
     }
 
 

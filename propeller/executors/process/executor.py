@@ -6,7 +6,7 @@ import logging
 import shutil
 import signal
 import time
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing_extensions import override
 from flytelike.codec.worker_frames import Done
 from flytelike.model.failure import Failure
 from flytelike.storage import NotFound, Store
+from propeller.executors.ending import Ending, GaveNodes
 from propeller.executors.process.environment import base_environment
 from propeller.executors.process.logs import AttemptLogs
 from propeller.executors.process.memory import kernel_kills
@@ -83,12 +84,18 @@ class _Attempt:
     redactor: Redactor | None = None
     folder: Path | None = None
 
+    @property
+    def eager(self) -> bool:
+        """Whether it waits for others most of the time."""
+        return self.spec.task.metadata.is_eager
+
 
 class ProcessExecutor(Executor, WorkersListener):
     """The embedded platform's executor. Make it on the event loop that will use it.
 
     Attempts of `flytelike-execute` run in warm workers, one at a time each; any other command
-    runs as a program of its own. At most `settings.slots` attempts run, first come first served.
+    runs as a program of its own. At most `settings.slots` attempts run, first come first served; those of
+    eager tasks are counted apart, so that what they wait for finds a slot.
 
     Args:
         settings: How many, how long, how large.
@@ -109,8 +116,10 @@ class ProcessExecutor(Executor, WorkersListener):
         self.logs = AttemptLogs(settings.logs, settings.log_bytes)
         self._live: dict[AttemptKey, _Attempt] = {}
         self._queue: deque[_Attempt] = deque()
+        self._eager_queue: deque[_Attempt] = deque()
+        self._taken: Counter[bool] = Counter()
         self._by_worker: dict[int, _Attempt] = {}
-        self._recent: OrderedDict[AttemptKey, Failure | None] = OrderedDict()
+        self._recent: OrderedDict[AttemptKey, Ending] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
         self._kernel_kills = kernel_kills()
         self._closed = False
@@ -139,7 +148,7 @@ class ProcessExecutor(Executor, WorkersListener):
         if not isinstance(verdict, _Run):
             self._end(attempt, verdict)
             return
-        self._queue.append(attempt)
+        (self._eager_queue if attempt.eager else self._queue).append(attempt)
         self._pump()
 
     @override
@@ -166,13 +175,15 @@ class ProcessExecutor(Executor, WorkersListener):
             await asyncio.gather(*self._tasks, return_exceptions=True)
         self._live.clear()
         self._queue.clear()
+        self._eager_queue.clear()
         self._by_worker.clear()
+        self._taken.clear()
         self.logs.close()
 
     # --- from a spec to a process ---------------------------------------------------------
 
-    async def _prepare(self, attempt: _Attempt) -> "Failure | _Run | None":
-        """Return `_RUN` to run the attempt; else its news: a failure, or None for success."""
+    async def _prepare(self, attempt: _Attempt) -> "Ending | _Run":
+        """Return `_RUN` to run the attempt; else its news."""
         spec = attempt.spec
         limit = memory_limit(spec)
         if isinstance(limit, Failure):
@@ -197,8 +208,8 @@ class ProcessExecutor(Executor, WorkersListener):
         stored = await self._results.of_whole_attempt(spec.output_prefix, spec.task.interface.outputs, marked=marked)
         if isinstance(stored, Failure):
             return _redacted(attempt, stored)
-        if stored:
-            return None
+        if stored is not False:
+            return None if stored is True else stored
         if isinstance(given, Failure):
             return given
         if marked:
@@ -208,20 +219,24 @@ class ProcessExecutor(Executor, WorkersListener):
         return _RUN
 
     def _pump(self) -> None:
-        while self._queue and len(self._by_worker) < self._settings.slots and not self._closed:
-            if not self._workers.ready:
-                self._later(self._revive())
-                return
-            attempt = self._queue.popleft()
-            if attempt.stop is None:
-                self._dispatch(attempt)
+        for queue, slots in ((self._queue, self._settings.slots), (self._eager_queue, self._settings.eager_slots)):
+            eager = queue is self._eager_queue
+            while queue and self._taken[eager] < slots and not self._closed:
+                if not self._workers.ready:
+                    self._later(self._revive())
+                    return
+                attempt = queue.popleft()
+                if attempt.stop is None:
+                    self._dispatch(attempt)
 
     async def _revive(self) -> None:
         try:
             await self._workers.open()
         except (ZygoteFailed, OSError) as error:
             # Whoever waits is told: the engine tries again with back-off, and knows when to give up.
-            waiting, self._queue = self._queue, deque()
+            waiting = [*self._queue, *self._eager_queue]
+            self._queue.clear()
+            self._eager_queue.clear()
             for attempt in waiting:
                 self._end(attempt, failure_of_start(0, str(error), "a worker"))
         self._pump()
@@ -239,6 +254,7 @@ class ProcessExecutor(Executor, WorkersListener):
                 raise RuntimeError("an attempt without a plan was queued")
         attempt.worker = worker
         self._by_worker[worker.number] = attempt
+        self._taken[attempt.eager] += 1
         if worker.pid:
             self.started(worker)
 
@@ -273,7 +289,7 @@ class ProcessExecutor(Executor, WorkersListener):
 
     @override
     def done(self, worker: Worker, done: Done) -> None:
-        attempt = self._by_worker.pop(worker.number, None)
+        attempt = self._left(worker)
         # What an author's module keeps of a secret must not reach an attempt that did not ask for it.
         reusable = attempt is not None and attempt.stop is None and not attempt.secrets
         self._workers.release(worker, done, reusable=reusable)
@@ -286,12 +302,12 @@ class ProcessExecutor(Executor, WorkersListener):
         elif done.failure is not None and (attempt.secrets or data_files(attempt.spec) is not None):
             self._later(self._explain_and_end(attempt, done.failure))
         else:
-            self._end(attempt, done.failure, done.outputs)
+            self._end(attempt, GaveNodes() if done.gave_nodes else done.failure, done.outputs)
         self._pump()
 
     @override
     def ended(self, worker: Worker, status: int) -> None:
-        attempt = self._by_worker.pop(worker.number, None)
+        attempt = self._left(worker)
         if attempt is None:
             return
         if attempt.stop is not None:
@@ -302,7 +318,7 @@ class ProcessExecutor(Executor, WorkersListener):
 
     @override
     def not_started(self, worker: Worker, error: int, message: str) -> None:
-        attempt = self._by_worker.pop(worker.number, None)
+        attempt = self._left(worker)
         if attempt is not None:
             plan = attempt.plan
             program = plan.argv[0] if isinstance(plan, ProgramPlan) else "a worker"
@@ -311,10 +327,17 @@ class ProcessExecutor(Executor, WorkersListener):
 
     @override
     def lost(self, worker: Worker) -> None:
-        attempt = self._by_worker.pop(worker.number, None)
+        attempt = self._left(worker)
         if attempt is not None:
             self._end(attempt, LOST)
             self._pump()
+
+    def _left(self, worker: Worker) -> _Attempt | None:
+        """Take the attempt off its worker; its slot is free."""
+        attempt = self._by_worker.pop(worker.number, None)
+        if attempt is not None:
+            self._taken[attempt.eager] -= 1
+        return attempt
 
     def _over_memory(self, worker: int, used_bytes: int, limit_bytes: int) -> None:
         attempt = self._by_worker.get(worker)
@@ -338,25 +361,30 @@ class ProcessExecutor(Executor, WorkersListener):
         """Find out how an attempt went whose process ended without telling."""
         prefix = attempt.spec.output_prefix
         found = await self._results.found(prefix, attempt.spec.task.interface.outputs)
-        failure = found if isinstance(found, Failure) else self._verdict(attempt, status, outputs=found)
-        failure = failure and _redacted(attempt, failure)
-        if failure is not None and failure is not found:
-            await self._keep(prefix, failure)
+        news = found if isinstance(found, Failure) else self._verdict(attempt, status, found)
+        if isinstance(news, Failure):
+            news = _redacted(attempt, news)
+            if news is not found:
+                await self._keep(prefix, news)
         if isinstance(attempt.plan, ProgramPlan) and attempt.plan.marked:
             with contextlib.suppress(OSError):
                 await self._results.mark(prefix)
-        self._end(attempt, failure)
+        self._end(attempt, news)
 
-    def _verdict(self, attempt: _Attempt, status: int, *, outputs: bool) -> Failure | None:
+    def _verdict(self, attempt: _Attempt, status: int, found: GaveNodes | bool) -> Ending:
         tail = self.logs.tail(attempt.spec.key, _TAIL_BYTES)
         self._kernel_kills = kernel_kills()
         memory_event = self._kernel_kills > attempt.kernel_kills
         if isinstance(attempt.plan, WarmPlan):
             # Outputs appear whole or not at all: once there, the task had returned.
-            return None if outputs else failure_of_exit(status, memory_event=memory_event, tail=tail)
+            if found is False:
+                return failure_of_exit(status, memory_event=memory_event, tail=tail)
+            return None if found is True else found
         if status != 0:
             return failure_of_exit(status, memory_event=memory_event, tail=tail)
-        if outputs or not attempt.spec.task.interface.outputs:
+        if isinstance(found, GaveNodes):
+            return found
+        if found or not attempt.spec.task.interface.outputs:
             return None
         return failure_of_no_outputs(attempt.spec.output_prefix, tail)
 
@@ -388,13 +416,13 @@ class ProcessExecutor(Executor, WorkersListener):
         except Exception:  # noqa: BLE001 - the news matters more than its document
             _LOG.exception("the failure %s could not be stored below %s", failure.code, prefix)
 
-    def _end(self, attempt: _Attempt, failure: Failure | None, outputs: bytes | None = None) -> None:
+    def _end(self, attempt: _Attempt, news: Ending, outputs: bytes | None = None) -> None:
         key = attempt.spec.key
         self._forget(attempt)
-        self._recent[key] = failure
+        self._recent[key] = news
         if len(self._recent) > _REMEMBERED:
             self._recent.popitem(last=False)
-        self._tell(key, failure, outputs)
+        self._tell(key, news, outputs)
 
     def _forget(self, attempt: _Attempt) -> None:
         _cancel(attempt)
@@ -409,13 +437,16 @@ class ProcessExecutor(Executor, WorkersListener):
                 self.logs.append(key, attempt.redactor.rest())
             self.logs.end(key)
 
-    def _tell(self, key: AttemptKey, failure: Failure | None, outputs: bytes | None = None) -> None:
+    def _tell(self, key: AttemptKey, news: Ending, outputs: bytes | None = None) -> None:
         if self._closed:
             return
-        if failure is None:
-            self._listener.succeeded(key, time.time_ns(), outputs)
-        else:
-            self._listener.failed(key, time.time_ns(), failure)
+        match news:
+            case None:
+                self._listener.succeeded(key, time.time_ns(), outputs)
+            case GaveNodes():
+                self._listener.expanded(key, time.time_ns())
+            case Failure() as failure:
+                self._listener.failed(key, time.time_ns(), failure)
 
     def _later(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

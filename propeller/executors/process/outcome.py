@@ -143,12 +143,6 @@ def explained_failure(failure: Failure, tail: str, remedy: str) -> Failure:
             return failure
 
 
-DYNAMIC = Failure(
-    BAD_TASK,
-    "The task is dynamic: it gave nodes to run next (futures.pb), which this version cannot do.",
-    Fault.USER,
-    retryable=False,
-)
 LOST = Failure(INTERRUPTED, "The process that keeps the workers was killed.", Fault.SYSTEM, retryable=True)
 
 

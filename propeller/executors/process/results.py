@@ -12,8 +12,8 @@ from flytelike.codec.literals import literal_map_from_proto
 from flytelike.model.failure import Failure
 from flytelike.model.literals import Literal
 from flytelike.storage import NotFound, Store, is_local
-from flytelike_idl.core import errors_pb2, literals_pb2
-from propeller.executors.process.outcome import DYNAMIC
+from flytelike_idl.core import dynamic_job_pb2, errors_pb2, literals_pb2
+from propeller.executors.ending import GaveNodes
 from propeller.ports import AttemptSpec
 
 OUTPUTS = "outputs.pb"
@@ -32,8 +32,10 @@ class Results:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def of_whole_attempt(self, prefix: str, declared: Collection[str], *, marked: bool) -> "Failure | bool":
-        """Return what a whole attempt left: its failure, or True for outputs; False for none.
+    async def of_whole_attempt(
+        self, prefix: str, declared: Collection[str], *, marked: bool
+    ) -> "Failure | GaveNodes | bool":
+        """Return what a whole attempt left: its failure, nodes to run next, or True for outputs; False for none.
 
         With `marked`, documents count only beside the mark.
         """
@@ -43,8 +45,8 @@ class Results:
             return False
         return await self.found(prefix, declared)
 
-    async def found(self, prefix: str, declared: Collection[str]) -> "Failure | bool":
-        """Return the failure stored below `prefix`, else whether all declared outputs are there.
+    async def found(self, prefix: str, declared: Collection[str]) -> "Failure | GaveNodes | bool":
+        """Return the failure or the nodes stored below `prefix`, else whether all declared outputs are there.
 
         Documents that a power cut emptied or cut count as not there.
         """
@@ -53,8 +55,11 @@ class Results:
             with contextlib.suppress(DecodeError, MalformedError):
                 message = errors_pb2.ErrorDocument.FromString(document)
                 return failure_from_document(message, f"{prefix}/{ERROR}")
-        if await self.exists(prefix, FUTURES):
-            return DYNAMIC
+        nodes = await self._read(prefix, FUTURES)
+        if nodes is not None:
+            with contextlib.suppress(DecodeError):
+                if dynamic_job_pb2.DynamicJobSpec.FromString(nodes).nodes:
+                    return GaveNodes()
         return await self._outputs(prefix, declared)
 
     async def _outputs(self, prefix: str, declared: Collection[str]) -> bool:

@@ -19,6 +19,7 @@ class ProcessSettings:
     Attributes:
         logs: Folder for what attempts print.
         slots: How many attempts run at once.
+        eager_slots: How many attempts of eager tasks run beside them: they wait for others most of the time.
         idle_workers: How many warm workers may wait for work beside the running ones.
         idle_s: How long a warm worker waits for work before it is ended.
         env: Set for every attempt: where code bundles lie, the platform's address, and so on.
@@ -37,6 +38,7 @@ class ProcessSettings:
 
     logs: Path
     slots: int = field(default_factory=_cpu_count)
+    eager_slots: int = 128
     idle_workers: int = field(default_factory=_cpu_count)
     idle_s: float = 300.0
     env: Mapping[str, str] = field(default_factory=dict)

@@ -33,6 +33,12 @@ class EngineChecker(Checker):
         """Take that a process says that it began its work."""
         self.began_ns.setdefault(key, self.agenda.true_ns)
 
+    @override
+    def process_gave(self, key: Key) -> None:
+        """Nobody need have said that it began; the time of its graph counts from here then."""
+        super().process_gave(key)
+        self.process_began(key)
+
     def start_asked(self, key: Key) -> None:
         """Take that the engine asks for a start: there must be reason to, now. The process may come later.
 

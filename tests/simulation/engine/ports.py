@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from flytelike.model.caching import CacheEntry, CacheKey, CatalogUse, Claim, Reserved
 from flytelike.model.closure import WorkflowClosure
+from flytelike.model.graph import TaskTemplate
 from flytelike.model.history import HistoryEntry
 from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeExecutionId
 from propeller.ports import (
@@ -195,6 +196,12 @@ class Sink(Port):
 class Closures(Port):
     async def get(self, uri: str, digest: Digest) -> WorkflowClosure:
         return await self._life.call(lambda: self._world.closure, BlobsAway)
+
+    async def compile(self, execution: ExecutionId, task: TaskTemplate, futures_uri: str) -> Digest:
+        return await self._life.call(lambda: self._world.compiled(futures_uri), OthersAway)
+
+    async def graph(self, digest: Digest) -> WorkflowClosure:
+        return await self._life.call(lambda: self._world.graph(digest), OthersAway)
 
 
 class Children(Port):

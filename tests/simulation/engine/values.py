@@ -35,15 +35,14 @@ ROOT_INPUT = 7
 _OWN = BoundPromise(Promise(WORKFLOW_INPUTS, "i"))
 
 
-def valued_closure(scenario: Scenario) -> WorkflowClosure:
-    """Return the closure of the sketches, with interfaces and bindings."""
-    plain = closure_of(scenario.primary, *scenario.inner.values())
+def valued_closure(scenario: Scenario, given: str = "") -> WorkflowClosure:
+    """Return the closure of the sketches, with interfaces and bindings; or of the graph that a dynamic task gave."""
+    start = scenario.inner[given] if given else scenario.primary
+    plain = closure_of(start, *scenario.inner.values())
     sketches = {sketch.name: sketch for sketch in (scenario.primary, *scenario.inner.values())}
     workflows = {id_: _valued(scenario, sketches[id_.name], flow) for id_, flow in plain.sub_workflows.items()}
-    tasks = {
-        id_: replace(task, interface=TypedInterface({"x": Variable(INTS)}, GIVES)) for id_, task in plain.tasks.items()
-    }
-    primary = _valued(scenario, scenario.primary, plain.primary)
+    tasks = {id_: replace(task, interface=_interface(scenario, id_.name)) for id_, task in plain.tasks.items()}
+    primary = _valued(scenario, start, plain.primary)
     plans = {
         node.target.launch_plan: TypedInterface({"x": Variable(INTS)}, GIVES)
         for flow in (primary, *workflows.values())
@@ -51,6 +50,15 @@ def valued_closure(scenario: Scenario) -> WorkflowClosure:
         if isinstance(node.target, LaunchPlanTarget)
     }
     return WorkflowClosure(primary, workflows, tasks, plans)
+
+
+def _interface(scenario: Scenario, task: str) -> TypedInterface:
+    """Return what a task takes and gives; its name is that of its graph and node."""
+    graph, _, name = task.partition(".")
+    sketch = scenario.primary if graph == "main" else scenario.inner[graph]
+    node = next(node for node in sketch.nodes if node.id == name)
+    inputs = {"x": Variable(INTS), **({"i": Variable(INTEGER)} if node.gives else {})}
+    return TypedInterface(inputs, GIVES if _gives(scenario, node) else {})
 
 
 def _valued(scenario: Scenario, sketch: GraphSketch, flow: CompiledWorkflow) -> CompiledWorkflow:
@@ -66,9 +74,10 @@ def _node(scenario: Scenario, graph: GraphSketch, node: Node) -> Node:
     promised = [BoundPromise(Promise(NodeId(other), "o")) for other in sources]
     if isinstance(node.target, SubWorkflowTarget):
         return replace(node, bindings=(Binding("i", promised[0] if promised else _OWN),))
+    own = (Binding("i", promised[0] if promised else _OWN),) if sketch.gives else ()
     if sources or graph.name != "main":
-        return replace(node, bindings=(Binding("x", BoundCollection((*promised, _OWN))),))
-    return replace(node, bindings=(Binding("x", BoundCollection((BoundScalar(Primitive(ROOT_INPUT)),))),))
+        return replace(node, bindings=(Binding("x", BoundCollection((*promised, _OWN))), *own))
+    return replace(node, bindings=(Binding("x", BoundCollection((BoundScalar(Primitive(ROOT_INPUT)),))), *own))
 
 
 def _result(scenario: Scenario, graph: GraphSketch) -> BoundPromise:
@@ -87,7 +96,8 @@ def _last(scenario: Scenario, graph: GraphSketch) -> NodeSketch | None:
 
 
 def _gives(scenario: Scenario, node: NodeSketch) -> bool:
-    return not node.workflow or scenario.inner[node.workflow].outputs
+    inner = node.workflow or node.gives
+    return not inner or scenario.inner[inner].outputs
 
 
 # --- the model ------------------------------------------------------------------------------
@@ -97,7 +107,8 @@ def whose(scenario: Scenario, place: str) -> str:
     """Return what gives the value at a place: cached tasks are the same wherever they stand."""
     graph, *parts = scenario.primary, *place.split(".")
     for part in parts[:-1]:
-        graph = scenario.inner[next(node for node in graph.nodes if node.id == part).workflow]
+        holder = next(node for node in graph.nodes if node.id == part)
+        graph = scenario.inner[holder.workflow or holder.gives]
     node = next(node for node in graph.nodes if node.id == parts[-1])
     return f"{graph.name}:{node.id}" if node.task.cache.enabled else place
 
@@ -133,7 +144,8 @@ class Expected:
         """Return all that a node of any kind is given, by name."""
         place = place_of(path)
         _, node, _ = self._at(place)
-        return {"i": self._own(f"{place}.")} if node.workflow else {"x": self.inputs(path)}
+        own: dict[str, int | list[int]] = {"i": self._own(f"{place}.")} if node.workflow or node.gives else {}
+        return own if node.workflow else {"x": self.inputs(path), **own}
 
     def gives(self, path: NodePath) -> bool:
         """Tell whether a node has an output."""
@@ -142,8 +154,8 @@ class Expected:
     def _output(self, place: str) -> int:
         if place not in self._known:
             _, node, _ = self._at(place)
-            if node.workflow:
-                self._known[place] = self._result(self._scenario.inner[node.workflow], f"{place}.")
+            if inner := node.workflow or node.gives:
+                self._known[place] = self._result(self._scenario.inner[inner], f"{place}.")
             else:
                 given = self.inputs(NodePath(place.replace(".", ".0.")))
                 self._known[place] = computed(whose(self._scenario, place), given)
@@ -166,7 +178,7 @@ class Expected:
         graph = self._scenario.primary
         for part in outer:
             holder = next(node for node in graph.nodes if node.id == part)
-            graph = self._scenario.inner[holder.workflow]
+            graph = self._scenario.inner[holder.workflow or holder.gives]
         found = next(node for node in graph.nodes if node.id == name)
         return graph, found, "".join(f"{part}." for part in outer)
 

@@ -9,16 +9,17 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from flytelike.model.caching import CacheEntry, CacheUse
+from flytelike.model.closure import WorkflowClosure
 from flytelike.model.failure import Failure, Fault
 from flytelike.model.history import HistoryEntry, NodeChanged
-from flytelike.model.ids import ROOT, ExecutionId, NodeExecutionId, NodePath
+from flytelike.model.ids import ROOT, Digest, ExecutionId, NodeExecutionId, NodePath
 from flytelike.model.launch import LaunchRequest
 from flytelike.model.phases import NodePhase, WorkflowPhase
 from propeller.core.node_state import END_STATES
 from propeller.engine import Engine
 from propeller.engine.encoding import decode
 from propeller.engine.telling import telling_in
-from propeller.ports import AttemptKey, AttemptSpec, ChildRefused, ChildStatus, Commit
+from propeller.ports import AttemptKey, AttemptSpec, ChildRefused, ChildStatus, Commit, GraphRefused
 from propeller.stores.memory import MemoryStateStore
 from propeller.stores.memory_catalog import MemoryCatalog
 from tests.simulation.engine.blobs import SimulatedBlobs
@@ -173,7 +174,7 @@ class EngineWorld:
         must(found == {"o": self.expected.output(path)}, f"{path}: gives {found}, not {self.expected.output(path)}")
         if checker.took.get(path):
             checker.bound[path, attempt].append(None)  # whether they were taken over or collected
-        elif path == ROOT or checker.sketch(path).workflow:
+        elif path == ROOT or checker.sketch(path).workflow or (path, attempt) in checker.gave:
             checker.outputs((path, attempt), None)
 
     def told(self, batch: Sequence[HistoryEntry]) -> None:
@@ -295,6 +296,7 @@ class EngineWorld:
             failure = rng.choice([BUG, FLAKE, FLAKE, LOST, LOST])
             failure = replace(failure, message=f"{failure.message} at {key.path}/{key.attempt}")
         lies = failure is None and rng.random() < self.weather.bad_end / 4
+        lies = lies and bool(process.spec.task.interface.outputs)
         self.agenda.later("", lasts_ns, lambda: self._ended(process, failure, lies=lies))
 
     def _began(self, process: Process) -> None:
@@ -308,18 +310,25 @@ class EngineWorld:
         key, checker = process.spec.key, self.checkers[process.spec.key.execution]
         if process.state in {"vanished", "buried"} or (process.state == "aborted" and self.rng.random() < 0.5):
             return
-        if failure is None and not lies:
+        gives = "" if failure or lies or self.rng.random() < 0.1 else checker.sketch(key.path).gives
+        if gives:
+            failure = self._gives(process, gives, refused=self.rng.random() < self.weather.bad_end / 4)
+        elif failure is None and not lies and process.spec.task.interface.outputs:
             given = numbers(self._inputs(process.spec)).get("x")
             assert isinstance(given, list)
-            value = computed(whose(self.scenario, place_of(key.path)), given)
+            dynamic = checker.sketch(key.path).gives
+            mine = whose(self.scenario, place_of(key.path))
+            value = self.expected.output(key.path) if dynamic else computed(mine, given)
             self.blobs.write(f"{process.spec.output_prefix}/outputs.pb", literals({"o": value}))
         if lies:
             # A look-up that broke off may have left the right outputs there.
             self.blobs.delete(f"{process.spec.output_prefix}/outputs.pb")
         self.agenda.tell(f"{key.path}/{key.attempt} ends: {failure.code if failure else 'lies' if lies else 'well'}")
         at_ns = self.now_ns
-        process.bad = failure is not None
-        if failure is None:
+        process.bad = failure is not None and not gives
+        if gives:
+            process.news = lambda engine: engine.expanded(key, at_ns)
+        elif failure is None:
             process.news = lambda engine: engine.succeeded(key, at_ns)
         else:
             told = failure
@@ -332,6 +341,27 @@ class EngineWorld:
         else:
             checker.process_result((key.path, key.attempt), failure)
         self.post(process.news)
+
+    def _gives(self, process: Process, graph: str, *, refused: bool) -> Failure | None:
+        """Leave what a dynamic task gives; return why it will be refused, if it will."""
+        key = process.spec.key
+        failure = replace(BUG, message=f"{key.path}/{key.attempt} gives nonsense") if refused else None
+        text = f"!{failure.message}" if failure else graph
+        self.blobs.write(f"{process.spec.output_prefix}/futures.pb", text.encode())
+        if failure is None:
+            self.checkers[key.execution].process_gave((key.path, key.attempt))
+        return failure
+
+    def compiled(self, uri: str) -> Digest:
+        """Compile what a dynamic task gave, as a control plane does."""
+        text = self.blobs.read(uri).decode()
+        if text.startswith("!"):
+            raise GraphRefused(replace(BUG, message=text[1:]))
+        return Digest(text)
+
+    def graph(self, digest: Digest) -> WorkflowClosure:
+        """Return the closure of a graph that was compiled."""
+        return valued_closure(self.scenario, digest)
 
     def abort_attempt(self, key: AttemptKey) -> None:
         """Stop an attempt."""
@@ -348,7 +378,8 @@ class EngineWorld:
         for key, process in self.processes.items():
             if process.state == "aborted":
                 process.state = "buried"  # However it was about to end: nobody hears of it.
-            stored = f"{process.spec.output_prefix}/outputs.pb" in self.blobs.objects
+            prefix = process.spec.output_prefix
+            stored = any(f"{prefix}/{name}" in self.blobs.objects for name in ("outputs.pb", "futures.pb"))
             forgotten = process.state == "ended" and not stored and self.rng.random() < 0.5
             lost = process.state == "ended" and not process.bad and not stored
             if process.state == "live" or forgotten or lost:

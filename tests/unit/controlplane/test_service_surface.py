@@ -43,7 +43,6 @@ NOT_YET = {
     "DeleteProjectAttributes",
     "DeleteProjectDomainAttributes",
     "DeleteWorkflowAttributes",
-    "GetDynamicNodeWorkflow",
     "GetExecutionMetrics",
     "ListNodeExecutionsForTask",
     "UpdateProjectAttributes",

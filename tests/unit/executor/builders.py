@@ -53,6 +53,11 @@ class Listener:
         self.ends[key] = None
         self._note("ended", key)
 
+    def expanded(self, key: AttemptKey, at_ns: int) -> None:
+        self.ends[key] = None
+        self.events.append(("expanded", key))
+        self._note("ended", key)
+
     def failed(self, key: AttemptKey, at_ns: int, failure: Failure) -> None:
         self.ends[key] = failure
         self._note("ended", key)

@@ -81,14 +81,28 @@ for name, data in (("error.pb", errors_pb2.ErrorDocument(error=error).SerializeT
     assert (failure.code, failure.message, failure.retryable) == ("USER:KeyError", "no such key", True)
 
 
+FUTURES = """
+import sys, os
+from flytelike_idl.core import dynamic_job_pb2, workflow_pb2
+os.makedirs(sys.argv[1])
+job = dynamic_job_pb2.DynamicJobSpec(nodes=[workflow_pb2.Node(id="dn0")] if sys.argv[2] == "nodes" else [])
+open(f"{sys.argv[1]}/futures.pb", "wb").write(job.SerializeToString())
+"""
+
+
 @pytest.mark.parametrize("outputs", [True, False])
 async def test_nodes_to_run_next_are_not_taken_for_outputs(bench: Bench, outputs: bool) -> None:
     """A stock dynamic task ends well and leaves a workflow; to call that a success would skip its work."""
-    script = "mkdir -p $0 && touch $0/futures.pb"
-    failure = (await bench.end_of(bench.site.spec(("sh", "-c", script, "{{.outputPrefix}}"), outputs=outputs))).failure
+    spec = bench.site.spec(python(FUTURES, "{{.outputPrefix}}", "nodes"), outputs=outputs)
+    assert (await bench.end_of(spec)).failure is None
+    assert bench.listener.count("expanded", spec.key) == 1
+
+
+async def test_a_document_without_nodes_is_what_a_power_cut_left(bench: Bench) -> None:
+    spec = bench.site.spec(python(FUTURES, "{{.outputPrefix}}", "none"), outputs=True)
+    failure = (await bench.end_of(spec)).failure
     assert failure is not None
-    assert (failure.code, failure.retryable) == ("BadTaskFormat", False)
-    assert "dynamic" in failure.message
+    assert failure.code == "OutputsNotFound"
 
 
 async def test_a_late_program_is_stopped_with_all_it_started(bench: Bench, tmp_path: Path) -> None:

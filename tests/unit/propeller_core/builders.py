@@ -26,6 +26,7 @@ from flytelike.model.ids import (
     ROOT,
     START_NODE,
     WORKFLOW_INPUTS,
+    Digest,
     Identifier,
     NodeId,
     NodePath,
@@ -65,13 +66,14 @@ class NodeSketch:
     """A node: its predecessors, and either a task's policies or the name of what it runs.
 
     `cases` are the nodes that a branch chooses from, `branch` tells which branch a node is a case of. A gate
-    waits for `signal`, or for `sleep_ns`.
+    waits for `signal`, or for `sleep_ns`. `gives` is the graph that a dynamic task gives at run time.
     """
 
     id: str
     after: tuple[str, ...] = ()
     workflow: str = ""
     launch_plan: str = ""
+    gives: str = ""
     task: TaskMetadata = field(default_factory=TaskMetadata)
     metadata: NodeMetadata = field(default_factory=NodeMetadata)
     cases: tuple[str, ...] = ()
@@ -114,6 +116,11 @@ def task(
         cache=cache,
     )
     return NodeSketch(node_id, after, task=of_task, metadata=metadata)
+
+
+def dynamic(node_id: str, gives: str, *after: str, retries: int = 0, timeout_ns: int = 0) -> NodeSketch:
+    """A node whose task gives a graph."""
+    return NodeSketch(node_id, after, gives=gives, task=TaskMetadata(retries=retries, timeout_ns=timeout_ns))
 
 
 def sub(node_id: str, workflow: str, *after: str, retries: int = 0, timeout_ns: int = 0) -> NodeSketch:
@@ -259,6 +266,10 @@ def ok(path: str, attempt: int = 0, at: int = 0) -> events.AttemptSucceeded:
     return events.AttemptSucceeded(NodePath(path), attempt, at)
 
 
+def gave(path: str, graph: str, attempt: int = 0, at: int = 0) -> events.AttemptExpanded:
+    return events.AttemptExpanded(NodePath(path), attempt, at, Digest(graph))
+
+
 def err(path: str, failure: Failure = BUG, attempt: int = 0, at: int = 0) -> events.AttemptFailed:
     return events.AttemptFailed(NodePath(path), attempt, at, failure)
 
@@ -328,7 +339,7 @@ class Run:
     def on(self, *batch: events.Event) -> list[str]:
         """Take events in and return the ids of the commands that follow."""
         before = (self.state.header, dict(self.state.nodes))
-        reloaded = ExecutionState(self.plan, *before, self.reuse)
+        reloaded = ExecutionState(self.plan, *before, self.reuse, self.state.graphs)
         decision = evaluate(self.plan, self.state, batch)
         assert (self.state.header, dict(self.state.nodes)) == before, "evaluate changed the state"
         assert evaluate(self.plan, reloaded, batch) == decision, "a reloaded state gives another decision"

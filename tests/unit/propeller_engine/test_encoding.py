@@ -102,13 +102,13 @@ FROZEN = {
     17: "ExecutionTimedOut failure",
     18: "ExecutionAborted cause principal",
     19: "HandlingFailure started_ns failure timed_out",
-    30: "Held order",
+    30: "Held order user_failures system_failures",
     31: "Started user_failures system_failures since_ns",
     32: "Running started_ns user_failures system_failures",
     33: "BackingOff until_ns user_failures system_failures",
     34: "ChildRunning started_ns user_failures",
-    35: "Expanded started_ns user_failures failure",
-    36: "Collecting started_ns user_failures",
+    35: "Expanded started_ns user_failures failure system_failures",
+    36: "Collecting started_ns user_failures system_failures",
     37: "Succeeded attempt",
     38: "Failed attempt failure",
     39: "Skipped",
@@ -128,7 +128,7 @@ FROZEN = {
     61: "AbortChild id path attempt reason",
     62: "Seal id",
     80: "ExecutionChanged phase at_ns failure cause",
-    81: "NodeChanged path parent spec_node_id phase at_ns failure is_parent is_child_execution name note cache",
+    81: "NodeChanged path parent spec_node_id phase at_ns failure is_parent is_child_execution name note cache graph",
     82: "AttemptChanged path attempt task phase at_ns failure",
 }
 """What is stored since version 1. Only add lines, and fields at a line's end (with defaults)."""
@@ -150,7 +150,7 @@ def test_fields_that_were_not_stored_take_their_defaults() -> None:
     assert decode(msgpack.packb({32: [7]})) == node_state.Running(7)
 
 
-@pytest.mark.parametrize("stored", [{126: []}, {30: [1, 2, 3]}])
+@pytest.mark.parametrize("stored", [{126: []}, {30: [1, 2, 3, 4]}])
 def test_what_a_newer_version_stored_is_refused(stored: object) -> None:
     with pytest.raises(StoreTooNew):
         decode(msgpack.packb(stored))

@@ -85,6 +85,7 @@ def starts_all(remote, kept):
     # `double` is cached: what other steps have computed would leave nothing to run here.
     kept.parent = run("flows.parent", {"n": 2}, execution_name="the-parent", overwrite_cache=True)
     kept.persistent = run("flows.persistent", {"n": 9})
+    kept.growing = run("flows.growing", {"n": 3})
     kept.fixed = run("twice_fixed", {})
     kept.ours = run("ours.trip", {"point": flows.Point(1, 2.5, ["a"])}, execution_name="our-trip")
     return kept.parent.id.name
@@ -120,6 +121,20 @@ def child_executions(remote, kept):
         "child": [phase(child.workflow_executions[0]), child.workflow_executions[0].outputs["o0"]],
         "task": [task.inputs["n"], task.outputs["o0"], task.task_executions[0].id.retry_attempt],
         "nodes": sorted(nodes),
+    }
+
+
+@step
+def dynamic_nodes(remote, kept):
+    """What a dynamic task gives runs, and is shown as a graph of its own."""
+    execution = ended(remote, kept.growing, sync_nodes=True)
+    node = execution.node_executions["n0"]
+    inner = next(one for one in node._underlying_node_executions if one.metadata.spec_node_id == "dn0")
+    return {
+        "outputs": execution.outputs["o0"],
+        "dynamic": [node.metadata.is_dynamic, inner.metadata.is_dynamic],
+        "nodes": sorted(one.metadata.spec_node_id for one in inner._underlying_node_executions),
+        "given": sorted(one.outputs["o0"] for one in inner._underlying_node_executions),
     }
 
 

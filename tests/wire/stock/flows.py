@@ -8,7 +8,7 @@ from enum import Enum
 from typing import NamedTuple
 
 import pandas as pd
-from flytekit import ContainerTask, Deck, LaunchPlan, Resources, current_context, kwtypes, task, workflow
+from flytekit import ContainerTask, Deck, LaunchPlan, Resources, current_context, dynamic, kwtypes, task, workflow
 from flytekit.exceptions.user import FlyteRecoverableException
 from flytekit.types.directory import FlyteDirectory
 from flytekit.types.file import FlyteFile
@@ -198,3 +198,18 @@ def remembered(n: int) -> int:
 @workflow
 def remembering(n: int) -> int:
     return remembered(n=n)
+
+
+@dynamic
+def fanned(n: int) -> list[int]:
+    return [double(n=number) if number else twice(n=3) for number in range(n)]
+
+
+@dynamic
+def deeper(n: int) -> list[int]:
+    return fanned(n=n)
+
+
+@workflow
+def growing(n: int) -> list[int]:
+    return deeper(n=n)

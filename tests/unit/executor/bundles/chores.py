@@ -8,9 +8,15 @@ import sys
 import threading
 import time
 import typing
+from dataclasses import replace
 from pathlib import Path
 
+from flytelike.model.dynamic_job import DynamicJob
 from flytelike.model.exceptions import FlyteNonRecoverableSystemException, FlyteRecoverableException, IgnoreOutputs
+from flytelike.model.graph import Container, Node, TaskTarget, TaskTemplate, WorkflowTemplate
+from flytelike.model.ids import NodeId, ResourceKind
+from flytelike.model.interface import TypedInterface
+from flytelike.model.policies import TaskMetadata
 
 
 class _Input:
@@ -49,6 +55,23 @@ class Task:
 
 @Task
 def nothing() -> None:
+    pass
+
+
+class Dynamic(Task):
+    """A task that gives two nodes to run next, each like itself."""
+
+    def expand(self, inputs, *, task, values, code, root):
+        nodes = tuple(Node(NodeId(f"dn{number}"), TaskTarget(task)) for number in range(2))
+        graph = replace(task, kind=ResourceKind.WORKFLOW)
+        template = TaskTemplate(
+            task, "python-task", TaskMetadata(), TypedInterface(), Container("image", args=("true",))
+        )
+        return DynamicJob(WorkflowTemplate(graph, TypedInterface(), nodes, ()), (template,))
+
+
+@Dynamic
+def spread() -> None:
     pass
 
 

@@ -1,0 +1,168 @@
+"""Dynamic nodes: a task that gives nodes to run next. Protocols: given a graph, when events, then commands."""
+
+import pytest
+
+from propeller.core.header import Limits
+from propeller.core.plan import scope_of
+from tests.unit.propeller_core.builders import (
+    BUG,
+    FLAKE,
+    GOES_ON,
+    LOST,
+    GraphSketch,
+    NodePath,
+    Run,
+    S,
+    abort,
+    begin,
+    collected,
+    dynamic,
+    err,
+    gave,
+    graph,
+    ok,
+    plan_of,
+    run_of,
+    runs,
+    sub,
+    task,
+    timer,
+)
+
+INNER = graph(task("a"), task("b", "a"), name="inner")
+LAST = graph(task("a"), name="last", outputs=False)
+
+
+def begun(primary: GraphSketch, *inner: GraphSketch, limits: Limits | None = None, attempts: int = 2) -> Run:
+    """A run whose dynamic node `n` (or `s.0.n`) may give the first inner graph, at any attempt."""
+    run = Run(plan_of(primary, *inner), limits)
+    for attempt in range(attempts):
+        for path in ("n", "s.0.n", "n.0.m"):
+            run.plan.grafts[scope_of(NodePath(path), attempt)] = plan_of(inner[0], *inner)
+    run.on(begin())
+    return run
+
+
+def test_the_nodes_that_a_task_gave_run_and_their_outputs_are_the_nodes_own() -> None:
+    run = begun(graph(dynamic("n", "inner"), outputs=False), INNER)
+    assert run.on(gave("n", "inner")) == ["n.0.a/0/start"]
+    assert run.told == [
+        "attempt n/0 SUCCEEDED",
+        "node n DYNAMIC_RUNNING",
+        "node n.0.a RUNNING",
+        "attempt n.0.a/0 QUEUED",
+    ]
+    assert run.on(ok("n.0.a")) == ["n.0.b/0/start"]
+    assert run.on(ok("n.0.b")) == ["n/0/collect"]
+    run.on(collected("n"))
+    assert run.phase == "SUCCEEDED"
+
+
+def test_the_commit_says_which_graph_a_scope_was_given() -> None:
+    run = begun(graph(dynamic("n", "inner")), INNER)
+    run.on(gave("n", "inner"))
+    assert run.decision.graphs == {"n.0": "inner"}
+    assert run.state.graphs == {"n.0": "inner"}
+
+
+def test_a_dynamic_task_may_give_plain_outputs() -> None:
+    run = begun(graph(dynamic("n", "inner"), outputs=False), INNER)
+    run.on(ok("n"))
+    assert (run.phase, run.state.graphs) == ("SUCCEEDED", {})
+
+
+def test_news_of_another_attempt_change_nothing() -> None:
+    run = begun(graph(dynamic("n", "inner", retries=1)), INNER)
+    run.on(err("n", FLAKE))
+    assert run.on(gave("n", "inner", attempt=0)) == []
+    assert run.states() == {"n": "Started"}
+
+
+def test_a_graph_that_fails_makes_the_task_run_again() -> None:
+    """The retries are the task's: those that it used itself count."""
+    run = begun(graph(dynamic("n", "inner", retries=1)), INNER)
+    run.on(gave("n", "inner"))
+    assert run.on(err("n.0.a", FLAKE)) == ["n/1/start"]
+    assert run.told[-3:] == ["node n.0.a FAILED RetriesExhausted|USER:Flaky", "node n RUNNING", "attempt n/1 QUEUED"]
+    assert run.on(gave("n", "inner", attempt=1)) == ["n.1.a/0/start"]
+    run.on(err("n.1.a", FLAKE))
+    assert run.phase == "FAILED"
+    assert "node n FAILED RetriesExhausted|USER:Flaky" in run.told
+
+
+def test_the_failures_of_the_platform_stay_counted_over_graphs() -> None:
+    run = begun(graph(dynamic("n", "inner", retries=1)), INNER, attempts=4)
+    run.on(err("n", LOST))
+    run.on(timer("n", "1/retry", 2 * S))
+    run.on(gave("n", "inner", attempt=1))
+    assert run.on(err("n.1.a", FLAKE)) == ["n/2/start"]
+
+
+def test_a_failure_that_is_not_to_be_retried_ends_the_node() -> None:
+    run = begun(graph(dynamic("n", "inner", retries=3)), INNER)
+    run.on(gave("n", "inner"))
+    run.on(err("n.0.a", BUG))
+    assert run.phase == "FAILED"
+
+
+def test_a_graph_takes_no_slot_and_its_next_attempt_waits_for_one() -> None:
+    run = begun(graph(dynamic("n", "inner", retries=1), task("x"), policy=GOES_ON), INNER, limits=Limits(1))
+    assert run.states() == {"n": "Started", "x": "Held"}
+    assert run.on(gave("n", "inner")) == ["x/0/start"]
+    assert run.on(ok("x")) == ["n.0.a/0/start"]
+    run.on(err("n.0.a", FLAKE))
+    assert run.states()["n"] == "Started"
+
+
+def test_an_attempt_that_waits_for_a_slot_keeps_its_number() -> None:
+    inner = graph(task("a"), task("b"), name="inner", policy=GOES_ON)
+    run = begun(graph(dynamic("n", "inner", retries=1), task("x"), policy=GOES_ON), inner, limits=Limits(1))
+    run.on(gave("n", "inner"))
+    run.on(ok("x"))
+    run.on(err("n.0.a", FLAKE))
+    assert run.on(err("n.0.b", FLAKE)) == ["n/1/start"]
+
+
+@pytest.mark.parametrize(("at_s", "phase"), [(9, "RUNNING"), (10, "FAILED")])
+def test_the_time_of_the_graph_is_that_of_the_task(at_s: int, phase: str) -> None:
+    run = begun(graph(dynamic("n", "inner", timeout_ns=10 * S)), INNER)
+    run.on(runs("n", at=1 * S))
+    assert run.on(gave("n", "inner", at=4 * S)) == [f"n/0/graph/{S}", "n.0.a/0/start"]
+    assert run.commands[0].due_ns == 11 * S  # type: ignore[union-attr]
+    if phase == "FAILED":
+        run.on(timer("n", f"0/graph/{S}", 11 * S))
+        assert "n.0.a/0/abort" in [command.id for command in run.commands]
+    else:
+        run.on(timer("n", "0/graph/0", at_s * S))
+    assert run.phase == phase
+
+
+def test_after_a_restart_the_graph_is_watched_again() -> None:
+    run = begun(graph(dynamic("n", "inner", timeout_ns=10 * S)), INNER)
+    run.on(gave("n", "inner", at=4 * S))
+    assert run.waits_for() == [f"n/0/graph/{4 * S}", "n.0.a/0/start"]
+
+
+def test_an_abort_stops_what_the_task_gave() -> None:
+    run = begun(graph(dynamic("n", "inner")), INNER)
+    run.on(gave("n", "inner"))
+    assert run.on(abort()) == ["n.0.a/0/abort"]
+    assert run.states() == {"n": "Aborted", "n.0.a": "Aborted"}
+
+
+def test_a_graph_may_hold_workflows_and_dynamic_nodes() -> None:
+    outer = graph(sub("w", "last"), dynamic("m", "outer"), name="outer", outputs=False)
+    run = begun(graph(dynamic("n", "outer"), outputs=False), outer, LAST)
+    assert run.on(gave("n", "outer")) == ["n.0.m/0/start", "n.0.w.0.a/0/start"]
+    run.plan.grafts[NodePath("n.0.m.0")] = plan_of(LAST)
+    run.on(gave("n.0.m", "last"))
+    run.on(ok("n.0.m.0.a"), ok("n.0.w.0.a"))
+    assert run.phase == "SUCCEEDED"
+
+
+def test_a_workflow_of_a_graph_is_the_one_that_came_with_it() -> None:
+    """A sub-workflow of the same name in the execution's own closure may be another."""
+    other = graph(task("other"), name="last", outputs=False)
+    run = run_of(graph(dynamic("n", "outer"), sub("s", "last"), outputs=False), LAST)
+    run.plan.grafts[NodePath("n.0")] = plan_of(graph(sub("w", "last"), name="outer"), other)
+    assert run.on(gave("n", "outer")) == ["n.0.w.0.other/0/start"]
