@@ -75,6 +75,7 @@ class Seen:
     last_failure: Failure | None = None
     failed_ns: int = 0
     queued_ns: int = 0
+    ran: bool = False
     failure: Failure | None = None
     graphs: int = 0
     """How many attempts gave a graph."""
@@ -241,7 +242,7 @@ class Checker:
         must(limit == 0 or running <= limit, f"{running} nodes really run, {limit} may")
 
     def _timed_out(self, path: NodePath, attempt: int) -> bool:
-        watched = (f"{attempt}/deadline", f"{attempt}/graph", f"{attempt}/queued")
+        watched = (f"{attempt}/deadline", f"{attempt}/graph")
         return any(other == path and stamp.startswith(watched) for other, stamp in self.rung)
 
     def _succeeded(self, scope: str, node: NodeSketch) -> bool:
@@ -438,13 +439,19 @@ class Checker:
     def _graph_gave_up_rightly(self, path: NodePath, retries: int, seen: Seen) -> None:
         failure = seen.failure
         assert failure
-        if "The dynamic task" in failure.message:
+        scope = f"{path}.{self.newest.get(path, 0)}."
+        passed_on = [it for it in self.nodes if it.startswith(scope) and self._failed_so(it, failure)]
+        if "The dynamic task" in failure.message and not passed_on:
             must(self._timed_out(path, self.newest[path]), f"{path}: timed out before its time: {failure}")
         used = seen.user_failures + seen.graphs - 1
         if failure.retryable:
             must(used >= retries, f"{path}: gave up after {used} of {retries} retries: {failure}")
             exhausted = failure.code.startswith("RetriesExhausted|")
             must(exhausted or retries == 0, f"{path}: does not say that its retries are used up: {failure}")
+
+    def _failed_so(self, path: NodePath, failure: Failure) -> bool:
+        own = self.nodes[path].failure
+        return own is not None and own.message == failure.message
 
     def _gave_up_rightly(self, path: NodePath, retries: int, seen: Seen) -> None:
         last, final = seen.last_failure, seen.failure
@@ -473,13 +480,14 @@ class Checker:
             again = {TaskPhase.RETRYABLE_FAILED, *([TaskPhase.SUCCEEDED] if seen.graphs else [])}
             must(last is None or last in again, f"{path}/{attempt}: begins, the last is {last}")
             self._paused(record, seen)
-            seen.queued_ns = record.at_ns
+            seen.queued_ns, seen.ran = record.at_ns, False
             before = None
             seen.attempts.append(record.phase)
         else:
             must(attempt == len(seen.attempts) - 1, f"{path}: speaks of attempt {attempt}: {seen.attempts}")
             before = seen.attempts[-1]
             seen.attempts[-1] = record.phase
+            seen.ran = seen.ran or record.phase is TaskPhase.RUNNING
         allowed = _TASK_NEXT.get(before, set())
         must(record.phase in allowed, f"{path}/{attempt}: {record.phase.name} after {before}")
         if self.sketch(path).array:
@@ -493,14 +501,17 @@ class Checker:
         path, failure, retries = record.path, record.failure, self.sketch(record.path).task.retries
         must(failure, f"{path}: an attempt failed without a failure")
         assert failure
-        timed_out = failure.code == "TimeoutExpired" and self._timed_out(path, record.attempt)
+        timed_out = failure.code == "TimeoutExpired" and (
+            self._in_vain(failure) or self._timed_out(path, record.attempt)
+        )
         real = timed_out or self._happened(path, record.attempt, failure)
         must(real, f"{path}/{record.attempt}: accepted a failure that never was: {failure}")
         seen.last_failure, seen.failed_ns = failure, record.at_ns
-        if failure.message.startswith("The attempt waited"):
-            limit = self.sketch(path).task.queued_timeout_ns
-            rung = self.rung[path, f"{record.attempt}/queued"]
-            must(limit and rung - seen.queued_ns >= limit, f"{path}: gave up waiting after {rung - seen.queued_ns} ns")
+        if self._in_vain(failure):
+            limit, waited_ns = self.sketch(path).task.queued_timeout_ns, self._waited_ns(path, record.attempt)
+            must(limit and waited_ns >= limit, f"{path}: gave up waiting after {waited_ns} ns of {limit}")
+            must(not seen.ran, f"{path}/{record.attempt}: gave up waiting for an attempt that ran")
+            self.newest[path] = record.attempt  # It may not even have come to where attempts run.
         if failure.fault is Fault.SYSTEM:
             seen.system_failures += 1
         else:
@@ -509,6 +520,14 @@ class Checker:
             must(failure.retryable, f"{path}: retries {failure}")
             within = seen.user_failures + seen.graphs <= retries and seen.system_failures <= SYSTEM_RETRIES
             must(within, f"{path}: retries after {seen.user_failures} + {seen.system_failures} failures")
+
+    @staticmethod
+    def _in_vain(failure: Failure) -> bool:
+        return failure.message.startswith("The attempt waited")
+
+    def _waited_ns(self, path: NodePath, attempt: int) -> int:
+        """How long an attempt was queued when its alarm rang."""
+        return self.rung.get((path, f"{attempt}/queued"), 0) - self.nodes[path].queued_ns
 
     def _happened(self, path: NodePath, attempt: int, failure: Failure) -> bool:
         return failure in self.results[path, attempt]

@@ -101,6 +101,12 @@ MUTANTS = (
         "case Started() if stamp == deadline.queued_stamp(state.attempt):",
         "case Started():",
     ),
+    _mutant(
+        "no attempt waits in vain",
+        "task_node",
+        "turn.commands.append(deadline.queued(place.path, state.attempt, turn.now_ns + limit_ns))",
+        "pass",
+    ),
     _mutant("no deadline", "task_node", "if timeout_ns:", "if False:"),
     _mutant("any timer ends a pause", "task_node", " and event.stamp == deadline.retry_stamp(state.attempt)", ""),
     _mutant("the last failure is the execution's", "execution", "if status.failure is None:\n", "if True:\n"),
@@ -120,7 +126,7 @@ MUTANTS = (
     _mutant(
         "a success is recorded twice",
         "task_node",
-        "turn.tell_node(place, NodePhase.SUCCEEDED)",
+        "turn.tell_node(place, NodePhase.SUCCEEDED, cache=event.cache)",
         "turn.tell_node(place, NodePhase.SUCCEEDED); turn.tell_node(place, NodePhase.SUCCEEDED)",
     ),
     _mutant("a stale graph is accepted", "dynamic_node", _STALE.replace("\n    place", "\n    place"), _OPEN),
@@ -227,7 +233,7 @@ MUTANTS = (
         "            found(turn, event)",
         "            missed(turn, CacheMissed(event.path, event.round, event.at_ns, event.note))",
     ),
-    _mutant("the catalog is not asked", "settle", "if work.cached and turn.header.limits.cached:", "if False:"),
+    _mutant("the catalog is not asked", "settle", "if work.cached and turn.header", "if False and turn.header"),
     _mutant(
         "a flag to leave the cache alone is not heard",
         "settle",
@@ -246,7 +252,7 @@ MUTANTS = (
         "frozenset({LookingUp, WaitingForCache, Started",
         "frozenset({WaitingForCache, Started",
     ),
-    _mutant("failed work stays reserved", "settle", "place.node.work.serialize:", "False:"),
+    _mutant("failed work stays reserved", "settle", "isinstance(work, TaskWork) and work.serialize:", "False:"),
     _mutant(
         "aborted work stays reserved",
         "stop",

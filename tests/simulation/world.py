@@ -59,6 +59,7 @@ class Process:
     life: Life = Life.LIVE
     result: events.Event | None = None
     generation: int = 0
+    began: bool = False
 
 
 @dataclass
@@ -246,7 +247,7 @@ class World:
         if process is not None and process.life is Life.ENDED:
             assert process.result is not None
             self.post(process.result)
-        elif process is not None and process.life is Life.LIVE:
+        elif process is not None and process.life is Life.LIVE and process.began:
             self.post(events.AttemptRunning(*key, self.now_ns))
         elif process is None or process.life is Life.VANISHED:
             self.checker.process_started(key, interruptible)
@@ -255,7 +256,10 @@ class World:
 
     def _draw_fate(self, key: Key, process: Process) -> None:
         generation, queued = process.generation, self.rng.choice([0, 0, 0.5, 20])
-        timeout_ns = self.checker.sketch(key[0]).task.timeout_ns
+        policies = self.checker.sketch(key[0]).task
+        if policies.queued_timeout_ns and not generation and self.rng.random() < 0.2:
+            return  # never runs: nobody ends it but the core
+        timeout_ns = policies.timeout_ns
         hangs = timeout_ns > 0 and self.rng.random() < 0.3
         if hangs or self.rng.random() < 0.7:
             self.later(f"runs {key}", queued, lambda: self._began(key, generation))
@@ -273,6 +277,7 @@ class World:
     def _began(self, key: Key, generation: int) -> None:
         process = self.processes[key]
         if process.life is Life.LIVE and process.generation == generation:
+            process.began = True
             self.post(events.AttemptRunning(*key, self.now_ns))
 
     def _ended(self, key: Key, generation: int, failure: Failure | None) -> None:

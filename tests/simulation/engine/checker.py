@@ -33,6 +33,12 @@ class EngineChecker(Checker):
         """Take that a process says that it began its work."""
         self.began_ns.setdefault(key, self.agenda.true_ns)
 
+    @override
+    def process_gave(self, key: Key) -> None:
+        """Nobody need have said that it began; the time of its graph counts from here then."""
+        super().process_gave(key)
+        self.process_began(key)
+
     def start_asked(self, key: Key) -> None:
         """Take that the engine asks for a start: there must be reason to, now. The process may come later.
 
@@ -104,6 +110,12 @@ class EngineChecker(Checker):
         timeout_ns = node.metadata.timeout_ns or node.task.timeout_ns
         began_ns = self.began_ns.get((path, 0 if node.launch_plan else attempt))
         return bool(timeout_ns) and began_ns is not None and self.agenda.true_ns - began_ns >= timeout_ns
+
+    @override
+    def _waited_ns(self, path: NodePath, attempt: int) -> int:
+        """An attempt waits from when it is recorded as queued; wrong clocks may show any time."""
+        limit_ns = self.sketch(path).task.queued_timeout_ns
+        return limit_ns if self.clock_was_turned else self.agenda.true_ns - self.nodes[path].queued_ns
 
     @override
     def _happened(self, path: NodePath, attempt: int, failure: Failure) -> bool:

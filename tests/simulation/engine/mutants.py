@@ -173,8 +173,8 @@ ENGINE_MUTANTS = (
     _mutant(
         "large outputs are not synced",
         "effects",
-        "        await self._blobs.sync(uri)\n        return None",
-        "        return None",
+        "        await self._blobs.sync(uri)\n        return _Checked(",
+        "        return _Checked(",
     ),
     _mutant(
         "an ended child is not looked at",

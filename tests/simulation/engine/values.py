@@ -107,7 +107,8 @@ def whose(scenario: Scenario, place: str) -> str:
     """Return what gives the value at a place: cached tasks are the same wherever they stand."""
     graph, *parts = scenario.primary, *place.split(".")
     for part in parts[:-1]:
-        graph = scenario.inner[next(node for node in graph.nodes if node.id == part).workflow]
+        holder = next(node for node in graph.nodes if node.id == part)
+        graph = scenario.inner[holder.workflow or holder.gives]
     node = next(node for node in graph.nodes if node.id == parts[-1])
     return f"{graph.name}:{node.id}" if node.task.cache.enabled else place
 
@@ -143,7 +144,8 @@ class Expected:
         """Return all that a node of any kind is given, by name."""
         place = place_of(path)
         _, node, _ = self._at(place)
-        return {"i": self._own(f"{place}.")} if node.workflow else {"x": self.inputs(path)}
+        own: dict[str, int | list[int]] = {"i": self._own(f"{place}.")} if node.workflow or node.gives else {}
+        return own if node.workflow else {"x": self.inputs(path), **own}
 
     def gives(self, path: NodePath) -> bool:
         """Tell whether a node has an output."""

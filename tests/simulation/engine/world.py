@@ -266,8 +266,9 @@ class EngineWorld:
             self.agenda.tell(f"  starts {spec.key.path}/{spec.key.attempt}")
             self.judge(lambda: self._starts(spec))
             self.judge(lambda: self._alone(spec))
-            process = self.processes[spec.key] = Process(spec)
-            self._draw_fate(process)
+            again, process = process is not None, Process(spec)
+            self.processes[spec.key] = process
+            self._draw_fate(process, again=again)
 
     def _starts(self, spec: AttemptSpec) -> None:
         key = spec.key
@@ -276,10 +277,13 @@ class EngineWorld:
         wanted = self.expected.inputs(key.path)
         must(given == wanted, f"{key.path}: is given {given}, not {wanted}")
 
-    def _draw_fate(self, process: Process) -> None:
+    def _draw_fate(self, process: Process, *, again: bool) -> None:
         key, rng = process.spec.key, self.rng
         queued_ns = rng.choice([0, 0, S // 2, 20 * S])
-        timeout_ns = self.checkers[key.execution].sketch(key.path).task.timeout_ns
+        policies = self.checkers[key.execution].sketch(key.path).task
+        if policies.queued_timeout_ns and not again and rng.random() < 0.2:
+            return  # Never runs: nobody ends it but the engine.
+        timeout_ns = policies.timeout_ns
         hangs = timeout_ns > 0 and rng.random() < 0.3
         if hangs or rng.random() < 0.7:
             self.agenda.later("", queued_ns, lambda: self._began(process))
@@ -292,6 +296,7 @@ class EngineWorld:
             failure = rng.choice([BUG, FLAKE, FLAKE, LOST, LOST])
             failure = replace(failure, message=f"{failure.message} at {key.path}/{key.attempt}")
         lies = failure is None and rng.random() < self.weather.bad_end / 4
+        lies = lies and bool(process.spec.task.interface.outputs)
         self.agenda.later("", lasts_ns, lambda: self._ended(process, failure, lies=lies))
 
     def _began(self, process: Process) -> None:
