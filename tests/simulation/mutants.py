@@ -233,10 +233,11 @@ MUTANTS = (
         "            found(turn, event)",
         "            missed(turn, CacheMissed(event.path, event.round, event.at_ns, event.note))",
     ),
-    _mutant("the catalog is not asked", "settle", "if work.cached and turn.header", "if False and turn.header"),
+    _mutant("the catalog is not asked", "settle", "if cache_lookup.wanted(turn, place, work) and", "if False and"),
+    _mutant("elements are looked up", "cache_lookup", " and not element_of(place.path)", ""),
     _mutant(
         "a flag to leave the cache alone is not heard",
-        "settle",
+        "cache_lookup",
         "work.cached and turn.header.limits.cached",
         "work.cached",
     ),
@@ -252,11 +253,11 @@ MUTANTS = (
         "frozenset({LookingUp, WaitingForCache, Started",
         "frozenset({WaitingForCache, Started",
     ),
-    _mutant("failed work stays reserved", "settle", "isinstance(work, TaskWork) and work.serialize:", "False:"),
+    _mutant("failed work stays reserved", "settle", "work.serialize and not element_of(place.path):", "False:"),
     _mutant(
         "aborted work stays reserved",
         "stop",
-        "isinstance(work, TaskWork) and work.cached and turn.header.limits.cached:",
+        "isinstance(work, TaskWork) and cache_lookup.wanted(turn, place, work):",
         "False:",
     ),
     _mutant(
