@@ -176,7 +176,7 @@ class Checker:
         self._may_start(path, attempt)
         must(path not in self.live_children, f"{path}: a second child starts while the first lives")
         must(attempt <= (self.sketch(path).metadata.retries or 0), f"{path}: child {attempt} is one too many")
-        must(attempt == 0 or (path, attempt - 1) in self.child_results or self._timed_out(path, attempt - 1),
+        must(attempt == 0 or (path, attempt - 1) in self.child_results or self.timed_out(path, attempt - 1),
              f"{path}: child {attempt} without an end of the one before")  # fmt: skip
         self.live_children[path] = attempt
         self._slots()
@@ -225,7 +225,10 @@ class Checker:
         running = len(self.live) + len(self.live_children) + len(self.looking - set(self.live))
         must(limit == 0 or running <= limit, f"{running} nodes really run, {limit} may")
 
-    def _timed_out(self, path: NodePath, attempt: int) -> bool:
+    def slept(self, path: NodePath) -> bool:
+        return (path, "0/sleep") in self.rung
+
+    def timed_out(self, path: NodePath, attempt: int) -> bool:
         watched = (f"{attempt}/deadline", f"{attempt}/graph")
         return any(other == path and stamp.startswith(watched) for other, stamp in self.rung)
 
@@ -397,7 +400,7 @@ class Checker:
         scope = f"{path}.{self.newest.get(path, 0)}."
         passed_on = [it for it in self.nodes if it.startswith(scope) and self._failed_so(it, failure)]
         if "The dynamic task" in failure.message and not passed_on:
-            must(self._timed_out(path, self.newest[path]), f"{path}: timed out before its time: {failure}")
+            must(self.timed_out(path, self.newest[path]), f"{path}: timed out before its time: {failure}")
         used = seen.user_failures + seen.graphs - 1
         if failure.retryable:
             must(used >= retries, f"{path}: gave up after {used} of {retries} retries: {failure}")
@@ -455,7 +458,7 @@ class Checker:
         must(failure, f"{path}: an attempt failed without a failure")
         assert failure
         timed_out = failure.code == "TimeoutExpired" and (
-            self._in_vain(failure) or self._timed_out(path, record.attempt)
+            self._in_vain(failure) or self.timed_out(path, record.attempt)
         )
         real = timed_out or self._happened(path, record.attempt, failure)
         must(real, f"{path}/{record.attempt}: accepted a failure that never was: {failure}")
