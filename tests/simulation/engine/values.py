@@ -18,19 +18,18 @@ from flytelike.model.graph import (
     BoundScalar,
     BranchTarget,
     GateTarget,
-    LaunchPlanTarget,
     Node,
     Promise,
     SubWorkflowTarget,
 )
-from flytelike.model.ids import WORKFLOW_INPUTS, NodeId, NodePath
+from flytelike.model.ids import WORKFLOW_INPUTS, NodeId, NodePath, ResourceKind
 from flytelike.model.interface import TypedInterface, Variable
 from flytelike.model.literals import Primitive
 from flytelike.model.types import INTEGER, NONE, CollectionType, LiteralType, SimpleKind, SimpleType, UnionType
 from flytelike_idl.core import literals_pb2 as pb
 from tests.simulation.engine.choices import SEVEN, branch_target, gate_of, given_value, taken
 from tests.simulation.graphs import Scenario
-from tests.unit.propeller_core.builders import GraphSketch, NodeSketch, closure_of
+from tests.unit.propeller_core.builders import GraphSketch, NodeSketch, closure_of, named
 
 INTS = LiteralType(CollectionType(INTEGER))
 GIVES = {"o": Variable(INTEGER)}
@@ -49,12 +48,7 @@ def valued_closure(scenario: Scenario, given: str = "") -> WorkflowClosure:
     workflows = {id_: _valued(scenario, sketches[id_.name], flow) for id_, flow in plain.sub_workflows.items()}
     tasks = {id_: replace(task, interface=_interface(scenario, id_.name)) for id_, task in plain.tasks.items()}
     primary = _valued(scenario, start, plain.primary)
-    plans = {
-        node.target.launch_plan: TypedInterface({"x": Variable(INTS)}, GIVES)
-        for flow in (primary, *workflows.values())
-        for node in flow.template.nodes
-        if isinstance(node.target, LaunchPlanTarget)
-    }
+    plans = {named(ResourceKind.LAUNCH_PLAN, "lp"): TypedInterface({"x": Variable(INTS)}, GIVES)}
     return WorkflowClosure(primary, workflows, tasks, plans)
 
 
