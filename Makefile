@@ -108,6 +108,7 @@ mutants: $(READY) ## plant faults in propeller; the simulations must find each
 .PHONY: golden
 golden: $(READY) ## add histories and half-way states that golden files do not show yet; none is written over
 	@$(BIN)/python -m tests.golden.record
+	@$(BIN)/python -m tests.golden.halfway
 
 .PHONY: chaos
 chaos: $(READY) ## kill -9 the platform at MOMENTS random moments (100) and check the results
