@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench.figure import Figure
 
-SUITES = ("limits", "authoring", "compiling", "values", "running", "caching")
+SUITES = ("limits", "authoring", "compiling", "values", "running", "arrays", "caching")
 """Modules of this package with a `measure`."""
 INSIDE = "--inside"
 

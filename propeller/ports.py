@@ -5,7 +5,7 @@ All methods are coroutines; adapters that block use threads of their own.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from typing_extensions import override
 
@@ -15,6 +15,9 @@ from flytelike.model.graph import TaskTemplate
 from flytelike.model.history import HistoryEntry
 from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeExecutionId, NodePath
 from flytelike.model.phases import WorkflowPhase
+
+if TYPE_CHECKING:
+    from propeller.ports_elements import ElementResult, ElementsOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,9 @@ class AttemptListener(Protocol):
     def failed(self, key: AttemptKey, at_ns: int, failure: Failure) -> None:
         """Tell that the attempt ended badly, or could not be started."""
 
+    def elements_ended(self, key: AttemptKey, at_ns: int, results: "Sequence[ElementResult]") -> None:
+        """Tell how attempts of elements of the array `key` ended; see `ElementResult` for their outputs."""
+
 
 class Executor(Protocol):
     """Runs attempts."""
@@ -90,6 +96,12 @@ class Executor(Protocol):
 
     async def abort(self, key: AttemptKey, reason: str) -> None:
         """Stop the attempt with everything it started. Unknown keys are ignored."""
+
+    async def start_elements(self, order: "ElementsOrder") -> None:
+        """Take attempts of elements of an array over, as `start` does; those that are known are not started twice."""
+
+    async def abort_elements(self, key: AttemptKey, reason: str) -> None:
+        """Stop all elements of the array `key`, those that wait too. Unknown keys are ignored."""
 
     async def close(self) -> None:
         """Stop all work and release everything. Running attempts are lost, not failed."""
@@ -247,7 +259,8 @@ class Commit:
     new execution has version 0 and gives `launch`, which never changes afterwards. `cells` are
     the changed parts of the state by key; `outputs` small results by key, kept apart because
     they are read one by one; `commands` the intents to add, by id, and `done` the ids to drop.
-    `closed` tells that the execution is finished; it stays so.
+    `closed` tells that the execution is finished; it stays so. `drop` are keys whose cells and outputs are not
+    needed any longer; what the same commit gives for such a key is not stored.
     """
 
     execution: ExecutionId
@@ -260,6 +273,7 @@ class Commit:
     commands: Mapping[str, bytes] = field(default_factory=dict)
     done: Collection[str] = ()
     history: HistoryBatch | None = None
+    drop: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +307,9 @@ class StateStore(Protocol):
     async def output(self, execution: ExecutionId, key: str) -> bytes | None:
         """Return a result kept by `Commit.outputs`, or None."""
 
+    async def outputs(self, execution: ExecutionId, keys: Sequence[str]) -> Sequence[bytes | None]:
+        """Return several results kept by `Commit.outputs`, in the order of the keys."""
+
     async def undelivered(self, limit: int) -> Sequence[tuple[ExecutionId, HistoryBatch]]:
         """Return at most `limit` batches that are not `delivered`, those of an execution in order."""
 
@@ -304,6 +321,12 @@ class StateStore(Protocol):
 
         Those with commands left or with history that is not `delivered` are kept. At most about
         `rows_max` rows are dropped by one call, so that commits do not wait long for it.
+        """
+
+    async def expire(self, executions: Collection[ExecutionId]) -> None:
+        """Take executions that are closed for ones that closed long ago: `forget` drops them next.
+
+        Others, and unknown ones, are left alone.
         """
 
     async def own(self, holder: str, lease_ns: int) -> None:

@@ -22,7 +22,7 @@ NO_CODES = frozenset(
     propeller-delivery
     propeller-lease propeller-retention propeller-sealer propeller-store propeller-store-reader
     pyflyte-fast-execute python-task raw-container serialization-format site-packages start-node
-    time-delta us-east-1 utf-8 x-content-type-options
+    time-delta timed-out us-east-1 utf-8 x-content-type-options
     """.split()
 )
 """Other words with dashes: keys, names of threads, programs and headers. Whatever else looks like a code is one."""

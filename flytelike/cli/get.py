@@ -8,10 +8,11 @@ import click
 
 from flytelike.cli import execution_name
 from flytelike.cli.context import connected, json_option, place_options, platform_options
+from flytelike.cli.elements import node_named, show_elements
 from flytelike.cli.exit_code import ExitCode
 from flytelike.cli.phase import sign
 from flytelike.cli.progress import plain_line
-from flytelike.cli.tree import Tree
+from flytelike.cli.tree import NodeRow, Tree
 from flytelike.cli.waiting import show_failure
 from flytelike.cli.waits import record as told
 from flytelike.cli.waits import waits
@@ -33,20 +34,40 @@ CALLS_SHOWN = 1_000
 @click.command("get", short_help="Show projects, workflows, tasks, launch plans or executions.")
 @click.argument("kind", type=click.Choice(KINDS))
 @click.argument("name", required=False, default="")
+@click.argument("node", required=False, default="")
+@click.option("--elements", is_flag=True, help="Show the elements of the array NODE of the execution.")
+@click.option("--failed", is_flag=True, help="With --elements: only those that failed.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many rows.")
 @json_option
 @place_options
 @platform_options
 def command(  # noqa: PLR0913 - one parameter an option
-    *, kind: str, name: str, limit: int, as_json: bool, project: str, domain: str, server: str, data: Path
+    *,
+    kind: str,
+    name: str,
+    node: str,
+    elements: bool,
+    failed: bool,
+    limit: int,
+    as_json: bool,
+    project: str,
+    domain: str,
+    server: str,
+    data: Path,
 ) -> int:
     """Show rows of KIND, newest first; with NAME, the versions of that name or that execution whole."""
     if kind == "execution" and not name:
         raise click.UsageError("which execution?  flytelike get execution NAME")
+    elements = elements or failed
+    if bool(node) != elements or (node and kind != "execution"):
+        raise click.UsageError("elements are those of an array:  flytelike get execution NAME NODE --elements")
 
     async def run() -> ExitCode:
         async with connected(server, data, start=True) as client:
-            if kind == "execution":
+            if node:
+                array = node_named(name, node, project, domain)
+                await show_elements(client, array, only_failed=failed, as_json=as_json)
+            elif kind == "execution":
                 await show_execution(client, name, project, domain, as_json=as_json)
             else:
                 rows = await listed(client, kind, name, project, domain, limit)
@@ -124,9 +145,7 @@ async def show_execution(client: Client, name: str, project: str, domain: str, *
     }
     calls = await calls_of(client, target)
     if as_json:
-        nodes = [
-            {"node": r.path, "phase": r.phase.name, "seconds": r.seconds, "cached": r.cached} for _, r in tree.ordered()
-        ]
+        nodes = [node_document(row) for _, row in tree.ordered()]
         document = {
             **execution_row(record),
             **shown,
@@ -153,3 +172,9 @@ async def show_execution(client: Client, name: str, project: str, domain: str, *
             click.echo(f"      {at_gate[row.path].line}")
     if record.closure.error.message:
         show_failure(record)
+
+
+def node_document(row: NodeRow) -> dict[str, object]:
+    """Return a node as JSON data; of an array also how far it is."""
+    document: dict[str, object] = {"node": row.path, "phase": row.phase.name, "seconds": row.seconds}
+    return {**document, "elements": row.elements} if row.elements else document

@@ -58,6 +58,8 @@ def line(depth: int, row: NodeRow) -> Text:
     text.append(f"{sign(row.phase)} ", color(row.phase))
     text.append(row.name)
     text.append(f"  {row.phase.name.lower()}", color(row.phase))
+    if row.elements:
+        text.append(f"  {row.elements}")
     if row.cached:
         text.append("  cached", "bright_black")
     elif row.elapsed_s:

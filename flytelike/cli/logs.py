@@ -9,6 +9,7 @@ import click
 
 from flytelike.cli import execution_name
 from flytelike.cli.context import connected, place_options, platform_options
+from flytelike.cli.elements import element_attempt, node_named
 from flytelike.cli.exit_code import ExitCode
 from flytelike.model.ids import ExecutionId
 from flytelike.remote import Client, executions
@@ -20,6 +21,7 @@ from flytelike_idl.core import identifier_pb2
 @click.argument("execution")
 @click.argument("node", required=False, default="")
 @click.option("--attempt", type=int, default=None, help="Only this attempt, counted from 0.  [default: the last]")
+@click.option("--element", type=click.IntRange(0), default=None, help="The output of this element of the array NODE.")
 @click.option("--follow", "-f", is_flag=True, help="Go on until the attempts end.")
 @place_options
 @platform_options
@@ -28,6 +30,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     execution: str,
     node: str,
     attempt: int | None,
+    element: int | None,
     follow: bool,
     project: str,
     domain: str,
@@ -36,9 +39,16 @@ def command(  # noqa: PLR0913 - one parameter an option
 ) -> int:
     """Print the output of NODE of EXECUTION, or of all its nodes, each headed by its name."""
     target = execution_name.parse(execution, project, domain)
+    if element is not None and not node:
+        raise click.UsageError("which array?  flytelike logs EXECUTION NODE --element 17")
 
     async def run() -> ExitCode:
         async with connected(server, data, start=True) as client:
+            if element is not None:
+                array = node_named(execution, node, project, domain)
+                one = await element_attempt(client, array, element, attempt)
+                await printed(client, one, headed=False, follow=follow)
+                return ExitCode.SUCCESS
             found = 0
             async for key in attempts(client, target, node, attempt, follow=follow):
                 found += 1

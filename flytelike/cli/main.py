@@ -24,6 +24,8 @@ VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "abort": ("flytelike.cli.abort", "End a running execution."),
     "recover": ("flytelike.cli.recover", "Go on where an execution stopped."),
     "rerun": ("flytelike.cli.rerun", "Execute again with the same inputs."),
+    "gc": ("flytelike.cli.gc", "Delete what nobody needs any more."),
+    "delete": ("flytelike.cli.delete", "Delete executions, whatever their age."),
     "secret": ("flytelike.cli.secret", "Keep the secrets that tasks ask for."),
     "cache": ("flytelike.cli.cache", "Show or evict cached results."),
     "project": ("flytelike.cli.project", "Create and list projects."),

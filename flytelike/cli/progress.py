@@ -17,7 +17,8 @@ def plain_line(row: NodeRow) -> str:
     took = f" in {shown_seconds(row.seconds)}" if row.phase.terminal and row.seconds else ""
     took = " (cached)" if row.cached else took
     depth = "  " * (row.path.count(".") // 2)
-    return f"  {depth}{sign(row.phase)} {row.name} {row.phase.name.lower()}{took}"
+    elements = f" ({row.elements})" if row.elements else ""
+    return f"  {depth}{sign(row.phase)} {row.name} {row.phase.name.lower()}{took}{elements}"
 
 
 class Progress:

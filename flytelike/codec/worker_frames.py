@@ -121,9 +121,43 @@ class Done:
     gave_nodes: bool = False
 
 
-Frame: TypeAlias = Hello | Fork | Exec | Signal | Forked | NotForked | Exited | Run | Done
+@dataclass(frozen=True, slots=True)
+class RunElements:
+    """Executor to worker: run some elements of an array, one after the other; answered by `ElementsDone`, then `Done`.
 
-_HELLO, _FORK, _EXEC, _SIGNAL, _FORKED, _NOT_FORKED, _EXITED, _RUN, _DONE = range(9)
+    `args` and `env` are those of all; `raw_output_prefix` is where data of the array lie. `elements` are index and
+    attempt. Inputs named in `shared` are not gone through. With `tell_each` each element is told as it ends, else those
+    that end within a moment are told together; the same holds for what they print.
+    """
+
+    args: tuple[str, ...]
+    env: Mapping[str, str]
+    shared: tuple[str, ...]
+    elements: tuple[tuple[int, int], ...]
+    tell_each: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ElementDone:
+    """How an element ended: its failure, or its outputs (None when they are stored, since they are large)."""
+
+    element: int
+    attempt: int
+    failure: Failure | None = None
+    outputs: bytes | None = None
+    printed: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class ElementsDone:
+    """Worker to executor: some elements have ended."""
+
+    results: tuple[ElementDone, ...]
+
+
+Frame: TypeAlias = Hello | Fork | Exec | Signal | Forked | NotForked | Exited | Run | Done | RunElements | ElementsDone
+
+_HELLO, _FORK, _EXEC, _SIGNAL, _FORKED, _NOT_FORKED, _EXITED, _RUN, _DONE, _RUN_ELEMENTS, _ELEMENTS_DONE = range(11)
 
 
 def encode(frame: Frame) -> bytes:
@@ -164,12 +198,16 @@ class FrameReader:
         return frames
 
 
-def _fields(frame: Frame) -> tuple[object, ...]:
+def _fields(frame: Frame) -> tuple[object, ...]:  # noqa: PLR0911 - one for each kind of frame
     match frame:
         case Run(args, env, inputs):
             return (_RUN, args, env, inputs)
         case Done(failure, rss_bytes, retire, outputs, gave_nodes):
             return (_DONE, _failure_fields(failure), rss_bytes, retire, outputs, gave_nodes)
+        case RunElements(args, env, shared, elements, tell_each):
+            return (_RUN_ELEMENTS, args, env, shared, elements, tell_each)
+        case ElementsDone(results):
+            return (_ELEMENTS_DONE, [_element_fields(result) for result in results])
         case Hello(version):
             return (_HELLO, version)
         case Fork(worker, scratch, env):
@@ -184,6 +222,10 @@ def _fields(frame: Frame) -> tuple[object, ...]:
             return (_NOT_FORKED, worker, error, message)
         case Exited(worker, status, peak):
             return (_EXITED, worker, status, peak)
+
+
+def _element_fields(done: ElementDone) -> tuple[object, ...]:
+    return (done.element, done.attempt, _failure_fields(done.failure), done.outputs, done.printed)
 
 
 def _failure_fields(failure: Failure | None) -> tuple[str, str, int, bool, str] | None:
@@ -202,12 +244,16 @@ def _decode(body: bytes) -> Frame:
         raise FrameError(f"not a frame: {error}") from error
 
 
-def _frame(tag: object, items: list[object]) -> Frame:
+def _frame(tag: object, items: list[object]) -> Frame:  # noqa: PLR0911 - one for each kind of frame
     match tag, items:
         case int(), [list(args), dict(env), (bytes() | None) as inputs] if tag == _RUN:
             return Run(_texts(args), _text_map(env), inputs)
         case int(), [failure, int(rss), str(retire), (bytes() | None) as outputs, bool(gave)] if tag == _DONE:
             return Done(_failure(failure), rss, retire, outputs, gave)
+        case int(), [list(args), dict(env), list(shared), list(elements), bool(each)] if tag == _RUN_ELEMENTS:
+            return RunElements(_texts(args), _text_map(env), _texts(shared), _pairs(elements), each)
+        case int(), [list(results)] if tag == _ELEMENTS_DONE:
+            return ElementsDone(tuple(_element(result) for result in results))
         case int(), [int(version)] if tag == _HELLO:
             return Hello(version)
         case int(), [int(worker), str(scratch), dict(env)] if tag == _FORK:
@@ -224,6 +270,25 @@ def _frame(tag: object, items: list[object]) -> Frame:
             return Exited(worker, status, peak)
         case _:
             raise FrameError(f"no frame has tag {tag!r} with {len(items)} such fields")
+
+
+def _element(fields: object) -> ElementDone:
+    match fields:
+        case [int(element), int(attempt), failure, bytes() | None as outputs, bytes(printed)]:
+            return ElementDone(element, attempt, _failure(failure), outputs, printed)
+        case _:
+            raise FrameError("an element has an index, an attempt, a failure, outputs and what it printed")
+
+
+def _pairs(items: list[object]) -> tuple[tuple[int, int], ...]:
+    pairs = []
+    for item in items:
+        match item:
+            case [int(first), int(second)]:
+                pairs.append((first, second))
+            case _:
+                raise FrameError("a list of pairs of numbers holds something else")
+    return tuple(pairs)
 
 
 def _failure(fields: object) -> Failure | None:

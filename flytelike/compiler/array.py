@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from flytelike.compiler.callee import Callee, takes_none
+from flytelike.compiler.callee import Callee
 from flytelike.compiler.faults import entity_fault, within
+from flytelike.model.array import gives_none, listed
 from flytelike.model.diagnostic import Diagnostic
 from flytelike.model.graph import (
     ArrayTarget,
@@ -15,9 +16,8 @@ from flytelike.model.graph import (
     Node,
     WorkflowTemplate,
 )
-from flytelike.model.interface import Variable
 from flytelike.model.suggestion import nearest
-from flytelike.model.types import NONE, CollectionType, LiteralType, UnionType
+from flytelike.model.types import CollectionType
 
 
 def kind_of(node: Node) -> str:
@@ -35,22 +35,13 @@ def array_callee(target: ArrayTarget, element: Callee) -> Callee:
     if not target.original_interface:
         return replace(element, noun="array")
     shared = frozenset(target.bound_inputs)
-    success = target.success
-    may_fail = isinstance(success, MinSuccessRatio) and success.ratio != 1 and len(element.outputs) == 1
+    may_fail = gives_none(target, len(element.outputs))
     return replace(
         element,
         noun="array",
         inputs={name: found if name in shared else listed(found) for name, found in element.inputs.items()},
         outputs={name: listed(found, may_fail=may_fail) for name, found in element.outputs.items()},
     )
-
-
-def listed(variable: Variable, *, may_fail: bool = False) -> Variable:
-    """Return a variable that holds a list of values, with None among them when elements may fail."""
-    kind = variable.type
-    if may_fail and not takes_none(kind):
-        kind = LiteralType(UnionType((kind, NONE)))
-    return replace(variable, type=LiteralType(CollectionType(kind)))
 
 
 def array_faults(

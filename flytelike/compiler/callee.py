@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from flytelike.model.array import takes_none
 from flytelike.model.graph import LaunchPlanTemplate, Node
 from flytelike.model.ids import Identifier
 from flytelike.model.interface import Parameter, TypedInterface, Variable
-from flytelike.model.types import LiteralType, SimpleKind, SimpleType, UnionType
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +50,3 @@ def launch_plan_inputs(plan: LaunchPlanTemplate, interface: TypedInterface) -> d
         for name, variable in interface.inputs.items()
         if name not in plan.fixed
     }
-
-
-def takes_none(kind: LiteralType) -> bool:
-    """Tell whether a type has None among its values, so that the input may be left out."""
-    none = SimpleType(SimpleKind.NONE)
-    return kind.kind == none or (
-        isinstance(kind.kind, UnionType) and any(variant.kind == none for variant in kind.kind.variants)
-    )

@@ -10,7 +10,6 @@ from flytelike.compiler.graph import linked
 from flytelike.compiler.launch_plan import launch_plan_faults
 from flytelike.compiler.nesting import all_nodes, renamed
 from flytelike.compiler.task import task_faults
-from flytelike.compiler.unsupported import unsupported_nodes
 from flytelike.compiler.unused import unused_outputs
 from flytelike.compiler.workflow import WorkflowCheck
 from flytelike.model.closure import CompiledWorkflow, WorkflowClosure
@@ -166,7 +165,6 @@ class Compilation:
         edges = linked(workflow)
         self.faults.extend(edges.faults)
         self.faults.extend(unused_outputs(workflow, edges, check.callees.of))
-        self.faults.extend(unsupported_nodes(workflow))
         self.linked[identifier] = CompiledWorkflow(workflow, edges.upstream, edges.downstream)
 
     def callee(self, node: Node) -> Callee | Diagnostic | None:

@@ -7,7 +7,7 @@ from typing import NamedTuple, Self, assert_never
 
 from flytelike.compiler.array import array_faults
 from flytelike.compiler.branch import branch_faults, partly_given
-from flytelike.compiler.callee import Callee, takes_none
+from flytelike.compiler.callee import Callee
 from flytelike.compiler.callees import Callees, Resolve
 from flytelike.compiler.casting import castable
 from flytelike.compiler.constants import is_value_of, word_for
@@ -18,6 +18,7 @@ from flytelike.compiler.gate import gate_faults, signal_faults
 from flytelike.compiler.graph import aside, promises
 from flytelike.compiler.nesting import all_nodes
 from flytelike.compiler.reach import DeadEnd, part_of, reach
+from flytelike.model.array import takes_none
 from flytelike.model.diagnostic import Diagnostic, Label
 from flytelike.model.gate import Approval
 from flytelike.model.graph import (

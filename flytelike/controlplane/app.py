@@ -7,6 +7,8 @@ from flytelike.controlplane.cache_inspection import CacheInspection
 from flytelike.controlplane.calls import Calls
 from flytelike.controlplane.catalog import Catalog
 from flytelike.controlplane.children import Children
+from flytelike.controlplane.collecting.maintenance import Maintenance
+from flytelike.controlplane.collecting.ports import Keepers
 from flytelike.controlplane.database import Database
 from flytelike.controlplane.dispatch import Dispatch
 from flytelike.controlplane.executions import Executions, Tools
@@ -43,6 +45,7 @@ class ControlPlane:
         launcher: Launcher,
         *,
         logs: LogReader | None = None,
+        keepers: Keepers | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Compose; nothing is opened yet.
@@ -52,6 +55,7 @@ class ControlPlane:
             store: the object store.
             launcher: starts and stops executions.
             logs: gives what attempts printed; without one, there are no logs.
+            keepers: what else belongs to executions; without them nothing is ever collected.
             clock: the time; by default the machine's.
         """
         self.settings = settings
@@ -80,6 +84,7 @@ class ControlPlane:
         self.reading = Reading(self.database, store, settings)
         self.uploads = Uploads(store, settings, self.clock)
         self.watch = Watch(self.database, self.notifier)
+        self.maintenance = Maintenance(self.cache, store, settings, self.clock, keepers)
 
     async def start(self) -> None:
         """Open the database and bring its tables up to date.
@@ -94,6 +99,7 @@ class ControlPlane:
     async def reconcile(self) -> None:
         """Hand over to the launcher what was decided before a crash; call it once the launcher works."""
         await self.dispatch.reconcile_or_retry()
+        self.maintenance.start()
 
     async def record(self, batch: Sequence[HistoryEntry]) -> None:
         """Take history over; see `History.record`."""
@@ -102,6 +108,7 @@ class ControlPlane:
     async def close(self) -> None:
         """Stop watching and retrying, and close the database. What is under way is finished."""
         self.notifier.close()
+        await self.maintenance.close()
         await self.notifier.stop()
         await self.dispatch.close()
         await self.catalog.close()

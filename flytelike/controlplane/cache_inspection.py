@@ -54,7 +54,7 @@ class CacheInspection:
 
     def __init__(self, database: Database, catalog: Catalog, clock: Clock) -> None:
         """Look into `database`, where `catalog` keeps what it knows."""
-        self._database = database
+        self.database = database
         self._catalog = catalog
         self._clock = clock
 
@@ -68,17 +68,17 @@ class CacheInspection:
                 raise not_found("node execution", f"{node.execution}/{node.path}")
             return _explained(connection, execution, row)
 
-        return await self._database.read(look)
+        return await self.database.read(look)
 
     async def entries(self, selection: Selection, limit: int, offset: int) -> list[EntryRow]:
         """Return a page of the results that are there, newest first."""
         await self._catalog.flush()
-        return await self._database.read(lambda connection: queries.list_entries(connection, selection, limit, offset))
+        return await self.database.read(lambda connection: queries.list_entries(connection, selection, limit, offset))
 
     async def statistics(self, selection: Selection) -> list[Statistics]:
         """Return how the cache served each task."""
         await self._catalog.flush()
-        return await self._database.read(lambda connection: queries.statistics(connection, selection))
+        return await self.database.read(lambda connection: queries.statistics(connection, selection))
 
     async def evict(self, selection: Selection, keep_bytes: int, *, dry_run: bool) -> tuple[int, int]:
         """Take results out of the cache; return how many and of how many bytes.
@@ -94,7 +94,7 @@ class CacheInspection:
                 drop_entries(connection, going, EVICTED, now_ns)
             return len(going), freed
 
-        return await (self._database.read(go) if dry_run else self._database.write(go))
+        return await (self.database.read(go) if dry_run else self.database.write(go))
 
 
 def _explained(connection: Connection, execution: ExecutionRow, row: NodeRow) -> Explanation:

@@ -35,6 +35,8 @@ RETRIED_SQLSTATES = frozenset({"40001", "40P01"})
 """PostgreSQL's serialization failure and deadlock."""
 
 _SQLITE_PRAGMAS = (
+    # Of new files only, before anything else is written: what is deleted can be given back to the disk.
+    "PRAGMA auto_vacuum=INCREMENTAL",
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     f"PRAGMA busy_timeout={SQLITE_BUSY_MS}",

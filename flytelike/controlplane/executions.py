@@ -28,7 +28,9 @@ from flytelike.controlplane.registry import Registry
 from flytelike.controlplane.repository.executions import (
     Values,
     add_execution,
+    being_deleted,
     find_execution,
+    hold_execution,
     set_execution_state,
     update_execution,
 )
@@ -189,6 +191,7 @@ class Executions:
         def add(connection: Connection) -> ExecutionRow:
             if find_execution(connection, wanted.id) is not None:
                 raise refusal(Status.ALREADY_EXISTS, "execution-exists", f"there is an execution {wanted.id} already")
+            check_deletion(connection, wanted)
             add_execution(connection, values)
             if wanted.parent is not None and wanted.parent.eager:
                 update_execution(connection, wanted.parent.node.execution, {"calls": True})
@@ -319,3 +322,19 @@ def found(connection: Connection, execution: ExecutionId) -> ExecutionRow:
     if row is None:
         raise not_found("execution", execution)
     return row
+
+
+def check_deletion(connection: Connection, wanted: Wanted) -> None:
+    """Refuse a name that is not free yet, and to go on from an execution that is being deleted."""
+    if being_deleted(connection, wanted.id):
+        raise refusal(
+            Status.FAILED_PRECONDITION,
+            "execution-being-deleted",
+            f"the execution {wanted.id} that had this name is being deleted, or others refer to its data",
+            "choose another name",
+        )
+    if wanted.spec.metadata.HasField("reference_execution"):
+        named = wanted.spec.metadata.reference_execution
+        earlier = ExecutionId(named.project, named.domain, named.name)
+        if not hold_execution(connection, earlier):
+            raise not_found("execution", earlier)

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from flytelike.compiler.callee import takes_none
 from flytelike.compiler.constants import is_value_of, word_for
 from flytelike.compiler.describe import describe_type
 from flytelike.controlplane.errors import Faults
+from flytelike.model.array import takes_none
 from flytelike.model.interface import Parameter
 from flytelike.model.literals import VOID, Collection, Literal, LiteralMap, Map
 from flytelike.model.types import CollectionType, LiteralType, MapType

@@ -1,11 +1,12 @@
 """Rows as the messages that clients get."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from flytelike.codec.caching import key_from_json, source_from_json
 from flytelike.codec.literals import fill_duration, fill_timestamp
+from flytelike.controlplane.repository.elements import ElementRow
 from flytelike.controlplane.repository.entities import NamedRow
 from flytelike.controlplane.repository.projects import ProjectRow
 from flytelike.controlplane.repository.rows import AttemptRow, EntityRow, ExecutionRow, GateRow, NodeRow, SignalRow
@@ -25,6 +26,7 @@ from flytelike_idl.admin import (
 )
 from flytelike_idl.core import compiler_pb2, identifier_pb2, literals_pb2, types_pb2
 from flytelike_idl.core import execution_pb2 as core_execution_pb2
+from flytelike_idl.service import watch_pb2
 
 
 def timestamp(ns: int) -> Timestamp:
@@ -118,8 +120,12 @@ def node_message(execution: ExecutionId, row: NodeRow, *, brief: bool = False) -
     out.metadata.note = row.note
     out.metadata.is_parent_node = row.is_parent
     out.metadata.is_dynamic = bool(row.graph)
+    out.metadata.is_array = row.is_array
     closure = out.closure
     closure.phase = row.phase  # type: ignore[assignment] # the values are the same
+    if row.is_array:
+        closure.elements.length, closure.elements.open = row.elements, row.elements_open
+        closure.elements.succeeded, closure.elements.failed = row.elements_succeeded, row.elements_failed
     _fill_times(closure, row, ended=NodePhase(row.phase).terminal)
     _fill_result(closure, row)
     if row.cache_status:
@@ -185,6 +191,27 @@ def attempt_message(execution: ExecutionId, row: AttemptRow) -> task_execution_p
     _fill_result(closure, row)
     if row.log_uri:
         closure.logs.append(core_execution_pb2.TaskLog(uri=row.log_uri, name="output"))
+    return out
+
+
+def fill_elements(attempt: task_execution_pb2.TaskExecution, elements: Sequence[ElementRow]) -> None:
+    """Tell of an array's elements as Flyte does: as what its task uses outside."""
+    resources = attempt.closure.metadata.external_resources
+    for row in elements:
+        resources.add(
+            external_id=f"{attempt.id.node_execution_id.node_id}.0.{row.element}",
+            index=row.element,
+            retry_attempt=row.attempt,
+            phase=row.phase.value,
+        )
+
+
+def element_message(row: ElementRow) -> watch_pb2.Element:
+    """Return the message of an element of an array."""
+    out = watch_pb2.Element(index=row.element, attempt=row.attempt)
+    out.phase = row.phase.value  # type: ignore[assignment] # the values are the same
+    if row.error is not None:
+        out.error.ParseFromString(row.error)
     return out
 
 

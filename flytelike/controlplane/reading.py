@@ -1,6 +1,7 @@
 """Reading executions, their nodes and attempts, and the data that went in and came out."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -8,17 +9,21 @@ from sqlalchemy import Connection
 from flytelike.codec.parse import parse
 from flytelike.controlplane.database import Database
 from flytelike.controlplane.decks import deck_uri
-from flytelike.controlplane.errors import Status, not_found, refusal
+from flytelike.controlplane.errors import Status, invalid, not_found, refusal
 from flytelike.controlplane.executions import found
 from flytelike.controlplane.listing import ListQuery
-from flytelike.controlplane.messages import attempt_message, execution_message, node_message
+from flytelike.controlplane.messages import attempt_message, execution_message, fill_elements, node_message
 from flytelike.controlplane.repository import executions as repository
+from flytelike.controlplane.repository.elements import ElementRow, list_elements
 from flytelike.controlplane.repository.rows import AttemptRow, ExecutionRow, NodeRow
 from flytelike.controlplane.settings import Settings
-from flytelike.model.ids import ExecutionId, NodeExecutionId, TaskExecutionId
+from flytelike.model.ids import ExecutionId, NodeExecutionId, NodePath, TaskExecutionId
 from flytelike.storage import NotFound, Store, TooLarge
 from flytelike_idl.admin import common_pb2, execution_pb2, node_execution_pb2, task_execution_pb2
 from flytelike_idl.core import literals_pb2
+
+EXTERNAL_RESOURCES_MAX = 1_000
+"""How many elements of an array a list of its attempts tells of; `ListElements` tells of all, in pages."""
 
 EVERYWHERE = "*"
 """As parent in a list of nodes: nodes at any depth."""
@@ -111,12 +116,46 @@ class Reading:
 
     async def attempts(self, node: NodeExecutionId, query: ListQuery) -> list[task_execution_pb2.TaskExecution]:
         """Return a page of a node's attempts."""
-        rows = await self._database.read(
-            lambda connection: repository.list_attempts(
-                connection, found(connection, node.execution).id, node.path, query
-            )
+
+        def look(connection: Connection) -> tuple[Sequence[AttemptRow], Sequence[ElementRow]]:
+            execution = found(connection, node.execution).id
+            rows = repository.list_attempts(connection, execution, node.path, query)
+            row = repository.find_node(connection, execution, node.path)
+            if row is None or not row.is_array:
+                return rows, ()
+            return rows, list_elements(connection, execution, node.path, 0, EXTERNAL_RESOURCES_MAX, only_failed=False)
+
+        rows, elements = await self._database.read(look)
+        messages = [attempt_message(node.execution, row) for row in rows]
+        if messages:
+            fill_elements(messages[-1], elements)
+        return messages
+
+    async def elements(
+        self, node: NodeExecutionId, first: int, limit: int, *, only_failed: bool
+    ) -> Sequence[ElementRow]:
+        """Return elements of an array from an index on; raises Refusal INVALID_ARGUMENT for other nodes."""
+        row = await self.node_row(node)
+        if not row.is_array:
+            raise invalid("not-an-array", f"{node.execution}/{node.path} is no array: it has no elements")
+        return await self._elements(row, first, limit, only_failed=only_failed)
+
+    async def has_printed(self, attempt: TaskExecutionId) -> None:
+        """Check that there is an attempt whose output may be read: a task node's, or that of an array's element."""
+        scope, _, index = attempt.node.path.rpartition(".")
+        owner = NodeExecutionId(attempt.node.execution, NodePath(scope.rpartition(".")[0]))
+        if index.isdecimal() and owner.path:
+            row = await self.node_row(owner)
+            if row.is_array and int(index) < row.elements:
+                return
+        await self.attempt_row(attempt.node, attempt.attempt)
+
+    async def _elements(
+        self, row: NodeRow, first: int, limit: int, *, only_failed: bool = False
+    ) -> Sequence[ElementRow]:
+        return await self._database.read(
+            lambda connection: list_elements(connection, row.execution, row.path, first, limit, only_failed=only_failed)
         )
-        return [attempt_message(node.execution, row) for row in rows]
 
     async def data(self, uri: str) -> Data:
         """Return the literals at `uri`; an empty uri gives empty data.

@@ -181,6 +181,10 @@ executions = Table(
     _instant("updated_at"),
     # The number of the last history record taken over. 0 means that nothing was heard yet.
     Column("sequence", BigInteger, nullable=False, server_default="0"),
+    # When it was decided that the execution goes; whoever reads takes it for gone from then on.
+    _instant("deleting_at"),
+    # When all but its name was deleted. The name stays taken as long as anybody refers to data of it.
+    _instant("deleted_at"),
     # Whether an eager task called it, and whether its own eager tasks have called any.
     Column("eager", Boolean, nullable=False, server_default=false()),
     Column("calls", Boolean, nullable=False, server_default=false()),
@@ -190,6 +194,23 @@ executions = Table(
     Index(None, "phase"),
 )
 """`spec`: admin.ExecutionSpec; `error`: core.ExecutionError. Children live in their parent's project and domain."""
+
+Index(
+    "ix_executions_deleting",
+    executions.c.id,
+    sqlite_where=executions.c.deleting_at != 0,
+    postgresql_where=executions.c.deleting_at != 0,
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    _text("holder"),
+    _instant("until"),
+    _instant("done_at"),
+)
+"""What one server at a time may do: who does it until when, and when it was done last."""
 
 node_executions = Table(
     "node_executions",
@@ -217,6 +238,12 @@ node_executions = Table(
     Column("sequence", BigInteger, nullable=False),
     # The digest of the closure that a dynamic task gave.
     _text("graph"),
+    # Of an array: how many elements there are, and how many of them are open, succeeded and failed.
+    Column("is_array", Boolean, nullable=False, server_default=false()),
+    Column("elements", Integer, nullable=False, server_default="0"),
+    Column("elements_open", Integer, nullable=False, server_default="0"),
+    Column("elements_succeeded", Integer, nullable=False, server_default="0"),
+    Column("elements_failed", Integer, nullable=False, server_default="0"),
     Index(None, "execution", "sequence"),
     sqlite_with_rowid=False,
 )
@@ -249,6 +276,30 @@ task_executions = Table(
     sqlite_with_rowid=False,
 )
 """`error`: core.ExecutionError."""
+
+element_chunks = Table(
+    "element_chunks",
+    metadata,
+    Column("execution", _RowId, ForeignKey("executions.id"), primary_key=True, autoincrement=False),
+    Column("path", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    _bytes("phases"),
+    _bytes("attempts"),
+    sqlite_with_rowid=False,
+)
+"""How it is with the elements of an array, some hundred a row: a byte each for the phase and the last attempt."""
+
+element_failures = Table(
+    "element_failures",
+    metadata,
+    Column("execution", _RowId, ForeignKey("executions.id"), primary_key=True, autoincrement=False),
+    Column("path", Text, primary_key=True),
+    Column("element", Integer, primary_key=True, autoincrement=False),
+    Column("attempt", Integer, nullable=False),
+    _bytes("error"),
+    sqlite_with_rowid=False,
+)
+"""Why elements failed last, of at most some of them. `error`: core.ExecutionError."""
 
 signals = Table(
     "signals",

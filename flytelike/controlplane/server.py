@@ -21,6 +21,7 @@ from flytelike.controlplane.rpc.dispatch import service_handlers
 from flytelike.controlplane.rpc.entities import EntityServicer
 from flytelike.controlplane.rpc.executions import ExecutionServicer
 from flytelike.controlplane.rpc.identity import AuthMetadataServicer, IdentityServicer
+from flytelike.controlplane.rpc.maintenance import MaintenanceServicer
 from flytelike.controlplane.rpc.projects import ProjectServicer
 from flytelike.controlplane.rpc.registration import RegistrationServicer
 from flytelike.controlplane.rpc.signals import SignalServicer
@@ -34,6 +35,7 @@ from flytelike_idl.service import (
     dataproxy_pb2,
     derivation_pb2,
     identity_pb2,
+    maintenance_pb2,
     registration_pb2,
     signal_pb2,
     watch_pb2,
@@ -113,6 +115,7 @@ def servicers_of(plane: ControlPlane) -> Sequence[tuple[ServiceDescriptor, Seque
         (_service(registration_pb2, "RegistrationService"), (RegistrationServicer(plane),)),
         (_service(derivation_pb2, "DerivationService"), (DerivationServicer(plane),)),
         (_service(watch_pb2, "WatchService"), (WatchServicer(plane),)),
+        (_service(maintenance_pb2, "MaintenanceService"), (MaintenanceServicer(plane),)),
         (_service(caching_pb2, "CachingService"), (CachingServicer(plane),)),
         (_service(calls_pb2, "CallService"), (CallServicer(plane),)),
         (_service(auth_pb2, "AuthMetadataService"), (AuthMetadataServicer(),)),

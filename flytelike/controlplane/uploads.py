@@ -24,6 +24,7 @@ MD5_BYTES = 16
 GENERATED_NAME_BYTES = 10
 DEPTH_MAX = 64
 """How many folders deep a file of an uploaded folder may lie."""
+RECENT_NS = 12 * 3600 * 1_000_000_000
 CHUNK_BYTES = 1024 * 1024
 ROUTE = "/uploads"
 DOWNLOAD_ROUTE = "/downloads"
@@ -87,7 +88,7 @@ class Uploads:
         asked_s = request.expires_in.seconds if request.HasField("expires_in") else self._limits.upload_expiry_s
         expires_at_ns = self._clock.now_ns() + asked_s * 1_000_000_000
         url, headers = self._signed(uri, place, md5, expires_at_ns, asked_s)
-        return UploadLocation(url, uri, expires_at_ns, headers, there and bool(md5))
+        return UploadLocation(url, uri, expires_at_ns, headers, there and bool(md5) and self._is_recent(uri))
 
     def granted(self, place: tuple[str, ...], md5: str, expires: str, signature: str) -> Grant:
         """Return what a signed address allows.
@@ -124,6 +125,13 @@ class Uploads:
             raise refusal(Status.PERMISSION_DENIED, "invalid-signature", "the address is not one that was given out")
         self._check_expiry(expires)
         return join(self._store_root, *steps)
+
+    def _is_recent(self, uri: str) -> bool:
+        """Tell whether an upload stays for long enough to be named: what nobody names is deleted after a day.
+
+        What is older is sent once more, which makes it new.
+        """
+        return self._store.head(uri).modified_ns > self._clock.now_ns() - RECENT_NS
 
     def _check(self, request: dataproxy_pb2.CreateUploadLocationRequest, faults: Faults) -> None:
         check_org(request.org, faults)

@@ -9,6 +9,7 @@
   code/            unpacked code bundles
   secrets/         what `flytelike secret set` keeps
   images.yaml      optional: container images and the virtual environments they stand for
+  retention.yaml   optional: how long executions and cached results stay
 """
 
 import fcntl
@@ -68,6 +69,11 @@ class DataFolder:
     def images_file(self) -> Path:
         """Return the file in which its owner may say which images stand for which environment."""
         return self.root / "images.yaml"
+
+    @property
+    def retention_file(self) -> Path:
+        """Return the file in which its owner may say how long things stay."""
+        return self.root / "retention.yaml"
 
     @property
     def controlplane_db(self) -> Path:

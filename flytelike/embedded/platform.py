@@ -7,6 +7,8 @@ from types import TracebackType
 from typing import Self
 
 from flytelike.controlplane.app import ControlPlane
+from flytelike.controlplane.collecting.policy import Policies
+from flytelike.controlplane.collecting.ports import Keepers
 from flytelike.controlplane.server import serve
 from flytelike.controlplane.settings import Settings
 from flytelike.embedded.adapters import (
@@ -20,6 +22,8 @@ from flytelike.embedded.adapters import (
 from flytelike.embedded.closures import ClosuresOfPlane
 from flytelike.embedded.folder import DataFolder, Endpoint
 from flytelike.embedded.images import image_environments
+from flytelike.embedded.keepers import EngineLayout, LogFiles, StatesOfEngine
+from flytelike.embedded.retention import policies_in
 from flytelike.embedded.secret_folder import SecretFolder
 from flytelike.embedded.secrets import SecretsOfPlatform
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
@@ -79,6 +83,9 @@ class Platform:
         workers = self._workers(base)
         store = Store(StoreConfig())
         launcher, logs = LaunchedByEngine(), LogsOfWorkers()
+        metadata, states, log_files = f"{base}/metadata/propeller", StatesOfEngine(), LogFiles()
+        policies = policies_in(folder.retention_file)
+        keepers = Keepers(EngineLayout(metadata), log_files, states, policies)
         settings = Settings(
             database_url=f"sqlite:///{folder.controlplane_db}",
             store_base=base,
@@ -88,7 +95,7 @@ class Platform:
             cache_ttl_ns=self.options.cache_ttl_ns,
             cache_bytes_max=self.options.cache_bytes_max,
         )
-        plane = ControlPlane(settings, store, launcher, logs=logs)
+        plane = ControlPlane(settings, store, launcher, logs=logs, keepers=keepers)
         await plane.start()
         stack.push_async_callback(plane.close)
         ports = Ports(
@@ -102,10 +109,12 @@ class Platform:
             catalog=plane.catalog,
         )
         # The folder's lock keeps other processes out: who holds the lease is one that died.
-        engine = Engine(ports, EngineSettings(f"{base}/metadata/propeller", settings.raw_prefix, holder="embedded"))
+        engine = Engine(ports, engine_settings(metadata, settings.raw_prefix, policies))
         executor = ProcessExecutor(workers, store, engine, SecretsOfPlatform(SecretFolder(folder.secrets)))
         logs.connect(executor.logs)
+        log_files.connect(executor.logs)
         launcher.connect(engine)
+        states.connect(engine, executor)
         plane.history.on_child_ended(lambda ended: engine.child_ended(ended.parent, ended.attempt, ended.child))
         stack.push_async_callback(engine.close)
         await engine.start(executor)
@@ -137,6 +146,14 @@ class Platform:
             preload=("flytelike.sdk.task", "flytelike.sdk.workflow"),
         )
         return settings if self.options.slots is None else replace(settings, slots=self.options.slots)
+
+
+def engine_settings(metadata: str, raw_prefix: str, policies: Policies) -> EngineSettings:
+    """Return the engine's settings; how long it keeps the states of what has ended is the owner's to say."""
+    settings = EngineSettings(metadata, raw_prefix, holder="embedded")
+    if policies.engine_states_ns is None:
+        return settings
+    return replace(settings, retention_ns=policies.engine_states_ns)
 
 
 def state_fault(error: StoreError, folder: DataFolder) -> Diagnostic:

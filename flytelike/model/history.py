@@ -5,7 +5,7 @@ by the store; a sink may see one again after a crash and keeps the first.
 """
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from flytelike.model.caching import CacheNote
 from flytelike.model.failure import Failure
@@ -61,7 +61,47 @@ class AttemptChanged:
     failure: Failure | None = None
 
 
-Record: TypeAlias = ExecutionChanged | NodeChanged | AttemptChanged
+class ElementSpan(NamedTuple):
+    """Consecutive elements of an array that are in one phase now."""
+
+    first: int
+    length: int
+    phase: TaskPhase
+
+
+class ElementFailure(NamedTuple):
+    """Why an attempt of an element failed."""
+
+    element: int
+    attempt: int
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class ElementsChanged:
+    """Elements of an array began or ended.
+
+    `length` is how many there are, `open`, `succeeded` and `failed` how many are so now. `changes` are those whose
+    phase changed; `failures` tells why attempts failed, of at most some of them.
+    """
+
+    path: NodePath
+    attempt: int
+    at_ns: int
+    length: int
+    open: int
+    succeeded: int
+    failed: int
+    changes: tuple[ElementSpan, ...] = ()
+    failures: tuple[ElementFailure, ...] = ()
+
+    @property
+    def failure(self) -> None:
+        """None: what failed is not the array."""
+        return None
+
+
+Record: TypeAlias = ExecutionChanged | NodeChanged | AttemptChanged | ElementsChanged
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from flytelike_idl.service import (
     calls_pb2_grpc,
     dataproxy_pb2_grpc,
     derivation_pb2_grpc,
+    maintenance_pb2_grpc,
     registration_pb2,
     registration_pb2_grpc,
     signal_pb2_grpc,
@@ -50,6 +51,7 @@ class Client:
         self.admin = admin_pb2_grpc.AdminServiceStub(self.channel)
         self.data = dataproxy_pb2_grpc.DataProxyServiceStub(self.channel)
         self.registration = registration_pb2_grpc.RegistrationServiceStub(self.channel)
+        self.maintenance = maintenance_pb2_grpc.MaintenanceServiceStub(self.channel)
         self.caching = caching_pb2_grpc.CachingServiceStub(self.channel)
         self.derivation = derivation_pb2_grpc.DerivationServiceStub(self.channel)
         self.calls = calls_pb2_grpc.CallServiceStub(self.channel)

@@ -170,3 +170,17 @@ async def recent(
         )
     )
     return list(page.executions)
+
+
+async def elements(
+    client: Client, node: identifier_pb2.NodeExecutionIdentifier, *, first: int = 0, only_failed: bool = False
+) -> AsyncIterator[watch_pb2.Element]:
+    """Yield the elements of an array by index, from `first` on."""
+    while True:
+        request = watch_pb2.ListElementsRequest(id=node, first=first, only_failed=only_failed)
+        page = await client.call(client.watch.ListElements(request))
+        for element in page.elements:
+            yield element
+        first = page.next
+        if not first:
+            return

@@ -21,8 +21,8 @@ from flytelike.runtime.arguments import Invocation
 from flytelike.runtime.code import code_folder
 from flytelike.runtime.container import run_container
 from flytelike.runtime.contract import EagerTask, ExpandableTask, RunnableTask
-from flytelike.runtime.expanding import expanded
-from flytelike.runtime.failures import INPUTS_NOT_FOUND, AttemptError, of_runtime, of_task, system_error
+from flytelike.runtime.expanding import BUILD_FAILED, expanded
+from flytelike.runtime.failures import INPUTS_NOT_FOUND, AttemptError, of_runtime, of_task, system_error, user_error
 from flytelike.runtime.loading import load_task
 from flytelike.runtime.performing import performed
 from flytelike.runtime.values import decode_inputs, encode_values, shaped
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 OUTPUTS = "outputs.pb"
 FUTURES = "futures.pb"
+NOT_FOR_MAPS = "a dynamic task cannot be an element of a map: map a workflow that calls it"
 ERROR = "error.pb"
 
 
@@ -129,6 +130,34 @@ class Runner:
             return Ended(None, outputs)
         self._tell(invocation, failure)
         return Ended(failure)
+
+    def run_given(
+        self,
+        invocation: Invocation,
+        env: Mapping[str, str],
+        document: bytes,
+        enter: Callable[[str], None] = lambda _: None,
+        imported: Callable[[], None] = lambda: None,
+    ) -> Failure | bytes | None:
+        """Run one attempt whose inputs are at hand; return its failure, or the document of its outputs.
+
+        Nothing is stored, and None means that there are no outputs. See `run`.
+        """
+        try:
+            given = self._run(invocation, env, enter, imported, document)
+        except AttemptError as error:
+            return error.failure
+        except Exception as error:  # noqa: BLE001 - the boundary, as in `run`
+            return of_runtime(error)
+        return user_error(BUILD_FAILED, NOT_FOR_MAPS).failure if isinstance(given, DynamicJob) else given
+
+    def store(self, invocation: Invocation, name: str, document: bytes) -> Failure | None:
+        """Store a document of an attempt; return why that failed."""
+        try:
+            self._put(invocation, name, document)
+        except Exception as error:  # noqa: BLE001 - the boundary, as in `run`
+            return of_runtime(error)
+        return None
 
     def _run(
         self,

@@ -10,6 +10,7 @@ import shutil
 import signal
 import sys
 import threading
+from _signal import getsignal as _handler_of  # type: ignore[import-not-found]  # the public one costs ten times as much
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
@@ -43,6 +44,15 @@ class Environment:
         os.environ.update(own)
         self._own = own
         self._expected = _environment_now()
+
+    def vary(self, names: Mapping[str, str]) -> bool:
+        """Change some of the present attempt's own part; tell whether there is one."""
+        if not self._own:
+            return False
+        os.environ.update(names)
+        self._own = {**self._own, **names}
+        self._expected = _environment_now()
+        return True
 
     def leave(self) -> None:
         """Undo what the attempt itself set or removed."""
@@ -112,7 +122,7 @@ class Standards:
         self._streams = _opened_streams()
         sys.stdin, sys.stdout, sys.stderr = self._streams
         self._place = _place(1)
-        self._handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+        self._handlers = {number: _handler_of(number) for number in _SIGNALS}
         self._logging: tuple[list[logging.Handler], int, int] | None = None
         self._threads = threading.active_count()
 
@@ -134,11 +144,21 @@ class Standards:
             os.dup2(self._output, 1)
             os.dup2(self._output, 2)
         for number, handler in self._handlers.items():
-            if signal.getsignal(number) is not handler:
+            if _handler_of(number) is not handler:
                 signal.signal(number, handler)
         signal.setitimer(signal.ITIMER_REAL, 0)
         if self._logging is not None:
             self._restore_logging(*self._logging)
+
+    def redirect(self, target: int) -> int:
+        """Let what is printed go to another descriptor from now on; return one for where it went, to be closed."""
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        before, self._output = self._output, os.dup(target)
+        os.dup2(self._output, 1)
+        os.dup2(self._output, 2)
+        self._place = _place(1)
+        return before
 
     def remains(self) -> str:
         """Return what the attempt left behind that cannot be put back; empty for nothing."""

@@ -15,9 +15,20 @@ from pathlib import Path
 from typing import NoReturn
 
 from flytelike.codec.container_arguments import container_invocation
-from flytelike.codec.worker_frames import INLINE_BYTES_MAX, Done, FrameReader, Run, encode
+from flytelike.codec.worker_frames import (
+    INLINE_BYTES_MAX,
+    Done,
+    ElementDone,
+    ElementsDone,
+    Frame,
+    FrameReader,
+    Run,
+    RunElements,
+    encode,
+)
 from flytelike.runtime.arguments import ArgumentsError, parse
 from flytelike.runtime.attempt import Ended, Runner
+from flytelike.runtime.elements import LAST_CODES, ElementRunner
 from flytelike.runtime.failures import ARGUMENTS, user_error
 from flytelike.runtime.hygiene import Environment, Standards, WorkingFolder
 from flytelike.runtime.process import rss_bytes
@@ -26,9 +37,6 @@ from flytelike.storage import Store, StoreConfig
 
 DURABLE = "FLYTELIKE_DURABLE"
 DURABLE_DOCUMENTS = "FLYTELIKE_DURABLE_DOCUMENTS"
-
-_LAST = ("USER:MemoryError", "ImportFailed", "ModuleNotFound")
-"""After these the process is in a state that nobody else should get."""
 
 
 def serve(control: socket.socket, scratch: str, env: Mapping[str, str]) -> NoReturn:
@@ -64,6 +72,8 @@ class _Worker:
         store = Store(StoreConfig.from_env(durable=os.environ.get(DURABLE) == "1"))
         durable_documents = os.environ.get(DURABLE_DOCUMENTS) == "1"
         self._runner = Runner(store, self._folder.temporary, durable_documents=durable_documents)
+        parts = (self._environment, self._folder, self._standards)
+        self._elements = ElementRunner(self._runner, store, scratch, parts)
 
     def serve(self) -> None:
         while True:
@@ -76,6 +86,8 @@ class _Worker:
             for frame in self._reader.feed(data):
                 if isinstance(frame, Run):
                     self._obey(frame)
+                elif isinstance(frame, RunElements):
+                    self._obey_elements(frame)
 
     def _obey(self, run: Run) -> None:
         self._environment.enter(run.env)
@@ -86,10 +98,25 @@ class _Worker:
         remains = self._standards.remains()
         if failure is not None:
             forget_sources()
-            remains = remains or (failure.code if failure.code in _LAST else "")
+            remains = remains or (failure.code if failure.code in LAST_CODES else "")
         outputs = ended.outputs if ended.outputs and len(ended.outputs) <= INLINE_BYTES_MAX else None
         self._control.sendall(encode(Done(failure, rss_bytes(), remains, outputs, ended.gave_nodes)))
         self._environment.leave()  # after the answer: nobody needs to wait for it
+
+    def _obey_elements(self, order: RunElements) -> None:
+        sys.argv = list(order.args)
+        try:
+            invocation = parse(order.args[1:])
+        except ArgumentsError as error:
+            failure = user_error(ARGUMENTS, f"the task's container arguments are wrong: {error}").failure
+            self._tell(ElementsDone(tuple(ElementDone(*one, failure) for one in order.elements)))
+            remains = ""
+        else:
+            remains = self._elements.run(order, invocation, self._tell)
+        self._tell(Done(None, rss_bytes(), remains))
+
+    def _tell(self, frame: Frame) -> None:
+        self._control.sendall(encode(frame))
 
     def _attempt(self, run: Run) -> Ended:
         container = container_invocation(run.args)

@@ -26,6 +26,7 @@ from typing import NoReturn, assert_never
 from flytelike.codec.worker_frames import (
     PROTOCOL_VERSION,
     Done,
+    ElementsDone,
     Exec,
     Exited,
     Fork,
@@ -35,6 +36,7 @@ from flytelike.codec.worker_frames import (
     Hello,
     NotForked,
     Run,
+    RunElements,
     Signal,
     encode,
 )
@@ -127,7 +129,7 @@ class _Zygote:
                 self._start(frame, (self._fds.popleft(),))
             case Signal(worker, number):
                 self._signal(worker, number)
-            case Run() | Done() | Hello() | Forked() | NotForked() | Exited():
+            case Run() | Done() | RunElements() | ElementsDone() | Hello() | Forked() | NotForked() | Exited():
                 raise ValueError(f"a zygote takes no {type(frame).__name__}")
             case _:
                 assert_never(frame)

@@ -9,6 +9,7 @@ together at run time (`getattr`, plug-ins), and what other modules change in a m
 """
 
 import ast
+import copy
 import hashlib
 import symtable
 from collections.abc import Iterable, Iterator
@@ -296,10 +297,9 @@ def _bare(statement: ast.stmt, *, without_task: bool) -> ast.stmt:
     """Return a definition without the decorator that makes it a task: its options have places of their own."""
     if not without_task or not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
         return statement
-    decorators = [one for one in statement.decorator_list if not _makes_task(one)]
-    fields = {name: getattr(statement, name) for name in statement._fields}
-    bare = type(statement)(**{**fields, "decorator_list": decorators})
-    return ast.copy_location(bare, statement)
+    bare = copy.copy(statement)
+    bare.decorator_list = [one for one in statement.decorator_list if not _makes_task(one)]
+    return bare
 
 
 def _makes_task(decorator: ast.expr) -> bool:

@@ -128,6 +128,21 @@ class Bucket:
             pages = await obstore.list(self._store, key or None, chunk_size=LIST_PAGE).collect_async()
         return list(self._listed(pages, key))
 
+    def everything(self, uri: str, key: str) -> Iterator[Head]:
+        """Yield all objects below a folder, also those whose names are the store's own."""
+        with translated(uri):
+            for page in obstore.list(self._store, key or None, chunk_size=LIST_PAGE):
+                for meta in page:
+                    yield described(join(self._root, meta["path"]), meta, {})
+
+    def names(self, uri: str, key: str) -> list[str]:
+        """Return the names of the folders and objects directly in a folder."""
+        with translated(uri):
+            found = obstore.list_with_delimiter(self._store, key or None)
+        paths = [*found["common_prefixes"], *(meta["path"] for meta in found["objects"])]
+        named_so = {path.rstrip("/").rpartition("/")[2] for path in paths}
+        return sorted(name for name in named_so if not name.startswith(RESERVED))
+
     def delete(self, uri: str, key: str) -> None:
         """Delete an object; a missing one is fine."""
         with contextlib.suppress(NotFound), translated(uri):

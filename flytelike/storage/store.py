@@ -129,6 +129,20 @@ class Store:
         except NotFound:
             return
 
+    def everything(self, prefix: str) -> Iterator[Head]:
+        """Yield all objects below a folder of a bucket, the store's own ones too."""
+        location = parse(prefix)
+        backend = self._backend(location)
+        assert not isinstance(backend, Folder), "folders are walked by who sweeps them"
+        return backend.everything(prefix, location.key)
+
+    def names(self, prefix: str) -> Sequence[str]:
+        """Return the names of what lies directly in a folder of a bucket."""
+        location = parse(prefix)
+        backend = self._backend(location)
+        assert not isinstance(backend, Folder), "folders are listed by who sweeps them"
+        return backend.names(prefix, location.key)
+
     def walk(self, prefix: str) -> Iterator[tuple[str, Head]]:
         """Yield all objects below a folder with their paths in it; none when it is missing."""
         location = parse(prefix)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from flytelike.model.ids import Identifier, NodePath
+from propeller.core.elements import Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,40 @@ class CollectOutputs:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenArray:
+    """Bind the array's inputs and find out how many elements they make. Answered by `ArrayOpened` or `ArrayRefused`."""
+
+    id: str
+    path: NodePath
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartElements:
+    """Start a task for each of some elements. Answered by `ElementsEnded`, in as many parts as is convenient.
+
+    `attempt` is the array's; those of the elements are in the spans.
+    """
+
+    id: str
+    path: NodePath
+    attempt: int
+    task: Identifier
+    elements: tuple[Span, ...]
+    interruptible: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AbortElements:
+    """Stop all of an array's elements that run, and start none that was asked for before. Not answered."""
+
+    id: str
+    path: NodePath
+    attempt: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Decide:
     """Bind a branch's inputs and evaluate its conditions in order. Answered by BranchDecided or BranchUndecided."""
 
@@ -126,6 +161,9 @@ Command: TypeAlias = (
     | StartChild
     | AbortChild
     | CollectOutputs
+    | OpenArray
+    | StartElements
+    | AbortElements
     | Decide
     | AwaitSignal
     | SetTimer

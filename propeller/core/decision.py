@@ -7,6 +7,7 @@ from typing import NamedTuple
 from flytelike.model.history import Record
 from flytelike.model.ids import Digest, NodePath
 from propeller.core.commands import Command
+from propeller.core.elements import Chunk
 from propeller.core.header import Header
 from propeller.core.node_state import NodeState
 from propeller.core.transitions import Transition
@@ -26,7 +27,8 @@ class Decision:
     `header` is the execution's header from now on (the same object as before if nothing in
     it changed), `nodes` the states that changed. `commands` are to be carried out in order
     after the commit, `records` to be told in order. `graphs` are those that dynamic nodes gave, by
-    the scope that each opens. `steps` explain, and are not stored.
+    the scope that each opens. `chunks` are the elements of arrays that changed, and `dropped` the keys
+    of what is not kept any longer. `steps` explain, and are not stored.
     """
 
     header: Header
@@ -35,6 +37,8 @@ class Decision:
     records: tuple[Record, ...] = ()
     steps: tuple[Step, ...] = ()
     graphs: Mapping[NodePath, Digest] = field(default_factory=dict)
+    chunks: Mapping[NodePath, Chunk] = field(default_factory=dict)
+    dropped: tuple[NodePath, ...] = ()
 
     @property
     def changes_nothing(self) -> bool:

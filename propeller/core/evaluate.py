@@ -1,10 +1,11 @@
 """The one door: what follows from events."""
 
 from collections.abc import Sequence
-from typing import assert_never
+from typing import Protocol, assert_never
 
-from flytelike.model.ids import ROOT
+from flytelike.model.ids import ROOT, NodePath
 from propeller.core import (
+    array_node,
     branch_node,
     cache_lookup,
     dynamic_node,
@@ -18,6 +19,8 @@ from propeller.core import (
 from propeller.core.decision import Decision
 from propeller.core.events import (
     AbortRequested,
+    ArrayOpened,
+    ArrayRefused,
     AttemptExpanded,
     AttemptFailed,
     AttemptRunning,
@@ -29,6 +32,7 @@ from propeller.core.events import (
     CacheMissed,
     CacheTaken,
     ChildEnded,
+    ElementsEnded,
     Event,
     ExecutionStarted,
     GatePassed,
@@ -40,6 +44,7 @@ from propeller.core.events import (
     TimerFired,
 )
 from propeller.core.plan import (
+    ArrayWork,
     BranchWork,
     LaunchPlanWork,
     Plan,
@@ -75,16 +80,16 @@ def _take(turn: Turn, event: Event) -> None:
     match event:
         case AttemptSucceeded() | AttemptRunning() | AttemptExpanded() | AttemptFailed():
             _take_news(turn, event)
+        case ElementsEnded() | ArrayOpened() | ArrayRefused():
+            _take_of_array(turn, event)
         case CacheFound() | CacheMissed() | CacheTaken() | CacheFreed():
             cache_lookup.answered(turn, event)
         case ChildEnded():
             launch_plan_node.ended(turn, event)
         case OutputsCollected() | OutputsFailed():
             _take_outputs(turn, event)
-        case BranchDecided() | BranchUndecided():
-            branch_node.answered(turn, event)
-        case GatePassed() | GateRefused():
-            gate_node.answered(turn, event)
+        case BranchDecided() | BranchUndecided() | GatePassed() | GateRefused():
+            _take_answer(turn, event)
         case TimerFired():
             _take_timer(turn, event)
         case TakenOver() | NothingTaken():
@@ -97,12 +102,48 @@ def _take(turn: Turn, event: Event) -> None:
             assert_never(unreachable)
 
 
-def _take_outputs(turn: Turn, event: OutputsCollected | OutputsFailed) -> None:
-    scope = execution if event.path == ROOT else sub_workflow_node
-    if isinstance(event, OutputsCollected):
-        scope.collected(turn, event)
+def _take_answer(turn: Turn, event: BranchDecided | BranchUndecided | GatePassed | GateRefused) -> None:
+    if isinstance(event, BranchDecided | BranchUndecided):
+        branch_node.answered(turn, event)
     else:
-        scope.collecting_failed(turn, event)
+        gate_node.answered(turn, event)
+
+
+def _take_of_array(turn: Turn, event: ElementsEnded | ArrayOpened | ArrayRefused) -> None:
+    match event:
+        case ElementsEnded():
+            array_node.elements_ended(turn, event)
+        case ArrayOpened():
+            array_node.opened(turn, event)
+        case ArrayRefused():
+            array_node.refused(turn, event)
+        case unreachable:
+            assert_never(unreachable)
+
+
+class _OwnerOfScope(Protocol):
+    """What has outputs that are collected."""
+
+    def collected(self, turn: Turn, event: OutputsCollected) -> None:
+        """Take the outputs over."""
+
+    def collecting_failed(self, turn: Turn, event: OutputsFailed) -> None:
+        """Take over that there are none."""
+
+
+def _owner_of_scope(turn: Turn, path: NodePath) -> _OwnerOfScope:
+    if path == ROOT:
+        return execution
+    of_array = turn.get(path) is not None and isinstance(turn.plan.place(path).node.work, ArrayWork)
+    return array_node if of_array else sub_workflow_node
+
+
+def _take_outputs(turn: Turn, event: OutputsCollected | OutputsFailed) -> None:
+    owner = _owner_of_scope(turn, event.path)
+    if isinstance(event, OutputsCollected):
+        owner.collected(turn, event)
+    else:
+        owner.collecting_failed(turn, event)
 
 
 def _take_results(turn: Turn, event: TakenOver | NothingTaken) -> None:
@@ -139,6 +180,8 @@ def _take_timer(turn: Turn, event: TimerFired) -> None:
                 launch_plan_node.timer_fired(turn, event)
             case SubWorkflowWork():
                 sub_workflow_node.timer_fired(turn, event)
+            case ArrayWork():
+                array_node.timer_fired(turn, event)
             case SignalWork() | SleepWork():
                 gate_node.timer_fired(turn, event)
             case BranchWork():

@@ -5,12 +5,13 @@ longer current changes nothing. `at_ns` is when it happened, in nanoseconds sinc
 """
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from flytelike.model.caching import CacheNote
 from flytelike.model.failure import Failure
 from flytelike.model.ids import Digest, NodeId, NodePath
 from flytelike.model.phases import WorkflowPhase
+from propeller.core.elements import Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,45 @@ class OutputsFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class ArrayOpened:
+    """The array's inputs are stored; they make `length` elements."""
+
+    path: NodePath
+    attempt: int
+    at_ns: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayRefused:
+    """The array's inputs could not be bound, or make no elements (lists of unequal length, say)."""
+
+    path: NodePath
+    attempt: int
+    at_ns: int
+    failure: Failure
+
+
+class ElementFailed(NamedTuple):
+    """An attempt of an element ended badly."""
+
+    element: int
+    attempt: int
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class ElementsEnded:
+    """Attempts of some elements of an array ended; the outputs of those that succeeded are stored durably."""
+
+    path: NodePath
+    attempt: int
+    at_ns: int
+    succeeded: tuple[Span, ...] = ()
+    failed: tuple[ElementFailed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class BranchDecided:
     """`case` is the node of the first case whose condition holds, or the one for none of them."""
 
@@ -221,6 +261,9 @@ Event: TypeAlias = (
     | ChildEnded
     | OutputsCollected
     | OutputsFailed
+    | ArrayOpened
+    | ArrayRefused
+    | ElementsEnded
     | BranchDecided
     | BranchUndecided
     | GatePassed

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from flytelike.model.ids import NodePath
+from propeller.core.elements import element_of
 from propeller.core.node_state import DONE_STATES, END_STATES, SLOT_STATES, Held, NodeState
 from propeller.core.plan import Place, path_in
 
@@ -21,6 +22,19 @@ class Counts(Protocol):
         """Return the number, or None if there is none yet."""
 
     def __setitem__(self, key: NodePath, value: int, /) -> None: ...
+
+    def forget(self, key: NodePath, /) -> None:
+        """Drop a number, if there is one."""
+
+
+class BaseCounts(dict[NodePath, int]):
+    """Counts of a state."""
+
+    __slots__ = ()
+
+    def forget(self, key: NodePath) -> None:
+        """Drop a number, if there is one."""
+        self.pop(key, None)
 
 
 class LayeredCounts:
@@ -41,6 +55,10 @@ class LayeredCounts:
     def __setitem__(self, key: NodePath, value: int, /) -> None:
         self._over[key] = value
 
+    def forget(self, key: NodePath, /) -> None:
+        """Drop a change; what lies below stays."""
+        self._over.pop(key, None)
+
 
 @dataclass(slots=True)
 class Tally:
@@ -51,8 +69,8 @@ class Tally:
     not the full one. `slots` are the nodes that count towards `max_parallelism`.
     """
 
-    missing: Counts = field(default_factory=dict[NodePath, int])
-    open: Counts = field(default_factory=dict[NodePath, int])
+    missing: Counts = field(default_factory=BaseCounts)
+    open: Counts = field(default_factory=BaseCounts)
     slots: int = 0
     held: int = 0
 
@@ -63,9 +81,11 @@ class Tally:
     def moved(self, place: Place, old: NodeState | None, new: NodeState) -> None:
         """Count a node's change of state."""
         before, after = type(old), type(new)
-        self.slots += (after in SLOT_STATES) - (before in SLOT_STATES)
+        slots = (after in SLOT_STATES) - (before in SLOT_STATES)
+        if slots and not element_of(place.path):
+            self.slots += slots
         self.held += (after is Held) - (before is Held)
-        if after not in END_STATES:
+        if after not in END_STATES or place.workflow.of_elements:
             return
         if not place.node.aside:
             self.open[place.scope] = self.open_in(place) - 1
@@ -90,15 +110,17 @@ class Tally:
 
 @dataclass(slots=True)
 class Index:
-    """The tally of a state, and its active nodes by scope and by place in the line."""
+    """The tally of a state, its active nodes by scope and by place in the line, and what lies in which element."""
 
     tally: Tally = field(default_factory=Tally)
     active: MutableMapping[NodePath, dict[NodePath, None]] = field(default_factory=dict)
     line: "OrderedDict[NodePath, None]" = field(default_factory=OrderedDict)
+    inside: dict[NodePath, dict[NodePath, None]] = field(default_factory=dict)
 
     def moved(self, place: Place, old: NodeState | None, new: NodeState) -> None:
         """Take a node's change of state in. Held nodes must come by ascending `order`."""
         self.tally.moved(place, old, new)
+        self.holds(place.path)
         if isinstance(old, Held):
             self.line.pop(place.path, None)
         if isinstance(new, Held):
@@ -111,3 +133,18 @@ class Index:
                     del self.active[place.scope]
         else:
             self.active.setdefault(place.scope, {})[place.path] = None
+
+    def holds(self, key: NodePath) -> None:
+        """Remember a key if it lies inside of an element."""
+        element = element_of(key)
+        if element:
+            self.inside.setdefault(element, {})[key] = None
+
+    def dropped(self, place: Place) -> None:
+        """Forget what was counted for a node inside of an element that is gone."""
+        tally = self.tally
+        self.inside.pop(element_of(place.path), None)
+        tally.missing.forget(place.path)
+        tally.open.forget(place.scope)
+        for node_id in place.node.downstream:
+            tally.missing.forget(path_in(place.scope, node_id))

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 
 from flytelike.model.ids import ROOT, NodeId, NodePath
 from flytelike.model.policies import FailurePolicy
+from propeller.core import array_invariants
+from propeller.core.elements import element_of
 from propeller.core.header import (
     Accepted,
     ExecutionFailed,
@@ -25,10 +27,13 @@ from propeller.core.node_state import (
     Deciding,
     Expanded,
     Failed,
+    Gathering,
     HandlingScopeFailure,
     Held,
     LeftOut,
     LookingUp,
+    Mapped,
+    Measuring,
     NodeState,
     Running,
     Skipped,
@@ -38,6 +43,7 @@ from propeller.core.node_state import (
     WaitingForCache,
 )
 from propeller.core.plan import (
+    ArrayWork,
     BranchWork,
     LaunchPlanWork,
     NodePlan,
@@ -63,6 +69,7 @@ _KINDS: Mapping[type, tuple[type, ...]] = {
     BranchWork: (Deciding, Decided),
     SignalWork: (AtGate,),
     SleepWork: (AtGate,),
+    ArrayWork: (Held, Measuring, Mapped, Gathering),
 }
 
 
@@ -77,7 +84,7 @@ def check(plan: Plan, state: ExecutionState) -> None:
         scope, node_id = split(path)
         scopes.setdefault(scope, {})[node_id] = node
         _check_node(plan, state, path, node)
-        if isinstance(node, Expanded | Collecting | HandlingScopeFailure):
+        if isinstance(node, Expanded | Collecting | HandlingScopeFailure | Mapped):
             scopes.setdefault(NodePath(f"{path}.{node.attempt}"), {})
     for scope, nodes in scopes.items():
         _check_scope(plan, state, scope, nodes)
@@ -118,6 +125,9 @@ def _check_node(plan: Plan, state: ExecutionState, path: NodePath, node: NodeSta
 
 def _check_scope(plan: Plan, state: ExecutionState, scope: NodePath, nodes: Mapping[NodeId, NodeState]) -> None:
     workflow = plan.workflow_in(scope)
+    if workflow.of_elements:
+        array_invariants.check(plan, state, scope, nodes)
+        return
     owner = state.header.status if scope == ROOT else state.get(parent_of(scope))
     plans = workflow.nodes
     mine = {node: its for node, its in nodes.items() if not plans[node].aside}
@@ -192,7 +202,7 @@ def _check_waiting(workflow: WorkflowPlan, scope: NodePath, nodes: Mapping[NodeI
 
 def _check_limits(state: ExecutionState) -> None:
     limit = state.header.limits.max_parallelism
-    slots = sum(type(node) in SLOT_STATES for node in state.nodes.values())
+    slots = sum(type(node) in SLOT_STATES and not element_of(path) for path, node in state.nodes.items())
     held = sum(isinstance(node, Held) for node in state.nodes.values())
     _must(limit == 0 or slots <= limit, "", f"{slots} nodes run, {limit} may")
     _must(held == 0 or 0 < limit <= slots, "", f"{held} nodes are held while {slots} of {limit} slots are taken")
@@ -221,7 +231,7 @@ def _check_end(state: ExecutionState) -> None:
 
 def _check_index(plan: Plan, state: ExecutionState) -> None:
     """What is derived equals what is derived anew."""
-    fresh = ExecutionState(plan, state.header, state.nodes, state.reuse, state.graphs).index
+    fresh = ExecutionState(plan, state.header, state.nodes, state.reuse, state.graphs, state.chunks).index
     kept = state.index
     for what in ("missing", "open", "slots", "held"):
         old, new = getattr(kept.tally, what), getattr(fresh.tally, what)
@@ -229,4 +239,6 @@ def _check_index(plan: Plan, state: ExecutionState) -> None:
     old_active = {scope: set(paths) for scope, paths in kept.active.items()}
     new_active = {scope: set(paths) for scope, paths in fresh.active.items()}
     _must(old_active == new_active, "", f"index active is {old_active}, should be {new_active}")
+    inside, new_inside = kept.inside, fresh.inside
+    _must(inside == new_inside, "", f"index inside is {inside}, should be {new_inside}")
     _must(list(kept.line) == list(fresh.line), "", f"line is {list(kept.line)}, should be {list(fresh.line)}")

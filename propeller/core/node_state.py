@@ -129,6 +129,43 @@ class Collecting:
 
 
 @dataclass(frozen=True, slots=True)
+class Measuring:
+    """An array waits to learn how many elements it has."""
+
+    started_ns: int
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """An array's elements run; how it is with each of them is kept in chunks.
+
+    Elements from `begun` on wait; `open` of those before it have not ended. `failure` is that of the first that failed
+    for good. `results` counts how often outputs of elements were accepted.
+    """
+
+    started_ns: int
+    length: int
+    begun: int = 0
+    open: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    failure: Failure | None = None
+    results: int = 0
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Gathering:
+    """Enough of an array's elements succeeded; their outputs, which came in `results` parts, are put together."""
+
+    started_ns: int
+    length: int
+    results: int = 0
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class TakingOver:
     """What the node gave in an earlier execution is being taken over."""
 
@@ -225,6 +262,9 @@ ActiveState: TypeAlias = (
     | Deciding
     | Decided
     | AtGate
+    | Measuring
+    | Mapped
+    | Gathering
     | TakingOver
 )
 EndState: TypeAlias = Succeeded | Failed | Skipped | LeftOut | Aborted
@@ -233,5 +273,5 @@ NodeState: TypeAlias = ActiveState | EndState
 END_STATES = frozenset({Succeeded, Failed, Skipped, LeftOut, Aborted})
 DONE_STATES = frozenset({Succeeded, LeftOut})
 """States of which the nodes below a node have waited."""
-SLOT_STATES = frozenset({LookingUp, WaitingForCache, Started, Running, BackingOff, ChildRunning})
-"""States that count towards `max_parallelism`: tasks and launch plans, as in Flyte."""
+SLOT_STATES = frozenset({LookingUp, WaitingForCache, Started, Running, BackingOff, ChildRunning, Measuring, Mapped})
+"""States that count towards `max_parallelism`: tasks, launch plans and arrays, as in Flyte."""

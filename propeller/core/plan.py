@@ -3,9 +3,12 @@
 A plan is made once per closure and shared by all executions of it. It is never changed.
 """
 
+import math
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeAlias, assert_never
+
+from typing_extensions import override
 
 from flytelike.model.closure import CompiledWorkflow, WorkflowClosure
 from flytelike.model.gate import Approval, Signal, Sleep
@@ -14,6 +17,8 @@ from flytelike.model.graph import (
     BranchTarget,
     GateTarget,
     LaunchPlanTarget,
+    MinSuccesses,
+    MinSuccessRatio,
     Node,
     SubWorkflowTarget,
     TaskTarget,
@@ -26,6 +31,14 @@ from flytelike.model.policies import Backoff, FailurePolicy, NodeMetadata, cache
 
 DEFAULT_SYSTEM_RETRIES = 3
 """How often an attempt that the platform lost is repeated (Flyte's `max-node-retries-system-failures`)."""
+
+
+TASKS_OPEN_MAX = 4096
+"""How many elements of one array are handed to the executor at once, whatever concurrency is asked for: enough to
+keep every worker busy with batches, few enough to be in memory."""
+
+NODES_OPEN_MAX = 256
+"""The same for elements that are sub-workflows, executions or arrays: each has states of its own while it is open."""
 
 
 class UnsupportedPlan(ValueError):
@@ -59,6 +72,40 @@ class LaunchPlanWork:
 
 
 @dataclass(frozen=True, slots=True)
+class ArrayWork:
+    """The node repeats another one for each element of its inputs.
+
+    `elements` is the scope of an attempt: a graph that has the same node under each index. At most `window` elements
+    are open at once. `success` tells how many must succeed, None that all must. With `run_all` the array goes on
+    though it cannot succeed any more.
+    """
+
+    elements: "WorkflowPlan"
+    window: int
+    success: MinSuccesses | MinSuccessRatio | None = None
+    run_all: bool = False
+    has_outputs: bool = True
+
+    @property
+    def element(self) -> "NodePlan":
+        """The node that is repeated."""
+        return self.elements.nodes[NodeId("0")]
+
+    def needed(self, length: int) -> int:
+        """Return how many elements of an array of that length must succeed."""
+        match self.success:
+            case None:
+                return length
+            case MinSuccesses(count=count):
+                return count
+            case MinSuccessRatio(ratio=ratio):
+                # A ratio has 32 bits on the wire: 0.9 of 10 elements are 9, not 9.0000002 rounded up.
+                return math.ceil(round(ratio * length, 3))
+            case unreachable:
+                assert_never(unreachable)
+
+
+@dataclass(frozen=True, slots=True)
 class BranchWork:
     """The node runs one of `cases`, nodes in its own scope: those of the conditions in order, then the default."""
 
@@ -79,7 +126,7 @@ class SleepWork:
     duration_ns: int
 
 
-Work: TypeAlias = TaskWork | SubWorkflowWork | LaunchPlanWork | BranchWork | SignalWork | SleepWork
+Work: TypeAlias = TaskWork | SubWorkflowWork | LaunchPlanWork | BranchWork | SignalWork | SleepWork | ArrayWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +161,7 @@ class NodePlan:
 class WorkflowPlan:
     """A graph. `roots` are the nodes that wait for no other, in the author's order.
 
+    `of_elements` tells that it is the scope of an array.
     `nodes` holds those inside branches and the failure node too; `size` counts what must end for
     the workflow to end, which the failure node (`cleanup`) is no part of.
     """
@@ -126,6 +174,32 @@ class WorkflowPlan:
     on_failure: FailurePolicy = FailurePolicy.FAIL_IMMEDIATELY
     has_outputs: bool = False
     interruptible: bool = False
+    of_elements: bool = False
+
+
+class EveryIndex(Mapping[NodeId, NodePlan]):
+    """The nodes of an array's scope: one and the same for each index."""
+
+    def __init__(self, element: NodePlan) -> None:
+        """Repeat a node."""
+        self._element = element
+
+    @override
+    def __getitem__(self, index: NodeId) -> NodePlan:
+        """Return the node. Raises `KeyError` for what is no index."""
+        if not index.isdecimal():
+            raise KeyError(index)
+        return self._element
+
+    @override
+    def __iter__(self) -> Iterator[NodeId]:
+        """Yield nothing: how many there are is not known here."""
+        return iter(())
+
+    @override
+    def __len__(self) -> int:
+        """Return 0: how many there are is not known here."""
+        return 0
 
 
 class Place(NamedTuple):
@@ -206,6 +280,8 @@ class Plan:
         outer, node_id = split(parent_of(scope))
         home, workflow = self._home_of(outer)
         work = workflow.nodes[node_id].work
+        if isinstance(work, ArrayWork):
+            return home, work.elements
         if not isinstance(work, SubWorkflowWork):
             raise KeyError(scope)
         return home, home.workflows[work.workflow]
@@ -315,7 +391,11 @@ def _node_plan(
     interruptible = metadata.interruptible
     backoff: Backoff | None = None
     queued_timeout_ns = 0
-    work = _work(node, compiled, closure)
+    if isinstance(node.target, ArrayTarget):
+        work: Work = _array_work(node.target, compiled, closure, retries, system_retries)
+        retries = 0
+    else:
+        work = _work(node, compiled, closure)
     if isinstance(work, TaskWork):
         of_task = closure.tasks[work.task].metadata
         retries = retries or of_task.retries
@@ -339,6 +419,40 @@ def _node_plan(
         backoff=backoff,
         queued_timeout_ns=queued_timeout_ns,
     )
+
+
+def _array_work(
+    target: ArrayTarget, compiled: CompiledWorkflow, closure: WorkflowClosure, retries: int, system_retries: int
+) -> ArrayWork:
+    """Return what an array does. Retries that its own node sets are those of each element."""
+    element = _node_plan(_Seat(target.node, None, aside=False), compiled, {}, closure, system_retries)
+    element = replace(element, upstream=(), downstream=(), retries=retries or element.retries)
+    most = TASKS_OPEN_MAX if isinstance(element.work, TaskWork) else NODES_OPEN_MAX
+    return ArrayWork(
+        elements=WorkflowPlan(compiled.template.id, EveryIndex(element), (), size=0, of_elements=True),
+        window=min(target.parallelism or most, most),
+        success=target.success,
+        run_all=target.run_all_elements,
+        has_outputs=_gives(target.node, closure),
+    )
+
+
+def _gives(node: Node, closure: WorkflowClosure) -> bool:
+    """Tell whether a node has outputs; where that is not known, that it may have."""
+    match node.target:
+        case TaskTarget(task=task):
+            return bool(closure.tasks[task].interface.outputs)
+        case SubWorkflowTarget(workflow=workflow):
+            return bool(closure.sub_workflows[workflow].template.outputs)
+        case LaunchPlanTarget(launch_plan=launch_plan):
+            known = closure.launch_plans.get(launch_plan)
+            return known is None or bool(known.outputs)
+        case ArrayTarget(node=inner):
+            return _gives(inner, closure)
+        case BranchTarget() | GateTarget():
+            return True
+        case unreachable:
+            assert_never(unreachable)
 
 
 def _work(node: Node, compiled: CompiledWorkflow, closure: WorkflowClosure) -> Work:

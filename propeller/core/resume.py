@@ -5,6 +5,7 @@ from typing import assert_never
 
 from flytelike.model.ids import NodePath
 from propeller.core import (
+    array_node,
     branch_node,
     cache_lookup,
     deadline,
@@ -27,9 +28,12 @@ from propeller.core.node_state import (
     Decided,
     Deciding,
     Expanded,
+    Gathering,
     HandlingScopeFailure,
     Held,
     LookingUp,
+    Mapped,
+    Measuring,
     Running,
     Started,
     TakingOver,
@@ -81,6 +85,8 @@ def _of_node(  # noqa: C901, PLR0912 - one arm a state
                 yield launch_plan_node.start_command(place, work, node)
         case Collecting():
             yield sub_workflow_node.collect_command(place, node.attempt)
+        case Measuring() | Mapped() | Gathering():
+            yield from array_node.outstanding(state, place, node)
         case TakingOver():
             yield taking_over.command(place)
         case Deciding():
@@ -101,7 +107,9 @@ def _timers(place: Place, node: ActiveState) -> Iterator[Command]:
         yield deadline.queued(place.path, node.attempt, node.since_ns + queued_ns)
     if timeout_ns and isinstance(place.node.work, TaskWork) and isinstance(node, Expanded | Collecting):
         yield dynamic_node.watch_command(place, node)
-    elif timeout_ns and isinstance(node, Running | ChildRunning | Expanded | Collecting):
+    elif timeout_ns and isinstance(
+        node, Running | ChildRunning | Expanded | Collecting | Measuring | Mapped | Gathering
+    ):
         grace_ns = deadline.GRACE_NS if isinstance(node, Running) else 0
         due_ns = node.started_ns + timeout_ns + grace_ns
         yield deadline.deadline(place.path, node.attempt, node.started_ns, due_ns)

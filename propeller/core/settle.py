@@ -11,6 +11,7 @@ from flytelike.model.ids import ROOT, NodePath
 from flytelike.model.phases import NodePhase
 from flytelike.model.policies import FailurePolicy
 from propeller.core import (
+    array_node,
     branch_node,
     cache_lookup,
     execution,
@@ -19,6 +20,7 @@ from propeller.core import (
     sub_workflow_node,
     taking_over,
 )
+from propeller.core.elements import element_of
 from propeller.core.header import HandlingFailure, InProgress
 from propeller.core.node_state import (
     EndState,
@@ -27,10 +29,12 @@ from propeller.core.node_state import (
     HandlingScopeFailure,
     Held,
     LeftOut,
+    Mapped,
     Skipped,
     Succeeded,
 )
 from propeller.core.plan import (
+    ArrayWork,
     BranchWork,
     LaunchPlanWork,
     Place,
@@ -65,8 +69,12 @@ def _after_end(turn: Turn, place: Place) -> None:
     if not _may_go_on(turn, place) or not isinstance(state, EndState):
         return
     work = place.node.work
-    if isinstance(state, Failed) and isinstance(work, TaskWork) and work.serialize:
+    if isinstance(state, Failed) and isinstance(work, TaskWork) and work.serialize and not element_of(place.path):
         turn.commands.append(cache_lookup.release_command(place))
+    owner = _open_owner(turn, place.scope)
+    if isinstance(owner, Mapped):
+        array_node.element_ended(turn, turn.plan.place(parent_of(place.scope)), owner, place)
+        return
     if place.node.branch is not None:
         branch_node.case_ended(turn, place, state)
         return
@@ -104,8 +112,11 @@ def _offer(turn: Turn, place: Place) -> None:
 
 
 def run(turn: Turn, place: Place) -> None:
-    """Start a node, or hold it until a slot is free. Only tasks and launch plans need one."""
-    needs_slot = isinstance(place.node.work, TaskWork | LaunchPlanWork)
+    """Start a node, or hold it until a slot is free.
+
+    Only tasks, launch plans and arrays need one, and what lies in an array goes with the one slot that the array has.
+    """
+    needs_slot = isinstance(place.node.work, TaskWork | LaunchPlanWork | ArrayWork) and not element_of(place.path)
     if needs_slot and (turn.tally.held > 0 or not turn.slot_is_free):
         turn.move(place, Cause.HELD, Held(turn.next_order()))
         turn.tell_node(place, NodePhase.QUEUED)
@@ -116,7 +127,7 @@ def run(turn: Turn, place: Place) -> None:
 def _start(turn: Turn, place: Place) -> None:
     match place.node.work:
         case TaskWork() as work:
-            if work.cached and turn.header.limits.cached and not _tried(turn, place):
+            if cache_lookup.wanted(turn, place, work) and not _tried(turn, place):
                 cache_lookup.start(turn, place)
             else:
                 cache_lookup.begin(turn, place, work, None)
@@ -124,6 +135,8 @@ def _start(turn: Turn, place: Place) -> None:
             launch_plan_node.start(turn, place, work)
         case SubWorkflowWork():
             sub_workflow_node.start(turn, place)
+        case ArrayWork():
+            array_node.start(turn, place)
         case BranchWork():
             branch_node.start(turn, place)
         case SignalWork() | SleepWork():
@@ -182,13 +195,13 @@ def _handled(turn: Turn, scope: NodePath, end: EndState) -> None:
             pass
 
 
-def _open_owner(turn: Turn, scope: NodePath) -> InProgress | Expanded | None:
+def _open_owner(turn: Turn, scope: NodePath) -> InProgress | Expanded | Mapped | None:
     """Return the state of what owns the scope, while nodes may run in it."""
     if scope == ROOT:
         status = turn.header.status
         return status if isinstance(status, InProgress) else None
     owner = turn.get(parent_of(scope))
-    return owner if isinstance(owner, Expanded) and owner.attempt == attempt_of(scope) else None
+    return owner if isinstance(owner, Expanded | Mapped) and owner.attempt == attempt_of(scope) else None
 
 
 def _scope_ended(turn: Turn, scope: NodePath) -> None:
@@ -197,8 +210,8 @@ def _scope_ended(turn: Turn, scope: NodePath) -> None:
             execution.nodes_ended(turn, status)
         case Expanded() as state:
             sub_workflow_node.nodes_ended(turn, turn.plan.place(parent_of(scope)), state)
-        case None:
-            pass
+        case Mapped() | None:
+            pass  # an array looks after its elements itself
 
 
 def _keep_failure(turn: Turn, scope: NodePath, failure: Failure) -> None:
@@ -207,8 +220,8 @@ def _keep_failure(turn: Turn, scope: NodePath, failure: Failure) -> None:
             execution.keep_failure(turn, status, failure)
         case Expanded() as state:
             sub_workflow_node.keep_failure(turn, turn.plan.place(parent_of(scope)), state, failure)
-        case None:
-            pass
+        case Mapped() | None:
+            pass  # an array looks after its elements itself
 
 
 def _fail_scope(turn: Turn, scope: NodePath, failure: Failure) -> None:
@@ -217,5 +230,5 @@ def _fail_scope(turn: Turn, scope: NodePath, failure: Failure) -> None:
             execution.fail(turn, failure)
         case Expanded() as state:
             sub_workflow_node.fail(turn, turn.plan.place(parent_of(scope)), state, failure)
-        case None:
-            pass
+        case Mapped() | None:
+            pass  # an array looks after its elements itself

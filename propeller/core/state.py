@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from flytelike.model.ids import Digest, NodePath
 from propeller.core.decision import Decision
+from propeller.core.elements import Chunk
 from propeller.core.header import Header, Limits
 from propeller.core.index import Index
 from propeller.core.node_state import ActiveState, EndState, Held, NodeState
@@ -20,7 +21,7 @@ NO_REUSE: Mapping[NodePath, Reuse] = MappingProxyType({})
 class ExecutionState:
     """What is known of an execution. A node that is not in `nodes` has not started."""
 
-    __slots__ = ("_nodes", "graphs", "header", "index", "plan", "reuse")
+    __slots__ = ("_chunks", "_nodes", "graphs", "header", "index", "plan", "reuse")
 
     def __init__(
         self,
@@ -29,6 +30,7 @@ class ExecutionState:
         nodes: Mapping[NodePath, NodeState],
         reuse: Mapping[NodePath, Reuse] = NO_REUSE,
         graphs: Mapping[NodePath, Digest] | None = None,
+        chunks: Mapping[NodePath, Chunk] | None = None,
     ) -> None:
         """Take over a stored state; the indexes are made anew, in one pass over `nodes`.
 
@@ -40,7 +42,10 @@ class ExecutionState:
         self.header = header
         self.graphs = dict(graphs or {})
         self._nodes = dict(nodes)
+        self._chunks = dict(chunks or {})
         self.index = Index()
+        for key in self._chunks:
+            self.index.holds(key)
         held: list[tuple[int, NodePath]] = []
         for path, node in self._nodes.items():
             if isinstance(node, Held):
@@ -59,6 +64,11 @@ class ExecutionState:
     def nodes(self) -> Mapping[NodePath, NodeState]:
         """All nodes that have a state. Not to be changed."""
         return self._nodes
+
+    @property
+    def chunks(self) -> Mapping[NodePath, Chunk]:
+        """How it is with the elements of arrays, by key. Not to be changed."""
+        return self._chunks
 
     def get(self, path: NodePath) -> NodeState | None:
         """Return the node's state; None if it has not started."""
@@ -80,3 +90,10 @@ class ExecutionState:
             old = self._nodes.get(path)
             self._nodes[path] = node
             self.index.moved(self.plan.place(path), old, node)
+        for key, chunk in decision.chunks.items():
+            self._chunks[key] = chunk
+            self.index.holds(key)
+        for key in decision.dropped:
+            if self._chunks.pop(key, None) is None:
+                self.index.dropped(self.plan.place(key))
+                self._nodes.pop(key, None)

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import assert_never
 
-from flytelike.model.history import AttemptChanged, ExecutionChanged, NodeChanged, Record
+from flytelike.model.history import AttemptChanged, ElementsChanged, ExecutionChanged, NodeChanged, Record
+from flytelike.model.phases import TaskPhase
 from propeller.core.commands import SetTimer
 from propeller.core.decision import Decision
 from propeller.core.transitions import Transition
@@ -28,6 +29,9 @@ def tell_record(record: Record) -> str:
             what = f"node {path} {node_phase.name}"
         case AttemptChanged(path=path, attempt=attempt, phase=task_phase):
             what = f"attempt {path}/{attempt} {task_phase.name}"
+        case ElementsChanged(path=path, changes=changes):
+            told = ", ".join(f"{first}+{count} {TaskPhase(phase).name}" for first, count, phase in changes)
+            what = f"elements {path} {told or record.length}"
         case unreachable:
             assert_never(unreachable)
     return f"{what} {record.failure.code}" if record.failure else what

@@ -82,8 +82,8 @@ def timer_fired(turn: Turn, event: TimerFired) -> None:
 def start_command(plan: Plan, place: Place, work: TaskWork, state: Started | Running, limits: Limits) -> StartAttempt:
     """Return the command that starts the attempt the node is in."""
     attempt = state.attempt
-    interruptible = _interruptible(plan, place.node, limits, state.system_failures)
-    return StartAttempt(f"{place.path}/{attempt}/start", place.path, attempt, work.task, interruptible)
+    may_be = interruptible(plan, place.node, limits, state.system_failures)
+    return StartAttempt(f"{place.path}/{attempt}/start", place.path, attempt, work.task, may_be)
 
 
 def abort_command(place: Place, attempt: int, reason: str) -> AbortAttempt:
@@ -136,7 +136,7 @@ def _fail(turn: Turn, place: Place, state: Started | Running, failure: Failure) 
             turn.commands.append(deadline.retry(place.path, attempt + 1, until_ns))
 
 
-def _interruptible(plan: Plan, node: NodePlan, limits: Limits, system_failures: int) -> bool:
+def interruptible(plan: Plan, node: NodePlan, limits: Limits, system_failures: int) -> bool:
     """Say whether the attempt may run on machines that can be taken away.
 
     The last attempt that the platform's failures leave never does, so that it can end (Flyte's rule).

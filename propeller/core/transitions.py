@@ -24,6 +24,8 @@ class Cause(Enum):
     BEGAN = "began: the attempt's process runs"
     BEGAN_ANEW = "began anew after a restart of the platform"
     EXPANDED = "expanded: the nodes of the sub-workflow, or those that the task gave, may start"
+    OPENED = "opened: the number of the array's elements is known"
+    WENT_ON = "went on: elements began or ended"
     DECIDING = "deciding: the branch's conditions are evaluated"
     DECIDED = "decided: a case was chosen"
     WAITS = "waits for a signal or a time"
@@ -75,6 +77,7 @@ _FIRST_STEPS = _or_after(
         *_rows(Cause.LOOKED_UP, _N.LookingUp, None),
         *_rows(Cause.STARTED, _N.Started, None),
         *_rows(Cause.STARTED, _N.ChildRunning, None),
+        *_rows(Cause.STARTED, _N.Measuring, None),
         *_rows(Cause.EXPANDED, _N.Expanded, None),
         *_rows(Cause.DECIDING, _N.Deciding, None),
         *_rows(Cause.WAITS, _N.AtGate, None),
@@ -99,7 +102,12 @@ NODE_TRANSITIONS = frozenset(
         *_rows(Cause.BEGAN, _N.Running, _N.Started),
         *_rows(Cause.BEGAN_ANEW, _N.Running, _N.Running),
         *_rows(Cause.FAILURE_KEPT, _N.Expanded, _N.Expanded),
+        *_rows(Cause.STARTED, _N.Measuring, _N.Held),
+        *_rows(Cause.OPENED, _N.Mapped, _N.Measuring),
+        *_rows(Cause.WENT_ON, _N.Mapped, _N.Mapped),
         *_rows(Cause.COLLECTING, _N.Collecting, _N.Expanded),
+        *_rows(Cause.COLLECTING, _N.Gathering, _N.Mapped),
+        *_rows(Cause.SUCCEEDED, _N.Succeeded, _N.Mapped, _N.Gathering),
         *_rows(Cause.HANDLING, _N.HandlingScopeFailure, _N.Expanded, _N.Collecting),
         *_rows(Cause.DECIDED, _N.Decided, _N.Deciding),
         *_rows(Cause.SUCCEEDED, _N.Succeeded, _N.Started, _N.Running, _N.ChildRunning, _N.Expanded, _N.Collecting),
@@ -110,6 +118,7 @@ NODE_TRANSITIONS = frozenset(
         *_rows(Cause.BACKED_OFF, _N.BackingOff, _N.Started, _N.Running),
         *_rows(Cause.WOKEN, _N.Started, _N.BackingOff),
         *_rows(Cause.FAILED, _N.Failed, _N.Started, _N.Running, _N.ChildRunning, _N.Expanded, _N.Collecting),
+        *_rows(Cause.FAILED, _N.Failed, _N.Measuring, _N.Mapped, _N.Gathering),
         *_rows(Cause.FAILED, _N.Failed, _N.HandlingScopeFailure, _N.Deciding, _N.Decided, _N.AtGate),
         *_rows(Cause.TIMED_OUT, _N.Failed, _N.AtGate),
         *_rows(Cause.EXHAUSTED, _N.Failed, _N.Started, _N.Running, _N.ChildRunning, _N.Expanded, _N.Collecting),
@@ -128,6 +137,9 @@ NODE_TRANSITIONS = frozenset(
             _N.ChildRunning,
             _N.Expanded,
             _N.Collecting,
+            _N.Measuring,
+            _N.Mapped,
+            _N.Gathering,
             _N.HandlingScopeFailure,
             _N.Deciding,
             _N.Decided,

@@ -5,23 +5,35 @@ the numbers are kept right in one place.
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from flytelike.model.caching import CacheNote
 from flytelike.model.failure import Failure
-from flytelike.model.history import AttemptChanged, ExecutionChanged, NodeChanged, Record
+from flytelike.model.history import (
+    AttemptChanged,
+    ElementFailure,
+    ElementsChanged,
+    ElementSpan,
+    ExecutionChanged,
+    NodeChanged,
+    Record,
+)
 from flytelike.model.ids import ROOT, Digest, NodePath
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
 from propeller.core.commands import (
     AbortAttempt,
     AbortChild,
+    AbortElements,
     Command,
     LookUpCache,
     ReleaseReservation,
     StartAttempt,
     StartChild,
+    StartElements,
 )
 from propeller.core.decision import Decision, Step
+from propeller.core.elements import Chunk, Elements, element_of
 from propeller.core.header import Header, Status
 from propeller.core.node_state import END_STATES, Held, NodeState
 from propeller.core.plan import BranchWork, LaunchPlanWork, Place, Plan, SubWorkflowWork, TaskWork
@@ -39,6 +51,8 @@ class Turn:
     __slots__ = (
         "_base",
         "_candidates",
+        "_dropped",
+        "_elements",
         "_held",
         "_nodes",
         "_steps",
@@ -66,6 +80,8 @@ class Turn:
         self._candidates: Iterator[NodePath] = iter(state.index.line)
         self._held: deque[NodePath] = deque()
         self._steps: list[Step] = []
+        self._elements: dict[NodePath, Elements] = {}
+        self._dropped: dict[NodePath, None] = {}
         self.commands: list[Command] = []
         self.records: list[Record] = []
         self.ended: deque[Place] = deque()
@@ -116,6 +132,18 @@ class Turn:
         """Whether one more node may run under `max_parallelism`."""
         limit = self.header.limits.max_parallelism
         return limit == 0 or self.tally.slots < limit
+
+    def elements(self, scope: NodePath, length: int) -> Elements:
+        """Return the elements of the array that opened the scope, to be looked at and changed."""
+        found = self._elements.get(scope)
+        if found is None:
+            found = self._elements[scope] = Elements(scope, length, self._base.chunks.get)
+        return found
+
+    def drop(self, path: NodePath) -> None:
+        """Let an array's element lose its states, those below it too; what lies in another goes with that one."""
+        if element_of(path) == path:
+            self._dropped[path] = None
 
     def next_order(self) -> int:
         """Return the next number for a held node."""
@@ -187,14 +215,45 @@ class Turn:
         """Record that an attempt of a task node entered a phase."""
         self.records.append(AttemptChanged(place.path, attempt, work.task, phase, self.now_ns, failure))
 
+    def tell_elements(
+        self,
+        path: NodePath,
+        attempt: int,
+        counts: tuple[int, int, int, int],
+        changes: tuple[ElementSpan, ...],
+        failures: tuple[ElementFailure, ...],
+    ) -> None:
+        """Record what became of elements of an array; see `ElementsChanged`."""
+        self.records.append(ElementsChanged(path, attempt, self.now_ns, *counts, changes, bounded(failures)))
+
     def decision(self) -> Decision:
         """Return everything that changed."""
         commands = tuple(without_vain(self.commands))
-        return Decision(self.header, self._nodes, commands, tuple(self.records), tuple(self._steps), self.graphs)
+        chunks = dict(chunk for elements in self._elements.values() for chunk in elements.chunks())
+        return Decision(
+            self.header,
+            self._nodes,
+            commands,
+            tuple(self.records),
+            tuple(self._steps),
+            self.graphs,
+            chunks,
+            self._all_dropped(chunks) if self._dropped else (),
+        )
+
+    def _all_dropped(self, chunks: Mapping[NodePath, Chunk]) -> tuple[NodePath, ...]:
+        """Return the keys of all that goes with the elements that are dropped."""
+        inside = self._base.index.inside
+        keys = dict.fromkeys(key for element in self._dropped for key in inside.get(element, ()))
+        keys.update(dict.fromkeys(key for key in (*self._nodes, *chunks) if element_of(key) in self._dropped))
+        return tuple(sorted(keys))
 
 
 def without_vain(commands: Sequence[Command]) -> Sequence[Command]:
     """Leave out what one and the same batch starts and stops again, so that it never runs."""
+    arrays = {(it.path, it.attempt) for it in commands if isinstance(it, AbortElements)}
+    if arrays:
+        commands = [it for it in commands if not isinstance(it, StartElements) or (it.path, it.attempt) not in arrays]
     stopped = {(it.path, it.attempt) for it in commands if isinstance(it, AbortAttempt | AbortChild)}
     released = {it.path for it in commands if isinstance(it, ReleaseReservation)}
     if not (stopped or released):
@@ -210,3 +269,18 @@ def without_vain(commands: Sequence[Command]) -> Sequence[Command]:
             or (isinstance(it, of_attempts) and (it.path, it.attempt) in vain)
         )
     ]
+
+
+FAILURES_TOLD_MAX = 100
+"""How many failures of elements one record tells."""
+
+MESSAGE_MAX = 2000
+"""How much of such a failure's message it tells."""
+
+
+def bounded(failures: tuple[ElementFailure, ...]) -> tuple[ElementFailure, ...]:
+    """Return as many failures as are told, with as much of their messages."""
+    return tuple(
+        ElementFailure(index, attempt, replace(failure, message=failure.message[:MESSAGE_MAX]))
+        for index, attempt, failure in failures[:FAILURES_TOLD_MAX]
+    )

@@ -15,14 +15,17 @@ from flytelike_idl.core import literals_pb2 as pb
 from propeller.core.commands import (
     AbortAttempt,
     AbortChild,
+    AbortElements,
     AwaitSignal,
     CollectOutputs,
     Decide,
     LookUpCache,
+    OpenArray,
     ReleaseReservation,
     SetTimer,
     StartAttempt,
     StartChild,
+    StartElements,
     TakeOver,
 )
 from propeller.core.events import (
@@ -34,8 +37,9 @@ from propeller.core.events import (
     TimerFired,
 )
 from propeller.core.header import InProgress
-from propeller.core.plan import scope_of
+from propeller.core.plan import ArrayWork, scope_of
 from propeller.engine import places
+from propeller.engine.arrays import Arrays
 from propeller.engine.binding import BindingFailed
 from propeller.engine.branching import Branching
 from propeller.engine.gates import Gates
@@ -52,6 +56,7 @@ from propeller.engine.run import (
     Run,
     StoreInputs,
     TakeChild,
+    TakeElements,
     TakeGraph,
     TakeOutputs,
 )
@@ -87,10 +92,11 @@ class Effects:
         self._taking_over = TakingOver(values, ports.blobs, ports.clock, settings)
         self._settings = settings
         self._subgraphs = Subgraphs(ports.closures, programs, settings)
+        self._arrays = Arrays(post, values, ports, settings)
         self._branching = Branching(post, values, ports.clock)
         self._gates = Gates(post, values, ports, settings)
 
-    async def carry_out(self, run: Run, errand: Errand) -> None:
+    async def carry_out(self, run: Run, errand: Errand) -> None:  # noqa: C901, PLR0912 - one arm a kind of errand
         """Do an errand. Raises what the ports raise."""
         match errand:
             case StartAttempt():
@@ -105,6 +111,8 @@ class Effects:
                 await self._abort_child(run, errand)
             case CollectOutputs():
                 await self._collect(run, errand)
+            case OpenArray() | StartElements() | AbortElements() | TakeElements():
+                await self._arrays.carry_out(run, errand, self._running())
             case Decide():
                 await self._branching.decide(run, errand)
             case AwaitSignal():
@@ -122,6 +130,8 @@ class Effects:
         self, run: Run, errand: TakeOutputs | TakeGraph | TakeChild | StoreInputs | Restore
     ) -> None:
         match errand:
+            case TakeOver(path=path):
+                self._post(run, await self._taking_over.take_over(run, path))
             case TakeOutputs():
                 await self._take_outputs(run, errand)
             case TakeGraph():
@@ -263,21 +273,26 @@ class Effects:
     async def _collect(self, run: Run, command: CollectOutputs) -> None:
         path, attempt = command.path, command.attempt
         try:
-            outputs = await self._values.results(run, scope_of(path, attempt) if path else ROOT)
+            data = await self._results(run, path, attempt)
         except BindingFailed as error:
             self._post(run, Arrival(OutputsFailed(path, attempt, self._clock.now_ns(), error.failure)))
             return
         uri = places.outputs_uri(self._settings.metadata_prefix, run.id, path, attempt)
-        data = serialise(outputs)
         await self._blobs.write(uri, data)
         if len(data) > self._settings.inline_outputs_bytes_max:
             await self._blobs.sync(uri)
-        self._values.keep(run, path, outputs, len(data))
+        outputs = self._values.keep(run, path, parse(pb.LiteralMap, data), len(data))
         kept = Kept(path, attempt, data) if len(data) <= self._settings.inline_outputs_bytes_max else None
         now_ns = self._clock.now_ns()
         # What a dynamic node's graph gave is the result of its task.
         note = await self.lookups.store(run, Given(path, attempt, now_ns, data, outputs)) if path else None
         self._post(run, Arrival(OutputsCollected(path, attempt, now_ns, note), kept))
+
+    async def _results(self, run: Run, path: NodePath, attempt: int) -> bytes:
+        """Return the outputs of a scope's workflow, or of an array. Raises `BindingFailed`."""
+        if path != ROOT and isinstance(run.state.plan.place(path).node.work, ArrayWork):
+            return await self._arrays.gathered(run, path, attempt)
+        return serialise(await self._values.results(run, scope_of(path, attempt) if path else ROOT))
 
     # --- children ---------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from typing import Any, Final, get_type_hints
 import msgpack
 
 from flytelike.model import caching, failure, history, ids, launch
-from propeller.core import commands, header, node_state
+from propeller.core import commands, elements, header, node_state
 from propeller.engine import run
 from propeller.ports import StoreCorrupt, StoreTooNew
 
@@ -63,12 +63,18 @@ NUMBERS: Final[Mapping[int, type]] = {
     54: node_state.WaitingForCache,
     58: node_state.TakingOver,
     59: node_state.LeftOut,
+    64: node_state.Measuring,
+    65: node_state.Mapped,
+    66: node_state.Gathering,
+    67: elements.Chunk,
     60: commands.AbortAttempt,
     61: commands.AbortChild,
     62: run.Seal,
+    63: commands.AbortElements,
     80: history.ExecutionChanged,
     81: history.NodeChanged,
     82: history.AttemptChanged,
+    83: history.ElementsChanged,
 }
 """All classes that are stored."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Collection, Sequence
 
 from flytelike.model.caching import CacheUse
 from flytelike.model.failure import Failure
@@ -20,7 +21,7 @@ from propeller.engine.lease import Lease
 from propeller.engine.outside import Ports
 from propeller.engine.program import Programs
 from propeller.engine.retention import Retention
-from propeller.engine.run import Arrival, Run, TakeChild, TakeGraph, TakeOutputs
+from propeller.engine.run import Arrival, Run, TakeChild, TakeElements, TakeGraph, TakeOutputs
 from propeller.engine.seal import Sealer
 from propeller.engine.settings import EngineSettings
 from propeller.engine.values import Values
@@ -32,6 +33,7 @@ from propeller.ports import (
     NotOwner,
     StoreError,
 )
+from propeller.ports_elements import ElementResult
 
 _LOG = logging.getLogger(__name__)
 
@@ -111,6 +113,15 @@ class Engine:
         self._driver.post(run, Arrival(event, taken=taken))
         await taken
 
+    async def forget(self, executions: Collection[ExecutionId]) -> Collection[ExecutionId]:
+        """Drop the states of executions that have ended; return those that cannot be dropped yet.
+
+        Raises:
+            StoreError: The store does not answer.
+        """
+        self._check_open()
+        return await self._retention.drop(executions)
+
     async def close(self) -> None:
         """Finish what is being committed, stop the attempts, tell the rest of the history, close the store.
 
@@ -159,6 +170,12 @@ class Engine:
         run = self._driver.runs.get(key.execution)
         if run is not None:
             self._driver.post(run, Arrival(AttemptFailed(key.path, key.attempt, at_ns, failure)))
+
+    def elements_ended(self, key: AttemptKey, at_ns: int, results: Sequence[ElementResult]) -> None:
+        """Take the news that attempts of an array's elements ended; what they gave is looked at first."""
+        run = self._driver.runs.get(key.execution)
+        if run is not None and not self._closed:
+            self._errands.add(run, [TakeElements(key.path, key.attempt, at_ns, results)])
 
     def child_ended(self, parent: NodeExecutionId, attempt: int, child: ExecutionId) -> None:
         """Take the news that the execution which an attempt of a launch-plan node started has ended.

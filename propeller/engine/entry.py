@@ -13,6 +13,7 @@ from flytelike.model.history import ExecutionChanged
 from flytelike.model.ids import ROOT, Digest, ExecutionId, NodePath
 from flytelike.model.launch import LaunchRequest
 from propeller.core.commands import Command
+from propeller.core.elements import Chunk, is_chunk
 from propeller.core.events import ExecutionStarted
 from propeller.core.header import Accepted, ExecutionFailed, ExecutionSucceeded, Header
 from propeller.core.node_state import (
@@ -20,6 +21,7 @@ from propeller.core.node_state import (
     Collecting,
     Decided,
     Expanded,
+    Gathering,
     HandlingScopeFailure,
     LeftOut,
     NodeState,
@@ -64,12 +66,16 @@ class _Stored:
 
     def nodes(self) -> dict[NodePath, NodeState]:
         cells = self.snapshot.cells.items()
-        return {NodePath(path): decode(cell) for path, cell in cells if not path.startswith(GRAPH)}
+        return {NodePath(key): decode(cell) for key, cell in cells if not (key.startswith(GRAPH) or is_chunk(key))}
 
     def graphs(self) -> dict[NodePath, Digest]:
         """Return the graphs that dynamic nodes gave, by scope."""
         cells = self.snapshot.cells.items()
         return {NodePath(key.removeprefix(GRAPH)): decode(cell) for key, cell in cells if key.startswith(GRAPH)}
+
+    def chunks(self) -> dict[NodePath, Chunk]:
+        """Return the elements of arrays, by chunk."""
+        return {NodePath(key): decode(cell) for key, cell in self.snapshot.cells.items() if is_chunk(key)}
 
     def commands(self) -> list[Command]:
         return [decode(command) for id_, command in self.snapshot.commands.items() if id_ != SEAL]
@@ -175,7 +181,9 @@ class Entry:
         except (KeyError, UnsupportedPlan, MalformedError) as error:
             await self._refuse(stored, str(error))
             return None
-        state = ExecutionState(program.plan, stored.header, stored.nodes(), for_core(reuse), stored.graphs())
+        state = ExecutionState(
+            program.plan, stored.header, stored.nodes(), for_core(reuse), stored.graphs(), stored.chunks()
+        )
         run = Run(request, program, state, snapshot.version, stored.sequence, seal=stored.seal, reuse=reuse)
         run.grafts.update(stored.graphs())
         self._driver.runs[execution] = run
@@ -200,7 +208,8 @@ class Entry:
         for scope, digest in graphs.items():
             run.program.graft(scope, await self._programs.graph(digest))
         run.grafts.update(graphs)
-        run.state = ExecutionState(run.program.plan, stored.header, stored.nodes(), run.state.reuse, graphs)
+        plan, reuse = run.program.plan, run.state.reuse
+        run.state = ExecutionState(plan, stored.header, stored.nodes(), reuse, graphs, stored.chunks())
         run.version, run.sequence, run.seal = snapshot.version, stored.sequence, stored.seal
         run.done.clear()
         # What a commit decided that was stored but not heard of is neither told nor carried out.
@@ -233,7 +242,7 @@ def _errands(run: Run, stored: _Stored) -> list[Errand]:
     scopes = [
         StoreInputs(path)
         for path, node in run.state.active()
-        if isinstance(node, Expanded | Collecting | HandlingScopeFailure | Decided)
+        if isinstance(node, Expanded | Collecting | Gathering | HandlingScopeFailure | Decided)
     ]
     return [*scopes, *stored.commands(), *outstanding(run.program.plan, run.state)]
 

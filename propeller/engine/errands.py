@@ -16,20 +16,26 @@ from flytelike.model.phases import WorkflowPhase
 from propeller.core.commands import (
     AbortAttempt,
     AbortChild,
+    AbortElements,
     AwaitSignal,
     CollectOutputs,
     Decide,
     LookUpCache,
+    OpenArray,
     ReleaseReservation,
     SetTimer,
     StartAttempt,
     StartChild,
+    StartElements,
     TakeOver,
 )
 from propeller.core.events import (
+    ArrayRefused,
     AttemptFailed,
     BranchUndecided,
     ChildEnded,
+    ElementFailed,
+    ElementsEnded,
     Event,
     GateRefused,
     NothingTaken,
@@ -37,7 +43,17 @@ from propeller.core.events import (
 )
 from propeller.core.plan import parent_of
 from propeller.engine.lookups import grouped
-from propeller.engine.run import Errand, LookUpMany, Restore, Run, StoreInputs, TakeChild, TakeGraph, TakeOutputs
+from propeller.engine.run import (
+    Errand,
+    LookUpMany,
+    Restore,
+    Run,
+    StoreInputs,
+    TakeChild,
+    TakeElements,
+    TakeGraph,
+    TakeOutputs,
+)
 from propeller.engine.settings import EngineSettings
 from propeller.ports import Clock
 
@@ -149,8 +165,9 @@ class Errands:
                 return
         if key is not None and run.starts.get(key) is asyncio.current_task():
             del run.starts[key]
-        if isinstance(errand, AbortAttempt | AbortChild):
+        if isinstance(errand, AbortAttempt | AbortChild | AbortElements):
             run.done.append(errand.id)
+        if isinstance(errand, AbortAttempt | AbortChild):
             self._stopped(run, errand.path)
 
     def _stopped(self, run: Run, path: NodePath) -> None:
@@ -238,7 +255,9 @@ def _path_that_waits(errand: Errand) -> NodePath | None:
     return errand.path if isinstance(errand, StartAttempt | StartChild | ReleaseReservation) else None
 
 
-def _gave_up(errand: Errand, now_ns: int, message: str) -> Event | None:
+def _gave_up(  # noqa: PLR0911 - one arm a kind of errand
+    errand: Errand, now_ns: int, message: str
+) -> Event | None:
     """Return what an execution is told of an errand that cannot be done; the platform's failure."""
     failure = Failure(NOT_POSSIBLE, message, Fault.SYSTEM, retryable=True)
     match errand:
@@ -258,7 +277,19 @@ def _gave_up(errand: Errand, now_ns: int, message: str) -> Event | None:
             return GateRefused(path, attempt, now_ns, failure)
         case Decide(path=path, attempt=attempt):
             return BranchUndecided(path, attempt, now_ns, failure)
-        case AbortAttempt() | AbortChild() | SetTimer() | StoreInputs() | Restore():
+        case OpenArray(path=path, attempt=attempt):
+            return ArrayRefused(path, attempt, now_ns, failure)
+        case StartElements():
+            elements = tuple(
+                ElementFailed(index, attempt, failure)
+                for first, length, attempt in errand.elements
+                for index in range(first, first + length)
+            )
+            return ElementsEnded(errand.path, errand.attempt, now_ns, failed=elements)
+        case TakeElements(path=path, attempt=attempt):
+            elements = tuple(ElementFailed(one.element, one.attempt, failure) for one in errand.results)
+            return ElementsEnded(path, attempt, now_ns, failed=elements)
+        case AbortAttempt() | AbortChild() | AbortElements() | SetTimer() | StoreInputs() | Restore():
             return None
         case LookUpCache() | LookUpMany() | ReleaseReservation():
             return None  # whatever happens, they tell themselves

@@ -10,7 +10,12 @@ LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 def node_folder(prefix: str, execution: ExecutionId, path: NodePath) -> str:
     """Return the folder of a node's inputs and outputs; ROOT stands for the execution's own outputs."""
-    return f"{prefix}/{execution.project}-{execution.domain}-{execution.name}/{path or END}/data"
+    return f"{prefix}/{execution_folder(execution)}/{path or END}/data"
+
+
+def execution_folder(execution: ExecutionId) -> str:
+    """Return the name of the folder that holds those of an execution's nodes."""
+    return f"{execution.project}-{execution.domain}-{execution.name}"
 
 
 def inputs_uri(prefix: str, execution: ExecutionId, path: NodePath) -> str:
@@ -31,8 +36,13 @@ def outputs_uri(prefix: str, execution: ExecutionId, path: NodePath, attempt: in
 def raw_prefix(prefix: str, execution: ExecutionId, path: NodePath, attempt: int) -> str:
     """Return the folder for an attempt's data; two letters in front spread them over a store's shards."""
     name = f"{execution.name}-{path}-{attempt}"
+    return f"{prefix}/{shard(execution, name)}/{name}"
+
+
+def shard(execution: ExecutionId, name: str) -> str:
+    """Return the two letters for the data folder of this name."""
     first, second = hashlib.sha256(f"{execution}/{name}".encode()).digest()[:2]
-    return f"{prefix}/{LETTERS[first % 36]}{LETTERS[second % 36]}/{name}"
+    return f"{LETTERS[first % 36]}{LETTERS[second % 36]}"
 
 
 def checkpoints(raw: str) -> str:

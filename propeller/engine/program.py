@@ -4,10 +4,12 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 
 from flytelike.codec.cache_key import work_key
+from flytelike.model.array import array_interface
 from flytelike.model.caching import CacheKey
 from flytelike.model.closure import WorkflowClosure
 from flytelike.model.gate import Approval, Signal
 from flytelike.model.graph import (
+    ArrayTarget,
     BranchTarget,
     GateTarget,
     LaunchPlanTarget,
@@ -67,6 +69,10 @@ class Program:
     def node(self, path: NodePath) -> Node:
         """Return the template's node at a path."""
         scope, node_id = split(path)
+        if scope != ROOT and self.plan.workflow_in(scope).of_elements:
+            target = self.node(parent_of(scope)).target
+            assert isinstance(target, ArrayTarget), "only arrays have elements"
+            return target.node
         home, key = self._home_of(scope)
         known = home._nodes.get(key)  # noqa: SLF001 - another of this class
         if known is None:
@@ -94,14 +100,22 @@ class Program:
         """Return what the node at a path takes and gives; the workflow's own for ROOT."""
         if path == ROOT:
             return self.closure.primary.template.interface
-        closure = self._home_of(split(path)[0])[0].closure
-        match self.node(path).target:
+        return self._interface_of(self._home_of(split(path)[0])[0].closure, self.node(path))
+
+    def interface_of(self, path: NodePath, node: Node) -> TypedInterface:
+        """Return what a node that lies inside of the one at a path takes and gives."""
+        return self._interface_of(self._home_of(split(path)[0])[0].closure, node)
+
+    def _interface_of(self, closure: WorkflowClosure, node: Node) -> TypedInterface:
+        match node.target:
             case TaskTarget(task=task):
                 return closure.tasks[task].interface
             case SubWorkflowTarget(workflow=workflow):
                 return closure.sub_workflows[workflow].template.interface
             case LaunchPlanTarget(launch_plan=launch_plan):
                 return closure.launch_plans.get(launch_plan, _UNKNOWN)
+            case ArrayTarget(node=inner) as target:
+                return array_interface(target, self._interface_of(closure, inner))
             case _:
                 return _UNKNOWN
 

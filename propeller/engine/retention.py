@@ -6,12 +6,16 @@ again. Without this the store would grow with every execution that ever ran.
 
 import asyncio
 import logging
+from collections.abc import Collection
 
+from flytelike.model.ids import ExecutionId
 from propeller.engine.settings import EngineSettings
 from propeller.ports import Alarm, Clock, StateStore
 
 _LOG = logging.getLogger(__name__)
 
+LONG_AGO_NS = 40 * 365 * 24 * 3600 * 1_000_000_000
+"""An age that only executions have which were made that old."""
 PAUSE_NS_MIN = 1_000_000_000
 PAUSE_NS_MAX = 600_000_000_000
 """The longest time between two sweeps, which is how much longer than asked for a state may be kept."""
@@ -43,6 +47,13 @@ class Retention:
             self._alarm.cancel()
         if self._task is not None:
             await asyncio.wait([self._task])
+
+    async def drop(self, executions: Collection[ExecutionId]) -> list[ExecutionId]:
+        """Drop executions that are closed, whatever their age; return those that are still in the store."""
+        await self._store.expire(executions)
+        while (await self._store.forget(LONG_AGO_NS, self._settings.retention_rows)).full:
+            pass
+        return [execution for execution in executions if await self._store.load(execution) is not None]
 
     def _wait(self, pause_ns: int) -> None:
         self._alarm = self._clock.call_at(self._clock.now_ns() + pause_ns, self._due)

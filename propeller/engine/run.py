@@ -2,9 +2,9 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from flytelike.model.caching import CacheKey
 from flytelike.model.failure import Failure
@@ -16,6 +16,23 @@ from propeller.core.events import Event
 from propeller.core.state import ExecutionState
 from propeller.engine.program import Program
 from propeller.ports import Alarm
+from propeller.ports_elements import ArraySpec, ElementResult
+
+
+class ElementOutputs(NamedTuple):
+    """What an attempt of an element gave: its `outputs.pb`, or None for a large one, which lies in the object store."""
+
+    element: int
+    attempt: int
+    data: bytes | None
+
+
+@dataclass(slots=True, eq=False)
+class OpenedArray:
+    """What is known of an array while its elements run: how they are started, unless it is to be stopped."""
+
+    spec: ArraySpec
+    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +48,12 @@ class Kept:
 class Arrival:
     """An event that waits to be taken, with the outputs of the success it tells of.
 
-    `taken` is set once what follows from the event is stored.
+    `elements` are those of elements of an array. `taken` is set once what follows from the event is stored.
     """
 
     event: Event
     outputs: Kept | None = None
+    elements: Sequence[ElementOutputs] = ()
     taken: "asyncio.Future[None] | None" = None
 
 
@@ -56,6 +74,16 @@ class TakeGraph:
     path: NodePath
     attempt: int
     at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class TakeElements:
+    """Look at what attempts of elements gave, before their successes count."""
+
+    path: NodePath
+    attempt: int
+    at_ns: int
+    results: Sequence[ElementResult]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +137,7 @@ class Seal:
     id: str = SEAL
 
 
-Errand: TypeAlias = Command | LookUpMany | TakeOutputs | TakeGraph | TakeChild | StoreInputs | Restore
+Errand: TypeAlias = Command | LookUpMany | TakeOutputs | TakeGraph | TakeElements | TakeChild | StoreInputs | Restore
 """What is to be done in the world: the core's commands, and the engine's own."""
 
 
@@ -142,6 +170,7 @@ class Run:
     held_back: "dict[NodePath, list[tuple[Errand, int]]]" = field(default_factory=dict)
     timers: dict[NodePath, dict[str, Alarm]] = field(default_factory=dict)
     children: dict[NodePath, dict[int, ExecutionId]] = field(default_factory=dict)
+    arrays: dict[NodePath, OpenedArray] = field(default_factory=dict)
     cache_keys: dict[NodePath, CacheKey] = field(default_factory=dict)
     grafts: dict[NodePath, Digest] = field(default_factory=dict)
     urgent: bool = False

@@ -6,7 +6,7 @@ The uris follow from the record and a few notes, so that only those are stored.
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias, assert_never, cast
 
-from flytelike.model.history import AttemptChanged, ExecutionChanged, HistoryEntry, NodeChanged, Record
+from flytelike.model.history import AttemptChanged, ElementsChanged, ExecutionChanged, HistoryEntry, NodeChanged, Record
 from flytelike.model.ids import ROOT, ExecutionId, NodePath
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
 from propeller.core.decision import Decision
@@ -59,6 +59,8 @@ class Telling(NamedTuple):
                 path, inputs, log = ROOT, self.inputs_uri, ""
             case NodeChanged(path=path):
                 inputs, log = places.inputs_uri(prefix, execution, path), ""
+            case ElementsChanged(path=path):
+                inputs, log = places.inputs_uri(prefix, execution, path), ""
             case AttemptChanged(path=path):
                 inputs = places.inputs_uri(prefix, execution, path)
                 log = log_uri(AttemptKey(execution, path, record.attempt))
@@ -106,6 +108,8 @@ def _gave(run: Run, decision: Decision, record: Record) -> Giver | int | None:
             return _of_success(run, decision, path) if gave else None
         case AttemptChanged(path=path, phase=task_phase):
             return _of_success(run, decision, path) if task_phase is TaskPhase.SUCCEEDED else None
+        case ElementsChanged():
+            return None
         case unreachable:
             assert_never(unreachable)
 

@@ -10,7 +10,7 @@ from flytelike.model.failure import Failure
 from flytelike.model.history import AttemptChanged, ExecutionChanged, NodeChanged, Record
 from flytelike.model.ids import ROOT, NodePath
 from flytelike.model.phases import NodePhase, TaskPhase
-from propeller.core.commands import AbortAttempt, AbortChild, Command, Decide
+from propeller.core.commands import AbortAttempt, AbortChild, AbortElements, Command, Decide
 from propeller.core.decision import Decision
 from propeller.core.evaluate import evaluate
 from propeller.core.header import ExecutionFailed, Header
@@ -19,13 +19,16 @@ from propeller.core.node_state import (
     END_STATES,
     Aborted,
     ChildRunning,
+    Held,
+    Mapped,
     NodeState,
     Running,
     Started,
     Succeeded,
 )
-from propeller.core.plan import BranchWork, LaunchPlanWork, SubWorkflowWork, TaskWork
+from propeller.core.plan import ArrayWork, BranchWork, LaunchPlanWork, SubWorkflowWork, TaskWork
 from propeller.core.task_node import abort_command as abort_attempt
+from propeller.engine.element_rows import kept_rows
 from propeller.engine.encoding import encode
 from propeller.engine.run import GRAPH, SEAL, Arrival, Errand, Run, Seal, StoreInputs
 from propeller.engine.telling import Telling, telling_of
@@ -44,7 +47,7 @@ async def commit(store: StateStore, run: Run, decision: Decision, arrivals: Sequ
     """
     telling = telling_of(run, decision, prefix)
     done = list(run.done)
-    aborts = [command for command in decision.commands if isinstance(command, AbortAttempt | AbortChild)]
+    aborts = [it for it in decision.commands if isinstance(it, AbortAttempt | AbortChild | AbortElements)]
     commands = {command.id: encode(command) for command in aborts}
     ends = decision.header.ended and not run.state.header.ended
     if ends:
@@ -55,11 +58,12 @@ async def commit(store: StateStore, run: Run, decision: Decision, arrivals: Sequ
             run.version,
             encode([decision.header, telling.last]),
             closed=decision.header.ended,
-            cells=_cells(decision),
-            outputs=_kept_outputs(decision, arrivals),
+            cells={**_cells(decision), **{key: encode(chunk) for key, chunk in decision.chunks.items()}},
+            outputs={**_kept_outputs(decision, arrivals), **kept_rows(run, decision, arrivals)},
             commands=commands,
             done=done,
             history=telling.batch(),
+            drop=decision.dropped,
         )
     )
     run.version += 1
@@ -110,11 +114,16 @@ def doom(run: Run, failure: Failure, now_ns: int) -> Decision:
             records.append(AttemptChanged(path, node.attempt, work.task, TaskPhase.ABORTED, now_ns))
         elif isinstance(node, ChildRunning):
             commands.append(abort_child(place, node.attempt, failure.message))
+        elif isinstance(node, Mapped):
+            name = f"{path}/{node.attempt}/abort"
+            commands.append(AbortElements(name, path, node.attempt, failure.message))
+        if isinstance(work, ArrayWork) and isinstance(work.element.work, TaskWork) and not isinstance(node, Held):
+            records.append(AttemptChanged(path, 0, work.element.work.task, TaskPhase.ABORTED, now_ns))
         nodes[path] = Aborted()
         scope = place.parent
         inner, outer = isinstance(work, SubWorkflowWork | BranchWork), isinstance(work, LaunchPlanWork)
-        name = place.node.name
-        records.append(NodeChanged(path, scope, place.node.id, NodePhase.ABORTED, now_ns, None, inner, outer, name))
+        told = place.node.name
+        records.append(NodeChanged(path, scope, place.node.id, NodePhase.ABORTED, now_ns, None, inner, outer, told))
     old = run.state.header
     header = Header(old.limits, ExecutionFailed(failure), old.next_order)
     records.append(ExecutionChanged(header.phase, now_ns, failure))
@@ -139,7 +148,7 @@ def _kept_outputs(decision: Decision, arrivals: Sequence[Arrival]) -> Mapping[st
 
 
 def _forget_timers(run: Run, decision: Decision) -> None:
-    if not run.timers:
+    if not run.timers and not run.arrays:
         return
     if decision.header.ended:
         run.forget_timers(ROOT)
@@ -147,3 +156,4 @@ def _forget_timers(run: Run, decision: Decision) -> None:
     for path, node in decision.nodes.items():
         if type(node) in END_STATES:
             run.forget_timers(path)
+            run.arrays.pop(path, None)

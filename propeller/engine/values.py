@@ -3,14 +3,15 @@
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 
+from flytelike.codec.elements import element_inputs
 from flytelike.codec.faults import MalformedError
 from flytelike.codec.parse import parse, serialise
-from flytelike.model.graph import Binding, LaunchPlanTarget
+from flytelike.model.graph import ArrayTarget, Binding, LaunchPlanTarget, Node
 from flytelike.model.ids import ROOT, START_NODE, WORKFLOW_INPUTS, ExecutionId, NodeId, NodePath
 from flytelike.model.interface import Variable
 from flytelike_idl.core import literals_pb2 as pb
 from propeller.core.node_state import LeftOut, NodeState, Succeeded
-from propeller.core.plan import BranchWork, Plan, SubWorkflowWork, parent_of, path_in, split
+from propeller.core.plan import ArrayWork, BranchWork, Plan, SubWorkflowWork, parent_of, path_in, split
 from propeller.engine import places
 from propeller.engine.binding import BindingFailed, NotLoaded, bind, needed
 from propeller.engine.failing import error_type, fill_error
@@ -40,12 +41,34 @@ class Values:
             return found
         if path == ROOT:
             bound = await self._own_inputs(run)
+        elif (array := self._array_of(run, path)) is not None:
+            shared, index = array
+            bound = element_inputs(await self.inputs(run, parent_of(split(path)[0])), shared, index)
         else:
             bound = await self._bound_node(run, path)
-            if not isinstance(run.state.plan.place(path).node.work, SubWorkflowWork):
+            work = run.state.plan.place(path).node.work
+            if isinstance(work, ArrayWork):
+                bound = await self._loaded(bound)
+            elif not isinstance(work, SubWorkflowWork):
                 return bound  # Nobody asks again.
         self._cache.put(run.id, key, bound, bound.ByteSize())
         return bound
+
+    @staticmethod
+    def _array_of(run: Run, path: NodePath) -> tuple[Sequence[str], int] | None:
+        """Return the shared inputs of the array whose element a path is, and the element's index."""
+        scope, index = split(path)
+        if not scope or not run.state.plan.workflow_in(scope).of_elements:
+            return None
+        target = run.program.node(parent_of(scope)).target
+        return (target.bound_inputs, int(index)) if isinstance(target, ArrayTarget) else None
+
+    async def _loaded(self, inputs: pb.LiteralMap) -> pb.LiteralMap:
+        """Return inputs with those that lie in the object store read from there, so that elements can be told apart."""
+        for name, literal in inputs.literals.items():
+            if literal.WhichOneof("value") == "offloaded_metadata":
+                inputs.literals[name].CopyFrom(parse(pb.Literal, await self._read(literal.offloaded_metadata.uri)))
+        return inputs
 
     async def store_inputs(self, run: Run, path: NodePath) -> tuple[pb.LiteralMap, str]:
         """Bind and store a node's inputs; return them and where they lie. Raises `BindingFailed`."""
@@ -101,7 +124,7 @@ class Values:
         declared = run.program.interface(path).inputs
         node = run.program.node(path)
         bindings = node.bindings
-        if isinstance(node.target, LaunchPlanTarget):
+        if _launches(node):
             # What is left out is the launch plan's to fill in: its defaults, and what it has fixed.
             given = {binding.var for binding in bindings}
             declared = {name: variable for name, variable in declared.items() if name in given}
@@ -143,6 +166,14 @@ class Values:
             return await self._blobs.read(uri)
         except KeyError:
             raise BindingFailed(f"there is nothing at {uri}") from None
+
+
+def _launches(node: Node) -> bool:
+    """Tell whether a node gives its inputs to a launch plan, or to one for each element."""
+    target = node.target
+    while isinstance(target, ArrayTarget):
+        target = target.node.target
+    return isinstance(target, LaunchPlanTarget)
 
 
 def _left_out(run: Run, scope: NodePath, binding: Binding) -> bool:

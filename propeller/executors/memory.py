@@ -8,12 +8,14 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from typing_extensions import override
 
 from flytelike.model.failure import Failure, Fault
 from propeller.executors.ending import Ending, GaveNodes
 from propeller.ports import AttemptKey, AttemptListener, AttemptSpec, Executor
+from propeller.ports_elements import ElementResult, ElementsOrder
 
 Behaviour = Callable[[AttemptSpec], Awaitable[Ending]]
 """Does an attempt's work, stores what it gives, and returns how it ended."""
@@ -52,6 +54,7 @@ class MemoryExecutor(Executor):
         self._live: dict[AttemptKey, _Attempt] = {}
         self._queue: deque[_Attempt] = deque()
         self._ended: dict[AttemptKey, Ending] = {}
+        self._elements: dict[AttemptKey, tuple[AttemptKey, int]] = {}
         self._running = 0
         self._closed = False
 
@@ -77,6 +80,21 @@ class MemoryExecutor(Executor):
             attempt.task.cancel()
 
     @override
+    async def start_elements(self, order: ElementsOrder) -> None:
+        for first, length, attempt in order.elements:
+            for index in range(first, first + length):
+                spec = order.array.attempt(index, attempt, interruptible=order.interruptible)
+                self._elements[spec.key] = (order.array.key, index)
+                await self.start(spec)
+
+    @override
+    async def abort_elements(self, key: AttemptKey, reason: str) -> None:
+        for attempt, (array, _) in list(self._elements.items()):
+            if array == key:
+                del self._elements[attempt]
+                await self.abort(attempt, reason)
+
+    @override
     async def close(self) -> None:
         self._closed = True
         tasks = [attempt.task for attempt in self._live.values() if attempt.task is not None]
@@ -92,6 +110,8 @@ class MemoryExecutor(Executor):
             if self._live.get(attempt.spec.key) is attempt:
                 self._running += 1
                 attempt.task = asyncio.get_running_loop().create_task(self._run(attempt.spec))
+                # Here, since a task that is cancelled before its first step runs none of its code.
+                attempt.task.add_done_callback(partial(self._leave, attempt.spec.key))
 
     async def _run(self, spec: AttemptSpec) -> None:
         limit_s = spec.deadline_ns / 1e9 or None
@@ -102,21 +122,26 @@ class MemoryExecutor(Executor):
             text = f"The attempt ran longer than its timeout of {limit_s:g} s and was stopped."
             ending = Failure("TimeoutExpired", text, Fault.USER, retryable=True)
         except asyncio.CancelledError:
-            self._leave(spec.key)
             return
         self._ended[spec.key] = ending
         if len(self._ended) > _REMEMBERED:
             del self._ended[next(iter(self._ended))]
-        self._leave(spec.key)
+        self._live.pop(spec.key, None)
         self._tell(spec.key, ending)
 
-    def _leave(self, key: AttemptKey) -> None:
+    def _leave(self, key: AttemptKey, _: asyncio.Task[None]) -> None:
         self._running -= 1
-        self._live.pop(key, None)
+        live = self._live.get(key)
+        if live is not None and live.task is not None and live.task.done():
+            del self._live[key]
         self._pump()
 
     def _tell(self, key: AttemptKey, ending: Ending) -> None:
+        element = self._elements.pop(key, None)
         match ending:
+            case Failure() | None if element is not None:
+                result = ElementResult(element[1], key.attempt, ending)
+                self._listener.elements_ended(element[0], self._now_ns(), [result])
             case None:
                 self._listener.succeeded(key, self._now_ns())
             case GaveNodes():

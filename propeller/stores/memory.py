@@ -1,7 +1,7 @@
 """The store of record in memory: for tests, simulation and runs nobody wants to keep."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flytelike.model.ids import ExecutionId
@@ -93,6 +93,9 @@ class MemoryStateStore:
         row.header = commit.header
         row.cells.update(commit.cells)
         row.outputs.update(commit.outputs)
+        for key in commit.drop:
+            row.cells.pop(key, None)
+            row.outputs.pop(key, None)
         for id_ in commit.done:
             row.commands.pop(id_, None)
         row.commands.update(commit.commands)
@@ -115,6 +118,11 @@ class MemoryStateStore:
         """Return a result kept by `Commit.outputs`, or None."""
         row = self._rows.get(execution)
         return row.outputs.get(key) if row else None
+
+    async def outputs(self, execution: ExecutionId, keys: Sequence[str]) -> Sequence[bytes | None]:
+        """Return results kept by `Commit.outputs`; see `StateStore.outputs`."""
+        row = self._rows.get(execution)
+        return [row.outputs.get(key) if row else None for key in keys]
 
     async def undelivered(self, limit: int) -> Sequence[tuple[ExecutionId, HistoryBatch]]:
         """Return at most `limit` batches that are not delivered, those of an execution in order."""
@@ -145,6 +153,14 @@ class MemoryStateStore:
                 dropped += 1
                 del self._rows[id_]
         return Forgotten(dropped, full=rows >= rows_max, left=dropped < len(closed))
+
+    async def expire(self, executions: Collection[ExecutionId]) -> None:
+        """Take closed executions for old ones; see `StateStore.expire`."""
+        self._check_owner()
+        for execution in executions:
+            row = self._rows.get(execution)
+            if row is not None and row.closed:
+                row.closed_ns = 0
 
     async def close(self) -> None:
         """Refuse further commits."""

@@ -6,7 +6,7 @@ through another with a connection of its own, so that neither waits for the othe
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar, cast
 
@@ -17,7 +17,7 @@ from propeller.ports import Commit, Forgotten, HistoryBatch, Snapshot, StoreTooN
 from propeller.stores import schema
 from propeller.stores.drivers import Connection, Cursor, Driver, Durability, driver_for
 from propeller.stores.statements import Row, statements
-from propeller.stores.writer import Delivered, Forget, Own, Renew, Writer, named
+from propeller.stores.writer import Delivered, Expire, Forget, Own, Renew, Writer, named
 
 R = TypeVar("R")
 
@@ -62,6 +62,10 @@ class SqlStateStore:
         assert forgotten is not None
         return forgotten
 
+    async def expire(self, executions: Collection[ExecutionId]) -> None:
+        """Take closed executions for old ones; see `StateStore.expire`."""
+        await self._writer.write(Expire(executions))
+
     async def own(self, holder: str, lease_ns: int) -> None:
         """Become the owner; see `StateStore.own`."""
         await self._writer.write(Own(holder, lease_ns // 1_000_000))
@@ -88,6 +92,18 @@ class SqlStateStore:
         row = (*named(execution), key)
         rows = await self._read(lambda cursor: _rows(cursor, self._statements.output, row))
         return cast("bytes | None", rows[0][0]) if rows else None
+
+    async def outputs(self, execution: ExecutionId, keys: Sequence[str]) -> Sequence[bytes | None]:
+        """Return results kept by `Commit.outputs`; see `StateStore.outputs`."""
+
+        def read(cursor: Cursor) -> Sequence[bytes | None]:
+            found = []
+            for key in keys:
+                rows = _rows(cursor, self._statements.output, (*named(execution), key))
+                found.append(cast("bytes | None", rows[0][0]) if rows else None)
+            return found
+
+        return await self._read(read)
 
     async def undelivered(self, limit: int) -> Sequence[tuple[ExecutionId, HistoryBatch]]:
         """Return at most `limit` batches that are not delivered, those of an execution in order."""

@@ -22,6 +22,7 @@ class Statements:
     advance: str
     conclude: str
     put_cell: str
+    drop_cell: str
     put_command: str
     drop_command: str
     put_history: str
@@ -35,6 +36,7 @@ class Statements:
     closed: str
     forget_cells: str
     forget: str
+    expire: str
     closed_left: str
     make_owner: str
     own: str
@@ -82,6 +84,7 @@ _SQL = {
         ON CONFLICT (execution, key) DO UPDATE SET
             state = COALESCE(excluded.state, propeller_cell.state),
             output = COALESCE(excluded.output, propeller_cell.output)""",
+    "drop_cell": "DELETE FROM propeller_cell WHERE execution = :execution AND key = :key",
     "put_command": """
         INSERT INTO propeller_command (execution, id, payload) VALUES (:execution, :id, :payload)
         ON CONFLICT (execution, id) DO UPDATE SET payload = excluded.payload""",
@@ -116,6 +119,7 @@ _SQL = {
         DELETE FROM propeller_cell WHERE execution = :execution
             AND key IN (SELECT key FROM propeller_cell WHERE execution = :same LIMIT :limit)""",
     "forget": "DELETE FROM propeller_execution WHERE id = :id",
+    "expire": f"UPDATE propeller_execution SET closed_ms = 0 WHERE {_NAMED} AND closed_ms IS NOT NULL",
     "closed_left": "SELECT id FROM propeller_execution WHERE closed_ms IS NOT NULL LIMIT 1",
     "make_owner": """
         INSERT INTO propeller_owner (id, epoch, holder, until_ms) VALUES (1, 0, '', 0) ON CONFLICT DO NOTHING""",

@@ -10,7 +10,7 @@ fault fails.
 
 import asyncio
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from queue import Empty, SimpleQueue
@@ -56,7 +56,14 @@ class Forget:
     rows_max: int
 
 
-Alone: TypeAlias = Own | Renew | Forget
+@dataclass(frozen=True, slots=True)
+class Expire:
+    """Take closed executions for old ones."""
+
+    executions: Collection[ExecutionId]
+
+
+Alone: TypeAlias = Own | Renew | Forget | Expire
 """Work that has a transaction of its own."""
 
 Work: TypeAlias = Commit | Delivered | Alone
@@ -157,6 +164,10 @@ class Writer:
                 case Forget() as forget:
                     self._check_owner(cursor)
                     results = [_forget(cursor, self._statements, forget)]
+                case Expire() as expire:
+                    self._check_owner(cursor)
+                    for execution in expire.executions:
+                        cursor.execute(self._statements.expire, named(execution))
                 case _:
                     self._check_owner(cursor)
                     results = _Step(cursor, self._statements).write(group)
@@ -244,12 +255,13 @@ def _forget(cursor: Cursor, statements: Statements, forget: Forget) -> Forgotten
 class _Step:
     """The rows of one transaction, gathered so that each table is written by one call."""
 
-    __slots__ = ("_cells", "_commands", "_cursor", "_delivered", "_done", "_history", "_statements")
+    __slots__ = ("_cells", "_commands", "_cursor", "_delivered", "_done", "_dropped", "_history", "_statements")
 
     def __init__(self, cursor: Cursor, statements: Statements) -> None:
         self._cursor = cursor
         self._statements = statements
         self._cells: list[Row] = []
+        self._dropped: list[Row] = []
         self._commands: list[Row] = []
         self._done: list[Row] = []
         self._history: list[Row] = []
@@ -259,6 +271,7 @@ class _Step:
         results = [self._take(work) for work in group]
         s = self._statements
         self._many(s.put_cell, self._cells)
+        self._many(s.drop_cell, self._dropped)
         self._many(s.drop_command, self._done)
         self._many(s.put_command, self._commands)
         self._many(s.put_history, self._history)
@@ -296,6 +309,11 @@ class _Step:
 
     def _gather(self, number: object, commit: Commit) -> None:
         cells, outputs = commit.cells, commit.outputs
+        if commit.drop:
+            drop = frozenset(commit.drop)
+            cells = {key: state for key, state in cells.items() if key not in drop}
+            outputs = {key: output for key, output in outputs.items() if key not in drop}
+            self._dropped += [(number, key) for key in commit.drop]
         self._cells += [(number, key, state, outputs.get(key)) for key, state in cells.items()]
         self._cells += [(number, key, None, output) for key, output in outputs.items() if key not in cells]
         self._done += [(number, id_) for id_ in commit.done]

@@ -8,10 +8,12 @@ from typing import Protocol
 import pytest
 
 from flytelike.model.failure import Failure, Fault
+from propeller.core.elements import Span
 from propeller.executors.ending import Ending, GaveNodes
 from propeller.executors.memory import MemoryExecutor
 from propeller.ports import AttemptKey, AttemptSpec, Executor
-from tests.unit.executor.builders import Bench, Ended, Listener, Site
+from propeller.ports_elements import ElementsOrder
+from tests.unit.executor.builders import Bench, Ended, Listener, Site, array_of
 
 pytestmark = pytest.mark.anyio
 
@@ -159,3 +161,20 @@ async def test_closing_loses_attempts_without_failing_them(kind: type[Bench], tm
     assert world.listener.ends == {}
     await world.executor.start(world.site.attempt("nothing"))
     assert world.listener.ends == {}
+
+
+async def test_elements_of_an_array_end_each_once(world: World) -> None:
+    spec = world.site.attempt("nothing")
+    array = array_of(spec, {"n": range(20)})
+    await world.executor.start_elements(ElementsOrder(array, [Span(0, 12, 0), Span(12, 8, 1)]))
+    told = await world.listener.told_of(array.key, 20)
+    assert [(one.element, one.attempt, one.failure) for one in told] == [(n, int(n >= 12), None) for n in range(20)]
+
+
+async def test_elements_that_are_stopped_are_not_told(world: World, waiting: AttemptSpec) -> None:
+    array = array_of(waiting, {"n": range(5)})
+    await world.executor.start_elements(ElementsOrder(array, [Span(0, 5)]))
+    await world.executor.abort_elements(array.key, "enough")
+    await world.executor.abort_elements(array.key, "twice")
+    assert (await world.end_of(world.site.attempt("nothing"))).failure is None
+    assert array.key not in world.listener.told

@@ -274,10 +274,57 @@ def test_one_call_forgets_a_bounded_number_of_rows(run: Run) -> None:
     run(body)
 
 
+def test_what_is_expired_is_forgotten_first_whatever_its_age(run: Run) -> None:
+    async def body(store: StateStore) -> None:
+        await conclude(store, E)
+        await conclude(store, OTHER)
+        unknown = ExecutionId("p", "development", "unknown")
+        await store.expire([E, unknown])
+        assert (await store.forget(3_600_000_000_000, 100)).executions == 1
+        assert await store.load(E) is None
+        assert await store.load(OTHER) is not None
+
+    run(body)
+
+
+def test_what_is_open_does_not_expire(run: Run) -> None:
+    async def body(store: StateStore) -> None:
+        await store.commit(first(E))
+        await store.expire([E])
+        assert (await store.forget(0, 100)).executions == 0
+        assert await store.load(E) is not None
+
+    run(body)
+
+
 def test_history_of_what_is_forgotten_may_be_called_delivered_again(run: Run) -> None:
     async def body(store: StateStore) -> None:
         await conclude(store, E)
         await store.forget(0, 100)
         await store.delivered({E: 7})
+
+    run(body)
+
+
+def test_what_is_dropped_is_gone_and_what_is_given_with_it_is_not_stored(run: Run) -> None:
+    async def body(store: StateStore) -> None:
+        await store.commit(first(cells={"a": b"1", "a.0.1": b"2", "b": b"3"}, outputs={"a.0.1": b"o", "b": b"p"}))
+        gone = Commit(E, 1, b"header", cells={"a": b"4", "a.0.1": b"5"}, outputs={"a+1": b"q"}, drop=["a.0.1", "never"])
+        await store.commit(gone)
+        found = await store.load(E)
+        assert found is not None
+        assert dict(found.cells) == {"a": b"4", "b": b"3"}
+        assert await store.outputs(E, ["a.0.1", "a+1", "b", "c"]) == [None, b"q", b"p", None]
+        await store.commit(Commit(E, 2, b"header", cells={"a.0.1": b"6"}))
+        again = await store.load(E)
+        assert again is not None
+        assert again.cells["a.0.1"] == b"6"
+
+    run(body)
+
+
+def test_outputs_of_an_unknown_execution_are_none(run: Run) -> None:
+    async def body(store: StateStore) -> None:
+        assert await store.outputs(E, ["a", "b"]) == [None, None]
 
     run(body)

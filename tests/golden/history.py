@@ -87,7 +87,9 @@ class History:
 
 def told(decision: Decision) -> Plain:
     """Return all that is stored and carried out of a decision."""
+    elements = {"chunks": decision.chunks, "dropped": decision.dropped}
     return {
+        **{name: to_plain(found) for name, found in elements.items() if found},
         "header": to_plain(decision.header),
         "nodes": to_plain(decision.nodes),
         "commands": to_plain(decision.commands),

@@ -28,6 +28,8 @@ def to_plain(value: object) -> Plain:
     if is_dataclass(value) and not isinstance(value, type):
         told = {it.name: to_plain(getattr(value, it.name)) for it in fields(value) if not _usual(it, value)}
         return {type(value).__name__: told}
+    if isinstance(value, bytes):
+        return value.hex()
     if isinstance(value, Mapping):
         return {str(key): to_plain(item) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):

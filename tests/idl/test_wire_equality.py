@@ -21,13 +21,17 @@ EXPLAINED = {
     r"(message|field) flytelike\.core\.SourceSpan(\..*)?": "a message of ours",
     r"(message|field|value) flytelike\.service\.(Register|Registered|Diagnostic)\w*(\..*)?": "registering at once",
     r"(message|field) flytelike\.service\.WatchExecution\w*(\..*)?": "watching",
+    r"field flytelike\.admin\.NodeExecutionClosure\.elements": "9120: how an array goes",
+    r"(message|field) flytelike\.core\.ElementCounts(\..*)?": "a message of ours",
+    r"(message|field) flytelike\.service\.(ListElements\w*|Element)(\..*)?": "elements of arrays",
     r"(message|field) flytelike\.service\.StreamTaskLogs\w*(\..*)?": "logs",
     r"(message|field|value) flytelike\.propeller\.Reuse\w*(\..*)?": "what executions take over",
     r"(message|field|value) flytelike\.service\.(Derive|Derived|NodeChoice|Overrides)\w*(\..*)?": "derived executions",
     r"(message|field) flytelike\.service\.\w*Cache\w*(\..*)?": "looking into the cache",
     r"field flytelike\.core\.TaskMetadata\.(cache_code|cache_ttl)": "9150: derived versions, and how long",
     r"field flytelike\.admin\.(TaskNodeMetadata\.cache_why|ExecutionSpec\.skip_cache)": "9150: caching, told and left",
-    r"rpc flytelike\.service\.(Call|Registration|Derivation|Watch|Caching)Service\..*": "services of ours",
+    r"(message|field) flytelike\.service\.(Collect|Kept|RetentionRule|GetRetention)\w*(\..*)?": "collecting",
+    r"rpc flytelike\.service\.(Call|Registration|Derivation|Watch|Caching|Maintenance)Service\..*": "services of ours",
     r"(message|field) flytelike\.service\.(StartCall|WatchCalls|CallState)\w*(\..*)?": "calls of eager tasks",
 }
 

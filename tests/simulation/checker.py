@@ -6,18 +6,20 @@ It uses nothing of the core but its records and the fact that something was comm
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from flytelike.model.caching import CacheStatus
 from flytelike.model.failure import Failure, Fault
-from flytelike.model.history import AttemptChanged, ExecutionChanged, NodeChanged, Record
+from flytelike.model.history import AttemptChanged, ElementsChanged, ExecutionChanged, NodeChanged, Record
 from flytelike.model.ids import NodePath
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
 from flytelike.model.policies import FailurePolicy
+from propeller.core.elements import element_of
 from propeller.core.reuse import Reuse
+from tests.simulation.arrays import ArrayJudge
 from tests.simulation.graphs import Scenario
 from tests.simulation.kinds import LOST, Kinds
-from tests.simulation.rules import must
+from tests.simulation.rules import must, wanted_pause_ns
 from tests.unit.propeller_core.builders import GraphSketch, NodeSketch, S
 
 Key = tuple[NodePath, int]
@@ -98,6 +100,8 @@ class Checker:
     bound: dict[Key, list[Failure | None]] = field(default_factory=lambda: defaultdict(list))
     rung: dict[tuple[NodePath, str], int] = field(default_factory=dict)
     newest: dict[NodePath, int] = field(default_factory=dict)
+    arrays: dict[NodePath, ArrayJudge] = field(init=False)
+    refused: dict[NodePath, list[Failure]] = field(default_factory=lambda: defaultdict(list))
     took: dict[NodePath, set[bool]] = field(default_factory=lambda: defaultdict(set))
     answers: dict[NodePath, set[str]] = field(default_factory=lambda: defaultdict(set))
     looking: set[NodePath] = field(default_factory=set)
@@ -107,6 +111,7 @@ class Checker:
     gave: set[Key] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        self.arrays = _Judges(self)
         self.kinds = Kinds(self)
 
     # --- the graphs ---------------------------------------------------------------------------
@@ -115,10 +120,12 @@ class Checker:
         if not scope:
             return self.scenario.primary
         outer = self.sketch(NodePath(scope.rpartition(".")[0]))
-        return self.scenario.inner[outer.workflow or outer.gives]
+        return GraphSketch("elements", ()) if outer.array else self.scenario.inner[outer.workflow or outer.gives]
 
     def sketch(self, path: NodePath) -> NodeSketch:
         scope, _, name = path.rpartition(".")
+        if scope and (owner := self.sketch(NodePath(scope.rpartition(".")[0]))).array:
+            return replace(owner, array=None, after=(), branch="")
         return next(node for node in self.graph_in(scope).every if node.id == name)
 
     def above(self, path: NodePath) -> list[NodePath]:
@@ -133,7 +140,8 @@ class Checker:
         must(path not in self.live, f"{path}: attempt {attempt} starts while {self.live.get(path)} lives")
         seen, retries = self.nodes[path], self.sketch(path).task.retries
         must(attempt <= retries + SYSTEM_RETRIES, f"{path}: attempt {attempt} is one too many")
-        wants = self.sees_lookups and self.sketch(path).task.cache.enabled and self.scenario.limits.cached
+        cached = self.sketch(path).task.cache.enabled and self.scenario.limits.cached and not element_of(path)
+        wants = self.sees_lookups and cached
         must(not wants or "CacheMissed" in self.answers[path], f"{path}: starts before the catalog has said no")
         must(attempt == len(seen.attempts) - 1, f"{path}: attempt {attempt} was not recorded as the newest")
         must(not interruptible or seen.system_failures < SYSTEM_RETRIES, f"{path}: the last chance is interruptible")
@@ -143,6 +151,7 @@ class Checker:
     def looked_up(self, path: NodePath, asked: int) -> None:
         sketch = self.sketch(path)
         must(sketch.task.cache.enabled, f"{path}: is looked up, and is not cached")
+        must(not element_of(path), f"{path}: is looked up, and lies in an array")
         must(self.scenario.limits.cached, f"{path}: is looked up, and the execution wants no cache")
         must(self.nodes[path].phase is NodePhase.QUEUED, f"{path}: is looked up while it is {self.nodes[path].phase}")
         early = [other for other in self.above(path) if not self._done(other)]
@@ -199,6 +208,11 @@ class Checker:
 
     def outputs(self, key: Key, failure: Failure | None) -> None:
         path, attempt = key
+        if path and self.sketch(path).array:
+            judge = self.arrays[path]
+            must(judge.all_over() and judge.still_possible(), f"{path}: outputs are collected before all is over")
+            self.bound[key].append(failure)
+            return
         scope = f"{path}.{attempt}" if path else ""
         missing = [node.id for node in self.graph_in(scope).tops if not self._succeeded(scope, node)]
         must(not missing, f"{path or 'execution'}: outputs are collected before {missing}")
@@ -222,7 +236,9 @@ class Checker:
 
     def _slots(self) -> None:
         limit = self.scenario.limits.max_parallelism
-        running = len(self.live) + len(self.live_children) + len(self.looking - set(self.live))
+        arrays = [path for path, judge in self.arrays.items() if judge.lives()]
+        alive = [path for path in (*self.live, *self.live_children, *arrays) if not element_of(path)]
+        running = len(alive) + len(self.looking - set(self.live))
         must(limit == 0 or running <= limit, f"{running} nodes really run, {limit} may")
 
     def slept(self, path: NodePath) -> bool:
@@ -243,9 +259,9 @@ class Checker:
 
     def _left_out(self, path: NodePath) -> bool:
         skipped = self.nodes[path].phase is NodePhase.SKIPPED
-        return skipped and self.scenario.reuse.get(path) is Reuse.LEAVE and not self._lost_above(path)
+        return skipped and self.scenario.reuse.get(path) is Reuse.LEAVE and not self.lost_above(path)
 
-    def _lost_above(self, path: NodePath) -> bool:
+    def lost_above(self, path: NodePath) -> bool:
         """Tell whether a node above failed, or was skipped for one that did."""
         return any(self.nodes[it].phase in LOST and not self._left_out(it) for it in self.above(path))
 
@@ -262,6 +278,8 @@ class Checker:
                     self._node(record)
                 case AttemptChanged():
                     self._attempt(record)
+                case ElementsChanged():
+                    self.arrays[record.path].told(record)
         self._policies()
 
     def _execution(self, record: ExecutionChanged) -> None:
@@ -302,7 +320,7 @@ class Checker:
         above = [self.nodes[other].phase for other in self.above(path)]
         if record.phase is NodePhase.SKIPPED:
             left = self.scenario.reuse.get(path) is Reuse.LEAVE and all(map(self._done, self.above(path)))
-            skipped = left or self._lost_above(path) or self.kinds.skipped(path, sketch)
+            skipped = left or self.lost_above(path) or self.kinds.skipped(path, sketch)
             must(skipped, f"{path}: skipped without a reason")
         elif seen.phase is None:
             must(all(map(self._done, self.above(path))), f"{path}: began, above it: {above}")
@@ -311,7 +329,7 @@ class Checker:
             must(not taking or record.phase in self._after_taking(path), f"{path}: {record.phase}, {self.took[path]}")
         dynamic = record.phase is NodePhase.DYNAMIC_RUNNING
         must(
-            record.is_parent == bool(sketch.workflow or sketch.cases or dynamic),
+            record.is_parent == (bool(sketch.workflow or sketch.cases or dynamic) and not sketch.array),
             f"{path}: is_parent is {record.is_parent}",
         )
         must(record.graph == (sketch.gives if dynamic else ""), f"{path}: tells of the graph {record.graph!r}")
@@ -335,6 +353,26 @@ class Checker:
         elif before is NodePhase.DYNAMIC_RUNNING and record.phase is not NodePhase.ABORTED:
             used = seen.user_failures + seen.graphs
             must(used <= sketch.task.retries, f"{path}: its graph is tried again after {used} failures")
+        self._element_result(path, seen)
+
+    def _array_failed(self, path: NodePath, seen: Seen) -> None:
+        """It gave up since it could not succeed, or its lists or outputs were no good, or it took too long."""
+        judge, failure = self.arrays[path], seen.failure
+        judge.judge_end(succeeded=False)
+        assert failure
+        assert judge.sketch.array
+        timed_out = failure.code == "TimeoutExpired" and self.timed_out(path, 0)
+        if timed_out or failure in self.bound[path, 0] or failure in self.refused[path]:
+            return
+        must(judge.length >= 0 and not judge.still_possible(), f"{path}: failed with {failure} though it could succeed")
+        must(judge.all_over() or not judge.sketch.array.run_all, f"{path}: did not run all elements")
+
+    def _element_result(self, path: NodePath, seen: Seen) -> None:
+        """An element with states of its own ended."""
+        scope, _, index = path.rpartition(".")
+        owner = NodePath(scope.rpartition(".")[0])
+        if scope and self.sketch(owner).array and seen.phase in {NodePhase.SUCCEEDED, NodePhase.FAILED}:
+            self.arrays[owner].elements[int(index)].results[0].append(seen.failure)
 
     def _after_taking(self, path: NodePath) -> set[NodePhase]:
         """Return how a listed node may begin, after what was found of it."""
@@ -351,6 +389,10 @@ class Checker:
     def _node_succeeded(
         self, path: NodePath, sketch: NodeSketch, seen: Seen, record: NodeChanged, *, expanded: bool
     ) -> None:
+        if sketch.array:
+            self.arrays[path].judge_end(succeeded=True)
+            must(None in self.bound[path, 0] or not self._gives(sketch), f"{path}: succeeded without its outputs")
+            return
         if sketch.workflow or expanded:
             inner = self.scenario.inner[sketch.workflow or sketch.gives]
             attempt = self.newest[path] if expanded else self._newest_scope(path)
@@ -374,6 +416,9 @@ class Checker:
         """It gave up only when what the author asked for was used up."""
         if of_graph:
             self._graph_gave_up_rightly(path, sketch.task.retries, seen)
+            return
+        if sketch.array:
+            self._array_failed(path, seen)
             return
         if seen.phase and seen.failure and (sketch.cases or sketch.is_gate):
             self.kinds.failed(path, sketch, seen.phase, seen.failure)
@@ -448,7 +493,9 @@ class Checker:
             seen.ran = seen.ran or record.phase is TaskPhase.RUNNING
         allowed = _TASK_NEXT.get(before, set())
         must(record.phase in allowed, f"{path}/{attempt}: {record.phase.name} after {before}")
-        if record.phase is TaskPhase.SUCCEEDED:
+        if self.sketch(path).array:
+            must(attempt == 0, f"{path}: an array is not repeated as a whole")
+        elif record.phase is TaskPhase.SUCCEEDED:
             must(None in self.results[path, attempt], f"{path}/{attempt}: accepted a success that never was")
         elif record.phase in (TaskPhase.FAILED, TaskPhase.RETRYABLE_FAILED):
             self._attempt_failed(record, seen)
@@ -500,8 +547,7 @@ class Checker:
             wanted = S << (seen.system_failures - 1)
             must(pause_ns >= wanted, f"{record.path}: paused for {pause_ns / S} s instead of {wanted / S}")
         elif (backoff := self.sketch(record.path).task.backoff) is not None:
-            grown = backoff.first_ns * backoff.factor ** (seen.user_failures - 1)
-            wanted = min(int(grown), backoff.longest_ns or 24 * 3600 * S)
+            wanted = wanted_pause_ns(backoff, seen.user_failures)
             must(pause_ns >= wanted, f"{record.path}: paused for {pause_ns / S} s instead of {wanted / S}")
         else:
             must(pause_ns == 0, f"{record.path}: a user's retry waited {pause_ns / S} s")
@@ -510,6 +556,10 @@ class Checker:
 
     def _policies(self) -> None:
         """After a commit: a scope where a node failed is over, unless its author wanted it to go on."""
+        for path, judge in self.arrays.items():
+            hopeless = judge.length >= 0 and not judge.still_possible() and judge.sketch.array
+            goes_on = self.nodes[path].phase is NodePhase.RUNNING and not self.phase.terminal
+            must(not (hopeless and goes_on and judge.begun) or judge.sketch.array.run_all, f"{path}: goes on in vain")
         if self.phase is WorkflowPhase.RUNNING and self.failed_top:
             goes_on = self.scenario.primary.policy is not FailurePolicy.FAIL_IMMEDIATELY
             must(goes_on, "the execution goes on after a failure")
@@ -527,8 +577,12 @@ class Checker:
             must(phase and phase.terminal, f"{path}: is {phase}, though it could go on")
             if self._left_out(path):
                 continue
-            lost = self._lost_above(path) or self.kinds.passed_over(path, node)
+            lost = self.lost_above(path) or self.kinds.passed_over(path, node)
             must((phase is NodePhase.SKIPPED) == lost, f"{path}: is {phase}, above it lost: {lost}")
+
+    def _gives(self, sketch: NodeSketch) -> bool:
+        """Whether an array has outputs: its tasks have, its workflows as they say; a launch plan may."""
+        return self.scenario.inner[sketch.workflow].outputs if sketch.workflow else True
 
     def _newest_child(self, path: NodePath) -> int:
         return self.newest.get(path, 0)
@@ -550,5 +604,19 @@ class Checker:
         """The world came to rest."""
         must(self.phase.terminal, f"the world rests, and the execution is {self.phase.name}")
         must(not self.live, f"the execution ended, and {self.live} still live")
+        alive = [path for path, judge in self.arrays.items() if judge.lives()]
+        must(not alive, f"the execution ended, and elements of {alive} still live")
         must(not self.live_children, f"the execution ended, and children {self.live_children} still live")
         must(self.crashed or not self.reserved, f"the execution ended, and {self.reserved} are still reserved")
+
+
+class _Judges(dict[NodePath, ArrayJudge]):
+    """One judge for each array, made when it is first spoken of."""
+
+    def __init__(self, checker: Checker) -> None:
+        self._checker = checker
+        super().__init__()
+
+    def __missing__(self, path: NodePath) -> ArrayJudge:
+        judge = self[path] = ArrayJudge(path, self._checker.sketch(path))
+        return judge

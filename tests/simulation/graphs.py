@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from flytelike.model.graph import MinSuccesses, MinSuccessRatio
 from flytelike.model.ids import NodePath
 from flytelike.model.policies import Backoff, FailurePolicy
 from propeller.core.header import Limits
@@ -17,6 +18,7 @@ from tests.unit.propeller_core.builders import (
     child,
     closure_of,
     dynamic,
+    each,
     gate,
     graph,
     sub,
@@ -27,6 +29,9 @@ MAX_INNER = 3
 MAX_NODES = 12
 GIVEN = ("w0", "w2")
 """Workflows that dynamic tasks may give: these have no failure node."""
+ARRAYS = 0.15
+"""The part of the nodes that are repeated."""
+
 MAX_DEPTH = 2
 
 
@@ -48,13 +53,16 @@ class Scenario:
         return Plan.of(closure_of(self.inner[name], *self.inner.values()))
 
 
-def random_scenario(rng: random.Random) -> Scenario:
-    """Draw a scenario. A workflow holds only workflows drawn before it, so that nesting ends."""
+def random_scenario(rng: random.Random, *, arrays: bool = True) -> Scenario:
+    """Draw a scenario. A workflow holds only workflows drawn before it, so that nesting ends.
+
+    Its values flow without `arrays` only: see `tests.simulation.engine.values`.
+    """
     inner: dict[str, GraphSketch] = {}
     for number in range(rng.choice([0, 0, 1, 2, MAX_INNER])):
         name = f"w{number}"
-        inner[name] = _random_graph(rng, name, list(inner), rng.randint(0, 5))
-    primary = _random_graph(rng, "main", list(inner), rng.choice([0, 1, 2, 3, 4, 5, 6, 7, 9, MAX_NODES]))
+        inner[name] = _random_graph(rng, name, list(inner), rng.randint(0, 5), arrays=arrays)
+    primary = _random_graph(rng, "main", list(inner), rng.choice([0, 1, 2, 3, 4, 5, 6, 7, 9, MAX_NODES]), arrays=arrays)
     limits = Limits(
         max_parallelism=rng.choice([0, 0, 0, 1, 2, 3]),
         timeout_ns=rng.randint(20, 400) * S if rng.random() < 0.12 else 0,
@@ -78,18 +86,18 @@ def _random_reuse(
             yield path, Reuse.TAKE
         elif lot < 0.5:
             yield path, Reuse.LEAVE
-        elif node.workflow:
+        elif node.workflow and not node.array:
             yield from _random_reuse(rng, inner[node.workflow], inner, f"{path}.0")
 
 
-def _random_graph(rng: random.Random, name: str, known: list[str], size: int) -> GraphSketch:
+def _random_graph(rng: random.Random, name: str, known: list[str], size: int, *, arrays: bool) -> GraphSketch:
     nodes: list[NodeSketch] = []
     for number in range(size):
         others = [node.id for node in nodes if not node.branch]
-        nodes.extend(_random_nodes(rng, f"n{number}", others, known, 0))
+        nodes.extend(_random_nodes(rng, f"n{number}", others, known, 0, arrays=arrays))
     policy = rng.choice(list(FailurePolicy))
     lucky = name in GIVEN or rng.random() > 0.3
-    cleanup = None if lucky else _random_node(rng, "fn0", [], known)
+    cleanup = None if lucky else _random_node(rng, "fn0", [], known, arrays=arrays)
     return graph(
         *nodes,
         name=name,
@@ -101,20 +109,36 @@ def _random_graph(rng: random.Random, name: str, known: list[str], size: int) ->
 
 
 def _random_nodes(
-    rng: random.Random, node_id: str, others: list[str], known: list[str], depth: int
+    rng: random.Random, node_id: str, others: list[str], known: list[str], depth: int, *, arrays: bool
 ) -> tuple[NodeSketch, ...]:
     """Draw a node; a branch comes with the nodes inside it, which wait for nodes outside of it."""
     wanted = min(len(others), rng.choice([0, 0, 1, 1, 2, 3]))
     after = rng.sample(others, wanted)
     if depth == MAX_DEPTH or rng.random() > 0.2:
-        return (_random_node(rng, node_id, after, known),)
+        return (_random_node(rng, node_id, after, known, arrays=arrays),)
     inside = [
-        _random_nodes(rng, f"{node_id}-c{number}", others, known, depth + 1) for number in range(rng.randint(1, 3))
+        _random_nodes(rng, f"{node_id}-c{number}", others, known, depth + 1, arrays=arrays)
+        for number in range(rng.randint(1, 3))
     ]
     return branch(node_id, *(node for case in inside for node in case), after=after)
 
 
-def _random_node(rng: random.Random, node_id: str, after: list[str], known: list[str]) -> NodeSketch:
+def _random_node(
+    rng: random.Random, node_id: str, after: list[str], known: list[str], *, arrays: bool = True
+) -> NodeSketch:
+    node = _random_single(rng, node_id, after, known)
+    if not arrays or node.is_gate or rng.random() > ARRAYS:
+        return node
+    small = bool(node.workflow)
+    length = rng.choice([0, 1, 2, 3] if small else [0, 1, 2, 5, 12, 30])
+    ratio = MinSuccessRatio(rng.choice([0.0, 0.3, 0.5, 1.0]))
+    success = rng.choice([None, None, MinSuccesses(rng.randint(0, 4)), ratio])
+    window = rng.choice([None, 0, 1, 2, 5])
+    timeout_ns = rng.randint(20, 200) * S if rng.random() < 0.1 else 0
+    return each(node, length, window, success, run_all=rng.random() < 0.2, timeout_ns=timeout_ns)
+
+
+def _random_single(rng: random.Random, node_id: str, after: list[str], known: list[str]) -> NodeSketch:
     timeout_ns = rng.randint(5, 60) * S if rng.random() < 0.2 else 0
     kind = rng.random()
     if kind < 0.25 and known:

@@ -56,9 +56,12 @@ class Kinds:
     # --- what is recorded ----------------------------------------------------------------------
 
     def chosen(self, path: NodePath) -> bool:
-        """Whether a branch has taken its answer in: its cases tell."""
+        """Whether a branch has taken its answer in: its cases tell, but those that are skipped for a node above."""
         sketch = self.checker.sketch(path)
-        return any(self.checker.nodes[beside(path, case)].phase for case in sketch.cases) and len(sketch.cases) > 1
+        inside = [beside(path, case) for case in sketch.cases]
+        return len(inside) > 1 and any(
+            self.checker.nodes[it].phase and not self.checker.lost_above(it) for it in inside
+        )
 
     def skipped(self, path: NodePath, sketch: NodeSketch) -> bool:
         """Whether there is a reason for a node to be skipped that lies in a branch."""

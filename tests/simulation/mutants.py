@@ -64,7 +64,10 @@ MUTANTS = (
     _mutant("one node too many at once", "turn", "self.tally.slots < limit", "self.tally.slots <= limit"),
     _mutant("held nodes are forgotten", "turn", "if self.tally.held == 0:", "if True:"),
     _mutant(
-        "a pause gives its slot away", "node_state", "Running, BackingOff, ChildRunning}", "Running, ChildRunning}"
+        "a pause gives its slot away",
+        "node_state",
+        "Running, BackingOff, ChildRunning, Measuring",
+        "Running, ChildRunning, Measuring",
     ),
     _mutant("the line is forgotten on reload", "state", "in sorted(held)", "in sorted(held, reverse=True)"),
     _mutant(
@@ -230,10 +233,10 @@ MUTANTS = (
         "            found(turn, event)",
         "            missed(turn, CacheMissed(event.path, event.round, event.at_ns, event.note))",
     ),
-    _mutant("the catalog is not asked", "settle", "if work.cached and turn.header", "if False and turn.header"),
+    _mutant("the catalog is not asked", "settle", "if cache_lookup.wanted(turn, place, work)", "if False"),
     _mutant(
         "a flag to leave the cache alone is not heard",
-        "settle",
+        "cache_lookup",
         "work.cached and turn.header.limits.cached",
         "work.cached",
     ),
@@ -249,11 +252,11 @@ MUTANTS = (
         "frozenset({LookingUp, WaitingForCache, Started",
         "frozenset({WaitingForCache, Started",
     ),
-    _mutant("failed work stays reserved", "settle", "isinstance(work, TaskWork) and work.serialize:", "False:"),
+    _mutant("failed work stays reserved", "settle", "isinstance(work, TaskWork) and work.serialize and", "False and"),
     _mutant(
         "aborted work stays reserved",
         "stop",
-        "isinstance(work, TaskWork) and work.cached and turn.header.limits.cached:",
+        "isinstance(work, TaskWork) and cache_lookup.wanted(turn, place, work):",
         "False:",
     ),
     _mutant(

@@ -19,11 +19,12 @@ from types import ModuleType
 
 from typing_extensions import override
 
+from tests.simulation.array_mutants import ARRAY_MUTANTS
 from tests.simulation.engine.mutants import ENGINE_MUTANTS
 from tests.simulation.mutant import Mutant
 from tests.simulation.mutants import MUTANTS
 
-ALL = (*MUTANTS, *ENGINE_MUTANTS)
+ALL = (*MUTANTS, *ARRAY_MUTANTS, *ENGINE_MUTANTS)
 SEEDS = 2_000
 SURVIVED = 3
 

@@ -142,6 +142,7 @@ class Simulation:
         must(state.graphs == self.store.graphs, "replay gives other graphs")
         must(state.header == self.store.header, f"replay ends as {state.header}, it was {self.store.header}")
         must(dict(state.nodes) == self.store.nodes, "replay gives other node states")
+        must(dict(state.chunks) == self.store.chunks, "replay gives other elements")
         must(commands == self.store.commands, "replay gives other commands")
         must(records == self.store.records, "replay gives other records")
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 from flytelike.model.history import Record
 from flytelike.model.ids import Digest, NodePath
-from propeller.core.commands import AbortAttempt, AbortChild, Command
+from propeller.core.commands import AbortAttempt, AbortChild, AbortElements, Command
 from propeller.core.decision import Decision, Step
+from propeller.core.elements import Chunk
 from propeller.core.evaluate import evaluate
 from propeller.core.events import Event, ExecutionStarted
 from propeller.core.header import Accepted, Header
@@ -31,6 +32,7 @@ class Store:
 
     header: Header
     nodes: dict[NodePath, NodeState] = field(default_factory=dict)
+    chunks: dict[NodePath, Chunk] = field(default_factory=dict)
     outbox: dict[int, Command] = field(default_factory=dict)
     records: list[Record] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
@@ -50,6 +52,10 @@ class Store:
         self.nodes.update(decision.nodes)
         must(not self.graphs.keys() & decision.graphs.keys(), "a scope was given two graphs")
         self.graphs.update(decision.graphs)
+        self.chunks.update(decision.chunks)
+        for key in decision.dropped:
+            self.nodes.pop(key, None)
+            self.chunks.pop(key, None)
         self.records.extend(decision.records)
         self.log.append(tuple(batch))
         first = len(self.commands)
@@ -83,11 +89,12 @@ class Shell:
         self.world.graft = self.graft
         for scope, digest in self.store.graphs.items():
             self.graft(scope, digest)
-        self.state = ExecutionState(self.plan, self.store.header, self.store.nodes, self.reuse, self.store.graphs)
+        stored = self.store
+        self.state = ExecutionState(self.plan, stored.header, stored.nodes, self.reuse, stored.graphs, stored.chunks)
         yield "loaded"
         for number, command in sorted(self.store.outbox.items()):
             # Starts may be long answered: only what is still outstanding is started again.
-            if isinstance(command, AbortAttempt | AbortChild):
+            if isinstance(command, AbortAttempt | AbortChild | AbortElements):
                 self.world.carry_out(command)
                 yield "aborted again"
             del self.store.outbox[number]
@@ -108,6 +115,7 @@ class Shell:
         batch, self.inbox[:] = self.inbox[:size], self.inbox[size:]
         decision = evaluate(self.plan, state, batch)
         must(dict(state.nodes) == self.store.nodes, "evaluate changed its state")
+        must(dict(state.chunks) == self.store.chunks, "evaluate changed its elements")
         yield "evaluated"
         if decision.changes_nothing:
             return

@@ -19,18 +19,22 @@ from propeller.core import events
 from propeller.core.commands import (
     AbortAttempt,
     AbortChild,
+    AbortElements,
     AwaitSignal,
     CollectOutputs,
     Command,
     Decide,
     LookUpCache,
+    OpenArray,
     ReleaseReservation,
     SetTimer,
     StartAttempt,
     StartChild,
+    StartElements,
     TakeOver,
 )
 from propeller.core.plan import scope_of
+from tests.simulation.arrays import ArrayWorld
 from tests.simulation.checker import Checker
 from tests.unit.propeller_core.builders import BUG, FLAKE, LOST, S
 
@@ -109,11 +113,15 @@ class World:
     processes: dict[Key, Process] = field(default_factory=dict)
     children: dict[Key, Process] = field(default_factory=dict)
     timers: dict[str, Timer] = field(default_factory=dict)
+    arrays: ArrayWorld = field(init=False)
     decisions: dict[NodePath, Failure | NodeId] = field(default_factory=dict)
     signals: dict[NodePath, Failure | None] = field(default_factory=dict)
     wanted: set[NodePath] = field(default_factory=set)
     _agenda: list[tuple[int, int, str, Callable[[], None]]] = field(default_factory=list)
     _ticket: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    def __post_init__(self) -> None:
+        self.arrays = ArrayWorld(self)
 
     @property
     def now_ns(self) -> int:
@@ -176,6 +184,7 @@ class World:
         self.timers.clear()
         if self.weather.survives:
             return
+        self.arrays.crashed()
         for key, process in self.processes.items():
             bad_end = isinstance(process.result, events.AttemptFailed) and self.rng.random() < 0.5
             if process.life is Life.LIVE or (process.life is Life.ENDED and bad_end):
@@ -198,6 +207,8 @@ class World:
                 self._abort_child((path, attempt))
             case CollectOutputs(path=path, attempt=attempt):
                 self._collect((path, attempt))
+            case OpenArray() | StartElements() | AbortElements():
+                self.arrays.carry_out(command)
             case TakeOver(path=path):
                 self._take_over(path)
             case Decide(path=path):
@@ -380,6 +391,10 @@ class World:
 
     def noise(self) -> None:
         """Let the platform hear something about what is over, or never was."""
+        of_arrays = self.arrays.noise()
+        if of_arrays and self.rng.random() < 0.5:
+            self.deliver(self.rng.choice(of_arrays))
+            return
         keys = sorted(self.processes) + sorted(self.children)
         if not keys:
             return

@@ -69,6 +69,7 @@ def session(stock: Path, folder: Path) -> Record:
         return {
             "ours": {"code": ours.code, "text": ours.stdout + ours.stderr},
             "register": pyflyte(*register),
+            "register-maps": pyflyte(*register[:-1], "maps.py"),
             "register-kinds": pyflyte(*register[:-1], "kinds.py"),
             "kinds": program(stock, project, "python", "kinds_client.py", running.grpc),
             **together(

@@ -10,7 +10,7 @@ from tests.wire.recording import Record
 
 pytestmark = pytest.mark.timeout(600)  # the first to ask waits for the whole session
 
-ENTITIES = 38
+ENTITIES = 40
 STOCK_FRAME = "flytekit/core/base_task.py"
 
 
@@ -127,6 +127,18 @@ def test_entities_are_fetched_as_they_were_written(gave) -> None:
 )
 def test_what_the_client_asks_for_is_done(gave, step: str, value: object) -> None:
     assert gave(step) == value
+
+
+def test_map_tasks_run(record: Record, gave) -> None:
+    """Whole and partial, with elements that may fail, with retries, over a launch plan, of nothing."""
+    assert record["register-maps"]["code"] == 0, record["register-maps"]
+    assert gave("map_tasks") == {
+        "outputs": [[1, 4, 9], [10, None, 30], [1, 2, 3], [1, 2, 3]],
+        "of nothing": [[], [], [], []],
+        "node": [True, [1, 4, 9], [1, 2, 3]],
+        "attempts": [0],
+        "failed": ["FAILED", "1 of 2 elements failed, 2 must succeed. The first failure: element 1:"],
+    }
 
 
 def test_values_of_every_kind_come_back(gave) -> None:

@@ -107,7 +107,7 @@ def list_executions(
     connection: Connection, project: str, domain: str, name: str, query: ListQuery
 ) -> list[ExecutionRow]:
     """Return a page of a domain's executions, all of them or those named `name`."""
-    where = [executions.c.project == project, executions.c.domain == domain]
+    where = [executions.c.project == project, executions.c.domain == domain, executions.c.deleting_at == 0]
     if name:
         where.append(executions.c.name == name)
     statement = paged(_EXECUTION.where(*where), EXECUTION_FIELDS, query, "created_at", (executions.c.id,))
@@ -122,6 +122,7 @@ def latest_ended(connection: Connection, project: str, domain: str, launched: st
             executions.c.domain == domain,
             executions.c.launched_name == launched,
             executions.c.phase.in_(TERMINAL),
+            executions.c.deleting_at == 0,
         )
         .order_by(executions.c.created_at.desc(), executions.c.id.desc())
         .limit(limit)
@@ -223,8 +224,24 @@ def count_active(connection: Connection) -> int:
     return connection.execute(statement).scalar_one()
 
 
+def being_deleted(connection: Connection, execution: ExecutionId) -> bool:
+    """Tell whether an execution of that name is on its way out."""
+    where = (executions.c.project == execution.project, executions.c.domain == execution.domain)
+    statement = select(executions.c.id).where(
+        *where, executions.c.name == execution.name, executions.c.deleting_at != 0
+    )
+    return connection.execute(statement).first() is not None
+
+
+def hold_execution(connection: Connection, execution: ExecutionId) -> bool:
+    """Keep an execution from being deleted until the transaction ends; tell whether it is there."""
+    statement = select(executions.c.id).where(_is(execution)).with_for_update(read=True)
+    return connection.execute(statement).first() is not None
+
+
 def _is(execution: ExecutionId) -> ColumnElement[bool]:
     return and_(
+        executions.c.deleting_at == 0,
         executions.c.project == execution.project,
         executions.c.domain == execution.domain,
         executions.c.name == execution.name,

@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 
 from flytelike.controlplane.repository.calls import end_calls
+from flytelike.controlplane.repository.elements import write_arrays
 from flytelike.controlplane.repository.history_fold import ExecutionFold
 from flytelike.controlplane.repository.prepared import Prepared, upsert
 from flytelike.controlplane.schema import executions, node_executions, task_executions
@@ -136,6 +137,7 @@ def _folded(fold: ExecutionFold, execution: ExecutionId, entries: list[HistoryEn
 
 def _write(connection: Connection, folds: Sequence[ExecutionFold]) -> None:
     _UPSERT_NODES.run(connection, [row for fold in folds for row in fold.nodes.values()])
+    write_arrays(connection, [array for fold in folds for array in fold.arrays.values()])
     _UPSERT_ATTEMPTS.run(connection, [row for fold in folds for row in fold.attempts.values()])
     _UPDATE_EXECUTIONS.run(connection, [fold.execution_params() for fold in folds])
 

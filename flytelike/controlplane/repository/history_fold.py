@@ -9,9 +9,10 @@ from typing import assert_never
 
 from flytelike.codec.caching import key_to_json, source_to_json
 from flytelike.codec.failures import failure_to_proto
+from flytelike.controlplane.repository.elements import ArrayFold
 from flytelike.model.caching import CacheNote
 from flytelike.model.failure import Failure
-from flytelike.model.history import AttemptChanged, ExecutionChanged, HistoryEntry, NodeChanged
+from flytelike.model.history import AttemptChanged, ElementsChanged, ExecutionChanged, HistoryEntry, NodeChanged
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
 
 Params = dict[str, str | int | bool | bytes | None]
@@ -39,6 +40,7 @@ class ExecutionFold:
         self.ended = False
         self.nodes: dict[str, Params] = {}
         self.attempts: dict[tuple[str, int], Params] = {}
+        self.arrays: dict[str, ArrayFold] = {}
         self._was_terminal = phase.terminal
         self._changes: Params = {"started_at": 0, "error": None, "error_code": "", "outputs_uri": "", "abort_cause": ""}
         self._updated_at = 0
@@ -53,6 +55,8 @@ class ExecutionFold:
                 self._node(entry, entry.record)
             case AttemptChanged():
                 self._attempt(entry, entry.record)
+            case ElementsChanged() as record:
+                self._elements(record, entry.sequence)
             case _ as unreachable:
                 assert_never(unreachable)
 
@@ -107,6 +111,12 @@ class ExecutionFold:
                 "error": None,
                 "created_at": record.at_ns,
                 "started_at": 0,
+                # What `write_arrays` writes afterwards.
+                "is_array": False,
+                "elements": 0,
+                "elements_open": 0,
+                "elements_succeeded": 0,
+                "elements_failed": 0,
             }
         elif NodePhase(int(row["phase"] or 0)).terminal:
             row["sequence"] = entry.sequence
@@ -124,6 +134,12 @@ class ExecutionFold:
             row["graph"] = record.graph
         running = record.phase in {NodePhase.RUNNING, NodePhase.DYNAMIC_RUNNING}
         _gather(row, entry, record.at_ns, record.failure, running=running)
+
+    def _elements(self, record: ElementsChanged, sequence: int) -> None:
+        fold = self.arrays.get(record.path)
+        if fold is None:
+            fold = self.arrays[record.path] = ArrayFold(self.row_id, record.path, record, sequence)
+        fold.take(record, sequence)
 
     def _attempt(self, entry: HistoryEntry, record: AttemptChanged) -> None:
         key = (record.path, record.attempt)

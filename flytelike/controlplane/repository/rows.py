@@ -92,6 +92,11 @@ class NodeRow:
     updated_at: int
     sequence: int
     graph: str
+    is_array: bool = False
+    elements: int = 0
+    elements_open: int = 0
+    elements_succeeded: int = 0
+    elements_failed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

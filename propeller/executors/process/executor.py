@@ -7,21 +7,26 @@ import shutil
 import signal
 import time
 from collections import Counter, OrderedDict, deque
-from collections.abc import Coroutine, Mapping
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from typing_extensions import override
 
-from flytelike.codec.worker_frames import Done
+from flytelike.codec.worker_frames import Done, ElementsDone
 from flytelike.model.failure import Failure
+from flytelike.model.ids import ExecutionId
 from flytelike.storage import NotFound, Store
 from propeller.executors.ending import Ending, GaveNodes
+from propeller.executors.process.arrays import Arrays
+from propeller.executors.process.batches import Batches
+from propeller.executors.process.element_queue import ElementQueue
 from propeller.executors.process.environment import base_environment
 from propeller.executors.process.logs import AttemptLogs
 from propeller.executors.process.memory import kernel_kills
 from propeller.executors.process.outcome import (
     LOST,
+    NO_GRAPHS,
     Aborted,
     OverMemory,
     Stop,
@@ -54,6 +59,7 @@ from propeller.executors.process.worker import Worker
 from propeller.executors.process.workers import Workers, WorkersListener
 from propeller.executors.process.zygote import ZygoteFailed
 from propeller.ports import AttemptKey, AttemptListener, AttemptSpec, Executor
+from propeller.ports_elements import ElementResult, ElementsOrder
 from propeller.ports_secrets import NoSecrets, Secrets
 
 _LOG = logging.getLogger(__name__)
@@ -111,13 +117,15 @@ class ProcessExecutor(Executor, WorkersListener):
         self._secrets = secrets or NoSecrets()
         self._listener = listener
         self._results = Results(store)
+        self.logs = AttemptLogs(settings.logs, settings.log_bytes)
         self._workers = Workers(settings, base_environment(settings), self)
         self._watch = MemoryWatch(settings.memory_poll_s, self._over_memory)
-        self.logs = AttemptLogs(settings.logs, settings.log_bytes)
         self._live: dict[AttemptKey, _Attempt] = {}
-        self._queue: deque[_Attempt] = deque()
-        self._eager_queue: deque[_Attempt] = deque()
+        self._queue: deque[_Attempt | ElementQueue] = deque()
+        self._eager_queue: deque[_Attempt | ElementQueue] = deque()
         self._taken: Counter[bool] = Counter()
+        self._arrays = Arrays(self._results, settings.images)
+        self._batches = Batches(self._workers, self.logs, self._watch, settings.grace_s, self._tell_elements)
         self._by_worker: dict[int, _Attempt] = {}
         self._recent: OrderedDict[AttemptKey, Ending] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -152,6 +160,34 @@ class ProcessExecutor(Executor, WorkersListener):
         self._pump()
 
     @override
+    async def start_elements(self, order: ElementsOrder) -> None:
+        if self._closed:
+            return
+        queue = self._arrays.queue(order)
+        if isinstance(queue, Failure):
+            refused = [
+                ElementResult(index, attempt, queue)
+                for first, length, attempt in order.elements
+                for index in range(first, first + length)
+            ]
+            self._tell_elements(order.array.key, refused)
+        elif queue is None:
+            await self._arrays.start_each(order, self.start)
+        else:
+            waits = bool(queue)
+            queue.add(order.elements)
+            if not waits:
+                self._queue.append(queue)
+            self._pump()
+
+    @override
+    async def abort_elements(self, key: AttemptKey, reason: str) -> None:
+        for attempt in self._arrays.stop(key):
+            await self.abort(attempt, reason)
+            self._arrays.ended(attempt)
+        self._batches.abort(key, reason)
+
+    @override
     async def abort(self, key: AttemptKey, reason: str) -> None:
         attempt = self._live.get(key)
         if attempt is None:
@@ -162,6 +198,11 @@ class ProcessExecutor(Executor, WorkersListener):
         else:
             self._stop(attempt, Aborted(reason))
 
+    def forget(self, executions: Collection[ExecutionId]) -> None:
+        """Forget how attempts of executions ended, so that others of the same names are none of theirs."""
+        for key in [key for key in self._recent if key.execution in executions]:
+            del self._recent[key]
+
     @override
     async def close(self) -> None:
         if self._closed:
@@ -169,6 +210,7 @@ class ProcessExecutor(Executor, WorkersListener):
         self._closed = True
         for attempt in self._live.values():
             _cancel(attempt)
+        self._batches.close()
         await self._watch.close()
         await self._workers.close()
         if self._tasks:
@@ -221,13 +263,26 @@ class ProcessExecutor(Executor, WorkersListener):
     def _pump(self) -> None:
         for queue, slots in ((self._queue, self._settings.slots), (self._eager_queue, self._settings.eager_slots)):
             eager = queue is self._eager_queue
-            while queue and self._taken[eager] < slots and not self._closed:
+            while queue and self._in_use(eager=eager) < slots and not self._closed:
                 if not self._workers.ready:
                     self._later(self._revive())
                     return
                 attempt = queue.popleft()
-                if attempt.stop is None:
+                if isinstance(attempt, ElementQueue):
+                    self._give(attempt, slots)
+                elif attempt.stop is None:
                     self._dispatch(attempt)
+
+    def _in_use(self, *, eager: bool) -> int:
+        """Return how many slots are taken: batches of elements take those of tasks that are not eager."""
+        return self._taken[eager] + (0 if eager else len(self._batches))
+
+    def _give(self, queue: ElementQueue, slots: int) -> None:
+        """Give a batch of an array to a worker; the rest waits behind whoever waits already."""
+        if queue:
+            self._batches.give(queue, slots)
+        if queue:
+            self._queue.append(queue)
 
     async def _revive(self) -> None:
         try:
@@ -237,8 +292,12 @@ class ProcessExecutor(Executor, WorkersListener):
             waiting = [*self._queue, *self._eager_queue]
             self._queue.clear()
             self._eager_queue.clear()
+            failure = failure_of_start(0, str(error), "a worker")
             for attempt in waiting:
-                self._end(attempt, failure_of_start(0, str(error), "a worker"))
+                if isinstance(attempt, ElementQueue):
+                    self._tell_elements(attempt.spec.key, attempt.give_up(failure))
+                else:
+                    self._end(attempt, failure)
         self._pump()
 
     def _dispatch(self, attempt: _Attempt) -> None:
@@ -268,6 +327,9 @@ class ProcessExecutor(Executor, WorkersListener):
 
     @override
     def started(self, worker: Worker) -> None:
+        if self._batches.owns(worker.number):
+            self._batches.started(worker)
+            return
         attempt = self._by_worker.get(worker.number)
         if attempt is None or attempt.stop is not None:
             return
@@ -283,12 +345,32 @@ class ProcessExecutor(Executor, WorkersListener):
 
     @override
     def printed(self, worker: Worker, data: bytes) -> None:
+        if self._batches.owns(worker.number):
+            self._batches.printed(worker, data)
+            return
         attempt = self._by_worker.get(worker.number)
         if attempt is not None:
             self.logs.append(attempt.spec.key, data if attempt.redactor is None else attempt.redactor.feed(data))
 
     @override
+    def elements_done(self, worker: Worker, done: ElementsDone) -> None:
+        if self._batches.owns(worker.number):
+            self._batches.elements_done(worker, done)
+
+    def _batch_over(self, queue: ElementQueue) -> None:
+        """Let what a batch left wait again."""
+        if queue and queue not in self._queue:
+            self._queue.append(queue)
+        self._arrays.forget_idle(queue)
+        self._pump()
+
+    @override
     def done(self, worker: Worker, done: Done) -> None:
+        if self._batches.owns(worker.number):
+            queue, reusable = self._batches.done(worker)
+            self._workers.release(worker, done, reusable=reusable)
+            self._batch_over(queue)
+            return
         attempt = self._left(worker)
         # What an author's module keeps of a secret must not reach an attempt that did not ask for it.
         reusable = attempt is not None and attempt.stop is None and not attempt.secrets
@@ -307,6 +389,9 @@ class ProcessExecutor(Executor, WorkersListener):
 
     @override
     def ended(self, worker: Worker, status: int) -> None:
+        if self._batches.owns(worker.number):
+            self._batch_over(self._batches.ended(worker, status))
+            return
         attempt = self._left(worker)
         if attempt is None:
             return
@@ -318,6 +403,9 @@ class ProcessExecutor(Executor, WorkersListener):
 
     @override
     def not_started(self, worker: Worker, error: int, message: str) -> None:
+        if self._batches.owns(worker.number):
+            self._batch_over(self._batches.not_started(worker, error, message))
+            return
         attempt = self._left(worker)
         if attempt is not None:
             plan = attempt.plan
@@ -327,6 +415,9 @@ class ProcessExecutor(Executor, WorkersListener):
 
     @override
     def lost(self, worker: Worker) -> None:
+        if self._batches.owns(worker.number):
+            self._batch_over(self._batches.lost(worker))
+            return
         attempt = self._left(worker)
         if attempt is not None:
             self._end(attempt, LOST)
@@ -340,6 +431,9 @@ class ProcessExecutor(Executor, WorkersListener):
         return attempt
 
     def _over_memory(self, worker: int, used_bytes: int, limit_bytes: int) -> None:
+        if self._batches.owns(worker):
+            self._batches.over_memory(worker, used_bytes, limit_bytes)
+            return
         attempt = self._by_worker.get(worker)
         if attempt is not None and attempt.worker is not None and attempt.stop is None:
             attempt.stop = OverMemory(used_bytes, limit_bytes)
@@ -440,6 +534,11 @@ class ProcessExecutor(Executor, WorkersListener):
     def _tell(self, key: AttemptKey, news: Ending, outputs: bytes | None = None) -> None:
         if self._closed:
             return
+        element = self._arrays.ended(key)
+        if element is not None:
+            failure = NO_GRAPHS if isinstance(news, GaveNodes) else news
+            self._tell_elements(element[0], [ElementResult(element[1], key.attempt, failure)])
+            return
         match news:
             case None:
                 self._listener.succeeded(key, time.time_ns(), outputs)
@@ -447,6 +546,10 @@ class ProcessExecutor(Executor, WorkersListener):
                 self._listener.expanded(key, time.time_ns())
             case Failure() as failure:
                 self._listener.failed(key, time.time_ns(), failure)
+
+    def _tell_elements(self, key: AttemptKey, results: Sequence[ElementResult]) -> None:
+        if not self._closed and results:
+            self._listener.elements_ended(key, time.time_ns(), results)
 
     def _later(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

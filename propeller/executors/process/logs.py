@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import quote
 
+from flytelike.model.ids import ExecutionId
 from propeller.ports import AttemptKey
 
 _CHUNK = 65536
@@ -90,15 +92,29 @@ class AttemptLogs:
             writer.close()
             self._wake(key)
 
+    def delete(self, execution: ExecutionId) -> int:
+        """Delete what the attempts of an execution that has ended printed; return how many bytes that was."""
+        folder = self._folder_of(execution)
+        size = self.size(execution)
+        shutil.rmtree(folder, ignore_errors=True)
+        return size
+
+    def size(self, execution: ExecutionId) -> int:
+        """Return how many bytes the attempts of an execution printed."""
+        files = Path(self._folder_of(execution)).glob("*/*.log")
+        return sum(path.lstat().st_size for path in files)
+
     def close(self) -> None:
         """End all."""
         for key in list(self._live):
             self.end(key)
 
     def _place(self, key: AttemptKey) -> str:
-        execution = key.execution
-        names = "/".join(map(_safe, (execution.project, execution.domain, execution.name, key.path)))
-        return f"{self._folder}/{names}/{key.attempt}.log"
+        return f"{self._folder_of(key.execution)}/{_safe(key.path)}/{key.attempt}.log"
+
+    def _folder_of(self, execution: ExecutionId) -> str:
+        names = "/".join(map(_safe, (execution.project, execution.domain, execution.name)))
+        return f"{self._folder}/{names}"
 
     async def _more(self, key: AttemptKey) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()

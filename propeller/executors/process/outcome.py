@@ -125,6 +125,15 @@ def failure_of_start(error: int, message: str, program: str, remedy: str = "") -
     return Failure(NOT_STARTED, f"No process could be made for {program}: {message}", Fault.SYSTEM, retryable=True)
 
 
+NO_GRAPHS = Failure(
+    BAD_TASK,
+    "A dynamic task cannot be an element of a map: map a workflow that calls it.",
+    Fault.USER,
+    retryable=False,
+)
+"""The failure of an element that gave nodes to run next."""
+
+
 def explained_failure(failure: Failure, tail: str, remedy: str) -> Failure:
     """Return the failure of a program that a worker ran, with what only the executor knows.
 

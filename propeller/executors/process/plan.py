@@ -66,6 +66,12 @@ def needs_inputs(spec: AttemptSpec) -> bool:
     return any(name.startswith("inputs.") for name in names_in(_words(spec)))
 
 
+def shows_attempt(spec: AttemptSpec) -> bool:
+    """Tell whether the command shows what differs from one element of an array to the next, but for its places."""
+    own = {"perretryuniquekey", "tasktemplatepath"}
+    return any(name in own or name.startswith("inputs.") for name in names_in(_words(spec)))
+
+
 def uses_task_template(spec: AttemptSpec) -> bool:
     """Tell whether the attempt wants the task's template as a file."""
     return data_files(spec) is not None or "tasktemplatepath" in names_in(_words(spec))

@@ -84,6 +84,14 @@ class Results:
         data = spec.inputs if spec.inputs is not None else await self._store.get_async(spec.inputs_uri)
         return dict(literal_map_from_proto(literals_pb2.LiteralMap.FromString(data)))
 
+    async def messages(self, uri: str) -> literals_pb2.LiteralMap:
+        """Return inputs as they lie in the object store. Raises `NotFound`."""
+        return literals_pb2.LiteralMap.FromString(await self._store.get_async(uri))
+
+    async def put_at(self, uri: str, data: bytes) -> None:
+        """Store a document at a uri."""
+        await self._store.put_async(uri, data, durable=False)
+
     async def put(self, prefix: str, name: str, data: bytes) -> None:
         """Store a document."""
         await self._store.put_async(f"{prefix}/{name}", data)

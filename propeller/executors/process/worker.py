@@ -5,11 +5,16 @@ import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
-from flytelike.codec.worker_frames import Run
+from flytelike.codec.worker_frames import Run, RunElements
 from propeller.executors.process.channel import FrameChannel
 
 _CHUNK = 65536
+_PROGRESS, _PRINTED = "progress", "printed"
+"""Files that a worker keeps beside its folders while it runs elements (`flytelike.runtime.elements`)."""
+
+_PRINTED_BYTES_MAX = 1 << 20
 _DRAIN_CHUNKS = 64
 """Bounds one drain to 4 MiB, more than a pipe holds; what comes later was not the attempt's own."""
 
@@ -73,7 +78,19 @@ class Output:
 class Worker:
     """One process. A warm one has a `key` and a channel; a program of its own has neither."""
 
-    __slots__ = ("attempts", "base_rss", "channel", "idle_timer", "key", "number", "output", "pid", "scratch")
+    __slots__ = (
+        "attempts",
+        "base_rss",
+        "channel",
+        "idle_timer",
+        "key",
+        "number",
+        "output",
+        "pid",
+        "place",
+        "printed",
+        "scratch",
+    )
 
     def __init__(self, number: int, key: WorkerKey | None, scratch: str) -> None:
         self.number = number
@@ -82,15 +99,25 @@ class Worker:
         self.pid = 0
         self.attempts = 0
         self.base_rss = 0
+        self.place = 0
+        self.printed = b""
         self.output: Output | None = None
         self.channel: FrameChannel | None = None
         self.idle_timer: asyncio.TimerHandle | None = None
 
-    def order(self, frame: Run) -> None:
-        """Have the worker run an attempt."""
-        self.attempts += 1
+    def order(self, frame: Run | RunElements) -> None:
+        """Have the worker run an attempt, or elements of an array."""
+        self.attempts += 1 if isinstance(frame, Run) else len(frame.elements)
         if self.channel is not None:
             self.channel.send(frame)
+
+    def read_last_words(self) -> None:
+        """Read which element of a batch ran last (its `place`), and what it `printed`, before both are removed."""
+        with contextlib.suppress(OSError):
+            place = Path(self.scratch, _PROGRESS).read_bytes()
+            self.place = int.from_bytes(place[:4])
+            with Path(self.scratch, _PRINTED).open("rb") as printed:
+                self.printed = printed.read(_PRINTED_BYTES_MAX)
 
     def close(self) -> None:
         """Release what the executor holds of it."""

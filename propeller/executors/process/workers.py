@@ -9,7 +9,7 @@ from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from flytelike.codec.worker_frames import Done, Frame, Run
+from flytelike.codec.worker_frames import Done, ElementsDone, Frame, Run, RunElements
 from propeller.executors.process.channel import FrameChannel
 from propeller.executors.process.plan import ProgramPlan, WarmPlan
 from propeller.executors.process.pool import IdlePool
@@ -29,6 +29,9 @@ class WorkersListener(Protocol):
 
     def done(self, worker: Worker, done: Done) -> None:
         """Tell that a warm worker ended its attempt; it must be released."""
+
+    def elements_done(self, worker: Worker, done: ElementsDone) -> None:
+        """Tell that elements of an array have ended in a warm worker."""
 
     def ended(self, worker: Worker, status: int) -> None:
         """Tell that the process ended. `status` is negative for a signal."""
@@ -89,6 +92,12 @@ class Workers:
         """Give the attempt to an idle worker (one with a pid), or to a new one."""
         worker = self._idle.take(plan.key) or self._fork(plan)
         worker.order(Run(plan.args, plan.env, plan.inputs))
+        return worker
+
+    def run_elements(self, plan: WarmPlan, frame: RunElements) -> Worker:
+        """Give elements of an array to an idle worker (one with a pid), or to a new one."""
+        worker = self._idle.take(plan.key) or self._fork(plan)
+        worker.order(frame)
         return worker
 
     def execute(self, plan: ProgramPlan) -> Worker:
@@ -164,6 +173,9 @@ class Workers:
             if isinstance(frame, Done) and worker.output is not None:
                 worker.output.drain()
                 self._listener.done(worker, frame)
+            elif isinstance(frame, ElementsDone) and worker.output is not None:
+                worker.output.drain()
+                self._listener.elements_done(worker, frame)
 
         # A worker whose channel breaks is of no use any more; the zygote tells how it ended.
         worker.channel = FrameChannel(control, hear, lambda: self._retire(worker))
@@ -179,6 +191,7 @@ class Workers:
         if worker is not None:
             self._idle.discard(worker)
             worker.close()
+            worker.read_last_words()
             self._sweep(asyncio.to_thread(shutil.rmtree, worker.scratch, True))
         return worker
 

@@ -23,8 +23,8 @@ ENGINE_MUTANTS = (
     _mutant(
         "who leaves the cache alone fills it",
         "lookups",
-        "not work.cached or not run.state.header.limits.cached:\n            return None",
-        "not work.cached:\n            return None",
+        "return run.state.header.limits.cached and not element_of(path)",
+        "return not element_of(path)",
     ),
     _mutant(
         "work is reserved for who has given up",
@@ -235,5 +235,23 @@ ENGINE_MUTANTS = (
         "self._told, self._told_count = {**told, **self._told}, ",
         "self._told_count = 0 * ",
     ),
+    _mutant(
+        "a branch's inputs are lost in a power cut", "entry", "HandlingScopeFailure | Decided)", "HandlingScopeFailure)"
+    ),
+    _mutant(
+        "what a branch gave is not taken over",
+        "program",
+        "return any(self.gives(path_in(scope, case.id)) for case in inner_nodes(node))",
+        "return False",
+    ),
+    _mutant("a rejection passes", "gates", "elif value.scalar.primitive.boolean:", "elif True:"),
+    _mutant("nobody is told of a signal", "gates", "if isinstance(node, AtGate):", "if False:"),
+    _mutant(
+        "a failure node is told of the last failure",
+        "failing",
+        "return first, owner.failure",
+        "return END_OF_WORKFLOW, owner.failure",
+    ),
+    _mutant("the wrong case is chosen", "branching", "Comparator.LESS_OR_EQUAL: le,", "Comparator.LESS_OR_EQUAL: gt,"),
     _mutant("a sweep that fails is the last one", "retention", "full, left = False, True", "full, left = False, False"),
 )

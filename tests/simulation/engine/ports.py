@@ -130,6 +130,9 @@ class Store(Port):
     async def forget(self, age_ns: int, rows_max: int) -> Forgotten:
         return await self._life.call(lambda: at_once(self._world.store.forget(age_ns, rows_max)), StoreAway)
 
+    async def expire(self, executions: Collection[ExecutionId]) -> None:
+        await self._life.call(lambda: at_once(self._world.store.expire(executions)), StoreAway)
+
     async def own(self, holder: str, lease_ns: int) -> None:
         await self._life.call(lambda: None, StoreAway)
 

@@ -65,7 +65,7 @@ class EngineSimulation:
 
     def __init__(self, seed: int) -> None:
         self.rng = rng = random.Random(seed)
-        drawn = random_scenario(rng)
+        drawn = random_scenario(rng, arrays=False)
         self.scenario = replace(drawn, reuse=only_taken(drawn))
         # By the seed's number, so that what other seeds draw stays as it is.
         self.weather = replace(Weather.drawn(rng), fenced=seed % 5 == 2)

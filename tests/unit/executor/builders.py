@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import io
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,13 +13,14 @@ from flytelike.model.failure import Failure
 from flytelike.model.graph import Container, TaskTemplate
 from flytelike.model.ids import ExecutionId, Identifier, NodePath, ResourceKind
 from flytelike.model.interface import TypedInterface, Variable
-from flytelike.model.literals import Literal, Primitive
+from flytelike.model.literals import Collection, Literal, Primitive
 from flytelike.model.policies import ResourceName, Resources, TaskMetadata
 from flytelike.model.types import INTEGER
 from flytelike.storage import Store, StoreConfig
 from flytelike_idl.core import literals_pb2
 from propeller.executors.process import ProcessExecutor, ProcessSettings
 from propeller.ports import AttemptKey, AttemptSpec
+from propeller.ports_elements import ArraySpec, ElementResult
 
 BUNDLES = Path(__file__).parent / "bundles"
 
@@ -44,6 +45,8 @@ class Listener:
     def __init__(self) -> None:
         self.events: list[tuple[str, AttemptKey]] = []
         self.ends: dict[AttemptKey, Failure | None] = {}
+        self.told: dict[AttemptKey, list[ElementResult]] = {}
+        self._counting: dict[tuple[AttemptKey, int], asyncio.Future[None]] = {}
         self._waiting: dict[tuple[str, AttemptKey], asyncio.Future[None]] = {}
 
     def running(self, key: AttemptKey, at_ns: int) -> None:
@@ -61,6 +64,19 @@ class Listener:
     def failed(self, key: AttemptKey, at_ns: int, failure: Failure) -> None:
         self.ends[key] = failure
         self._note("ended", key)
+
+    def elements_ended(self, key: AttemptKey, at_ns: int, results: Sequence[ElementResult]) -> None:
+        self.told.setdefault(key, []).extend(results)
+        for waiting, count in list(self._counting.items()):
+            if waiting[0] == key and len(self.told[key]) >= waiting[1] and not count.done():
+                count.set_result(None)
+
+    async def told_of(self, key: AttemptKey, count: int) -> list[ElementResult]:
+        """Wait until so many ends of elements are told; return them by index."""
+        if len(self.told.get(key, ())) < count:
+            future = self._counting.setdefault((key, count), asyncio.get_running_loop().create_future())
+            await asyncio.wait_for(asyncio.shield(future), 30)
+        return sorted(self.told[key], key=lambda one: (one.element, one.attempt))
 
     def count(self, event: str, key: AttemptKey) -> int:
         return self.events.count((event, key))
@@ -165,6 +181,25 @@ class Site:
             raw_output_prefix=f"{self.root}/raw/e{self.count}",
             deadline_ns=timeout_ms * 1_000_000,
         )
+
+
+def array_of(spec: AttemptSpec, lists: Mapping[str, Sequence[int]], **shared: int) -> ArraySpec:
+    """Return an array whose elements are attempts like `spec`, with its inputs stored."""
+    literals = {name: Literal(Collection(tuple(Literal(Primitive(n)) for n in of))) for name, of in lists.items()}
+    literals |= {name: Literal(Primitive(value)) for name, value in shared.items()}
+    Path(spec.inputs_uri).write_bytes(literal_map_to_proto(literals).SerializeToString())
+    return ArraySpec(
+        key=spec.key,
+        task=spec.task,
+        workflow=spec.workflow,
+        launch_plan=spec.launch_plan,
+        inputs_uri=spec.inputs_uri,
+        output_prefix=spec.output_prefix,
+        raw_output_prefix=spec.raw_output_prefix,
+        length=len(next(iter(lists.values()))),
+        shared=tuple(shared),
+        deadline_ns=spec.deadline_ns,
+    )
 
 
 def output(spec: AttemptSpec) -> object:

@@ -7,12 +7,15 @@ from flytelike.model.closure import CompiledWorkflow, WorkflowClosure
 from flytelike.model.failure import Failure, Fault
 from flytelike.model.gate import Approval, Sleep
 from flytelike.model.graph import (
+    ArrayTarget,
     Binding,
     BoundPromise,
     BranchCase,
     BranchTarget,
     GateTarget,
     LaunchPlanTarget,
+    MinSuccesses,
+    MinSuccessRatio,
     Node,
     NodeTarget,
     Promise,
@@ -39,6 +42,7 @@ from flytelike.model.types import INTEGER
 from propeller.core import events
 from propeller.core.commands import Command
 from propeller.core.decision import Decision
+from propeller.core.elements import spans_of
 from propeller.core.evaluate import evaluate
 from propeller.core.header import Limits
 from propeller.core.invariants import check
@@ -76,6 +80,7 @@ class NodeSketch:
     gives: str = ""
     task: TaskMetadata = field(default_factory=TaskMetadata)
     metadata: NodeMetadata = field(default_factory=NodeMetadata)
+    array: "ArraySketch | None" = None
     cases: tuple[str, ...] = ()
     branch: str = ""
     signal: str = ""
@@ -146,6 +151,30 @@ def gate(node_id: str, *after: str, timeout_ns: int = 0, sleep_ns: int | None = 
     """A gate that waits for a signal, or sleeps."""
     signal = "" if sleep_ns is not None else f"signal-{node_id}"
     return NodeSketch(node_id, after, metadata=NodeMetadata(timeout_ns=timeout_ns), signal=signal, sleep_ns=sleep_ns)
+
+
+@dataclass(frozen=True)
+class ArraySketch:
+    """How a node is repeated: `length` is what its inputs will turn out to be."""
+
+    length: int = 3
+    window: int | None = None
+    success: MinSuccesses | MinSuccessRatio | None = None
+    run_all: bool = False
+    timeout_ns: int = 0
+
+
+def each(
+    node: NodeSketch,
+    length: int = 3,
+    window: int | None = None,
+    success: MinSuccesses | MinSuccessRatio | None = None,
+    *,
+    run_all: bool = False,
+    timeout_ns: int = 0,
+) -> NodeSketch:
+    """A node repeated for each element of a list."""
+    return replace(node, array=ArraySketch(length, window, success, run_all, timeout_ns))
 
 
 @dataclass(frozen=True)
@@ -229,7 +258,12 @@ def _compiled(sketch: GraphSketch) -> CompiledWorkflow:
 
 
 def _node(sketch: GraphSketch, node: NodeSketch) -> Node:
-    return Node(NodeId(node.id), _target(sketch, node), metadata=node.metadata)
+    inner = Node(NodeId(node.id), _target(sketch, node), metadata=node.metadata)
+    array = node.array
+    if array is None:
+        return inner
+    target = ArrayTarget(inner, array.window, array.success, run_all_elements=array.run_all)
+    return Node(NodeId(node.id), target, metadata=NodeMetadata(timeout_ns=array.timeout_ns))
 
 
 def _target(sketch: GraphSketch, node: NodeSketch) -> NodeTarget:
@@ -324,6 +358,25 @@ def abort(cause: str = "no longer needed", at: int = 0) -> events.AbortRequested
     return events.AbortRequested(at, cause, "ada")
 
 
+def opened(path: str, length: int, attempt: int = 0, at: int = 0) -> events.ArrayOpened:
+    return events.ArrayOpened(NodePath(path), attempt, at, length)
+
+
+def unopened(path: str, failure: Failure = BUG, attempt: int = 0) -> events.ArrayRefused:
+    return events.ArrayRefused(NodePath(path), attempt, 0, failure)
+
+
+def done(path: str, *elements: int | tuple[int, int], at: int = 0) -> events.ElementsEnded:
+    """Elements succeeded: by index, or index and attempt."""
+    pairs = sorted((one, 0) if isinstance(one, int) else one for one in elements)
+    return events.ElementsEnded(NodePath(path), 0, at, spans_of(pairs))
+
+
+def broke(path: str, element: int, failure: Failure = BUG, attempt: int = 0, at: int = 0) -> events.ElementsEnded:
+    """An attempt of an element failed."""
+    return events.ElementsEnded(NodePath(path), 0, at, (), (events.ElementFailed(element, attempt, failure),))
+
+
 # --- runs -------------------------------------------------------------------------------
 
 
@@ -338,10 +391,12 @@ class Run:
 
     def on(self, *batch: events.Event) -> list[str]:
         """Take events in and return the ids of the commands that follow."""
-        before = (self.state.header, dict(self.state.nodes))
-        reloaded = ExecutionState(self.plan, *before, self.reuse, self.state.graphs)
+        before = (self.state.header, dict(self.state.nodes), dict(self.state.chunks))
+        state = self.state
+        reloaded = ExecutionState(self.plan, state.header, state.nodes, self.reuse, state.graphs, state.chunks)
         decision = evaluate(self.plan, self.state, batch)
-        assert (self.state.header, dict(self.state.nodes)) == before, "evaluate changed the state"
+        now = (self.state.header, dict(self.state.nodes), dict(self.state.chunks))
+        assert now == before, "evaluate changed the state"
         assert evaluate(self.plan, reloaded, batch) == decision, "a reloaded state gives another decision"
         self.state.apply(decision)
         check(self.plan, self.state)

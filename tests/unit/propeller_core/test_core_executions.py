@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from flytelike.model.failure import Failure, Fault
-from flytelike.model.graph import ArrayTarget, GateTarget, Node, NodeTarget
+from flytelike.model.graph import GateTarget, NodeTarget
 from flytelike.model.ids import NodeId
 from flytelike.model.phases import WorkflowPhase
 from propeller.core.header import ExecutionAborted, Limits
@@ -246,7 +246,6 @@ def test_a_plan_names_what_is_missing(node: NodeSketch, what: str) -> None:
     ("target", "why"),
     [
         (GateTarget(None), "the gate 'n' waits for nothing"),
-        (ArrayTarget(Node(NodeId("e"), GateTarget(None))), "node 'n' is of kind 'array'"),
     ],
 )
 def test_a_plan_refuses_nodes_that_cannot_be_run(target: NodeTarget, why: str) -> None:

@@ -1,10 +1,11 @@
 """Closures in few words, with values that flow: every task takes `x` and gives `o`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flytelike.model.closure import CompiledWorkflow, WorkflowClosure
 from flytelike.model.graph import (
+    ArrayTarget,
     Binding,
     BoundCollection,
     BoundPromise,
@@ -42,10 +43,18 @@ class Step:
     launch_plan: str = ""
     retries: int = 0
     timeout_ns: int = 0
+    each: ArrayTarget | None = None
+    """How it is repeated for each item of `x`; its node is put in."""
 
 
 def step(node_id: str, *after: str, **more: object) -> Step:
     return Step(node_id, after, **more)  # type: ignore[arg-type]
+
+
+def repeated(**options: object) -> ArrayTarget:
+    """Return how a step is repeated whose task takes one item of `x`."""
+    nobody = Node(NodeId("nobody"), SubWorkflowTarget(named(ResourceKind.WORKFLOW, "nobody")))
+    return ArrayTarget(nobody, **{"original_interface": True, **options})  # type: ignore[arg-type]
 
 
 def chain(length: int) -> list[Step]:
@@ -109,13 +118,17 @@ def _node(item: Step) -> Node:
         target = SubWorkflowTarget(named(ResourceKind.WORKFLOW, item.workflow))
     elif item.launch_plan:
         target = LaunchPlanTarget(named(ResourceKind.LAUNCH_PLAN, item.launch_plan))
-    if item.workflow:
+    taken = "i" if item.workflow else "x"
+    if item.workflow and item.each is None:
         data = Binding("i", BoundScalar(Primitive(1)))
     elif item.after:
-        data = Binding("x", BoundCollection(tuple(BoundPromise(Promise(NodeId(a), "o")) for a in item.after)))
+        data = Binding(taken, BoundCollection(tuple(BoundPromise(Promise(NodeId(a), "o")) for a in item.after)))
     else:
-        data = Binding("x", BoundCollection((BoundScalar(Primitive(1)),)))
+        data = Binding(taken, BoundCollection((BoundScalar(Primitive(1)),)))
     metadata = NodeMetadata(retries=item.retries, timeout_ns=item.timeout_ns)
+    if item.each is not None:
+        inner = Node(NodeId(f"{item.id}-n0"), target, (data,), metadata=metadata)
+        return Node(NodeId(item.id), replace(item.each, node=inner), (data,))
     return Node(NodeId(item.id), target, (data,), metadata=metadata)
 
 
@@ -124,5 +137,6 @@ def _task_id(item: Step) -> Identifier:
 
 
 def _task(item: Step) -> TaskTemplate:
-    interface = TypedInterface({"x": Variable(INTS)}, {"o": Variable(INTEGER)})
+    taken = INTEGER if item.each and item.each.original_interface else INTS
+    interface = TypedInterface({"x": Variable(taken)}, {"o": Variable(INTEGER)})
     return TaskTemplate(_task_id(item), "python-task", TaskMetadata(), interface)

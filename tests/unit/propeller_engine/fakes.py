@@ -19,6 +19,7 @@ from propeller.ports import (
     ChildRefused,
     ChildStatus,
 )
+from propeller.ports_elements import ElementResult, ElementsOrder
 from propeller.ports_signals import SignalWanted
 
 S = 1_000_000_000
@@ -208,6 +209,7 @@ class FakeExecutor:
     clock: FakeClock | None = None
     closed: bool = False
     fail: int = 0
+    arrays: dict[AttemptKey, tuple[AttemptKey, int]] = field(default_factory=dict)
 
     async def start(self, spec: AttemptSpec) -> None:
         if self.fail:
@@ -222,7 +224,7 @@ class FakeExecutor:
         self.specs[spec.key] = spec
         self.running.add(spec.key)
         assert self.listener is not None
-        if self.tell_running:
+        if self.tell_running and spec.key not in self.arrays:
             self.listener.running(spec.key, self._now())
         outcome = self.script(spec)
         if outcome is not None:
@@ -240,6 +242,21 @@ class FakeExecutor:
         self.running.discard(key)
         self.aborted[key] = reason
 
+    async def start_elements(self, order: ElementsOrder) -> None:
+        if self.fail:
+            self.fail -= 1
+            raise OSError("no process can be started")
+        for first, length, attempt in order.elements:
+            for index in range(first, first + length):
+                spec = order.array.attempt(index, attempt, interruptible=order.interruptible)
+                self.arrays[spec.key] = (order.array.key, index)
+                await self.start(spec)
+
+    async def abort_elements(self, key: AttemptKey, reason: str) -> None:
+        for attempt, (array, _) in self.arrays.items():
+            if array == key and attempt in self.running:
+                await self.abort(attempt, reason)
+
     async def close(self) -> None:
         self.closed = True
         self.running.clear()
@@ -247,7 +264,10 @@ class FakeExecutor:
     def _tell(self, key: AttemptKey) -> None:
         assert self.listener is not None
         failure = self.ended[key]
-        if failure is None:
+        if key in self.arrays:
+            array, index = self.arrays[key]
+            self.listener.elements_ended(array, self._now(), [ElementResult(index, key.attempt, failure)])
+        elif failure is None:
             self.listener.succeeded(key, self._now())
         else:
             self.listener.failed(key, self._now(), failure)

@@ -8,11 +8,19 @@ import pytest
 
 from flytelike.model.caching import CacheKey, CacheNote, CacheSource, CacheStatus
 from flytelike.model.failure import Failure, Fault
-from flytelike.model.history import AttemptChanged, ExecutionChanged, NodeChanged, Record
+from flytelike.model.history import (
+    AttemptChanged,
+    ElementFailure,
+    ElementsChanged,
+    ElementSpan,
+    ExecutionChanged,
+    NodeChanged,
+    Record,
+)
 from flytelike.model.ids import ExecutionId, Identifier, NodeId, NodePath, ResourceKind
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
-from propeller.core import header, node_state
-from propeller.core.commands import AbortAttempt, AbortChild
+from propeller.core import elements, header, node_state
+from propeller.core.commands import AbortAttempt, AbortChild, AbortElements
 from propeller.engine.encoding import NUMBERS, decode, encode
 from propeller.engine.telling import Telling, telling_in
 from propeller.ports import StoreCorrupt, StoreTooNew
@@ -42,6 +50,14 @@ VALUES = [
     node_state.Failed(1, FAILURE),
     node_state.Skipped(),
     node_state.Aborted(),
+    node_state.Measuring(1),
+    node_state.Mapped(1, 9, 5, 2, 2, 1, FAILURE, 3),
+    node_state.Gathering(1, 9, 3),
+    elements.Chunk(b"\x00\x01", ((1, 2, 3),), ((0, 5),)),
+    AbortElements("id", NodePath("n"), 0, "why"),
+    ElementsChanged(
+        NodePath("n"), 0, 1, 9, 2, 3, 4, (ElementSpan(0, 2, TaskPhase.RUNNING),), (ElementFailure(1, 0, FAILURE),)
+    ),
     AbortAttempt("id", NodePath("n"), 1, "why"),
     AbortChild("id", NodePath("n"), 1, "why"),
     CacheNote(
@@ -124,12 +140,18 @@ FROZEN = {
     54: "WaitingForCache round until_ns",
     58: "TakingOver",
     59: "LeftOut",
+    64: "Measuring started_ns attempt",
+    65: "Mapped started_ns length begun open succeeded failed failure results attempt",
+    66: "Gathering started_ns length results attempt",
+    67: "Chunk phases failures pauses",
     60: "AbortAttempt id path attempt reason",
     61: "AbortChild id path attempt reason",
     62: "Seal id",
+    63: "AbortElements id path attempt reason",
     80: "ExecutionChanged phase at_ns failure cause",
     81: "NodeChanged path parent spec_node_id phase at_ns failure is_parent is_child_execution name note cache graph",
     82: "AttemptChanged path attempt task phase at_ns failure",
+    83: "ElementsChanged path attempt at_ns length open succeeded failed changes failures",
 }
 """What is stored since version 1. Only add lines, and fields at a line's end (with defaults)."""
 

@@ -17,7 +17,7 @@ from propeller.core.node_state import Succeeded
 from propeller.engine.encoding import decode
 from propeller.ports import AttemptSpec, ChildStatus, HistoryBatch
 from propeller.stores.memory import MemoryStateStore
-from tests.unit.propeller_engine.builders import chain, closure, fan, request, step
+from tests.unit.propeller_engine.builders import chain, closure, fan, repeated, request, step
 from tests.unit.propeller_engine.fakes import literals, succeed, user_failure
 from tests.unit.propeller_engine.world import Fuse, World, kill, live
 
@@ -31,6 +31,8 @@ def graphs() -> dict[str, WorkflowClosure]:
         "diamond": closure([step("a"), step("b", "a"), step("c", "a"), step("d", "b", "c")]),
         "inner": closure([step("s", workflow="inner"), step("z", "s")], {"inner": chain(2)}),
         "retried": closure([step("r", retries=2), step("b", "r")]),
+        "array": closure([step("a"), step("b"), step("m", "a", "b", each=repeated(parallelism=1)), step("z", "m")]),
+        "array of inner": closure([step("m", workflow="inner", each=repeated())], {"inner": chain(1)}),
         "child": closure([step("a"), step("c", "a", launch_plan="lp"), step("z", "c")]),
     }
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from flytelike.model.closure import WorkflowClosure
-from flytelike.model.history import AttemptChanged, ExecutionChanged, HistoryEntry, NodeChanged
+from flytelike.model.history import AttemptChanged, ElementsChanged, ExecutionChanged, HistoryEntry, NodeChanged, Record
 from flytelike.model.ids import ExecutionId, NodePath
 from flytelike.model.launch import LaunchRequest
 from flytelike.model.phases import WorkflowPhase
@@ -170,7 +170,7 @@ class World:
         return self.outputs(f"mem://meta/p-d-{execution.name}/{path}/data/inputs.pb")
 
 
-def _told(record: ExecutionChanged | NodeChanged | AttemptChanged) -> str:
+def _told(record: Record) -> str:
     match record:
         case ExecutionChanged(phase=phase):
             return phase.name
@@ -178,6 +178,8 @@ def _told(record: ExecutionChanged | NodeChanged | AttemptChanged) -> str:
             return f"{path} {node_phase.name}"
         case AttemptChanged(path=path, attempt=attempt, phase=task_phase):
             return f"{path}/{attempt} {task_phase.name}"
+        case ElementsChanged(path=path, length=length, succeeded=succeeded, failed=failed):
+            return f"{path} {succeeded} of {length}, {failed} failed"
 
 
 def plain(literal: pb.Literal) -> object:

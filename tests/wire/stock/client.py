@@ -87,6 +87,9 @@ def starts_all(remote, kept):
     kept.persistent = run("flows.persistent", {"n": 9})
     kept.growing = run("flows.growing", {"n": 3})
     kept.fixed = run("twice_fixed", {})
+    kept.mapped = run("maps.mapped", {"bases": [1, 2, 3]})
+    kept.unmapped = run("maps.mapped", {"bases": []})
+    kept.too_many = run("maps.too_many_fail", {"bases": [1, 2]})
     kept.ours = run("ours.trip", {"point": flows.Point(1, 2.5, ["a"])}, execution_name="our-trip")
     return kept.parent.id.name
 
@@ -135,6 +138,19 @@ def dynamic_nodes(remote, kept):
         "dynamic": [node.metadata.is_dynamic, inner.metadata.is_dynamic],
         "nodes": sorted(one.metadata.spec_node_id for one in inner._underlying_node_executions),
         "given": sorted(one.outputs["o0"] for one in inner._underlying_node_executions),
+    }
+
+
+def map_tasks(remote, kept):
+    execution = ended(remote, kept.mapped, sync_nodes=True)
+    array = execution.node_executions["n0"]
+    empty, failed = ended(remote, kept.unmapped), ended(remote, kept.too_many)
+    return {
+        "outputs": [execution.outputs[f"o{n}"] for n in range(4)],
+        "of nothing": [empty.outputs[f"o{n}"] for n in range(4)],
+        "node": [array.metadata.is_array, array.outputs["o0"], array.inputs["base"]],
+        "attempts": [one.id.retry_attempt for one in array.task_executions],
+        "failed": [phase(failed), failed.error.message.partition("Trace")[0].strip()],
     }
 
 

@@ -26,6 +26,7 @@ _sym_db = _symbol_database.Default()
 from flytelike_idl.admin import common_pb2 as flytelike_dot_admin_dot_common__pb2
 from flytelike_idl.core import catalog_pb2 as flytelike_dot_core_dot_catalog__pb2
 from flytelike_idl.core import compiler_pb2 as flytelike_dot_core_dot_compiler__pb2
+from flytelike_idl.core import elements_pb2 as flytelike_dot_core_dot_elements__pb2
 from flytelike_idl.core import execution_pb2 as flytelike_dot_core_dot_execution__pb2
 from flytelike_idl.core import identifier_pb2 as flytelike_dot_core_dot_identifier__pb2
 from flytelike_idl.core import literals_pb2 as flytelike_dot_core_dot_literals__pb2
@@ -33,7 +34,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$flytelike/admin/node_execution.proto\x12\x0f\x66lytelike.admin\x1a\x1c\x66lytelike/admin/common.proto\x1a\x1c\x66lytelike/core/catalog.proto\x1a\x1d\x66lytelike/core/compiler.proto\x1a\x1e\x66lytelike/core/execution.proto\x1a\x1f\x66lytelike/core/identifier.proto\x1a\x1d\x66lytelike/core/literals.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"N\n\x17NodeExecutionGetRequest\x12\x33\n\x02id\x18\x01 \x01(\x0b\x32\'.flytelike.core.NodeExecutionIdentifier\"\xd7\x01\n\x18NodeExecutionListRequest\x12J\n\x15workflow_execution_id\x18\x01 \x01(\x0b\x32+.flytelike.core.WorkflowExecutionIdentifier\x12\r\n\x05limit\x18\x02 \x01(\r\x12\r\n\x05token\x18\x03 \x01(\t\x12\x0f\n\x07\x66ilters\x18\x04 \x01(\t\x12&\n\x07sort_by\x18\x05 \x01(\x0b\x32\x15.flytelike.admin.Sort\x12\x18\n\x10unique_parent_id\x18\x06 \x01(\t\"\xbc\x01\n\x1fNodeExecutionForTaskListRequest\x12\x42\n\x11task_execution_id\x18\x01 \x01(\x0b\x32\'.flytelike.core.TaskExecutionIdentifier\x12\r\n\x05limit\x18\x02 \x01(\r\x12\r\n\x05token\x18\x03 \x01(\t\x12\x0f\n\x07\x66ilters\x18\x04 \x01(\t\x12&\n\x07sort_by\x18\x05 \x01(\x0b\x32\x15.flytelike.admin.Sort\"\xc9\x01\n\rNodeExecution\x12\x33\n\x02id\x18\x01 \x01(\x0b\x32\'.flytelike.core.NodeExecutionIdentifier\x12\x11\n\tinput_uri\x18\x02 \x01(\t\x12\x36\n\x07\x63losure\x18\x03 \x01(\x0b\x32%.flytelike.admin.NodeExecutionClosure\x12\x38\n\x08metadata\x18\x04 \x01(\x0b\x32&.flytelike.admin.NodeExecutionMetaData\"\xb0\x01\n\x15NodeExecutionMetaData\x12\x13\n\x0bretry_group\x18\x01 \x01(\t\x12\x16\n\x0eis_parent_node\x18\x02 \x01(\x08\x12\x14\n\x0cspec_node_id\x18\x03 \x01(\t\x12\x12\n\nis_dynamic\x18\x04 \x01(\x08\x12\x10\n\x08is_array\x18\x05 \x01(\x08\x12\x10\n\x08is_eager\x18\x06 \x01(\x08\x12\r\n\x04name\x18\xa8\x46 \x01(\t\x12\r\n\x04note\x18\xc8G \x01(\t\"[\n\x11NodeExecutionList\x12\x37\n\x0fnode_executions\x18\x01 \x03(\x0b\x32\x1e.flytelike.admin.NodeExecution\x12\r\n\x05token\x18\x02 \x01(\t\"\xe7\x04\n\x14NodeExecutionClosure\x12\x18\n\noutput_uri\x18\x01 \x01(\tB\x02\x18\x01H\x00\x12/\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x1e.flytelike.core.ExecutionErrorH\x00\x12\x35\n\x0boutput_data\x18\n \x01(\x0b\x32\x1a.flytelike.core.LiteralMapB\x02\x18\x01H\x00\x12\x32\n\x05phase\x18\x03 \x01(\x0e\x32#.flytelike.core.NodeExecution.Phase\x12.\n\nstarted_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x08\x64uration\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12G\n\x16workflow_node_metadata\x18\x08 \x01(\x0b\x32%.flytelike.admin.WorkflowNodeMetadataH\x01\x12?\n\x12task_node_metadata\x18\t \x01(\x0b\x32!.flytelike.admin.TaskNodeMetadataH\x01\x12\x10\n\x08\x64\x65\x63k_uri\x18\x0b \x01(\t\x12\x1c\n\x14\x64ynamic_job_spec_uri\x18\x0c \x01(\tB\x0f\n\routput_resultB\x11\n\x0ftarget_metadata\"X\n\x14WorkflowNodeMetadata\x12@\n\x0b\x65xecutionId\x18\x01 \x01(\x0b\x32+.flytelike.core.WorkflowExecutionIdentifier\"\xae\x01\n\x10TaskNodeMetadata\x12\x38\n\x0c\x63\x61\x63he_status\x18\x01 \x01(\x0e\x32\".flytelike.core.CatalogCacheStatus\x12\x34\n\x0b\x63\x61talog_key\x18\x02 \x01(\x0b\x32\x1f.flytelike.core.CatalogMetadata\x12\x16\n\x0e\x63heckpoint_uri\x18\x04 \x01(\t\x12\x12\n\tcache_why\x18\xbeG \x01(\t\"\xa7\x01\n\x1b\x44ynamicWorkflowNodeMetadata\x12&\n\x02id\x18\x01 \x01(\x0b\x32\x1a.flytelike.core.Identifier\x12\x42\n\x11\x63ompiled_workflow\x18\x02 \x01(\x0b\x32\'.flytelike.core.CompiledWorkflowClosure\x12\x1c\n\x14\x64ynamic_job_spec_uri\x18\x03 \x01(\t\"R\n\x1bNodeExecutionGetDataRequest\x12\x33\n\x02id\x18\x01 \x01(\x0b\x32\'.flytelike.core.NodeExecutionIdentifier\"\xd6\x02\n\x1cNodeExecutionGetDataResponse\x12,\n\x06inputs\x18\x01 \x01(\x0b\x32\x18.flytelike.admin.UrlBlobB\x02\x18\x01\x12-\n\x07outputs\x18\x02 \x01(\x0b\x32\x18.flytelike.admin.UrlBlobB\x02\x18\x01\x12/\n\x0b\x66ull_inputs\x18\x03 \x01(\x0b\x32\x1a.flytelike.core.LiteralMap\x12\x30\n\x0c\x66ull_outputs\x18\x04 \x01(\x0b\x32\x1a.flytelike.core.LiteralMap\x12\x46\n\x10\x64ynamic_workflow\x18\x10 \x01(\x0b\x32,.flytelike.admin.DynamicWorkflowNodeMetadata\x12.\n\nflyte_urls\x18\x11 \x01(\x0b\x32\x1a.flytelike.admin.FlyteURLs\"T\n\x1dGetDynamicNodeWorkflowRequest\x12\x33\n\x02id\x18\x01 \x01(\x0b\x32\'.flytelike.core.NodeExecutionIdentifier\"a\n\x1b\x44ynamicNodeWorkflowResponse\x12\x42\n\x11\x63ompiled_workflow\x18\x01 \x01(\x0b\x32\'.flytelike.core.CompiledWorkflowClosureb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$flytelike/admin/node_execution.proto\x12\x0f\x66lytelike.admin\x1a\x1c\x66lytelike/admin/common.proto\x1a\x1c\x66lytelike/core/catalog.proto\x1a\x1d\x66lytelike/core/compiler.proto\x1a\x1d\x66lytelike/core/elements.proto\x1a\x1e\x66lytelike/core/execution.proto\x1a\x1f\x66lytelike/core/identifier.proto\x1a\x1d\x66lytelike/core/literals.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"N\n\x17NodeExecutionGetRequest\x12\x33\n\x02id\x18\x01 \x01(\x0b\x32\'.flytelike.core.NodeExecutionIdentifier\"\xd7\x01\n\x18NodeExecutionListRequest\x12J\n\x15workflow_execution_id\x18\x01 \x01(\x0b\x32+.flytelike.core.WorkflowExecutionIdentifier\x12\r\n\x05limit\x18\x02 \x01(\r\x12\r\n\x05token\x18\x03 \x01(\t\x12\x0f\n\x07\x66ilters\x18\x04 \x01(\t\x12&\n\x07sort_by\x18\x05 \x01(\x0b\x32\x15.flytelike.admin.Sort\x12\x18\n\x10unique_parent_id\x18\x06 \x01(\t\"\xbc\x01\n\x1fNodeExecutionForTaskListRequest\x12\x42\n\x11task_execution_id\x18\x01 \x01(\x0b\x32\'.flytelike.core.TaskExecutionIdentifier\x12\r\n\x05limit\x18\x02 \x01(\r\x12\r\n\x05token\x18\x03 \x01(\t\x12\x0f\n\x07\x66ilters\x18\x04 \x01(\t\x12&\n\x07sort_by\x18\x05 \x01(\x0b\x32\x15.flytelike.admin.Sort\"\xc9\x01\n\rNodeExecution\x12\x33\n\x02id\x18\x01 \x01(\x0b\x32\'.flytelike.core.NodeExecutionIdentifier\x12\x11\n\tinput_uri\x18\x02 \x01(\t\x12\x36\n\x07\x63losure\x18\x03 \x01(\x0b\x32%.flytelike.admin.NodeExecutionClosure\x12\x38\n\x08metadata\x18\x04 \x01(\x0b\x32&.flytelike.admin.NodeExecutionMetaData\"\xb0\x01\n\x15NodeExecutionMetaData\x12\x13\n\x0bretry_group\x18\x01 \x01(\t\x12\x16\n\x0eis_parent_node\x18\x02 \x01(\x08\x12\x14\n\x0cspec_node_id\x18\x03 \x01(\t\x12\x12\n\nis_dynamic\x18\x04 \x01(\x08\x12\x10\n\x08is_array\x18\x05 \x01(\x08\x12\x10\n\x08is_eager\x18\x06 \x01(\x08\x12\r\n\x04name\x18\xa8\x46 \x01(\t\x12\r\n\x04note\x18\xc8G \x01(\t\"[\n\x11NodeExecutionList\x12\x37\n\x0fnode_executions\x18\x01 \x03(\x0b\x32\x1e.flytelike.admin.NodeExecution\x12\r\n\x05token\x18\x02 \x01(\t\"\x99\x05\n\x14NodeExecutionClosure\x12\x18\n\noutput_uri\x18\x01 \x01(\tB\x02\x18\x01H\x00\x12/\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x1e.flytelike.core.ExecutionErrorH\x00\x12\x35\n\x0boutput_data\x18\n \x01(\x0b\x32\x1a.flytelike.core.LiteralMapB\x02\x18\x01H\x00\x12\x32\n\x05phase\x18\x03 \x01(\x0e\x32#.flytelike.core.NodeExecution.Phase\x12.\n\nstarted_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x08\x64uration\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12G\n\x16workflow_node_metadata\x18\x08 \x01(\x0b\x32%.flytelike.admin.WorkflowNodeMetadataH\x01\x12?\n\x12task_node_metadata\x18\t \x01(\x0b\x32!.flytelike.admin.TaskNodeMetadataH\x01\x12\x10\n\x08\x64\x65\x63k_uri\x18\x0b \x01(\t\x12\x1c\n\x14\x64ynamic_job_spec_uri\x18\x0c \x01(\t\x12\x30\n\x08\x65lements\x18\xa0G \x01(\x0b\x32\x1d.flytelike.core.ElementCountsB\x0f\n\routput_resultB\x11\n\x0ftarget_metadata\"X\n\x14WorkflowNodeMetadata\x12@\n\x0b\x65xecutionId\x18\x01 \x01(\x0b\x32+.flytelike.core.WorkflowExecutionIdentifier\"\xae\x01\n\x10TaskNodeMetadata\x12\x38\n\x0c\x63\x61\x63he_status\x18\x01 \x01(\x0e\x32\".flytelike.core.CatalogCacheStatus\x12\x34\n\x0b\x63\x61talog_key\x18\x02 \x01(\x0b\x32\x1f.flytelike.core.CatalogMetadata\x12\x16\n\x0e\x63heckpoint_uri\x18\x04 \x01(\t\x12\x12\n\tcache_why\x18\xbeG \x01(\t\"\xa7\x01\n\x1b\x44ynamicWorkflowNodeMetadata\x12&\n\x02id\x18\x01 \x01(\x0b\x32\x1a.flytelike.core.Identifier\x12\x42\n\x11\x63ompiled_workflow\x18\x02 \x01(\x0b\x32\'.flytelike.core.CompiledWorkflowClosure\x12\x1c\n\x14\x64ynamic_job_spec_uri\x18\x03 \x01(\t\"R\n\x1bNodeExecutionGetDataRequest\x12\x33\n\x02id\x18\x01 \x01(\x0b\x32\'.flytelike.core.NodeExecutionIdentifier\"\xd6\x02\n\x1cNodeExecutionGetDataResponse\x12,\n\x06inputs\x18\x01 \x01(\x0b\x32\x18.flytelike.admin.UrlBlobB\x02\x18\x01\x12-\n\x07outputs\x18\x02 \x01(\x0b\x32\x18.flytelike.admin.UrlBlobB\x02\x18\x01\x12/\n\x0b\x66ull_inputs\x18\x03 \x01(\x0b\x32\x1a.flytelike.core.LiteralMap\x12\x30\n\x0c\x66ull_outputs\x18\x04 \x01(\x0b\x32\x1a.flytelike.core.LiteralMap\x12\x46\n\x10\x64ynamic_workflow\x18\x10 \x01(\x0b\x32,.flytelike.admin.DynamicWorkflowNodeMetadata\x12.\n\nflyte_urls\x18\x11 \x01(\x0b\x32\x1a.flytelike.admin.FlyteURLs\"T\n\x1dGetDynamicNodeWorkflowRequest\x12\x33\n\x02id\x18\x01 \x01(\x0b\x32\'.flytelike.core.NodeExecutionIdentifier\"a\n\x1b\x44ynamicNodeWorkflowResponse\x12\x42\n\x11\x63ompiled_workflow\x18\x01 \x01(\x0b\x32\'.flytelike.core.CompiledWorkflowClosureb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,32 +49,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_NODEEXECUTIONGETDATARESPONSE'].fields_by_name['inputs']._serialized_options = b'\030\001'
   _globals['_NODEEXECUTIONGETDATARESPONSE'].fields_by_name['outputs']._loaded_options = None
   _globals['_NODEEXECUTIONGETDATARESPONSE'].fields_by_name['outputs']._serialized_options = b'\030\001'
-  _globals['_NODEEXECUTIONGETREQUEST']._serialized_start=309
-  _globals['_NODEEXECUTIONGETREQUEST']._serialized_end=387
-  _globals['_NODEEXECUTIONLISTREQUEST']._serialized_start=390
-  _globals['_NODEEXECUTIONLISTREQUEST']._serialized_end=605
-  _globals['_NODEEXECUTIONFORTASKLISTREQUEST']._serialized_start=608
-  _globals['_NODEEXECUTIONFORTASKLISTREQUEST']._serialized_end=796
-  _globals['_NODEEXECUTION']._serialized_start=799
-  _globals['_NODEEXECUTION']._serialized_end=1000
-  _globals['_NODEEXECUTIONMETADATA']._serialized_start=1003
-  _globals['_NODEEXECUTIONMETADATA']._serialized_end=1179
-  _globals['_NODEEXECUTIONLIST']._serialized_start=1181
-  _globals['_NODEEXECUTIONLIST']._serialized_end=1272
-  _globals['_NODEEXECUTIONCLOSURE']._serialized_start=1275
-  _globals['_NODEEXECUTIONCLOSURE']._serialized_end=1890
-  _globals['_WORKFLOWNODEMETADATA']._serialized_start=1892
-  _globals['_WORKFLOWNODEMETADATA']._serialized_end=1980
-  _globals['_TASKNODEMETADATA']._serialized_start=1983
-  _globals['_TASKNODEMETADATA']._serialized_end=2157
-  _globals['_DYNAMICWORKFLOWNODEMETADATA']._serialized_start=2160
-  _globals['_DYNAMICWORKFLOWNODEMETADATA']._serialized_end=2327
-  _globals['_NODEEXECUTIONGETDATAREQUEST']._serialized_start=2329
-  _globals['_NODEEXECUTIONGETDATAREQUEST']._serialized_end=2411
-  _globals['_NODEEXECUTIONGETDATARESPONSE']._serialized_start=2414
-  _globals['_NODEEXECUTIONGETDATARESPONSE']._serialized_end=2756
-  _globals['_GETDYNAMICNODEWORKFLOWREQUEST']._serialized_start=2758
-  _globals['_GETDYNAMICNODEWORKFLOWREQUEST']._serialized_end=2842
-  _globals['_DYNAMICNODEWORKFLOWRESPONSE']._serialized_start=2844
-  _globals['_DYNAMICNODEWORKFLOWRESPONSE']._serialized_end=2941
+  _globals['_NODEEXECUTIONGETREQUEST']._serialized_start=340
+  _globals['_NODEEXECUTIONGETREQUEST']._serialized_end=418
+  _globals['_NODEEXECUTIONLISTREQUEST']._serialized_start=421
+  _globals['_NODEEXECUTIONLISTREQUEST']._serialized_end=636
+  _globals['_NODEEXECUTIONFORTASKLISTREQUEST']._serialized_start=639
+  _globals['_NODEEXECUTIONFORTASKLISTREQUEST']._serialized_end=827
+  _globals['_NODEEXECUTION']._serialized_start=830
+  _globals['_NODEEXECUTION']._serialized_end=1031
+  _globals['_NODEEXECUTIONMETADATA']._serialized_start=1034
+  _globals['_NODEEXECUTIONMETADATA']._serialized_end=1210
+  _globals['_NODEEXECUTIONLIST']._serialized_start=1212
+  _globals['_NODEEXECUTIONLIST']._serialized_end=1303
+  _globals['_NODEEXECUTIONCLOSURE']._serialized_start=1306
+  _globals['_NODEEXECUTIONCLOSURE']._serialized_end=1971
+  _globals['_WORKFLOWNODEMETADATA']._serialized_start=1973
+  _globals['_WORKFLOWNODEMETADATA']._serialized_end=2061
+  _globals['_TASKNODEMETADATA']._serialized_start=2064
+  _globals['_TASKNODEMETADATA']._serialized_end=2238
+  _globals['_DYNAMICWORKFLOWNODEMETADATA']._serialized_start=2241
+  _globals['_DYNAMICWORKFLOWNODEMETADATA']._serialized_end=2408
+  _globals['_NODEEXECUTIONGETDATAREQUEST']._serialized_start=2410
+  _globals['_NODEEXECUTIONGETDATAREQUEST']._serialized_end=2492
+  _globals['_NODEEXECUTIONGETDATARESPONSE']._serialized_start=2495
+  _globals['_NODEEXECUTIONGETDATARESPONSE']._serialized_end=2837
+  _globals['_GETDYNAMICNODEWORKFLOWREQUEST']._serialized_start=2839
+  _globals['_GETDYNAMICNODEWORKFLOWREQUEST']._serialized_end=2923
+  _globals['_DYNAMICNODEWORKFLOWRESPONSE']._serialized_start=2925
+  _globals['_DYNAMICNODEWORKFLOWRESPONSE']._serialized_end=3022
 # @@protoc_insertion_point(module_scope)

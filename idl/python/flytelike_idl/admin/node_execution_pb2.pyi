@@ -8,6 +8,7 @@ from collections import abc as abc
 from flytelike_idl.admin import common_pb2 as common_pb2
 from flytelike_idl.core import catalog_pb2 as catalog_pb2
 from flytelike_idl.core import compiler_pb2 as compiler_pb2
+from flytelike_idl.core import elements_pb2 as elements_pb2
 from flytelike_idl.core import execution_pb2 as execution_pb2
 from flytelike_idl.core import identifier_pb2 as identifier_pb2
 from flytelike_idl.core import literals_pb2 as literals_pb2
@@ -237,6 +238,7 @@ class NodeExecutionClosure(message.Message):
     TASK_NODE_METADATA_FIELD_NUMBER: builtins.int
     DECK_URI_FIELD_NUMBER: builtins.int
     DYNAMIC_JOB_SPEC_URI_FIELD_NUMBER: builtins.int
+    ELEMENTS_FIELD_NUMBER: builtins.int
     @builtins.property
     @_deprecated("""This field has been marked as deprecated using proto field options.""")
     def output_uri(self) -> builtins.str: ...
@@ -263,6 +265,10 @@ class NodeExecutionClosure(message.Message):
     def workflow_node_metadata(self) -> WorkflowNodeMetadata: ...
     @builtins.property
     def task_node_metadata(self) -> TaskNodeMetadata: ...
+    @builtins.property
+    def elements(self) -> elements_pb2.ElementCounts:
+        """Of an array: how it is with its elements. Absent for other nodes."""
+
     def __init__(
         self,
         *,
@@ -278,10 +284,11 @@ class NodeExecutionClosure(message.Message):
         task_node_metadata: TaskNodeMetadata | None = ...,
         deck_uri: builtins.str = ...,
         dynamic_job_spec_uri: builtins.str = ...,
+        elements: elements_pb2.ElementCounts | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["created_at", b"created_at", "duration", b"duration", "error", b"error", "output_data", b"output_data", "output_result", b"output_result", "output_uri", b"output_uri", "started_at", b"started_at", "target_metadata", b"target_metadata", "task_node_metadata", b"task_node_metadata", "updated_at", b"updated_at", "workflow_node_metadata", b"workflow_node_metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["created_at", b"created_at", "duration", b"duration", "elements", b"elements", "error", b"error", "output_data", b"output_data", "output_result", b"output_result", "output_uri", b"output_uri", "started_at", b"started_at", "target_metadata", b"target_metadata", "task_node_metadata", b"task_node_metadata", "updated_at", b"updated_at", "workflow_node_metadata", b"workflow_node_metadata"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["created_at", b"created_at", "deck_uri", b"deck_uri", "duration", b"duration", "dynamic_job_spec_uri", b"dynamic_job_spec_uri", "error", b"error", "output_data", b"output_data", "output_result", b"output_result", "output_uri", b"output_uri", "phase", b"phase", "started_at", b"started_at", "target_metadata", b"target_metadata", "task_node_metadata", b"task_node_metadata", "updated_at", b"updated_at", "workflow_node_metadata", b"workflow_node_metadata"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["created_at", b"created_at", "deck_uri", b"deck_uri", "duration", b"duration", "dynamic_job_spec_uri", b"dynamic_job_spec_uri", "elements", b"elements", "error", b"error", "output_data", b"output_data", "output_result", b"output_result", "output_uri", b"output_uri", "phase", b"phase", "started_at", b"started_at", "target_metadata", b"target_metadata", "task_node_metadata", b"task_node_metadata", "updated_at", b"updated_at", "workflow_node_metadata", b"workflow_node_metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_output_result: _TypeAlias = typing.Literal["output_uri", "error", "output_data"]  # noqa: Y015
     _WhichOneofArgType_output_result: _TypeAlias = typing.Literal["output_result", b"output_result"]  # noqa: Y015

@@ -207,6 +207,7 @@ class CacheEntry(message.Message):
     size_bytes: builtins.int
     """Of the outputs and the data they name."""
     hits: builtins.int
+    """How often it was taken."""
     gone: builtins.str
     """Why it is there no more, in snake case (`evicted`, `data_lost`, `expired`); empty while it is there."""
     @builtins.property
@@ -222,9 +223,13 @@ class CacheEntry(message.Message):
         """How long the attempt took."""
 
     @builtins.property
-    def created_at(self) -> timestamp_pb2.Timestamp: ...
+    def created_at(self) -> timestamp_pb2.Timestamp:
+        """When it was computed."""
+
     @builtins.property
-    def used_at(self) -> timestamp_pb2.Timestamp: ...
+    def used_at(self) -> timestamp_pb2.Timestamp:
+        """When it was last taken."""
+
     @builtins.property
     def expires_at(self) -> timestamp_pb2.Timestamp:
         """Unset when it never expires."""
@@ -260,7 +265,9 @@ class CacheSelection(message.Message):
     USED_BEFORE_FIELD_NUMBER: builtins.int
     LARGER_THAN_BYTES_FIELD_NUMBER: builtins.int
     project: builtins.str
+    """A project; empty for all."""
     domain: builtins.str
+    """A domain of it; empty for all."""
     task: builtins.str
     """A task's whole name."""
     larger_than_bytes: builtins.int
@@ -298,7 +305,9 @@ class ListCacheEntriesRequest(message.Message):
     token: builtins.str
     """From the page before."""
     @builtins.property
-    def selection(self) -> CacheSelection: ...
+    def selection(self) -> CacheSelection:
+        """Which results."""
+
     def __init__(
         self,
         *,
@@ -323,7 +332,9 @@ class ListCacheEntriesResponse(message.Message):
     token: builtins.str
     """Of the next page; empty when this is the last."""
     @builtins.property
-    def entries(self) -> containers.RepeatedCompositeFieldContainer[CacheEntry]: ...
+    def entries(self) -> containers.RepeatedCompositeFieldContainer[CacheEntry]:
+        """The results."""
+
     def __init__(
         self,
         *,
@@ -344,7 +355,9 @@ class GetCacheStatisticsRequest(message.Message):
 
     SELECTION_FIELD_NUMBER: builtins.int
     @builtins.property
-    def selection(self) -> CacheSelection: ...
+    def selection(self) -> CacheSelection:
+        """Which results."""
+
     def __init__(
         self,
         *,
@@ -364,7 +377,9 @@ class GetCacheStatisticsResponse(message.Message):
 
     TASKS_FIELD_NUMBER: builtins.int
     @builtins.property
-    def tasks(self) -> containers.RepeatedCompositeFieldContainer[CacheStatistics]: ...
+    def tasks(self) -> containers.RepeatedCompositeFieldContainer[CacheStatistics]:
+        """The rows."""
+
     def __init__(
         self,
         *,
@@ -391,12 +406,19 @@ class CacheStatistics(message.Message):
     ENTRIES_FIELD_NUMBER: builtins.int
     SIZE_BYTES_FIELD_NUMBER: builtins.int
     project: builtins.str
+    """The task's project."""
     domain: builtins.str
+    """The task's domain."""
     task: builtins.str
+    """The task's whole name."""
     hits: builtins.int
+    """How often a result was found."""
     misses: builtins.int
+    """How often nothing was found."""
     entries: builtins.int
+    """How many results are kept."""
     size_bytes: builtins.int
+    """Of their outputs and the data they name."""
     @builtins.property
     def saved(self) -> duration_pb2.Duration:
         """What the hits would have taken to compute."""
@@ -433,7 +455,9 @@ class EvictCacheRequest(message.Message):
     keep_bytes: builtins.int
     """Take out those unused for longest until this many bytes are left of the selection; unset for all of it."""
     @builtins.property
-    def selection(self) -> CacheSelection: ...
+    def selection(self) -> CacheSelection:
+        """Which results."""
+
     def __init__(
         self,
         *,
@@ -458,6 +482,7 @@ class EvictCacheResponse(message.Message):
     ENTRIES_FIELD_NUMBER: builtins.int
     SIZE_BYTES_FIELD_NUMBER: builtins.int
     entries: builtins.int
+    """How many."""
     size_bytes: builtins.int
     """Of their outputs and the data they name, which is not deleted by this."""
     def __init__(

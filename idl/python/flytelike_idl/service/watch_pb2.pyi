@@ -8,6 +8,7 @@ from collections import abc as abc
 from flytelike_idl.admin import execution_pb2 as execution_pb2
 from flytelike_idl.admin import node_execution_pb2 as node_execution_pb2
 from flytelike_idl.admin import task_execution_pb2 as task_execution_pb2
+from flytelike_idl.core import execution_pb2 as execution_pb2_1
 from flytelike_idl.core import identifier_pb2 as identifier_pb2
 from google.protobuf import descriptor as descriptor
 from google.protobuf import message as message
@@ -136,5 +137,99 @@ class StreamTaskLogsResponse(message.Message):
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = typing.Literal["data", b"data", "next_offset", b"next_offset"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ListElementsRequest(message.Message):
+    """Asks for elements of an array."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    ID_FIELD_NUMBER: builtins.int
+    FIRST_FIELD_NUMBER: builtins.int
+    LIMIT_FIELD_NUMBER: builtins.int
+    ONLY_FAILED_FIELD_NUMBER: builtins.int
+    first: builtins.int
+    """The index of the first element wanted."""
+    limit: builtins.int
+    """How many are wanted at most; the server's own limit when it is 0 or more than that."""
+    only_failed: builtins.bool
+    """Leave out elements that did not fail."""
+    @builtins.property
+    def id(self) -> identifier_pb2.NodeExecutionIdentifier:
+        """The array; NOT_FOUND when there is no such node, INVALID_ARGUMENT when it is no array."""
+
+    def __init__(
+        self,
+        *,
+        id: identifier_pb2.NodeExecutionIdentifier | None = ...,
+        first: builtins.int = ...,
+        limit: builtins.int = ...,
+        only_failed: builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["id", b"id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["first", b"first", "id", b"id", "limit", b"limit", "only_failed", b"only_failed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ListElementsResponse(message.Message):
+    """Some of an array's elements."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    ELEMENTS_FIELD_NUMBER: builtins.int
+    NEXT_FIELD_NUMBER: builtins.int
+    next: builtins.int
+    """Where to go on; 0 when this was the last page."""
+    @builtins.property
+    def elements(self) -> containers.RepeatedCompositeFieldContainer[Element]:
+        """By index."""
+
+    def __init__(
+        self,
+        *,
+        elements: abc.Iterable[Element] | None = ...,
+        next: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["elements", b"elements", "next", b"next"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class Element(message.Message):
+    """One element of an array."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    INDEX_FIELD_NUMBER: builtins.int
+    ATTEMPT_FIELD_NUMBER: builtins.int
+    PHASE_FIELD_NUMBER: builtins.int
+    ERROR_FIELD_NUMBER: builtins.int
+    index: builtins.int
+    """Counts from 0."""
+    attempt: builtins.int
+    """Its last attempt, counted from 0."""
+    phase: execution_pb2_1.TaskExecution.Phase.ValueType
+    """How it goes; UNDEFINED while it waits."""
+    @builtins.property
+    def error(self) -> execution_pb2_1.ExecutionError:
+        """Why it failed, as far as that is kept (of the first thousand of an array)."""
+
+    def __init__(
+        self,
+        *,
+        index: builtins.int = ...,
+        attempt: builtins.int = ...,
+        phase: execution_pb2_1.TaskExecution.Phase.ValueType = ...,
+        error: execution_pb2_1.ExecutionError | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["error", b"error"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["attempt", b"attempt", "error", b"error", "index", b"index", "phase", b"phase"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

@@ -46,6 +46,11 @@ class WatchServiceStub:
                 request_serializer=flytelike_dot_service_dot_watch__pb2.StreamTaskLogsRequest.SerializeToString,
                 response_deserializer=flytelike_dot_service_dot_watch__pb2.StreamTaskLogsResponse.FromString,
                 _registered_method=True)
+        self.ListElements = channel.unary_unary(
+                '/flytelike.service.WatchService/ListElements',
+                request_serializer=flytelike_dot_service_dot_watch__pb2.ListElementsRequest.SerializeToString,
+                response_deserializer=flytelike_dot_service_dot_watch__pb2.ListElementsResponse.FromString,
+                _registered_method=True)
 
 
 class WatchServiceServicer:
@@ -68,6 +73,13 @@ class WatchServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListElements(self, request, context):
+        """How it is with the elements of an array, by index, in pages.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_WatchServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -80,6 +92,11 @@ def add_WatchServiceServicer_to_server(servicer, server):
                     servicer.StreamTaskLogs,
                     request_deserializer=flytelike_dot_service_dot_watch__pb2.StreamTaskLogsRequest.FromString,
                     response_serializer=flytelike_dot_service_dot_watch__pb2.StreamTaskLogsResponse.SerializeToString,
+            ),
+            'ListElements': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListElements,
+                    request_deserializer=flytelike_dot_service_dot_watch__pb2.ListElementsRequest.FromString,
+                    response_serializer=flytelike_dot_service_dot_watch__pb2.ListElementsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -137,6 +154,33 @@ class WatchService:
             '/flytelike.service.WatchService/StreamTaskLogs',
             flytelike_dot_service_dot_watch__pb2.StreamTaskLogsRequest.SerializeToString,
             flytelike_dot_service_dot_watch__pb2.StreamTaskLogsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListElements(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/flytelike.service.WatchService/ListElements',
+            flytelike_dot_service_dot_watch__pb2.ListElementsRequest.SerializeToString,
+            flytelike_dot_service_dot_watch__pb2.ListElementsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -296,5 +296,33 @@ not_a_task = 3
 
 
 @Task
+def scaled(n: int, by: int) -> int:
+    return n * by
+
+
+@Task
+def risky(n: int) -> int:
+    """Each number is a way to end."""
+    if n == 3:
+        print("about to leave")
+        sys.stdout.flush()
+        os._exit(7)
+    if n == 5:
+        raise ValueError("five")
+    if n == 6:
+        time.sleep(60)
+    if n == 8:
+        threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+    if n % 2:
+        print(f"odd {n}")
+    return n
+
+
+@Task
+def long_text(n: int) -> str:
+    return "x" * 200_000
+
+
+@Task
 def reveal() -> None:
     raise ValueError(os.environ["_FSEC_DB_PASSWORD"])

@@ -1,0 +1,28 @@
+"""Maintenance: collecting what nobody needs any more."""
+
+from collections.abc import AsyncIterator, Sequence
+
+from flytelike.codec.ids import execution_id_to_proto
+from flytelike.model.ids import ExecutionId
+from flytelike.remote.client import Client
+from flytelike_idl.service import maintenance_pb2 as pb
+
+
+async def collect(
+    client: Client,
+    rules: Sequence[pb.RetentionRule] = (),
+    executions: Sequence[ExecutionId] = (),
+    *,
+    dry_run: bool = False,
+) -> AsyncIterator[pb.CollectGarbageResponse]:
+    """Collect by rules (with none, those of the platform's owner), or these executions alone; yield how it goes."""
+    request = pb.CollectGarbageRequest(
+        rules=rules, executions=[execution_id_to_proto(execution) for execution in executions], dry_run=dry_run
+    )
+    async for told in client.stream(client.maintenance.CollectGarbage(request)):
+        yield told
+
+
+async def retention(client: Client) -> pb.GetRetentionResponse:
+    """Return what the platform's owner has decided."""
+    return await client.call(client.maintenance.GetRetention(pb.GetRetentionRequest()))

@@ -1,0 +1,288 @@
+"""What arrays need of the world: their length, their elements begun and stopped, results taken, lists put together."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import assert_never
+
+from flytelike.codec.elements import ListsOfOutputs, mapped_inputs
+from flytelike.codec.faults import MalformedError
+from flytelike.codec.parse import parse, serialise
+from flytelike.codec.types import fill_literal_type
+from flytelike.model.failure import Failure, Fault
+from flytelike.model.graph import ArrayTarget, TaskTarget
+from flytelike.model.ids import NodePath
+from flytelike.model.types import NONE, CollectionType, LiteralType, UnionType
+from flytelike_idl.core import literals_pb2 as pb
+from propeller.core.commands import AbortElements, OpenArray, StartElements
+from propeller.core.elements import Span, spans_of
+from propeller.core.events import ArrayOpened, ArrayRefused, ElementFailed, ElementsEnded
+from propeller.core.node_state import Gathering
+from propeller.core.plan import ArrayWork, scope_of
+from propeller.engine import places
+from propeller.engine.binding import BindingFailed
+from propeller.engine.element_rows import row_keys, rows_in
+from propeller.engine.outside import Ports
+from propeller.engine.overrides import overridden
+from propeller.engine.run import Arrival, ElementOutputs, OpenedArray, Run, TakeElements
+from propeller.engine.settings import EngineSettings
+from propeller.engine.values import Values
+from propeller.ports import AttemptKey, Executor
+from propeller.ports_elements import ArraySpec, ElementResult, ElementsOrder
+
+UNEQUAL = "UnequalLists"
+NOTHING_TO_MAP = "NothingToMap"
+OUTPUTS_NOT_FOUND = "OutputsNotFound"
+
+ROWS_AT_ONCE = 64
+"""How many rows of results are read at once, which bounds how long other executions wait for the loop."""
+
+Post = Callable[[Run, Arrival], None]
+
+
+class Arrays:
+    """Carries the commands of arrays out."""
+
+    def __init__(self, post: Post, values: Values, ports: Ports, settings: EngineSettings) -> None:
+        """Connect the ports."""
+        self._post = post
+        self._values = values
+        self._store = ports.store
+        self._blobs = ports.blobs
+        self._clock = ports.clock
+        self._settings = settings
+
+    async def carry_out(
+        self, run: Run, errand: OpenArray | StartElements | AbortElements | TakeElements, executor: Executor
+    ) -> None:
+        """Do an errand. Raises what the ports raise."""
+        match errand:
+            case OpenArray():
+                await self.open(run, errand)
+            case StartElements():
+                await self.start(run, errand, executor)
+            case AbortElements():
+                await self.stop(run, errand, executor)
+            case TakeElements():
+                await self.take(run, errand)
+            case unreachable:
+                assert_never(unreachable)
+
+    async def open(self, run: Run, command: OpenArray) -> None:
+        """Store the array's inputs and tell how many elements they make."""
+        path, attempt = command.path, command.attempt
+        try:
+            inputs = await self._stored_inputs(run, path)
+            length = _length(inputs, _target(run, path))
+        except BindingFailed as error:
+            self._post(run, Arrival(ArrayRefused(path, attempt, self._clock.now_ns(), error.failure)))
+            return
+        self._post(run, Arrival(ArrayOpened(path, attempt, self._clock.now_ns(), length)))
+
+    async def start(self, run: Run, command: StartElements, executor: Executor) -> None:
+        """Hand elements to the executor. An engine that comes later stores the array's inputs anew before."""
+        path = command.path
+        array = run.arrays.get(path)
+        if array is None:
+            try:
+                array = run.arrays[path] = OpenedArray(await self._spec(run, command))
+            except BindingFailed as error:
+                failed = tuple(
+                    ElementFailed(index, attempt, error.failure)
+                    for first, length, attempt in command.elements
+                    for index in range(first, first + length)
+                )
+                event = ElementsEnded(path, command.attempt, self._clock.now_ns(), failed=failed)
+                self._post(run, Arrival(event))
+                return
+        if not array.stopped:
+            await executor.start_elements(ElementsOrder(array.spec, command.elements, command.interruptible))
+
+    async def stop(self, run: Run, command: AbortElements, executor: Executor) -> None:
+        """Have the executor stop all of an array's elements; none is started any more."""
+        array = run.arrays.get(command.path)
+        if array is not None:
+            array.stopped = True
+        await executor.abort_elements(AttemptKey(run.id, command.path, command.attempt), command.reason)
+
+    async def take(self, run: Run, news: TakeElements) -> None:
+        """Tell of ends of elements, with what they gave; of those that gave too little, that they failed."""
+        declared = list(run.program.interface(news.path).outputs)
+        failed: list[ElementFailed] = []
+        kept: list[ElementOutputs] = []
+        for result in news.results:
+            failure = result.failure
+            data = result.outputs
+            if failure is None and declared:
+                data, failure = await self._checked(run, news.path, news.attempt, result, declared)
+            if failure is None:
+                kept.append(ElementOutputs(result.element, result.attempt, data))
+            else:
+                failed.append(ElementFailed(result.element, result.attempt, failure))
+        succeeded = _spans((one.element, one.attempt) for one in kept)
+        event = ElementsEnded(news.path, news.attempt, news.at_ns, succeeded, tuple(failed))
+        self._post(run, Arrival(event, elements=tuple(kept) if declared else ()))
+
+    async def gathered(self, run: Run, path: NodePath, attempt: int) -> bytes:
+        """Return the outputs of an array: lists of what its elements gave. Raises `BindingFailed`."""
+        state = run.state.get(path)
+        outputs = run.program.interface(path).outputs
+        if not isinstance(state, Gathering):
+            raise BindingFailed(f"{path} is not to be put together")
+        nothing = {name: _nothing(variable.type) for name, variable in outputs.items()}
+        lists = ListsOfOutputs(list(outputs), state.length, nothing)
+        wrap = _Wrap(run, path)
+        keys = row_keys(scope_of(path, attempt), state.results)
+        for first in range(0, len(keys), ROWS_AT_ONCE):
+            for row in await self._store.outputs(run.id, keys[first : first + ROWS_AT_ONCE]):
+                for element in rows_in(row):
+                    data = element.data
+                    if data is None:
+                        data = await self._blobs.read(self._uri(run, path, attempt, element))
+                    missing = lists.put(element.element, wrap(parse(pb.LiteralMap, data)))
+                    if missing:
+                        raise BindingFailed(f"element {element.element} gave no {', '.join(missing)}")
+            if lists.bytes > self._settings.outputs_bytes_max:
+                raise _too_large(lists.bytes, self._settings.outputs_bytes_max)
+        return lists.document()
+
+    # --- within -----------------------------------------------------------------------------
+
+    async def _stored_inputs(self, run: Run, path: NodePath) -> pb.LiteralMap:
+        inputs = await self._values.inputs(run, path)
+        uri = places.inputs_uri(self._settings.metadata_prefix, run.id, path)
+        await self._blobs.write(uri, serialise(inputs))
+        return inputs
+
+    async def _spec(self, run: Run, command: StartElements) -> ArraySpec:
+        path, attempt = command.path, command.attempt
+        inputs = await self._stored_inputs(run, path)
+        target = _target(run, path)
+        inner = target.node.target
+        task = run.program.closure.tasks[command.task]
+        if isinstance(inner, TaskTarget):
+            task = overridden(task, inner.overrides)
+        prefix = self._settings.metadata_prefix
+        raw_root = run.request.raw_output_prefix or self._settings.raw_output_prefix
+        work = run.state.plan.place(path).node.work
+        assert isinstance(work, ArrayWork), "only arrays have elements"
+        return ArraySpec(
+            key=AttemptKey(run.id, path, attempt),
+            task=task,
+            workflow=run.request.workflow,
+            launch_plan=run.request.launch_plan,
+            inputs_uri=places.inputs_uri(prefix, run.id, path),
+            output_prefix=places.output_prefix(prefix, run.id, path, attempt),
+            raw_output_prefix=places.raw_prefix(raw_root, run.id, path, attempt),
+            length=_length(inputs, target),
+            shared=target.bound_inputs,
+            picks_own=not target.original_interface,
+            deadline_ns=work.element.timeout_ns,
+            env=run.request.envs,
+        )
+
+    async def _checked(
+        self, run: Run, path: NodePath, attempt: int, result: ElementResult, declared: Sequence[str]
+    ) -> tuple[bytes | None, Failure | None]:
+        """Return an element's outputs, None for those that lie in the object store; or why they don't count."""
+        data = result.outputs
+        uri = ""
+        if data is None or len(data) > self._settings.inline_outputs_bytes_max:
+            uri = self._uri(run, path, attempt, ElementOutputs(result.element, result.attempt, None))
+        if data is None:
+            try:
+                data = await self._blobs.read(uri)
+            except KeyError:
+                return None, _no_outputs(f"it ended without its outputs (there is nothing at {uri})")
+        try:
+            given = parse(pb.LiteralMap, data).literals
+        except MalformedError as error:
+            return None, _no_outputs(f"its outputs cannot be read: {error}")
+        missing = [f"`{name}`" for name in declared if name not in given]
+        if missing:
+            return None, _no_outputs(f"it gave no {', '.join(missing)}")
+        if len(data) <= self._settings.inline_outputs_bytes_max:
+            return data, None
+        if result.outputs is not None:
+            await self._blobs.write(uri, data)
+        await self._blobs.sync(uri)
+        return None, None
+
+    def _uri(self, run: Run, path: NodePath, attempt: int, element: ElementOutputs) -> str:
+        """Return where an element's outputs lie: a task's below its array's, another node's at its own place."""
+        prefix = self._settings.metadata_prefix
+        work = run.state.plan.place(path).node.work
+        if isinstance(_target(run, path).node.target, TaskTarget):
+            folder = places.output_prefix(prefix, run.id, path, attempt)
+            return f"{folder}/{element.element}/{element.attempt}/outputs.pb"
+        assert isinstance(work, ArrayWork), "only arrays have elements"
+        own = NodePath(f"{scope_of(path, attempt)}.{element.element}")
+        return places.outputs_uri(prefix, run.id, own, element.attempt)
+
+
+class _Wrap:
+    """Says of which variant the outputs of an element are, where its array declares that they may be none."""
+
+    def __init__(self, run: Run, path: NodePath) -> None:
+        target = _target(run, path)
+        of_array = run.program.interface(path).outputs
+        self._types: dict[str, LiteralType] = {}
+        if target.original_interface:
+            for name, variable in run.program.interface_of(path, target.node).outputs.items():
+                kind = of_array[name].type.kind
+                if isinstance(kind, CollectionType) and kind.element != variable.type:
+                    self._types[name] = variable.type
+
+    def __call__(self, outputs: pb.LiteralMap) -> pb.LiteralMap:
+        for name, kind in self._types.items():
+            if name in outputs.literals:
+                wrapped = pb.Literal()
+                wrapped.scalar.union.value.CopyFrom(outputs.literals[name])
+                fill_literal_type(kind, wrapped.scalar.union.type)
+                outputs.literals[name].CopyFrom(wrapped)
+        return outputs
+
+
+def _target(run: Run, path: NodePath) -> ArrayTarget:
+    target = run.program.node(path).target
+    assert isinstance(target, ArrayTarget), "only arrays are given here"
+    return target
+
+
+def _length(inputs: pb.LiteralMap, target: ArrayTarget) -> int:
+    """Return how many elements inputs make. Raises `BindingFailed`."""
+    lengths = mapped_inputs(inputs, target.bound_inputs)
+    if not lengths:
+        raise BindingFailed("none of the array's inputs is a list: there is nothing to go through", NOTHING_TO_MAP)
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"`{name}` has {length}" for name, length in lengths.items())
+        raise BindingFailed(f"the lists that the array goes through differ in length: {told} elements", UNEQUAL)
+    return next(iter(lengths.values()))
+
+
+def _nothing(kind: LiteralType) -> pb.Literal:
+    """Return what stands for the output of an element that failed."""
+    nothing = pb.Literal()
+    element = kind.kind.element.kind if isinstance(kind.kind, CollectionType) else None
+    if isinstance(element, UnionType):
+        union = nothing.scalar.union
+        union.value.scalar.none_type.SetInParent()
+        of_none = next((variant for variant in element.variants if variant.kind == NONE.kind), NONE)
+        fill_literal_type(of_none, union.type)
+    else:
+        nothing.scalar.none_type.SetInParent()
+    return nothing
+
+
+def _spans(elements: Iterator[tuple[int, int]]) -> tuple[Span, ...]:
+    return spans_of(sorted(elements))
+
+
+def _no_outputs(message: str) -> Failure:
+    return Failure(OUTPUTS_NOT_FOUND, message, Fault.USER, retryable=True)
+
+
+def _too_large(size: int, limit: int) -> BindingFailed:
+    return BindingFailed(
+        f"the outputs of the array's elements are more than {size} bytes, the limit is {limit}; "
+        "let elements give large values as files",
+        "OutputsTooLarge",
+    )

@@ -1,0 +1,104 @@
+"""Orders of elements: which go to warm workers in batches, and which are attempts like those of nodes."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import PurePosixPath
+
+from flytelike.codec.elements import element_inputs
+from flytelike.model.failure import Failure
+from propeller.core.elements import Span
+from propeller.executors.process.element_queue import ElementQueue
+from propeller.executors.process.images import ImageEnvironment
+from propeller.executors.process.plan import OURS, WarmPlan, memory_limit, plan_of, shows_attempt
+from propeller.executors.process.results import Results
+from propeller.ports import AttemptKey, AttemptSpec
+from propeller.ports_elements import ArraySpec, ElementsOrder
+
+Start = Callable[[AttemptSpec], Awaitable[None]]
+
+
+class Arrays:
+    """What is known of the arrays whose elements are to run.
+
+    Args:
+        results: Reads inputs, and stores those of elements.
+        images: Which images stand for an environment of their own.
+    """
+
+    def __init__(self, results: Results, images: tuple[ImageEnvironment, ...]) -> None:
+        self._results = results
+        self._images = images
+        self._queues: dict[AttemptKey, ElementQueue] = {}
+        self._attempts: dict[AttemptKey, tuple[AttemptKey, int]] = {}
+
+    def queue(self, order: ElementsOrder) -> ElementQueue | Failure | None:
+        """Return where elements of an order wait for warm workers; None if each is an attempt of its own."""
+        spec = order.array
+        found = self._queues.get(spec.key)
+        if found is not None:
+            return found
+        of_all = _of_all(spec)
+        limit = memory_limit(of_all)
+        if isinstance(limit, Failure):
+            return limit
+        if shows_attempt(of_all) or spec.task.secrets or spec.task.metadata.is_eager:
+            return None  # secrets are each attempt's own, and who waits for others takes no slot from them
+        plan = plan_of(of_all, {}, self._images)
+        if isinstance(plan, Failure):
+            return plan
+        if not isinstance(plan, WarmPlan) or PurePosixPath(plan.args[0]).name != OURS:
+            return None
+        queue = self._queues[spec.key] = ElementQueue(spec, plan, limit)
+        return queue
+
+    def forget_idle(self, queue: ElementQueue) -> None:
+        """Drop what is known of an array of which nothing waits or runs."""
+        if queue.idle:
+            self._queues.pop(queue.spec.key, None)
+
+    def stop(self, key: AttemptKey) -> list[AttemptKey]:
+        """Let nothing of an array wait; return its attempts of their own, which are to be aborted."""
+        queue = self._queues.pop(key, None)
+        if queue is not None:
+            queue.stop()
+        return [attempt for attempt, (array, _) in self._attempts.items() if array == key]
+
+    def ended(self, key: AttemptKey) -> tuple[AttemptKey, int] | None:
+        """Return the array and the index of an element's attempt that ended, if it is one."""
+        return self._attempts.pop(key, None)
+
+    async def start_each(self, order: ElementsOrder, start: Start) -> None:
+        """Start each element as an attempt of its own."""
+        array = order.array
+        for first, length, attempt in order.elements:
+            for index in range(first, first + length):
+                spec = array.attempt(index, attempt, interruptible=order.interruptible)
+                self._attempts[spec.key] = (array.key, index)
+        for span in order.elements:
+            await self._start_span(order, span, start)
+
+    async def _start_span(self, order: ElementsOrder, span: Span, start: Start) -> None:
+        array = order.array
+        whole = None if array.picks_own else await self._results.messages(array.inputs_uri)
+        for index in range(span.first, span.first + span.length):
+            spec = array.attempt(index, span.attempt, interruptible=order.interruptible)
+            if spec.key not in self._attempts:
+                continue  # stopped in the meantime
+            if whole is not None:
+                given = element_inputs(whole, array.shared, index).SerializeToString(deterministic=True)
+                await self._results.put_at(spec.inputs_uri, given)
+            await start(spec)
+
+
+def _of_all(spec: ArraySpec) -> AttemptSpec:
+    """Return what a warm worker is told of all elements: the places of the array's own documents."""
+    return AttemptSpec(
+        key=spec.key,
+        task=spec.task,
+        workflow=spec.workflow,
+        launch_plan=spec.launch_plan,
+        inputs_uri=spec.inputs_uri,
+        output_prefix=spec.output_prefix,
+        raw_output_prefix=spec.raw_output_prefix,
+        deadline_ns=spec.deadline_ns,
+        env=spec.env,
+    )

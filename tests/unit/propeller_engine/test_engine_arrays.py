@@ -1,0 +1,139 @@
+"""What the engine makes of arrays: lengths, elements, rows of results, lists of outputs."""
+
+import pytest
+
+from flytelike.model.graph import MinSuccesses, MinSuccessRatio
+from flytelike.model.phases import WorkflowPhase
+from propeller.ports import AttemptSpec
+from propeller.ports_elements import ElementResult
+from tests.unit.propeller_engine.builders import closure, fan, repeated, request, step
+from tests.unit.propeller_engine.fakes import literals, user_failure
+from tests.unit.propeller_engine.world import World, key, live, settings
+
+FAN = fan(4)
+OVER = ("n0", "n1", "n2", "n3")
+
+
+def index_of(spec: AttemptSpec) -> int:
+    return int(spec.key.path.rpartition(".")[2])
+
+
+def script(spec: AttemptSpec) -> dict[str, object]:
+    """Nodes give 10, elements their index."""
+    return {"o": index_of(spec) if "." in spec.key.path else 10}
+
+
+def test_elements_outputs_become_a_list_in_order() -> None:
+    async def body() -> None:
+        world = World(closure([*FAN, step("a", *OVER, each=repeated(parallelism=3)), step("z", "a")]), script=script)
+        assert await world.executed(request()) is WorkflowPhase.SUCCEEDED
+        assert world.inputs(request().id, "a") == {"x": [10, 10, 10, 10]}
+        assert world.outputs("mem://meta/p-d-e1/a/data/0/outputs.pb") == {"o": [0, 1, 2, 3]}
+        assert world.inputs(request().id, "z") == {"x": [[0, 1, 2, 3]]}
+
+    live(body())
+
+
+def test_the_history_tells_of_elements_together() -> None:
+    async def body() -> None:
+        world = World(closure([step("a", each=repeated())]), script=script)
+        await world.executed(request())
+        story = world.story(request().id)
+        assert story[1:8] == [
+            "a RUNNING",
+            "a/0 QUEUED",
+            "a/0 RUNNING",
+            "a 0 of 1, 0 failed",
+            "a 1 of 1, 0 failed",
+            "a/0 SUCCEEDED",
+            "a SUCCEEDED",
+        ]
+
+    live(body())
+
+
+@pytest.mark.parametrize(
+    ("success", "nothing"), [(MinSuccesses(1), None), (MinSuccessRatio(0.5), ("union", None))], ids=["count", "ratio"]
+)
+def test_elements_that_failed_give_none(success: MinSuccesses | MinSuccessRatio, nothing: object) -> None:
+    async def body() -> None:
+        world = World(closure([*FAN, step("a", *OVER, each=repeated(success=success))]))
+        world.executor.script = lambda spec: user_failure() if spec.key.path == "a.0.1" else script(spec)
+        assert await world.executed(request()) is WorkflowPhase.SUCCEEDED
+        given = world.outputs("mem://meta/p-d-e1/a/data/0/outputs.pb")["o"]
+        wrapped = isinstance(success, MinSuccessRatio)
+        assert given == [("union", n) if wrapped else n for n in (0,)] + [nothing] + [
+            ("union", n) if wrapped else n for n in (2, 3)
+        ]
+
+    live(body())
+
+
+def test_small_outputs_lie_in_the_store_alone_and_large_ones_in_the_object_store() -> None:
+    async def body() -> None:
+        world = World(
+            closure([*FAN, step("a", *OVER, each=repeated())]), settings=settings(inline_outputs_bytes_max=20)
+        )
+        world.executor.script = lambda spec: {"o": [1] * 20 if "." in spec.key.path else 1}
+        assert await world.executed(request()) is WorkflowPhase.SUCCEEDED
+        assert "mem://meta/p-d-e1/a/data/0/3/0/outputs.pb" in world.blobs.objects
+        assert world.outputs("mem://meta/p-d-e1/a/data/0/outputs.pb") == {"o": [[1] * 20] * 4}
+
+    live(body())
+
+
+def test_lists_that_grow_too_large_fail_the_array_with_words() -> None:
+    async def body() -> None:
+        world = World(closure([*FAN, step("a", *OVER, each=repeated())]), settings=settings(outputs_bytes_max=25))
+        world.executor.script = script
+        assert await world.executed(request()) is WorkflowPhase.FAILED
+        failure = world.entries(request().id)[-1].record.failure
+        assert failure
+        assert failure.code == "OutputsTooLarge"
+        assert "let elements give large values as files" in failure.message
+
+    live(body())
+
+
+def test_results_that_come_inline_doubled_or_stale_count_once() -> None:
+    async def body() -> None:
+        world = World(closure([*FAN, step("a", *OVER, each=repeated())]))
+        world.executor.script = lambda spec: None if "." in spec.key.path else {"o": 1}
+        engine = await world.engine()
+        await engine.submit(request())
+        await world.settle()
+        array = key(request(), "a")
+        results = [ElementResult(n, 0, None, literals({"o": n})) for n in range(3)]
+        engine.elements_ended(array, 1, results)
+        engine.elements_ended(array, 1, [*results, ElementResult(3, 7, None, literals({"o": 77}))])
+        await world.settle()
+        engine.elements_ended(array, 1, [ElementResult(0, 0, None, literals({"o": 99}))])
+        engine.elements_ended(array, 1, [ElementResult(3, 0, None, literals({"o": 3}))])
+        await world.ended(request().id)
+        await engine.close()
+        assert world.outputs("mem://meta/p-d-e1/a/data/0/outputs.pb") == {"o": [0, 1, 2, 3]}
+
+    live(body())
+
+
+def test_an_element_without_the_outputs_it_declares_has_failed() -> None:
+    async def body() -> None:
+        world = World(closure([step("a", each=repeated())]), script=lambda _: {"other": 1})
+        assert await world.executed(request()) is WorkflowPhase.FAILED
+        failure = world.entries(request().id)[-1].record.failure
+        assert failure
+        assert "it gave no `o`" in failure.message
+
+    live(body())
+
+
+def test_sub_workflows_and_executions_are_given_their_own_item() -> None:
+    async def body() -> None:
+        inner = {"w": [step("y")]}
+        world = World(
+            closure([*FAN, step("a", *OVER, workflow="w", each=repeated())], inner), script=lambda _: {"o": 5}
+        )
+        assert await world.executed(request()) is WorkflowPhase.SUCCEEDED
+        assert world.outputs("mem://meta/p-d-e1/a/data/0/outputs.pb") == {"o": [5, 5, 5, 5]}
+
+    live(body())
