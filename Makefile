@@ -105,6 +105,11 @@ simulate: $(READY) ## run the simulations of propeller's core and engine on SEED
 mutants: $(READY) ## plant faults in propeller; the simulations must find each
 	@$(BIN)/python -m tests.simulation.planting
 
+.PHONY: golden
+golden: $(READY) ## add histories and half-way states that golden files do not show yet; none is written over
+	@$(BIN)/python -m tests.golden.record
+	@$(BIN)/python -m tests.golden.halfway
+
 .PHONY: chaos
 chaos: $(READY) ## kill -9 the platform at MOMENTS random moments (100) and check the results
 	@CHAOS_MOMENTS=$(MOMENTS) $(BIN)/pytest -q -p no:cacheprovider tests/e2e/test_chaos.py

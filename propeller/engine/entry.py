@@ -19,6 +19,7 @@ from propeller.core.header import Accepted, ExecutionFailed, ExecutionSucceeded,
 from propeller.core.node_state import (
     END_STATES,
     Collecting,
+    Decided,
     Expanded,
     Gathering,
     HandlingScopeFailure,
@@ -241,7 +242,7 @@ def _errands(run: Run, stored: _Stored) -> list[Errand]:
     scopes = [
         StoreInputs(path)
         for path, node in run.state.active()
-        if isinstance(node, Expanded | Collecting | Gathering | HandlingScopeFailure)
+        if isinstance(node, Expanded | Collecting | Gathering | HandlingScopeFailure | Decided)
     ]
     return [*scopes, *stored.commands(), *outstanding(run.program.plan, run.state)]
 

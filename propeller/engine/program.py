@@ -23,7 +23,7 @@ from flytelike.model.graph import (
 from flytelike.model.ids import ROOT, Digest, Identifier, NodeId, NodePath
 from flytelike.model.interface import TypedInterface
 from flytelike.model.policies import CachePolicy, cache_policy
-from propeller.core.plan import Plan, parent_of, split
+from propeller.core.plan import Plan, parent_of, path_in, split
 from propeller.engine.overrides import overridden
 from propeller.ports import Closures
 
@@ -80,13 +80,19 @@ class Program:
         return known[node_id]
 
     def gives(self, path: NodePath) -> bool:
-        """Tell whether the node at a path has outputs of its own; a branch's are those of its cases."""
+        """Tell whether the node at a path has outputs at its own place.
+
+        A branch has them there only if they were taken over; else they are those of its case.
+        """
         node = self.node(path)
         match node.target:
             case GateTarget(gate=Approval()):
                 return bool(node.bindings)
             case GateTarget(gate=gate):
                 return isinstance(gate, Signal)
+            case BranchTarget():
+                scope, _ = split(path)
+                return any(self.gives(path_in(scope, case.id)) for case in inner_nodes(node))
             case _:
                 return bool(self.interface(path).outputs)
 

@@ -14,6 +14,7 @@ from flytelike.model.ids import ExecutionId, NodePath
 from flytelike.model.reuse import ReusedNode, ReuseSource, Way
 from flytelike_idl.core import literals_pb2 as pb
 from propeller.core.events import NothingTaken, TakenOver
+from propeller.core.plan import BranchWork
 from propeller.core.taking_over import ATTEMPT
 from propeller.engine import places
 from propeller.engine.binding import BindingFailed
@@ -69,11 +70,14 @@ class TakingOver:
 
     async def _take_outputs(self, run: Run, path: NodePath, source: ReuseSource) -> Kept | None:
         declared = run.program.interface(path).outputs
-        if not declared:
+        if not run.program.gives(path):
             return None
-        if not source.output_uri:
+        if source.output_uri:
+            outputs = await self._document(source.output_uri, "outputs")
+        elif isinstance(run.state.plan.place(path).node.work, BranchWork):
+            outputs = pb.LiteralMap()  # The case that it took had none.
+        else:
             raise _Nothing(f"runs, since {source.execution.name} kept no outputs of it")
-        outputs = await self._document(source.output_uri, "outputs")
         missing = [f"`{name}`" for name in declared if name not in outputs.literals]
         if missing:
             raise _Nothing(f"runs, since {source.execution.name} has no {', '.join(missing)} of it")

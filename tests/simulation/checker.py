@@ -185,7 +185,7 @@ class Checker:
         self._may_start(path, attempt)
         must(path not in self.live_children, f"{path}: a second child starts while the first lives")
         must(attempt <= (self.sketch(path).metadata.retries or 0), f"{path}: child {attempt} is one too many")
-        must(attempt == 0 or (path, attempt - 1) in self.child_results or self._timed_out(path, attempt - 1),
+        must(attempt == 0 or (path, attempt - 1) in self.child_results or self.timed_out(path, attempt - 1),
              f"{path}: child {attempt} without an end of the one before")  # fmt: skip
         self.live_children[path] = attempt
         self._slots()
@@ -241,7 +241,10 @@ class Checker:
         running = len(alive) + len(self.looking - set(self.live))
         must(limit == 0 or running <= limit, f"{running} nodes really run, {limit} may")
 
-    def _timed_out(self, path: NodePath, attempt: int) -> bool:
+    def slept(self, path: NodePath) -> bool:
+        return (path, "0/sleep") in self.rung
+
+    def timed_out(self, path: NodePath, attempt: int) -> bool:
         watched = (f"{attempt}/deadline", f"{attempt}/graph")
         return any(other == path and stamp.startswith(watched) for other, stamp in self.rung)
 
@@ -256,9 +259,9 @@ class Checker:
 
     def _left_out(self, path: NodePath) -> bool:
         skipped = self.nodes[path].phase is NodePhase.SKIPPED
-        return skipped and self.scenario.reuse.get(path) is Reuse.LEAVE and not self._lost_above(path)
+        return skipped and self.scenario.reuse.get(path) is Reuse.LEAVE and not self.lost_above(path)
 
-    def _lost_above(self, path: NodePath) -> bool:
+    def lost_above(self, path: NodePath) -> bool:
         """Tell whether a node above failed, or was skipped for one that did."""
         return any(self.nodes[it].phase in LOST and not self._left_out(it) for it in self.above(path))
 
@@ -317,7 +320,7 @@ class Checker:
         above = [self.nodes[other].phase for other in self.above(path)]
         if record.phase is NodePhase.SKIPPED:
             left = self.scenario.reuse.get(path) is Reuse.LEAVE and all(map(self._done, self.above(path)))
-            skipped = left or self._lost_above(path) or self.kinds.skipped(path, sketch)
+            skipped = left or self.lost_above(path) or self.kinds.skipped(path, sketch)
             must(skipped, f"{path}: skipped without a reason")
         elif seen.phase is None:
             must(all(map(self._done, self.above(path))), f"{path}: began, above it: {above}")
@@ -358,7 +361,7 @@ class Checker:
         judge.judge_end(succeeded=False)
         assert failure
         assert judge.sketch.array
-        timed_out = failure.code == "TimeoutExpired" and self._timed_out(path, 0)
+        timed_out = failure.code == "TimeoutExpired" and self.timed_out(path, 0)
         if timed_out or failure in self.bound[path, 0] or failure in self.refused[path]:
             return
         must(judge.length >= 0 and not judge.still_possible(), f"{path}: failed with {failure} though it could succeed")
@@ -442,7 +445,7 @@ class Checker:
         scope = f"{path}.{self.newest.get(path, 0)}."
         passed_on = [it for it in self.nodes if it.startswith(scope) and self._failed_so(it, failure)]
         if "The dynamic task" in failure.message and not passed_on:
-            must(self._timed_out(path, self.newest[path]), f"{path}: timed out before its time: {failure}")
+            must(self.timed_out(path, self.newest[path]), f"{path}: timed out before its time: {failure}")
         used = seen.user_failures + seen.graphs - 1
         if failure.retryable:
             must(used >= retries, f"{path}: gave up after {used} of {retries} retries: {failure}")
@@ -502,7 +505,7 @@ class Checker:
         must(failure, f"{path}: an attempt failed without a failure")
         assert failure
         timed_out = failure.code == "TimeoutExpired" and (
-            self._in_vain(failure) or self._timed_out(path, record.attempt)
+            self._in_vain(failure) or self.timed_out(path, record.attempt)
         )
         real = timed_out or self._happened(path, record.attempt, failure)
         must(real, f"{path}/{record.attempt}: accepted a failure that never was: {failure}")
@@ -574,7 +577,7 @@ class Checker:
             must(phase and phase.terminal, f"{path}: is {phase}, though it could go on")
             if self._left_out(path):
                 continue
-            lost = self._lost_above(path) or self.kinds.passed_over(path, node)
+            lost = self.lost_above(path) or self.kinds.passed_over(path, node)
             must((phase is NodePhase.SKIPPED) == lost, f"{path}: is {phase}, above it lost: {lost}")
 
     def _gives(self, sketch: NodeSketch) -> bool:

@@ -53,16 +53,16 @@ class Scenario:
         return Plan.of(closure_of(self.inner[name], *self.inner.values()))
 
 
-def random_scenario(rng: random.Random, *, plain: bool = False) -> Scenario:
+def random_scenario(rng: random.Random, *, arrays: bool = True) -> Scenario:
     """Draw a scenario. A workflow holds only workflows drawn before it, so that nesting ends.
 
-    A `plain` one has tasks, sub-workflows and launch plans only.
+    Its values flow without `arrays` only: see `tests.simulation.engine.values`.
     """
     inner: dict[str, GraphSketch] = {}
     for number in range(rng.choice([0, 0, 1, 2, MAX_INNER])):
         name = f"w{number}"
-        inner[name] = _random_graph(rng, name, list(inner), rng.randint(0, 5), plain=plain)
-    primary = _random_graph(rng, "main", list(inner), rng.choice([0, 1, 2, 3, 4, 5, 6, 7, 9, MAX_NODES]), plain=plain)
+        inner[name] = _random_graph(rng, name, list(inner), rng.randint(0, 5), arrays=arrays)
+    primary = _random_graph(rng, "main", list(inner), rng.choice([0, 1, 2, 3, 4, 5, 6, 7, 9, MAX_NODES]), arrays=arrays)
     limits = Limits(
         max_parallelism=rng.choice([0, 0, 0, 1, 2, 3]),
         timeout_ns=rng.randint(20, 400) * S if rng.random() < 0.12 else 0,
@@ -90,14 +90,14 @@ def _random_reuse(
             yield from _random_reuse(rng, inner[node.workflow], inner, f"{path}.0")
 
 
-def _random_graph(rng: random.Random, name: str, known: list[str], size: int, *, plain: bool) -> GraphSketch:
+def _random_graph(rng: random.Random, name: str, known: list[str], size: int, *, arrays: bool) -> GraphSketch:
     nodes: list[NodeSketch] = []
     for number in range(size):
         others = [node.id for node in nodes if not node.branch]
-        nodes.extend(_random_nodes(rng, f"n{number}", others, known, MAX_DEPTH if plain else 0, plain=plain))
+        nodes.extend(_random_nodes(rng, f"n{number}", others, known, 0, arrays=arrays))
     policy = rng.choice(list(FailurePolicy))
-    lucky = plain or name in GIVEN or rng.random() > 0.3
-    cleanup = None if lucky else _random_node(rng, "fn0", [], known)
+    lucky = name in GIVEN or rng.random() > 0.3
+    cleanup = None if lucky else _random_node(rng, "fn0", [], known, arrays=arrays)
     return graph(
         *nodes,
         name=name,
@@ -109,24 +109,25 @@ def _random_graph(rng: random.Random, name: str, known: list[str], size: int, *,
 
 
 def _random_nodes(
-    rng: random.Random, node_id: str, others: list[str], known: list[str], depth: int, *, plain: bool = False
+    rng: random.Random, node_id: str, others: list[str], known: list[str], depth: int, *, arrays: bool
 ) -> tuple[NodeSketch, ...]:
     """Draw a node; a branch comes with the nodes inside it, which wait for nodes outside of it."""
     wanted = min(len(others), rng.choice([0, 0, 1, 1, 2, 3]))
     after = rng.sample(others, wanted)
     if depth == MAX_DEPTH or rng.random() > 0.2:
-        return (_random_node(rng, node_id, after, known, plain=plain),)
+        return (_random_node(rng, node_id, after, known, arrays=arrays),)
     inside = [
-        _random_nodes(rng, f"{node_id}-c{number}", others, known, depth + 1) for number in range(rng.randint(1, 3))
+        _random_nodes(rng, f"{node_id}-c{number}", others, known, depth + 1, arrays=arrays)
+        for number in range(rng.randint(1, 3))
     ]
     return branch(node_id, *(node for case in inside for node in case), after=after)
 
 
 def _random_node(
-    rng: random.Random, node_id: str, after: list[str], known: list[str], *, plain: bool = False
+    rng: random.Random, node_id: str, after: list[str], known: list[str], *, arrays: bool = True
 ) -> NodeSketch:
-    node = _random_single(rng, node_id, after, known, plain=plain)
-    if plain or node.is_gate or rng.random() > ARRAYS:
+    node = _random_single(rng, node_id, after, known)
+    if not arrays or node.is_gate or rng.random() > ARRAYS:
         return node
     small = bool(node.workflow)
     length = rng.choice([0, 1, 2, 3] if small else [0, 1, 2, 5, 12, 30])
@@ -137,9 +138,7 @@ def _random_node(
     return each(node, length, window, success, run_all=rng.random() < 0.2, timeout_ns=timeout_ns)
 
 
-def _random_single(
-    rng: random.Random, node_id: str, after: list[str], known: list[str], *, plain: bool = False
-) -> NodeSketch:
+def _random_single(rng: random.Random, node_id: str, after: list[str], known: list[str]) -> NodeSketch:
     timeout_ns = rng.randint(5, 60) * S if rng.random() < 0.2 else 0
     kind = rng.random()
     if kind < 0.25 and known:
@@ -148,9 +147,9 @@ def _random_single(
         return sub(node_id, rng.choice(known), *after, retries=retries, timeout_ns=slow)
     if kind < 0.35:
         return child(node_id, "lp", *after, retries=rng.choice([0, 1]), timeout_ns=timeout_ns)
-    if kind < 0.42 and not plain:
+    if kind < 0.42:
         return gate(node_id, *after, timeout_ns=timeout_ns)
-    if kind < 0.45 and not plain:
+    if kind < 0.45:
         return gate(node_id, *after, timeout_ns=timeout_ns, sleep_ns=rng.choice([0, 1, 30]) * S)
     if kind < 0.6 and (given := [name for name in known if name in GIVEN]):
         retries, slow = rng.choice([0, 0, 1, 2]), timeout_ns * 3

@@ -29,6 +29,10 @@ class Kinds:
         self._must_run(path)
         self.answers[path] = answer
 
+    def decided_by_values(self, path: NodePath, answer: Failure | NodeId) -> None:
+        """Take what values must lead to, where nobody can be asked what was answered."""
+        self.answers[path] = answer
+
     def given(self, path: NodePath, failure: Failure | None) -> None:
         must(path not in self.signals, f"{path}: its signal is given twice")
         self.signals[path] = failure
@@ -52,9 +56,12 @@ class Kinds:
     # --- what is recorded ----------------------------------------------------------------------
 
     def chosen(self, path: NodePath) -> bool:
-        """Whether a branch has taken its answer in: its cases tell."""
+        """Whether a branch has taken its answer in: its cases tell, but those that are skipped for a node above."""
         sketch = self.checker.sketch(path)
-        return any(self.checker.nodes[beside(path, case)].phase for case in sketch.cases) and len(sketch.cases) > 1
+        inside = [beside(path, case) for case in sketch.cases]
+        return len(inside) > 1 and any(
+            self.checker.nodes[it].phase and not self.checker.lost_above(it) for it in inside
+        )
 
     def skipped(self, path: NodePath, sketch: NodeSketch) -> bool:
         """Whether there is a reason for a node to be skipped that lies in a branch."""
@@ -75,7 +82,7 @@ class Kinds:
 
     def succeeded(self, path: NodePath, sketch: NodeSketch) -> None:
         if sketch.is_gate:
-            slept = sketch.sleep_ns is not None and (path, "0/sleep") in self.checker.rung
+            slept = sketch.sleep_ns is not None and self.checker.slept(path)
             must(slept or self.signals.get(path, sketch) is None, f"{path}: passed, and nobody gave its signal")
             return
         must(self._chosen_phase(path) is NodePhase.SUCCEEDED, f"{path}: succeeded, its case has not")
@@ -87,7 +94,7 @@ class Kinds:
 
     def failed(self, path: NodePath, sketch: NodeSketch, phase: NodePhase, failure: Failure) -> None:
         if sketch.is_gate:
-            rung = any(other == path and stamp.startswith("0/deadline") for other, stamp in self.checker.rung)
+            rung = self.checker.timed_out(path, 0)
             real = rung if phase is NodePhase.TIMED_OUT else self.signals.get(path) == failure
             must(real, f"{path}: {phase.name}, and nothing refused it")
             return

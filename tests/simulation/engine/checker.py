@@ -1,5 +1,6 @@
 """The core's judge, told of an engine's world: values must be right, failures of the platform real."""
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 from typing_extensions import override
@@ -10,6 +11,7 @@ from flytelike.model.ids import NodePath
 from flytelike.model.phases import NodePhase
 from tests.simulation.checker import Checker, Key
 from tests.simulation.engine.loop import Agenda
+from tests.simulation.engine.values import Expected
 from tests.simulation.rules import must
 
 
@@ -21,9 +23,14 @@ class EngineChecker(Checker):
     as long as nobody turned the clock.
     """
 
+    expected: Expected = field(kw_only=True)
     agenda: Agenda = field(default_factory=Agenda)
     began_ns: dict[Key, int] = field(default_factory=dict)
     lied: set[Key] = field(default_factory=set)
+    gates_ns: dict[NodePath, int] = field(default_factory=dict)
+    signals: dict[str, Failure | None] = field(default_factory=dict)
+    refused: dict[NodePath, Failure] = field(default_factory=dict)
+    failed_in: dict[str, list[tuple[str, Failure]]] = field(default_factory=lambda: defaultdict(list))
     clock_was_turned: bool = False
     ends_unheard: bool = False
     sees_lookups: bool = False
@@ -88,9 +95,44 @@ class EngineChecker(Checker):
 
     @override
     def _node(self, record: NodeChanged) -> None:
+        path, sketch = record.path, self.sketch(record.path)
+        if record.phase is NodePhase.RUNNING and sketch.cases:
+            self.kinds.decided_by_values(path, self.expected.taken(path))
+        gate = self.expected.gate(path) if sketch.signal else None
+        if gate is not None and record.phase.terminal:
+            self._pass_on(path, gate.signal_id)
         super()._node(record)
-        if record.phase is NodePhase.RUNNING and self.sketch(record.path).launch_plan:
-            self.began_ns[record.path, 0] = min(record.at_ns, self.agenda.true_ns)  # A commit may land late.
+        if record.phase is NodePhase.RUNNING and (sketch.launch_plan or sketch.is_gate):
+            self.began_ns[path, 0] = min(record.at_ns, self.agenda.true_ns)  # A commit may land late.
+            self.gates_ns[path] = record.at_ns
+        aside = sketch.branch or self.kinds.is_cleanup(path)
+        if record.phase in {NodePhase.FAILED, NodePhase.TIMED_OUT} and record.failure and not aside:
+            self.failed_in[path.rpartition(".")[0]].append((sketch.id, record.failure))
+
+    def _pass_on(self, path: NodePath, signal: str) -> None:
+        """Let a gate's end be judged by what was given, or by why it could not wait."""
+        if path in self.refused:
+            self.kinds.signals[path] = self.refused[path]
+        elif signal in self.signals:
+            self.kinds.signals[path] = self.signals[signal]
+
+    def told_of(self, path: NodePath, error: tuple[str, str] | None) -> None:
+        """Judge what a failure node is told: the first failure of its workflow, and whose it was."""
+        must(error is not None, f"{path}: is told of no failure")
+        assert error is not None
+        node, message = error
+        failed = self.failed_in[path.rpartition(".")[0]]
+        if node == "end-node":
+            must(not failed or "took longer" in message, f"{path}: is told of {message}, {failed} failed")
+            return
+        must(failed and message == failed[0][1].message, f"{path}: is told of {message}, {failed} failed")
+        same = {other for other, failure in failed if failure == failed[0][1]}
+        must(node in same, f"{path}: is told that {node} failed, {same} did")
+
+    @override
+    def slept(self, path: NodePath) -> bool:
+        passed_ns = self.agenda.true_ns - self.began_ns.get((path, 0), self.agenda.true_ns)
+        return self.clock_was_turned or passed_ns >= (self.sketch(path).sleep_ns or 0)
 
     @override
     def _newest_child(self, path: NodePath) -> int:
@@ -103,12 +145,12 @@ class EngineChecker(Checker):
         return retries if self.clock_was_turned and timeout_ns else max(super()._newest_child(path), passed)
 
     @override
-    def _timed_out(self, path: NodePath, attempt: int) -> bool:
+    def timed_out(self, path: NodePath, attempt: int) -> bool:
         if self.clock_was_turned:
             return True
         node = self.sketch(path)
         timeout_ns = node.metadata.timeout_ns or node.task.timeout_ns
-        began_ns = self.began_ns.get((path, 0 if node.launch_plan else attempt))
+        began_ns = self.began_ns.get((path, 0 if node.launch_plan or node.is_gate else attempt))
         return bool(timeout_ns) and began_ns is not None and self.agenda.true_ns - began_ns >= timeout_ns
 
     @override

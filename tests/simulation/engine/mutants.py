@@ -235,5 +235,23 @@ ENGINE_MUTANTS = (
         "self._told, self._told_count = {**told, **self._told}, ",
         "self._told_count = 0 * ",
     ),
+    _mutant(
+        "a branch's inputs are lost in a power cut", "entry", "HandlingScopeFailure | Decided)", "HandlingScopeFailure)"
+    ),
+    _mutant(
+        "what a branch gave is not taken over",
+        "program",
+        "return any(self.gives(path_in(scope, case.id)) for case in inner_nodes(node))",
+        "return False",
+    ),
+    _mutant("a rejection passes", "gates", "elif value.scalar.primitive.boolean:", "elif True:"),
+    _mutant("nobody is told of a signal", "gates", "if isinstance(node, AtGate):", "if False:"),
+    _mutant(
+        "a failure node is told of the last failure",
+        "failing",
+        "return first, owner.failure",
+        "return END_OF_WORKFLOW, owner.failure",
+    ),
+    _mutant("the wrong case is chosen", "branching", "Comparator.LESS_OR_EQUAL: le,", "Comparator.LESS_OR_EQUAL: gt,"),
     _mutant("a sweep that fails is the last one", "retention", "full, left = False, True", "full, left = False, False"),
 )

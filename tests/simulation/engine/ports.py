@@ -19,6 +19,7 @@ from propeller.ports import (
     Snapshot,
     StoreError,
 )
+from propeller.ports_signals import SignalWanted
 from tests.simulation.engine.life import Life
 
 if TYPE_CHECKING:
@@ -189,6 +190,13 @@ class SimulatedCatalog(Port):
 
     async def count(self, uses: Sequence[CatalogUse]) -> None:
         await self._life.call(lambda: at_once(self._world.catalog.count(uses)), OthersAway)
+
+
+class SimulatedSignals(Port):
+    """Signals as one engine sees them."""
+
+    async def wait(self, wanted: SignalWanted) -> bytes | None:
+        return await self._life.call(lambda: self._world.people.wait(wanted), OthersAway)
 
 
 class Sink(Port):

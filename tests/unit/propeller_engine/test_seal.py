@@ -9,6 +9,8 @@ from propeller.engine.run import SEAL
 from propeller.ports import BlobsUnavailable
 from tests.unit.propeller_engine.builders import chain, closure, request, step
 from tests.unit.propeller_engine.fakes import FakeBlobs
+from tests.unit.propeller_engine.kinds import branch, constant, task, workflow
+from tests.unit.propeller_engine.kinds import closure as joined
 from tests.unit.propeller_engine.world import SETTINGS, World, live
 
 FOLDER = "mem://meta/p-d-e1"
@@ -87,6 +89,23 @@ def test_what_a_power_cut_took_before_the_seal_is_written_again_by_the_next_engi
         power_cut(world)
         assert {uri: world.blobs.objects.get(uri) for uri in DOCUMENTS} == before
         assert await world.store.unfinished() == []
+        await engine.close()
+
+    live(body())
+
+
+def test_the_inputs_of_a_branch_that_a_power_cut_took_while_its_case_ran_are_written_again() -> None:
+    async def body() -> None:
+        choice = branch("b", constant(7), otherwise=task("few", constant(0)))
+        world = World(joined(workflow(choice)), script=lambda _: None)
+        engine = await world.engine()
+        await engine.submit(request())
+        await world.settle()
+        before = world.inputs(request().id, "b")
+        power_cut(world)
+        engine = await world.engine()
+        await world.settle()
+        assert world.inputs(request().id, "b") == before == {"v": 7}
         await engine.close()
 
     live(body())

@@ -1,6 +1,9 @@
 """What the engine takes over from earlier executions: documents are copied, and looked at first."""
 
+from dataclasses import replace
 from hashlib import sha256
+
+import pytest
 
 from flytelike.codec.parse import serialise
 from flytelike.codec.reuse import reuse_list_to_proto
@@ -13,6 +16,8 @@ from propeller.engine import places
 from propeller.engine.taking_over import difference
 from tests.unit.propeller_engine.builders import chain, closure, request, step
 from tests.unit.propeller_engine.fakes import literals, user_failure
+from tests.unit.propeller_engine.kinds import MORE, branch, constant, of, signal, sleep, task, when, workflow
+from tests.unit.propeller_engine.kinds import closure as joined
 from tests.unit.propeller_engine.world import World, live
 
 OLD = ExecutionId("p", "d", "e0")
@@ -221,3 +226,37 @@ def test_inputs_are_compared_by_value() -> None:
         out.literals["x"].scalar.blob.uri = where
         out.literals["x"].hash = "sha256:1"
     assert difference(stays, moved) == [], "a file of equal content is the same wherever it lies"
+
+
+@pytest.mark.parametrize("value", [7, 1], ids=["of a case that gives one", "of a case that gives none"])
+def test_a_branch_is_taken_over_with_the_outputs_of_its_case(value: int) -> None:
+    async def body() -> None:
+        choice = branch("b", constant(value), (when(MORE, 5), task("some", constant(1))), otherwise=sleep("rest", 1))
+        after = task("after", *([of("b")] if value > 5 else [constant(1)]), after=("b",))
+        world = World(joined(workflow(choice, after)))
+        await failed_at(world, "after")
+        told = world.last(request("e0").id, "b")
+        node = ReusedNode(Way.TAKE, replace(source("b"), output_uri=told.output_uri))
+        again = listed(world, {"b": node})
+        assert await world.executed(again) is WorkflowPhase.SUCCEEDED
+        assert started(world) == ["after"]
+        assert "b RECOVERED" in world.story(again.id)
+        own = places.outputs_uri("mem://meta", again.id, NodePath("b"), 0)
+        assert world.outputs(own) == ({"o": 60} if value > 5 else {}), "who takes over once more finds it there"
+        assert world.last(again.id, "b").output_uri == own
+
+    live(body())
+
+
+def test_a_gate_is_taken_over_with_the_value_that_was_given() -> None:
+    async def body() -> None:
+        world = World(joined(workflow(signal("g"), task("after", of("g")))))
+        given = pb.Literal()
+        given.scalar.primitive.integer = 5
+        world.signals.given[OLD, "given-g"] = given
+        await failed_at(world, "after")
+        again = listed(world, {"g": take("g")})
+        assert await world.executed(again) is WorkflowPhase.SUCCEEDED
+        assert world.inputs(again.id, "after") == {"x": [5]}, "nobody is asked again"
+
+    live(body())

@@ -150,6 +150,10 @@ class World:
     def entries(self, execution: ExecutionId) -> Sequence[HistoryEntry]:
         return self.sink.entries.get(execution, [])
 
+    def last(self, execution: ExecutionId, path: str) -> HistoryEntry:
+        """Return what was told last of a node."""
+        return next(entry for entry in reversed(self.entries(execution)) if getattr(entry.record, "path", "") == path)
+
     def phase(self, execution: ExecutionId) -> WorkflowPhase:
         told = [e.record.phase for e in self.entries(execution) if isinstance(e.record, ExecutionChanged)]
         return told[-1] if told else WorkflowPhase.UNDEFINED
