@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -123,3 +124,9 @@ def test_no_large_or_built_files() -> None:
     files = tracked("")
     assert [p.name for p in files if p.stat().st_size > 1_000_000] == []
     assert [p.name for p in files if p.suffix in {".pyc", ".so", ".whl"}] == []
+
+
+def test_test_files_have_names_of_their_own() -> None:
+    """pytest imports files of folders that are no packages by their bare names."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, number in names.items() if number > 1] == []

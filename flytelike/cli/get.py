@@ -176,5 +176,10 @@ async def show_execution(client: Client, name: str, project: str, domain: str, *
 
 def node_document(row: NodeRow) -> dict[str, object]:
     """Return a node as JSON data; of an array also how far it is."""
-    document: dict[str, object] = {"node": row.path, "phase": row.phase.name, "seconds": row.seconds}
+    document: dict[str, object] = {
+        "node": row.path,
+        "phase": row.phase.name,
+        "seconds": row.seconds,
+        "cached": row.cached,
+    }
     return {**document, "elements": row.elements} if row.elements else document

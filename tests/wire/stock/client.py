@@ -141,6 +141,7 @@ def dynamic_nodes(remote, kept):
     }
 
 
+@step
 def map_tasks(remote, kept):
     execution = ended(remote, kept.mapped, sync_nodes=True)
     array = execution.node_executions["n0"]
