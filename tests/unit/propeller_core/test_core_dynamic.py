@@ -27,6 +27,7 @@ from tests.unit.propeller_core.builders import (
     sub,
     task,
     timer,
+    uncollectable,
 )
 
 INNER = graph(task("a"), task("b", "a"), name="inner")
@@ -112,6 +113,18 @@ def test_a_graph_takes_no_slot_and_its_next_attempt_waits_for_one() -> None:
     assert run.on(ok("x")) == ["n.0.a/0/start"]
     run.on(err("n.0.a", FLAKE))
     assert run.states()["n"] == "Started"
+
+
+def test_a_graph_whose_outputs_cannot_be_bound_waits_for_a_slot_to_be_made_again() -> None:
+    inner = graph(task("a"), name="inner")
+    workflow = graph(dynamic("n", "inner", retries=1), task("x"), task("z", "x"), policy=GOES_ON, outputs=False)
+    run = begun(workflow, inner, limits=Limits(1))
+    run.on(gave("n", "inner"))
+    assert run.on(ok("x")) == ["n.0.a/0/start"]
+    assert run.on(ok("n.0.a")) == ["n/0/collect", "z/0/start"]
+    run.on(uncollectable("n", FLAKE))
+    assert run.states()["n"] == "Held"
+    assert run.on(ok("z")) == ["n/1/start"]
 
 
 def test_an_attempt_that_waits_for_a_slot_keeps_its_number() -> None:

@@ -39,8 +39,12 @@ def test_worlds_that_once_broke_a_rule_do_not(seed: int) -> None:
     simulate(seed)
 
 
+RARE = frozenset({"Collecting -held-> Held"})
+"""Taken in one of some ten thousand worlds: test_core_dynamic.py takes them for certain."""
+
+
 def test_every_transition_is_taken_in_some_world() -> None:
-    missing = set(TRANSITIONS)
+    missing = {transition for transition in TRANSITIONS if transition.name not in RARE}
     for first in range(0, 8_000, 100):
         missing -= set(simulate_many(range(first, first + 100)).taken)
         if not missing:
