@@ -7,7 +7,6 @@ from sqlalchemy import Connection
 
 from flytelike.codec.caching import key_from_json
 from flytelike.codec.parse import parse
-from flytelike.codec.tasks import code_parts_of
 from flytelike.controlplane.catalog import EVICTED, Catalog
 from flytelike.controlplane.database import Database
 from flytelike.controlplane.errors import not_found
@@ -19,7 +18,7 @@ from flytelike.controlplane.repository.catalog import EntryRow, drop_entries
 from flytelike.controlplane.repository.catalog_queries import Selection, Statistics
 from flytelike.controlplane.repository.entities import find_entity
 from flytelike.controlplane.repository.rows import ExecutionRow, NodeRow
-from flytelike.model.caching import CacheKey, CacheStatus
+from flytelike.model.caching import CacheKey, CacheStatus, derived_version
 from flytelike.model.ids import Identifier, NodeExecutionId, ResourceKind
 from flytelike_idl.admin import execution_pb2
 from flytelike_idl.core import compiler_pb2, tasks_pb2
@@ -152,21 +151,23 @@ def _differences(
     if before.interface != now.interface:
         yield Difference("interface", "", before.interface, now.interface)
     if before.version != now.version:
-        code = tuple(_code_differences(connection, now, versions))
+        code = tuple(_code_differences(connection, (before, now), versions))
         yield from code or (Difference("version", "", before.version, now.version),)
     if before.environment != now.environment:
         yield Difference("environment", "", before.environment, now.environment)
     yield from _entries("input", dict(before.inputs), dict(now.inputs))
 
 
-def _code_differences(connection: Connection, key: CacheKey, versions: tuple[str, str]) -> Iterator[Difference]:
-    """Yield the functions and constants that differ between two versions of a task."""
-    before, now = (
-        _template(connection, Identifier(ResourceKind.TASK, key.project, key.domain, key.task, version))
-        for version in versions
-    )
-    if before.metadata.cache_code and now.metadata.cache_code:
-        yield from _entries("code", code_parts_of(before.metadata.cache_code), code_parts_of(now.metadata.cache_code))
+def _code_differences(
+    connection: Connection, keys: tuple[CacheKey, CacheKey], versions: tuple[str, str]
+) -> Iterator[Difference]:
+    """Yield the functions and constants that differ between two versions of a task, where keys go by the code."""
+    codes = [
+        _template(connection, Identifier(ResourceKind.TASK, key.project, key.domain, key.task, version)).code
+        for key, version in zip(keys, versions, strict=True)
+    ]
+    if all(key.version == derived_version(code) for key, code in zip(keys, codes, strict=True)):
+        yield from _entries("code", *codes)
 
 
 def _entries(part: str, before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[Difference]:

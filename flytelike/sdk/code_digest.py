@@ -51,12 +51,6 @@ def code_parts(module: str, name: str, root: Path, file: str = "") -> dict[str, 
     return dict(sorted(parts.items()))
 
 
-def version_of(parts: dict[str, str]) -> str:
-    """Return the cache version that stands for digests of code."""
-    whole = "\n".join(f"{name} {digest}" for name, digest in sorted(parts.items()))
-    return f"code-{hashlib.sha256(whole.encode()).hexdigest()[:32]}"
-
-
 def digest_of(statements: Iterable[ast.stmt], *, without_task: bool = False) -> str:
     """Return the digest of what statements say; `without_task` leaves out the decorator that makes a task."""
     text = "\n".join(_said(_bare(statement, without_task=without_task)) for statement in statements)
