@@ -10,7 +10,7 @@ from typing import Any, assert_never
 from flytelike.codec.interface import fill_interface
 from flytelike.codec.parse import serialise
 from flytelike.codec.value_digest import value_digest
-from flytelike.model.caching import CacheKey
+from flytelike.model.caching import CacheKey, derived_version
 from flytelike.model.graph import TaskTemplate
 from flytelike.model.interface import TypedInterface, Variable
 from flytelike.model.literals import (
@@ -43,8 +43,9 @@ def work_key(task: TaskTemplate, policy: CachePolicy) -> CacheKey:
     A version that the author gives says alone when results are equal, as in Flyte; one that is derived from
     the code goes with the image the code runs in. Where there is neither, results belong to one version of the task.
     """
-    image = task.container.image if policy.code and task.container is not None else ""
-    version = policy.version or f"task version {task.id.version}"
+    derived = derived_version(task.code) if task.code else ""
+    version = policy.version or derived or f"task version {task.id.version}"
+    image = task.container.image if version == derived and task.container is not None else ""
     return CacheKey(task.id.project, task.id.domain, task.id.name, interface_digest(task.interface), version, image, ())
 
 
