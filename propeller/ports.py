@@ -39,7 +39,8 @@ class AttemptSpec:
     task contract. Small `inputs` come along, and their file may be written while the attempt begins:
     an executor whose attempts read the file writes it first. `deadline_ns` is the length a run may
     take, counted from its start; 0 for none.
-    `execution_started_ns` is when the whole execution began.
+    `execution_started_ns` is when the whole execution began. `priority` ranks it among attempts of the same project
+    that wait for the executor.
     """
 
     key: AttemptKey
@@ -56,6 +57,7 @@ class AttemptSpec:
     execution_started_ns: int = 0
     env: Mapping[str, str] = field(default_factory=dict)
     inputs: bytes | None = None
+    priority: int = 0
 
 
 class AttemptListener(Protocol):
@@ -124,10 +126,12 @@ class Children(Protocol):
         launch_plan: Identifier,
         inputs_uri: str,
         earlier: ExecutionId | None = None,
+        priority: int = 0,
     ) -> ExecutionId:
         """Create the child, or return the one created before for the same parent and attempt.
 
-        With `earlier`, the child takes over what succeeded in that execution, as far as it serves.
+        With `earlier`, the child takes over what succeeded in that execution, as far as it serves. It has the
+        `priority` given.
 
         Raises `ChildRefused` when the launch plan or its inputs are not acceptable.
         """

@@ -180,10 +180,11 @@ class ChildrenOfPlane:
         launch_plan: Identifier,
         inputs_uri: str,
         earlier: ExecutionId | None = None,
+        priority: int = 0,
     ) -> ExecutionId:
         """Create the child; raises ChildRefused."""
         try:
-            return await self._plane.children.start_child(parent, attempt, launch_plan, inputs_uri, earlier)
+            return await self._plane.children.start_child(parent, attempt, launch_plan, inputs_uri, earlier, priority)
         except Refusal as error:
             told = "; ".join(found.headline for found in error.diagnostics)
             raise ChildRefused(Failure("ChildRefused", told, Fault.USER, retryable=False)) from error

@@ -200,6 +200,7 @@ class Effects:
             execution_started_ns=status.started_ns if isinstance(status, InProgress) else 0,
             env=run.request.envs,
             inputs=inputs,
+            priority=run.priority(path),
         )
 
     async def _take_outputs(self, run: Run, news: TakeOutputs) -> None:
@@ -304,7 +305,7 @@ class Effects:
             await self._blobs.sync(uri)
             parent = NodeExecutionId(run.id, path)
             earlier = None if attempt else continued_child(run, path)
-            child = await self._children.start(parent, attempt, command.launch_plan, uri, earlier)
+            child = await self._children.start(parent, attempt, command.launch_plan, uri, earlier, run.priority(path))
         except (BindingFailed, ChildRefused) as error:
             self._child_ended(run, path, attempt, ChildStatus(WorkflowPhase.FAILED, failure=error.failure))
             return

@@ -6,7 +6,7 @@ import logging
 import shutil
 import signal
 import time
-from collections import Counter, OrderedDict, deque
+from collections import Counter, OrderedDict
 from collections.abc import Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from propeller.executors.process.arrays import Arrays
 from propeller.executors.process.batches import Batches
 from propeller.executors.process.element_queue import ElementQueue
 from propeller.executors.process.environment import base_environment
+from propeller.executors.process.line import Line
 from propeller.executors.process.logs import AttemptLogs
 from propeller.executors.process.memory import kernel_kills
 from propeller.executors.process.outcome import (
@@ -100,7 +101,7 @@ class ProcessExecutor(Executor, WorkersListener):
     """The embedded platform's executor. Make it on the event loop that will use it.
 
     Attempts of `flytelike-execute` run in warm workers, one at a time each; any other command
-    runs as a program of its own. At most `settings.slots` attempts run, first come first served; those of
+    runs as a program of its own. At most `settings.slots` attempts run, the next as `Line` says; those of
     eager tasks are counted apart, so that what they wait for finds a slot.
 
     Args:
@@ -121,8 +122,8 @@ class ProcessExecutor(Executor, WorkersListener):
         self._workers = Workers(settings, base_environment(settings), self)
         self._watch = MemoryWatch(settings.memory_poll_s, self._over_memory)
         self._live: dict[AttemptKey, _Attempt] = {}
-        self._queue: deque[_Attempt | ElementQueue] = deque()
-        self._eager_queue: deque[_Attempt | ElementQueue] = deque()
+        self._line: Line[_Attempt | ElementQueue] = Line(time.monotonic, _gone)
+        self._eager_line: Line[_Attempt | ElementQueue] = Line(time.monotonic, _gone)
         self._taken: Counter[bool] = Counter()
         self._arrays = Arrays(self._results, settings.images)
         self._batches = Batches(self._workers, self.logs, self._watch, settings.grace_s, self._tell_elements)
@@ -156,7 +157,7 @@ class ProcessExecutor(Executor, WorkersListener):
         if not isinstance(verdict, _Run):
             self._end(attempt, verdict)
             return
-        (self._eager_queue if attempt.eager else self._queue).append(attempt)
+        (self._eager_line if attempt.eager else self._line).put(attempt, spec.key.execution.project, spec.priority)
         self._pump()
 
     @override
@@ -174,10 +175,8 @@ class ProcessExecutor(Executor, WorkersListener):
         elif queue is None:
             await self._arrays.start_each(order, self.start)
         else:
-            waits = bool(queue)
             queue.add(order.elements)
-            if not waits:
-                self._queue.append(queue)
+            self._line_up(queue)
             self._pump()
 
     @override
@@ -216,8 +215,8 @@ class ProcessExecutor(Executor, WorkersListener):
         if self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
         self._live.clear()
-        self._queue.clear()
-        self._eager_queue.clear()
+        self._line.clear()
+        self._eager_line.clear()
         self._by_worker.clear()
         self._taken.clear()
         self.logs.close()
@@ -261,40 +260,47 @@ class ProcessExecutor(Executor, WorkersListener):
         return _RUN
 
     def _pump(self) -> None:
-        for queue, slots in ((self._queue, self._settings.slots), (self._eager_queue, self._settings.eager_slots)):
-            eager = queue is self._eager_queue
-            while queue and self._in_use(eager=eager) < slots and not self._closed:
+        for line, slots in ((self._line, self._settings.slots), (self._eager_line, self._settings.eager_slots)):
+            eager = line is self._eager_line
+            while line and self._in_use(eager=eager) < slots and not self._closed:
                 if not self._workers.ready:
                     self._later(self._revive())
                     return
-                attempt = queue.popleft()
-                if isinstance(attempt, ElementQueue):
-                    self._give(attempt, slots)
-                elif attempt.stop is None:
-                    self._dispatch(attempt)
+                match line.take():
+                    case ElementQueue() as queue:
+                        self._give(queue, slots)
+                    case _Attempt() as attempt:
+                        self._dispatch(attempt)
+                    case None:
+                        break
 
     def _in_use(self, *, eager: bool) -> int:
         """Return how many slots are taken: batches of elements take those of tasks that are not eager."""
         return self._taken[eager] + (0 if eager else len(self._batches))
 
     def _give(self, queue: ElementQueue, slots: int) -> None:
-        """Give a batch of an array to a worker; the rest waits behind whoever waits already."""
+        """Give a batch of an array to a worker; the rest waits behind whoever waits already and is as urgent."""
+        queue.in_line = False
         if queue:
             self._batches.give(queue, slots)
-        if queue:
-            self._queue.append(queue)
+        self._line_up(queue)
+
+    def _line_up(self, queue: ElementQueue) -> None:
+        """Let what waits of an array wait for a slot, once."""
+        if queue and not queue.in_line:
+            queue.in_line = True
+            self._line.put(queue, queue.spec.key.execution.project, queue.spec.priority)
 
     async def _revive(self) -> None:
         try:
             await self._workers.open()
         except (ZygoteFailed, OSError) as error:
             # Whoever waits is told: the engine tries again with back-off, and knows when to give up.
-            waiting = [*self._queue, *self._eager_queue]
-            self._queue.clear()
-            self._eager_queue.clear()
+            waiting = [*self._line.clear(), *self._eager_line.clear()]
             failure = failure_of_start(0, str(error), "a worker")
             for attempt in waiting:
                 if isinstance(attempt, ElementQueue):
+                    attempt.in_line = False
                     self._tell_elements(attempt.spec.key, attempt.give_up(failure))
                 else:
                     self._end(attempt, failure)
@@ -359,8 +365,7 @@ class ProcessExecutor(Executor, WorkersListener):
 
     def _batch_over(self, queue: ElementQueue) -> None:
         """Let what a batch left wait again."""
-        if queue and queue not in self._queue:
-            self._queue.append(queue)
+        self._line_up(queue)
         self._arrays.forget_idle(queue)
         self._pump()
 
@@ -555,6 +560,11 @@ class ProcessExecutor(Executor, WorkersListener):
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _gone(waiting: "_Attempt | ElementQueue") -> bool:
+    """Tell whether somebody in line waits no more: it was aborted."""
+    return waiting.stopped if isinstance(waiting, ElementQueue) else waiting.stop is not None
 
 
 def _redacted(attempt: _Attempt, failure: Failure) -> Failure:

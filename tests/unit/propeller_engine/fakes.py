@@ -157,6 +157,7 @@ class FakeChildren:
         self.names: dict[tuple[NodeExecutionId, int], ExecutionId] = {}
         self.refuse: Failure | None = None
         self.earlier: ExecutionId | None = None
+        self.priority = 0
 
     async def start(
         self,
@@ -165,10 +166,12 @@ class FakeChildren:
         launch_plan: Identifier,
         inputs_uri: str,
         earlier: ExecutionId | None = None,
+        priority: int = 0,
     ) -> ExecutionId:
         if self.refuse is not None:
             raise ChildRefused(self.refuse)
         self.earlier = earlier
+        self.priority = priority
         from flytelike.model.phases import WorkflowPhase
 
         above = parent.execution
