@@ -39,7 +39,8 @@ class AttemptSpec:
     task contract. Small `inputs` come along, and their file may be written while the attempt begins:
     an executor whose attempts read the file writes it first. `deadline_ns` is the length a run may
     take, counted from its start; 0 for none.
-    `execution_started_ns` is when the whole execution began.
+    `execution_started_ns` is when the whole execution began, `depth` how many executions lie above it, each of which
+    waits for the one below.
     """
 
     key: AttemptKey
@@ -56,6 +57,7 @@ class AttemptSpec:
     execution_started_ns: int = 0
     env: Mapping[str, str] = field(default_factory=dict)
     inputs: bytes | None = None
+    depth: int = 0
 
 
 class AttemptListener(Protocol):

@@ -39,6 +39,7 @@ class ArraySpec:
     picks_own: bool = False
     deadline_ns: int = 0
     env: Mapping[str, str] = field(default_factory=dict)
+    depth: int = 0
 
     def attempt(self, index: int, attempt: int, *, interruptible: bool = False) -> AttemptSpec:
         """Return one attempt of one element, as if it was a node's."""
@@ -61,6 +62,7 @@ class ArraySpec:
             deadline_ns=self.deadline_ns,
             interruptible=interruptible,
             env=env,
+            depth=self.depth,
         )
 
 

@@ -177,6 +177,7 @@ class Arrays:
             picks_own=not target.original_interface,
             deadline_ns=work.element.timeout_ns,
             env=run.request.envs,
+            depth=run.request.depth,
         )
 
     async def _checked(

@@ -6,7 +6,7 @@ import logging
 import shutil
 import signal
 import time
-from collections import Counter, OrderedDict, deque
+from collections import OrderedDict, deque
 from collections.abc import Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from flytelike.storage import NotFound, Store
 from propeller.executors.ending import Ending, GaveNodes
 from propeller.executors.process.arrays import Arrays
 from propeller.executors.process.batches import Batches
+from propeller.executors.process.eager_slots import EagerSlots
 from propeller.executors.process.element_queue import ElementQueue
 from propeller.executors.process.environment import base_environment
 from propeller.executors.process.logs import AttemptLogs
@@ -95,13 +96,18 @@ class _Attempt:
         """Whether it waits for others most of the time."""
         return self.spec.task.metadata.is_eager
 
+    @property
+    def level(self) -> int:
+        """How many callers wait for it, one for another."""
+        return self.spec.depth
+
 
 class ProcessExecutor(Executor, WorkersListener):
     """The embedded platform's executor. Make it on the event loop that will use it.
 
     Attempts of `flytelike-execute` run in warm workers, one at a time each; any other command
     runs as a program of its own. At most `settings.slots` attempts run, first come first served; those of
-    eager tasks are counted apart, so that what they wait for finds a slot.
+    eager tasks have slots apart, so that what they wait for finds one (see `EagerSlots`).
 
     Args:
         settings: How many, how long, how large.
@@ -122,8 +128,8 @@ class ProcessExecutor(Executor, WorkersListener):
         self._watch = MemoryWatch(settings.memory_poll_s, self._over_memory)
         self._live: dict[AttemptKey, _Attempt] = {}
         self._queue: deque[_Attempt | ElementQueue] = deque()
-        self._eager_queue: deque[_Attempt | ElementQueue] = deque()
-        self._taken: Counter[bool] = Counter()
+        self._eager = EagerSlots[_Attempt](settings.eager_slots)
+        self._taken = 0
         self._arrays = Arrays(self._results, settings.images)
         self._batches = Batches(self._workers, self.logs, self._watch, settings.grace_s, self._tell_elements)
         self._by_worker: dict[int, _Attempt] = {}
@@ -156,7 +162,10 @@ class ProcessExecutor(Executor, WorkersListener):
         if not isinstance(verdict, _Run):
             self._end(attempt, verdict)
             return
-        (self._eager_queue if attempt.eager else self._queue).append(attempt)
+        if attempt.eager:
+            self._eager.wait(attempt, attempt.level)
+        else:
+            self._queue.append(attempt)
         self._pump()
 
     @override
@@ -217,9 +226,9 @@ class ProcessExecutor(Executor, WorkersListener):
             await asyncio.gather(*self._tasks, return_exceptions=True)
         self._live.clear()
         self._queue.clear()
-        self._eager_queue.clear()
+        self._eager = EagerSlots(self._settings.eager_slots)
         self._by_worker.clear()
-        self._taken.clear()
+        self._taken = 0
         self.logs.close()
 
     # --- from a spec to a process ---------------------------------------------------------
@@ -261,21 +270,20 @@ class ProcessExecutor(Executor, WorkersListener):
         return _RUN
 
     def _pump(self) -> None:
-        for queue, slots in ((self._queue, self._settings.slots), (self._eager_queue, self._settings.eager_slots)):
-            eager = queue is self._eager_queue
-            while queue and self._in_use(eager=eager) < slots and not self._closed:
-                if not self._workers.ready:
-                    self._later(self._revive())
-                    return
-                attempt = queue.popleft()
-                if isinstance(attempt, ElementQueue):
-                    self._give(attempt, slots)
-                elif attempt.stop is None:
-                    self._dispatch(attempt)
+        while (self._eager or (self._queue and self._in_use < self._settings.slots)) and not self._closed:
+            if not self._workers.ready:
+                self._later(self._revive())
+                return
+            attempt = self._eager.take() if self._eager else self._queue.popleft()
+            if isinstance(attempt, ElementQueue):
+                self._give(attempt, self._settings.slots)
+            elif attempt.stop is None:
+                self._dispatch(attempt)
 
-    def _in_use(self, *, eager: bool) -> int:
-        """Return how many slots are taken: batches of elements take those of tasks that are not eager."""
-        return self._taken[eager] + (0 if eager else len(self._batches))
+    @property
+    def _in_use(self) -> int:
+        """How many slots of tasks that are not eager are taken."""
+        return self._taken + len(self._batches)
 
     def _give(self, queue: ElementQueue, slots: int) -> None:
         """Give a batch of an array to a worker; the rest waits behind whoever waits already."""
@@ -289,9 +297,8 @@ class ProcessExecutor(Executor, WorkersListener):
             await self._workers.open()
         except (ZygoteFailed, OSError) as error:
             # Whoever waits is told: the engine tries again with back-off, and knows when to give up.
-            waiting = [*self._queue, *self._eager_queue]
+            waiting = [*self._queue, *self._eager.drain()]
             self._queue.clear()
-            self._eager_queue.clear()
             failure = failure_of_start(0, str(error), "a worker")
             for attempt in waiting:
                 if isinstance(attempt, ElementQueue):
@@ -313,7 +320,10 @@ class ProcessExecutor(Executor, WorkersListener):
                 raise RuntimeError("an attempt without a plan was queued")
         attempt.worker = worker
         self._by_worker[worker.number] = attempt
-        self._taken[attempt.eager] += 1
+        if attempt.eager:
+            self._eager.hold(attempt.level)
+        else:
+            self._taken += 1
         if worker.pid:
             self.started(worker)
 
@@ -426,8 +436,10 @@ class ProcessExecutor(Executor, WorkersListener):
     def _left(self, worker: Worker) -> _Attempt | None:
         """Take the attempt off its worker; its slot is free."""
         attempt = self._by_worker.pop(worker.number, None)
-        if attempt is not None:
-            self._taken[attempt.eager] -= 1
+        if attempt is not None and attempt.eager:
+            self._eager.leave(attempt.level)
+        elif attempt is not None:
+            self._taken -= 1
         return attempt
 
     def _over_memory(self, worker: int, used_bytes: int, limit_bytes: int) -> None:
