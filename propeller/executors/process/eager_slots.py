@@ -12,8 +12,8 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 LEFT_BELOW = 4
-"""Callers of all levels down to the n-th leave one slot in `LEFT_BELOW ** (n + 1)` to the levels below, so that calls go
-on side by side too."""
+"""Callers of all levels down to the n-th leave one slot in `LEFT_BELOW ** (n + 1)` to the levels below, so that calls
+go on side by side too."""
 
 SLOT_BYTES = 24 << 20
 """What an eager task that only waits needs, with some room: some 17 MB were measured."""
