@@ -39,8 +39,8 @@ class AttemptSpec:
     task contract. Small `inputs` come along, and their file may be written while the attempt begins:
     an executor whose attempts read the file writes it first. `deadline_ns` is the length a run may
     take, counted from its start; 0 for none.
-    `execution_started_ns` is when the whole execution began. `priority` ranks it among attempts of the same project
-    that wait for the executor.
+    `execution_started_ns` is when the whole execution began, `depth` how many executions lie above it, each of which
+    waits for the one below. `priority` ranks it among attempts of the same project that wait for the executor.
     """
 
     key: AttemptKey
@@ -58,6 +58,7 @@ class AttemptSpec:
     env: Mapping[str, str] = field(default_factory=dict)
     inputs: bytes | None = None
     priority: int = 0
+    depth: int = 0
 
 
 class AttemptListener(Protocol):

@@ -178,6 +178,7 @@ class Arrays:
             deadline_ns=work.element.timeout_ns,
             env=run.request.envs,
             priority=run.priority(path),
+            depth=run.request.depth,
         )
 
     async def _checked(

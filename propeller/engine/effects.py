@@ -201,6 +201,7 @@ class Effects:
             env=run.request.envs,
             inputs=inputs,
             priority=run.priority(path),
+            depth=run.request.depth,
         )
 
     async def _take_outputs(self, run: Run, news: TakeOutputs) -> None:

@@ -6,7 +6,7 @@ import logging
 import shutil
 import signal
 import time
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from flytelike.storage import NotFound, Store
 from propeller.executors.ending import Ending, GaveNodes
 from propeller.executors.process.arrays import Arrays
 from propeller.executors.process.batches import Batches
+from propeller.executors.process.eager_slots import EagerSlots
 from propeller.executors.process.element_queue import ElementQueue
 from propeller.executors.process.environment import base_environment
 from propeller.executors.process.line import Line
@@ -96,13 +97,18 @@ class _Attempt:
         """Whether it waits for others most of the time."""
         return self.spec.task.metadata.is_eager
 
+    @property
+    def level(self) -> int:
+        """How many callers wait for it, one for another."""
+        return self.spec.depth
+
 
 class ProcessExecutor(Executor, WorkersListener):
     """The embedded platform's executor. Make it on the event loop that will use it.
 
     Attempts of `flytelike-execute` run in warm workers, one at a time each; any other command
     runs as a program of its own. At most `settings.slots` attempts run, the next as `Line` says; those of
-    eager tasks are counted apart, so that what they wait for finds a slot.
+    eager tasks have slots apart, so that what they wait for finds one (see `EagerSlots`).
 
     Args:
         settings: How many, how long, how large.
@@ -123,8 +129,8 @@ class ProcessExecutor(Executor, WorkersListener):
         self._watch = MemoryWatch(settings.memory_poll_s, self._over_memory)
         self._live: dict[AttemptKey, _Attempt] = {}
         self._line: Line[_Attempt | ElementQueue] = Line(time.monotonic, _gone)
-        self._eager_line: Line[_Attempt | ElementQueue] = Line(time.monotonic, _gone)
-        self._taken: Counter[bool] = Counter()
+        self._eager = self._eager_slots()
+        self._taken = 0
         self._arrays = Arrays(self._results, settings.images)
         self._batches = Batches(self._workers, self.logs, self._watch, settings.grace_s, self._tell_elements)
         self._by_worker: dict[int, _Attempt] = {}
@@ -157,7 +163,10 @@ class ProcessExecutor(Executor, WorkersListener):
         if not isinstance(verdict, _Run):
             self._end(attempt, verdict)
             return
-        (self._eager_line if attempt.eager else self._line).put(attempt, spec.key.execution.project, spec.priority)
+        if attempt.eager:
+            self._eager.wait(attempt, attempt.level, spec.key.execution.project, spec.priority)
+        else:
+            self._line.put(attempt, spec.key.execution.project, spec.priority)
         self._pump()
 
     @override
@@ -216,9 +225,9 @@ class ProcessExecutor(Executor, WorkersListener):
             await asyncio.gather(*self._tasks, return_exceptions=True)
         self._live.clear()
         self._line.clear()
-        self._eager_line.clear()
+        self._eager = self._eager_slots()
         self._by_worker.clear()
-        self._taken.clear()
+        self._taken = 0
         self.logs.close()
 
     # --- from a spec to a process ---------------------------------------------------------
@@ -260,23 +269,25 @@ class ProcessExecutor(Executor, WorkersListener):
         return _RUN
 
     def _pump(self) -> None:
-        for line, slots in ((self._line, self._settings.slots), (self._eager_line, self._settings.eager_slots)):
-            eager = line is self._eager_line
-            while line and self._in_use(eager=eager) < slots and not self._closed:
-                if not self._workers.ready:
-                    self._later(self._revive())
-                    return
-                match line.take():
-                    case ElementQueue() as queue:
-                        self._give(queue, slots)
-                    case _Attempt() as attempt:
-                        self._dispatch(attempt)
-                    case None:
-                        break
+        while (self._eager or (self._line and self._in_use < self._settings.slots)) and not self._closed:
+            if not self._workers.ready:
+                self._later(self._revive())
+                return
+            match self._eager.take() if self._eager else self._line.take():
+                case ElementQueue() as queue:
+                    self._give(queue, self._settings.slots)
+                case _Attempt() as attempt:
+                    self._dispatch(attempt)
+                case None:
+                    pass
 
-    def _in_use(self, *, eager: bool) -> int:
-        """Return how many slots are taken: batches of elements take those of tasks that are not eager."""
-        return self._taken[eager] + (0 if eager else len(self._batches))
+    def _eager_slots(self) -> EagerSlots[_Attempt]:
+        return EagerSlots(self._settings.eager_slots, lambda: Line(time.monotonic, _gone))
+
+    @property
+    def _in_use(self) -> int:
+        """How many slots of tasks that are not eager are taken."""
+        return self._taken + len(self._batches)
 
     def _give(self, queue: ElementQueue, slots: int) -> None:
         """Give a batch of an array to a worker; the rest waits behind whoever waits already and is as urgent."""
@@ -296,7 +307,7 @@ class ProcessExecutor(Executor, WorkersListener):
             await self._workers.open()
         except (ZygoteFailed, OSError) as error:
             # Whoever waits is told: the engine tries again with back-off, and knows when to give up.
-            waiting = [*self._line.clear(), *self._eager_line.clear()]
+            waiting = [*self._line.clear(), *self._eager.drain()]
             failure = failure_of_start(0, str(error), "a worker")
             for attempt in waiting:
                 if isinstance(attempt, ElementQueue):
@@ -319,7 +330,10 @@ class ProcessExecutor(Executor, WorkersListener):
                 raise RuntimeError("an attempt without a plan was queued")
         attempt.worker = worker
         self._by_worker[worker.number] = attempt
-        self._taken[attempt.eager] += 1
+        if attempt.eager:
+            self._eager.hold(attempt.level)
+        else:
+            self._taken += 1
         if worker.pid:
             self.started(worker)
 
@@ -431,8 +445,10 @@ class ProcessExecutor(Executor, WorkersListener):
     def _left(self, worker: Worker) -> _Attempt | None:
         """Take the attempt off its worker; its slot is free."""
         attempt = self._by_worker.pop(worker.number, None)
-        if attempt is not None:
-            self._taken[attempt.eager] -= 1
+        if attempt is not None and attempt.eager:
+            self._eager.leave(attempt.level)
+        elif attempt is not None:
+            self._taken -= 1
         return attempt
 
     def _over_memory(self, worker: int, used_bytes: int, limit_bytes: int) -> None:
