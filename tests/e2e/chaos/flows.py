@@ -99,7 +99,7 @@ def clean_up(number: int, err: FlyteError | None = None) -> None:
     note("end", "clean_up")
 
 
-@task(cache=True, cache_version="1")
+@task(cache=True, cache_version="1", cache_serialize=True)
 def costly(number: int, pause_s: float) -> int:
     note("begin", f"costly-{number}")
     time.sleep(pause_s)

@@ -108,7 +108,13 @@ class People:
             await asyncio.sleep(0.05)  # as a person would before the next try
 
     async def _begin(self, case: Case) -> None:
-        plan = Identifier(ResourceKind.LAUNCH_PLAN, PROJECT, DOMAIN, case.workflow if "." in case.workflow else f"flows.{case.workflow}", VERSION)
+        plan = Identifier(
+            ResourceKind.LAUNCH_PLAN,
+            PROJECT,
+            DOMAIN,
+            case.workflow if "." in case.workflow else f"flows.{case.workflow}",
+            VERSION,
+        )
         options = executions.ExecutionOptions(name=case.name)
         given = {"number": Literal(Primitive(case.number))}
         await self.insist(
@@ -140,9 +146,7 @@ class People:
                 break
             await asyncio.sleep(0.1)  # until it has failed
         (self._site.root / "mended").touch()
-        await self.insist(
-            lambda: executions.recover(self._client, execution, RECOVERED.name), answers=EXISTS
-        )
+        await self.insist(lambda: executions.recover(self._client, execution, RECOVERED.name), answers=EXISTS)
 
 
 AGAIN = frozenset({"UNAVAILABLE", "RESOURCE_EXHAUSTED", "CANCELLED", "UNKNOWN"})

@@ -96,7 +96,9 @@ async def lived_through(site: Site, storm: Storm) -> list[str]:
         faults += checkers.nodes_have_ended(view)
         faults += checkers.attempts_add_up(view, attempts)
         faults += checkers.nothing_lost_or_repeated(view, attempts, dict(witness.succeeded_ns), ledger)
-        faults += checkers.done_once_for_all(site.lives, storm.counted[Hurt.WORKER] + storm.counted[Hurt.ZYGOTE], ledger)
+        faults += checkers.done_once_for_all(
+            site.lives, storm.counted[Hurt.WORKER] + storm.counted[Hurt.ZYGOTE], ledger
+        )
         faults += checkers.houses_agree(site.data, view)
         faults += checkers.all_can_go(site, view)
     await asyncio.to_thread(site.stop)

@@ -28,7 +28,6 @@ class View:
         phases = {name: WorkflowPhase(one.closure.phase) for name, one in self.executions.items()}
         return all(case.name in phases for case in ALL) and all(phase.terminal for phase in phases.values())
 
-
     @property
     def unfinished(self) -> list[str]:
         """The executions that go on."""
