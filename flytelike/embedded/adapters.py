@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from flytelike.controlplane.app import ControlPlane
@@ -13,6 +13,7 @@ from flytelike.controlplane.signals import Reached
 from flytelike.model.failure import Failure, Fault
 from flytelike.model.ids import ExecutionId, Identifier, NodeExecutionId, TaskExecutionId
 from flytelike.model.launch import LaunchRequest
+from flytelike.model.trouble import Trouble
 from flytelike.storage import Contents, InvalidUri, NotFound, OutOfSpace, StorageError, Store
 from propeller.engine import Engine
 from propeller.executors.process import AttemptLogs
@@ -40,6 +41,11 @@ class LaunchedByEngine:
         """Ask the engine to end the execution."""
         assert self._engine is not None, "the platform was composed"
         await self._engine.abort(execution, cause, principal)
+
+    def troubles(self) -> Sequence[Trouble]:
+        """Return what the engine waits for."""
+        assert self._engine is not None, "the platform was composed"
+        return self._engine.troubles
 
     async def signalled(self, execution: ExecutionId, signal: str) -> None:
         """Tell the engine that a signal was given."""

@@ -1,8 +1,9 @@
 """The guarantees, each checked by itself against the API, the databases and what the tasks noted."""
 
+import asyncio
 import json
 import sqlite3
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -131,6 +132,19 @@ def done_once_for_all(lives: int, hurts: int, ledger: Ledger) -> Iterator[str]:
         for one in notes:
             if one.what == "begin" and one.node != first.node and first.at_ns < one.at_ns < first.at_ns:
                 yield f"{one.node} did what {first.node} did"
+
+
+async def nothing_to_do(data: Path) -> bool:
+    """Wait until the engine has carried out and told all; False if it does not come to that."""
+    for _ in range(300):
+        with closing(_open(data / "propeller.db")) as engine:
+            left = engine.execute(
+                "select (select count(*) from propeller_command) + (select count(*) from propeller_history)"
+            ).fetchone()[0]
+        if not left:
+            return True
+        await asyncio.sleep(0.1)
+    return False
 
 
 def houses_agree(data: Path, view: View) -> Iterator[str]:

@@ -75,12 +75,12 @@ class SlowDisk(Fault):
     """Each sync of a file takes a while, from the first to the last."""
 
     def __init__(self, library: Path) -> None:
-        super().__init__("a slow disk", environment={"LD_PRELOAD": str(library), "CHAOS_SYNC_MS": "80"})
+        super().__init__("a slow disk", environment={"LD_PRELOAD": str(library), "CHAOS_SYNC_MS": "15"})
 
 
 async def told(site: Site, codes: frozenset[str]) -> None:
     """Check that who asks is told what the platform waits for, and the log as well."""
-    shown = await asyncio.to_thread(site.cli, "get", "execution", "chain")
+    shown = await asyncio.to_thread(site.cli, "get", "executions")
     assert any(f"[{code}]" in shown.stdout + shown.stderr for code in codes), (
         f"nobody is told of {sorted(codes)}:\n{shown.stdout}\n{shown.stderr}"
     )

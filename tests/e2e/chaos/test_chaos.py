@@ -83,9 +83,10 @@ async def lived_through(site: Site, storm: Storm) -> list[str]:
             return [f"after {PATIENCE_S} s these had not ended: {witness.last.unfinished}"]
         except ExceptionGroup as group:
             return [f"{type(error).__name__}: {error}" for error in group.exceptions]
+        faults = [] if await checkers.nothing_to_do(site.data) else ["the engine still has something to do or to tell"]
         # What is down has told all; what comes up again tells the same.
         await asyncio.to_thread(site.stop)
-        faults = [*checkers.nothing_left_behind(site)]
+        faults += [*checkers.nothing_left_behind(site)]
         await asyncio.to_thread(site.up)
         assert await witness.look()
         view = witness.last
