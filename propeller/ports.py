@@ -82,6 +82,12 @@ class AttemptListener(Protocol):
     def failed(self, key: AttemptKey, at_ns: int, failure: Failure) -> None:
         """Tell that the attempt ended badly, or could not be started."""
 
+    def held_up(self, key: AttemptKey, why: Failure | None) -> None:
+        """Tell that an attempt waits for the machine (its disk is full, say), and will be run again; None: it goes on.
+
+        It has not ended: nothing of this counts.
+        """
+
     def elements_ended(self, key: AttemptKey, at_ns: int, results: "Sequence[ElementResult]") -> None:
         """Tell how attempts of elements of the array `key` ended; see `ElementResult` for their outputs."""
 
@@ -221,6 +227,10 @@ class Blobs(Protocol):
 
 class BlobsUnavailable(Exception):
     """The object store cannot be reached or refuses; trying again later may help."""
+
+
+class BlobsFull(BlobsUnavailable):
+    """There is no room left where the object store keeps its data."""
 
 
 class Alarm(Protocol):
@@ -409,6 +419,12 @@ class NotOwner(StoreError):
 
     code = "engine-replaced"
     lasting = True
+
+
+class StoreLocked(StoreError):
+    """Another process writes the database, and goes on doing so."""
+
+    code = "database-locked"
 
 
 class StoreFull(StoreError):

@@ -10,7 +10,7 @@ import errno
 import itertools
 import os
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -95,16 +95,23 @@ class Folder:
         except OSError as error:
             raise from_os_error(uri, error) from None
 
-    def sync_all(self, keys: Collection[str]) -> None:
-        """Do as `sync` for many files, each folder once; files that are not there are passed over."""
+    def sync_all(self, keys: Collection[str], stopped: Callable[[], bool] = lambda: False) -> None:
+        """Do as `sync` for many files, each folder once; files that are not there are passed over.
+
+        It ends early, between two files, once it is `stopped`.
+        """
         folders: set[str] = set()
         path = ""
         try:
             for path in keys:
+                if stopped():
+                    return
                 with contextlib.suppress(FileNotFoundError):
                     sync_path(path)
                     folders.update(_above(path))
             for path in sorted(folders, key=len, reverse=True):
+                if stopped():
+                    return
                 with contextlib.suppress(PermissionError, FileNotFoundError):
                     sync_path(path)
         except OSError as error:

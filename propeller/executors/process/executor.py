@@ -24,6 +24,7 @@ from propeller.executors.process.eager_slots import EagerSlots
 from propeller.executors.process.element_queue import ElementQueue
 from propeller.executors.process.environment import base_environment
 from propeller.executors.process.line import Line
+from propeller.executors.process.held_up import HeldUp, disk_is_full
 from propeller.executors.process.logs import AttemptLogs
 from propeller.executors.process.memory import kernel_kills
 from propeller.executors.process.outcome import (
@@ -35,6 +36,7 @@ from propeller.executors.process.outcome import (
     TimedOut,
     explained_failure,
     failure_of_exit,
+    failure_of_full_disk,
     failure_of_no_outputs,
     failure_of_start,
     failure_of_stop,
@@ -132,7 +134,10 @@ class ProcessExecutor(Executor, WorkersListener):
         self._eager = self._eager_slots()
         self._taken = 0
         self._arrays = Arrays(self._results, settings.images)
-        self._batches = Batches(self._workers, self.logs, self._watch, settings.grace_s, self._tell_elements)
+        self._held_up = HeldUp[AttemptSpec | ElementQueue](settings.disks, listener, self._go_on)
+        self._batches = Batches(
+            self._workers, self.logs, self._watch, settings.grace_s, self._tell_elements, self._held_up.by
+        )
         self._by_worker: dict[int, _Attempt] = {}
         self._recent: OrderedDict[AttemptKey, Ending] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -146,7 +151,7 @@ class ProcessExecutor(Executor, WorkersListener):
 
     @override
     async def start(self, spec: AttemptSpec) -> None:
-        if spec.key in self._live or self._closed:
+        if spec.key in self._live or spec.key in self._held_up or self._closed:
             return
         if spec.key in self._recent:
             self._tell(spec.key, self._recent[spec.key])
@@ -156,8 +161,9 @@ class ProcessExecutor(Executor, WorkersListener):
         try:
             verdict = await self._prepare(attempt)
         except Exception as error:  # noqa: BLE001 - whatever it is, the engine must hear of the attempt's end
-            _LOG.exception("attempt %s cannot be prepared", spec.key)
-            verdict = failure_of_start(0, str(error), "the attempt")
+            _LOG.warning("attempt %s cannot be prepared", spec.key, exc_info=error)
+            full = disk_is_full(error)
+            verdict = failure_of_full_disk(error) if full else failure_of_start(0, str(error), "the attempt")
         if self._live.get(spec.key) is not attempt:
             return  # aborted in the meantime
         if not isinstance(verdict, _Run):
@@ -194,11 +200,13 @@ class ProcessExecutor(Executor, WorkersListener):
             await self.abort(attempt, reason)
             self._arrays.ended(attempt)
         self._batches.abort(key, reason)
+        self._held_up.drop(key)
 
     @override
     async def abort(self, key: AttemptKey, reason: str) -> None:
         attempt = self._live.get(key)
         if attempt is None:
+            self._held_up.drop(key)
             return
         if attempt.worker is None:
             attempt.stop = Aborted(reason)
@@ -219,6 +227,7 @@ class ProcessExecutor(Executor, WorkersListener):
         for attempt in self._live.values():
             _cancel(attempt)
         self._batches.close()
+        self._held_up.close()
         await self._watch.close()
         await self._workers.close()
         if self._tasks:
@@ -275,7 +284,9 @@ class ProcessExecutor(Executor, WorkersListener):
                 return
             match self._eager.take() if self._eager else self._line.take():
                 case ElementQueue() as queue:
-                    self._give(queue, self._settings.slots)
+                    queue.in_line = False
+                    if queue.spec.key not in self._held_up:
+                        self._give(queue, self._settings.slots)
                 case _Attempt() as attempt:
                     self._dispatch(attempt)
                 case None:
@@ -379,7 +390,11 @@ class ProcessExecutor(Executor, WorkersListener):
 
     def _batch_over(self, queue: ElementQueue) -> None:
         """Let what a batch left wait again."""
-        self._line_up(queue)
+        if queue.held_up is not None and not queue.stopped:
+            self._held_up.add(queue.spec.key, queue, queue.held_up)
+            queue.held_up = None
+        else:
+            self._line_up(queue)
         self._arrays.forget_idle(queue)
         self._pump()
 
@@ -534,10 +549,22 @@ class ProcessExecutor(Executor, WorkersListener):
     def _end(self, attempt: _Attempt, news: Ending, outputs: bytes | None = None) -> None:
         key = attempt.spec.key
         self._forget(attempt)
+        if isinstance(news, Failure) and self._held_up.by(news) and not self._closed:
+            self._held_up.add(key, attempt.spec, news)
+            return
         self._recent[key] = news
         if len(self._recent) > _REMEMBERED:
             self._recent.popitem(last=False)
         self._tell(key, news, outputs)
+
+    def _go_on(self, waited: Sequence[AttemptSpec | ElementQueue]) -> None:
+        """Run again what waited for room."""
+        for waiting in waited:
+            if isinstance(waiting, ElementQueue):
+                self._line_up(waiting)
+            else:
+                self._later(self.start(waiting))
+        self._pump()
 
     def _forget(self, attempt: _Attempt) -> None:
         _cancel(attempt)

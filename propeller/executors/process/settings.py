@@ -40,6 +40,7 @@ class ProcessSettings:
         rss_growth_bytes: A worker that grew by more since its first attempt is replaced.
         log_bytes: What an attempt may print; the rest is dropped, and the log says so.
         memory_poll_s: How often the memory of attempts with a limit is looked at.
+        disks: Folders on the disks that attempts write to. While one is full, attempts that it stopped wait.
     """
 
     logs: Path
@@ -58,6 +59,7 @@ class ProcessSettings:
     rss_growth_bytes: int = 512 << 20
     log_bytes: int = 64 << 20
     memory_poll_s: float = 0.05
+    disks: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
