@@ -77,9 +77,11 @@ class ElementResult(NamedTuple):
     """How an attempt of an element ended: with a failure, or well.
 
     `outputs` are the bytes of its `outputs.pb` if they travel with the news; None when they lie in the object store.
+    `took_ns` is about how long it ran, 0 where that is not known.
     """
 
     element: int
     attempt: int
     failure: Failure | None = None
     outputs: bytes | None = None
+    took_ns: int = 0

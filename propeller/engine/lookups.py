@@ -22,6 +22,7 @@ from propeller.core.events import CacheFound, CacheFreed, CacheMissed, CacheTake
 from propeller.core.node_state import Collecting, LookingUp, Running, Started
 from propeller.core.plan import TaskWork
 from propeller.engine import places
+from propeller.engine.entries import DATA_LOST, entries_there
 from propeller.engine.outside import Ports
 from propeller.engine.reservations import Reservations
 from propeller.engine.run import Arrival, Errand, Kept, LookUpMany, Run
@@ -33,8 +34,6 @@ _LOG = logging.getLogger(__name__)
 AT_ONCE = 250
 """How many nodes are looked up together; bounds how long the event loop is kept busy."""
 
-DATA_LOST = "data_lost"
-"""Why an entry was dropped: something that its result names is gone."""
 OVERWRITTEN = "overwritten"
 """Why a result was not looked for: the execution computes everything anew."""
 CATALOG_FAILED = "catalog_failed"
@@ -87,7 +86,7 @@ class Lookups:
         self._blobs = ports.blobs
         self._clock = ports.clock
         self._settings = settings
-        self._reservations = Reservations(ports.catalog, ports.clock, settings, self._freed)
+        self.reservations = self._reservations = Reservations(ports.catalog, ports.clock, settings, self._freed)
 
     def close(self) -> None:
         """Renew no reservation any more."""
@@ -222,12 +221,7 @@ class Lookups:
         """Give each its entry, if there is one whose data is there; drop those whose data is gone."""
         if not asked:
             return
-        entries = await self._catalog.lookup({one.digest: one.key for one in asked})
-        uris = {uri for entry in entries.values() for uri in _named(entry)}
-        there = await self._blobs.sizes(uris) if uris else {}
-        lost = {digest for digest, entry in entries.items() if not all(uri in there for uri in _named(entry))}
-        if lost:
-            await self._catalog.drop(lost, DATA_LOST)
+        entries, lost = await entries_there(self._catalog, self._blobs, {one.digest: one.key for one in asked})
         for one in asked:
             if one.digest in lost:
                 one.why = DATA_LOST
@@ -342,11 +336,6 @@ class Given:
 
 class _DataLost(Exception):
     """Something that a result names is not there."""
-
-
-def _named(entry: CacheEntry) -> tuple[str, ...]:
-    """Return everything that must be there for an entry to count."""
-    return entry.uris if entry.outputs else (entry.outputs_uri, *entry.uris)
 
 
 def _asks(run: Run, path: NodePath) -> bool:

@@ -29,10 +29,19 @@ class ElementOutputs(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class OpenedArray:
-    """What is known of an array while its elements run: how they are started, unless it is to be stopped."""
+    """What is known of an array while its elements run: how they are started, unless it is to be stopped.
+
+    `key` is what the keys of its elements' work have in common, `keys` are those of elements that run or wait.
+    `waiting` are elements whose work somebody else does, with the instant to ask again; `freed` those of them that
+    are about to.
+    """
 
     spec: ArraySpec
     stopped: bool = False
+    key: CacheKey | None = None
+    keys: dict[int, CacheKey] = field(default_factory=dict)
+    waiting: dict[int, int] = field(default_factory=dict)
+    freed: list[tuple[int, int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

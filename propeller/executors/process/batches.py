@@ -113,6 +113,7 @@ class Batches:
             return
         now_s = time.monotonic()
         batch.queue.took(len(expected), now_s - batch.since_s)
+        took_ns = int((now_s - batch.since_s) / len(expected) * 1e9) if expected else 0
         batch.since_s = now_s
         for result in done.results:
             self._keep_printed(batch, (result.element, result.attempt), result.printed)
@@ -120,7 +121,7 @@ class Batches:
         if batch.tell_each and batch.at < len(batch.elements):
             self._logs.begin(_key(batch, batch.elements[batch.at]))
             self._set_deadline(batch)
-        results = [ElementResult(it.element, it.attempt, it.failure, it.outputs) for it in done.results]
+        results = [ElementResult(it.element, it.attempt, it.failure, it.outputs, took_ns) for it in done.results]
         self._ended(batch, expected, results)
 
     def done(self, worker: Worker) -> tuple[ElementQueue, bool]:
