@@ -62,7 +62,13 @@ def element_line(element: watch_pb2.Element) -> str:
     attempt = f"  attempt {element.attempt}" if element.attempt else ""
     message = element.error.message.strip().splitlines()
     error = f"  {element.error.code}: {message[-1] if message else ''}" if element.error.code else ""
-    cached = " (cached)" if element.cache_status == CacheStatus.HIT else " (reused)" if element.recovered else ""
+    cached = (
+        " (cached)"
+        if CacheStatus(element.cache_status) is CacheStatus.HIT
+        else " (reused)"
+        if element.recovered
+        else ""
+    )
     return f"{element.index:>7}  {phase}{cached}{attempt}{error}"
 
 

@@ -69,7 +69,7 @@ def _after_end(turn: Turn, place: Place) -> None:
     if not _may_go_on(turn, place) or not isinstance(state, EndState):
         return
     work = place.node.work
-    if isinstance(state, Failed) and isinstance(work, TaskWork) and work.serialize and not element_of(place.path):
+    if isinstance(state, Failed) and isinstance(work, TaskWork) and work.serialize:
         turn.commands.append(cache_lookup.release_command(place))
     owner = _open_owner(turn, place.scope)
     if isinstance(owner, Mapped):
@@ -127,7 +127,7 @@ def run(turn: Turn, place: Place) -> None:
 def _start(turn: Turn, place: Place) -> None:
     match place.node.work:
         case TaskWork() as work:
-            if cache_lookup.wanted(turn, place, work) and not _tried(turn, place):
+            if cache_lookup.wanted(turn, work) and not _tried(turn, place):
                 cache_lookup.start(turn, place)
             else:
                 cache_lookup.begin(turn, place, work, None)

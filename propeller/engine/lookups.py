@@ -17,7 +17,6 @@ from flytelike.model.caching import CacheEntry, CacheKey, CacheNote, CacheSource
 from flytelike.model.ids import ExecutionId, NodePath
 from flytelike_idl.core import literals_pb2 as pb
 from propeller.core.commands import LookUpCache, ReleaseReservation
-from propeller.core.elements import element_of
 from propeller.core.events import CacheFound, CacheFreed, CacheMissed, CacheTaken, Event
 from propeller.core.node_state import Collecting, LookingUp, Running, Started
 from propeller.core.plan import TaskWork
@@ -130,7 +129,7 @@ class Lookups:
     async def store(self, run: Run, kept: "Given") -> CacheNote | None:
         """Keep what an attempt gave, if the node wants it; return what is to be told of it."""
         work = run.state.plan.place(kept.path).node.work
-        if not isinstance(work, TaskWork) or not work.cached or not _asks(run, kept.path):
+        if not isinstance(work, TaskWork) or not work.cached or not run.state.header.limits.cached:
             return None
         state = run.state.get(kept.path)
         if not isinstance(state, Started | Running | Collecting) or state.attempt != kept.attempt:
@@ -158,7 +157,7 @@ class Lookups:
     async def hold(self, run: Run, path: NodePath) -> None:
         """Reserve again what this node's attempt had reserved before the engine was restarted."""
         work = run.state.plan.place(path).node.work
-        if not isinstance(work, TaskWork) or not work.serialize or not _asks(run, path):
+        if not isinstance(work, TaskWork) or not work.serialize or not run.state.header.limits.cached:
             return
         if not self._reservations.has(run, path):
             try:
@@ -336,8 +335,3 @@ class Given:
 
 class _DataLost(Exception):
     """Something that a result names is not there."""
-
-
-def _asks(run: Run, path: NodePath) -> bool:
-    """Tell whether the catalog has to do with a node: not if the execution leaves it alone, nor inside of an array."""
-    return run.state.header.limits.cached and not element_of(path)

@@ -1,6 +1,5 @@
 """Elements of a map and the cache: results are taken without a run, kept, and equal work is done once."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
