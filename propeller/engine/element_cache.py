@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from flytelike.codec.cache_key import data_uris, unnamed_data, with_inputs
+from flytelike.codec.cache_key import data_uris, input_digests, unnamed_data, with_inputs
 from flytelike.codec.elements import mapped_lists
 from flytelike.codec.literals import literal_from_proto, literal_map_from_proto
 from flytelike.model.caching import CacheEntry, CacheKey, CacheSource, CacheStatus, CacheUse, CatalogUse
@@ -46,13 +46,23 @@ class GivenByElement(NamedTuple):
     took_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """An attempt of an element, the key of its work, and the key's digest."""
+
+    index: int
+    attempt: int
+    key: CacheKey
+    digest: str
+
+
 @dataclass(slots=True)
 class _Answers:
     """What was found out about some elements."""
 
-    hits: list[tuple[Span, CacheKey, CacheEntry]] = field(default_factory=list)
-    misses: list[tuple[Span, CacheKey]] = field(default_factory=list)
-    waiting: dict[int, list[Span]] = field(default_factory=dict)
+    hits: list[tuple[_Asked, CacheEntry]] = field(default_factory=list)
+    misses: list[_Asked] = field(default_factory=list)
+    waiting: dict[int, list[_Asked]] = field(default_factory=dict)
     """Elements whose work somebody else does, by the instant to ask again."""
 
 
@@ -84,12 +94,11 @@ class ElementCache:
 
         Of those that wait for others a command is given again when it is time.
         """
-        keys: list[tuple[Span, CacheKey]] = []
         try:
-            keys = await self._keys(run, array, command.path, spans)
-            for (index, _, _), key in keys:
-                array.keys[index] = key
-            answers = await self._answers(run, command.path, keys)
+            asked = await self._asked(run, array, command.path, spans)
+            for one in asked:
+                array.keys[one.index] = one.key
+            answers = await self._answers(run, command.path, asked)
             kept = await self._taken_over(run, command.path, answers.hits, uri_of)
         except asyncio.CancelledError:
             raise
@@ -100,12 +109,12 @@ class ElementCache:
             now_ns, hits = self._clock.now_ns(), spans_of((it.element, it.attempt) for it in kept)
             event = ElementsEnded(command.path, command.attempt, now_ns, hits, cache=CacheStatus.HIT)
             self._post(run, Arrival(event, elements=kept))
-            for one in kept:
-                array.keys.pop(one.element, None)
+            for taken in kept:
+                array.keys.pop(taken.element, None)
         for until_ns, waiting in answers.waiting.items():
             self._wait(run, array, command, waiting, until_ns)
         await self._count(answers)
-        return spans_of((span.first, span.attempt) for span, _ in answers.misses)
+        return spans_of((one.index, one.attempt) for one in answers.misses)
 
     async def keep(
         self, run: Run, path: NodePath, given: Sequence[GivenByElement], uri_of: UriOf, at_ns: int
@@ -159,10 +168,8 @@ class ElementCache:
 
     # --- looking up -------------------------------------------------------------------------
 
-    async def _keys(
-        self, run: Run, array: OpenedArray, path: NodePath, spans: Sequence[Span]
-    ) -> list[tuple[Span, CacheKey]]:
-        """Return the keys of elements. Raises `BindingFailed` and what cannot be read."""
+    async def _asked(self, run: Run, array: OpenedArray, path: NodePath, spans: Sequence[Span]) -> list[_Asked]:
+        """Return elements with their keys. Raises `BindingFailed` and what cannot be read."""
         inputs = await self._values.inputs(run, path)
         lists = mapped_lists(inputs, array.spec.shared)
         of_one = element_path(scope_of(path, 0), 0)
@@ -171,74 +178,64 @@ class ElementCache:
             shared = {n: literal_from_proto(it) for n, it in inputs.literals.items() if n not in lists}
             contents = await _contents(self._blobs, [shared], ignored)
             array.key = with_inputs(run.program.work_key(of_one), shared, ignored, contents)
-        elements = [Span(index, 1, attempt) for index, attempt in each(spans)]
-        given = [{n: literal_from_proto(of.literals[it.first]) for n, of in lists.items()} for it in elements]
+        elements = list(each(spans))
+        given = [{n: literal_from_proto(of.literals[index]) for n, of in lists.items()} for index, _ in elements]
         contents = await _contents(self._blobs, given, ignored)
-        shared_inputs = array.key.inputs
-        keys: list[tuple[Span, CacheKey]] = []
-        for element, own in zip(elements, given, strict=True):
-            key = with_inputs(array.key, own, ignored, contents)
-            keys.append((element, replace(key, inputs=tuple(sorted((*shared_inputs, *key.inputs))))))
-        return keys
+        project, domain, task, interface, version, environment, shared_inputs = _parts(array.key)
+        asked: list[_Asked] = []
+        for (index, attempt), own in zip(elements, given, strict=True):
+            counted = input_digests(own, ignored, contents)
+            if shared_inputs:
+                counted = tuple(sorted((*shared_inputs, *counted)))
+            key = CacheKey(project, domain, task, interface, version, environment, counted)
+            asked.append(_Asked(index, attempt, key, key.digest))
+        return asked
 
-    async def _answers(self, run: Run, path: NodePath, keys: Sequence[tuple[Span, CacheKey]]) -> _Answers:
+    async def _answers(self, run: Run, path: NodePath, asked: Sequence[_Asked]) -> _Answers:
         answers = _Answers()
-        digests = [key.digest for _, key in keys]
         overwrite = run.request.cache is CacheUse.OVERWRITE
         found: Mapping[str, CacheEntry] = {}
         if not overwrite:
-            found, _ = await entries_there(
-                self._catalog, self._blobs, {it: key for it, (_, key) in zip(digests, keys, strict=True)}
-            )
-        rest = []
-        for digest, (element, key) in zip(digests, keys, strict=True):
-            if digest in found:
-                answers.hits.append((element, key, found[digest]))
+            found, _ = await entries_there(self._catalog, self._blobs, {one.digest: one.key for one in asked})
+        for one in asked:
+            entry = found.get(one.digest)
+            if entry is not None:
+                answers.hits.append((one, entry))
             else:
-                rest.append((digest, element, key))
-        if not _serialized(run, path):
-            answers.misses = [(element, key) for _, element, key in rest]
-        elif rest:
-            await self._reserve(run, path, answers, rest, again=not overwrite)
+                answers.misses.append(one)
+        if answers.misses and _serialized(run, path):
+            await self._reserve(run, path, answers, again=not overwrite)
         return answers
 
-    async def _reserve(
-        self,
-        run: Run,
-        path: NodePath,
-        answers: _Answers,
-        rest: Sequence[tuple[str, Span, CacheKey]],
-        *,
-        again: bool,
-    ) -> None:
+    async def _reserve(self, run: Run, path: NodePath, answers: _Answers, *, again: bool) -> None:
         """Reserve the work of elements; who does not get it waits, unless its result has come in the meantime."""
-        scope = scope_of(path, 0)
-        paths = {element_path(scope, element.first): digest for digest, element, _ in rest}
-        taken = await self._reservations.take(run, paths)
-        ours = [one for one in rest if element_path(scope, one[1].first) not in taken]
+        scope, rest = scope_of(path, 0), answers.misses
+        taken = await self._reservations.take(run, {element_path(scope, one.index): one.digest for one in rest})
+        ours = [one for one in rest if element_path(scope, one.index) not in taken]
         found: Mapping[str, CacheEntry] = {}
         if again and ours:
             # Who had it may have put its result and let go between our look and our turn.
-            found, _ = await entries_there(self._catalog, self._blobs, {digest: key for digest, _, key in ours})
-        freed = []
-        for digest, element, key in rest:
-            own = element_path(scope, element.first)
+            found, _ = await entries_there(self._catalog, self._blobs, {one.digest: one.key for one in ours})
+        answers.misses, freed = [], []
+        for one in rest:
+            own = element_path(scope, one.index)
             if own in taken:
-                answers.waiting.setdefault(taken[own], []).append(element)
-            elif digest in found:
-                answers.hits.append((element, key, found[digest]))
+                answers.waiting.setdefault(taken[own], []).append(one)
+            elif one.digest in found:
+                answers.hits.append((one, found[one.digest]))
                 freed.append(self._reservations.end(run, own))
             else:
-                answers.misses.append((element, key))
+                answers.misses.append(one)
         await self._reservations.release_all([claim for claim in freed if claim is not None])
 
     async def _taken_over(
-        self, run: Run, path: NodePath, hits: Sequence[tuple[Span, CacheKey, CacheEntry]], uri_of: UriOf
+        self, run: Run, path: NodePath, hits: Sequence[tuple[_Asked, CacheEntry]], uri_of: UriOf
     ) -> list[ElementOutputs]:
         """Return what elements are given; what is large lies where their own outputs would."""
         kept: list[ElementOutputs] = []
         large: dict[str, bytes] = {}
-        for (index, _, attempt), _, entry in sorted(hits, key=_by_index):
+        for asked, entry in sorted(hits, key=_by_index):
+            index, attempt = asked.index, asked.attempt
             data = entry.outputs or await self._blobs.read(entry.outputs_uri)
             one = ElementOutputs(index, attempt, data)
             if len(data) > self._settings.inline_outputs_bytes_max:
@@ -251,7 +248,7 @@ class ElementCache:
         return kept
 
     def _wait(
-        self, run: Run, array: OpenedArray, command: StartElements, waiting: Sequence[Span], until_ns: int
+        self, run: Run, array: OpenedArray, command: StartElements, waiting: Sequence[_Asked], until_ns: int
     ) -> None:
         """Ask again when the work of elements is free, and at `until_ns` at the latest."""
         scope = scope_of(command.path, command.attempt)
@@ -268,21 +265,20 @@ class ElementCache:
             self._give(run, replace(command, elements=spans_of(sorted(free))))
 
         def due() -> None:
-            left = [(index, attempt) for index, _, attempt in waiting if array.waiting.get(index) == until_ns]
+            left = [(one.index, one.attempt) for one in waiting if array.waiting.get(one.index) == until_ns]
             for index, _ in left:
                 del array.waiting[index]
             if left:
                 self._give(run, replace(command, elements=spans_of(sorted(left))))
 
-        for index, _, attempt in waiting:
-            array.waiting[index] = until_ns
-            digest = array.keys[index].digest
-            self._reservations.await_turn(run, element_path(scope, index), attempt, digest, freed)
+        for one in waiting:
+            array.waiting[one.index] = until_ns
+            self._reservations.await_turn(run, element_path(scope, one.index), one.attempt, one.digest, freed)
         self._clock.call_at(until_ns, due)
 
     async def _count(self, answers: _Answers) -> None:
-        uses = [CatalogUse(key, key.digest, False) for _, key in answers.misses]
-        uses.extend(CatalogUse(key, key.digest, True, entry.duration_ns) for _, key, entry in answers.hits)
+        uses = [CatalogUse(one.key, one.digest, False) for one in answers.misses]
+        uses.extend(CatalogUse(one.key, one.digest, True, entry.duration_ns) for one, entry in answers.hits)
         try:
             await self._catalog.count(uses)
         except Exception as error:  # noqa: BLE001 - they are statistics
@@ -372,8 +368,12 @@ async def _contents(blobs: Blobs, given: Iterable[Mapping[str, Literal]], ignore
     return await blobs.digests(unnamed) if unnamed else {}
 
 
-def _by_index(hit: tuple[Span, CacheKey, CacheEntry]) -> int:
-    return hit[0].first
+def _by_index(hit: tuple[_Asked, CacheEntry]) -> int:
+    return hit[0].index
+
+
+def _parts(key: CacheKey) -> tuple[str, str, str, str, str, str, tuple[tuple[str, str], ...]]:
+    return key.project, key.domain, key.task, key.interface, key.version, key.environment, key.inputs
 
 
 def _plain(outputs: pb.LiteralMap) -> bool:
