@@ -24,7 +24,8 @@ class ArraySpec:
     `inputs_uri` is the `inputs.pb` of the whole array, whose inputs in `shared` are not gone through. With
     `picks_own` the task's program is given it whole and picks its element by an index in its environment (Flyte's
     map tasks); else it is given the `inputs.pb` of its element. An element's documents lie below
-    `<output_prefix>/<index>/<attempt>`.
+    `<output_prefix>/<index>/<attempt>`. `queued_ns` is how long an element may wait until it begins, 0 for ever: the
+    engine takes it back then.
     """
 
     key: AttemptKey
@@ -38,6 +39,7 @@ class ArraySpec:
     shared: Collection[str] = ()
     picks_own: bool = False
     deadline_ns: int = 0
+    queued_ns: int = 0
     env: Mapping[str, str] = field(default_factory=dict)
 
     def attempt(self, index: int, attempt: int, *, interruptible: bool = False) -> AttemptSpec:

@@ -1,7 +1,7 @@
 """What arrays need of the world: their length, their elements begun and stopped, results taken, lists put together."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 from flytelike.codec.elements import ListsOfOutputs, mapped_inputs
 from flytelike.codec.faults import MalformedError
@@ -13,6 +13,7 @@ from flytelike.model.graph import ArrayTarget, TaskTarget
 from flytelike.model.ids import NodePath
 from flytelike.model.types import NONE, CollectionType, LiteralType, UnionType
 from flytelike_idl.core import literals_pb2 as pb
+from propeller.core import deadline
 from propeller.core.commands import AbortElements, OpenArray, StartElements
 from propeller.core.elements import Span, spans_of
 from propeller.core.events import ArrayOpened, ArrayRefused, ElementFailed, ElementsEnded
@@ -20,11 +21,11 @@ from propeller.core.node_state import Gathering, Mapped
 from propeller.core.plan import ArrayWork, scope_of
 from propeller.engine import places
 from propeller.engine.binding import BindingFailed
-from propeller.engine.element_cache import ElementCache, GivenByElement, each, opened, parts
+from propeller.engine.element_cache import ElementCache, Give, GivenByElement, each, opened, parts
 from propeller.engine.element_rows import row_keys, rows_in
 from propeller.engine.outside import Ports
 from propeller.engine.overrides import overridden
-from propeller.engine.run import Arrival, ElementOutputs, OpenedArray, Run, TakeElements
+from propeller.engine.run import Arrival, ElementOutputs, OpenedArray, Run, TakeElements, WithdrawElements
 from propeller.engine.settings import EngineSettings
 from propeller.engine.values import Values
 from propeller.ports import AttemptKey, Executor
@@ -43,11 +44,17 @@ LOOKED_UP_AT_ONCE = 500
 Post = Callable[[Run, Arrival], None]
 
 
+OfArray: TypeAlias = OpenArray | StartElements | AbortElements | TakeElements | WithdrawElements
+
+
 class Arrays:
     """Carries the commands of arrays out."""
 
-    def __init__(self, post: Post, values: Values, ports: Ports, settings: EngineSettings, cache: ElementCache) -> None:
-        """Connect the ports."""
+    def __init__(
+        self, post: Post, give: Give, values: Values, ports: Ports, settings: EngineSettings, cache: ElementCache
+    ) -> None:
+        """Connect the ports; `give` takes errands for later."""
+        self._give = give
         self._cache = cache
         self._post = post
         self._values = values
@@ -56,9 +63,7 @@ class Arrays:
         self._clock = ports.clock
         self._settings = settings
 
-    async def carry_out(
-        self, run: Run, errand: OpenArray | StartElements | AbortElements | TakeElements, executor: Executor
-    ) -> None:
+    async def carry_out(self, run: Run, errand: OfArray, executor: Executor) -> None:
         """Do an errand. Raises what the ports raise."""
         match errand:
             case OpenArray():
@@ -69,6 +74,8 @@ class Arrays:
                 await self.stop(run, errand, executor)
             case TakeElements():
                 await self.take(run, errand)
+            case WithdrawElements():
+                await self.withdraw(run, errand, executor)
             case unreachable:
                 assert_never(unreachable)
 
@@ -111,6 +118,25 @@ class Arrays:
         state = run.state.get(command.path)
         if spans and not array.stopped and isinstance(state, Mapped) and state.attempt == command.attempt:
             await executor.start_elements(ElementsOrder(array.spec, spans, command.interruptible))
+            if array.spec.queued_ns:
+                errand = WithdrawElements(command.path, command.attempt, tuple(spans))
+                due_ns = self._clock.now_ns() + array.spec.queued_ns
+                self._clock.call_at(due_ns, lambda: self._give(run, errand))
+
+    async def withdraw(self, run: Run, errand: WithdrawElements, executor: Executor) -> None:
+        """Let elements fail that have waited too long."""
+        path, attempt = errand.path, errand.attempt
+        array, is_open = run.arrays.get(path), opened(run, path)
+        waiting = spans_of(element for element in each(errand.elements) if is_open(*element))
+        if array is None or not waiting:
+            return
+        withdrawn = list(each(await executor.withdraw_elements(AttemptKey(run.id, path, attempt), waiting)))
+        if not withdrawn:
+            return
+        failure = deadline.waited(array.spec.queued_ns)
+        await self._cache.let_go(run, path, withdrawn)
+        failed = tuple(ElementFailed(*element, failure) for element in withdrawn)
+        self._post(run, Arrival(ElementsEnded(path, attempt, self._clock.now_ns(), failed=failed)))
 
     async def stop(self, run: Run, command: AbortElements, executor: Executor) -> None:
         """Have the executor stop all of an array's elements; none is started any more."""
@@ -197,6 +223,7 @@ class Arrays:
             shared=target.bound_inputs,
             picks_own=not target.original_interface,
             deadline_ns=work.element.timeout_ns,
+            queued_ns=work.element.queued_timeout_ns,
             env=run.request.envs,
         )
 

@@ -60,6 +60,7 @@ from propeller.engine.run import (
     TakeElements,
     TakeGraph,
     TakeOutputs,
+    WithdrawElements,
 )
 from propeller.engine.settings import EngineSettings
 from propeller.engine.subgraphs import Subgraphs
@@ -96,7 +97,7 @@ class Effects:
         self._settings = settings
         self._subgraphs = Subgraphs(ports.closures, programs, settings)
         cache = ElementCache(post, give, values, ports, settings, self.lookups.reservations)
-        self._arrays = Arrays(post, values, ports, settings, cache)
+        self._arrays = Arrays(post, give, values, ports, settings, cache)
         self._branching = Branching(post, values, ports.clock)
         self._gates = Gates(post, values, ports, settings)
 
@@ -115,7 +116,7 @@ class Effects:
                 await self._abort_child(run, errand)
             case CollectOutputs():
                 await self._collect(run, errand)
-            case OpenArray() | StartElements() | AbortElements() | TakeElements():
+            case OpenArray() | StartElements() | AbortElements() | TakeElements() | WithdrawElements():
                 await self._arrays.carry_out(run, errand, self._running())
             case Decide():
                 await self._branching.decide(run, errand)

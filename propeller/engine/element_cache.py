@@ -25,7 +25,7 @@ from propeller.core.plan import ArrayWork, TaskWork, scope_of
 from propeller.engine.entries import entries_there
 from propeller.engine.outside import Ports
 from propeller.engine.reservations import Reservations
-from propeller.engine.run import Arrival, ElementOutputs, OpenedArray, Run
+from propeller.engine.run import Arrival, ElementOutputs, OpenedArray, Run, WithdrawElements
 from propeller.engine.settings import EngineSettings
 from propeller.engine.values import Values
 from propeller.ports import Blobs
@@ -33,7 +33,7 @@ from propeller.ports import Blobs
 _LOG = logging.getLogger(__name__)
 
 Post = Callable[[Run, Arrival], None]
-Give = Callable[[Run, StartElements], None]
+Give = Callable[[Run, StartElements | WithdrawElements], None]
 UriOf = Callable[[Run, NodePath, int, ElementOutputs], str]
 
 

@@ -12,6 +12,7 @@ from flytelike.model.ids import ROOT, Digest, ExecutionId, NodePath
 from flytelike.model.launch import LaunchRequest
 from flytelike.model.reuse import ReuseList
 from propeller.core.commands import Command, LookUpCache
+from propeller.core.elements import Span
 from propeller.core.events import Event
 from propeller.core.state import ExecutionState
 from propeller.engine.program import Program
@@ -96,6 +97,15 @@ class TakeElements:
 
 
 @dataclass(frozen=True, slots=True)
+class WithdrawElements:
+    """Take back what has not begun of some elements: they have waited as long as they may."""
+
+    path: NodePath
+    attempt: int
+    elements: Sequence[Span]
+
+
+@dataclass(frozen=True, slots=True)
 class TakeChild:
     """Look how a child goes, since something happened to it."""
 
@@ -146,7 +156,9 @@ class Seal:
     id: str = SEAL
 
 
-Errand: TypeAlias = Command | LookUpMany | TakeOutputs | TakeGraph | TakeElements | TakeChild | StoreInputs | Restore
+Errand: TypeAlias = (
+    Command | LookUpMany | TakeOutputs | TakeGraph | TakeElements | WithdrawElements | TakeChild | StoreInputs | Restore
+)
 """What is to be done in the world: the core's commands, and the engine's own."""
 
 
