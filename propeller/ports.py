@@ -17,6 +17,7 @@ from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeExecutionId
 from flytelike.model.phases import WorkflowPhase
 
 if TYPE_CHECKING:
+    from propeller.core.elements import Span
     from propeller.ports_elements import ElementResult, ElementsOrder
 
 
@@ -111,6 +112,9 @@ class Executor(Protocol):
 
     async def abort_elements(self, key: AttemptKey, reason: str) -> None:
         """Stop all elements of the array `key`, those that wait too. Unknown keys are ignored."""
+
+    async def withdraw_elements(self, key: AttemptKey, elements: "Sequence[Span]") -> "Sequence[Span]":
+        """Take attempts of elements back that have not begun, and return them. All others are left alone."""
 
     async def close(self) -> None:
         """Stop all work and release everything. Running attempts are lost, not failed."""

@@ -53,8 +53,14 @@ def with_inputs(
     key: CacheKey, inputs: LiteralMap, ignored: Collection[str], contents: Mapping[str, str] = NO_CONTENTS
 ) -> CacheKey:
     """Return a work's whole key. `contents` names what lies at the addresses that `unnamed_data` gives."""
-    counted = {name: inputs[name] for name in sorted(inputs) if name not in ignored}
-    return replace(key, inputs=tuple((name, _digest(literal, contents)) for name, literal in counted.items()))
+    return replace(key, inputs=input_digests(inputs, ignored, contents))
+
+
+def input_digests(
+    inputs: LiteralMap, ignored: Collection[str], contents: Mapping[str, str] = NO_CONTENTS
+) -> tuple[tuple[str, str], ...]:
+    """Return the digests of inputs that count, sorted by name; see `with_inputs`."""
+    return tuple((name, _digest(inputs[name], contents)) for name in sorted(inputs) if name not in ignored)
 
 
 def unnamed_data(inputs: LiteralMap, ignored: Collection[str]) -> tuple[str, ...]:

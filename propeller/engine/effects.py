@@ -42,6 +42,7 @@ from propeller.engine import places
 from propeller.engine.arrays import Arrays
 from propeller.engine.binding import BindingFailed
 from propeller.engine.branching import Branching
+from propeller.engine.element_cache import ElementCache, Give
 from propeller.engine.gates import Gates
 from propeller.engine.lookups import Given, Lookups
 from propeller.engine.outside import Ports
@@ -59,6 +60,7 @@ from propeller.engine.run import (
     TakeElements,
     TakeGraph,
     TakeOutputs,
+    WithdrawElements,
 )
 from propeller.engine.settings import EngineSettings
 from propeller.engine.subgraphs import Subgraphs
@@ -79,8 +81,10 @@ OUTPUTS_NOT_FOUND = "OutputsNotFound"
 class Effects:
     """Starts and stops attempts and children, binds, checks and stores values, sets timers."""
 
-    def __init__(self, post: Post, values: Values, ports: Ports, settings: EngineSettings, programs: Programs) -> None:
-        """Connect the ports; the executor is set when the engine starts."""
+    def __init__(
+        self, post: Post, give: Give, values: Values, ports: Ports, settings: EngineSettings, programs: Programs
+    ) -> None:
+        """Connect the ports; the executor is set when the engine starts. `give` takes errands for later."""
         self.executor: Executor | None = None
         self.lookups = Lookups(post, values, ports, settings)
         self._post = post
@@ -92,7 +96,8 @@ class Effects:
         self._taking_over = TakingOver(values, ports.blobs, ports.clock, settings)
         self._settings = settings
         self._subgraphs = Subgraphs(ports.closures, programs, settings)
-        self._arrays = Arrays(post, values, ports, settings)
+        cache = ElementCache(post, give, values, ports, settings, self.lookups.reservations)
+        self._arrays = Arrays(post, give, values, ports, settings, cache)
         self._branching = Branching(post, values, ports.clock)
         self._gates = Gates(post, values, ports, settings)
 
@@ -111,7 +116,7 @@ class Effects:
                 await self._abort_child(run, errand)
             case CollectOutputs():
                 await self._collect(run, errand)
-            case OpenArray() | StartElements() | AbortElements() | TakeElements():
+            case OpenArray() | StartElements() | AbortElements() | TakeElements() | WithdrawElements():
                 await self._arrays.carry_out(run, errand, self._running())
             case Decide():
                 await self._branching.decide(run, errand)

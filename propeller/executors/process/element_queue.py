@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from flytelike.model.failure import Failure
 from propeller.core.elements import Span
@@ -58,10 +58,21 @@ class ElementQueue:
                     self._waiting.append(element)
 
     def take(self, slots: int) -> tuple[Element, ...]:
-        """Return the next batch: as many elements as fit into its time, and no more than one slot's share."""
-        fitting = int(BATCH_S / self._mean_s) if self._mean_s else 1
+        """Return the next batch: as many elements as fit into its time, and no more than one slot's share.
+
+        Those that may not wait for ever are given out one by one: what lies in a worker cannot be taken back.
+        """
+        fitting = int(BATCH_S / self._mean_s) if self._mean_s and not self.spec.queued_ns else 1
         count = max(1, min(fitting, BATCH_MAX, math.ceil(len(self._waiting) / slots)))
         return tuple(self._waiting.popleft() for _ in range(min(count, len(self._waiting))))
+
+    def withdraw(self, elements: Collection[Element]) -> list[Element]:
+        """Forget elements that wait, and return them."""
+        withdrawn = [element for element in self._waiting if element in elements]
+        if withdrawn:
+            self._known.difference_update(withdrawn)
+            self._waiting = deque(element for element in self._waiting if element not in elements)
+        return withdrawn
 
     def give_back(self, elements: Iterable[Element]) -> None:
         """Let elements that did not run wait again, before all others."""

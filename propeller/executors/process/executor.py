@@ -17,14 +17,15 @@ from flytelike.codec.worker_frames import Done, ElementsDone
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ExecutionId
 from flytelike.storage import NotFound, Store
+from propeller.core.elements import Span, spans_of
 from propeller.executors.ending import Ending, GaveNodes
 from propeller.executors.process.arrays import Arrays
 from propeller.executors.process.batches import Batches
 from propeller.executors.process.eager_slots import EagerSlots
 from propeller.executors.process.element_queue import ElementQueue
 from propeller.executors.process.environment import base_environment
-from propeller.executors.process.line import Line
 from propeller.executors.process.held_up import HeldUp, disk_is_full
+from propeller.executors.process.line import Line
 from propeller.executors.process.logs import AttemptLogs
 from propeller.executors.process.memory import kernel_kills
 from propeller.executors.process.outcome import (
@@ -201,6 +202,18 @@ class ProcessExecutor(Executor, WorkersListener):
             self._arrays.ended(attempt)
         self._batches.abort(key, reason)
         self._held_up.drop(key)
+
+    @override
+    async def withdraw_elements(self, key: AttemptKey, elements: Sequence[Span]) -> Sequence[Span]:
+        wanted = {(index, it.attempt) for it in elements for index in range(it.first, it.end)}
+        taken = self._arrays.withdraw(key, wanted)
+        for attempt_key, element in self._arrays.own_attempts(key).items():
+            attempt = self._live.get(attempt_key)
+            if element in wanted and attempt is not None and attempt.worker is None:
+                await self.abort(attempt_key, "it waited too long")
+                self._arrays.ended(attempt_key)
+                taken.append(element)
+        return spans_of(sorted(taken))
 
     @override
     async def abort(self, key: AttemptKey, reason: str) -> None:
