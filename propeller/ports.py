@@ -72,9 +72,10 @@ class AttemptListener(Protocol):
         """Tell that the attempt's process began its work."""
 
     def succeeded(self, key: AttemptKey, at_ns: int, outputs: bytes | None = None) -> None:
-        """Tell that the attempt ended and `outputs.pb` is stored durably (if it has outputs).
+        """Tell that the attempt ended well.
 
-        Small `outputs` may come along, so that nobody has to read them.
+        Small `outputs` may come along: then the listener keeps them. Else `outputs.pb` is stored durably, if there are
+        outputs.
         """
 
     def expanded(self, key: AttemptKey, at_ns: int) -> None:
@@ -206,8 +207,11 @@ class Blobs(Protocol):
     async def write(self, uri: str, data: bytes) -> None:
         """Store the bytes, at once or not at all. May be lost by a power cut until `sync`."""
 
-    async def write_all(self, documents: Mapping[str, bytes]) -> None:
-        """Store many objects, each as `write` does."""
+    async def pack(self, folder: str, documents: Mapping[str, bytes]) -> None:
+        """Store small objects by their paths in a folder, all together; each is read by its uri as any other.
+
+        One at the same uri that `write` stored comes before them. May be lost by a power cut until `sync`.
+        """
 
     async def sizes(self, uris: Collection[str]) -> Mapping[str, int]:
         """Return the bytes of each object or folder that is there; those that are not are left out.

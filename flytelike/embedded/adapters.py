@@ -141,10 +141,10 @@ class BlobsOnStore:
         except StorageError as error:
             raise _unavailable(error) from error
 
-    async def write_all(self, documents: Mapping[str, bytes]) -> None:
-        """Store many objects, not synced yet."""
+    async def pack(self, folder: str, documents: Mapping[str, bytes]) -> None:
+        """Store small objects together, not synced yet."""
         try:
-            await self._store.put_all_async(documents)
+            await self._store.pack_async(folder, documents)
         except StorageError as error:
             raise _unavailable(error) from error
 

@@ -145,6 +145,7 @@ class Platform:
             env=env,
             # The engine commits small outputs itself and syncs large ones before it records a success.
             durable_documents=False,
+            small_outputs_stored=False,
             images=image_environments(self.options.images, self.folder.images_file),
             preload=("flytelike.sdk.task", "flytelike.sdk.workflow"),
             disks=(self.folder.root, Path(tempfile.gettempdir())),

@@ -6,7 +6,6 @@ import logging
 import shutil
 import signal
 import time
-from collections import OrderedDict
 from collections.abc import Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -55,6 +54,7 @@ from propeller.executors.process.plan import (
     task_document,
     uses_task_template,
 )
+from propeller.executors.process.recent import Recent
 from propeller.executors.process.redaction import Redactor
 from propeller.executors.process.results import Results
 from propeller.executors.process.secrets import NONE_GIVEN, GivenSecrets, gathered
@@ -68,9 +68,6 @@ from propeller.ports_elements import ElementResult, ElementsOrder
 from propeller.ports_secrets import NoSecrets, Secrets
 
 _LOG = logging.getLogger(__name__)
-
-_REMEMBERED = 4096
-"""How many ended attempts are remembered, to answer a second start with the same news."""
 
 _TAIL_BYTES = 2000
 
@@ -140,7 +137,7 @@ class ProcessExecutor(Executor, WorkersListener):
             self._workers, self.logs, self._watch, settings.grace_s, self._tell_elements, self._held_up.by
         )
         self._by_worker: dict[int, _Attempt] = {}
-        self._recent: OrderedDict[AttemptKey, Ending] = OrderedDict()
+        self._recent = Recent()
         self._tasks: set[asyncio.Task[None]] = set()
         self._kernel_kills = kernel_kills()
         self._closed = False
@@ -154,8 +151,9 @@ class ProcessExecutor(Executor, WorkersListener):
     async def start(self, spec: AttemptSpec) -> None:
         if spec.key in self._live or spec.key in self._held_up or self._closed:
             return
-        if spec.key in self._recent:
-            self._tell(spec.key, self._recent[spec.key])
+        known = self._recent.get(spec.key)
+        if known is not None:
+            self._tell(spec.key, *known)
             return
         attempt = self._live[spec.key] = _Attempt(spec)
         self.logs.begin(spec.key)
@@ -229,8 +227,7 @@ class ProcessExecutor(Executor, WorkersListener):
 
     def forget(self, executions: Collection[ExecutionId]) -> None:
         """Forget how attempts of executions ended, so that others of the same names are none of theirs."""
-        for key in [key for key in self._recent if key.execution in executions]:
-            del self._recent[key]
+        self._recent.forget(executions)
 
     @override
     async def close(self) -> None:
@@ -565,9 +562,7 @@ class ProcessExecutor(Executor, WorkersListener):
         if isinstance(news, Failure) and self._held_up.by(news) and not self._closed:
             self._held_up.add(key, attempt.spec, news)
             return
-        self._recent[key] = news
-        if len(self._recent) > _REMEMBERED:
-            self._recent.popitem(last=False)
+        self._recent.add(key, news, outputs)
         self._tell(key, news, outputs)
 
     def _go_on(self, waited: Sequence[AttemptSpec | ElementQueue]) -> None:

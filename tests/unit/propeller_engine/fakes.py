@@ -86,9 +86,9 @@ class FakeBlobs:
         self._check()
         self.objects[uri] = data
 
-    async def write_all(self, documents: Mapping[str, bytes]) -> None:
+    async def pack(self, folder: str, documents: Mapping[str, bytes]) -> None:
         self._check()
-        self.objects.update(documents)
+        self.objects.update({f"{folder}/{name}": data for name, data in documents.items()})
 
     async def sizes(self, uris: Collection[str]) -> Mapping[str, int]:
         self._check()
