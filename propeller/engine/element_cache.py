@@ -243,7 +243,8 @@ class ElementCache:
                 large[uri_of(run, path, 0, one)] = data
             kept.append(one)
         if large:
-            await self._blobs.write_all(large)
+            for uri, data in large.items():
+                await self._blobs.write(uri, data)
             await self._blobs.sync_all(list(large))
         return kept
 
