@@ -2,20 +2,23 @@
 
 from dataclasses import replace
 
-from flytelike.model.policies import NodeMetadata, TaskMetadata
+from flytelike.model.ids import NodePath
+from flytelike.model.policies import NodeMetadata
 from flytelike.model.priority import PRIORITY_MAX
 from propeller.core.header import Limits
 from propeller.core.state import ExecutionState
 from tests.unit.propeller_core.builders import (
-    BUG,
+    FLAKE,
+    GOES_ON,
     NodeSketch,
     Run,
     begin,
     branch,
     child,
+    dynamic,
     each,
     err,
-    expanded,
+    gave,
     graph,
     ok,
     plan_of,
@@ -61,7 +64,7 @@ def test_in_one_batch_a_slot_goes_to_who_was_the_highest_at_its_time() -> None:
 
 def test_a_node_wins_over_its_task_even_with_0() -> None:
     of_plan = plan_of(graph(of_task(7, task("a")), rated(0, of_task(7, task("b"))), task("c")))
-    assert [of_plan.priority(node) for node in ("a", "b", "c")] == [7, 0, 0]
+    assert [of_plan.priority(NodePath(node)) for node in ("a", "b", "c")] == [7, 0, 0]
 
 
 def test_what_lies_inside_of_a_node_goes_with_it() -> None:
@@ -75,34 +78,30 @@ def test_what_lies_inside_of_a_node_goes_with_it() -> None:
     )
     of_plan = plan_of(outer, inner)
     paths = ("s", "s.0.x", "s.0.y", "t", "u", "e", "e.0.1", "f", "f.0.1", "lp")
-    assert [of_plan.priority(path) for path in paths] == [10, 10, 13, 1, 0, 4, 4, 2, 2, 0]
+    assert [of_plan.priority(NodePath(path)) for path in paths] == [10, 10, 13, 1, 0, 4, 4, 2, 2, 0]
 
 
 def test_sums_stay_within_bounds() -> None:
     inner = graph(rated(PRIORITY_MAX, task("x")), name="inner")
-    assert plan_of(graph(rated(PRIORITY_MAX, sub("s", "inner"))), inner).priority("s.0.x") == PRIORITY_MAX
+    assert plan_of(graph(rated(PRIORITY_MAX, sub("s", "inner"))), inner).priority(NodePath("s.0.x")) == PRIORITY_MAX
 
 
 def test_what_opens_urgent_nodes_is_opened_before_a_slot_is_given_away() -> None:
     inner = graph(rated(3, task("x")), name="inner")
     run = Run(plan_of(graph(task("a"), sub("s", "inner")), inner), ONE)
     assert run.on(begin()) == ["s.0.x/0/start"]
-    assert run.on(ok("s.0.x")) == ["a/0/start", "s/0/collect"]
+    assert run.on(ok("s.0.x")) == ["s/0/collect", "a/0/start"]
 
 
-def test_a_dynamic_node_that_runs_again_keeps_its_priority() -> None:
-    outer = graph(
-        replace(of_task(5, task("d")), gives="inner", task=TaskMetadata(retries=1, priority=5)), rated(1, task("a"))
-    )
-    inner = graph(task("x"), name="inner")
-    run = Run(plan_of(outer), ONE)
+def test_a_dynamic_node_that_runs_again_waits_by_its_priority() -> None:
+    inner = plan_of(graph(task("x"), name="inner"))
+    nodes = (dynamic("d", "inner", retries=1), rated(1, task("a")))
+    run = Run(plan_of(graph(of_task(5, nodes[0]), nodes[1], policy=GOES_ON)), ONE)
     assert run.on(begin()) == ["d/0/start"]
-    run.plan.grafts["d.0"] = plan_of(inner)  # type: ignore[index]  # paths are text in tests
-    run.on(expanded("d", "inner"))
-    assert run.state.plan.priority("d.0.x") == 5
-    assert "d.0.x/0/start" in [*run.waits_for()]
-    run.on(err("d.0.x", BUG))
-    assert "a/0/start" in run.waits_for() or "d/1/start" in run.waits_for()
+    run.plan.grafts[NodePath("d.0")] = inner
+    assert run.on(gave("d", "inner")) == ["d.0.x/0/start"]
+    assert run.on(err("d.0.x", FLAKE)) == ["d/1/start"]
+    assert "node d QUEUED" in run.told
 
 
 def test_a_state_that_is_loaded_again_keeps_the_line() -> None:
