@@ -53,7 +53,8 @@ def with_inputs(
 ) -> CacheKey:
     """Return a work's whole key. `contents` names what lies at the addresses that `unnamed_data` gives."""
     counted = {name: inputs[name] for name in sorted(inputs) if name not in ignored}
-    return replace(key, inputs=tuple((name, _digest(literal, contents)) for name, literal in counted.items()))
+    digests = tuple((name, _digest(literal, contents)) for name, literal in counted.items())
+    return CacheKey(key.project, key.domain, key.task, key.interface, key.version, key.environment, digests)
 
 
 def unnamed_data(inputs: LiteralMap, ignored: Collection[str]) -> tuple[str, ...]:

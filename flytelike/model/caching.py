@@ -7,6 +7,8 @@ from enum import IntEnum
 
 from flytelike.model.ids import ExecutionId, NodePath
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
 
 class CacheStatus(IntEnum):
     """What the catalog had to say about a node; values are Flyte's `CatalogCacheStatus`."""
@@ -52,7 +54,7 @@ class CacheKey:
     def digest(self) -> str:
         """The SHA-256 over all parts."""
         parts = [self.project, self.domain, self.task, self.interface, self.version, self.environment, self.inputs]
-        return hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()
+        return hashlib.sha256(_ENCODER.encode(parts).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
