@@ -100,6 +100,8 @@ class NodeMetadata:
 
 def cache_policy(task: CachePolicy, node: NodeMetadata) -> CachePolicy:
     """Return a task's policy with what its node overrides."""
+    if node.cacheable is None and not node.cache_version and node.cache_serializable is None:
+        return task
     return replace(
         task,
         enabled=task.enabled if node.cacheable is None else node.cacheable,

@@ -275,12 +275,12 @@ class Effects:
     async def _write_again(self, run: Run, name: str, data: bytes) -> None:
         uri = f"{places.folder(self._settings.metadata_prefix, run.id)}/{name}"
         try:
-            written = await self._blobs.read(uri)
+            whole, hidden = await self._blobs.read(uri) == data, True
         except KeyError:
-            await self._pack(run, name, data)
-        else:
-            if written != data:  # A file that is not whole hides what is packed.
-                await self._blobs.write(uri, data)
+            whole, hidden = False, False
+        if not whole:
+            # A file that is not whole would hide what is packed.
+            await (self._blobs.write(uri, data) if hidden else self._pack(run, name, data))
 
     # --- scopes -----------------------------------------------------------------------------
 

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from flytelike.codec.cache_key import data_uris, unnamed_data, with_inputs
+from flytelike.codec.cache_key import unnamed_data, with_inputs
+from flytelike.codec.data_uris import data_uris
 from flytelike.codec.literals import literal_map_from_proto
 from flytelike.codec.parse import parse, serialise
 from flytelike.model.caching import CacheEntry, CacheKey, CacheNote, CacheSource, CacheStatus, CacheUse, CatalogUse

@@ -86,7 +86,13 @@ def test_a_pack_that_was_deleted_is_begun_again(root: str) -> None:
 
 def test_a_pack_is_synced_once_for_all_that_it_holds(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[str] = []
-    monkeypatch.setattr("flytelike.storage.folder.sync_path", synced.append)
+
+    def sync(path: str) -> None:
+        if not Path(path).exists():
+            raise FileNotFoundError(path)
+        synced.append(path)
+
+    monkeypatch.setattr("flytelike.storage.folder.sync_path", sync)
     store = Store()
     store.pack(root, {"n0/a": b"1", "n1/a": b"2"})
     store.sync_all([f"{root}/n0/a", f"{root}/n1/a", f"{root}/n2/a"])
