@@ -34,6 +34,9 @@ DEFAULT_SYSTEM_RETRIES = 3
 """How often an attempt that the platform lost is repeated (Flyte's `max-node-retries-system-failures`)."""
 
 
+PLACES_KEPT = 20_000
+"""How many places by path are remembered: those that one batch of events is about, and more."""
+
 TASKS_OPEN_MAX = 4096
 """How many elements of one array are handed to the executor at once, whatever concurrency is asked for: enough to
 keep every worker busy with batches, few enough to be in memory."""
@@ -248,6 +251,7 @@ class Plan:
     workflows: Mapping[Identifier, WorkflowPlan]
     grafts: Grafts = field(default_factory=Grafts, compare=False)
     prioritised: bool = False
+    _places: dict[NodePath, Place] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @staticmethod
     def of(closure: WorkflowClosure, system_retries: int = DEFAULT_SYSTEM_RETRIES) -> "Plan":
@@ -298,9 +302,15 @@ class Plan:
         Raises:
             KeyError: There is no such node.
         """
-        scope, node_id = split(path)
-        workflow = self.workflow_in(scope)
-        return Place(path, scope, workflow, workflow.nodes[node_id])
+        place = self._places.get(path)
+        if place is None:
+            scope, node_id = split(path)
+            workflow = self.workflow_in(scope)
+            place = Place(path, scope, workflow, workflow.nodes[node_id])
+            if len(self._places) >= PLACES_KEPT:
+                self._places.clear()
+            self._places[path] = place
+        return place
 
     def _home_of(self, scope: NodePath) -> tuple["Plan", WorkflowPlan]:
         """Return the workflow whose nodes lie in `scope`, and the plan that names its sub-workflows."""
@@ -336,6 +346,8 @@ def path_in(scope: NodePath, node: NodeId) -> NodePath:
 
 def split(path: NodePath) -> tuple[NodePath, NodeId]:
     """Return the scope a path lies in and the node's own id."""
+    if "." not in path:
+        return ROOT, NodeId(path)
     scope, _, node = path.rpartition(".")
     return NodePath(scope), NodeId(node)
 

@@ -19,7 +19,6 @@ from propeller.core import (
     sub_workflow_node,
     taking_over,
 )
-from propeller.core.elements import element_of
 from propeller.core.header import HandlingFailure, InProgress
 from propeller.core.line import needs_slot
 from propeller.core.node_state import (
@@ -68,7 +67,7 @@ def _after_end(turn: Turn, place: Place) -> None:
     if not _may_go_on(turn, place) or not isinstance(state, EndState):
         return
     work = place.node.work
-    if isinstance(state, Failed) and isinstance(work, TaskWork) and work.serialize and not element_of(place.path):
+    if isinstance(state, Failed) and isinstance(work, TaskWork) and work.serialize:
         turn.commands.append(cache_lookup.release_command(place))
     owner = _open_owner(turn, place.scope)
     if isinstance(owner, Mapped):
@@ -121,7 +120,7 @@ def run(turn: Turn, place: Place) -> None:
 def _start(turn: Turn, place: Place) -> None:
     match place.node.work:
         case TaskWork() as work:
-            if cache_lookup.wanted(turn, place, work) and not _tried(turn, place):
+            if cache_lookup.wanted(turn, work) and not _tried(turn, place):
                 cache_lookup.start(turn, place)
             else:
                 cache_lookup.begin(turn, place, work, None)

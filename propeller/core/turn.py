@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from flytelike.model.caching import CacheNote
+from flytelike.model.caching import CacheNote, CacheStatus
 from flytelike.model.failure import Failure
 from flytelike.model.history import (
     AttemptChanged,
@@ -235,9 +235,11 @@ class Turn:
         counts: tuple[int, int, int, int],
         changes: tuple[ElementSpan, ...],
         failures: tuple[ElementFailure, ...],
+        origin: tuple[CacheStatus, bool],
     ) -> None:
         """Record what became of elements of an array; see `ElementsChanged`."""
-        self.records.append(ElementsChanged(path, attempt, self.now_ns, *counts, changes, bounded(failures)))
+        record = ElementsChanged(path, attempt, self.now_ns, *counts, changes, bounded(failures), *origin)
+        self.records.append(record)
 
     def decision(self) -> Decision:
         """Return everything that changed."""

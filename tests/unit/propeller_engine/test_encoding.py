@@ -56,7 +56,17 @@ VALUES = [
     elements.Chunk(b"\x00\x01", ((1, 2, 3),), ((0, 5),)),
     AbortElements("id", NodePath("n"), 0, "why"),
     ElementsChanged(
-        NodePath("n"), 0, 1, 9, 2, 3, 4, (ElementSpan(0, 2, TaskPhase.RUNNING),), (ElementFailure(1, 0, FAILURE),)
+        NodePath("n"),
+        0,
+        1,
+        9,
+        2,
+        3,
+        4,
+        (ElementSpan(0, 2, TaskPhase.RUNNING),),
+        (ElementFailure(1, 0, FAILURE),),
+        CacheStatus.HIT,
+        recovered=True,
     ),
     AbortAttempt("id", NodePath("n"), 1, "why"),
     AbortChild("id", NodePath("n"), 1, "why"),
@@ -151,7 +161,7 @@ FROZEN = {
     80: "ExecutionChanged phase at_ns failure cause",
     81: "NodeChanged path parent spec_node_id phase at_ns failure is_parent is_child_execution name note cache graph",
     82: "AttemptChanged path attempt task phase at_ns failure",
-    83: "ElementsChanged path attempt at_ns length open succeeded failed changes failures",
+    83: "ElementsChanged path attempt at_ns length open succeeded failed changes failures cache recovered",
 }
 """What is stored since version 1. Only add lines, and fields at a line's end (with defaults)."""
 
