@@ -1,6 +1,7 @@
 """`flytelike explain cache`: why a node's result came from the cache or did not, in words."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
@@ -10,12 +11,15 @@ from google.protobuf import json_format
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from flytelike.cli import execution_name
+from flytelike.cli.elements import node_named
 from flytelike.model.caching import CacheStatus
-from flytelike.remote import Client, caching
+from flytelike.model.phases import TaskPhase
+from flytelike.remote import Client, caching, executions
 from flytelike_idl.core import identifier_pb2
 from flytelike_idl.service import caching_pb2 as pb
 
 REASONS: Final = {
+    "of_elements": "it is a map: its elements are cached one by one",
     "not_a_task": "it runs no task of its own: only results of tasks are cached",
     "not_enabled": "its task is not cached: `@task(cache=True)` would cache it",
     "no_outputs": "its task gives nothing, so there is nothing to keep",
@@ -53,12 +57,23 @@ async def show(client: Client, execution: str, node: str, place: tuple[str, str]
     """Print the explanation."""
     target = execution_name.parse(execution, *place)
     found = await caching.explain(client, target, node)
+    counts = await of_elements(client, execution, node, place) if found.why == "of_elements" else Counter()
     if as_json:
         document = json_format.MessageToDict(found, preserving_proto_field_name=True)
-        click.echo(json.dumps({"execution": str(target), "node": node, **document}, indent=2))
+        told = {"elements": {status.name.lower(): count for status, count in counts.items()}} if counts else {}
+        click.echo(json.dumps({"execution": str(target), "node": node, **document, **told}, indent=2))
         return
     for line in lines(found, f"{target.name}/{node}"):
         click.echo(line)
+    for status, count in sorted(counts.items()):
+        click.echo(f"  {count:,} of its elements: {HEADLINES[status]}")
+
+
+async def of_elements(client: Client, execution: str, node: str, place: tuple[str, str]) -> Counter[CacheStatus]:
+    """Return how many elements of a map that have succeeded there are, by what the cache had to do with them."""
+    array = node_named(execution, node, *place)
+    found = executions.elements(client, array)
+    return Counter([CacheStatus(it.cache_status) async for it in found if it.phase == TaskPhase.SUCCEEDED.value])
 
 
 def lines(found: pb.ExplainCacheResponse, where: str) -> Iterator[str]:

@@ -50,6 +50,7 @@ _PARSED_OF_METADATA = (
     "generates_deck",
     "max_queued_time",
     "cache_ttl",
+    "priority",
 )
 _PARSED_OF_CONTAINER = ("image", "command", "args", "resources", "env", "config")
 _FLYTE_SDK = pb.RuntimeMetadata.FLYTE_SDK
@@ -138,6 +139,7 @@ def _fill_metadata(metadata: TaskMetadata, out: pb.TaskMetadata) -> None:
     out.cache_ignore_input_vars.extend(metadata.cache.ignored_inputs)
     if metadata.cache.ttl_ns:
         fill_duration(metadata.cache.ttl_ns, out.cache_ttl)
+    out.priority = metadata.priority
     out.deprecated_error_message = metadata.deprecated
     out.pod_template_name = metadata.pod_template_name
     out.is_eager = metadata.is_eager
@@ -225,6 +227,7 @@ def _metadata(message: pb.TaskMetadata) -> TaskMetadata:
         tags=dict(message.tags),
         backoff=_backoff(message.retries) if message.retries.HasField("backoff") else None,
         queued_timeout_ns=duration_to_ns(message.max_queued_time),
+        priority=message.priority,
     )
 
 

@@ -102,6 +102,8 @@ def explained(connection: Connection, execution: ExecutionRow, row: NodeRow) -> 
 
 def _why_not(connection: Connection, execution: ExecutionRow, row: NodeRow) -> str:
     """Return why a node has nothing to do with the cache."""
+    if row.is_array:
+        return "of_elements"
     if row.is_parent or row.is_child:
         return "not_a_task"
     if execution_pb2.ExecutionSpec.FromString(execution.spec).skip_cache:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from flytelike.codec.cache_key import data_uris
+from flytelike.codec.data_uris import data_uris
 from flytelike.codec.literals import literal_map_from_proto
 from flytelike.codec.parse import parse, serialise
 from flytelike.controlplane.catalog import Catalog

@@ -244,6 +244,9 @@ node_executions = Table(
     Column("elements_open", Integer, nullable=False, server_default="0"),
     Column("elements_succeeded", Integer, nullable=False, server_default="0"),
     Column("elements_failed", Integer, nullable=False, server_default="0"),
+    # Of those that succeeded: how many the cache served, and how many an earlier execution gave.
+    Column("elements_cached", Integer, nullable=False, server_default="0"),
+    Column("elements_recovered", Integer, nullable=False, server_default="0"),
     Index(None, "execution", "sequence"),
     sqlite_with_rowid=False,
 )
@@ -285,9 +288,14 @@ element_chunks = Table(
     Column("number", Integer, primary_key=True, autoincrement=False),
     _bytes("phases"),
     _bytes("attempts"),
+    _bytes("origins"),
     sqlite_with_rowid=False,
 )
-"""How it is with the elements of an array, some hundred a row: a byte each for the phase and the last attempt."""
+"""How it is with the elements of an array, some hundred a row: a byte each for the phase and the last attempt.
+
+`origins`: a byte each for what the cache had to do with their results (core.CatalogCacheStatus), or `RECOVERED` where
+an earlier execution gave them; empty while that is so of none.
+"""
 
 element_failures = Table(
     "element_failures",

@@ -8,6 +8,8 @@ from enum import IntEnum
 
 from flytelike.model.ids import ExecutionId, NodePath
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
 
 class CacheStatus(IntEnum):
     """What the catalog had to say about a node; values are Flyte's `CatalogCacheStatus`."""
@@ -53,7 +55,7 @@ class CacheKey:
     def digest(self) -> str:
         """The SHA-256 over all parts."""
         parts = [self.project, self.domain, self.task, self.interface, self.version, self.environment, self.inputs]
-        return hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()
+        return hashlib.sha256(_ENCODER.encode(parts).encode()).hexdigest()
 
 
 def derived_version(code: Mapping[str, str]) -> str:

@@ -64,7 +64,7 @@ class TaskMetadata:
 
     `timeout_ns` limits how long an attempt runs, `queued_timeout_ns` how long it waits until it runs; 0 is none.
     `interruptible` is None for the workflow's default. Without a `backoff`, a retry of a failure of the user's making
-    starts at once.
+    starts at once. `priority` is added to that of the execution.
     """
 
     retries: int = 0
@@ -80,6 +80,7 @@ class TaskMetadata:
     tags: Mapping[str, str] = field(default_factory=dict)
     backoff: Backoff | None = None
     queued_timeout_ns: int = 0
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +95,13 @@ class NodeMetadata:
     cache_version: str | None = None
     cache_serializable: bool | None = None
     config: Mapping[str, str] = field(default_factory=dict)
+    priority: int | None = None
 
 
 def cache_policy(task: CachePolicy, node: NodeMetadata) -> CachePolicy:
     """Return a task's policy with what its node overrides."""
+    if node.cacheable is None and not node.cache_version and node.cache_serializable is None:
+        return task
     return replace(
         task,
         enabled=task.enabled if node.cacheable is None else node.cacheable,
