@@ -19,6 +19,7 @@ from propeller.core import (
     launch_plan_node,
     sub_workflow_node,
     taking_over,
+    wait,
 )
 from propeller.core.elements import element_of
 from propeller.core.header import HandlingFailure, InProgress
@@ -119,7 +120,7 @@ def run(turn: Turn, place: Place) -> None:
     needs_slot = isinstance(place.node.work, TaskWork | LaunchPlanWork | ArrayWork) and not element_of(place.path)
     if needs_slot and (turn.tally.held > 0 or not turn.slot_is_free):
         turn.move(place, Cause.HELD, Held(turn.next_order()))
-        turn.tell_node(place, NodePhase.QUEUED)
+        turn.tell_node(place, NodePhase.QUEUED, waits=wait.for_place(turn.header.limits.max_parallelism))
     else:
         _start(turn, place)
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from flytelike.model.failure import Failure
 from flytelike.model.phases import NodePhase, TaskPhase
-from propeller.core import deadline
+from propeller.core import deadline, wait
 from propeller.core.commands import AbortAttempt, StartAttempt
 from propeller.core.events import AttemptFailed, AttemptRunning, AttemptSucceeded, TimerFired
 from propeller.core.header import Limits
@@ -22,7 +22,7 @@ def again(turn: Turn, place: Place, work: TaskWork, user_failures: int, system_f
         start_attempt(turn, place, work, Started(user_failures, system_failures), Cause.RETRIED)
     else:
         turn.move(place, Cause.HELD, Held(turn.next_order(), user_failures, system_failures))
-        turn.tell_node(place, NodePhase.QUEUED)
+        turn.tell_node(place, NodePhase.QUEUED, waits=wait.for_place(turn.header.limits.max_parallelism))
 
 
 def began(turn: Turn, event: AttemptRunning) -> None:

@@ -40,6 +40,7 @@ from propeller.core.plan import BranchWork, LaunchPlanWork, Place, Plan, SubWork
 from propeller.core.reuse import Reuse
 from propeller.core.state import ExecutionState
 from propeller.core.transitions import TRANSITIONS, Cause, Transition
+from propeller.core.wait import NO_WAIT, Wait
 
 NONE = Digest("")
 """Stands for the graph of a node that gave none."""
@@ -186,10 +187,11 @@ class Turn:
         *,
         cache: CacheNote | None = None,
         graph: Digest = NONE,
+        waits: Wait = NO_WAIT,
     ) -> None:
         """Record that a node entered a phase; `note` says more to people, `cache` what is to be told of the cache.
 
-        `graph` is what a dynamic node gave.
+        `graph` is what a dynamic node gave, `waits` what the node waits for in the phase.
         """
         work = place.node.work
         self.records.append(
@@ -206,6 +208,8 @@ class Turn:
                 note,
                 cache,
                 graph,
+                waits.what,
+                waits.until_ns,
             )
         )
 
