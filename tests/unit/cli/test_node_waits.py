@@ -33,7 +33,10 @@ LONG_AGO = datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("told", "shown"),
     [
-        (node('approval "ok"'), 'waits for approval "ok", answer with: flytelike signal run ok --approve (or --reject)'),
+        (
+            node('approval "ok"'),
+            'waits for approval "ok", answer with: flytelike signal run ok --approve (or --reject)',
+        ),
         (
             node('signal "how many"', LONG_AGO),
             'waits for signal "how many" until 2020-01-02 03:04 UTC, '
@@ -44,7 +47,9 @@ LONG_AGO = datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC)
         (node("", note="taken from other"), "taken from other"),
     ],
 )
-def test_a_line_says_what_a_node_waits_for_and_how_to_answer(told: node_execution_pb2.NodeExecution, shown: str) -> None:
+def test_a_line_says_what_a_node_waits_for_and_how_to_answer(
+    told: node_execution_pb2.NodeExecution, shown: str
+) -> None:
     (row,) = rows(Tree("run"), told)
     assert plain_line(row) == f"  ● n0 release running, {shown}"
 
