@@ -27,6 +27,7 @@ def rows(tree: Tree, *nodes: node_execution_pb2.NodeExecution) -> list[NodeRow]:
     return tree.take(watch_pb2.WatchExecutionResponse(node_executions=nodes))
 
 
+ANSWER = "answer with: flytelike signal run 'how many' --value ..."
 LONG_AGO = datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
@@ -39,8 +40,7 @@ LONG_AGO = datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC)
         ),
         (
             node('signal "how many"', LONG_AGO),
-            'waits for signal "how many" until 2020-01-02 03:04 UTC, '
-            "answer with: flytelike signal run 'how many' --value ...",
+            f'waits for signal "how many" until 2020-01-02 03:04 UTC, {ANSWER}',
         ),
         (node("its time", LONG_AGO), "waits for its time until 2020-01-02 03:04 UTC"),
         (node("one of 2 places (max_parallelism)"), "waits for one of 2 places (max_parallelism)"),
