@@ -1,8 +1,10 @@
 """The embedded platform: control plane, engine and workers in this process, on one data folder."""
 
 import os
+import tempfile
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -143,8 +145,10 @@ class Platform:
             env=env,
             # The engine commits small outputs itself and syncs large ones before it records a success.
             durable_documents=False,
+            small_outputs_stored=False,
             images=image_environments(self.options.images, self.folder.images_file),
             preload=("flytelike.sdk.task", "flytelike.sdk.workflow"),
+            disks=(self.folder.root, Path(tempfile.gettempdir())),
         )
         if self.options.slots is not None:
             settings = replace(settings, slots=self.options.slots)

@@ -99,6 +99,8 @@ class NodeRow:
     elements_failed: int = 0
     waits: str = ""
     waits_until: int = 0
+    elements_cached: int = 0
+    elements_recovered: int = 0
 
 
 @dataclass(frozen=True, slots=True)

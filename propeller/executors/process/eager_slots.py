@@ -5,9 +5,11 @@ whatever that waits for: waiting leads downwards only. So where each level has a
 always goes on, and then the one above it; no number of callers can keep their calls from starting.
 """
 
-from collections import Counter, deque
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
+
+from propeller.executors.process.line import Line
 
 T = TypeVar("T")
 
@@ -31,23 +33,29 @@ class EagerSlots(Generic[T]):
 
     Args:
         slots: How many run at once, and one more for each level that finds all of them taken.
+        line: Makes the line that those of a level wait in.
     """
 
-    def __init__(self, slots: int) -> None:
+    def __init__(self, slots: int, line: Callable[[], Line[T]]) -> None:
         self._slots = slots
+        self._line = line
         self._taken: Counter[int] = Counter()
-        self._waiting: dict[int, deque[T]] = {}
+        self._waiting: dict[int, Line[T]] = {}
 
     def __bool__(self) -> bool:
         """Tell whether somebody waits who could run now."""
         return self._free() is not None
 
-    def wait(self, who: T, level: int) -> None:
+    def wait(self, who: T, level: int, project: str, priority: int) -> None:
         """Let somebody wait for a slot."""
-        self._waiting.setdefault(level, deque()).append(who)
+        if level not in self._waiting:
+            self._waiting[level] = self._line()
+        self._waiting[level].put(who, project, priority)
 
-    def take(self) -> T:
-        """Return who runs next, without a slot yet: of the deepest level that may, who waits for longest.
+    def take(self) -> T | None:
+        """Return who runs next, without a slot yet: of the deepest level that may, the next in line.
+
+        None when all in that line have gone.
 
         Raises IndexError when nobody may.
         """
@@ -55,7 +63,7 @@ class EagerSlots(Generic[T]):
         if level is None:
             raise IndexError("nobody who waits may run")
         waiting = self._waiting[level]
-        who = waiting.popleft()
+        who = waiting.take()
         if not waiting:
             del self._waiting[level]
         return who
@@ -74,7 +82,7 @@ class EagerSlots(Generic[T]):
         """Yield all who wait; none does afterwards."""
         waiting, self._waiting = self._waiting, {}
         for level in sorted(waiting):
-            yield from waiting[level]
+            yield from waiting[level].clear()
 
     def _free(self) -> int | None:
         """Return the deepest level of which somebody waits and may run."""

@@ -35,11 +35,14 @@ class ProcessSettings:
         durable: Whether the data that tasks store survives a power cut.
         durable_documents: Whether `outputs.pb` and `error.pb` do too once an end is told. An engine
             that keeps them in a commit of its own may do without: a sync costs more than a no-op task.
+        small_outputs_stored: Whether `outputs.pb` is stored too where the outputs come along with the news
+            of a success. An engine that keeps them may do without; programs of their own always store it.
         grace_s: Time between SIGTERM and SIGKILL.
         attempts_per_worker: After so many a worker is replaced.
         rss_growth_bytes: A worker that grew by more since its first attempt is replaced.
         log_bytes: What an attempt may print; the rest is dropped, and the log says so.
         memory_poll_s: How often the memory of attempts with a limit is looked at.
+        disks: Folders on the disks that attempts write to. While one is full, attempts that it stopped wait.
     """
 
     logs: Path
@@ -53,11 +56,13 @@ class ProcessSettings:
     preload: tuple[str, ...] = ()
     durable: bool = True
     durable_documents: bool = True
+    small_outputs_stored: bool = True
     grace_s: float = 5.0
     attempts_per_worker: int = 10_000
     rss_growth_bytes: int = 512 << 20
     log_bytes: int = 64 << 20
     memory_poll_s: float = 0.05
+    disks: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""

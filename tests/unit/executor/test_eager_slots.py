@@ -4,12 +4,14 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from propeller.executors.process.eager_slots import SLOTS_MAX, SLOTS_MIN, EagerSlots, slots_for
+from propeller.executors.process.line import Line
 from propeller.ports import AttemptSpec
 from tests.unit.executor.builders import Bench, appears
 
@@ -30,6 +32,10 @@ class Caller:
     open: int = 0
 
 
+def in_line() -> Line[Any]:
+    return Line(lambda: 0.0, lambda _: False)
+
+
 def grown(shape: Shape, level: int = 0, above: Caller | None = None) -> Caller:
     """Return a tree of callers of a nested list's shape."""
     caller = Caller(level, above=above, open=len(shape))
@@ -43,20 +49,21 @@ SHAPES: st.SearchStrategy[Shape] = st.recursive(st.just([]), lambda inner: st.li
 @given(st.lists(SHAPES, min_size=1, max_size=12), st.integers(1, 20))
 def test_callers_of_any_number_and_depth_all_end(shapes: list[Shape], slots: int) -> None:
     """However few slots there are; and never do more run than slots, and one more for each level."""
-    queue = EagerSlots[Caller](slots)
+    queue = EagerSlots[Caller](slots, in_line)
     roots = [grown(shape) for shape in shapes]
     levels = {caller.level for root in roots for caller in everybody(root)}
     for root in roots:
-        queue.wait(root, 0)
+        queue.wait(root, 0, "project", 0)
     running: list[Caller] = []
     ended = 0
     while queue or running:
         while queue:
             caller = queue.take()
+            assert caller is not None
             queue.hold(caller.level)
             running.append(caller)
             for call in caller.calls:
-                queue.wait(call, call.level)
+                queue.wait(call, call.level, "project", 0)
         assert len(running) <= slots + len(levels)
         last = next((caller for caller in running if not caller.open), None)
         assert last is not None, "all that run wait, and nobody who waits for a slot gets one"
@@ -75,11 +82,11 @@ def everybody(caller: Caller) -> Iterator[Caller]:
 
 
 def test_callers_leave_a_part_of_the_slots_to_their_calls() -> None:
-    queue = EagerSlots[int](128)
+    queue = EagerSlots[int](128, in_line)
     running = []
     for level in (0, 1, 2):
         for _ in range(500):
-            queue.wait(level, level)
+            queue.wait(level, level, "project", 0)
         while queue:
             running.append(queue.take())
             queue.hold(level)
@@ -87,18 +94,25 @@ def test_callers_leave_a_part_of_the_slots_to_their_calls() -> None:
 
 
 def test_the_deepest_go_first() -> None:
-    queue = EagerSlots[str](2)
+    queue = EagerSlots[str](2, in_line)
     for who, level in (("root", 0), ("leaf", 2), ("call", 1), ("other leaf", 2)):
-        queue.wait(who, level)
+        queue.wait(who, level, "project", 0)
     assert [queue.take() for _ in range(4)] == ["leaf", "other leaf", "call", "root"]
     with pytest.raises(IndexError):
         queue.take()
 
 
+def test_of_one_level_the_more_urgent_goes_first() -> None:
+    queue = EagerSlots[str](1, in_line)
+    queue.wait("early", 0, "project", 0)
+    queue.wait("urgent", 0, "project", 1)
+    assert [queue.take(), queue.take()] == ["urgent", "early"]
+
+
 def test_those_who_wait_can_be_told_all_at_once() -> None:
-    queue = EagerSlots[str](1)
-    queue.wait("call", 1)
-    queue.wait("root", 0)
+    queue = EagerSlots[str](1, in_line)
+    queue.wait("call", 1, "project", 0)
+    queue.wait("root", 0, "project", 0)
     assert list(queue.drain()) == ["root", "call"]
     assert not queue
 
