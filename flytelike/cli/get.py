@@ -180,8 +180,7 @@ async def show_execution(client: Client, name: str, project: str, domain: str, *
             click.echo(f"{key[:-1]:8} {var} = {json.dumps(shown_value, ensure_ascii=False)}")
     at_gate = {wait.gate.node_id: wait for wait in waits(waiting)}
     for _, row in tree.ordered():
-        if row.path in at_gate:
-            row.waits = ""  # told in full below
+        row.waits = "" if row.path in at_gate else row.waits  # told in full below
         click.echo(plain_line(row))
         for call in calls:
             if call["node"] == row.path:
