@@ -227,6 +227,8 @@ node_executions = Table(
     _text("output_uri"),
     _text("child"),
     _text("note"),
+    _text("waits"),
+    _instant("waits_until"),
     Column("cache_status", SmallInteger, nullable=False, server_default="0"),
     _text("cache_why"),
     _text("cache_key"),
