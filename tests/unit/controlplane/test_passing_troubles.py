@@ -13,7 +13,7 @@ from flytelike.embedded.adapters import BlobsOnStore, ChildrenOfPlane
 from flytelike.embedded.closures import ClosuresOfPlane
 from flytelike.model.ids import NodeExecutionId, NodePath
 from flytelike.model.trouble import Trouble
-from flytelike.remote import Client, ServerUnreachable, executions, maintenance
+from flytelike.remote import Client, RemoteError, ServerUnreachable, executions, maintenance
 from flytelike.storage import OutOfSpace, Store, StoreConfig
 from propeller.ports import BlobsFull, ChildRefused, GraphRefused
 from tests.unit.controlplane.builders import Running, a_task, create_execution, execution_id, module, plan_id
@@ -101,3 +101,16 @@ async def test_a_full_disk_is_told_from_a_store_that_is_away(tmp_path: Path, mon
     monkeypatch.setattr(store, "put_async", raising(OutOfSpace("file:///x", "no space left")))
     with pytest.raises(BlobsFull, match="no space left"):
         await BlobsOnStore(store).write(f"{tmp_path}/x", b"1")
+
+
+async def test_a_full_object_store_is_told_as_what_passes(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An eager task asks again then, and does not fail."""
+    await running.registration.Register(module())
+    monkeypatch.setattr(running.plane.store, "put_async", raising(OutOfSpace("file:///x", "no space left")))
+    async with Client(running.addresses.grpc) as client:
+        with pytest.raises(RemoteError, match="no space left") as told:
+            await client.call(client.admin.CreateExecution(create_execution("run")))
+    assert [it.code for it in told.value.diagnostics] == ["disk-full"]
+    assert told.value.passing
+    assert not RemoteError("INVALID_ARGUMENT", "no").passing
+    assert not RemoteError("RESOURCE_EXHAUSTED", "too many").passing
