@@ -113,6 +113,8 @@ def nothing_lost_or_repeated(
         for one in notes:
             if one.node == here and one.attempt >= len(tries):
                 yield f"attempt {one.attempt} of {here} ran, and nothing tells of it"
+    known = {f"{name}-{path}" for name, path in view.nodes}
+    yield from (f"{node} ran, and nothing tells of it" for node in {one.node_of_spec for one in notes} - known)
     for one in notes:
         if one.what == "begin" and one.at_ns > succeeded_ns.get(one.node, one.at_ns):
             late_ms = (one.at_ns - succeeded_ns[one.node]) / 1e6
