@@ -520,8 +520,8 @@ class ProcessExecutor(Executor, WorkersListener):
         """Store a failure, so that after a restart the attempt is known to have ended."""
         try:
             await self._results.put_failure(prefix, failure)
-        except Exception:  # noqa: BLE001 - the news matters more than its document
-            _LOG.exception("the failure %s could not be stored below %s", failure.code, prefix)
+        except Exception as error:  # noqa: BLE001 - the news matters more than its document
+            _LOG.warning("the failure %s could not be stored: %s", failure.code, error)
 
     def _end(self, attempt: _Attempt, news: Ending, outputs: bytes | None = None) -> None:
         key = attempt.spec.key
