@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -105,7 +106,7 @@ def test_nodes_without_an_end_are_found() -> None:
 
 
 def test_what_ended_and_changed_is_found() -> None:
-    witness = Witness(Client("127.0.0.1:1"))
+    witness = Witness(cast("Client", None))
     ended = execution_pb2.Execution(closure=execution_pb2.ExecutionClosure(phase=int(WorkflowPhase.FAILED)))
     before = View({"chain": ended}, {NODE: node()})
     witness._compare(before, before)
