@@ -16,6 +16,7 @@ from flytelike.cli.tree import NodeRow, Tree
 from flytelike.cli.waiting import show_failure
 from flytelike.cli.waits import record as told
 from flytelike.cli.waits import waits
+from flytelike.codec.priority import priority_from_proto
 from flytelike.model.ids import ExecutionId
 from flytelike.model.phases import WorkflowPhase
 from flytelike.remote import Client, executions, maintenance, registry, signals
@@ -158,6 +159,7 @@ async def show_execution(client: Client, name: str, project: str, domain: str, *
         nodes = [node_document(row) for _, row in tree.ordered()]
         document = {
             **execution_row(record),
+            "priority": priority_from_proto(record.spec.quality_of_service),
             **shown,
             "nodes": nodes,
             "calls": calls,
@@ -169,6 +171,8 @@ async def show_execution(client: Client, name: str, project: str, domain: str, *
         return
     for key, value in execution_row(record).items():
         click.echo(f"{key:8} {value}")
+    if priority := priority_from_proto(record.spec.quality_of_service):
+        click.echo(f"priority {priority}")
     for trouble in troubled:
         click.echo(troubles.line(trouble))
     for key, values in shown.items():

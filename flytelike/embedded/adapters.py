@@ -144,10 +144,10 @@ class BlobsOnStore:
         except StorageError as error:
             raise _unavailable(error) from error
 
-    async def write_all(self, documents: Mapping[str, bytes]) -> None:
-        """Store many objects, not synced yet."""
+    async def pack(self, folder: str, documents: Mapping[str, bytes]) -> None:
+        """Store small objects together, not synced yet."""
         try:
-            await self._store.put_all_async(documents)
+            await self._store.pack_async(folder, documents)
         except StorageError as error:
             raise _unavailable(error) from error
 
@@ -194,10 +194,11 @@ class ChildrenOfPlane:
         launch_plan: Identifier,
         inputs_uri: str,
         earlier: ExecutionId | None = None,
+        priority: int = 0,
     ) -> ExecutionId:
         """Create the child; raises ChildRefused."""
         try:
-            return await self._plane.children.start_child(parent, attempt, launch_plan, inputs_uri, earlier)
+            return await self._plane.children.start_child(parent, attempt, launch_plan, inputs_uri, earlier, priority)
         except Refusal as error:
             if error.passing:
                 raise  # The machine's trouble: it is tried again.

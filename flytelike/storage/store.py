@@ -112,14 +112,30 @@ class Store:
 
         return await in_thread(sizes)
 
-    async def put_all_async(self, documents: Mapping[str, bytes]) -> None:
-        """Write many objects, none of them synced."""
+    def pack(self, folder: str, documents: Mapping[str, bytes]) -> None:
+        """Write many small objects below a folder, by their paths in it, none of them synced.
+
+        In a folder of this machine they lie in one file together (`flytelike.storage.packs`): they are read, measured
+        and synced by their uris as others are, but not listed, and are deleted with the folder only. A file at the
+        same uri comes before them. One process packs into a folder at a time.
+        """
+        location = parse(folder)
+        if location.scheme is Scheme.FILE:
+            self._folder.pack(folder, location.key, documents)
+            return
 
         def put(item: tuple[str, bytes]) -> None:
-            self.put(item[0], item[1], durable=False)
+            self.put(f"{folder}/{item[0]}", item[1], durable=False)
 
-        if documents:
-            await in_thread(lambda: in_parallel(put, list(documents.items()), self._at_once(next(iter(documents)))))
+        in_parallel(put, list(documents.items()), TRANSFERS_AT_ONCE)
+
+    async def pack_async(self, folder: str, documents: Mapping[str, bytes]) -> None:
+        """Do as `pack`."""
+        small = sum(map(len, documents.values())) <= INLINE_BYTES_MAX
+        if small and parse(folder).scheme is Scheme.FILE:
+            self.pack(folder, documents)
+        elif documents:
+            await in_thread(lambda: self.pack(folder, documents))
 
     def list(self, prefix: str) -> Iterator[Head]:
         """Yield all objects below a folder (whole path segments), sorted by key; none when it is missing."""

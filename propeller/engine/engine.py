@@ -23,7 +23,7 @@ from propeller.engine.lease import Lease
 from propeller.engine.outside import Ports
 from propeller.engine.program import Programs
 from propeller.engine.retention import Retention
-from propeller.engine.run import Arrival, Run, TakeChild, TakeElements, TakeGraph, TakeOutputs
+from propeller.engine.run import Arrival, Errand, Run, TakeChild, TakeElements, TakeGraph, TakeOutputs
 from propeller.engine.seal import Sealer
 from propeller.engine.settings import EngineSettings
 from propeller.engine.troubles import Cause, Troubles, cause_of
@@ -58,7 +58,7 @@ class Engine:
         self._lease = Lease(store, clock, settings, self._replaced_by)
         self._driver = Driver(store, self._delivery, clock, settings, self._troubles, self._replaced_by)
         programs = Programs(ports.closures)
-        self._effects = Effects(self._driver.post, self._values, ports, settings, programs)
+        self._effects = Effects(self._driver.post, self._give, self._values, ports, settings, programs)
         carry_out, settle = self._effects.carry_out, self._driver.settle
         self._errands = Errands(carry_out, self._tell, settle, clock, settings, self._troubles)
         self._entry = Entry(ports, self._driver, self._delivery, self._errands, settings, programs)
@@ -219,6 +219,10 @@ class Engine:
 
     def _tell(self, run: Run, event: Event) -> None:
         self._driver.post(run, Arrival(event))
+
+    def _give(self, run: Run, errand: Errand) -> None:
+        if self._driver.runs.get(run.id) is run and not self._closed:
+            self._errands.add(run, [errand])
 
     def _left(self, run: Run) -> None:
         self._values.forget(run.id)

@@ -53,6 +53,7 @@ from propeller.engine.run import (
     TakeElements,
     TakeGraph,
     TakeOutputs,
+    WithdrawElements,
 )
 from propeller.engine.settings import EngineSettings
 from propeller.engine.troubles import PAUSE_NS_MAX, Troubles, cause_of
@@ -315,7 +316,7 @@ def _gave_up(  # noqa: PLR0911 - one arm a kind of errand
             return ElementsEnded(path, attempt, now_ns, failed=elements)
         case AbortAttempt() | AbortChild() | AbortElements() | SetTimer() | StoreInputs() | Restore():
             return None
-        case LookUpCache() | LookUpMany() | ReleaseReservation():
-            return None  # whatever happens, they tell themselves
+        case LookUpCache() | LookUpMany() | ReleaseReservation() | WithdrawElements():
+            return None  # whatever happens, they tell themselves, or go on waiting
         case unreachable:
             assert_never(unreachable)

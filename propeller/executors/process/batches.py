@@ -122,6 +122,7 @@ class Batches:
             return
         now_s = time.monotonic()
         batch.queue.took(len(expected), now_s - batch.since_s)
+        took_ns = int((now_s - batch.since_s) / len(expected) * 1e9) if expected else 0
         batch.since_s = now_s
         for result in done.results:
             self._keep_printed(batch, (result.element, result.attempt), result.printed)
@@ -134,7 +135,9 @@ class Batches:
             batch.queue.held_up = again[0].failure
             batch.queue.give_back((it.element, it.attempt) for it in again)
         results = [
-            ElementResult(it.element, it.attempt, it.failure, it.outputs) for it in done.results if it not in again
+            ElementResult(it.element, it.attempt, it.failure, it.outputs, took_ns)
+            for it in done.results
+            if it not in again
         ]
         self._ended(batch, [(it.element, it.attempt) for it in results], results)
 

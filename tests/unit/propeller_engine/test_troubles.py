@@ -93,7 +93,7 @@ def failing_with(make: Callable[[], Exception]) -> Callable[..., object]:
 @pytest.mark.parametrize(
     ("port", "method", "make", "code"),
     [
-        ("blobs", "write", lambda: BlobsFull("no room"), "disk-full"),
+        ("blobs", "pack", lambda: BlobsFull("no room"), "disk-full"),
         ("executor", "start", lambda: OutOfSpace("file:///x", "no room"), "disk-full"),
         ("closures", "get", lambda: LOCKED, "database-locked"),
         ("sink", "record", lambda: LOCKED, "database-locked"),
@@ -107,8 +107,6 @@ def test_longer_than_errands_are_tried_and_no_attempt_is_lost(
         engine = await world.engine()
         with monkeypatch.context() as broken:
             broken.setattr(getattr(world, port), method, failing_with(make))
-            if port == "blobs":
-                broken.setattr(world.blobs, "write_all", failing_with(make))
             await engine.submit(request())
             for _ in range(100):
                 world.clock.advance(1_000_000_000)
