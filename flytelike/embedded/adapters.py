@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from dataclasses import dataclass
 
 from flytelike.controlplane.app import ControlPlane
-from flytelike.controlplane.errors import Refusal, Status
+from flytelike.controlplane.errors import Refusal, Status, refusal
 from flytelike.controlplane.ports import LogNotFound
 from flytelike.controlplane.signals import Reached
 from flytelike.model.failure import Failure, Fault
@@ -17,7 +17,7 @@ from flytelike.model.trouble import Trouble
 from flytelike.storage import Contents, InvalidUri, NotFound, OutOfSpace, StorageError, Store
 from propeller.engine import Engine
 from propeller.executors.process import AttemptLogs
-from propeller.ports import AttemptKey, BlobsFull, BlobsUnavailable, ChildRefused, ChildStatus
+from propeller.ports import AttemptKey, BlobsFull, BlobsUnavailable, ChildRefused, ChildStatus, StoreError
 from propeller.ports_signals import SignalRefused, SignalWanted
 
 
@@ -35,7 +35,10 @@ class LaunchedByEngine:
     async def launch(self, request: LaunchRequest) -> None:
         """Hand the execution to the engine."""
         assert self._engine is not None, "the platform was composed"
-        await self._engine.submit(request)
+        try:
+            await self._engine.submit(request)
+        except StoreError as error:
+            raise refusal(Status.UNAVAILABLE, error.code, error.message) from error
 
     async def abort(self, execution: ExecutionId, cause: str, principal: str) -> None:
         """Ask the engine to end the execution."""
