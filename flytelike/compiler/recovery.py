@@ -15,7 +15,7 @@ from flytelike.compiler.node_matching import matching
 from flytelike.compiler.order import in_order
 from flytelike.model.closure import CompiledWorkflow, WorkflowClosure
 from flytelike.model.earlier import Earlier, EarlierNode
-from flytelike.model.graph import Node
+from flytelike.model.graph import ArrayTarget, Node, TaskTarget
 from flytelike.model.ids import END_NODE, ROOT, START_NODE, WORKFLOW_INPUTS, NodeId, NodePath
 from flytelike.model.phases import NodePhase
 from flytelike.model.recovery import Action, PlannedNode, Reason, RecoveryPlan
@@ -124,6 +124,13 @@ class _Planner:
         verdict = _why_it_runs(left, change, dirty)
         if left is not None and self._look_inside(level, node, old, left, path, fresh):
             return False
+        if isinstance(node.target, ArrayTarget):
+            told = self._elements(node.target, left)
+            if left is not None and change is None and not dirty and told:
+                self.reuse[path] = ReusedNode(Way.CONTINUE, left.source)
+                verdict = _Verdict(Action.PARTLY, Reason.INSIDE, told)
+            self._tell(path, left, node, verdict)
+            return False
         # A child execution is planned by itself when it starts; a checkpoint is of use to unchanged code only.
         if left is not None and (left.source.child or (not left.done and change is None)):
             self.reuse[path] = ReusedNode(Way.CONTINUE, left.source)
@@ -155,6 +162,18 @@ class _Planner:
         self._tell(path, left, node, _Verdict(Action.PARTLY, Reason.INSIDE))
         self.nodes.extend(inside)
         return True
+
+    def _elements(self, target: ArrayTarget, left: EarlierNode | None) -> str:
+        """Return how many elements are reused of an array that did not end well; nothing where that is not known.
+
+        Known is what tasks gave: of elements without outputs, and of those that are no tasks, nothing is kept.
+        """
+        inner = target.node.target
+        if left is None or left.elements is None or not isinstance(inner, TaskTarget):
+            return ""
+        succeeded, length = left.elements
+        gives = bool(self.callees.new.tasks[inner.task].interface.outputs)
+        return f"{succeeded:,} of {length:,} elements reused" if gives and succeeded else ""
 
     def _tell(self, path: NodePath, left: EarlierNode | None, node: Node, verdict: _Verdict) -> None:
         where = left.source.path if left is not None else NodePath("")
