@@ -15,7 +15,7 @@ from flytelike.compiler.node_matching import matching
 from flytelike.compiler.order import in_order
 from flytelike.model.closure import CompiledWorkflow, WorkflowClosure
 from flytelike.model.earlier import Earlier, EarlierNode
-from flytelike.model.graph import ArrayTarget, Node, TaskTarget
+from flytelike.model.graph import ArrayTarget, BranchTarget, Node, TaskTarget, inner_nodes
 from flytelike.model.ids import END_NODE, ROOT, START_NODE, WORKFLOW_INPUTS, NodeId, NodePath
 from flytelike.model.phases import NodePhase
 from flytelike.model.recovery import Action, PlannedNode, Reason, RecoveryPlan
@@ -124,6 +124,8 @@ class _Planner:
         verdict = _why_it_runs(left, change, dirty)
         if left is not None and self._look_inside(level, node, old, left, path, fresh):
             return False
+        if left is not None and change is None and not dirty and self._look_at_cases(level, (old, node), left, pairs):
+            return False
         if isinstance(node.target, ArrayTarget):
             told = self._elements(node.target, left)
             if left is not None and change is None and not dirty and told:
@@ -160,6 +162,28 @@ class _Planner:
         inside = self.nodes[start:]
         del self.nodes[start:]
         self._tell(path, left, node, _Verdict(Action.PARTLY, Reason.INSIDE))
+        self.nodes.extend(inside)
+        return True
+
+    def _look_at_cases(
+        self, level: _Level, branch: tuple[Node, Node], left: EarlierNode, pairs: Mapping[NodeId, NodeId]
+    ) -> bool:
+        """Plan the cases of a branch that was partly done. It is decided again, on the same values."""
+        old, new = branch
+        if not isinstance(new.target, BranchTarget):
+            return False
+        start, before = len(self.nodes), len(self.reuse)
+        left_there = self.earlier.within(level.old_scope)
+        for one, other in zip(inner_nodes(old), inner_nodes(new), strict=True):
+            there = left_there.get(one.id)
+            if there is not None and there.phase is not NodePhase.SKIPPED:
+                self._node(level, other, one, there, pairs, {})
+        inside = self.nodes[start:]
+        del self.nodes[start:]
+        if len(self.reuse) == before:
+            return False
+        path = NodePath(f"{level.new_scope}.{new.id}" if level.new_scope else new.id)
+        self._tell(path, left, new, _Verdict(Action.PARTLY, Reason.INSIDE))
         self.nodes.extend(inside)
         return True
 
