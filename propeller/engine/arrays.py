@@ -36,6 +36,9 @@ UNEQUAL = "UnequalLists"
 NOTHING_TO_MAP = "NothingToMap"
 OUTPUTS_NOT_FOUND = "OutputsNotFound"
 
+PAGE_OF_TOO_LARGE = "outputs-too-large"
+"""The page that says what to do about lists that are too large."""
+
 ROWS_AT_ONCE = 64
 """How many rows of results are read at once, which bounds how long other executions wait for the loop."""
 
@@ -337,6 +340,6 @@ def _no_outputs(message: str) -> Failure:
 def _too_large(size: int, limit: int) -> BindingFailed:
     return BindingFailed(
         f"the outputs of the array's elements are more than {size} bytes, the limit is {limit}; "
-        "let elements give large values as files",
+        f"let elements give large values as files (flytelike explain {PAGE_OF_TOO_LARGE})",
         "OutputsTooLarge",
     )
