@@ -41,6 +41,8 @@ class ArraySpec:
     deadline_ns: int = 0
     queued_ns: int = 0
     env: Mapping[str, str] = field(default_factory=dict)
+    priority: int = 0
+    depth: int = 0
 
     def attempt(self, index: int, attempt: int, *, interruptible: bool = False) -> AttemptSpec:
         """Return one attempt of one element, as if it was a node's."""
@@ -63,6 +65,8 @@ class ArraySpec:
             deadline_ns=self.deadline_ns,
             interruptible=interruptible,
             env=env,
+            priority=self.priority,
+            depth=self.depth,
         )
 
 

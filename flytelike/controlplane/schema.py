@@ -367,6 +367,23 @@ catalog_entries = Table(
 )
 """Cached results by the digest of their key. `cache_key`, `source` and `uris` are JSON; `outputs`: core.LiteralMap."""
 
+catalog_past = Table(
+    "catalog_past",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("created_at", BigInteger, primary_key=True, autoincrement=False),
+    _text("source"),
+    Column("size_bytes", BigInteger, nullable=False, server_default="0"),
+    Column("duration_ns", BigInteger, nullable=False, server_default="0"),
+    Column("hits", BigInteger, nullable=False, server_default="0"),
+    _text("gone"),
+    _instant("gone_at"),
+    _text("replaced_by"),
+    Index(None, "gone_at"),
+)
+"""The last results that stood in the catalog where another stands now: whose they were, why they went (`gone`:
+`overwritten` or as in `catalog_entries`), and the source of what came instead. They name no data."""
+
 catalog_reservations = Table(
     "catalog_reservations",
     metadata,

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from flytelike.controlplane.app import ControlPlane
@@ -13,10 +13,11 @@ from flytelike.controlplane.signals import Reached
 from flytelike.model.failure import Failure, Fault
 from flytelike.model.ids import ExecutionId, Identifier, NodeExecutionId, TaskExecutionId
 from flytelike.model.launch import LaunchRequest
-from flytelike.storage import Contents, InvalidUri, NotFound, StorageError, Store
+from flytelike.model.trouble import Trouble
+from flytelike.storage import Contents, InvalidUri, NotFound, OutOfSpace, StorageError, Store
 from propeller.engine import Engine
 from propeller.executors.process import AttemptLogs
-from propeller.ports import AttemptKey, BlobsUnavailable, ChildRefused, ChildStatus
+from propeller.ports import AttemptKey, BlobsFull, BlobsUnavailable, ChildRefused, ChildStatus
 from propeller.ports_signals import SignalRefused, SignalWanted
 
 
@@ -40,6 +41,11 @@ class LaunchedByEngine:
         """Ask the engine to end the execution."""
         assert self._engine is not None, "the platform was composed"
         await self._engine.abort(execution, cause, principal)
+
+    def troubles(self) -> Sequence[Trouble]:
+        """Return what the engine waits for."""
+        assert self._engine is not None, "the platform was composed"
+        return self._engine.troubles
 
     async def signalled(self, execution: ExecutionId, signal: str) -> None:
         """Tell the engine that a signal was given."""
@@ -117,7 +123,7 @@ class BlobsOnStore:
         try:
             return await asyncio.to_thread(digests)
         except StorageError as error:
-            raise BlobsUnavailable(str(error)) from error
+            raise _unavailable(error) from error
 
     async def read(self, uri: str) -> bytes:
         """Return an object's bytes."""
@@ -126,28 +132,28 @@ class BlobsOnStore:
         except NotFound:
             raise KeyError(uri) from None
         except StorageError as error:
-            raise BlobsUnavailable(str(error)) from error
+            raise _unavailable(error) from error
 
     async def write(self, uri: str, data: bytes) -> None:
         """Store bytes, not synced yet."""
         try:
             await self._store.put_async(uri, data, durable=False)
         except StorageError as error:
-            raise BlobsUnavailable(str(error)) from error
+            raise _unavailable(error) from error
 
-    async def write_all(self, documents: Mapping[str, bytes]) -> None:
-        """Store many objects, not synced yet."""
+    async def pack(self, folder: str, documents: Mapping[str, bytes]) -> None:
+        """Store small objects together, not synced yet."""
         try:
-            await self._store.put_all_async(documents)
+            await self._store.pack_async(folder, documents)
         except StorageError as error:
-            raise BlobsUnavailable(str(error)) from error
+            raise _unavailable(error) from error
 
     async def sizes(self, uris: Collection[str]) -> Mapping[str, int]:
         """Return the bytes of what is there."""
         try:
             return await self._store.measure_async(uris)
         except StorageError as error:
-            raise BlobsUnavailable(str(error)) from error
+            raise _unavailable(error) from error
 
     async def sync(self, uri: str) -> None:
         """Make an object survive a power cut."""
@@ -156,14 +162,19 @@ class BlobsOnStore:
         except NotFound:
             raise KeyError(uri) from None
         except StorageError as error:
-            raise BlobsUnavailable(str(error)) from error
+            raise _unavailable(error) from error
 
     async def sync_all(self, uris: Collection[str]) -> None:
         """Make objects survive a power cut, as far as they are there."""
         try:
             await self._store.sync_all_async(uris)
         except StorageError as error:
-            raise BlobsUnavailable(str(error)) from error
+            raise _unavailable(error) from error
+
+
+def _unavailable(error: StorageError) -> BlobsUnavailable:
+    """Return what an error of the object store means to the engine."""
+    return BlobsFull(str(error)) if isinstance(error, OutOfSpace) else BlobsUnavailable(str(error))
 
 
 class ChildrenOfPlane:
@@ -180,11 +191,14 @@ class ChildrenOfPlane:
         launch_plan: Identifier,
         inputs_uri: str,
         earlier: ExecutionId | None = None,
+        priority: int = 0,
     ) -> ExecutionId:
         """Create the child; raises ChildRefused."""
         try:
-            return await self._plane.children.start_child(parent, attempt, launch_plan, inputs_uri, earlier)
+            return await self._plane.children.start_child(parent, attempt, launch_plan, inputs_uri, earlier, priority)
         except Refusal as error:
+            if error.passing:
+                raise  # The machine's trouble: it is tried again.
             told = "; ".join(found.headline for found in error.diagnostics)
             raise ChildRefused(Failure("ChildRefused", told, Fault.USER, retryable=False)) from error
 

@@ -233,6 +233,8 @@ class Arrays:
             deadline_ns=work.element.timeout_ns,
             queued_ns=work.element.queued_timeout_ns,
             env=run.request.envs,
+            priority=run.priority(path),
+            depth=run.request.depth,
         )
 
     async def _taken(

@@ -180,7 +180,10 @@ class Effects:
             await self._blobs.write(spec.inputs_uri, inputs)
         await self._running().start(spec)
         if small:  # the attempt has them; the document is for those who look
-            await self._blobs.write(spec.inputs_uri, inputs)
+            await self._pack(run, places.inputs_name(path), inputs)
+
+    async def _pack(self, run: Run, name: str, document: bytes) -> None:
+        await self._blobs.pack(places.folder(self._settings.metadata_prefix, run.id), {name: document})
 
     def _spec(self, run: Run, command: StartAttempt, inputs: bytes | None) -> AttemptSpec:
         path, attempt, status = command.path, command.attempt, run.state.header.status
@@ -205,6 +208,8 @@ class Effects:
             execution_started_ns=status.started_ns if isinstance(status, InProgress) else 0,
             env=run.request.envs,
             inputs=inputs,
+            priority=run.priority(path),
+            depth=run.request.depth,
         )
 
     async def _take_outputs(self, run: Run, news: TakeOutputs) -> None:
@@ -227,6 +232,7 @@ class Effects:
         self, run: Run, path: NodePath, attempt: int, uri: str, declared: list[str], data: bytes | None = None
     ) -> "_Checked":
         """Check outputs, read if they did not come along, and make them last."""
+        told = data is not None
         if data is None:
             data = await self._read_outputs(uri)
         if len(data) > self._settings.outputs_bytes_max:
@@ -240,6 +246,8 @@ class Effects:
         if missing:
             raise _NoOutputs(f"it gave no {', '.join(missing)}")
         self._values.keep(run, path, outputs, len(data))
+        if told:
+            await self._pack(run, places.outputs_name(path, attempt), data)
         if len(data) <= self._settings.inline_outputs_bytes_max:
             return _Checked(Kept(path, attempt, data), data, outputs)
         await self._blobs.sync(uri)
@@ -253,25 +261,26 @@ class Effects:
 
     async def _restore(self, run: Run, path: NodePath, attempt: int | None) -> None:
         """Write a node's documents again, where a power cut took them: inputs can be bound again."""
-        prefix = self._settings.metadata_prefix
         data = None if attempt is None else await self._store.output(run.id, path)
         if data is not None and attempt is not None:
-            await self._write_again(places.outputs_uri(prefix, run.id, path, attempt), data)
+            await self._write_again(run, places.outputs_name(path, attempt), data)
         if path == ROOT:
             return  # What an execution is given is synced before it begins.
         try:
             inputs = await self._values.inputs(run, path)
         except BindingFailed:
             return  # It never had any.
-        await self._write_again(places.inputs_uri(prefix, run.id, path), serialise(inputs))
+        await self._write_again(run, places.inputs_name(path), serialise(inputs))
 
-    async def _write_again(self, uri: str, data: bytes) -> None:
+    async def _write_again(self, run: Run, name: str, data: bytes) -> None:
+        uri = f"{places.folder(self._settings.metadata_prefix, run.id)}/{name}"
         try:
-            whole = await self._blobs.read(uri) == data
+            whole, hidden = await self._blobs.read(uri) == data, True
         except KeyError:
-            whole = False
+            whole, hidden = False, False
         if not whole:
-            await self._blobs.write(uri, data)
+            # A file that is not whole would hide what is packed.
+            await (self._blobs.write(uri, data) if hidden else self._pack(run, name, data))
 
     # --- scopes -----------------------------------------------------------------------------
 
@@ -283,9 +292,11 @@ class Effects:
             self._post(run, Arrival(OutputsFailed(path, attempt, self._clock.now_ns(), error.failure)))
             return
         uri = places.outputs_uri(self._settings.metadata_prefix, run.id, path, attempt)
-        await self._blobs.write(uri, data)
         if len(data) > self._settings.inline_outputs_bytes_max:
+            await self._blobs.write(uri, data)
             await self._blobs.sync(uri)
+        else:
+            await self._pack(run, places.outputs_name(path, attempt), data)
         outputs = self._values.keep(run, path, parse(pb.LiteralMap, data), len(data))
         kept = Kept(path, attempt, data) if len(data) <= self._settings.inline_outputs_bytes_max else None
         now_ns = self._clock.now_ns()
@@ -309,7 +320,7 @@ class Effects:
             await self._blobs.sync(uri)
             parent = NodeExecutionId(run.id, path)
             earlier = None if attempt else continued_child(run, path)
-            child = await self._children.start(parent, attempt, command.launch_plan, uri, earlier)
+            child = await self._children.start(parent, attempt, command.launch_plan, uri, earlier, run.priority(path))
         except (BindingFailed, ChildRefused) as error:
             self._child_ended(run, path, attempt, ChildStatus(WorkflowPhase.FAILED, failure=error.failure))
             return

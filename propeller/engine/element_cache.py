@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from flytelike.codec.cache_key import data_uris, input_digests, unnamed_data, with_inputs
+from flytelike.codec.cache_key import input_digests, unnamed_data, with_inputs
+from flytelike.codec.data_uris import data_uris
 from flytelike.codec.elements import mapped_lists
 from flytelike.codec.literals import literal_from_proto, literal_map_from_proto
 from flytelike.model.caching import CacheEntry, CacheKey, CacheSource, CacheStatus, CacheUse, CatalogUse
@@ -243,7 +244,8 @@ class ElementCache:
                 large[uri_of(run, path, 0, one)] = data
             kept.append(one)
         if large:
-            await self._blobs.write_all(large)
+            for uri, data in large.items():
+                await self._blobs.write(uri, data)
             await self._blobs.sync_all(list(large))
         return kept
 

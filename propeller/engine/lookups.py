@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from flytelike.codec.cache_key import data_uris, unnamed_data, with_inputs
+from flytelike.codec.cache_key import unnamed_data, with_inputs
+from flytelike.codec.data_uris import data_uris
 from flytelike.codec.literals import literal_map_from_proto
 from flytelike.codec.parse import parse, serialise
 from flytelike.model.caching import CacheEntry, CacheKey, CacheNote, CacheSource, CacheStatus, CacheUse, CatalogUse
@@ -254,13 +255,15 @@ class Lookups:
             small = bool(data)
             if not small:
                 data = await self._blobs.read(one.entry.outputs_uri)
-            uri = places.outputs_uri(prefix, run.id, path, 0)
-            documents[uri] = data
-            documents[places.inputs_uri(prefix, run.id, path)] = serialise(one.inputs)
+            if small:
+                documents[places.outputs_name(path, 0)] = data
+            else:
+                await self._blobs.write(places.outputs_uri(prefix, run.id, path, 0), data)
+            documents[places.inputs_name(path)] = serialise(one.inputs)
             kept[path] = Kept(path, 0, data) if small else None
             self._values.keep(run, path, parse(pb.LiteralMap, data), len(data))
         if documents:
-            await self._blobs.write_all(documents)
+            await self._blobs.pack(places.folder(prefix, run.id), documents)
         for one in hits:
             if kept[one.command.path] is None:
                 await self._blobs.sync(places.outputs_uri(prefix, run.id, one.command.path, 0))

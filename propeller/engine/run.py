@@ -10,6 +10,7 @@ from flytelike.model.caching import CacheKey
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ROOT, Digest, ExecutionId, NodePath
 from flytelike.model.launch import LaunchRequest
+from flytelike.model.priority import bounded
 from flytelike.model.reuse import ReuseList
 from propeller.core.commands import Command, LookUpCache
 from propeller.core.elements import Span
@@ -214,6 +215,10 @@ class Run:
     def idle(self) -> bool:
         """Whether nothing is left to be done for the execution in the world."""
         return not (self.errands or self.held_back or self.under_way or self.inbox or self.done)
+
+    def priority(self, path: NodePath) -> int:
+        """Return the priority of what the node at a path starts: that of the execution, and what the plan adds."""
+        return bounded(self.request.priority + self.state.plan.priority(path))
 
     def child_of(self, path: NodePath) -> ExecutionId | None:
         """Return the child that the last attempt of a launch-plan node started, as far as it is known."""

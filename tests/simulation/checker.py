@@ -452,8 +452,9 @@ class Checker:
             must(exhausted or retries == 0, f"{path}: does not say that its retries are used up: {failure}")
 
     def _failed_so(self, path: NodePath, failure: Failure) -> bool:
+        """Tell whether a failure is that of a node, as it is or as the last one before retries were used up."""
         own = self.nodes[path].failure
-        return own is not None and own.message == failure.message
+        return own is not None and (own.message == failure.message or failure.message.endswith(f": {own.message}"))
 
     def _gave_up_rightly(self, path: NodePath, retries: int, seen: Seen) -> None:
         last, final = seen.last_failure, seen.failure

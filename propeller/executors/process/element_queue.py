@@ -21,14 +21,20 @@ Element = tuple[int, int]
 class ElementQueue:
     """What waits of one array. Elements are known until `ended`, so that none is run twice at a time."""
 
-    __slots__ = ("_known", "_mean_s", "_waiting", "memory_bytes", "plan", "spec", "stopped")
+    __slots__ = ("_known", "_mean_s", "_waiting", "held_up", "in_line", "memory_bytes", "plan", "spec", "stopped")
 
     def __init__(self, spec: ArraySpec, plan: WarmPlan, memory_bytes: int) -> None:
-        """Begin empty; `memory_bytes` is what an element may use, 0 for no limit."""
+        """Begin empty; `memory_bytes` is what an element may use, 0 for no limit.
+
+        `in_line` is the executor's note that the array waits for a slot.
+        """
         self.spec = spec
         self.plan = plan
         self.memory_bytes = memory_bytes
         self.stopped = False
+        self.in_line = False
+        self.held_up: Failure | None = None
+        """Why elements of it wait for the machine, until the executor has seen to it."""
         self._waiting: deque[Element] = deque()
         self._known: set[Element] = set()
         self._mean_s = 0.0

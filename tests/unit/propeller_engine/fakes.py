@@ -86,9 +86,9 @@ class FakeBlobs:
         self._check()
         self.objects[uri] = data
 
-    async def write_all(self, documents: Mapping[str, bytes]) -> None:
+    async def pack(self, folder: str, documents: Mapping[str, bytes]) -> None:
         self._check()
-        self.objects.update(documents)
+        self.objects.update({f"{folder}/{name}": data for name, data in documents.items()})
 
     async def sizes(self, uris: Collection[str]) -> Mapping[str, int]:
         self._check()
@@ -158,6 +158,7 @@ class FakeChildren:
         self.names: dict[tuple[NodeExecutionId, int], ExecutionId] = {}
         self.refuse: Failure | None = None
         self.earlier: ExecutionId | None = None
+        self.priority = 0
 
     async def start(
         self,
@@ -166,10 +167,12 @@ class FakeChildren:
         launch_plan: Identifier,
         inputs_uri: str,
         earlier: ExecutionId | None = None,
+        priority: int = 0,
     ) -> ExecutionId:
         if self.refuse is not None:
             raise ChildRefused(self.refuse)
         self.earlier = earlier
+        self.priority = priority
         from flytelike.model.phases import WorkflowPhase
 
         above = parent.execution

@@ -117,7 +117,7 @@ FROZEN = {
     3: "NodeExecutionId execution path",
     4: "Failure code message fault retryable origin",
     5: "LaunchRequest id launch_plan workflow closure_uri closure_digest inputs_uri max_parallelism "
-    "interruptible envs raw_output_prefix timeout_ns labels parent depth reuse_uri reuse_digest cache",
+    "interruptible envs raw_output_prefix timeout_ns labels parent depth reuse_uri reuse_digest cache priority",
     10: "Header limits status next_order",
     11: "Limits max_parallelism timeout_ns interruptible cached",
     12: "Accepted",
@@ -128,7 +128,7 @@ FROZEN = {
     17: "ExecutionTimedOut failure",
     18: "ExecutionAborted cause principal",
     19: "HandlingFailure started_ns failure timed_out",
-    30: "Held order user_failures system_failures",
+    30: "Held order user_failures system_failures priority",
     31: "Started user_failures system_failures since_ns",
     32: "Running started_ns user_failures system_failures",
     33: "BackingOff until_ns user_failures system_failures",
@@ -182,7 +182,7 @@ def test_fields_that_were_not_stored_take_their_defaults() -> None:
     assert decode(msgpack.packb({32: [7]})) == node_state.Running(7)
 
 
-@pytest.mark.parametrize("stored", [{126: []}, {30: [1, 2, 3, 4]}])
+@pytest.mark.parametrize("stored", [{126: []}, {30: [1, 2, 3, 4, 5]}])
 def test_what_a_newer_version_stored_is_refused(stored: object) -> None:
     with pytest.raises(StoreTooNew):
         decode(msgpack.packb(stored))
