@@ -130,8 +130,9 @@ class ElementRecovery:
             kept.append((one, uris))
         named = {uri for _, uris in kept for uri in uris}
         there = await self._blobs.sizes(named) if named else {}
+        for uri, data in large.items():
+            await self._blobs.write(uri, data)
         if large:
-            await self._blobs.write_all(large)
             await self._blobs.sync_all(list(large))
         return [one for one, uris in kept if all(uri in there for uri in uris)]
 
