@@ -36,7 +36,8 @@ NAMES_NOTHING = frozenset(
     node_executions.path node_executions.parent node_executions.spec_node_id node_executions.name
     node_executions.note node_executions.waits node_executions.cache_why node_executions.cache_key
     node_executions.cache_source node_executions.error
-    element_chunks.attempts element_chunks.path element_chunks.phases element_failures.error element_failures.path
+    element_chunks.attempts element_chunks.origins element_chunks.path element_chunks.phases
+    element_failures.error element_failures.path
     task_executions.path task_executions.task_project task_executions.task_domain task_executions.task_name
     task_executions.task_version task_executions.log_uri task_executions.error
     signals.signal signals.type signals.set_by gates.path gates.signal
