@@ -22,6 +22,7 @@ EXPLAINED = {
     r"(message|field|value) flytelike\.service\.(Register|Registered|Diagnostic)\w*(\..*)?": "registering at once",
     r"(message|field) flytelike\.service\.WatchExecution\w*(\..*)?": "watching",
     r"field flytelike\.admin\.NodeExecutionClosure\.elements": "9120: how an array goes",
+    r"field flytelike\.admin\.NodeExecutionClosure\.(waits|waits_until)": "9250: what a node waits for",
     r"(message|field) flytelike\.core\.ElementCounts(\..*)?": "a message of ours",
     r"(message|field) flytelike\.service\.(ListElements\w*|Element)(\..*)?": "elements of arrays",
     r"(message|field) flytelike\.service\.StreamTaskLogs\w*(\..*)?": "logs",

@@ -22,7 +22,7 @@ from propeller.executors.process.arrays import Arrays
 from propeller.executors.process.batches import Batches
 from propeller.executors.process.eager_slots import EagerSlots
 from propeller.executors.process.element_queue import ElementQueue
-from propeller.executors.process.environment import base_environment
+from propeller.executors.process.environment import base_environment, platform_address
 from propeller.executors.process.held_up import HeldUp, disk_is_full
 from propeller.executors.process.line import Line
 from propeller.executors.process.logs import AttemptLogs
@@ -346,7 +346,9 @@ class ProcessExecutor(Executor, WorkersListener):
             case WarmPlan():
                 worker = self._workers.run(plan)
             case ProgramPlan():
-                worker = self._workers.execute(plan)
+                # Stock eager tasks call by a client of their own.
+                called = platform_address(self._settings.env) if attempt.eager else {}
+                worker = self._workers.execute(replace(plan, env={**called, **plan.env}))
             case _:
                 raise RuntimeError("an attempt without a plan was queued")
         attempt.worker = worker
