@@ -10,7 +10,7 @@ from flytelike.codec.data_uris import uris_in
 from flytelike.codec.interface import fill_interface
 from flytelike.codec.parse import serialise
 from flytelike.codec.value_digest import value_digest
-from flytelike.model.caching import CacheKey
+from flytelike.model.caching import CacheKey, derived_version
 from flytelike.model.graph import TaskTemplate
 from flytelike.model.interface import TypedInterface, Variable
 from flytelike.model.literals import (
@@ -38,8 +38,9 @@ def work_key(task: TaskTemplate, policy: CachePolicy) -> CacheKey:
     A version that the author gives says alone when results are equal, as in Flyte; one that is derived from
     the code goes with the image the code runs in. Where there is neither, results belong to one version of the task.
     """
-    image = task.container.image if policy.code and task.container is not None else ""
-    version = policy.version or f"task version {task.id.version}"
+    derived = derived_version(task.code) if task.code else ""
+    version = policy.version or derived or f"task version {task.id.version}"
+    image = task.container.image if version == derived and task.container is not None else ""
     return CacheKey(task.id.project, task.id.domain, task.id.name, interface_digest(task.interface), version, image, ())
 
 
@@ -47,9 +48,15 @@ def with_inputs(
     key: CacheKey, inputs: LiteralMap, ignored: Collection[str], contents: Mapping[str, str] = NO_CONTENTS
 ) -> CacheKey:
     """Return a work's whole key. `contents` names what lies at the addresses that `unnamed_data` gives."""
-    counted = {name: inputs[name] for name in sorted(inputs) if name not in ignored}
-    digests = tuple((name, _digest(literal, contents)) for name, literal in counted.items())
+    digests = input_digests(inputs, ignored, contents)
     return CacheKey(key.project, key.domain, key.task, key.interface, key.version, key.environment, digests)
+
+
+def input_digests(
+    inputs: LiteralMap, ignored: Collection[str], contents: Mapping[str, str] = NO_CONTENTS
+) -> tuple[tuple[str, str], ...]:
+    """Return the digests of inputs that count, sorted by name; see `with_inputs`."""
+    return tuple((name, _digest(inputs[name], contents)) for name in sorted(inputs) if name not in ignored)
 
 
 def unnamed_data(inputs: LiteralMap, ignored: Collection[str]) -> tuple[str, ...]:

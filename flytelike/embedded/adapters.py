@@ -3,20 +3,21 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flytelike.controlplane.app import ControlPlane
-from flytelike.controlplane.errors import Refusal, Status
+from flytelike.controlplane.errors import Refusal, Status, refusal
 from flytelike.controlplane.ports import LogNotFound
 from flytelike.controlplane.signals import Reached
 from flytelike.model.failure import Failure, Fault
 from flytelike.model.ids import ExecutionId, Identifier, NodeExecutionId, TaskExecutionId
 from flytelike.model.launch import LaunchRequest
-from flytelike.storage import Contents, InvalidUri, NotFound, StorageError, Store
+from flytelike.model.trouble import Trouble
+from flytelike.storage import Contents, InvalidUri, NotFound, OutOfSpace, StorageError, Store
 from propeller.engine import Engine
 from propeller.executors.process import AttemptLogs
-from propeller.ports import AttemptKey, BlobsUnavailable, ChildRefused, ChildStatus
+from propeller.ports import AttemptKey, BlobsFull, BlobsUnavailable, ChildRefused, ChildStatus, StoreError
 from propeller.ports_signals import SignalRefused, SignalWanted
 
 
@@ -34,12 +35,20 @@ class LaunchedByEngine:
     async def launch(self, request: LaunchRequest) -> None:
         """Hand the execution to the engine."""
         assert self._engine is not None, "the platform was composed"
-        await self._engine.submit(request)
+        try:
+            await self._engine.submit(request)
+        except StoreError as error:
+            raise refusal(Status.UNAVAILABLE, error.code, error.message) from error
 
     async def abort(self, execution: ExecutionId, cause: str, principal: str) -> None:
         """Ask the engine to end the execution."""
         assert self._engine is not None, "the platform was composed"
         await self._engine.abort(execution, cause, principal)
+
+    def troubles(self) -> Sequence[Trouble]:
+        """Return what the engine waits for."""
+        assert self._engine is not None, "the platform was composed"
+        return self._engine.troubles
 
     async def signalled(self, execution: ExecutionId, signal: str) -> None:
         """Tell the engine that a signal was given."""
@@ -127,7 +136,7 @@ class BlobsOnStore:
         try:
             return await asyncio.to_thread(digests)
         except StorageError as error:
-            raise BlobsUnavailable(str(error)) from error
+            raise _unavailable(error) from error
 
     async def read(self, uri: str) -> bytes:
         """Return an object's bytes."""
@@ -136,14 +145,14 @@ class BlobsOnStore:
         except NotFound:
             raise KeyError(uri) from None
         except StorageError as error:
-            raise BlobsUnavailable(str(error)) from error
+            raise _unavailable(error) from error
 
     async def write(self, uri: str, data: bytes) -> None:
         """Store bytes, not synced yet."""
         try:
             await self._store.put_async(uri, data, durable=False)
         except StorageError as error:
-            raise BlobsUnavailable(str(error)) from error
+            raise _unavailable(error) from error
 
     async def pack(self, folder: str, documents: Mapping[str, bytes]) -> None:
         """Store small objects together, not synced yet; those that come in one turn of the event loop go together."""
@@ -163,7 +172,7 @@ class BlobsOnStore:
         try:
             await self._store.pack_async(folder, packing.documents)
         except StorageError as error:
-            fault = BlobsUnavailable(str(error))
+            fault = _unavailable(error)
         for stored in packing.waiting:
             if stored.done():
                 continue  # who asked was cancelled
@@ -177,7 +186,7 @@ class BlobsOnStore:
         try:
             return await self._store.measure_async(uris)
         except StorageError as error:
-            raise BlobsUnavailable(str(error)) from error
+            raise _unavailable(error) from error
 
     async def sync(self, uri: str) -> None:
         """Make an object survive a power cut."""
@@ -186,14 +195,19 @@ class BlobsOnStore:
         except NotFound:
             raise KeyError(uri) from None
         except StorageError as error:
-            raise BlobsUnavailable(str(error)) from error
+            raise _unavailable(error) from error
 
     async def sync_all(self, uris: Collection[str]) -> None:
         """Make objects survive a power cut, as far as they are there."""
         try:
             await self._store.sync_all_async(uris)
         except StorageError as error:
-            raise BlobsUnavailable(str(error)) from error
+            raise _unavailable(error) from error
+
+
+def _unavailable(error: StorageError) -> BlobsUnavailable:
+    """Return what an error of the object store means to the engine."""
+    return BlobsFull(str(error)) if isinstance(error, OutOfSpace) else BlobsUnavailable(str(error))
 
 
 class ChildrenOfPlane:
@@ -210,11 +224,14 @@ class ChildrenOfPlane:
         launch_plan: Identifier,
         inputs_uri: str,
         earlier: ExecutionId | None = None,
+        priority: int = 0,
     ) -> ExecutionId:
         """Create the child; raises ChildRefused."""
         try:
-            return await self._plane.children.start_child(parent, attempt, launch_plan, inputs_uri, earlier)
+            return await self._plane.children.start_child(parent, attempt, launch_plan, inputs_uri, earlier, priority)
         except Refusal as error:
+            if error.passing:
+                raise  # The machine's trouble: it is tried again.
             told = "; ".join(found.headline for found in error.diagnostics)
             raise ChildRefused(Failure("ChildRefused", told, Fault.USER, retryable=False)) from error
 

@@ -12,7 +12,7 @@ import itertools
 import os
 import stat
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -141,13 +141,18 @@ class Folder:
         except OSError as error:
             raise from_os_error(uri, error) from None
 
-    def sync_all(self, keys: Collection[str]) -> None:
-        """Do as `sync` for many files, each folder once; files that are not there are passed over."""
+    def sync_all(self, keys: Collection[str], stopped: Callable[[], bool] = lambda: False) -> None:
+        """Do as `sync` for many files, each folder once; files that are not there are passed over.
+
+        It ends early, between two files, once it is `stopped`.
+        """
         folders: set[str] = set()
         packs: set[str] = set()
         path = ""
         try:
             for path in keys:
+                if stopped():
+                    return
                 try:
                     sync_path(path)
                     folders.update(_above(path))
@@ -159,6 +164,8 @@ class Folder:
                     sync_path(path)
                     folders.update(_above(path))
             for path in sorted(folders, key=len, reverse=True):
+                if stopped():
+                    return
                 with contextlib.suppress(PermissionError, FileNotFoundError):
                     sync_path(path)
         except OSError as error:

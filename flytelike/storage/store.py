@@ -2,6 +2,7 @@
 
 import base64
 import os
+import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, TypeVar
@@ -244,10 +245,13 @@ class Store:
         if location.scheme is Scheme.FILE:
             self._folder.sync(uri, location.key)
 
-    def sync_all(self, uris: Collection[str]) -> None:
-        """Do as `sync` for many objects at once; those that are not there are passed over."""
+    def sync_all(self, uris: Collection[str], stopped: Callable[[], bool] = lambda: False) -> None:
+        """Do as `sync` for many objects at once; those that are not there are passed over.
+
+        It ends early, between two files, once it is `stopped`.
+        """
         locations = [parse(uri) for uri in uris]
-        self._folder.sync_all([found.key for found in locations if found.scheme is Scheme.FILE])
+        self._folder.sync_all([found.key for found in locations if found.scheme is Scheme.FILE], stopped)
 
     def open_read(self, uri: str) -> BinaryIO:
         """Open an object as a seekable file; pieces are fetched as they are read. Close it."""
@@ -311,8 +315,12 @@ class Store:
             await in_thread(lambda: self.sync(uri))
 
     async def sync_all_async(self, uris: Collection[str]) -> None:
-        """Do as `sync_all`."""
-        await in_thread(lambda: self.sync_all(uris))
+        """Do as `sync_all`. A slow disk does not hold up who cancels: the thread ends after the file it is at."""
+        stop = threading.Event()
+        try:
+            await in_thread(lambda: self.sync_all(uris, stop.is_set))
+        finally:
+            stop.set()
 
     async def head_async(self, uri: str) -> Head:
         """Do as `head`."""

@@ -42,6 +42,8 @@ from propeller.engine import places
 from propeller.engine.arrays import Arrays
 from propeller.engine.binding import BindingFailed
 from propeller.engine.branching import Branching
+from propeller.engine.checkpoints import previous_checkpoint
+from propeller.engine.element_cache import ElementCache, Give
 from propeller.engine.gates import Gates
 from propeller.engine.lookups import Given, Lookups
 from propeller.engine.outside import Ports
@@ -59,10 +61,11 @@ from propeller.engine.run import (
     TakeElements,
     TakeGraph,
     TakeOutputs,
+    WithdrawElements,
 )
 from propeller.engine.settings import EngineSettings
 from propeller.engine.subgraphs import Subgraphs
-from propeller.engine.taking_over import TakingOver, checkpoints_of, continued_child
+from propeller.engine.taking_over import TakingOver, continued_child
 from propeller.engine.values import Values
 from propeller.ports import (
     AttemptKey,
@@ -79,8 +82,10 @@ OUTPUTS_NOT_FOUND = "OutputsNotFound"
 class Effects:
     """Starts and stops attempts and children, binds, checks and stores values, sets timers."""
 
-    def __init__(self, post: Post, values: Values, ports: Ports, settings: EngineSettings, programs: Programs) -> None:
-        """Connect the ports; the executor is set when the engine starts."""
+    def __init__(
+        self, post: Post, give: Give, values: Values, ports: Ports, settings: EngineSettings, programs: Programs
+    ) -> None:
+        """Connect the ports; the executor is set when the engine starts. `give` takes errands for later."""
         self.executor: Executor | None = None
         self.lookups = Lookups(post, values, ports, settings)
         self._post = post
@@ -92,7 +97,8 @@ class Effects:
         self._taking_over = TakingOver(values, ports.blobs, ports.clock, settings)
         self._settings = settings
         self._subgraphs = Subgraphs(ports.closures, programs, settings)
-        self._arrays = Arrays(post, values, ports, settings)
+        cache = ElementCache(post, give, values, ports, settings, self.lookups.reservations)
+        self._arrays = Arrays(post, give, values, ports, settings, cache)
         self._branching = Branching(post, values, ports.clock)
         self._gates = Gates(post, values, ports, settings)
 
@@ -111,7 +117,7 @@ class Effects:
                 await self._abort_child(run, errand)
             case CollectOutputs():
                 await self._collect(run, errand)
-            case OpenArray() | StartElements() | AbortElements() | TakeElements():
+            case OpenArray() | StartElements() | AbortElements() | TakeElements() | WithdrawElements():
                 await self._arrays.carry_out(run, errand, self._running())
             case Decide():
                 await self._branching.decide(run, errand)
@@ -170,7 +176,10 @@ class Effects:
             return
         await self.lookups.hold(run, path)
         small = len(inputs) <= self._settings.inline_outputs_bytes_max
-        spec = self._spec(run, command, inputs if small else None)
+        raw_root = run.request.raw_output_prefix or self._settings.raw_output_prefix
+        previous = await previous_checkpoint(run, path, attempt, raw_root, self._blobs)
+        raw = places.raw_prefix(raw_root, run.id, path, attempt)
+        spec = self._spec(run, command, raw, previous, inputs if small else None)
         if not small:
             await self._blobs.write(spec.inputs_uri, inputs)
         await self._running().start(spec)
@@ -180,14 +189,8 @@ class Effects:
     async def _pack(self, run: Run, name: str, document: bytes) -> None:
         await self._blobs.pack(places.folder(self._settings.metadata_prefix, run.id), {name: document})
 
-    def _spec(self, run: Run, command: StartAttempt, inputs: bytes | None) -> AttemptSpec:
+    def _spec(self, run: Run, command: StartAttempt, raw: str, previous: str, inputs: bytes | None) -> AttemptSpec:
         path, attempt, status = command.path, command.attempt, run.state.header.status
-        raw_root = run.request.raw_output_prefix or self._settings.raw_output_prefix
-        raw = places.raw_prefix(raw_root, run.id, path, attempt)
-        if attempt:
-            previous = places.checkpoints(places.raw_prefix(raw_root, run.id, path, attempt - 1))
-        else:
-            previous = checkpoints_of(run, path)
         return AttemptSpec(
             key=AttemptKey(run.id, path, attempt),
             task=run.program.task(path),
@@ -203,6 +206,8 @@ class Effects:
             execution_started_ns=status.started_ns if isinstance(status, InProgress) else 0,
             env=run.request.envs,
             inputs=inputs,
+            priority=run.priority(path),
+            depth=run.request.depth,
         )
 
     async def _take_outputs(self, run: Run, news: TakeOutputs) -> None:
@@ -316,7 +321,7 @@ class Effects:
             await self._blobs.sync(uri)
             parent = NodeExecutionId(run.id, path)
             earlier = None if attempt else continued_child(run, path)
-            child = await self._children.start(parent, attempt, command.launch_plan, uri, earlier)
+            child = await self._children.start(parent, attempt, command.launch_plan, uri, earlier, run.priority(path))
         except (BindingFailed, ChildRefused) as error:
             self._child_ended(run, path, attempt, ChildStatus(WorkflowPhase.FAILED, failure=error.failure))
             return

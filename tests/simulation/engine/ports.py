@@ -223,6 +223,7 @@ class Children(Port):
         launch_plan: Identifier,
         inputs_uri: str,
         earlier: ExecutionId | None = None,
+        priority: int = 0,
     ) -> ExecutionId:
         self._world.start_asked(parent.execution, parent.path, attempt)
         return await self._life.call(lambda: self._world.start_child(parent, attempt, inputs_uri), OthersAway)

@@ -8,7 +8,7 @@ import pytest
 
 from flytelike.embedded.adapters import BlobsOnStore
 from flytelike.storage import OutOfSpace, Store, StoreConfig
-from propeller.ports import BlobsUnavailable
+from propeller.ports import BlobsFull
 
 pytestmark = pytest.mark.anyio
 
@@ -48,7 +48,7 @@ async def test_all_are_told_when_the_disk_is_full(tmp_path: Path) -> None:
     blobs = BlobsOnStore(store)
     packing = (blobs.pack(f"{tmp_path}/e", {f"n{n}": b""}) for n in range(3))
     told = await asyncio.gather(*packing, return_exceptions=True)
-    assert [type(error) for error in told] == [BlobsUnavailable] * 3
+    assert [type(error) for error in told] == [BlobsFull] * 3
     store.full = False
     await blobs.pack(f"{tmp_path}/e", {"n0": b"again"})
     assert await blobs.read(f"{tmp_path}/e/n0") == b"again"

@@ -11,6 +11,7 @@ from flytelike.model.failure import Failure, Fault
 from flytelike.model.history import HistoryEntry
 from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeExecutionId, NodePath
 from flytelike_idl.core import literals_pb2 as pb
+from propeller.core.elements import Span, spans_of
 from propeller.ports import (
     AttemptKey,
     AttemptListener,
@@ -20,7 +21,7 @@ from propeller.ports import (
     ChildStatus,
 )
 from propeller.ports_elements import ElementResult, ElementsOrder
-from propeller.ports_signals import SignalWanted
+from propeller.ports_signals import SignalRefused, SignalWanted
 
 S = 1_000_000_000
 
@@ -99,7 +100,8 @@ class FakeBlobs:
 
     async def sync(self, uri: str) -> None:
         self._check()
-        assert uri in self.objects
+        if uri not in self.objects:
+            raise KeyError(uri)
         self.synced.add(uri)
 
     async def sync_all(self, uris: Collection[str]) -> None:
@@ -157,6 +159,7 @@ class FakeChildren:
         self.names: dict[tuple[NodeExecutionId, int], ExecutionId] = {}
         self.refuse: Failure | None = None
         self.earlier: ExecutionId | None = None
+        self.priority = 0
 
     async def start(
         self,
@@ -165,10 +168,12 @@ class FakeChildren:
         launch_plan: Identifier,
         inputs_uri: str,
         earlier: ExecutionId | None = None,
+        priority: int = 0,
     ) -> ExecutionId:
         if self.refuse is not None:
             raise ChildRefused(self.refuse)
         self.earlier = earlier
+        self.priority = priority
         from flytelike.model.phases import WorkflowPhase
 
         above = parent.execution
@@ -203,6 +208,8 @@ class FakeExecutor:
     starts: list[AttemptKey] = field(default_factory=list)
     specs: dict[AttemptKey, AttemptSpec] = field(default_factory=dict)
     running: set[AttemptKey] = field(default_factory=set)
+    waiting: set[AttemptKey] = field(default_factory=set)
+    """Those of the running that a test says have not begun."""
     ended: dict[AttemptKey, Failure | None] = field(default_factory=dict)
     aborted: dict[AttemptKey, str] = field(default_factory=dict)
     listener: AttemptListener | None = None
@@ -256,6 +263,13 @@ class FakeExecutor:
         for attempt, (array, _) in self.arrays.items():
             if array == key and attempt in self.running:
                 await self.abort(attempt, reason)
+
+    async def withdraw_elements(self, key: AttemptKey, elements: Sequence[Span]) -> Sequence[Span]:
+        wanted = {(index, it.attempt) for it in elements for index in range(it.first, it.end)}
+        waiting = [it for it, (array, _) in self.arrays.items() if array == key and it in self.running & self.waiting]
+        taken = [it for it in waiting if (self.arrays[it][1], it.attempt) in wanted]
+        self.running.difference_update(taken)
+        return spans_of(sorted((self.arrays[it][1], it.attempt) for it in taken))
 
     async def close(self) -> None:
         self.closed = True
@@ -322,6 +336,10 @@ class FakeSignals:
         self.wanted: dict[tuple[ExecutionId, NodePath], SignalWanted] = {}
 
     async def wait(self, wanted: SignalWanted) -> bytes | None:
+        for other in self.wanted.values():
+            if (other.execution, other.signal) == (wanted.execution, wanted.signal) and other.type != wanted.type:
+                told = f"another gate waits for {wanted.signal} with another type"
+                raise SignalRefused(Failure("SignalRefused", told, Fault.USER, retryable=False))
         self.wanted[wanted.execution, wanted.path] = wanted
         given = self.given.get((wanted.execution, wanted.signal))
         return None if given is None else given.SerializeToString()
