@@ -10,7 +10,7 @@ Json: TypeAlias = dict[str, Any]
 
 
 class ResourceKind(NamedTuple):
-    """A kind of objects that lie in namespaces, as addresses spell it. The group of Kubernetes' first kinds is empty."""
+    """A kind of objects that lie in namespaces, as addresses spell it. The group of the first kinds is empty."""
 
     group: str
     version: str

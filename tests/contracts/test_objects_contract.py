@@ -9,9 +9,9 @@ import pytest
 
 from propeller.kube.errors import Expired, ObjectChanged, ObjectExists, ObjectNotFound
 from propeller.kube.ports import FLYTE_WORKFLOWS, Change, Objects, Selection
-from tests.services.kubernetes import connected
 from tests.kube.examples import document
 from tests.kube.fake_objects import FakeObjects
+from tests.services.kubernetes import connected
 
 Body = Callable[[Objects, str], Awaitable[None]]
 
@@ -95,7 +95,7 @@ def test_pages_hold_the_selected_objects_once(run) -> None:
 
 
 def test_the_status_is_apart_from_the_rest(run) -> None:
-    """Who writes the status changes nothing else, who writes the rest not the status; only the rest counts generations."""
+    """Who writes the status changes nothing else, and the other way round; only the rest counts generations."""
 
     async def body(objects: Objects, namespace: str) -> None:
         made = await objects.create(FLYTE_WORKFLOWS, namespace, document("e1", namespace))
@@ -117,13 +117,14 @@ def test_an_old_version_is_not_written_over(run, way: str) -> None:
     async def body(objects: Objects, namespace: str) -> None:
         made = await objects.create(FLYTE_WORKFLOWS, namespace, document("e1", namespace))
         await objects.merge(FLYTE_WORKFLOWS, namespace, "e1", {"metadata": {"labels": {"a": "b"}}})
+        version = {"metadata": {"resourceVersion": made["metadata"]["resourceVersion"]}}
+        written = (
+            objects.replace(FLYTE_WORKFLOWS, {**made, "status": {"phase": "RUNNING"}}, "status")
+            if way == "replace"
+            else objects.merge(FLYTE_WORKFLOWS, namespace, "e1", version | {"status": {"phase": "RUNNING"}}, "status")
+        )
         with pytest.raises(ObjectChanged):
-            if way == "replace":
-                await objects.replace(FLYTE_WORKFLOWS, {**made, "status": {"phase": "RUNNING"}}, "status")
-            else:
-                version = made["metadata"]["resourceVersion"]
-                patch = {"metadata": {"resourceVersion": version}, "status": {"phase": "RUNNING"}}
-                await objects.merge(FLYTE_WORKFLOWS, namespace, "e1", patch, "status")
+            await written
         assert "status" not in await objects.get(FLYTE_WORKFLOWS, namespace, "e1")
 
     run(body)

@@ -10,7 +10,7 @@ from propeller.kube.ports import Change, Json, Objects, Page, ResourceKind, Sele
 
 
 class FakeObjects(Objects):
-    """Keeps objects. `trouble` are errors that the next calls get, `breaks` those of the next calls after their work."""
+    """Keeps objects. `trouble` are errors that the next calls get, `breaks` those they get after their work."""
 
     def __init__(self) -> None:
         self.trouble: list[KubernetesError] = []
