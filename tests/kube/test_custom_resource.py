@@ -173,7 +173,8 @@ def test_people_see_how_it_goes(api_server: ControlPlane, namespace: str) -> Non
             made = await client.create(
                 FLYTE_WORKFLOWS, namespace, resource_to_json(resource_of(request(name), namespace))
             )
-            await client.replace(FLYTE_WORKFLOWS, made | {"status": status_to_json(status)}, "status")
+            told = status_to_json(replace(status, observed_generation=1))
+            await client.replace(FLYTE_WORKFLOWS, made | {"status": told}, "status")
         await client.create(FLYTE_WORKFLOWS, namespace, document("waits", namespace))
 
     live(api_server, body)
@@ -189,5 +190,5 @@ def test_people_see_how_it_goes(api_server: ControlPlane, namespace: str) -> Non
         assert told in described
     chosen = api_server.kubectl("get", "fw", "-n", namespace, "--field-selector=status.phase=FAILED", "-o", "json")
     assert [item["metadata"]["name"] for item in json.loads(chosen)["items"]] == ["broke"]
-    waited = api_server.kubectl("wait", "fw/broke", "-n", namespace, "--for=condition=Succeeded=False", "--timeout=5s")
+    waited = api_server.kubectl("wait", "fw/broke", "-n", namespace, "--for=condition=Succeeded=False", "--timeout=60s")
     assert "condition met" in waited
