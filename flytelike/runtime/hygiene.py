@@ -103,7 +103,8 @@ class WorkingFolder:
             folder.mkdir(parents=True, exist_ok=True)
         if code_root:
             for entry in os.scandir(code_root):
-                (self.path / entry.name).symlink_to(entry.path)
+                if entry.name != "__pycache__":  # the interpreter's, not the author's: it comes and goes
+                    (self.path / entry.name).symlink_to(entry.path)
         self._shows = code_root
         self._seen = self._stamps()
 
