@@ -16,6 +16,8 @@ OUTPUTS_NOT_FOUND = "OutputsNotFound"
 PROGRAM_NOT_FOUND = "ProgramNotFound"
 NOT_STARTED = "ProcessNotStarted"
 BAD_TASK = "BadTaskFormat"
+DISK_FULL = "DiskFull"
+"""The code with which a worker says so."""
 
 _SHELL_SIGNAL_BASE = 128
 _PYTHON_SIGNAL_BASE = 256
@@ -123,6 +125,11 @@ def failure_of_start(error: int, message: str, program: str, remedy: str = "") -
         )
         return Failure(PROGRAM_NOT_FOUND, text, Fault.USER, retryable=False)
     return Failure(NOT_STARTED, f"No process could be made for {program}: {message}", Fault.SYSTEM, retryable=True)
+
+
+def failure_of_full_disk(error: Exception) -> Failure:
+    """Return the failure of an attempt that could not be prepared since nothing more can be written."""
+    return Failure(DISK_FULL, f"Nothing more can be written: {error}", Fault.SYSTEM, retryable=True)
 
 
 NO_GRAPHS = Failure(
