@@ -3,9 +3,9 @@
 import asyncio
 import errno
 import os
-import threading
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
