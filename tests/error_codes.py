@@ -18,10 +18,10 @@ NO_CODES = frozenset(
     date-time eager-exec end-node
     left-out not-chosen not-done not-there
     flyte-authorization flytelike-container flytelike-digest flytelike-execute flytelike-session
-    flytelike-signals flytelike-storing flytelike-trace
+    flytelike-propeller flytelike-signals flytelike-storing flytelike-trace
     flytelike-values github-dark grpc-status-details-bin js-default launch-plans memory-watch propeller-close
     propeller-delivery
-    propeller-lease propeller-retention propeller-sealer propeller-store propeller-store-reader
+    propeller-lease propeller-retention propeller-sealer propeller-store propeller-store-reader propeller-watch
     pyflyte-fast-execute python-task raw-container serialization-format site-packages start-node
     time-delta timed-out us-east-1 utf-8 x-content-type-options
     """.split()

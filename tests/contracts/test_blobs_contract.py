@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from flytelike.embedded.adapters import BlobsOnStore
 from flytelike.storage import Store
 from propeller.ports import Blobs
+from propeller.stores.blobs import BlobsOnStore
 from tests.unit.propeller_engine.fakes import FakeBlobs
 
 pytestmark = pytest.mark.anyio

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from flytelike.embedded.adapters import BlobsOnStore
 from flytelike.storage import OutOfSpace, Store, StoreConfig
 from propeller.ports import BlobsFull
+from propeller.stores.blobs import BlobsOnStore
 
 pytestmark = pytest.mark.anyio
 
