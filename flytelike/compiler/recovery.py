@@ -7,6 +7,7 @@ A sub-workflow that cannot be reused as a whole is looked into.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from flytelike.compiler.call_changes import CallChange, Callees, SamePlans
 from flytelike.compiler.graph import promises
@@ -16,10 +17,12 @@ from flytelike.compiler.order import in_order
 from flytelike.model.closure import CompiledWorkflow, WorkflowClosure
 from flytelike.model.earlier import Earlier, EarlierNode
 from flytelike.model.graph import ArrayTarget, BranchTarget, Node, TaskTarget, inner_nodes
-from flytelike.model.ids import END_NODE, ROOT, START_NODE, WORKFLOW_INPUTS, NodeId, NodePath
+from flytelike.model.ids import END_NODE, ROOT, START_NODE, WORKFLOW_INPUTS, Digest, NodeId, NodePath
 from flytelike.model.phases import NodePhase
 from flytelike.model.recovery import Action, PlannedNode, Reason, RecoveryPlan
 from flytelike.model.reuse import ReusedNode, Way
+
+NO_GRAPHS: Mapping[Digest, WorkflowClosure] = MappingProxyType({})
 
 
 def plan_recovery(
@@ -28,6 +31,7 @@ def plan_recovery(
     earlier: Earlier,
     changed_inputs: frozenset[str] = frozenset(),
     same_plans: SamePlans = frozenset(),
+    graphs: Mapping[Digest, WorkflowClosure] = NO_GRAPHS,
 ) -> RecoveryPlan:
     """Return what becomes of each node of `new`.
 
@@ -37,8 +41,9 @@ def plan_recovery(
         earlier: what the earlier execution left.
         changed_inputs: the inputs of the workflow whose values differ from then.
         same_plans: launch plans of both that are of different versions, and do the same all the same.
+        graphs: graphs that dynamic nodes gave and that may be kept, since both run the same version.
     """
-    planner = _Planner(Callees(old, new, same_plans), earlier)
+    planner = _Planner(Callees(old, new, same_plans), earlier, graphs)
     dirty = {name: f"input `{name}` changed" for name in changed_inputs}
     planner.scope(_Level(old.primary, new.primary, ROOT, ROOT, dirty))
     return RecoveryPlan(tuple(planner.nodes), planner.reuse)
@@ -66,6 +71,7 @@ class _Verdict:
 class _Planner:
     callees: Callees
     earlier: Earlier
+    graphs: Mapping[Digest, WorkflowClosure]
     nodes: list[PlannedNode] = field(default_factory=list)
     reuse: dict[NodePath, ReusedNode] = field(default_factory=dict)
 
@@ -126,6 +132,8 @@ class _Planner:
             return False
         if left is not None and change is None and not dirty and self._look_at_cases(level, (old, node), left, pairs):
             return False
+        if left is not None and change is None and not dirty and self._keep_graph(node, left, path):
+            return False
         if isinstance(node.target, ArrayTarget):
             told = self._elements(node.target, left)
             if left is not None and change is None and not dirty and told:
@@ -163,6 +171,21 @@ class _Planner:
         del self.nodes[start:]
         self._tell(path, left, node, _Verdict(Action.PARTLY, Reason.INSIDE))
         self.nodes.extend(inside)
+        return True
+
+    def _keep_graph(self, node: Node, left: EarlierNode, path: NodePath) -> bool:
+        """Plan the nodes of the graph that the last attempt of a dynamic node gave, which is not asked for again."""
+        source = left.source
+        graph = self.graphs.get(source.graph)
+        scope = NodePath(f"{source.path}.{source.attempt}")
+        if graph is None or self.earlier.scope_in(source.path) != scope:
+            return False
+        inside = _Planner(Callees(graph, graph), self.earlier, self.graphs)
+        inside.scope(_Level(graph.primary, graph.primary, scope, NodePath(f"{path}.0"), {}))
+        self.reuse[path] = ReusedNode(Way.KEEP_GRAPH, source)
+        self.reuse.update(inside.reuse)
+        self._tell(path, left, node, _Verdict(Action.PARTLY, Reason.INSIDE))
+        self.nodes.extend(inside.nodes)
         return True
 
     def _look_at_cases(

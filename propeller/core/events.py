@@ -237,6 +237,16 @@ class TakenOver:
 
 
 @dataclass(frozen=True, slots=True)
+class GraphTaken:
+    """A dynamic node keeps the graph that its task gave in an earlier execution; it was grafted. `note` says whence."""
+
+    path: NodePath
+    at_ns: int
+    graph: Digest
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class NothingTaken:
     """What a node gave in an earlier execution cannot be taken over; `why` is for people."""
 
@@ -276,6 +286,7 @@ Event: TypeAlias = (
     | GateRefused
     | TimerFired
     | TakenOver
+    | GraphTaken
     | NothingTaken
     | AbortRequested
 )

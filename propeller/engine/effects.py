@@ -94,7 +94,7 @@ class Effects:
         self._blobs = ports.blobs
         self._children = ports.children
         self._clock = ports.clock
-        self._taking_over = TakingOver(values, ports.blobs, ports.clock, settings)
+        self._taking_over = TakingOver(values, ports.blobs, ports.clock, settings, programs)
         self._settings = settings
         self._subgraphs = Subgraphs(ports.closures, programs, settings)
         cache = ElementCache(post, give, values, ports, settings, self.lookups.reservations)

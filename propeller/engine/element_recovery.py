@@ -24,6 +24,7 @@ from propeller.engine import places
 from propeller.engine.element_cache import UriOf, each
 from propeller.engine.element_rows import row_keys, rows_in
 from propeller.engine.outside import Ports
+from propeller.engine.reuse import listed
 from propeller.engine.run import Arrival, ElementOutputs, OpenedArray, Run
 from propeller.engine.settings import EngineSettings
 from propeller.engine.values import Values
@@ -77,7 +78,7 @@ class ElementRecovery:
 
     async def _look(self, run: Run, path: NodePath) -> Mapping[int, ElementOutputs]:
         """Return what elements gave that are given the same now, by index."""
-        reused = run.reuse.get(path)
+        reused = listed(run, path)
         if reused is None or reused.source is None or reused.way is not Way.CONTINUE:
             return {}
         source = reused.source

@@ -14,7 +14,7 @@ Run = Callable[..., Outcome]
 PIPE = """
 from pathlib import Path
 
-from flytelike import LaunchPlan, conditional, map_task, task, workflow
+from flytelike import LaunchPlan, conditional, dynamic, map_task, task, workflow
 
 RAN = Path(__RAN__)
 
@@ -92,6 +92,23 @@ def chosen(rows: int = 10) -> str:
     xs = load(rows=rows)
     fitted = conditional("big").if_(rows > 5).then(fit(xs=xs)).else_().then(train(xs=xs))
     return report(score=fitted)
+
+
+@dynamic
+def fitting(xs: list[int]) -> float:
+    note("fitting")
+    return train(xs=clean(xs=xs))
+
+
+@dynamic
+def spread(rows: int) -> float:
+    note("spread")
+    return fitting(xs=load(rows=rows))
+
+
+@workflow
+def at_run_time(rows: int = 10) -> str:
+    return report(score=spread(rows=rows))
 
 
 @workflow
@@ -253,3 +270,22 @@ def test_a_branch_goes_on_inside_of_its_case(run: Run, project: Path, ran: Calla
     assert again.code == 1
     assert ran() == "train"
     assert "partly" in again.stderr or "partly" in run("recover", "branched", "--dry-run").stdout
+
+
+def test_a_dynamic_node_keeps_its_graph_and_runs_what_failed_in_it(
+    run: Run, project: Path, ran: Callable[[], str]
+) -> None:
+    assert run("execute", "pipe.py", "at_run_time", "--execution-name", "graphs").code == 1
+    assert ran() == "spread load fitting clean train"
+    dry = run("recover", "graphs", "--dry-run")
+    assert "6 nodes: 2 partly, 2 reuse, 2 run" in dry.stdout, dry.stdout + dry.stderr
+    for execution, name in (("graphs", "graphs2"), ("graphs2", "graphs3")):
+        assert run("recover", execution, "--name", name).code == 1
+        assert ran() == "train"
+    # With other inputs, and in changed code, another graph may come: the task that gives it runs.
+    assert run("recover", "graphs", "--rows", "4").code == 1
+    assert "spread" in ran()
+    mend(project)
+    done = run("recover", "pipe.py", "at_run_time", "--from", "graphs3", "--json")
+    assert done.document["outputs"] == {"o0": "score 5.0"}, done.stderr
+    assert "spread" in ran()
