@@ -7,7 +7,6 @@ from typing import TypeAlias
 
 from flytelike.model.ids import Digest, ExecutionId, NodePath
 
-
 NO_GRAPH = Digest("")
 
 

@@ -14,7 +14,7 @@ from flytelike.model.ids import ExecutionId, NodePath
 from flytelike.model.reuse import ReusedNode, ReuseSource, Way
 from flytelike_idl.core import literals_pb2 as pb
 from propeller.core.events import GraphTaken, NothingTaken, TakenOver
-from propeller.core.plan import BranchWork, UnsupportedPlan, scope_of
+from propeller.core.plan import BranchWork, TaskWork, UnsupportedPlan, scope_of
 from propeller.core.taking_over import ATTEMPT
 from propeller.engine import places
 from propeller.engine.binding import BindingFailed
@@ -84,6 +84,8 @@ class TakingOver:
 
     async def _keep_graph(self, run: Run, path: NodePath, source: ReuseSource) -> GraphTaken:
         scope = scope_of(path, ATTEMPT)
+        if not isinstance(run.state.plan.place(path).node.work, TaskWork):
+            raise _Nothing("runs, since it is no dynamic node")
         try:
             graph = await self._programs.graph(source.graph)
         except (KeyError, UnsupportedPlan) as error:

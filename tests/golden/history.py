@@ -16,7 +16,7 @@ from flytelike.model.ids import NodePath
 from flytelike_idl.core import compiler_pb2 as pb
 from propeller.core.decision import Decision
 from propeller.core.evaluate import evaluate
-from propeller.core.events import AttemptExpanded, Event
+from propeller.core.events import AttemptExpanded, Event, GraphTaken
 from propeller.core.header import Limits
 from propeller.core.invariants import check
 from propeller.core.plan import Plan, scope_of
@@ -70,8 +70,9 @@ class History:
         state = ExecutionState.new(plan, self.limits, self.reuse)
         for batch in self.batches:
             for event in batch:
-                if isinstance(event, AttemptExpanded):
-                    plan.grafts.setdefault(scope_of(event.path, event.attempt), Plan.of(self.graphs[event.graph]))
+                if isinstance(event, AttemptExpanded | GraphTaken):
+                    attempt = event.attempt if isinstance(event, AttemptExpanded) else 0
+                    plan.grafts.setdefault(scope_of(event.path, attempt), Plan.of(self.graphs[event.graph]))
             decision = evaluate(plan, state, batch)
             state.apply(decision)
             check(plan, state)

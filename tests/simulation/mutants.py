@@ -180,6 +180,12 @@ MUTANTS = (
         "DONE_STATES = frozenset({Succeeded})",
     ),
     _mutant("what could not be taken over is forgotten", "evaluate", "        run(turn, place)\n", "        pass\n"),
+    _mutant(
+        "a graph is kept by a node that runs already",
+        "dynamic_node",
+        "if not isinstance(turn.get(event.path), TakingOver):",
+        "if turn.get(event.path) is None:",
+    ),
     _mutant("taking over is lost in a restart", "resume", "yield taking_over.command(place)", "pass"),
     _mutant(
         "what could not be taken over counts as taken over",

@@ -16,7 +16,7 @@ from flytelike.model.closure import WorkflowClosure
 from flytelike.model.diagnostic import DiagnosticError
 from flytelike.model.earlier import Earlier, EarlierNode
 from flytelike.model.graph import BranchTarget, inner_nodes
-from flytelike.model.ids import ExecutionId, NodeId, NodePath
+from flytelike.model.ids import ROOT, Digest, ExecutionId, NodeId, NodePath
 from flytelike.model.phases import NodePhase
 from flytelike.model.recovery import Action, PlannedNode
 from flytelike.model.reuse import ReuseSource, Way
@@ -355,3 +355,51 @@ def test_a_branch_goes_on_inside_of_the_case_that_it_took(tmp_path: Path) -> Non
     assert other not in {node.path for node in plan.nodes}
     whole = plan_recovery(of, of, earlier({**phases, other: "SKIPPED"}), frozenset({"rows"}))
     assert set(whole.reuse) == {branch.id}, "a checkpoint may serve, no result does"
+
+
+DYNAMIC = BASE.replace("import task", "import dynamic, task").replace("@task\ndef train", "@dynamic\ndef train")
+GIVEN = BASE.replace("pipe(rows: int, rate: float = 0.1) -> str", "pipe(rows: int) -> list[int]").replace(
+    "    xs = prepare(rows=rows)\n    return report(score=train(xs=xs, rate=rate))", "    return prepare(rows=rows)"
+)
+"""What its task gave: a graph with a sub-workflow `n0`."""
+
+
+def expanded(attempts: int = 1) -> Earlier:
+    """Return what an execution left whose dynamic node `n1` gave a graph at its first attempt."""
+    left = earlier({"n0": "SUCCEEDED", "n1": "FAILED", "n1.0.n0": "FAILED", "n1.0.n0.0.n0": "SUCCEEDED"})
+    source = replace(left.nodes[ROOT][NodeId("n1")].source, graph=Digest("g"), attempt=attempts - 1)
+    nodes = {**left.nodes[ROOT], NodeId("n1"): EarlierNode(NodePhase.FAILED, source)}
+    return replace(left, nodes={**left.nodes, ROOT: nodes})
+
+
+def test_a_dynamic_node_keeps_its_graph(tmp_path: Path) -> None:
+    new, graphs = closure(tmp_path, DYNAMIC), {Digest("g"): closure(tmp_path, GIVEN)}
+    plan = plan_recovery(new, new, expanded(), graphs=graphs)
+    assert told(plan.nodes) == {
+        "n0": "reuse unchanged",
+        "n1": "partly inside",
+        "n1.0.n0": "partly inside",
+        "n1.0.n0.0.n0": "reuse unchanged",
+        "n1.0.n0.0.n1": "run not-done",
+        "n2": "run not-done",
+    }
+    assert {path: node.way for path, node in plan.reuse.items()} == {
+        "n0": Way.TAKE_IF_INPUTS_EQUAL,
+        "n1": Way.KEEP_GRAPH,
+        "n1.0.n0.0.n0": Way.TAKE_IF_INPUTS_EQUAL,
+    }
+
+
+@pytest.mark.parametrize("why", ["its last attempt gave none", "its inputs changed", "its graph is gone"])
+def test_a_dynamic_node_runs_whole(tmp_path: Path, why: str) -> None:
+    new, graphs = closure(tmp_path, DYNAMIC), {Digest("g"): closure(tmp_path, GIVEN)}
+    plan = plan_recovery(
+        new,
+        new,
+        expanded(attempts=2 if why == "its last attempt gave none" else 1),
+        frozenset({"rate"} if why == "its inputs changed" else ()),
+        graphs={} if why == "its graph is gone" else graphs,
+    )
+    assert told(plan.nodes)["n1"] == "run not-done"
+    assert not [path for path in plan.reuse if path.startswith("n1.")]
+    assert all(node.way is not Way.KEEP_GRAPH for node in plan.reuse.values())

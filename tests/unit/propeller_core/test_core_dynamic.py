@@ -4,6 +4,7 @@ import pytest
 
 from propeller.core.header import Limits
 from propeller.core.plan import scope_of
+from propeller.core.reuse import Reuse
 from tests.unit.propeller_core.builders import (
     BUG,
     FLAKE,
@@ -21,24 +22,33 @@ from tests.unit.propeller_core.builders import (
     err,
     gave,
     graph,
+    kept,
     ok,
     opened,
     plan_of,
     run_of,
     runs,
     sub,
+    taken,
     task,
     timer,
     uncollectable,
+    untaken,
 )
 
 INNER = graph(task("a"), task("b", "a"), name="inner")
 LAST = graph(task("a"), name="last", outputs=False)
 
 
-def begun(primary: GraphSketch, *inner: GraphSketch, limits: Limits | None = None, attempts: int = 2) -> Run:
+def begun(
+    primary: GraphSketch,
+    *inner: GraphSketch,
+    limits: Limits | None = None,
+    attempts: int = 2,
+    reuse: dict[str, Reuse] | None = None,
+) -> Run:
     """A run whose dynamic node `n` (or `s.0.n`) may give the first inner graph, at any attempt."""
-    run = Run(plan_of(primary, *inner), limits)
+    run = Run(plan_of(primary, *inner), limits, reuse)
     for attempt in range(attempts):
         for path in ("n", "s.0.n", "n.0.m"):
             run.plan.grafts[scope_of(NodePath(path), attempt)] = plan_of(inner[0], *inner)
@@ -193,3 +203,27 @@ def test_a_workflow_of_a_graph_is_the_one_that_came_with_it() -> None:
     run = run_of(graph(dynamic("n", "outer"), sub("s", "last"), outputs=False), LAST)
     run.plan.grafts[NodePath("n.0")] = plan_of(graph(sub("w", "last"), name="outer"), other)
     assert run.on(gave("n", "outer")) == ["n.0.w.0.other/0/start"]
+
+
+def test_a_graph_of_an_earlier_execution_runs_without_the_task_that_gave_it() -> None:
+    run = begun(graph(dynamic("n", "inner"), outputs=False), INNER, reuse={"n": Reuse.TAKE, "n.0.a": Reuse.TAKE})
+    assert run.waits_for() == ["n/take"]
+    assert run.on(kept("n", "inner")) == ["n.0.a/take"]
+    assert run.told == ["node n DYNAMIC_RUNNING"]
+    assert run.state.graphs == {"n.0": "inner"}
+    assert run.on(taken("n.0.a")) == ["n.0.b/0/start"]
+    run.on(ok("n.0.b"), collected("n"))
+    assert run.phase == "SUCCEEDED"
+
+
+def test_when_a_kept_graph_fails_a_retry_is_the_tasks() -> None:
+    run = begun(graph(dynamic("n", "inner", retries=1)), INNER, reuse={"n": Reuse.TAKE})
+    run.on(kept("n", "inner"))
+    assert run.on(err("n.0.a", failure=FLAKE)) == ["n/1/start"]
+
+
+def test_a_graph_is_kept_once_and_only_while_it_is_asked_for() -> None:
+    run = begun(graph(dynamic("n", "inner")), INNER, reuse={"n": Reuse.TAKE})
+    assert run.on(untaken("n")) == ["n/0/start"]
+    assert run.on(kept("n", "inner")) == []
+    assert run.states() == {"n": "Started"}

@@ -8,6 +8,7 @@ from itertools import count
 
 from flytelike.model.closure import WorkflowClosure
 from flytelike.model.failure import Failure, Fault
+from flytelike.model.graph import TaskTemplate
 from flytelike.model.history import HistoryEntry
 from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeExecutionId, NodePath
 from flytelike_idl.core import literals_pb2 as pb
@@ -141,6 +142,9 @@ class FakeSink:
 class FakeClosures:
     def __init__(self, closures: Mapping[str, WorkflowClosure]) -> None:
         self.closures = dict(closures)
+        self.graphs: dict[Digest, WorkflowClosure] = {}
+        self.gives: tuple[Digest, WorkflowClosure] | None = None
+        """The graph that the next dynamic task gives."""
         self.fail = 0
 
     async def get(self, uri: str, digest: Digest) -> WorkflowClosure:
@@ -148,6 +152,15 @@ class FakeClosures:
             self.fail -= 1
             raise BlobsUnavailable("the store is away")
         return self.closures[uri]
+
+    async def compile(self, execution: ExecutionId, task: TaskTemplate, futures_uri: str) -> Digest:
+        assert self.gives is not None
+        digest, graph = self.gives
+        self.graphs[digest] = graph
+        return digest
+
+    async def graph(self, digest: Digest) -> WorkflowClosure:
+        return self.graphs[digest]
 
 
 @dataclass
@@ -210,6 +223,8 @@ class FakeExecutor:
     blobs: FakeBlobs
     script: Script = succeed
     tell_running: bool = True
+    expanding: set[str] = field(default_factory=set)
+    """Paths of nodes whose tasks give graphs."""
     starts: list[AttemptKey] = field(default_factory=list)
     specs: dict[AttemptKey, AttemptSpec] = field(default_factory=dict)
     running: set[AttemptKey] = field(default_factory=set)
@@ -238,6 +253,10 @@ class FakeExecutor:
         assert self.listener is not None
         if self.tell_running and spec.key not in self.arrays:
             self.listener.running(spec.key, self._now())
+        if spec.key.path in self.expanding:
+            self.running.discard(spec.key)
+            self.listener.expanded(spec.key, self._now())
+            return
         outcome = self.script(spec)
         if outcome is not None:
             self.end(spec.key, outcome)
