@@ -282,6 +282,17 @@ task_executions = Table(
 )
 """`error`: core.ExecutionError."""
 
+execution_tags = Table(
+    "execution_tags",
+    metadata,
+    Column("execution", _RowId, ForeignKey("executions.id"), primary_key=True, autoincrement=False),
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    Index(None, "key", "value"),
+    sqlite_with_rowid=False,
+)
+"""The labels of executions, by which lists of them are filtered (Flyte's `execution_tag`)."""
+
 element_chunks = Table(
     "element_chunks",
     metadata,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from flytelike.model.graph import TaskTemplate
 from flytelike.model.ids import Identifier
 from flytelike.model.secret_names import VARIABLE_PREFIX
 from propeller.executors.process.settings import ProcessSettings
@@ -21,6 +22,9 @@ _OF_INTERPRETER = re.compile(r"PYTHON(?!UNBUFFERED$)|LD_|DYLD_|MALLOC_|GLIBC_TUN
 
 ENDPOINT = "FLYTELIKE_ENDPOINT"
 """Where the platform answers."""
+
+_EAGER_FAILURE_HANDLER = "eager_failure_handler_task"
+"""The type that flytekit gives the failure handlers of eager tasks."""
 
 _DURABLE = "FLYTELIKE_DURABLE"
 _DURABLE_DOCUMENTS = "FLYTELIKE_DURABLE_DOCUMENTS"
@@ -65,6 +69,14 @@ def base_environment(settings: ProcessSettings) -> dict[str, str]:
         _DURABLE_DOCUMENTS: str(int(settings.durable and settings.durable_documents)),
         _SMALL_OUTPUTS_TOLD: str(int(not settings.small_outputs_stored)),
     }
+
+
+def asks_platform(task: TaskTemplate) -> bool:
+    """Tell whether a task asks the platform by a stock client of its own.
+
+    Eager tasks call so, and the failure handlers that flytekit adds to them end what was called.
+    """
+    return task.metadata.is_eager or task.type == _EAGER_FAILURE_HANDLER
 
 
 def platform_address(env: Mapping[str, str]) -> dict[str, str]:

@@ -22,7 +22,7 @@ from propeller.executors.process.arrays import Arrays
 from propeller.executors.process.batches import Batches
 from propeller.executors.process.eager_slots import EagerSlots
 from propeller.executors.process.element_queue import ElementQueue
-from propeller.executors.process.environment import base_environment, platform_address
+from propeller.executors.process.environment import asks_platform, base_environment, platform_address
 from propeller.executors.process.held_up import HeldUp, disk_is_full
 from propeller.executors.process.line import Line
 from propeller.executors.process.live_attempt import LiveAttempt, cancel, redacted
@@ -321,8 +321,7 @@ class ProcessExecutor(Executor, WorkersListener):
             case WarmPlan():
                 worker = self._workers.run(plan)
             case ProgramPlan():
-                # Stock eager tasks call by a client of their own.
-                called = platform_address(self._settings.env) if attempt.eager else {}
+                called = platform_address(self._settings.env) if asks_platform(attempt.spec.task) else {}
                 worker = self._workers.execute(replace(plan, env={**called, **plan.env}))
             case _:
                 raise RuntimeError("an attempt without a plan was queued")
