@@ -43,6 +43,7 @@ class AttemptSpec:
     take, counted from its start; 0 for none.
     `execution_started_ns` is when the whole execution began, `depth` how many executions lie above it, each of which
     waits for the one below. `priority` ranks it among attempts of the same project that wait for the executor.
+    `fresh` tells that it cannot have been started before this engine began, so that nothing of it is stored.
     """
 
     key: AttemptKey
@@ -61,6 +62,7 @@ class AttemptSpec:
     inputs: bytes | None = None
     priority: int = 0
     depth: int = 0
+    fresh: bool = False
 
 
 class AttemptListener(Protocol):

@@ -208,6 +208,7 @@ class Effects:
             inputs=inputs,
             priority=run.priority(path),
             depth=run.request.depth,
+            fresh=run.fresh,
         )
 
     async def _take_outputs(self, run: Run, news: TakeOutputs) -> None:

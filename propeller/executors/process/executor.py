@@ -249,7 +249,8 @@ class ProcessExecutor(Executor, WorkersListener):
         if isinstance(plan, ProgramPlan) and spec.inputs is not None:
             await self._results.put_inputs(spec.inputs_uri, spec.inputs)
         marked = isinstance(plan, ProgramPlan) and plan.marked
-        stored = await self._results.of_whole_attempt(spec.output_prefix, spec.task.interface.outputs, marked=marked)
+        declared = spec.task.interface.outputs
+        stored = not spec.fresh and await self._results.of_whole_attempt(spec.output_prefix, declared, marked=marked)
         if isinstance(stored, Failure):
             return redacted(attempt, stored)
         if stored is not False:
