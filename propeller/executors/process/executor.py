@@ -17,6 +17,7 @@ from flytelike.codec.worker_frames import Done, ElementsDone
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ExecutionId
 from flytelike.storage import NotFound, Store
+from propeller.executors.command import bad_task
 from propeller.executors.ending import Ending, GaveNodes
 from propeller.executors.process.arrays import Arrays
 from propeller.executors.process.batches import Batches
@@ -41,7 +42,6 @@ from propeller.executors.process.plan import (
     Plan,
     ProgramPlan,
     WarmPlan,
-    bad_task,
     data_files,
     memory_limit,
     missing_program,
@@ -51,13 +51,13 @@ from propeller.executors.process.plan import (
     uses_task_template,
 )
 from propeller.executors.process.redaction import Redactor
-from propeller.executors.process.results import Results
 from propeller.executors.process.secrets import NONE_GIVEN, GivenSecrets, gathered
 from propeller.executors.process.settings import ProcessSettings
 from propeller.executors.process.watch import MemoryWatch
 from propeller.executors.process.worker import Worker
 from propeller.executors.process.workers import Workers, WorkersListener
 from propeller.executors.process.zygote import ZygoteFailed
+from propeller.executors.results import Results
 from propeller.ports import AttemptKey, AttemptListener, AttemptSpec, Executor
 from propeller.ports_elements import ElementResult, ElementsOrder
 from propeller.ports_secrets import NoSecrets, Secrets

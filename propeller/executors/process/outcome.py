@@ -5,17 +5,18 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias, assert_never
 
 from flytelike.model.failure import Failure, Fault
-
-TIMEOUT_EXPIRED = "TimeoutExpired"
-OOM_KILLED = "OOMKilled"
-INTERRUPTED = "Interrupted"
-KILLED_BY_SIGNAL = "KilledBySignal"
-NON_ZERO_EXIT = "NonZeroExit"
-ENDED_EARLY = "ProcessEndedEarly"
-OUTPUTS_NOT_FOUND = "OutputsNotFound"
-PROGRAM_NOT_FOUND = "ProgramNotFound"
-NOT_STARTED = "ProcessNotStarted"
-BAD_TASK = "BadTaskFormat"
+from propeller.executors.codes import (
+    BAD_TASK,
+    ENDED_EARLY,
+    INTERRUPTED,
+    KILLED_BY_SIGNAL,
+    NON_ZERO_EXIT,
+    NOT_STARTED,
+    OOM_KILLED,
+    OUTPUTS_NOT_FOUND,
+    PROGRAM_NOT_FOUND,
+    TIMEOUT_EXPIRED,
+)
 
 _SHELL_SIGNAL_BASE = 128
 _PYTHON_SIGNAL_BASE = 256

@@ -1,0 +1,12 @@
+"""The codes of failures that executors tell; Flyte's own where it has one."""
+
+TIMEOUT_EXPIRED = "TimeoutExpired"
+OOM_KILLED = "OOMKilled"
+INTERRUPTED = "Interrupted"
+KILLED_BY_SIGNAL = "KilledBySignal"
+NON_ZERO_EXIT = "NonZeroExit"
+ENDED_EARLY = "ProcessEndedEarly"
+OUTPUTS_NOT_FOUND = "OutputsNotFound"
+PROGRAM_NOT_FOUND = "ProgramNotFound"
+NOT_STARTED = "ProcessNotStarted"
+BAD_TASK = "BadTaskFormat"
