@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from flytelike.model.failure import Failure
-from flytelike.model.graph import TaskTemplate
+from flytelike.model.graph import TaskOverrides, TaskTemplate
 from flytelike.model.ids import Identifier
 from propeller.core.elements import Span, element_path
 from propeller.core.plan import scope_of
@@ -39,6 +39,8 @@ class ArraySpec:
     picks_own: bool = False
     deadline_ns: int = 0
     env: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    overrides: TaskOverrides = field(default_factory=TaskOverrides)
 
     def attempt(self, index: int, attempt: int, *, interruptible: bool = False) -> AttemptSpec:
         """Return one attempt of one element, as if it was a node's."""
@@ -61,6 +63,8 @@ class ArraySpec:
             deadline_ns=self.deadline_ns,
             interruptible=interruptible,
             env=env,
+            labels=self.labels,
+            overrides=self.overrides,
         )
 
 

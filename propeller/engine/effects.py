@@ -200,6 +200,8 @@ class Effects:
             execution_started_ns=status.started_ns if isinstance(status, InProgress) else 0,
             env=run.request.envs,
             inputs=inputs,
+            labels=run.request.labels,
+            overrides=run.program.overrides(path),
         )
 
     async def _take_outputs(self, run: Run, news: TakeOutputs) -> None:

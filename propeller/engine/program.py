@@ -15,6 +15,7 @@ from flytelike.model.graph import (
     LaunchPlanTarget,
     Node,
     SubWorkflowTarget,
+    TaskOverrides,
     TaskTarget,
     TaskTemplate,
     WorkflowTemplate,
@@ -130,6 +131,11 @@ class Program:
             raise KeyError(path)
         home, _ = self._home_of(split(path)[0])
         return overridden(home.closure.tasks[target.task], target.overrides)
+
+    def overrides(self, path: NodePath) -> TaskOverrides:
+        """Return what the node at a path overrides of its task; nothing for nodes of other kinds."""
+        target = self.node(path).target
+        return target.overrides if isinstance(target, TaskTarget) else TaskOverrides()
 
     def cache_policy(self, path: NodePath) -> CachePolicy:
         """Return how results of the node at a path are kept. Raises KeyError when it runs no task."""

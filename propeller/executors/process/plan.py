@@ -25,8 +25,8 @@ from propeller.executors.command import (
 )
 from propeller.executors.process.environment import AttemptEnvironment, environment_of
 from propeller.executors.process.images import ImageEnvironment, environment_for
-from propeller.executors.process.quantity import bytes_of
 from propeller.executors.process.worker import WorkerKey
+from propeller.executors.quantity import bytes_of
 from propeller.executors.templates import TemplateError, names_in
 from propeller.ports import AttemptSpec
 

@@ -1,0 +1,77 @@
+"""How pods are made: what the platform's operator decides for all of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, TypeAlias
+
+from flytelike.model.policies import ResourceName
+
+Json: TypeAlias = dict[str, Any]
+"""An object as Kubernetes' API has it."""
+
+
+class SecurityProfile(Enum):
+    """Which of Kubernetes' Pod Security Standards the platform keeps to."""
+
+    RESTRICTED = "restricted"
+    """Pods get what the profile asks for where their authors say nothing, and are refused where they break it."""
+    PRIVILEGED = "privileged"
+    """Pods are as their authors say."""
+
+
+@dataclass(frozen=True, slots=True)
+class PodSettings:
+    """What all pods have in common.
+
+    Templates are objects with `metadata` and `spec` as in a `PodTemplate`; see `propeller.executors.pod.merging`.
+
+    Attributes:
+        platform: Told in a label of each pod; a cluster may have several platforms.
+        namespace: Where an execution's pods live, with `{project}` and `{domain}` filled in.
+        template: What every pod is made from.
+        interruptible: Laid over it for attempts that may be interrupted.
+        uninterruptible: Laid over it for the others.
+        by_resource: Laid over it for pods that ask for a resource, by its name in Kubernetes.
+        template_name: The `PodTemplate` object for tasks that name none; none if empty.
+        template_namespace: Where named templates are looked for if the execution's namespace has none.
+        service_account: For tasks that name none; the namespace's default if empty.
+        requests: What a container gets that asks for nothing.
+        limits: What a container is limited to that says nothing.
+        most: What no container may ask more of; what is above is cut, as Flyte does.
+        gpu_resource: What Kubernetes calls GPUs.
+        accelerator_label: The label of nodes that tells the GPU device.
+        partition_label: The label of nodes that tells the size of a GPU's partitions.
+        profile: The Pod Security Standard.
+        run_as_user: The user of containers; the image's own if None, which then must be a number other than 0.
+        secret_name: The Secret object for requests without a group.
+        env: Variables for every container: the platform's address, the object store, and so on.
+        grace_s: Time between SIGTERM and SIGKILL.
+        start_allowance_s: How long pulling images and starting may take before a pod's own deadline counts it.
+        manifest_bytes_max: The size of a pod's manifest. etcd takes 1.5 MB.
+    """
+
+    platform: str = "flytelike"
+    namespace: str = "{project}-{domain}"
+    template: Json = field(default_factory=dict)
+    interruptible: Json = field(default_factory=dict)
+    uninterruptible: Json = field(default_factory=dict)
+    by_resource: Mapping[str, Json] = field(default_factory=dict)
+    template_name: str = ""
+    template_namespace: str = ""
+    service_account: str = ""
+    requests: Mapping[ResourceName, str] = field(
+        default_factory=lambda: {ResourceName.CPU: "500m", ResourceName.MEMORY: "500Mi"}
+    )
+    limits: Mapping[ResourceName, str] = field(default_factory=dict)
+    most: Mapping[ResourceName, str] = field(default_factory=dict)
+    gpu_resource: str = "nvidia.com/gpu"
+    accelerator_label: str = "k8s.amazonaws.com/accelerator"
+    partition_label: str = "k8s.amazonaws.com/gpu-partition-size"
+    profile: SecurityProfile = SecurityProfile.RESTRICTED
+    run_as_user: int | None = None
+    secret_name: str = "flytelike"  # noqa: S105 - the name of an object
+    env: Mapping[str, str] = field(default_factory=dict)
+    grace_s: int = 30
+    start_allowance_s: int = 600
+    manifest_bytes_max: int = 256 * 1024
