@@ -14,13 +14,13 @@ NO_CODES = frozenset(
     """
     cache-key-metadata content-length content-md5 content-security-policy controlplane-listen controlplane-read
     controlplane-write
-    date-time eager-exec end-node
+    date-time default-init eager-exec end-node ephemeral-storage
     left-out not-chosen not-done not-there
-    flyte-authorization flytelike-container flytelike-digest flytelike-execute flytelike-session
-    flytelike-signals flytelike-storing flytelike-trace
+    flyte-authorization flyte-shared-memory flytelike-container flytelike-digest flytelike-execute
+    flytelike-secrets flytelike-session flytelike-signals flytelike-storing flytelike-trace
     flytelike-values github-dark grpc-status-details-bin js-default launch-plans memory-watch propeller-close
     propeller-delivery
-    propeller-lease propeller-retention propeller-sealer propeller-store propeller-store-reader
+    primary-init propeller-lease propeller-retention propeller-sealer propeller-store propeller-store-reader
     pyflyte-fast-execute python-task raw-container serialization-format site-packages start-node
     time-delta timed-out us-east-1 utf-8 x-content-type-options
     """.split()
