@@ -1,10 +1,6 @@
 """One house's doors on the other's ports."""
 
-import asyncio
-import contextlib
-import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 
 from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.errors import Refusal, Status
@@ -13,10 +9,9 @@ from flytelike.controlplane.signals import Reached
 from flytelike.model.failure import Failure, Fault
 from flytelike.model.ids import ExecutionId, Identifier, NodeExecutionId, TaskExecutionId
 from flytelike.model.launch import LaunchRequest
-from flytelike.storage import Contents, InvalidUri, NotFound, StorageError, Store
 from propeller.engine import Engine
 from propeller.executors.process import AttemptLogs
-from propeller.ports import AttemptKey, BlobsUnavailable, ChildRefused, ChildStatus
+from propeller.ports import AttemptKey, ChildRefused, ChildStatus
 from propeller.ports_signals import SignalRefused, SignalWanted
 
 
@@ -94,78 +89,6 @@ class LogsOfWorkers:
             yield data
 
 
-class BlobsOnStore:
-    """The engine's blobs in the object store."""
-
-    def __init__(self, store: Store) -> None:
-        """Read and write through `store`."""
-        self._store = store
-        self._contents = Contents(store)
-
-    async def digests(self, uris: Collection[str]) -> Mapping[str, str]:
-        """Return the digests of what is there."""
-
-        def digests() -> dict[str, str]:
-            found = {}
-            for uri in uris:
-                with contextlib.suppress(InvalidUri):  # no place of this store's
-                    digest = self._contents.digest(uri)
-                    if digest is not None:
-                        found[uri] = str(digest)
-            return found
-
-        try:
-            return await asyncio.to_thread(digests)
-        except StorageError as error:
-            raise BlobsUnavailable(str(error)) from error
-
-    async def read(self, uri: str) -> bytes:
-        """Return an object's bytes."""
-        try:
-            return await self._store.get_async(uri)
-        except NotFound:
-            raise KeyError(uri) from None
-        except StorageError as error:
-            raise BlobsUnavailable(str(error)) from error
-
-    async def write(self, uri: str, data: bytes) -> None:
-        """Store bytes, not synced yet."""
-        try:
-            await self._store.put_async(uri, data, durable=False)
-        except StorageError as error:
-            raise BlobsUnavailable(str(error)) from error
-
-    async def write_all(self, documents: Mapping[str, bytes]) -> None:
-        """Store many objects, not synced yet."""
-        try:
-            await self._store.put_all_async(documents)
-        except StorageError as error:
-            raise BlobsUnavailable(str(error)) from error
-
-    async def sizes(self, uris: Collection[str]) -> Mapping[str, int]:
-        """Return the bytes of what is there."""
-        try:
-            return await self._store.measure_async(uris)
-        except StorageError as error:
-            raise BlobsUnavailable(str(error)) from error
-
-    async def sync(self, uri: str) -> None:
-        """Make an object survive a power cut."""
-        try:
-            await self._store.sync_async(uri)
-        except NotFound:
-            raise KeyError(uri) from None
-        except StorageError as error:
-            raise BlobsUnavailable(str(error)) from error
-
-    async def sync_all(self, uris: Collection[str]) -> None:
-        """Make objects survive a power cut, as far as they are there."""
-        try:
-            await self._store.sync_all_async(uris)
-        except StorageError as error:
-            raise BlobsUnavailable(str(error)) from error
-
-
 class ChildrenOfPlane:
     """The engine's children: executions that the control plane creates."""
 
@@ -196,27 +119,3 @@ class ChildrenOfPlane:
         """Return how the child goes."""
         state = await self._plane.children.child_status(child)
         return ChildStatus(state.phase, state.output_uri, state.failure)
-
-
-@dataclass(frozen=True, slots=True)
-class LoopAlarm:
-    """A call that the event loop will make."""
-
-    handle: asyncio.TimerHandle
-
-    def cancel(self) -> None:
-        """Forget the call."""
-        self.handle.cancel()
-
-
-class LoopClock:
-    """The machine's clock and the event loop's timers."""
-
-    def now_ns(self) -> int:
-        """Return nanoseconds since 1970."""
-        return time.time_ns()
-
-    def call_at(self, due_ns: int, callback: Callable[[], None]) -> LoopAlarm:
-        """Call back once the time has come."""
-        delay_s = max(0.0, (due_ns - time.time_ns()) / 1e9)
-        return LoopAlarm(asyncio.get_running_loop().call_later(delay_s, callback))

@@ -12,11 +12,9 @@ from flytelike.controlplane.collecting.ports import Keepers
 from flytelike.controlplane.server import serve
 from flytelike.controlplane.settings import Settings
 from flytelike.embedded.adapters import (
-    BlobsOnStore,
     ChildrenOfPlane,
     LaunchedByEngine,
     LogsOfWorkers,
-    LoopClock,
     SignalsOfPlane,
 )
 from flytelike.embedded.closures import ClosuresOfPlane
@@ -29,8 +27,10 @@ from flytelike.embedded.secrets import SecretsOfPlatform
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.storage import Store, StoreConfig
 from propeller.engine import Engine, EngineSettings, Ports
+from propeller.engine.loop_clock import LoopClock
 from propeller.executors.process import ProcessExecutor, ProcessSettings
 from propeller.ports import StoreError
+from propeller.stores.blobs import BlobsOnStore
 from propeller.stores.sql import SqlStateStore
 
 

@@ -1,0 +1,80 @@
+"""The engine's blobs in the object store."""
+
+import asyncio
+import contextlib
+from collections.abc import Collection, Mapping
+
+from flytelike.storage import Contents, InvalidUri, NotFound, StorageError, Store
+from propeller.ports import BlobsUnavailable
+
+
+class BlobsOnStore:
+    """Whole small objects by uri; see the port `Blobs`."""
+
+    def __init__(self, store: Store) -> None:
+        """Read and write through `store`."""
+        self._store = store
+        self._contents = Contents(store)
+
+    async def digests(self, uris: Collection[str]) -> Mapping[str, str]:
+        """Return the digests of what is there."""
+
+        def digests() -> dict[str, str]:
+            found = {}
+            for uri in uris:
+                with contextlib.suppress(InvalidUri):  # no place of this store's
+                    digest = self._contents.digest(uri)
+                    if digest is not None:
+                        found[uri] = str(digest)
+            return found
+
+        try:
+            return await asyncio.to_thread(digests)
+        except StorageError as error:
+            raise BlobsUnavailable(str(error)) from error
+
+    async def read(self, uri: str) -> bytes:
+        """Return an object's bytes."""
+        try:
+            return await self._store.get_async(uri)
+        except NotFound:
+            raise KeyError(uri) from None
+        except StorageError as error:
+            raise BlobsUnavailable(str(error)) from error
+
+    async def write(self, uri: str, data: bytes) -> None:
+        """Store bytes, not synced yet."""
+        try:
+            await self._store.put_async(uri, data, durable=False)
+        except StorageError as error:
+            raise BlobsUnavailable(str(error)) from error
+
+    async def write_all(self, documents: Mapping[str, bytes]) -> None:
+        """Store many objects, not synced yet."""
+        try:
+            await self._store.put_all_async(documents)
+        except StorageError as error:
+            raise BlobsUnavailable(str(error)) from error
+
+    async def sizes(self, uris: Collection[str]) -> Mapping[str, int]:
+        """Return the bytes of what is there."""
+        try:
+            return await self._store.measure_async(uris)
+        except StorageError as error:
+            raise BlobsUnavailable(str(error)) from error
+
+    async def sync(self, uri: str) -> None:
+        """Make an object survive a power cut."""
+        try:
+            await self._store.sync_async(uri)
+        except NotFound:
+            raise KeyError(uri) from None
+        except StorageError as error:
+            raise BlobsUnavailable(str(error)) from error
+
+    async def sync_all(self, uris: Collection[str]) -> None:
+        """Make objects survive a power cut, as far as they are there."""
+        try:
+            await self._store.sync_all_async(uris)
+        except StorageError as error:
+            raise BlobsUnavailable(str(error)) from error
