@@ -20,6 +20,26 @@ class SecurityProfile(Enum):
     """Pods are as their authors say."""
 
 
+_SECOND = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long troubles that may pass are waited for, in nanoseconds.
+
+    Attributes:
+        image_ns: An image that cannot be pulled (Flyte's three minutes).
+        container_ns: A container that cannot be made, or one beside the task that ends again and again.
+        config_ns: A Secret or ConfigMap that is not there.
+        node_ns: A machine that does not tell how a deleted pod ended, beyond the pod's own grace.
+    """
+
+    image_ns: int = 180 * _SECOND
+    container_ns: int = 180 * _SECOND
+    config_ns: int = 30 * _SECOND
+    node_ns: int = 30 * _SECOND
+
+
 @dataclass(frozen=True, slots=True)
 class PodSettings:
     """What all pods have in common.
