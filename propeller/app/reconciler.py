@@ -11,6 +11,7 @@ from typing import Protocol
 
 from typing_extensions import override
 
+from flytelike.codec.faults import MalformedError
 from flytelike.model.failure import Failure, Fault
 from flytelike.model.history import HistoryEntry
 from flytelike.model.ids import END_NODE, START_NODE, ExecutionId, NodeId
@@ -210,7 +211,7 @@ class Reconciler(EventSink):
         """Return the ids of the workflow's own nodes; none when it cannot be read, which the engine will tell of."""
         try:
             closure = await self._closures.get(request.closure_uri, request.closure_digest)
-        except KeyError:
+        except (KeyError, MalformedError):
             return ()
         return {node.id for node in closure.primary.template.nodes} - {START_NODE, END_NODE}
 

@@ -3,11 +3,13 @@
 The object is a handle: names, digests, places and counters. It is as small for a large workflow as for a small one.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from flytelike.model.caching import CacheUse
+from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeExecutionId, NodePath, ResourceKind
 from flytelike.model.launch import LaunchRequest
 from propeller.kube.durations import duration_ns, duration_text
@@ -26,7 +28,10 @@ PROJECT_LABEL = "flytelike.dev/project"
 DOMAIN_LABEL = "flytelike.dev/domain"
 
 OBJECT_BYTES_MAX = 20_000
-"""What an object takes at most when it is created, whatever the workflow's size."""
+"""What an object takes at most, whatever the workflow's size."""
+
+SPEC_BYTES_MAX = 10_000
+"""What of this its spec may take; the rest is for the status, and for what the API server keeps of an object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +74,15 @@ def resource_of(request: LaunchRequest, namespace: str) -> WorkflowResource:
 
 
 def resource_to_json(resource: WorkflowResource) -> dict[str, Any]:
-    """Return what is sent to create the object. The status is not part of it: it has an address of its own."""
+    """Return what is sent to create the object. The status is not part of it: it has an address of its own.
+
+    Raises DiagnosticError (`oversized-resource`) when labels and environment variables take too much.
+    """
     metadata = resource.metadata
     spec = _spec(resource.request)
+    size = len(json.dumps(spec).encode())
+    if size > SPEC_BYTES_MAX:
+        raise DiagnosticError([_oversized(resource.request, size)])
     if resource.abort is not None:
         spec["abort"] = {"cause": resource.abort.cause, "principal": resource.abort.principal}
     return {
@@ -111,6 +122,14 @@ def metadata_from_json(metadata: Fields) -> Metadata:
         deleting=metadata.text("deletionTimestamp", "") != "",
         finalizers=metadata.texts("finalizers"),
         labels=metadata.text_map("labels"),
+    )
+
+
+def _oversized(request: LaunchRequest, size: int) -> Diagnostic:
+    return Diagnostic(
+        "oversized-resource",
+        f"{request.id}: its FlyteWorkflow would take {size} bytes, of {SPEC_BYTES_MAX} at most",
+        help=("give it fewer or shorter environment variables and labels; put large settings into a file",),
     )
 
 

@@ -11,7 +11,7 @@ from propeller.kube.fields import Fields, MalformedResource
 MESSAGE_MAX = 1024
 """Characters of `message` in the schema."""
 
-FAILURE_MESSAGE_MAX = 4096
+FAILURE_MESSAGE_MAX = 2048
 CODE_MAX = 256
 WAITS_FOR_MAX = 256
 

@@ -41,6 +41,10 @@ class NotStarted(Exception):
     """A program ended instead of getting ready. Carries the end of what it logged."""
 
 
+class KubectlFailed(Exception):
+    """kubectl could not do it; carries what it said."""
+
+
 @dataclass
 class ControlPlane:
     """The programs in `programs`, with all they write in `folder`.
@@ -146,11 +150,11 @@ class ControlPlane:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def kubectl(self, *words: str, stdin: str | None = None, user: str = ADMIN) -> str:
-        """Run kubectl and return what it printed. Raises subprocess.CalledProcessError."""
+        """Run kubectl and return what it printed. Raises KubectlFailed."""
         command = [self.programs / "kubectl", f"--kubeconfig={self.kubeconfig}", f"--token={self.token(user)}", *words]
         done = subprocess.run(command, input=stdin, check=False, capture_output=True, text=True)
         if done.returncode:
-            raise subprocess.CalledProcessError(done.returncode, command, done.stdout, done.stderr)
+            raise KubectlFailed(f"kubectl {' '.join(words)}: {done.stderr or done.stdout}")
         return done.stdout
 
     # --- within -------------------------------------------------------------------------------
