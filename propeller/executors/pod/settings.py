@@ -95,3 +95,32 @@ class PodSettings:
     grace_s: int = 30
     start_allowance_s: int = 600
     manifest_bytes_max: int = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class PodExecutorSettings:
+    """How the pod executor works.
+
+    Attributes:
+        pods: How pods are made.
+        logs: Uri below which what pods print is kept.
+        patience: How long troubles of starting pods are waited for.
+        watched: The namespace whose pods are watched; all without one.
+        creations: How many pods are created at the same time.
+        streams: How many logs are followed at the same time; those of other pods are read when they have ended.
+        log_bytes: What is kept of an attempt's output; a line at its end tells that more was dropped.
+        log_wait_s: How long the end of an attempt waits for the rest of its log.
+        kept_s: How long a finished pod is left, so that one can look at it.
+        orphan_s: After so long a finished pod is removed that nobody asks for.
+    """
+
+    pods: PodSettings
+    logs: str
+    patience: Patience = field(default_factory=Patience)
+    watched: str = ""
+    creations: int = 16
+    streams: int = 1000
+    log_bytes: int = 64 << 20
+    log_wait_s: float = 10.0
+    kept_s: float = 0.0
+    orphan_s: float = 3600.0

@@ -18,7 +18,7 @@ from flytelike.model.failure import Failure
 from flytelike.model.ids import ExecutionId
 from flytelike.storage import NotFound, Store
 from propeller.executors.command import bad_task
-from propeller.executors.ending import Ending, GaveNodes
+from propeller.executors.ending import NO_GRAPHS, Ending, GaveNodes
 from propeller.executors.process.arrays import Arrays
 from propeller.executors.process.batches import Batches
 from propeller.executors.process.element_queue import ElementQueue
@@ -27,7 +27,6 @@ from propeller.executors.process.logs import AttemptLogs
 from propeller.executors.process.memory import kernel_kills
 from propeller.executors.process.outcome import (
     LOST,
-    NO_GRAPHS,
     Aborted,
     OverMemory,
     Stop,

@@ -6,7 +6,6 @@ from typing import TypeAlias, assert_never
 
 from flytelike.model.failure import Failure, Fault
 from propeller.executors.codes import (
-    BAD_TASK,
     ENDED_EARLY,
     INTERRUPTED,
     KILLED_BY_SIGNAL,
@@ -124,15 +123,6 @@ def failure_of_start(error: int, message: str, program: str, remedy: str = "") -
         )
         return Failure(PROGRAM_NOT_FOUND, text, Fault.USER, retryable=False)
     return Failure(NOT_STARTED, f"No process could be made for {program}: {message}", Fault.SYSTEM, retryable=True)
-
-
-NO_GRAPHS = Failure(
-    BAD_TASK,
-    "A dynamic task cannot be an element of a map: map a workflow that calls it.",
-    Fault.USER,
-    retryable=False,
-)
-"""The failure of an element that gave nodes to run next."""
 
 
 def explained_failure(failure: Failure, tail: str, remedy: str) -> Failure:

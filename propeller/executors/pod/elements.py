@@ -1,0 +1,49 @@
+"""Elements of arrays: each is an attempt with a pod of its own."""
+
+from collections.abc import Awaitable, Callable, Iterator
+
+from flytelike.codec.elements import element_inputs
+from propeller.executors.results import Results
+from propeller.ports import AttemptKey, AttemptSpec
+from propeller.ports_elements import ElementsOrder
+
+Start = Callable[[AttemptSpec], Awaitable[None]]
+
+
+class ElementPods:
+    """Knows which attempts are elements of which array."""
+
+    def __init__(self, results: Results) -> None:
+        """Read arrays' inputs, and store those of elements."""
+        self._results = results
+        self._arrays: dict[AttemptKey, tuple[AttemptKey, int]] = {}
+
+    async def start(self, order: ElementsOrder, start: Start) -> None:
+        """Start each element of an order; what is stopped meanwhile is left out."""
+        specs = dict(self._specs(order))
+        self._arrays |= {spec.key: (order.array.key, index) for spec, index in specs.items()}
+        array = order.array
+        whole = None if array.picks_own else await self._results.messages(array.inputs_uri)
+        for spec, index in specs.items():
+            if spec.key not in self._arrays:
+                continue
+            if whole is not None:
+                given = element_inputs(whole, array.shared, index).SerializeToString(deterministic=True)
+                await self._results.put_at(spec.inputs_uri, given)
+            await start(spec)
+
+    def stop(self, key: AttemptKey) -> list[AttemptKey]:
+        """Let nothing of an array be told any more; return its attempts, which are to be aborted."""
+        stopped = [attempt for attempt, (array, _) in self._arrays.items() if array == key]
+        for attempt in stopped:
+            del self._arrays[attempt]
+        return stopped
+
+    def ended(self, key: AttemptKey) -> tuple[AttemptKey, int] | None:
+        """Return the array and the index of an element's attempt that ended, if it is one."""
+        return self._arrays.pop(key, None)
+
+    def _specs(self, order: ElementsOrder) -> Iterator[tuple[AttemptSpec, int]]:
+        for first, length, attempt in order.elements:
+            for index in range(first, first + length):
+                yield order.array.attempt(index, attempt, interruptible=order.interruptible), index
