@@ -1,4 +1,4 @@
-"""What every executor promises, on processes and in memory."""
+"""What every executor promises: on processes, as pods of a real API server, and in memory."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,6 +13,7 @@ from propeller.executors.ending import Ending, GaveNodes
 from propeller.executors.memory import MemoryExecutor
 from propeller.ports import AttemptKey, AttemptSpec, Executor
 from propeller.ports_elements import ElementsOrder
+from tests.kube.pod_bench import PodBench
 from tests.unit.executor.builders import Bench, Ended, Listener, Site, array_of
 
 pytestmark = pytest.mark.anyio
@@ -24,12 +25,17 @@ class World(Protocol):
     site: Site
     listener: Listener
     executor: Executor
+    many: int
 
     async def end_of(self, spec: AttemptSpec) -> Ended: ...
+
+    async def close(self) -> None: ...
 
 
 class MemoryBench:
     """The executor in memory; its behaviour is that of the sample tasks of the same name."""
+
+    many = 40
 
     def __init__(self, root: Path, **settings: int) -> None:
         self.site = Site(root)
@@ -62,11 +68,29 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(scope="module", params=[Bench, MemoryBench], ids=["process", "memory"])
+async def world_of(kind: str, root: Path, request: pytest.FixtureRequest, slots: int = 2) -> World:
+    match kind:
+        case "process":
+            return Bench(root, slots=slots)
+        case "memory":
+            return MemoryBench(root, slots=slots)
+    bench = PodBench(root, request.getfixturevalue("api_server"))
+    await bench.open()
+    return bench
+
+
+@pytest.fixture(scope="module", params=["process", "memory", "pod"])
+def kind(request: pytest.FixtureRequest) -> str:
+    if request.param == "pod":
+        request.getfixturevalue("api_server")
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
 async def world(
-    request: pytest.FixtureRequest, anyio_backend: str, tmp_path_factory: pytest.TempPathFactory
+    kind: str, request: pytest.FixtureRequest, anyio_backend: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[World]:
-    world = request.param(tmp_path_factory.mktemp("site"), slots=2)
+    world = await world_of(kind, tmp_path_factory.mktemp("site"), request)
     yield world
     await world.close()
 
@@ -144,14 +168,15 @@ async def test_a_late_attempt_fails_and_may_be_retried(world: World) -> None:
 
 
 async def test_many_attempts_all_end(world: World) -> None:
-    specs = [world.site.attempt("nothing") for _ in range(40)]
+    specs = [world.site.attempt("nothing") for _ in range(world.many)]
     await asyncio.gather(*(world.executor.start(spec) for spec in specs))
-    assert [await world.listener.ended(spec.key) for spec in specs] == [None] * 40
+    assert [await world.listener.ended(spec.key) for spec in specs] == [None] * world.many
 
 
-@pytest.mark.parametrize("kind", [Bench, MemoryBench], ids=["process", "memory"])
-async def test_closing_loses_attempts_without_failing_them(kind: type[Bench], tmp_path: Path) -> None:
-    world = kind(tmp_path, slots=1)
+async def test_closing_loses_attempts_without_failing_them(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    world = await world_of(kind, tmp_path, request, slots=1)
     specs = [world.site.attempt("wait_for_ever", {"pid_file": str(tmp_path / "pid")}) for _ in range(2)]
     for spec in specs:
         await world.executor.start(spec)
@@ -165,10 +190,12 @@ async def test_closing_loses_attempts_without_failing_them(kind: type[Bench], tm
 
 async def test_elements_of_an_array_end_each_once(world: World) -> None:
     spec = world.site.attempt("nothing")
-    array = array_of(spec, {"n": range(20)})
-    await world.executor.start_elements(ElementsOrder(array, [Span(0, 12, 0), Span(12, 8, 1)]))
-    told = await world.listener.told_of(array.key, 20)
-    assert [(one.element, one.attempt, one.failure) for one in told] == [(n, int(n >= 12), None) for n in range(20)]
+    count, retried = world.many // 2, world.many // 3
+    array = array_of(spec, {"n": range(count)})
+    await world.executor.start_elements(ElementsOrder(array, [Span(0, retried, 0), Span(retried, count - retried, 1)]))
+    told = await world.listener.told_of(array.key, count)
+    expected = [(n, int(n >= retried), None) for n in range(count)]
+    assert [(one.element, one.attempt, one.failure) for one in told] == expected
 
 
 async def test_elements_that_are_stopped_are_not_told(world: World, waiting: AttemptSpec) -> None:

@@ -58,8 +58,9 @@ async def started(command: Sequence[str], env: Mapping[str, str], folder: Path, 
 
 def kill(pid: int, number: signal.Signals) -> None:
     """Send a signal to a process and what it started."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, number)
+    for send in (os.killpg, os.kill):  # one that has just begun leads no group yet
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            send(pid, number)
 
 
 class _Executed:

@@ -50,7 +50,10 @@ class LogServer:
                 over = self._ended(*names)
                 data = log.read()
                 if data:
-                    await answer.write(data)
+                    try:
+                        await answer.write(data)
+                    except ConnectionError:
+                        break
                 elif over or not follow:
                     break
                 else:

@@ -26,6 +26,8 @@ QUICK = Pauses(first_s=0.02, quota_first_s=0.05, quota_longest_s=0.2)
 class PodBench:
     """A site whose attempts run as pods, in a namespace and on a node of its own."""
 
+    many = 12
+
     def __init__(self, root: Path, plane: ControlPlane, **settings: Any) -> None:
         self.site = Site(root)
         self.listener = Listener()

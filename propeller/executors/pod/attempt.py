@@ -11,7 +11,10 @@ from propeller.ports import AttemptSpec
 
 @dataclass(slots=True, eq=False)
 class PodAttempt:
-    """What is known of an attempt. `waits_for` tells people why it does not run yet."""
+    """What is known of an attempt.
+
+    `waits_for` tells people why it does not run yet. `over` is set when its program is known to have ended.
+    """
 
     spec: AttemptSpec
     place: ObjectKey
@@ -22,6 +25,7 @@ class PodAttempt:
     work: asyncio.Task[None] | None = None
     log: asyncio.Task[None] | None = None
     clearing: asyncio.Task[None] | None = None
+    over: asyncio.Event = field(default_factory=asyncio.Event)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -37,6 +41,7 @@ class PodAttempt:
     def lose(self) -> None:
         """Take in that its pod is gone."""
         self.gone = True
+        self.over.set()
         self._changed.set()
 
     async def change(self, within_s: float | None) -> None:

@@ -20,11 +20,11 @@ class ElementPods:
 
     async def start(self, order: ElementsOrder, start: Start) -> None:
         """Start each element of an order; what is stopped meanwhile is left out."""
-        specs = dict(self._specs(order))
-        self._arrays |= {spec.key: (order.array.key, index) for spec, index in specs.items()}
+        specs = list(self._specs(order))
+        self._arrays |= {spec.key: (order.array.key, index) for spec, index in specs}
         array = order.array
         whole = None if array.picks_own else await self._results.messages(array.inputs_uri)
-        for spec, index in specs.items():
+        for spec, index in specs:
             if spec.key not in self._arrays:
                 continue
             if whole is not None:

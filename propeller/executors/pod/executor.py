@@ -147,10 +147,9 @@ class PodExecutor(Executor):
         if self._closed:
             return
         self._closed = True
-        tasks = [*self._tasks, *(one.log for one in self._live.values() if one.log is not None)]
-        for task in tasks:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.logs.close()
         self._live.clear()
 
@@ -229,6 +228,7 @@ class PodExecutor(Executor):
             if attempt.pod is None:
                 attempt.see(made)
         news = await self._followed(attempt)
+        attempt.over.set()
         if isinstance(news, Failure):
             await self._results.put_failure(attempt.spec.output_prefix, news)
             return news
@@ -279,19 +279,14 @@ class PodExecutor(Executor):
             container = attempt.pod["metadata"]["annotations"][PRIMARY_ANNOTATION]
             place = (*attempt.place, container)
             self._streams += 1
-            work = pump(self._pod_logs, self.logs, attempt.spec.key, place, lambda: self._has_ended(attempt))
-            attempt.log = asyncio.get_running_loop().create_task(work)
+            work = pump(self._pod_logs, self.logs, attempt.spec.key, place, attempt.over)
+            attempt.log = self._later(work)
             attempt.log.add_done_callback(self._log_read)
 
     def _log_read(self, task: asyncio.Task[None]) -> None:
         self._streams -= 1
         if not task.cancelled() and task.exception() is not None:
             _LOG.error("a pod's log was not read to its end", exc_info=task.exception())
-
-    def _has_ended(self, attempt: PodAttempt) -> bool:
-        pod = attempt.pod
-        news = observe(pod, self._now_ns(), self._settings.patience) if pod is not None else None
-        return attempt.gone or isinstance(news, Exited | Broken)
 
     async def _tail(self, attempt: PodAttempt) -> str:
         """Wait a while for the rest of the log; return its end."""

@@ -220,6 +220,8 @@ def retried(spec: AttemptSpec) -> AttemptSpec:
 class Bench:
     """A site with a process executor that runs its attempts."""
 
+    many = 40
+
     def __init__(self, root: Path, **settings: object) -> None:
         self.site = Site(root)
         self.listener = Listener()
