@@ -17,10 +17,11 @@ NO_CODES = frozenset(
     date-time default-init eager-exec end-node ephemeral-storage
     left-out not-chosen not-done not-there
     flyte-authorization flyte-shared-memory flytelike-container flytelike-digest flytelike-execute
-    flytelike-secrets flytelike-session flytelike-signals flytelike-storing flytelike-trace
-    flytelike-values github-dark grpc-status-details-bin js-default launch-plans memory-watch propeller-close
+    flytelike-propeller flytelike-secrets flytelike-session flytelike-signals flytelike-storing flytelike-trace
+    flytelike-values github-dark grpc-status-details-bin js-default launch-plans memory-watch pod-logs propeller-close
     propeller-delivery
     primary-init propeller-lease propeller-retention propeller-sealer propeller-store propeller-store-reader
+    propeller-watch
     pyflyte-fast-execute python-task raw-container serialization-format site-packages start-node
     time-delta timed-out us-east-1 utf-8 x-content-type-options
     """.split()

@@ -22,7 +22,7 @@ from propeller.engine.overview import overview_of
 from propeller.kube.errors import ObjectChanged, ObjectNotFound
 from propeller.kube.fields import MalformedResource
 from propeller.kube.ports import FLYTE_WORKFLOWS, Json, Objects
-from propeller.kube.resource import FINALIZER, WorkflowResource, resource_from_json
+from propeller.kube.resource import FINALIZER, WorkflowResource, resource_from_json, signals_of
 from propeller.kube.status import WorkflowStatus, status_to_json
 from propeller.kube.watch import ObjectKey
 from propeller.kube.work_queue import WorkQueue
@@ -45,19 +45,23 @@ class Executions(Protocol):
     async def abort(self, execution: ExecutionId, cause: str, principal: str = "") -> None:
         """Ask that an execution ends; ended ones are ignored."""
 
+    async def signalled(self, execution: ExecutionId, signal: str) -> None:
+        """Take the news that a signal was given."""
+
 
 @dataclass(slots=True)
 class Followed:
     """An execution that this process follows.
 
     `early` are records that came before it was read from the store what they follow; None since then. `aborted` tells
-    that the engine knows of the wish to end it.
+    that the engine knows of the wish to end it, `signals` those that it was told of.
     """
 
     key: ObjectKey
     progress: Progress
     early: list[HistoryEntry] | None = field(default_factory=list)
     aborted: bool = False
+    signals: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +166,7 @@ class Reconciler(EventSink):
             await self._refuse(document, resource, followed.key)
             return
         await self._pass_on_abort(resource, followed)
+        await self._pass_on_signals(resource, followed)
         await self._write_status(self._seen.get(key, document), resource, followed.progress.status)
 
     async def _follow(self, resource: WorkflowResource) -> Followed | None:
@@ -223,6 +228,13 @@ class Reconciler(EventSink):
         cause, principal = (resource.abort.cause, resource.abort.principal) if resource.abort else (DELETED, "")
         await self._engine.abort(resource.request.id, cause, principal)
         followed.aborted = True
+
+    async def _pass_on_signals(self, resource: WorkflowResource, followed: Followed) -> None:
+        """Tell the engine of signals that were given since it was last told."""
+        assert self._engine is not None, "the reconciler was started"
+        for signal in signals_of(resource.metadata) - followed.signals:
+            await self._engine.signalled(resource.request.id, signal)
+            followed.signals.add(signal)
 
     async def _end_orphan(self, key: ObjectKey) -> None:
         """End an execution whose object was torn away in spite of its finalizer."""

@@ -6,6 +6,7 @@ The object is a handle: names, digests, places and counters. It is as small for 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 from flytelike.model.caching import CacheUse
@@ -26,6 +27,9 @@ FINALIZER = "flytelike.dev/propeller"
 
 PROJECT_LABEL = "flytelike.dev/project"
 DOMAIN_LABEL = "flytelike.dev/domain"
+
+SIGNAL_ANNOTATION = "signal.flytelike.dev/"
+"""What the keys of annotations begin with that name signals which were given their values."""
 
 OBJECT_BYTES_MAX = 20_000
 """What an object takes at most, whatever the workflow's size."""
@@ -54,6 +58,7 @@ class Metadata:
     deleting: bool = False
     finalizers: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +127,18 @@ def metadata_from_json(metadata: Fields) -> Metadata:
         deleting=metadata.text("deletionTimestamp", "") != "",
         finalizers=metadata.texts("finalizers"),
         labels=metadata.text_map("labels"),
+        annotations=metadata.text_map("annotations"),
     )
+
+
+def signal_note(signal: str) -> dict[str, str]:
+    """Return the annotation by which an object tells its operator that a signal was given."""
+    return {f"{SIGNAL_ANNOTATION}{sha256(signal.encode()).hexdigest()[:16]}": signal}
+
+
+def signals_of(metadata: Metadata) -> set[str]:
+    """Return the signals that were given."""
+    return {signal for key, signal in metadata.annotations.items() if key.startswith(SIGNAL_ANNOTATION)}
 
 
 def _oversized(request: LaunchRequest, size: int) -> Diagnostic:

@@ -22,6 +22,7 @@ class FakeObjects(Objects):
         self._forgotten = 0
         self._cuts = 0
         self._changed = asyncio.Condition()
+        self._called = asyncio.Event()
 
     async def get(self, kind, namespace, name):
         self._call("get")
@@ -92,6 +93,11 @@ class FakeObjects(Objects):
 
     # --- trouble ------------------------------------------------------------------------------
 
+    async def called(self) -> None:
+        """Return at the next call."""
+        self._called.clear()
+        await self._called.wait()
+
     async def cut(self) -> None:
         """End all watches."""
         self._cuts += 1
@@ -115,6 +121,7 @@ class FakeObjects(Objects):
 
     def _call(self, name: str) -> None:
         self.calls.append(name)
+        self._called.set()
         if self.trouble:
             raise self.trouble.pop(0)
 

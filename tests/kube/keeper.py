@@ -6,6 +6,7 @@ ends; once nobody holds one, the keeper stops the control plane and removes the 
 
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -89,11 +90,13 @@ def _start(programs: Path, kept: Kept) -> None:
             start_new_session=True,
         )
     assert keeper.stdout is not None
-    with keeper.stdout as told:
-        told.read()  # It closes its side when it is ready, or has failed.
+    with keeper.stdout as ready:
+        ready.read()  # It closes its side when it is ready, or has failed.
     if not kept.port.exists():
         keeper.wait()
-        raise RuntimeError(f"the control plane did not start:\n{log.read_text(errors='replace')}")
+        told = log.read_text(errors="replace")
+        shutil.rmtree(kept.folder)
+        raise RuntimeError(f"the control plane did not start:\n{told}")
     keeper.returncode = 0  # It outlives this process if others use it; nobody waits for it.
 
 
@@ -105,14 +108,12 @@ def main() -> None:
     try:
         plane.start()
         kept.port.write_text(str(plane.port), encoding="utf-8")
-        os.close(sys.stdout.fileno())
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # tells the one who waits that it is ready
         with kept.users.open("r") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
     finally:
         plane.stop()
-    for left in kept.folder.iterdir():
-        left.unlink()
-    kept.folder.rmdir()
+    shutil.rmtree(kept.folder)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ from propeller.kube.ports import FLYTE_WORKFLOWS, Json
 from propeller.kube.resource import Abort, resource_from_json, resource_of, resource_to_json
 from propeller.kube.status import NodeCounts, WorkflowStatus, status_to_json
 from tests.kube.control_plane import ControlPlane
-from tests.kube.examples import document, full_request, request
-from tests.services.kubernetes import connected
+from tests.kube.examples import DIGEST, document, full_request, request
+from tests.services.kubernetes import ROOT, connected
 
 RUNNING = WorkflowStatus(
     WorkflowPhase.RUNNING,
@@ -192,3 +192,11 @@ def test_people_see_how_it_goes(api_server: ControlPlane, namespace: str) -> Non
     assert [item["metadata"]["name"] for item in json.loads(chosen)["items"]] == ["broke"]
     waited = api_server.kubectl("wait", "fw/broke", "-n", namespace, "--for=condition=Succeeded=False", "--timeout=60s")
     assert "condition met" in waited
+
+
+def test_the_manifest_in_the_documentation_is_taken(api_server: ControlPlane) -> None:
+    page = (ROOT / "docs/kubernetes.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    namespace = "default"
+    written = text.replace("sha256:…", DIGEST).replace("namespace: flights-development", f"namespace: {namespace}")
+    assert "created" in api_server.kubectl("create", "--dry-run=server", "--validate=strict", "-f", "-", stdin=written)

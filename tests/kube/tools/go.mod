@@ -1,4 +1,4 @@
-// The programs of the test cluster, built from source. See tests/kube/README.md.
+// The programs of the test cluster, built from source by tests/kube/programs.py.
 module flytelike.dev/tests/kube/tools
 
 go 1.24.0

@@ -112,9 +112,8 @@ def test_after_forgotten_changes_all_is_listed_and_what_went_is_told() -> None:
     async def body(objects: FakeObjects, listener: Listener) -> None:
         objects.trouble = [Unavailable(503, "", "away")] * 2
         await objects.cut()
-        await listener.until(lambda: True)
         while objects.trouble:
-            await asyncio.sleep(0)
+            await objects.called()
         await objects.delete(FLYTE_WORKFLOWS, "one", "e1")
         await objects.create(FLYTE_WORKFLOWS, "one", document("e3", "one"))
         objects.forget()
@@ -131,7 +130,7 @@ def test_an_object_made_anew_under_its_name_while_nobody_looked_is_told() -> Non
         objects.trouble = [Unavailable(503, "", "away")] * 3
         await objects.cut()
         while objects.trouble:
-            await asyncio.sleep(0)
+            await objects.called()
         await objects.delete(FLYTE_WORKFLOWS, "one", "e1")
         await objects.create(FLYTE_WORKFLOWS, "one", document("e1", "one"))
         objects.forget()
@@ -151,7 +150,7 @@ def test_pauses_double_up_to_the_longest_and_end_with_the_trouble() -> None:
 
     async def created_when_calm(objects: FakeObjects, listener: Listener) -> None:
         while objects.trouble:
-            await asyncio.sleep(0)
+            await objects.called()
         await created(objects, "e3", listener)
 
     listening(body, WatchSettings(page=2, backoff_s=0.1, backoff_max_s=1.0))
@@ -160,7 +159,7 @@ def test_pauses_double_up_to_the_longest_and_end_with_the_trouble() -> None:
 def test_a_silent_watch_is_taken_for_cut() -> None:
     async def body(objects: FakeObjects, listener: Listener) -> None:
         while objects.calls.count("watch") < 3:
-            await asyncio.sleep(0.005)
+            await objects.called()
         await created(objects, "e3", listener)
         assert listener.watch.lists == 1
 
