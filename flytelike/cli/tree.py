@@ -106,8 +106,9 @@ def counted_elements(node: node_execution_pb2.NodeExecution) -> str:
     if not node.metadata.is_array:
         return ""
     counts = node.closure.elements
-    failed = f", {counts.failed:,} failed" if counts.failed else ""
-    return f"{counts.succeeded:,} of {counts.length:,}{failed}"
+    told = ((counts.cached, "cached"), (counts.recovered, "reused"), (counts.failed, "failed"))
+    more = "".join(f", {count:,} {word}" for count, word in told if count)
+    return f"{counts.succeeded:,} of {counts.length:,}{more}"
 
 
 def shown_seconds(seconds: float) -> str:

@@ -6,12 +6,14 @@ from typing import Any
 from flytelike.model.caching import CacheKey, CacheSource
 from flytelike.model.ids import ExecutionId, NodePath
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
 
 def key_to_json(key: CacheKey) -> str:
     """Return a key's text."""
     inputs = [list(item) for item in key.inputs]
     parts = [key.project, key.domain, key.task, key.interface, key.version, key.environment, inputs]
-    return json.dumps(parts, separators=(",", ":"))
+    return _ENCODER.encode(parts)
 
 
 def key_from_json(text: str) -> CacheKey:
@@ -23,9 +25,7 @@ def key_from_json(text: str) -> CacheKey:
 def source_to_json(source: CacheSource) -> str:
     """Return a source's text."""
     run = source.execution
-    return json.dumps(
-        [run.project, run.domain, run.name, source.path, source.attempt, source.task_version], separators=(",", ":")
-    )
+    return _ENCODER.encode([run.project, run.domain, run.name, source.path, source.attempt, source.task_version])
 
 
 def source_from_json(text: str) -> CacheSource:

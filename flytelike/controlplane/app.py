@@ -61,6 +61,7 @@ class ControlPlane:
         self.settings = settings
         self.store = store
         self.clock: Clock = clock or SystemClock()
+        self.launcher = launcher
         self.logs: LogReader = logs or NoLogs()
         self.database = Database(settings.database_url)
         url = self.database.engine.url

@@ -55,7 +55,7 @@ class Dispatch:
 
     async def reconcile_or_retry(self) -> None:
         """Hand over everything that is due; what fails is tried again later."""
-        if await self.reconcile():
+        if await self._left_over():
             self._retry_later()
 
     def soon(self) -> None:
@@ -91,6 +91,14 @@ class Dispatch:
             return False
         return True
 
+    async def _left_over(self) -> bool:
+        """Hand over everything that is due; tell whether something could not be, or what is due not be read."""
+        try:
+            return await self.reconcile() > 0
+        except Exception:
+            log.exception("could not look what is to be handed over")
+            return True
+
     def _retry_later(self) -> None:
         if self._retry is None or self._retry.done():
             self._retry = asyncio.create_task(self._retries())
@@ -99,6 +107,6 @@ class Dispatch:
         delay_s = FIRST_DELAY_S
         while True:
             await asyncio.sleep(delay_s)
-            if await self.reconcile() == 0:
+            if not await self._left_over():
                 return
             delay_s = min(2 * delay_s, DELAY_MAX_S)

@@ -23,6 +23,7 @@ from flytelike.controlplane.naming import (
 )
 from flytelike.controlplane.notifier import Notifier
 from flytelike.controlplane.ports import Clock
+from flytelike.controlplane.priorities import check_priority
 from flytelike.controlplane.projects import check_place
 from flytelike.controlplane.registry import Registry
 from flytelike.controlplane.repository.executions import (
@@ -173,8 +174,9 @@ class Executions:
         asked = runnable.parameters.keys() - runnable.fixed.keys()
         replayed = {name: value for name, value in wanted.replayed.items() if name in asked}
         inputs = complete_inputs({**replayed, **wanted.inputs}, runnable.parameters, runnable.fixed, faults)
-        faults.check()
         inherit(wanted.spec, runnable.options)
+        check_priority(wanted.spec.quality_of_service, faults)
+        faults.check()
         return Checked(wanted, runnable, inputs)
 
     async def launch(self, checked: Checked, reuse: ReuseList) -> ExecutionId:

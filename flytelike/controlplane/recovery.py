@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from flytelike.codec.ids import execution_id_to_proto, identifier_from_proto
 from flytelike.codec.literals import literal_map_from_proto
 from flytelike.codec.parse import parse
+from flytelike.codec.priority import fill_priority
 from flytelike.codec.value_digest import value_digest
 from flytelike.compiler.recovery import plan_recovery
 from flytelike.controlplane.choosing import Choice
@@ -54,6 +55,7 @@ class Overrides:
     max_parallelism: int | None = None
     overwrite_cache: bool | None = None
     interruptible: bool | None = None
+    priority: int | None = None
 
     def apply(self, spec: execution_pb2.ExecutionSpec) -> None:
         """Change the options of an execution."""
@@ -68,6 +70,8 @@ class Overrides:
             spec.overwrite_cache = self.overwrite_cache
         if self.interruptible is not None:
             spec.interruptible.value = self.interruptible
+        if self.priority is not None:
+            fill_priority(self.priority, spec.quality_of_service)
 
 
 @dataclass(frozen=True, slots=True)

@@ -244,6 +244,9 @@ node_executions = Table(
     Column("elements_open", Integer, nullable=False, server_default="0"),
     Column("elements_succeeded", Integer, nullable=False, server_default="0"),
     Column("elements_failed", Integer, nullable=False, server_default="0"),
+    # Of those that succeeded: how many the cache served, and how many an earlier execution gave.
+    Column("elements_cached", Integer, nullable=False, server_default="0"),
+    Column("elements_recovered", Integer, nullable=False, server_default="0"),
     Index(None, "execution", "sequence"),
     sqlite_with_rowid=False,
 )
@@ -285,9 +288,14 @@ element_chunks = Table(
     Column("number", Integer, primary_key=True, autoincrement=False),
     _bytes("phases"),
     _bytes("attempts"),
+    _bytes("origins"),
     sqlite_with_rowid=False,
 )
-"""How it is with the elements of an array, some hundred a row: a byte each for the phase and the last attempt."""
+"""How it is with the elements of an array, some hundred a row: a byte each for the phase and the last attempt.
+
+`origins`: a byte each for what the cache had to do with their results (core.CatalogCacheStatus), or `RECOVERED` where
+an earlier execution gave them; empty while that is so of none.
+"""
 
 element_failures = Table(
     "element_failures",
@@ -358,6 +366,23 @@ catalog_entries = Table(
     Index(None, "project", "domain", "task", "created_at"),
 )
 """Cached results by the digest of their key. `cache_key`, `source` and `uris` are JSON; `outputs`: core.LiteralMap."""
+
+catalog_past = Table(
+    "catalog_past",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("created_at", BigInteger, primary_key=True, autoincrement=False),
+    _text("source"),
+    Column("size_bytes", BigInteger, nullable=False, server_default="0"),
+    Column("duration_ns", BigInteger, nullable=False, server_default="0"),
+    Column("hits", BigInteger, nullable=False, server_default="0"),
+    _text("gone"),
+    _instant("gone_at"),
+    _text("replaced_by"),
+    Index(None, "gone_at"),
+)
+"""The last results that stood in the catalog where another stands now: whose they were, why they went (`gone`:
+`overwritten` or as in `catalog_entries`), and the source of what came instead. They name no data."""
 
 catalog_reservations = Table(
     "catalog_reservations",

@@ -1,6 +1,6 @@
 """One house's doors on the other's ports."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.errors import Refusal, Status
@@ -9,6 +9,7 @@ from flytelike.controlplane.signals import Reached
 from flytelike.model.failure import Failure, Fault
 from flytelike.model.ids import ExecutionId, Identifier, NodeExecutionId, TaskExecutionId
 from flytelike.model.launch import LaunchRequest
+from flytelike.model.trouble import Trouble
 from propeller.engine import Engine
 from propeller.executors.process import AttemptLogs
 from propeller.ports import AttemptKey, ChildRefused, ChildStatus
@@ -35,6 +36,11 @@ class LaunchedByEngine:
         """Ask the engine to end the execution."""
         assert self._engine is not None, "the platform was composed"
         await self._engine.abort(execution, cause, principal)
+
+    def troubles(self) -> Sequence[Trouble]:
+        """Return what the engine waits for."""
+        assert self._engine is not None, "the platform was composed"
+        return self._engine.troubles
 
     async def signalled(self, execution: ExecutionId, signal: str) -> None:
         """Tell the engine that a signal was given."""
@@ -103,11 +109,14 @@ class ChildrenOfPlane:
         launch_plan: Identifier,
         inputs_uri: str,
         earlier: ExecutionId | None = None,
+        priority: int = 0,
     ) -> ExecutionId:
         """Create the child; raises ChildRefused."""
         try:
-            return await self._plane.children.start_child(parent, attempt, launch_plan, inputs_uri, earlier)
+            return await self._plane.children.start_child(parent, attempt, launch_plan, inputs_uri, earlier, priority)
         except Refusal as error:
+            if error.passing:
+                raise  # The machine's trouble: it is tried again.
             told = "; ".join(found.headline for found in error.diagnostics)
             raise ChildRefused(Failure("ChildRefused", told, Fault.USER, retryable=False)) from error
 

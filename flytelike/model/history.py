@@ -7,7 +7,7 @@ by the store; a sink may see one again after a crash and keeps the first.
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-from flytelike.model.caching import CacheNote
+from flytelike.model.caching import CacheNote, CacheStatus
 from flytelike.model.failure import Failure
 from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeId, NodePath
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
@@ -82,7 +82,8 @@ class ElementsChanged:
     """Elements of an array began or ended.
 
     `length` is how many there are, `open`, `succeeded` and `failed` how many are so now. `changes` are those whose
-    phase changed; `failures` tells why attempts failed, of at most some of them.
+    phase changed; `failures` tells why attempts failed, of at most some of them. `cache` is what the catalog had to do
+    with those that succeeded; `recovered` tells that an earlier execution gave their results.
     """
 
     path: NodePath
@@ -94,6 +95,8 @@ class ElementsChanged:
     failed: int
     changes: tuple[ElementSpan, ...] = ()
     failures: tuple[ElementFailure, ...] = ()
+    cache: CacheStatus = CacheStatus.DISABLED
+    recovered: bool = False
 
     @property
     def failure(self) -> None:

@@ -133,8 +133,7 @@ class PlatformCalls:
                     await asyncio.sleep(pause_s)
                     waited_s, pause_s = waited_s + pause_s, min(2 * pause_s, 2.0)
                 except RemoteError as error:
-                    told = "; ".join(found.headline for found in error.diagnostics) or str(error)
-                    raise EagerException(call.name, "CallRefused", told) from error
+                    raise refused(call, error) from error
                 else:
                     return
 
@@ -195,6 +194,14 @@ class PlatformCalls:
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(error)
+
+
+def refused(call: Call, error: RemoteError) -> EagerException:
+    """Return what a call raises that the control plane did not accept, with the code and help it gave."""
+    if not error.diagnostics:
+        return EagerException(call.name, "CallRefused", str(error))
+    told = [part for found in error.diagnostics for part in (found.headline, *(f"  help: {one}" for one in found.help))]
+    return EagerException(call.name, error.diagnostics[0].code, "\n".join(told))
 
 
 def content_of(call: Call) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from flytelike.model.caching import derived_version
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.model.graph import (
     Entity,
@@ -19,7 +20,7 @@ from flytelike.model.span import SourceSpan
 from flytelike.model.types import json_text
 from flytelike.sdk.bindings import Place, bindings, literal_of
 from flytelike.sdk.body import Graph
-from flytelike.sdk.code_digest import code_parts, version_of
+from flytelike.sdk.code_digest import code_parts
 from flytelike.sdk.documentation import Documentation, documentation_of
 from flytelike.sdk.entity import AnyEntity, reachable
 from flytelike.sdk.faults import fault, raise_faults
@@ -173,7 +174,7 @@ class Assembly:
         cache = metadata.cache
         if not cache.enabled or cache.version or not code:
             return metadata  # Code that cannot be read: results then belong to one version of the task.
-        return replace(metadata, cache=replace(cache, version=version_of(code), code=code))
+        return replace(metadata, cache=replace(cache, version=derived_version(code)))
 
     def workflow(self, workflow: Workflow[..., Any], identifier: Identifier) -> WorkflowTemplate:
         """Return a workflow's template."""

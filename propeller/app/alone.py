@@ -32,8 +32,9 @@ class NoChildren(Children):
         launch_plan: Identifier,
         inputs_uri: str,
         earlier: ExecutionId | None = None,
+        priority: int = 0,
     ) -> ExecutionId:
-        del attempt, inputs_uri, earlier
+        del attempt, inputs_uri, earlier, priority
         why = (
             f"{parent.path} starts `{launch_plan.name}`, and this operator has no control plane that starts executions"
         )

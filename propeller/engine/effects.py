@@ -42,6 +42,7 @@ from propeller.engine import places
 from propeller.engine.arrays import Arrays
 from propeller.engine.binding import BindingFailed
 from propeller.engine.branching import Branching
+from propeller.engine.element_cache import ElementCache, Give
 from propeller.engine.gates import Gates
 from propeller.engine.lookups import Given, Lookups
 from propeller.engine.outside import Ports
@@ -59,6 +60,7 @@ from propeller.engine.run import (
     TakeElements,
     TakeGraph,
     TakeOutputs,
+    WithdrawElements,
 )
 from propeller.engine.settings import EngineSettings
 from propeller.engine.subgraphs import Subgraphs
@@ -79,8 +81,10 @@ OUTPUTS_NOT_FOUND = "OutputsNotFound"
 class Effects:
     """Starts and stops attempts and children, binds, checks and stores values, sets timers."""
 
-    def __init__(self, post: Post, values: Values, ports: Ports, settings: EngineSettings, programs: Programs) -> None:
-        """Connect the ports; the executor is set when the engine starts."""
+    def __init__(
+        self, post: Post, give: Give, values: Values, ports: Ports, settings: EngineSettings, programs: Programs
+    ) -> None:
+        """Connect the ports; the executor is set when the engine starts. `give` takes errands for later."""
         self.executor: Executor | None = None
         self.lookups = Lookups(post, values, ports, settings)
         self._post = post
@@ -92,7 +96,8 @@ class Effects:
         self._taking_over = TakingOver(values, ports.blobs, ports.clock, settings)
         self._settings = settings
         self._subgraphs = Subgraphs(ports.closures, programs, settings)
-        self._arrays = Arrays(post, values, ports, settings)
+        cache = ElementCache(post, give, values, ports, settings, self.lookups.reservations)
+        self._arrays = Arrays(post, give, values, ports, settings, cache)
         self._branching = Branching(post, values, ports.clock)
         self._gates = Gates(post, values, ports, settings)
 
@@ -111,7 +116,7 @@ class Effects:
                 await self._abort_child(run, errand)
             case CollectOutputs():
                 await self._collect(run, errand)
-            case OpenArray() | StartElements() | AbortElements() | TakeElements():
+            case OpenArray() | StartElements() | AbortElements() | TakeElements() | WithdrawElements():
                 await self._arrays.carry_out(run, errand, self._running())
             case Decide():
                 await self._branching.decide(run, errand)
@@ -175,7 +180,10 @@ class Effects:
             await self._blobs.write(spec.inputs_uri, inputs)
         await self._running().start(spec)
         if small:  # the attempt has them; the document is for those who look
-            await self._blobs.write(spec.inputs_uri, inputs)
+            await self._pack(run, places.inputs_name(path), inputs)
+
+    async def _pack(self, run: Run, name: str, document: bytes) -> None:
+        await self._blobs.pack(places.folder(self._settings.metadata_prefix, run.id), {name: document})
 
     def _spec(self, run: Run, command: StartAttempt, inputs: bytes | None) -> AttemptSpec:
         path, attempt, status = command.path, command.attempt, run.state.header.status
@@ -202,6 +210,8 @@ class Effects:
             inputs=inputs,
             labels=run.request.labels,
             overrides=run.program.overrides(path),
+            priority=run.priority(path),
+            depth=run.request.depth,
         )
 
     async def _take_outputs(self, run: Run, news: TakeOutputs) -> None:
@@ -224,6 +234,7 @@ class Effects:
         self, run: Run, path: NodePath, attempt: int, uri: str, declared: list[str], data: bytes | None = None
     ) -> "_Checked":
         """Check outputs, read if they did not come along, and make them last."""
+        told = data is not None
         if data is None:
             data = await self._read_outputs(uri)
         if len(data) > self._settings.outputs_bytes_max:
@@ -237,6 +248,8 @@ class Effects:
         if missing:
             raise _NoOutputs(f"it gave no {', '.join(missing)}")
         self._values.keep(run, path, outputs, len(data))
+        if told:
+            await self._pack(run, places.outputs_name(path, attempt), data)
         if len(data) <= self._settings.inline_outputs_bytes_max:
             return _Checked(Kept(path, attempt, data), data, outputs)
         await self._blobs.sync(uri)
@@ -250,25 +263,26 @@ class Effects:
 
     async def _restore(self, run: Run, path: NodePath, attempt: int | None) -> None:
         """Write a node's documents again, where a power cut took them: inputs can be bound again."""
-        prefix = self._settings.metadata_prefix
         data = None if attempt is None else await self._store.output(run.id, path)
         if data is not None and attempt is not None:
-            await self._write_again(places.outputs_uri(prefix, run.id, path, attempt), data)
+            await self._write_again(run, places.outputs_name(path, attempt), data)
         if path == ROOT:
             return  # What an execution is given is synced before it begins.
         try:
             inputs = await self._values.inputs(run, path)
         except BindingFailed:
             return  # It never had any.
-        await self._write_again(places.inputs_uri(prefix, run.id, path), serialise(inputs))
+        await self._write_again(run, places.inputs_name(path), serialise(inputs))
 
-    async def _write_again(self, uri: str, data: bytes) -> None:
+    async def _write_again(self, run: Run, name: str, data: bytes) -> None:
+        uri = f"{places.folder(self._settings.metadata_prefix, run.id)}/{name}"
         try:
-            whole = await self._blobs.read(uri) == data
+            whole, hidden = await self._blobs.read(uri) == data, True
         except KeyError:
-            whole = False
+            whole, hidden = False, False
         if not whole:
-            await self._blobs.write(uri, data)
+            # A file that is not whole would hide what is packed.
+            await (self._blobs.write(uri, data) if hidden else self._pack(run, name, data))
 
     # --- scopes -----------------------------------------------------------------------------
 
@@ -280,9 +294,11 @@ class Effects:
             self._post(run, Arrival(OutputsFailed(path, attempt, self._clock.now_ns(), error.failure)))
             return
         uri = places.outputs_uri(self._settings.metadata_prefix, run.id, path, attempt)
-        await self._blobs.write(uri, data)
         if len(data) > self._settings.inline_outputs_bytes_max:
+            await self._blobs.write(uri, data)
             await self._blobs.sync(uri)
+        else:
+            await self._pack(run, places.outputs_name(path, attempt), data)
         outputs = self._values.keep(run, path, parse(pb.LiteralMap, data), len(data))
         kept = Kept(path, attempt, data) if len(data) <= self._settings.inline_outputs_bytes_max else None
         now_ns = self._clock.now_ns()
@@ -306,7 +322,7 @@ class Effects:
             await self._blobs.sync(uri)
             parent = NodeExecutionId(run.id, path)
             earlier = None if attempt else continued_child(run, path)
-            child = await self._children.start(parent, attempt, command.launch_plan, uri, earlier)
+            child = await self._children.start(parent, attempt, command.launch_plan, uri, earlier, run.priority(path))
         except (BindingFailed, ChildRefused) as error:
             self._child_ended(run, path, attempt, ChildStatus(WorkflowPhase.FAILED, failure=error.failure))
             return

@@ -42,6 +42,7 @@ from propeller.engine.run import GRAPH, SEAL, Arrival, Errand, Restore, Run, Sto
 from propeller.engine.settings import EngineSettings
 from propeller.engine.subgraphs import grafted
 from propeller.engine.telling import Telling
+from propeller.engine.troubles import PAUSE_NS_MAX, cause_of
 from propeller.ports import Commit, Conflict, Snapshot, StoreError
 
 _LOG = logging.getLogger(__name__)
@@ -154,12 +155,16 @@ class Entry:
             run = await self._enter(execution)
         except Exception as error:  # noqa: BLE001 - one execution must not stop the others
             if not self._closed and not (isinstance(error, StoreError) and error.lasting):
-                _LOG.warning("%s cannot be read back yet: %s", execution, error)
-                due_ns = self._ports.clock.now_ns() + self._settings.pause_ns(tries)
+                if (cause := cause_of(error)) is not None:
+                    self._driver.troubles.note(("entry", execution), cause, execution)
+                else:
+                    _LOG.warning("%s cannot be read back yet: %s", execution, error)
+                due_ns = self._ports.clock.now_ns() + min(self._settings.pause_ns(tries), PAUSE_NS_MAX)
                 self._ports.clock.call_at(due_ns, lambda: self._try_again(execution, coming, tries + 1))
                 return
             _LOG.error("%s cannot be read back, it rests until the next start: %s", execution, error)
         self._coming.pop(execution, None)
+        self._driver.troubles.over(("entry", execution))
         if not coming.done():
             coming.set_result(run)
         self.make_room()

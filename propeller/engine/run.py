@@ -10,8 +10,10 @@ from flytelike.model.caching import CacheKey
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ROOT, Digest, ExecutionId, NodePath
 from flytelike.model.launch import LaunchRequest
+from flytelike.model.priority import bounded
 from flytelike.model.reuse import ReuseList
 from propeller.core.commands import Command, LookUpCache
+from propeller.core.elements import Span
 from propeller.core.events import Event
 from propeller.core.state import ExecutionState
 from propeller.engine.program import Program
@@ -29,10 +31,19 @@ class ElementOutputs(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class OpenedArray:
-    """What is known of an array while its elements run: how they are started, unless it is to be stopped."""
+    """What is known of an array while its elements run: how they are started, unless it is to be stopped.
+
+    `key` is what the keys of its elements' work have in common, `keys` are those of elements that run or wait.
+    `waiting` are elements whose work somebody else does, with the instant to ask again; `freed` those of them that
+    are about to.
+    """
 
     spec: ArraySpec
     stopped: bool = False
+    key: CacheKey | None = None
+    keys: dict[int, CacheKey] = field(default_factory=dict)
+    waiting: dict[int, int] = field(default_factory=dict)
+    freed: list[tuple[int, int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +98,15 @@ class TakeElements:
 
 
 @dataclass(frozen=True, slots=True)
+class WithdrawElements:
+    """Take back what has not begun of some elements: they have waited as long as they may."""
+
+    path: NodePath
+    attempt: int
+    elements: Sequence[Span]
+
+
+@dataclass(frozen=True, slots=True)
 class TakeChild:
     """Look how a child goes, since something happened to it."""
 
@@ -137,7 +157,9 @@ class Seal:
     id: str = SEAL
 
 
-Errand: TypeAlias = Command | LookUpMany | TakeOutputs | TakeGraph | TakeElements | TakeChild | StoreInputs | Restore
+Errand: TypeAlias = (
+    Command | LookUpMany | TakeOutputs | TakeGraph | TakeElements | WithdrawElements | TakeChild | StoreInputs | Restore
+)
 """What is to be done in the world: the core's commands, and the engine's own."""
 
 
@@ -192,6 +214,10 @@ class Run:
     def idle(self) -> bool:
         """Whether nothing is left to be done for the execution in the world."""
         return not (self.errands or self.held_back or self.under_way or self.inbox or self.done)
+
+    def priority(self, path: NodePath) -> int:
+        """Return the priority of what the node at a path starts: that of the execution, and what the plan adds."""
+        return bounded(self.request.priority + self.state.plan.priority(path))
 
     def child_of(self, path: NodePath) -> ExecutionId | None:
         """Return the child that the last attempt of a launch-plan node started, as far as it is known."""

@@ -55,7 +55,14 @@ class TakingOver:
             if differing:
                 raise _Nothing(f"runs, since its inputs changed: {', '.join(differing)}")
             old = new
-        await self._blobs.write(places.inputs_uri(self._settings.metadata_prefix, run.id, path), serialise(old))
+        await self._keep(run, places.inputs_name(path), serialise(old))
+
+    async def _keep(self, run: Run, name: str, document: bytes) -> None:
+        folder = places.folder(self._settings.metadata_prefix, run.id)
+        if len(document) <= self._settings.inline_outputs_bytes_max:
+            await self._blobs.pack(folder, {name: document})
+        else:
+            await self._blobs.write(f"{folder}/{name}", document)
 
     async def _old_inputs(self, source: ReuseSource) -> pb.LiteralMap:
         if not source.inputs_uri:
@@ -83,12 +90,11 @@ class TakingOver:
             raise _Nothing(f"runs, since {source.execution.name} has no {', '.join(missing)} of it")
         await self._check_data(outputs)
         data = serialise(outputs)
-        uri = places.outputs_uri(self._settings.metadata_prefix, run.id, path, ATTEMPT)
-        await self._blobs.write(uri, data)
+        await self._keep(run, places.outputs_name(path, ATTEMPT), data)
         self._values.keep(run, path, outputs, len(data))
         if len(data) <= self._settings.inline_outputs_bytes_max:
             return Kept(path, ATTEMPT, data)
-        await self._blobs.sync(uri)
+        await self._blobs.sync(places.outputs_uri(self._settings.metadata_prefix, run.id, path, ATTEMPT))
         return None
 
     async def _check_data(self, outputs: pb.LiteralMap) -> None:

@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 from collections.abc import Collection, Mapping
 
-from flytelike.storage import Contents, InvalidUri, NotFound, StorageError, Store
-from propeller.ports import BlobsUnavailable
+from flytelike.storage import Contents, InvalidUri, NotFound, OutOfSpace, StorageError, Store
+from propeller.ports import BlobsFull, BlobsUnavailable
 
 
 class BlobsOnStore:
@@ -31,7 +31,7 @@ class BlobsOnStore:
         try:
             return await asyncio.to_thread(digests)
         except StorageError as error:
-            raise BlobsUnavailable(str(error)) from error
+            raise _unavailable(error) from error
 
     async def read(self, uri: str) -> bytes:
         """Return an object's bytes."""
@@ -40,28 +40,28 @@ class BlobsOnStore:
         except NotFound:
             raise KeyError(uri) from None
         except StorageError as error:
-            raise BlobsUnavailable(str(error)) from error
+            raise _unavailable(error) from error
 
     async def write(self, uri: str, data: bytes) -> None:
         """Store bytes, not synced yet."""
         try:
             await self._store.put_async(uri, data, durable=False)
         except StorageError as error:
-            raise BlobsUnavailable(str(error)) from error
+            raise _unavailable(error) from error
 
-    async def write_all(self, documents: Mapping[str, bytes]) -> None:
-        """Store many objects, not synced yet."""
+    async def pack(self, folder: str, documents: Mapping[str, bytes]) -> None:
+        """Store small objects together, not synced yet."""
         try:
-            await self._store.put_all_async(documents)
+            await self._store.pack_async(folder, documents)
         except StorageError as error:
-            raise BlobsUnavailable(str(error)) from error
+            raise _unavailable(error) from error
 
     async def sizes(self, uris: Collection[str]) -> Mapping[str, int]:
         """Return the bytes of what is there."""
         try:
             return await self._store.measure_async(uris)
         except StorageError as error:
-            raise BlobsUnavailable(str(error)) from error
+            raise _unavailable(error) from error
 
     async def sync(self, uri: str) -> None:
         """Make an object survive a power cut."""
@@ -70,11 +70,16 @@ class BlobsOnStore:
         except NotFound:
             raise KeyError(uri) from None
         except StorageError as error:
-            raise BlobsUnavailable(str(error)) from error
+            raise _unavailable(error) from error
 
     async def sync_all(self, uris: Collection[str]) -> None:
         """Make objects survive a power cut, as far as they are there."""
         try:
             await self._store.sync_all_async(uris)
         except StorageError as error:
-            raise BlobsUnavailable(str(error)) from error
+            raise _unavailable(error) from error
+
+
+def _unavailable(error: StorageError) -> BlobsUnavailable:
+    """Return what an error of the object store means to the engine."""
+    return BlobsFull(str(error)) if isinstance(error, OutOfSpace) else BlobsUnavailable(str(error))

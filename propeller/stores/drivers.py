@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from typing_extensions import override
 
-from propeller.ports import StoreCorrupt, StoreError, StoreFull
+from propeller.ports import StoreCorrupt, StoreError, StoreFull, StoreLocked
 from propeller.stores.statements import Row
 
 FULL_BYTES = 1 << 20
@@ -23,8 +23,8 @@ FULL_BYTES = 1 << 20
 CHECKED_BYTES_MAX = 64 * 1024 * 1024
 """SQLite files up to this size are checked for damage when opened; larger ones take too long."""
 
-LOCK_TIMEOUT_S = 10.0
-"""How long a write waits for another process that writes the same SQLite file."""
+LOCK_TIMEOUT_S = 2.0
+"""How long a write waits for another process that writes the same SQLite file, before it is told."""
 
 
 class Durability(Enum):
@@ -167,6 +167,8 @@ class SqliteDriver:
         full = code == sqlite3.SQLITE_IOERR and shutil.disk_usage(self._path.parent).free < FULL_BYTES
         if full or code == sqlite3.SQLITE_FULL:
             return StoreFull(f"there is no room left to write {self._path}")
+        if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+            return StoreLocked(f"another process holds the database {self._path} and does not let go")
         damaged = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
         if code in damaged or (code is None and type(error) is sqlite3.DatabaseError):
             return StoreCorrupt(

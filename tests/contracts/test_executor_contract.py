@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -203,5 +204,17 @@ async def test_elements_that_are_stopped_are_not_told(world: World, waiting: Att
     await world.executor.start_elements(ElementsOrder(array, [Span(0, 5)]))
     await world.executor.abort_elements(array.key, "enough")
     await world.executor.abort_elements(array.key, "twice")
+    assert (await world.end_of(world.site.attempt("nothing"))).failure is None
+    assert array.key not in world.listener.told
+
+
+async def test_elements_that_have_not_begun_can_be_taken_back(world: World, waiting: AttemptSpec) -> None:
+    array = replace(array_of(waiting, {"n": range(5)}), queued_ns=1)
+    await world.executor.start_elements(ElementsOrder(array, [Span(0, 5)]))
+    await world.executor.start_elements(ElementsOrder(array, [Span(0, 5)]))
+    assert await world.executor.withdraw_elements(array.key, [Span(0, 3), Span(4, 1, 1)]) == (Span(2, 1),)
+    assert await world.executor.withdraw_elements(array.key, [Span(0, 5)]) == (Span(3, 2),)
+    assert await world.executor.withdraw_elements(array.key, [Span(0, 5)]) == ()
+    await world.executor.abort_elements(array.key, "enough")
     assert (await world.end_of(world.site.attempt("nothing"))).failure is None
     assert array.key not in world.listener.told

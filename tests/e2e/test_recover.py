@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from flytelike.storage.packs import PACK
 from tests.e2e.cli import Outcome
 
 Run = Callable[..., Outcome]
@@ -148,7 +149,7 @@ def test_the_same_version_again_runs_what_failed(run: Run, ran: Callable[[], str
 def test_data_that_are_gone_are_made_again(run: Run, project: Path, data: Path, ran: Callable[[], str]) -> None:
     run("execute", "pipe.py", "pipe", "--execution-name", "first")
     ran()
-    for file in data.rglob("*first*/n0/**/outputs.pb"):
+    for file in data.rglob(f"*first*/{PACK}"):
         file.unlink()
     mend(project)
     done = run("recover", "pipe.py", "pipe", "--from", "first", "--json")

@@ -28,10 +28,11 @@ EXPLAINED = {
     r"(message|field|value) flytelike\.propeller\.Reuse\w*(\..*)?": "what executions take over",
     r"(message|field|value) flytelike\.service\.(Derive|Derived|NodeChoice|Overrides)\w*(\..*)?": "derived executions",
     r"(message|field) flytelike\.service\.\w*Cache\w*(\..*)?": "looking into the cache",
-    r"field flytelike\.core\.TaskMetadata\.(cache_code|cache_ttl)": "9150: derived versions, and how long",
+    r"field flytelike\.core\.TaskMetadata\.cache_ttl": "9151: how long results are kept",
     r"field flytelike\.admin\.(TaskNodeMetadata\.cache_why|ExecutionSpec\.skip_cache)": "9150: caching, told and left",
     r"(message|field) flytelike\.service\.(Collect|Kept|RetentionRule|GetRetention)\w*(\..*)?": "collecting",
     r"rpc flytelike\.service\.(Call|Registration|Derivation|Watch|Caching|Maintenance)Service\..*": "services of ours",
+    r"field flytelike\.core\.(QualityOfService|NodeMetadata|TaskMetadata)\.priority": "9230: priorities as numbers",
     r"(message|field) flytelike\.service\.(StartCall|WatchCalls|CallState)\w*(\..*)?": "calls of eager tasks",
 }
 

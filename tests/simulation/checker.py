@@ -140,7 +140,7 @@ class Checker:
         must(path not in self.live, f"{path}: attempt {attempt} starts while {self.live.get(path)} lives")
         seen, retries = self.nodes[path], self.sketch(path).task.retries
         must(attempt <= retries + SYSTEM_RETRIES, f"{path}: attempt {attempt} is one too many")
-        cached = self.sketch(path).task.cache.enabled and self.scenario.limits.cached and not element_of(path)
+        cached = self.sketch(path).task.cache.enabled and self.scenario.limits.cached
         wants = self.sees_lookups and cached
         must(not wants or "CacheMissed" in self.answers[path], f"{path}: starts before the catalog has said no")
         must(attempt == len(seen.attempts) - 1, f"{path}: attempt {attempt} was not recorded as the newest")
@@ -151,7 +151,6 @@ class Checker:
     def looked_up(self, path: NodePath, asked: int) -> None:
         sketch = self.sketch(path)
         must(sketch.task.cache.enabled, f"{path}: is looked up, and is not cached")
-        must(not element_of(path), f"{path}: is looked up, and lies in an array")
         must(self.scenario.limits.cached, f"{path}: is looked up, and the execution wants no cache")
         must(self.nodes[path].phase is NodePhase.QUEUED, f"{path}: is looked up while it is {self.nodes[path].phase}")
         early = [other for other in self.above(path) if not self._done(other)]
@@ -238,7 +237,7 @@ class Checker:
         limit = self.scenario.limits.max_parallelism
         arrays = [path for path, judge in self.arrays.items() if judge.lives()]
         alive = [path for path in (*self.live, *self.live_children, *arrays) if not element_of(path)]
-        running = len(alive) + len(self.looking - set(self.live))
+        running = len(alive) + sum(not element_of(path) for path in self.looking - set(self.live))
         must(limit == 0 or running <= limit, f"{running} nodes really run, {limit} may")
 
     def slept(self, path: NodePath) -> bool:
@@ -453,8 +452,9 @@ class Checker:
             must(exhausted or retries == 0, f"{path}: does not say that its retries are used up: {failure}")
 
     def _failed_so(self, path: NodePath, failure: Failure) -> bool:
+        """Tell whether a failure is that of a node, as it is or as the last one before retries were used up."""
         own = self.nodes[path].failure
-        return own is not None and own.message == failure.message
+        return own is not None and (own.message == failure.message or failure.message.endswith(f": {own.message}"))
 
     def _gave_up_rightly(self, path: NodePath, retries: int, seen: Seen) -> None:
         last, final = seen.last_failure, seen.failure

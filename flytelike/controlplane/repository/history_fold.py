@@ -117,6 +117,8 @@ class ExecutionFold:
                 "elements_open": 0,
                 "elements_succeeded": 0,
                 "elements_failed": 0,
+                "elements_cached": 0,
+                "elements_recovered": 0,
             }
         elif NodePhase(int(row["phase"] or 0)).terminal:
             row["sequence"] = entry.sequence

@@ -20,6 +20,7 @@ _OF_INTERPRETER = re.compile(r"PYTHON(?!UNBUFFERED$)|LD_|DYLD_|MALLOC_|GLIBC_TUN
 
 _DURABLE = "FLYTELIKE_DURABLE"
 _DURABLE_DOCUMENTS = "FLYTELIKE_DURABLE_DOCUMENTS"
+_SMALL_OUTPUTS_TOLD = "FLYTELIKE_SMALL_OUTPUTS_TOLD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ def base_environment(settings: ProcessSettings) -> dict[str, str]:
         **settings.env,
         _DURABLE: str(int(settings.durable)),
         _DURABLE_DOCUMENTS: str(int(settings.durable and settings.durable_documents)),
+        _SMALL_OUTPUTS_TOLD: str(int(not settings.small_outputs_stored)),
     }
 
 

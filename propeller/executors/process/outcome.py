@@ -6,6 +6,7 @@ from typing import TypeAlias, assert_never
 
 from flytelike.model.failure import Failure, Fault
 from propeller.executors.codes import (
+    DISK_FULL,
     ENDED_EARLY,
     INTERRUPTED,
     KILLED_BY_SIGNAL,
@@ -123,6 +124,11 @@ def failure_of_start(error: int, message: str, program: str, remedy: str = "") -
         )
         return Failure(PROGRAM_NOT_FOUND, text, Fault.USER, retryable=False)
     return Failure(NOT_STARTED, f"No process could be made for {program}: {message}", Fault.SYSTEM, retryable=True)
+
+
+def failure_of_full_disk(error: Exception) -> Failure:
+    """Return the failure of an attempt that could not be prepared since nothing more can be written."""
+    return Failure(DISK_FULL, f"Nothing more can be written: {error}", Fault.SYSTEM, retryable=True)
 
 
 def explained_failure(failure: Failure, tail: str, remedy: str) -> Failure:

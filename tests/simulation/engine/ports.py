@@ -153,9 +153,9 @@ class Blobs(Port):
     async def write(self, uri: str, data: bytes) -> None:
         await self._life.call(lambda: self._world.write(uri, data), BlobsAway)
 
-    async def write_all(self, documents: Mapping[str, bytes]) -> None:
-        for uri, data in documents.items():
-            await self.write(uri, data)
+    async def pack(self, folder: str, documents: Mapping[str, bytes]) -> None:
+        for name, data in documents.items():
+            await self.write(f"{folder}/{name}", data)
 
     async def sizes(self, uris: Collection[str]) -> Mapping[str, int]:
         return await self._life.call(lambda: self._world.blobs.sizes(uris), BlobsAway)
@@ -223,6 +223,7 @@ class Children(Port):
         launch_plan: Identifier,
         inputs_uri: str,
         earlier: ExecutionId | None = None,
+        priority: int = 0,
     ) -> ExecutionId:
         self._world.start_asked(parent.execution, parent.path, attempt)
         return await self._life.call(lambda: self._world.start_child(parent, attempt, inputs_uri), OthersAway)

@@ -41,6 +41,7 @@ NAMES_NOTHING = frozenset(
     task_executions.task_version task_executions.log_uri task_executions.error
     signals.signal signals.type signals.set_by gates.path gates.signal
     catalog_entries.task catalog_entries.cache_key catalog_entries.source catalog_entries.gone catalog_entries.replaced
+    catalog_past.source catalog_past.gone catalog_past.replaced_by
     catalog_reservations.holder catalog_uses.task
     """.split()
 )

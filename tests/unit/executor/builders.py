@@ -65,6 +65,9 @@ class Listener:
         self.ends[key] = failure
         self._note("ended", key)
 
+    def held_up(self, key: AttemptKey, why: Failure | None) -> None:
+        self._note("goes on" if why is None else f"held up by {why.code}", key)
+
     def elements_ended(self, key: AttemptKey, at_ns: int, results: Sequence[ElementResult]) -> None:
         self.told.setdefault(key, []).extend(results)
         for waiting, count in list(self._counting.items()):

@@ -17,10 +17,12 @@ from tests.unit.propeller_core.builders import (
     begin,
     collected,
     dynamic,
+    each,
     err,
     gave,
     graph,
     ok,
+    opened,
     plan_of,
     run_of,
     runs,
@@ -113,6 +115,18 @@ def test_a_graph_takes_no_slot_and_its_next_attempt_waits_for_one() -> None:
     assert run.on(ok("x")) == ["n.0.a/0/start"]
     run.on(err("n.0.a", FLAKE))
     assert run.states()["n"] == "Started"
+
+
+def test_in_an_array_the_next_attempt_needs_no_slot_of_its_own() -> None:
+    """The array has the only one: who would wait for another inside of it would wait for ever."""
+    outer = graph(each(sub("m", "holder"), length=1), policy=GOES_ON)
+    holder = graph(dynamic("n", "inner", retries=1), name="holder")
+    run = Run(plan_of(outer, holder), Limits(1))
+    run.on(begin())
+    assert run.on(opened("m", 1)) == ["m.0.0.0.n/0/start"]
+    run.plan.grafts[NodePath("m.0.0.0.n.0")] = plan_of(INNER)
+    assert run.on(gave("m.0.0.0.n", "inner")) == ["m.0.0.0.n.0.a/0/start"]
+    assert run.on(err("m.0.0.0.n.0.a", FLAKE)) == ["m.0.0.0.n/1/start"]
 
 
 def test_a_graph_whose_outputs_cannot_be_bound_waits_for_a_slot_to_be_made_again() -> None:

@@ -14,9 +14,6 @@ from tests.simulation.run import Broken, Simulation, simulate, simulate_many
 SEEDS = 500
 PARTS = 5
 
-KEPT = (10, 41, 54, 126, 593, 752, 818, 1414, 1674)
-"""Seeds that once found something: vain starts in one batch, and news of workers that were gone."""
-
 RARE = {
     "the last chance is interruptible",
     "any timer ends a pause",
@@ -32,11 +29,6 @@ QUICK = [mutant for mutant in MUTANTS if mutant.name not in RARE]
 def test_no_world_breaks_a_rule(part: int) -> None:
     size = SEEDS // PARTS
     assert simulate_many(range(part * size, (part + 1) * size)).broken == []
-
-
-@pytest.mark.parametrize("seed", KEPT)
-def test_worlds_that_once_broke_a_rule_do_not(seed: int) -> None:
-    simulate(seed)
 
 
 RARE = frozenset({"Collecting -held-> Held"})

@@ -11,6 +11,7 @@ from flytelike.model.failure import Failure, Fault
 from flytelike.model.history import HistoryEntry
 from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeExecutionId, NodePath
 from flytelike_idl.core import literals_pb2 as pb
+from propeller.core.elements import Span, spans_of
 from propeller.ports import (
     AttemptKey,
     AttemptListener,
@@ -85,9 +86,9 @@ class FakeBlobs:
         self._check()
         self.objects[uri] = data
 
-    async def write_all(self, documents: Mapping[str, bytes]) -> None:
+    async def pack(self, folder: str, documents: Mapping[str, bytes]) -> None:
         self._check()
-        self.objects.update(documents)
+        self.objects.update({f"{folder}/{name}": data for name, data in documents.items()})
 
     async def sizes(self, uris: Collection[str]) -> Mapping[str, int]:
         self._check()
@@ -157,6 +158,7 @@ class FakeChildren:
         self.names: dict[tuple[NodeExecutionId, int], ExecutionId] = {}
         self.refuse: Failure | None = None
         self.earlier: ExecutionId | None = None
+        self.priority = 0
 
     async def start(
         self,
@@ -165,10 +167,12 @@ class FakeChildren:
         launch_plan: Identifier,
         inputs_uri: str,
         earlier: ExecutionId | None = None,
+        priority: int = 0,
     ) -> ExecutionId:
         if self.refuse is not None:
             raise ChildRefused(self.refuse)
         self.earlier = earlier
+        self.priority = priority
         from flytelike.model.phases import WorkflowPhase
 
         above = parent.execution
@@ -203,6 +207,8 @@ class FakeExecutor:
     starts: list[AttemptKey] = field(default_factory=list)
     specs: dict[AttemptKey, AttemptSpec] = field(default_factory=dict)
     running: set[AttemptKey] = field(default_factory=set)
+    waiting: set[AttemptKey] = field(default_factory=set)
+    """Those of the running that a test says have not begun."""
     ended: dict[AttemptKey, Failure | None] = field(default_factory=dict)
     aborted: dict[AttemptKey, str] = field(default_factory=dict)
     listener: AttemptListener | None = None
@@ -256,6 +262,13 @@ class FakeExecutor:
         for attempt, (array, _) in self.arrays.items():
             if array == key and attempt in self.running:
                 await self.abort(attempt, reason)
+
+    async def withdraw_elements(self, key: AttemptKey, elements: Sequence[Span]) -> Sequence[Span]:
+        wanted = {(index, it.attempt) for it in elements for index in range(it.first, it.end)}
+        waiting = [it for it, (array, _) in self.arrays.items() if array == key and it in self.running & self.waiting]
+        taken = [it for it in waiting if (self.arrays[it][1], it.attempt) in wanted]
+        self.running.difference_update(taken)
+        return spans_of(sorted((self.arrays[it][1], it.attempt) for it in taken))
 
     async def close(self) -> None:
         self.closed = True

@@ -46,7 +46,8 @@ def test_an_engine_that_cannot_commit_takes_nothing_does_nothing_and_goes_on_lat
         world.executor.end(key(request(), "n0"), {"o": 1})
         await world.settle()
         assert len(world.executor.starts) == 1, "what is not stored is not acted on"
-        assert isinstance(engine.trouble, StoreFull)
+        (trouble,) = engine.troubles
+        assert (trouble.code, trouble.executions) == ("disk-full", {request().id})
         with pytest.raises(StoreFull):
             await engine.submit(request("e2"))
         for _ in range(20):
@@ -57,14 +58,16 @@ def test_an_engine_that_cannot_commit_takes_nothing_does_nothing_and_goes_on_lat
         world.executor.script = lambda spec: {"o": 1}
         await world.ended(request().id)
         assert world.phase(request().id) is WorkflowPhase.SUCCEEDED
-        assert engine.trouble is None
+        assert engine.troubles == []
         assert [k.path for k in world.executor.starts] == ["n0", "n1", "n2"]
         await engine.close()
 
     with caplog.at_level(logging.WARNING):
         live(body())
-    assert sum("takes no commits" in r.message for r in caplog.records) == 1, "said once, not at every try"
-    assert sum("takes commits again" in r.message for r in caplog.records) == 1
+    assert sum("executions wait until this is over" in r.message for r in caplog.records) == 1, (
+        "said once, not at every try"
+    )
+    assert sum("this is over: [disk-full]" in r.message for r in caplog.records) == 1
 
 
 @pytest.mark.parametrize("failures", [1, 3, 5])

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from flytelike.sdk.code_digest import code_parts, version_of
+from flytelike.model.caching import derived_version
+from flytelike.sdk.code_digest import code_parts
 
 MAIN = '''
 from flytelike import task
@@ -63,7 +64,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def version(root: Path) -> str:
-    return version_of(code_parts("main", "work", root))
+    return derived_version(code_parts("main", "work", root))
 
 
 def changed(root: Path, file: str, old: str, new: str) -> bool:

@@ -46,6 +46,11 @@ class MaintenanceServiceStub:
                 request_serializer=flytelike_dot_service_dot_maintenance__pb2.GetRetentionRequest.SerializeToString,
                 response_deserializer=flytelike_dot_service_dot_maintenance__pb2.GetRetentionResponse.FromString,
                 _registered_method=True)
+        self.ListTroubles = channel.unary_unary(
+                '/flytelike.service.MaintenanceService/ListTroubles',
+                request_serializer=flytelike_dot_service_dot_maintenance__pb2.ListTroublesRequest.SerializeToString,
+                response_deserializer=flytelike_dot_service_dot_maintenance__pb2.ListTroublesResponse.FromString,
+                _registered_method=True)
 
 
 class MaintenanceServiceServicer:
@@ -67,6 +72,13 @@ class MaintenanceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListTroubles(self, request, context):
+        """What executions wait for now that is no fault of theirs, such as a full disk.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MaintenanceServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -79,6 +91,11 @@ def add_MaintenanceServiceServicer_to_server(servicer, server):
                     servicer.GetRetention,
                     request_deserializer=flytelike_dot_service_dot_maintenance__pb2.GetRetentionRequest.FromString,
                     response_serializer=flytelike_dot_service_dot_maintenance__pb2.GetRetentionResponse.SerializeToString,
+            ),
+            'ListTroubles': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTroubles,
+                    request_deserializer=flytelike_dot_service_dot_maintenance__pb2.ListTroublesRequest.FromString,
+                    response_serializer=flytelike_dot_service_dot_maintenance__pb2.ListTroublesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -136,6 +153,33 @@ class MaintenanceService:
             '/flytelike.service.MaintenanceService/GetRetention',
             flytelike_dot_service_dot_maintenance__pb2.GetRetentionRequest.SerializeToString,
             flytelike_dot_service_dot_maintenance__pb2.GetRetentionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTroubles(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/flytelike.service.MaintenanceService/ListTroubles',
+            flytelike_dot_service_dot_maintenance__pb2.ListTroublesRequest.SerializeToString,
+            flytelike_dot_service_dot_maintenance__pb2.ListTroublesResponse.FromString,
             options,
             channel_credentials,
             insecure,
