@@ -1,10 +1,13 @@
 """The control plane's launcher in a cluster: an execution is a `FlyteWorkflow` object, which an operator executes."""
 
+from collections.abc import Sequence
+
 from typing_extensions import override
 
 from flytelike.controlplane.ports import Launcher
 from flytelike.model.ids import ExecutionId
 from flytelike.model.launch import LaunchRequest
+from flytelike.model.trouble import Trouble
 from propeller.kube.errors import ObjectExists, ObjectNotFound, Refused
 from propeller.kube.ports import FLYTE_WORKFLOWS, Objects
 from propeller.kube.resource import resource_from_json, resource_of, resource_to_json, signal_note
@@ -48,6 +51,11 @@ class LaunchedByObjects(Launcher):
         except Refused as error:
             if "abort cannot be changed" not in error.message:
                 raise  # Another wish, made before, counts.
+
+    @override
+    def troubles(self) -> Sequence[Trouble]:
+        """Return none: in a cluster, the objects tell what executions wait for."""
+        return ()
 
     @override
     async def signalled(self, execution: ExecutionId, signal: str) -> None:

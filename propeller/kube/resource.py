@@ -174,6 +174,7 @@ def _options(request: LaunchRequest) -> dict[str, Any]:
         "rawOutputPrefix": request.raw_output_prefix,
         "timeout": duration_text(request.timeout_ns) if request.timeout_ns else "",
         "depth": request.depth,
+        "priority": request.priority,
         "envs": dict(request.envs),
         "labels": dict(request.labels),
     }
@@ -213,6 +214,7 @@ def _request(spec: Fields) -> LaunchRequest:
         labels=options.text_map("labels"),
         parent=above,
         depth=options.number("depth", 0),
+        priority=options.number("priority", 0),
         reuse_uri="" if reuse is None else reuse.text("uri"),
         reuse_digest="" if reuse is None else reuse.text("digest"),
         cache=options.member("cache", CacheUse, CacheUse.USE),

@@ -40,6 +40,7 @@ def full_request(name: str = "e1") -> LaunchRequest:
         labels={"team": "pricing"},
         parent=NodeExecutionId(ExecutionId("flights", "development", "above"), NodePath("n0.0.n1")),
         depth=2,
+        priority=5,
         reuse_uri="s3://bucket/reuse/0",
         reuse_digest="sha256:1",
         cache=CacheUse.OFF,
