@@ -13,7 +13,7 @@ from propeller.core.elements import Span
 from propeller.executors.ending import Ending, GaveNodes
 from propeller.executors.memory import MemoryExecutor
 from propeller.ports import AttemptKey, AttemptSpec, Executor
-from propeller.ports_elements import ElementsOrder
+from propeller.ports_elements import ArraySpec, ElementsOrder
 from tests.kube.pod_bench import PodBench
 from tests.unit.executor.builders import Bench, Ended, Listener, Site, array_of
 
@@ -29,6 +29,8 @@ class World(Protocol):
     many: int
 
     async def end_of(self, spec: AttemptSpec) -> Ended: ...
+
+    async def begun(self, array: ArraySpec, count: int) -> None: ...
 
     async def close(self) -> None: ...
 
@@ -47,6 +49,9 @@ class MemoryBench:
     async def end_of(self, spec: AttemptSpec) -> Ended:
         await self.executor.start(spec)
         return Ended(spec, await self.listener.ended(spec.key))
+
+    async def begun(self, array: ArraySpec, count: int) -> None:
+        """They begin at once."""
 
     async def close(self) -> None:
         await self.executor.close()
@@ -75,7 +80,7 @@ async def world_of(kind: str, root: Path, request: pytest.FixtureRequest, slots:
             return Bench(root, slots=slots)
         case "memory":
             return MemoryBench(root, slots=slots)
-    bench = PodBench(root, request.getfixturevalue("api_server"))
+    bench = PodBench(root, request.getfixturevalue("api_server"), slots)
     await bench.open()
     return bench
 
@@ -179,9 +184,9 @@ async def test_closing_loses_attempts_without_failing_them(
 ) -> None:
     world = await world_of(kind, tmp_path, request, slots=1)
     specs = [world.site.attempt("wait_for_ever", {"pid_file": str(tmp_path / "pid")}) for _ in range(2)]
-    for spec in specs:
-        await world.executor.start(spec)
+    await world.executor.start(specs[0])
     await world.listener.ran(specs[0].key)
+    await world.executor.start(specs[1])
     await world.close()
     await world.close()
     assert world.listener.ends == {}
@@ -212,6 +217,7 @@ async def test_elements_that_have_not_begun_can_be_taken_back(world: World, wait
     array = replace(array_of(waiting, {"n": range(5)}), queued_ns=1)
     await world.executor.start_elements(ElementsOrder(array, [Span(0, 5)]))
     await world.executor.start_elements(ElementsOrder(array, [Span(0, 5)]))
+    await world.begun(array, 2)
     assert await world.executor.withdraw_elements(array.key, [Span(0, 3), Span(4, 1, 1)]) == (Span(2, 1),)
     assert await world.executor.withdraw_elements(array.key, [Span(0, 5)]) == (Span(3, 2),)
     assert await world.executor.withdraw_elements(array.key, [Span(0, 5)]) == ()

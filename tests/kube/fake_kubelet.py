@@ -60,14 +60,21 @@ class FakeKubelet:
         client: The API server, with every right.
         selector: Labels of the pods that it takes; other tests have nodes of their own.
         faults: Statuses by image, of pods that never run.
+        slots: How many pods it has room for; others wait until one ends.
     """
 
     def __init__(
-        self, client: KubernetesClient, selector: str, faults: Mapping[str, Callable[[Json], Json]] | None = None
+        self,
+        client: KubernetesClient,
+        selector: str,
+        faults: Mapping[str, Callable[[Json], Json]] | None = None,
+        slots: int = 110,
     ) -> None:
         self.name = f"node-{os.getpid()}-{id(self):x}"
         self.faults = dict(faults or {})
         self.unschedulable = ""
+        self._free = slots
+        self._backlog: dict[ObjectKey, Json] = {}
         self.started: list[str] = []
         self._client = client
         self._selector = selector
@@ -114,7 +121,9 @@ class FakeKubelet:
             match item:
                 case Seen(key, pod):
                     self._later(self._see(key, pod))
-                case Gone() | Listed():
+                case Gone(key):
+                    self._backlog.pop(key, None)
+                case Listed():
                     pass
 
     async def _see(self, key: ObjectKey, pod: Json) -> None:
@@ -125,7 +134,7 @@ class FakeKubelet:
         elif pod["spec"]["nodeName"] == self.name and known is None and not metadata.get("deletionTimestamp"):
             one = self._pods[metadata["uid"]] = _Pod(pod)
             self.started.append(key.name)
-            one.work = self._later(self._run(one))
+            one.work = self._later(self._occupy(one))
         elif known is not None and metadata.get("deletionTimestamp") and not known.stopping:
             known.stopping = True
             await self._stop(known, metadata.get("deletionGracePeriodSeconds") or 0)
@@ -133,17 +142,39 @@ class FakeKubelet:
     async def _schedule(self, key: ObjectKey, pod: Json) -> None:
         if pod["metadata"].get("deletionTimestamp") or pod["status"].get("conditions"):
             return
-        if self.unschedulable:
-            told = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": self.unschedulable}
+        if not self._free and key not in self._backlog:
+            self._backlog[key] = pod
+            why = "0/1 nodes are available: 1 Too many pods."
+        else:
+            why = self.unschedulable
+        if why:
+            told = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": why}
             with contextlib.suppress(ObjectNotFound):
                 await self._client.merge(PODS, *key, {"status": {"conditions": [told]}}, "status")
             return
+        self._free -= 1
         target = {"apiVersion": "v1", "kind": "Node", "name": self.name}
         binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": key.name}, "target": target}
-        with contextlib.suppress(ObjectNotFound, ObjectExists, ObjectChanged):
+        try:
             await self._client._call("POST", address(PODS, *key, "binding"), None, binding)
+        except (ObjectNotFound, ObjectExists, ObjectChanged):
+            await self._release()
+
+    async def _release(self) -> None:
+        """Give the room of a pod that has ended to one that waits."""
+        self._free += 1
+        while self._backlog and self._free:
+            key, pod = next(iter(self._backlog.items()))
+            del self._backlog[key]
+            await self._schedule(key, {**pod, "status": {}})
 
     # --- a pod's life -------------------------------------------------------------------------
+
+    async def _occupy(self, one: _Pod) -> None:
+        try:
+            await self._run(one)
+        finally:
+            await self._release()
 
     async def _run(self, one: _Pod) -> None:
         one.since = now()

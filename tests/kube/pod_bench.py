@@ -14,6 +14,7 @@ from propeller.executors.pod.creating import Pauses
 from propeller.executors.pod.labels import selector
 from propeller.kube.ports import PODS, Selection
 from propeller.ports import AttemptKey, AttemptSpec
+from propeller.ports_elements import ArraySpec
 from tests.kube.control_plane import ControlPlane
 from tests.kube.fake_kubelet import FakeKubelet
 from tests.kube.pod_status import Json
@@ -28,13 +29,14 @@ class PodBench:
 
     many = 12
 
-    def __init__(self, root: Path, plane: ControlPlane, **settings: Any) -> None:
+    def __init__(self, root: Path, plane: ControlPlane, slots: int = 110, **settings: Any) -> None:
         self.site = Site(root)
         self.listener = Listener()
         self.namespace = f"pods-{uuid.uuid4().hex[:12]}"
         pods = PodSettings(platform=self.namespace, namespace=self.namespace, env=self.site.env, grace_s=1)
         self.settings = PodExecutorSettings(replace(pods, **settings.pop("pods", {})), f"{root}/logs", **settings)
         self.plane = plane
+        self.slots = slots
         self.client = connected(plane)
         self._stack = AsyncExitStack()
 
@@ -42,7 +44,7 @@ class PodBench:
         """Make the namespace and the node, and begin."""
         await asyncio.to_thread(self.plane.kubectl, "create", "namespace", self.namespace)
         await self._stack.enter_async_context(self.client)
-        self.node = FakeKubelet(self.client, selector(self.settings.pods), faults)
+        self.node = FakeKubelet(self.client, selector(self.settings.pods), faults, self.slots)
         await self._stack.enter_async_context(self.node)
         self.executor = self.new_executor()
 
@@ -61,6 +63,16 @@ class PodBench:
         """Start an attempt and wait for its end."""
         await self.executor.start(spec)
         return Ended(spec, await self.listener.ended(spec.key))
+
+    async def begun(self, array: ArraySpec, count: int) -> None:
+        """Return when so many elements of an array run."""
+        async with asyncio.timeout(30):
+            while self._running(array) < count:
+                await asyncio.sleep(0.02)
+
+    def _running(self, array: ArraySpec) -> int:
+        told = self.listener.events
+        return sum(name == "running" and key.execution == array.key.execution for name, key in told)
 
     async def pods(self) -> list[Json]:
         """Return the pods that are there."""

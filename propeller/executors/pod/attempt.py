@@ -21,6 +21,7 @@ class PodAttempt:
     pod: Json | None = None
     gone: bool = False
     waits_for: str = ""
+    held_up: bool = False
     running_since_ns: int = 0
     work: asyncio.Task[None] | None = None
     log: asyncio.Task[None] | None = None

@@ -1,13 +1,22 @@
 """Elements of arrays: each is an attempt with a pod of its own."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from flytelike.codec.elements import element_inputs
+from propeller.core.elements import Span, spans_of
 from propeller.executors.results import Results
 from propeller.ports import AttemptKey, AttemptSpec
 from propeller.ports_elements import ElementsOrder
 
 Start = Callable[[AttemptSpec], Awaitable[None]]
+
+
+class Withdrawn(NamedTuple):
+    """Elements that were taken back, and their attempts."""
+
+    elements: Sequence[Span]
+    attempts: Sequence[AttemptKey]
 
 
 class ElementPods:
@@ -38,6 +47,18 @@ class ElementPods:
         for attempt in stopped:
             del self._arrays[attempt]
         return stopped
+
+    def withdraw(self, key: AttemptKey, elements: Sequence[Span], waits: Callable[[AttemptKey], bool]) -> Withdrawn:
+        """Forget those of some elements that still wait; return them, and their attempts, which are to be aborted."""
+        asked = [
+            (index, attempt)
+            for attempt, (array, index) in self._arrays.items()
+            if array == key and any(it.first <= index < it.end and it.attempt == attempt.attempt for it in elements)
+        ]
+        taken = sorted((index, attempt.attempt, attempt) for index, attempt in asked if waits(attempt))
+        for _, _, attempt in taken:
+            del self._arrays[attempt]
+        return Withdrawn(spans_of([(index, number) for index, number, _ in taken]), [one for _, _, one in taken])
 
     def ended(self, key: AttemptKey) -> tuple[AttemptKey, int] | None:
         """Return the array and the index of an element's attempt that ended, if it is one."""

@@ -4,13 +4,14 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 
 from typing_extensions import override
 
-from flytelike.model.failure import Failure
+from flytelike.model.failure import Failure, Fault
 from flytelike.storage import StorageError, Store
+from propeller.core.elements import Span
 from propeller.executors.codes import INTERRUPTED, TIMEOUT_EXPIRED
 from propeller.executors.ending import NO_GRAPHS, Ending, GaveNodes
 from propeller.executors.pod.attempt import PodAttempt
@@ -142,6 +143,12 @@ class PodExecutor(Executor):
             await self.abort(attempt, reason)
 
     @override
+    async def withdraw_elements(self, key: AttemptKey, elements: Sequence[Span]) -> Sequence[Span]:
+        withdrawn = self._elements.withdraw(key, elements, self._waits)
+        await asyncio.gather(*(self.abort(attempt, "it is not to begin any more") for attempt in withdrawn.attempts))
+        return withdrawn.elements
+
+    @override
     async def close(self) -> None:
         """Stop looking after pods; they go on."""
         if self._closed:
@@ -152,6 +159,11 @@ class PodExecutor(Executor):
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.logs.close()
         self._live.clear()
+
+    def _waits(self, key: AttemptKey) -> bool:
+        """Tell whether an attempt is known and has not begun."""
+        attempt = self._live.get(key)
+        return attempt is not None and not attempt.running_since_ns
 
     # --- what the cluster tells -------------------------------------------------------------
 
@@ -237,7 +249,7 @@ class PodExecutor(Executor):
 
     async def _made(self, attempt: PodAttempt, pod: Json) -> Json | Failure:
         def told(why: TryLater) -> None:
-            attempt.waits_for = why.reason
+            self._wait(attempt, "ExceededQuota" if why.for_resources else "ApiServerUnavailable", why.reason)
 
         return await self._maker.made(pod, told)
 
@@ -254,8 +266,11 @@ class PodExecutor(Executor):
                 case _ if attempt.gone:
                     text = "The pod vanished before it told how it ended: somebody removed it by force."
                     return Broken(now_ns, system_failure(INTERRUPTED, text))
-                case Waiting(gives_up_ns=due_ns):
-                    attempt.waits_for = f"{news.reason}: {news.message}" if news.message else news.reason
+                case Waiting(reason, message, gives_up_ns=due_ns):
+                    if news.for_resources or news.failure is not None:
+                        self._wait(attempt, reason, message)
+                    else:
+                        attempt.waits_for = reason
                 case Running(since_ns):
                     self._began(attempt, since_ns, now_ns)
                     due_ns = attempt.running_since_ns + limit_ns if limit_ns else 0
@@ -263,11 +278,21 @@ class PodExecutor(Executor):
                         return _late(limit_ns)
             await attempt.change(max(0, due_ns - now_ns) / 1e9 if due_ns else None)
 
+    def _wait(self, attempt: PodAttempt, reason: str, message: str) -> None:
+        """Tell what an attempt waits for, if it is not as it should be."""
+        text = f"{reason}: {message}" if message else reason
+        if text != attempt.waits_for:
+            attempt.waits_for, attempt.held_up = text, True
+            self._listener.held_up(attempt.spec.key, Failure(reason, message or reason, Fault.SYSTEM, retryable=True))
+
     def _began(self, attempt: PodAttempt, since_ns: int, now_ns: int) -> None:
         if attempt.running_since_ns:
             return
         attempt.running_since_ns = now_ns if now_ns - since_ns < _RECENT_NS else since_ns
         attempt.waits_for = ""
+        if attempt.held_up:
+            attempt.held_up = False
+            self._listener.held_up(attempt.spec.key, None)
         self._listener.running(attempt.spec.key, attempt.running_since_ns)
         if self._streams < self._settings.streams:
             self._read_log(attempt)

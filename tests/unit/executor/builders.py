@@ -241,6 +241,9 @@ class Bench:
         await self.executor.start(spec)
         return Ended(spec, await self.listener.ended(spec.key))
 
+    async def begun(self, array: ArraySpec, count: int) -> None:
+        """Elements begin at once."""
+
     async def log(self, key: AttemptKey) -> bytes:
         """Return all that an attempt printed."""
         return b"".join([data async for data, _ in self.executor.logs.stream(key)])
