@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from flytelike.model.phases import WorkflowPhase
+from flytelike.storage import Store, StoreConfig
+from flytelike_idl.core import literals_pb2
 from propeller.kube.client import KubernetesClient
 from propeller.kube.errors import ObjectNotFound
 from propeller.kube.ports import FLYTE_WORKFLOWS
@@ -21,6 +23,11 @@ from tests.unit.propeller_engine.builders import chain
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     return Site(tmp_path)
+
+
+def given(output_uri: str) -> int:
+    outputs = literals_pb2.LiteralMap.FromString(Store(StoreConfig()).get(output_uri))
+    return outputs.literals["o"].scalar.primitive.integer
 
 
 def live(plane: ControlPlane, body: Callable[[KubernetesClient], Awaitable[None]]) -> None:
@@ -42,7 +49,7 @@ def test_a_manifest_written_by_hand_runs_to_its_end(api_server: ControlPlane, na
             ended = await until_ended(client, namespace, "e1")
         assert ended.status.phase is WorkflowPhase.SUCCEEDED
         assert ended.status.nodes == NodeCounts(total=3, succeeded=3)
-        assert Path(ended.status.output_uri).exists()
+        assert given(ended.status.output_uri) == 7
         assert 0 < ended.status.started_ns <= ended.status.ended_ns
         assert ended.status.observed_generation == ended.metadata.generation
         assert "SUCCEEDED   3/3" in await kubectl(api_server, "get", "fw", "e1", "-n", namespace)
