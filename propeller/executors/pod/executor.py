@@ -340,6 +340,8 @@ class PodExecutor(Executor):
         attempt = self._live.pop(key, None)
         if attempt is not None:
             del self._by_place[attempt.place]
+            if attempt.held_up:
+                self._listener.held_up(key, None)
         return attempt
 
     async def _clear_away(self, attempt: PodAttempt, after_s: float = 0.0) -> None:
