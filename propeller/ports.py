@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from typing_extensions import override
 
 from flytelike.model.closure import WorkflowClosure
+from flytelike.model.diagnostic import Diagnostic
 from flytelike.model.failure import Failure
 from flytelike.model.graph import TaskOverrides, TaskTemplate
 from flytelike.model.history import HistoryEntry
@@ -88,7 +89,7 @@ class AttemptListener(Protocol):
     def failed(self, key: AttemptKey, at_ns: int, failure: Failure) -> None:
         """Tell that the attempt ended badly, or could not be started."""
 
-    def held_up(self, key: AttemptKey, why: Failure | None) -> None:
+    def held_up(self, key: AttemptKey, why: Diagnostic | None) -> None:
         """Tell that an attempt waits for the machine (its disk is full, say), and will be run again; None: it goes on.
 
         It has not ended: nothing of this counts.

@@ -12,6 +12,7 @@ CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
 
 NO_CODES = frozenset(
     """
+    exec-attempt exec-domain exec-name exec-node exec-project task-version
     cache-key-metadata content-length content-md5 content-security-policy controlplane-listen controlplane-read
     controlplane-write
     date-time default-init eager-exec end-node ephemeral-storage
@@ -30,6 +31,7 @@ NO_CODES = frozenset(
 
 COMPOSED = frozenset(
     """
+    artifact-exists dataset-exists tag-exists unknown-artifact unknown-dataset
     launch-plan-not-found task-not-found workflow-not-found
     unknown-active-launch-plan unknown-attribute unknown-data unknown-deck unknown-description unknown-execution
     unknown-graph

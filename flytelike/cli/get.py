@@ -180,6 +180,7 @@ async def show_execution(client: Client, name: str, project: str, domain: str, *
             click.echo(f"{key[:-1]:8} {var} = {json.dumps(shown_value, ensure_ascii=False)}")
     at_gate = {wait.gate.node_id: wait for wait in waits(waiting)}
     for _, row in tree.ordered():
+        row.waits = "" if row.path in at_gate else row.waits  # told in full below
         click.echo(plain_line(row))
         for call in calls:
             if call["node"] == row.path:
@@ -198,5 +199,7 @@ def node_document(row: NodeRow) -> dict[str, object]:
         "phase": row.phase.name,
         "seconds": row.seconds,
         "cached": row.cached,
+        "note": row.note,
+        "waits": row.waits.removeprefix("waits for "),
     }
     return {**document, "elements": row.elements} if row.elements else document

@@ -15,7 +15,7 @@ from flytelike.compiler.node_matching import matching
 from flytelike.compiler.order import in_order
 from flytelike.model.closure import CompiledWorkflow, WorkflowClosure
 from flytelike.model.earlier import Earlier, EarlierNode
-from flytelike.model.graph import Node
+from flytelike.model.graph import ArrayTarget, BranchTarget, Node, TaskTarget, inner_nodes
 from flytelike.model.ids import END_NODE, ROOT, START_NODE, WORKFLOW_INPUTS, NodeId, NodePath
 from flytelike.model.phases import NodePhase
 from flytelike.model.recovery import Action, PlannedNode, Reason, RecoveryPlan
@@ -124,6 +124,15 @@ class _Planner:
         verdict = _why_it_runs(left, change, dirty)
         if left is not None and self._look_inside(level, node, old, left, path, fresh):
             return False
+        if left is not None and change is None and not dirty and self._look_at_cases(level, (old, node), left, pairs):
+            return False
+        if isinstance(node.target, ArrayTarget):
+            told = self._elements(node.target, left)
+            if left is not None and change is None and not dirty and told:
+                self.reuse[path] = ReusedNode(Way.CONTINUE, left.source)
+                verdict = _Verdict(Action.PARTLY, Reason.INSIDE, told)
+            self._tell(path, left, node, verdict)
+            return False
         # A child execution is planned by itself when it starts; a checkpoint is of use to unchanged code only.
         if left is not None and (left.source.child or (not left.done and change is None)):
             self.reuse[path] = ReusedNode(Way.CONTINUE, left.source)
@@ -155,6 +164,40 @@ class _Planner:
         self._tell(path, left, node, _Verdict(Action.PARTLY, Reason.INSIDE))
         self.nodes.extend(inside)
         return True
+
+    def _look_at_cases(
+        self, level: _Level, branch: tuple[Node, Node], left: EarlierNode, pairs: Mapping[NodeId, NodeId]
+    ) -> bool:
+        """Plan the cases of a branch that was partly done. It is decided again, on the same values."""
+        old, new = branch
+        if not isinstance(new.target, BranchTarget):
+            return False
+        start, before = len(self.nodes), len(self.reuse)
+        left_there = self.earlier.within(level.old_scope)
+        for one, other in zip(inner_nodes(old), inner_nodes(new), strict=True):
+            there = left_there.get(one.id)
+            if there is not None and there.phase is not NodePhase.SKIPPED:
+                self._node(level, other, one, there, pairs, {})
+        inside = self.nodes[start:]
+        del self.nodes[start:]
+        if len(self.reuse) == before:
+            return False
+        path = NodePath(f"{level.new_scope}.{new.id}" if level.new_scope else new.id)
+        self._tell(path, left, new, _Verdict(Action.PARTLY, Reason.INSIDE))
+        self.nodes.extend(inside)
+        return True
+
+    def _elements(self, target: ArrayTarget, left: EarlierNode | None) -> str:
+        """Return how many elements are reused of an array that did not end well; nothing where that is not known.
+
+        Known is what tasks gave: of elements without outputs, and of those that are no tasks, nothing is kept.
+        """
+        inner = target.node.target
+        if left is None or left.elements is None or not isinstance(inner, TaskTarget):
+            return ""
+        succeeded, length = left.elements
+        gives = bool(self.callees.new.tasks[inner.task].interface.outputs)
+        return f"{succeeded:,} of {length:,} elements reused" if gives and succeeded else ""
 
     def _tell(self, path: NodePath, left: EarlierNode | None, node: Node, verdict: _Verdict) -> None:
         where = left.source.path if left is not None else NodePath("")

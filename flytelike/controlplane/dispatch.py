@@ -9,6 +9,7 @@ import asyncio
 import logging
 
 from flytelike.controlplane.database import Database
+from flytelike.controlplane.errors import Refusal
 from flytelike.controlplane.launching import launch_request
 from flytelike.controlplane.messages import execution_id
 from flytelike.controlplane.ports import Launcher
@@ -77,6 +78,9 @@ class Dispatch:
                 await self._launcher.launch(launch_request(row, self._settings))
             if row.phase == WorkflowPhase.ABORTING:
                 await self._launcher.abort(execution_id(row), row.abort_cause, row.abort_principal)
+        except Refusal as error:
+            log.warning("execution %s cannot be handed over yet: %s", execution_id(row), error)
+            return False
         except Exception:
             log.exception("could not hand over execution %s", execution_id(row))
             return False

@@ -28,7 +28,8 @@ def earlier_of(row: ExecutionRow, raw_prefix: str, nodes: Iterable[NodeRow], att
         scope, _, node_id = node.path.rpartition(".")
         attempt = attempts.get(node.path, 0)
         source = ReuseSource(execution, raw_prefix, path, attempt, node.inputs_uri, node.output_uri, node.child)
-        by_scope[NodePath(scope)][NodeId(node_id)] = EarlierNode(NodePhase(node.phase), source)
+        elements = (node.elements_succeeded, node.elements) if node.is_array else None
+        by_scope[NodePath(scope)][NodeId(node_id)] = EarlierNode(NodePhase(node.phase), source, elements)
         if scope:
             _take_scope(scopes, NodePath(scope))
     return Earlier(execution, by_scope, scopes)

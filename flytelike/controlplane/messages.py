@@ -127,6 +127,9 @@ def node_message(execution: ExecutionId, row: NodeRow, *, brief: bool = False) -
         closure.elements.length, closure.elements.open = row.elements, row.elements_open
         closure.elements.succeeded, closure.elements.failed = row.elements_succeeded, row.elements_failed
         closure.elements.cached, closure.elements.recovered = row.elements_cached, row.elements_recovered
+    closure.waits = row.waits
+    if row.waits_until:
+        closure.waits_until.CopyFrom(timestamp(row.waits_until))
     _fill_times(closure, row, ended=NodePhase(row.phase).terminal)
     _fill_result(closure, row)
     if row.cache_status:

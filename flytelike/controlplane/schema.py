@@ -227,6 +227,8 @@ node_executions = Table(
     _text("output_uri"),
     _text("child"),
     _text("note"),
+    _text("waits"),
+    _instant("waits_until"),
     Column("cache_status", SmallInteger, nullable=False, server_default="0"),
     _text("cache_why"),
     _text("cache_key"),
@@ -347,6 +349,7 @@ catalog_entries = Table(
     Column("project", String(64), nullable=False),
     Column("domain", String(64), nullable=False),
     _text("task"),
+    _text("version"),
     _text("cache_key"),
     _text("source"),
     _bytes("outputs"),
@@ -365,7 +368,44 @@ catalog_entries = Table(
     _text("replaced"),
     Index(None, "project", "domain", "task", "created_at"),
 )
-"""Cached results by the digest of their key. `cache_key`, `source` and `uris` are JSON; `outputs`: core.LiteralMap."""
+"""Cached results by the digest of their key. `cache_key`, `source` and `uris` are JSON; `outputs`: core.LiteralMap.
+
+`version` is that of the key: with project, domain and task the dataset, as DataCatalog has it.
+"""
+
+catalog_datasets = Table(
+    "catalog_datasets",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("domain", String(64), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    _bytes("about"),
+    _instant("created_at"),
+)
+"""Datasets that clients created. `about`: datacatalog.Dataset without its id."""
+
+catalog_artifacts = Table(
+    "catalog_artifacts",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    _bytes("about"),
+    _text("partitions"),
+)
+"""What clients say of their results in `catalog_entries`. `about`: datacatalog.Artifact, metadata and partitions only;
+`partitions`: a JSON list of name and value a line, to be searched."""
+
+catalog_tags = Table(
+    "catalog_tags",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("domain", String(64), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("tag", Text, primary_key=True),
+    Column("digest", String(64), nullable=False, index=True),
+)
+"""Names that clients gave results of a dataset."""
 
 catalog_past = Table(
     "catalog_past",

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 
 from flytelike.controlplane.app import ControlPlane
-from flytelike.controlplane.errors import Refusal, Status
+from flytelike.controlplane.errors import Refusal, Status, refusal
 from flytelike.controlplane.ports import LogNotFound
 from flytelike.controlplane.signals import Reached
 from flytelike.model.failure import Failure, Fault
@@ -12,7 +12,7 @@ from flytelike.model.launch import LaunchRequest
 from flytelike.model.trouble import Trouble
 from propeller.engine import Engine
 from propeller.executors.process import AttemptLogs
-from propeller.ports import AttemptKey, ChildRefused, ChildStatus
+from propeller.ports import AttemptKey, ChildRefused, ChildStatus, StoreError
 from propeller.ports_signals import SignalRefused, SignalWanted
 
 
@@ -30,7 +30,10 @@ class LaunchedByEngine:
     async def launch(self, request: LaunchRequest) -> None:
         """Hand the execution to the engine."""
         assert self._engine is not None, "the platform was composed"
-        await self._engine.submit(request)
+        try:
+            await self._engine.submit(request)
+        except StoreError as error:
+            raise refusal(Status.UNAVAILABLE, error.code, error.message) from error
 
     async def abort(self, execution: ExecutionId, cause: str, principal: str) -> None:
         """Ask the engine to end the execution."""

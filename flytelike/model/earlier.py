@@ -13,10 +13,14 @@ DONE = frozenset({NodePhase.SUCCEEDED, NodePhase.RECOVERED})
 
 @dataclass(frozen=True, slots=True)
 class EarlierNode:
-    """A node of an earlier execution: how it ended, and where to take from."""
+    """A node of an earlier execution: how it ended, and where to take from.
+
+    `elements` are those of an array that succeeded, and how many there were; None for other nodes.
+    """
 
     phase: NodePhase
     source: ReuseSource
+    elements: tuple[int, int] | None = None
 
     @property
     def done(self) -> bool:

@@ -32,7 +32,8 @@ class NodeChanged:
     its own workflow. `is_parent` tells that nodes lie in it. `child` tells that the node
     is an execution of its own. `note` says what else people want to know: whence its outputs
     were taken, why they were not. `cache` is what is to be told of the cache now. `graph` is the
-    digest of the closure of the nodes that the node's own task gave, if it is dynamic.
+    digest of the closure of the nodes that the node's own task gave, if it is dynamic. `waits` says what it waits
+    for from now on, such as `approval "release"`, and `waits_until_ns` until when at most; 0 for as long as it takes.
     """
 
     path: NodePath
@@ -47,6 +48,8 @@ class NodeChanged:
     note: str = ""
     cache: CacheNote | None = None
     graph: Digest = Digest("")  # noqa: RUF009 - a NewType's call is a constant
+    waits: str = ""
+    waits_until_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from flytelike.sdk.body import Graph
 from flytelike.sdk.code_digest import code_parts
 from flytelike.sdk.documentation import Documentation, documentation_of
 from flytelike.sdk.entity import AnyEntity, reachable
-from flytelike.sdk.faults import fault, raise_faults
+from flytelike.sdk.faults import fault, label, raise_faults
 from flytelike.sdk.instance_task import InstanceTask, not_in_module
 from flytelike.sdk.launch_plan import LaunchPlan
 from flytelike.sdk.launch_plan_options import packed_options
@@ -115,6 +115,7 @@ class Assembly:
     faults: list[Diagnostic] = field(default_factory=list)
     references: dict[Identifier, TypedInterface] = field(default_factory=dict)
     nodes: NodeTemplates = field(init=False)
+    places: dict[Identifier, SourceSpan] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Let what is wrong with nodes be told beside all else."""
@@ -132,6 +133,9 @@ class Assembly:
         identifier = identifier_of(entity, self.settings)
         match entity:
             case Task():
+                if identifier in self.tasks:
+                    self.faults.append(self.duplicate(entity, identifier))
+                self.places[identifier] = entity.signature.span
                 self.tasks[identifier] = self.task(entity, identifier)
             case Workflow():
                 self.workflows[identifier] = self.workflow(entity, identifier)
@@ -161,9 +165,25 @@ class Assembly:
             code=code,
         )
 
+    def duplicate(self, task: Task[..., Any], identifier: Identifier) -> Diagnostic:
+        """Return the fault of a second task under one name: an attempt finds one function by it."""
+        return fault(
+            "duplicate-entity",
+            f"two different entities are named `{identifier.name}`",
+            task.signature.span,
+            "the second",
+            related=[label(self.places[identifier], "the first")],
+            help=["a task is found by its function's name in its module: define each at the module's top level"],
+        )
+
     def code(self, task: Task[..., Any]) -> dict[str, str]:
-        """Return the digests of what a task's code is made of; none if it cannot be read."""
+        """Return the digests of what a task's code is made of; none if it cannot be read.
+
+        What a function made inside of another does depends on values that its text does not tell.
+        """
         module = task.function.__module__
+        if "<locals>" in task.function.__qualname__ and not isinstance(task, InstanceTask):
+            return {}
         # Not the function's own file, which may be that of a decorator around it.
         file = getattr(sys.modules.get(module), "__file__", None) or ""
         return code_parts(module, task.function.__name__, self.settings.root, file)

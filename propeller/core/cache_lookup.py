@@ -4,7 +4,7 @@ from typing import assert_never
 
 from flytelike.model.caching import CacheNote
 from flytelike.model.phases import NodePhase
-from propeller.core import deadline
+from propeller.core import deadline, wait
 from propeller.core.commands import LookUpCache, ReleaseReservation
 from propeller.core.events import CacheFound, CacheFreed, CacheMissed, CacheTaken, TimerFired
 from propeller.core.node_state import Held, LookingUp, Started, Succeeded, WaitingForCache
@@ -70,7 +70,7 @@ def taken(turn: Turn, event: CacheTaken) -> None:
     if place is not None:
         turn.move(place, Cause.RESERVED, WaitingForCache(event.round, event.until_ns))
         turn.commands.append(deadline.cache(event.path, event.round, event.until_ns))
-        turn.tell_node(place, NodePhase.QUEUED, cache=event.note)
+        turn.tell_node(place, NodePhase.QUEUED, cache=event.note, waits=wait.for_equal_work(event.until_ns))
 
 
 def timer_fired(turn: Turn, event: TimerFired) -> None:

@@ -122,6 +122,7 @@ class SignalWork:
     """The node waits for a signal: an approval, or a value."""
 
     signal: str
+    approval: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -517,8 +518,8 @@ def _work(node: Node, compiled: CompiledWorkflow, closure: WorkflowClosure) -> W
             return LaunchPlanWork(identifier)
         case BranchTarget():
             return BranchWork(tuple(inner.id for inner in inner_nodes(node)))
-        case GateTarget(gate=Approval(signal_id=signal) | Signal(signal_id=signal)):
-            return SignalWork(signal)
+        case GateTarget(gate=Approval(signal_id=signal) | Signal(signal_id=signal) as gate):
+            return SignalWork(signal, isinstance(gate, Approval))
         case GateTarget(gate=Sleep(duration_ns=duration_ns)):
             return SleepWork(duration_ns)
         case GateTarget():

@@ -41,6 +41,7 @@ from propeller.core.plan import BranchWork, LaunchPlanWork, Place, Plan, SubWork
 from propeller.core.reuse import Reuse
 from propeller.core.state import ExecutionState
 from propeller.core.transitions import TRANSITIONS, Cause, Transition
+from propeller.core.wait import NO_WAIT, Wait, for_place
 
 NONE = Digest("")
 """Stands for the graph of a node that gave none."""
@@ -157,7 +158,7 @@ class Turn:
         """Let a node wait for a slot."""
         held = Held(self.next_order(), user_failures, system_failures, self._priority(place))
         self.move(place, Cause.HELD, held)
-        self.tell_node(place, NodePhase.QUEUED)
+        self.tell_node(place, NodePhase.QUEUED, waits=for_place(self.header.limits.max_parallelism))
 
     def _priority(self, place: Place) -> int:
         return self.plan.priority(place.path)
@@ -199,10 +200,11 @@ class Turn:
         *,
         cache: CacheNote | None = None,
         graph: Digest = NONE,
+        waits: Wait = NO_WAIT,
     ) -> None:
         """Record that a node entered a phase; `note` says more to people, `cache` what is to be told of the cache.
 
-        `graph` is what a dynamic node gave.
+        `graph` is what a dynamic node gave, `waits` what the node waits for in the phase.
         """
         work = place.node.work
         self.records.append(
@@ -219,6 +221,8 @@ class Turn:
                 note,
                 cache,
                 graph,
+                waits.what,
+                waits.until_ns,
             )
         )
 

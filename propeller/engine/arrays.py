@@ -22,6 +22,7 @@ from propeller.core.plan import ArrayWork, scope_of
 from propeller.engine import places
 from propeller.engine.binding import BindingFailed
 from propeller.engine.element_cache import ElementCache, Give, GivenByElement, each, opened, parts
+from propeller.engine.element_recovery import ElementRecovery
 from propeller.engine.element_rows import row_keys, rows_in
 from propeller.engine.outside import Ports
 from propeller.engine.overrides import overridden
@@ -34,6 +35,9 @@ from propeller.ports_elements import ArraySpec, ElementResult, ElementsOrder
 UNEQUAL = "UnequalLists"
 NOTHING_TO_MAP = "NothingToMap"
 OUTPUTS_NOT_FOUND = "OutputsNotFound"
+
+PAGE_OF_TOO_LARGE = "outputs-too-large"
+"""The page that says what to do about lists that are too large."""
 
 ROWS_AT_ONCE = 64
 """How many rows of results are read at once, which bounds how long other executions wait for the loop."""
@@ -55,6 +59,7 @@ class Arrays:
     ) -> None:
         """Connect the ports; `give` takes errands for later."""
         self._give = give
+        self._recovery = ElementRecovery(post, values, ports, settings)
         self._cache = cache
         self._post = post
         self._values = values
@@ -102,15 +107,18 @@ class Arrays:
                 event = ElementsEnded(path, command.attempt, self._clock.now_ns(), failed=failed)
                 self._post(run, Arrival(event))
                 return
-        if not self._cache.asks(run, path):
+        asks = self._cache.asks(run, path)
+        if not asks and path not in run.reuse:
             await self._run(run, array, command, command.elements, executor)
             return
         for some in parts(command.elements, LOOKED_UP_AT_ONCE):
             is_open = opened(run, path)
-            wanted = spans_of(it for it in each(some) if is_open(*it))
-            if wanted:
-                misses = await self._cache.misses(run, array, command, wanted, self._uri)
-                await self._run(run, array, command, misses, executor)
+            wanted: Sequence[Span] = spans_of(it for it in each(some) if is_open(*it))
+            if path in run.reuse:
+                wanted = await self._recovery.rest(run, array, command, wanted, self._uri)
+            if asks and wanted:
+                wanted = await self._cache.misses(run, array, command, wanted, self._uri)
+            await self._run(run, array, command, wanted, executor)
 
     async def _run(
         self, run: Run, array: OpenedArray, command: StartElements, spans: Sequence[Span], executor: Executor
@@ -335,6 +343,6 @@ def _no_outputs(message: str) -> Failure:
 def _too_large(size: int, limit: int) -> BindingFailed:
     return BindingFailed(
         f"the outputs of the array's elements are more than {size} bytes, the limit is {limit}; "
-        "let elements give large values as files",
+        f"let elements give large values as files (flytelike explain {PAGE_OF_TOO_LARGE})",
         "OutputsTooLarge",
     )

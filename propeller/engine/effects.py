@@ -42,6 +42,7 @@ from propeller.engine import places
 from propeller.engine.arrays import Arrays
 from propeller.engine.binding import BindingFailed
 from propeller.engine.branching import Branching
+from propeller.engine.checkpoints import previous_checkpoint
 from propeller.engine.element_cache import ElementCache, Give
 from propeller.engine.gates import Gates
 from propeller.engine.lookups import Given, Lookups
@@ -64,7 +65,7 @@ from propeller.engine.run import (
 )
 from propeller.engine.settings import EngineSettings
 from propeller.engine.subgraphs import Subgraphs
-from propeller.engine.taking_over import TakingOver, checkpoints_of, continued_child
+from propeller.engine.taking_over import TakingOver, continued_child
 from propeller.engine.values import Values
 from propeller.ports import (
     AttemptKey,
@@ -175,7 +176,10 @@ class Effects:
             return
         await self.lookups.hold(run, path)
         small = len(inputs) <= self._settings.inline_outputs_bytes_max
-        spec = self._spec(run, command, inputs if small else None)
+        raw_root = run.request.raw_output_prefix or self._settings.raw_output_prefix
+        previous = await previous_checkpoint(run, path, attempt, raw_root, self._blobs)
+        raw = places.raw_prefix(raw_root, run.id, path, attempt)
+        spec = self._spec(run, command, raw, previous, inputs if small else None)
         if not small:
             await self._blobs.write(spec.inputs_uri, inputs)
         await self._running().start(spec)
@@ -185,14 +189,8 @@ class Effects:
     async def _pack(self, run: Run, name: str, document: bytes) -> None:
         await self._blobs.pack(places.folder(self._settings.metadata_prefix, run.id), {name: document})
 
-    def _spec(self, run: Run, command: StartAttempt, inputs: bytes | None) -> AttemptSpec:
+    def _spec(self, run: Run, command: StartAttempt, raw: str, previous: str, inputs: bytes | None) -> AttemptSpec:
         path, attempt, status = command.path, command.attempt, run.state.header.status
-        raw_root = run.request.raw_output_prefix or self._settings.raw_output_prefix
-        raw = places.raw_prefix(raw_root, run.id, path, attempt)
-        if attempt:
-            previous = places.checkpoints(places.raw_prefix(raw_root, run.id, path, attempt - 1))
-        else:
-            previous = checkpoints_of(run, path)
         return AttemptSpec(
             key=AttemptKey(run.id, path, attempt),
             task=run.program.task(path),

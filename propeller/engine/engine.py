@@ -5,6 +5,7 @@ import logging
 from collections.abc import Collection, Sequence
 
 from flytelike.model.caching import CacheUse
+from flytelike.model.diagnostic import Diagnostic
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ExecutionId, NodeExecutionId
 from flytelike.model.launch import LaunchRequest
@@ -25,7 +26,7 @@ from propeller.engine.retention import Retention
 from propeller.engine.run import Arrival, Errand, Run, TakeChild, TakeElements, TakeGraph, TakeOutputs
 from propeller.engine.seal import Sealer
 from propeller.engine.settings import EngineSettings
-from propeller.engine.troubles import Cause, Troubles
+from propeller.engine.troubles import Cause, Troubles, cause_of
 from propeller.engine.values import Values
 from propeller.ports import (
     AttemptKey,
@@ -103,6 +104,11 @@ class Engine:
             # while an error was told.
             if request.id in self._driver.runs:
                 return
+        except StoreError as error:
+            if (cause := cause_of(error)) is not None:
+                self._troubles.note(("submit", request.id), cause, request.id)
+            raise
+        self._troubles.over(("submit", request.id))
         self._entry.admit(request)
 
     async def abort(self, execution: ExecutionId, cause: str, principal: str = "") -> None:
@@ -177,12 +183,12 @@ class Engine:
         if run is not None:
             self._driver.post(run, Arrival(AttemptFailed(key.path, key.attempt, at_ns, failure)))
 
-    def held_up(self, key: AttemptKey, why: Failure | None) -> None:
+    def held_up(self, key: AttemptKey, why: Diagnostic | None) -> None:
         """Take the news that an attempt waits for the machine, or goes on."""
         if why is None or key.execution not in self._driver.runs:
             self._troubles.over(key)
         else:
-            self._troubles.note(key, Cause(why.code, why.message), key.execution)
+            self._troubles.note(key, Cause(why.code, why.headline), key.execution)
 
     def elements_ended(self, key: AttemptKey, at_ns: int, results: Sequence[ElementResult]) -> None:
         """Take the news that attempts of an array's elements ended; what they gave is looked at first."""

@@ -27,6 +27,7 @@ from propeller.engine.outside import Ports
 from propeller.engine.reservations import Reservations
 from propeller.engine.run import Arrival, Errand, Kept, LookUpMany, Run
 from propeller.engine.settings import EngineSettings
+from propeller.engine.troubles import cause_of
 from propeller.engine.values import Values
 
 _LOG = logging.getLogger(__name__)
@@ -119,7 +120,9 @@ class Lookups:
             kept = await self._taken_over(run, answers.hits)
         except asyncio.CancelledError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever the ports do, the nodes go on
+        except Exception as error:
+            if cause_of(error) is not None:
+                raise  # The machine's trouble is waited out: equal work is done once all the same.
             _LOG.warning("results of %s cannot be looked up, they are computed: %s", run.id, error)
             for one in asked:
                 self._missed(run, one, CacheNote(CacheStatus.LOOKUP_FAILURE, one.key, why=CATALOG_FAILED))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
@@ -35,7 +35,7 @@ class OpenedArray:
 
     `key` is what the keys of its elements' work have in common, `keys` are those of elements that run or wait.
     `waiting` are elements whose work somebody else does, with the instant to ask again; `freed` those of them that
-    are about to.
+    are about to. `earlier` is what an earlier execution's elements gave that serves, None before anybody looked.
     """
 
     spec: ArraySpec
@@ -44,6 +44,7 @@ class OpenedArray:
     keys: dict[int, CacheKey] = field(default_factory=dict)
     waiting: dict[int, int] = field(default_factory=dict)
     freed: list[tuple[int, int]] = field(default_factory=list)
+    earlier: "Mapping[int, ElementOutputs] | None" = None
 
 
 @dataclass(frozen=True, slots=True)

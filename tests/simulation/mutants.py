@@ -145,7 +145,7 @@ MUTANTS = (
     _mutant(
         "a graph that failed takes a slot that is not free",
         "task_node",
-        "if turn.slot_is_free and turn.tally.held == 0:",
+        "if not needs_slot(place) or (turn.slot_is_free and turn.tally.held == 0):",
         "if True:",
     ),
     _mutant(
@@ -234,7 +234,6 @@ MUTANTS = (
         "            missed(turn, CacheMissed(event.path, event.round, event.at_ns, event.note))",
     ),
     _mutant("the catalog is not asked", "settle", "if cache_lookup.wanted(turn, place, work) and", "if False and"),
-    _mutant("elements are looked up", "cache_lookup", " and not element_of(place.path)", ""),
     _mutant(
         "a flag to leave the cache alone is not heard",
         "cache_lookup",

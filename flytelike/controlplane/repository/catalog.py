@@ -150,6 +150,7 @@ def _values(entry: CacheEntry) -> Params:
         "project": key.project,
         "domain": key.domain,
         "task": key.task,
+        "version": key.version,
         "cache_key": key_to_json(key),
         "source": source_to_json(entry.source),
         "outputs": entry.outputs,

@@ -9,7 +9,8 @@ from contextlib import suppress
 
 from typing_extensions import override
 
-from flytelike.model.failure import Failure, Fault
+from flytelike.model.diagnostic import Diagnostic
+from flytelike.model.failure import Failure
 from flytelike.storage import StorageError, Store
 from propeller.core.elements import Span
 from propeller.executors.codes import INTERRUPTED, TIMEOUT_EXPIRED
@@ -38,6 +39,11 @@ from propeller.ports import AttemptKey, AttemptListener, AttemptSpec, Executor
 from propeller.ports_elements import ElementResult, ElementsOrder
 
 _LOG = logging.getLogger(__name__)
+
+NO_ROOM = "no-room-in-cluster"
+POD_CANNOT_START = "pod-cannot-start"
+CLUSTER_UNAVAILABLE = "cluster-unavailable"
+"""What attempts are held up by."""
 
 _REMEMBERED = 4096
 _TAIL_BYTES = 2000
@@ -249,7 +255,7 @@ class PodExecutor(Executor):
 
     async def _made(self, attempt: PodAttempt, pod: Json) -> Json | Failure:
         def told(why: TryLater) -> None:
-            self._wait(attempt, "ExceededQuota" if why.for_resources else "ApiServerUnavailable", why.reason)
+            self._wait(attempt, NO_ROOM if why.for_resources else CLUSTER_UNAVAILABLE, why.reason)
 
         return await self._maker.made(pod, told)
 
@@ -268,7 +274,8 @@ class PodExecutor(Executor):
                     return Broken(now_ns, system_failure(INTERRUPTED, text))
                 case Waiting(reason, message, gives_up_ns=due_ns):
                     if news.for_resources or news.failure is not None:
-                        self._wait(attempt, reason, message)
+                        text = f"{reason}: {message}" if message else reason
+                        self._wait(attempt, NO_ROOM if news.for_resources else POD_CANNOT_START, text)
                     else:
                         attempt.waits_for = reason
                 case Running(since_ns):
@@ -278,12 +285,11 @@ class PodExecutor(Executor):
                         return _late(limit_ns)
             await attempt.change(max(0, due_ns - now_ns) / 1e9 if due_ns else None)
 
-    def _wait(self, attempt: PodAttempt, reason: str, message: str) -> None:
+    def _wait(self, attempt: PodAttempt, code: str, text: str) -> None:
         """Tell what an attempt waits for, if it is not as it should be."""
-        text = f"{reason}: {message}" if message else reason
         if text != attempt.waits_for:
             attempt.waits_for, attempt.held_up = text, True
-            self._listener.held_up(attempt.spec.key, Failure(reason, message or reason, Fault.SYSTEM, retryable=True))
+            self._listener.held_up(attempt.spec.key, Diagnostic(code, text))
 
     def _began(self, attempt: PodAttempt, since_ns: int, now_ns: int) -> None:
         if attempt.running_since_ns:

@@ -1,5 +1,6 @@
 """The environment of an attempt, divided by whom it belongs to."""
 
+import json
 import os
 import re
 import sys
@@ -17,6 +18,9 @@ _OF_ATTEMPT = re.compile(r"FLYTE_|_F_|_FSEC_")
 
 _OF_INTERPRETER = re.compile(r"PYTHON(?!UNBUFFERED$)|LD_|DYLD_|MALLOC_|GLIBC_TUNABLES$")
 """What names beginning so hold acts when an interpreter starts: a forked worker is too late for it."""
+
+ENDPOINT = "FLYTELIKE_ENDPOINT"
+"""Where the platform answers."""
 
 _DURABLE = "FLYTELIKE_DURABLE"
 _DURABLE_DOCUMENTS = "FLYTELIKE_DURABLE_DOCUMENTS"
@@ -61,6 +65,21 @@ def base_environment(settings: ProcessSettings) -> dict[str, str]:
         _DURABLE_DOCUMENTS: str(int(settings.durable and settings.durable_documents)),
         _SMALL_OUTPUTS_TOLD: str(int(not settings.small_outputs_stored)),
     }
+
+
+def platform_address(env: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables by which stock clients find the platform that runs an attempt; none where it has no address.
+
+    Args:
+        env: What every attempt is given; `FLYTELIKE_ENDPOINT` is `host:port`, or `file:` and a JSON file that names it.
+    """
+    told = env.get(ENDPOINT, "")
+    if told.startswith("file:"):
+        try:
+            told = str(json.loads(Path(told.removeprefix("file:")).read_text(encoding="utf-8"))["grpc"])
+        except (OSError, ValueError, KeyError):
+            return {}
+    return {"FLYTE_PLATFORM_URL": told, "FLYTE_PLATFORM_INSECURE": "true"} if told else {}
 
 
 def _is_secret(name: str) -> bool:

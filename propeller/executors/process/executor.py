@@ -7,7 +7,7 @@ import shutil
 import signal
 import time
 from collections.abc import Collection, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from typing_extensions import override
@@ -23,9 +23,10 @@ from propeller.executors.process.arrays import Arrays
 from propeller.executors.process.batches import Batches
 from propeller.executors.process.eager_slots import EagerSlots
 from propeller.executors.process.element_queue import ElementQueue
-from propeller.executors.process.environment import base_environment
+from propeller.executors.process.environment import base_environment, platform_address
 from propeller.executors.process.held_up import HeldUp, disk_is_full
 from propeller.executors.process.line import Line
+from propeller.executors.process.live_attempt import LiveAttempt, cancel, redacted
 from propeller.executors.process.logs import AttemptLogs
 from propeller.executors.process.memory import kernel_kills
 from propeller.executors.process.outcome import (
@@ -42,7 +43,6 @@ from propeller.executors.process.outcome import (
     failure_of_stop,
 )
 from propeller.executors.process.plan import (
-    Plan,
     ProgramPlan,
     WarmPlan,
     data_files,
@@ -54,8 +54,7 @@ from propeller.executors.process.plan import (
     uses_task_template,
 )
 from propeller.executors.process.recent import Recent
-from propeller.executors.process.redaction import Redactor
-from propeller.executors.process.secrets import NONE_GIVEN, GivenSecrets, gathered
+from propeller.executors.process.secrets import GivenSecrets, gathered
 from propeller.executors.process.settings import ProcessSettings
 from propeller.executors.process.watch import MemoryWatch
 from propeller.executors.process.worker import Worker
@@ -76,30 +75,6 @@ class _Run:
 
 
 _RUN = _Run()
-
-
-@dataclass(slots=True, eq=False)
-class _Attempt:
-    spec: AttemptSpec
-    plan: Plan | None = None
-    memory_bytes: int = 0
-    worker: Worker | None = None
-    stop: Stop | None = None
-    timers: list[asyncio.TimerHandle] = field(default_factory=list)
-    kernel_kills: int = 0
-    secrets: GivenSecrets = NONE_GIVEN
-    redactor: Redactor | None = None
-    folder: Path | None = None
-
-    @property
-    def eager(self) -> bool:
-        """Whether it waits for others most of the time."""
-        return self.spec.task.metadata.is_eager
-
-    @property
-    def level(self) -> int:
-        """How many callers wait for it, one for another."""
-        return self.spec.depth
 
 
 class ProcessExecutor(Executor, WorkersListener):
@@ -126,8 +101,8 @@ class ProcessExecutor(Executor, WorkersListener):
         self.logs = AttemptLogs(settings.logs, settings.log_bytes)
         self._workers = Workers(settings, base_environment(settings), self)
         self._watch = MemoryWatch(settings.memory_poll_s, self._over_memory)
-        self._live: dict[AttemptKey, _Attempt] = {}
-        self._line: Line[_Attempt | ElementQueue] = Line(time.monotonic, _gone)
+        self._live: dict[AttemptKey, LiveAttempt] = {}
+        self._line: Line[LiveAttempt | ElementQueue] = Line(time.monotonic, _gone)
         self._eager = self._eager_slots()
         self._taken = 0
         self._arrays = Arrays(self._results, settings.images)
@@ -135,7 +110,7 @@ class ProcessExecutor(Executor, WorkersListener):
         self._batches = Batches(
             self._workers, self.logs, self._watch, settings.grace_s, self._tell_elements, self._held_up.by
         )
-        self._by_worker: dict[int, _Attempt] = {}
+        self._by_worker: dict[int, LiveAttempt] = {}
         self._recent = Recent()
         self._tasks: set[asyncio.Task[None]] = set()
         self._kernel_kills = kernel_kills()
@@ -154,7 +129,7 @@ class ProcessExecutor(Executor, WorkersListener):
         if known is not None:
             self._tell(spec.key, *known)
             return
-        attempt = self._live[spec.key] = _Attempt(spec)
+        attempt = self._live[spec.key] = LiveAttempt(spec)
         self.logs.begin(spec.key)
         try:
             verdict = await self._prepare(attempt)
@@ -234,7 +209,7 @@ class ProcessExecutor(Executor, WorkersListener):
             return
         self._closed = True
         for attempt in self._live.values():
-            _cancel(attempt)
+            cancel(attempt)
         self._batches.close()
         self._held_up.close()
         await self._watch.close()
@@ -250,7 +225,7 @@ class ProcessExecutor(Executor, WorkersListener):
 
     # --- from a spec to a process ---------------------------------------------------------
 
-    async def _prepare(self, attempt: _Attempt) -> "Ending | _Run":
+    async def _prepare(self, attempt: LiveAttempt) -> "Ending | _Run":
         """Return `_RUN` to run the attempt; else its news."""
         spec = attempt.spec
         limit = memory_limit(spec)
@@ -275,7 +250,7 @@ class ProcessExecutor(Executor, WorkersListener):
         marked = isinstance(plan, ProgramPlan) and plan.marked
         stored = await self._results.of_whole_attempt(spec.output_prefix, spec.task.interface.outputs, marked=marked)
         if isinstance(stored, Failure):
-            return _redacted(attempt, stored)
+            return redacted(attempt, stored)
         if stored is not False:
             return None if stored is True else stored
         if isinstance(given, Failure):
@@ -296,12 +271,12 @@ class ProcessExecutor(Executor, WorkersListener):
                     queue.in_line = False
                     if queue.spec.key not in self._held_up:
                         self._give(queue, self._settings.slots)
-                case _Attempt() as attempt:
+                case LiveAttempt() as attempt:
                     self._dispatch(attempt)
                 case None:
                     pass
 
-    def _eager_slots(self) -> EagerSlots[_Attempt]:
+    def _eager_slots(self) -> EagerSlots[LiveAttempt]:
         return EagerSlots(self._settings.eager_slots, lambda: Line(time.monotonic, _gone))
 
     @property
@@ -337,7 +312,7 @@ class ProcessExecutor(Executor, WorkersListener):
                     self._end(attempt, failure)
         self._pump()
 
-    def _dispatch(self, attempt: _Attempt) -> None:
+    def _dispatch(self, attempt: LiveAttempt) -> None:
         plan = attempt.plan
         if attempt.secrets and plan is not None:
             plan = replace(plan, env={**plan.env, **self._mounted(attempt)})
@@ -345,7 +320,9 @@ class ProcessExecutor(Executor, WorkersListener):
             case WarmPlan():
                 worker = self._workers.run(plan)
             case ProgramPlan():
-                worker = self._workers.execute(plan)
+                # Stock eager tasks call by a client of their own.
+                called = platform_address(self._settings.env) if attempt.eager else {}
+                worker = self._workers.execute(replace(plan, env={**called, **plan.env}))
             case _:
                 raise RuntimeError("an attempt without a plan was queued")
         attempt.worker = worker
@@ -357,7 +334,7 @@ class ProcessExecutor(Executor, WorkersListener):
         if worker.pid:
             self.started(worker)
 
-    def _mounted(self, attempt: _Attempt) -> Mapping[str, str]:
+    def _mounted(self, attempt: LiveAttempt) -> Mapping[str, str]:
         """Return the variables that give an attempt its secrets, those in files written."""
         if attempt.secrets.need_files:
             attempt.folder = self._workers.private_folder()
@@ -466,7 +443,7 @@ class ProcessExecutor(Executor, WorkersListener):
             self._end(attempt, LOST)
             self._pump()
 
-    def _left(self, worker: Worker) -> _Attempt | None:
+    def _left(self, worker: Worker) -> LiveAttempt | None:
         """Take the attempt off its worker; its slot is free."""
         attempt = self._by_worker.pop(worker.number, None)
         if attempt is not None and attempt.eager:
@@ -484,7 +461,7 @@ class ProcessExecutor(Executor, WorkersListener):
             attempt.stop = OverMemory(used_bytes, limit_bytes)
             self._workers.signal(attempt.worker, signal.SIGKILL)
 
-    def _stop(self, attempt: _Attempt, why: Stop) -> None:
+    def _stop(self, attempt: LiveAttempt, why: Stop) -> None:
         worker = attempt.worker
         if worker is None or attempt.stop is not None:
             return
@@ -496,13 +473,13 @@ class ProcessExecutor(Executor, WorkersListener):
 
     # --- from an end to its news ----------------------------------------------------------
 
-    async def _judge(self, attempt: _Attempt, status: int) -> None:
+    async def _judge(self, attempt: LiveAttempt, status: int) -> None:
         """Find out how an attempt went whose process ended without telling."""
         prefix = attempt.spec.output_prefix
         found = await self._results.found(prefix, attempt.spec.task.interface.outputs)
         news = found if isinstance(found, Failure) else self._verdict(attempt, status, found)
         if isinstance(news, Failure):
-            news = _redacted(attempt, news)
+            news = redacted(attempt, news)
             if news is not found:
                 await self._keep(prefix, news)
         if isinstance(attempt.plan, ProgramPlan) and attempt.plan.marked:
@@ -510,7 +487,7 @@ class ProcessExecutor(Executor, WorkersListener):
                 await self._results.mark(prefix)
         self._end(attempt, news)
 
-    def _verdict(self, attempt: _Attempt, status: int, found: GaveNodes | bool) -> Ending:
+    def _verdict(self, attempt: LiveAttempt, status: int, found: GaveNodes | bool) -> Ending:
         tail = self.logs.tail(attempt.spec.key, _TAIL_BYTES)
         self._kernel_kills = kernel_kills()
         memory_event = self._kernel_kills > attempt.kernel_kills
@@ -527,23 +504,23 @@ class ProcessExecutor(Executor, WorkersListener):
             return None
         return failure_of_no_outputs(attempt.spec.output_prefix, tail)
 
-    def _end_stopped(self, attempt: _Attempt, stop: Stop) -> None:
+    def _end_stopped(self, attempt: LiveAttempt, stop: Stop) -> None:
         if isinstance(stop, Aborted):
             self._forget(attempt)  # who asked for it needs no answer
         else:
             self._later(self._keep_and_end(attempt, failure_of_stop(stop)))
 
-    async def _keep_and_end(self, attempt: _Attempt, failure: Failure) -> None:
+    async def _keep_and_end(self, attempt: LiveAttempt, failure: Failure) -> None:
         await self._keep(attempt.spec.output_prefix, failure)
         self._end(attempt, failure)
 
-    async def _explain_and_end(self, attempt: _Attempt, failure: Failure) -> None:
+    async def _explain_and_end(self, attempt: LiveAttempt, failure: Failure) -> None:
         """Add what a worker does not know of a program's failure, and take secrets out of it."""
         explained = failure
         if data_files(attempt.spec) is not None:
             tail = self.logs.tail(attempt.spec.key, _TAIL_BYTES)
             explained = explained_failure(failure, tail, missing_program(attempt.spec, attempt.plan))
-        explained = _redacted(attempt, explained)
+        explained = redacted(attempt, explained)
         if explained is not failure:
             await self._keep(attempt.spec.output_prefix, explained)
         self._end(attempt, explained)
@@ -552,10 +529,10 @@ class ProcessExecutor(Executor, WorkersListener):
         """Store a failure, so that after a restart the attempt is known to have ended."""
         try:
             await self._results.put_failure(prefix, failure)
-        except Exception:  # noqa: BLE001 - the news matters more than its document
-            _LOG.exception("the failure %s could not be stored below %s", failure.code, prefix)
+        except Exception as error:  # noqa: BLE001 - the news matters more than its document
+            _LOG.warning("the failure %s could not be stored: %s", failure.code, error)
 
-    def _end(self, attempt: _Attempt, news: Ending, outputs: bytes | None = None) -> None:
+    def _end(self, attempt: LiveAttempt, news: Ending, outputs: bytes | None = None) -> None:
         key = attempt.spec.key
         self._forget(attempt)
         if isinstance(news, Failure) and self._held_up.by(news) and not self._closed:
@@ -573,8 +550,8 @@ class ProcessExecutor(Executor, WorkersListener):
                 self._later(self.start(waiting))
         self._pump()
 
-    def _forget(self, attempt: _Attempt) -> None:
-        _cancel(attempt)
+    def _forget(self, attempt: LiveAttempt) -> None:
+        cancel(attempt)
         if attempt.worker is not None:
             self._watch.remove(attempt.worker.number)
         key = attempt.spec.key
@@ -612,18 +589,6 @@ class ProcessExecutor(Executor, WorkersListener):
         task.add_done_callback(self._tasks.discard)
 
 
-def _gone(waiting: "_Attempt | ElementQueue") -> bool:
+def _gone(waiting: "LiveAttempt | ElementQueue") -> bool:
     """Tell whether somebody in line waits no more: it was aborted."""
     return waiting.stopped if isinstance(waiting, ElementQueue) else waiting.stop is not None
-
-
-def _redacted(attempt: _Attempt, failure: Failure) -> Failure:
-    """Return a failure without the secrets of its attempt; the same one when it holds none."""
-    message = failure.message if attempt.redactor is None else attempt.redactor.text(failure.message)
-    return failure if message == failure.message else replace(failure, message=message)
-
-
-def _cancel(attempt: _Attempt) -> None:
-    for timer in attempt.timers:
-        timer.cancel()
-    attempt.timers.clear()

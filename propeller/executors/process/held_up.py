@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from flytelike.model.diagnostic import Diagnostic
 from flytelike.model.failure import Failure
 from flytelike.storage import OutOfSpace
 from propeller.executors.codes import DISK_FULL
@@ -49,7 +50,7 @@ class HeldUp(Generic[T]):
     def add(self, key: AttemptKey, waiting: T, why: Failure) -> None:
         """Let somebody wait."""
         self._waiting[key] = waiting
-        self._listener.held_up(key, why)
+        self._listener.held_up(key, Diagnostic("disk-full", why.message))
         self._look_later()
 
     def drop(self, key: AttemptKey) -> None:

@@ -6,6 +6,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 
 from flytelike.codec.ids import execution_id_from_proto
@@ -112,6 +113,8 @@ def nothing_lost_or_repeated(
         for one in notes:
             if one.node == here and one.attempt >= len(tries):
                 yield f"attempt {one.attempt} of {here} ran, and nothing tells of it"
+    known = {f"{name}-{path}" for name, path in view.nodes}
+    yield from (f"{node} ran, and nothing tells of it" for node in {one.node_of_spec for one in notes} - known)
     for one in notes:
         if one.what == "begin" and one.at_ns > succeeded_ns.get(one.node, one.at_ns):
             late_ms = (one.at_ns - succeeded_ns[one.node]) / 1e6
@@ -122,16 +125,21 @@ def nothing_lost_or_repeated(
                 yield f"`{label}` of {case.name} never ran"
 
 
-def done_once_for_all(lives: int, hurts: int, ledger: Ledger) -> Iterator[str]:
+def done_once_for_all(lives: int, losses: int, ledger: Ledger) -> Iterator[str]:
     """Equal work that is cached is done by one at a time, and again only where a kill lost it."""
-    notes = [one for one in ledger.notes() if one.label.startswith("costly-")]
-    ends = [one for one in notes if one.what == "end"]
-    if len(ends) > 1 + (lives - 1) + hurts:
-        yield f"equal work was done {len(ends)} times with {lives - 1} restarts"
-    for first in ends:
-        for one in notes:
-            if one.what == "begin" and one.node != first.node and first.at_ns < one.at_ns < first.at_ns:
-                yield f"{one.node} did what {first.node} did"
+    begun: dict[tuple[str, int], int] = {}
+    whole: list[tuple[int, int, str]] = []
+    for one in ledger.notes():
+        if one.label.startswith("costly-"):
+            if one.what == "begin":
+                begun[one.node, one.attempt] = one.at_ns
+            else:
+                whole.append((begun[one.node, one.attempt], one.at_ns, one.node))
+    if len(whole) > lives + losses:
+        yield f"equal work was done {len(whole)} times with {lives - 1} restarts and {losses} lost workers"
+    for (_, ended_ns, node), (begun_ns, _, other) in pairwise(sorted(whole)):
+        if begun_ns < ended_ns:
+            yield f"{other} did what {node} was doing"
 
 
 async def nothing_to_do(data: Path) -> bool:
@@ -195,7 +203,7 @@ def all_can_go(site: Site, view: View) -> Iterator[str]:
         yield f"gc found {report['executions']} executions of {len(view.executions)}: {report}"
     if report["orphans"]["count"]:
         yield f"gc found what belongs to nobody: {report['orphans']}"
-    left = [path for path in (site.data / "logs").rglob("*.log")]
+    left = list((site.data / "logs").rglob("*.log"))
     left += [path for path in (site.data / "store" / "metadata" / "propeller").rglob("*") if path.is_file()]
     yield from (f"{path.relative_to(site.data)} is left after gc" for path in left[:10])
 

@@ -17,6 +17,12 @@ class Note:
     node: str
     attempt: int
 
+    @property
+    def node_of_spec(self) -> str:
+        """The node itself, or the array that an element belongs to."""
+        whole, _, index = self.node.partition("/")
+        return whole.rpartition("-")[0] if index else whole
+
     @staticmethod
     def of(line: str) -> "Note":
         """Read a line of the file."""

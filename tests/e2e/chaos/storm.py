@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -12,67 +13,64 @@ from tests.e2e.chaos.faults import Fault
 from tests.e2e.chaos.site import Site
 
 
-class Hurt(Enum):
-    """One blow."""
+class Kill(Enum):
+    """Whose end it is, by kill -9."""
 
-    PLATFORM = "kill -9 the platform, start it again"
-    WORKER = "kill -9 a worker"
-    ZYGOTE = "kill -9 what makes the workers"
-    BOTH = "kill -9 the platform and what makes the workers at once"
-    FAULT = "the machine's fault"
+    PLATFORM = "the platform, which is started again"
+    WORKER = "a worker"
+    ZYGOTE = "what makes the workers"
+    BOTH = "the platform, and what makes the workers, at once"
+
+
+LOSSES = (Kill.WORKER, Kill.ZYGOTE, Kill.WORKER)
+"""No more than an attempt may lose its worker, however they fall."""
 
 
 @dataclass(slots=True)
 class Storm:
-    """The blows of a seed. The machine's fault comes once; what is drawn is told as it happens."""
+    """The blows of a seed: `kills`, and each of the machine's `faults` once. What happened is `told`."""
 
     site: Site
     seed: int
-    blows: int
-    fault: Fault
-    drawn: random.Random = field(init=False)
+    kills: int
+    faults: Sequence[Fault]
     told: list[str] = field(default_factory=list)
-    counted: Counter[Hurt] = field(default_factory=Counter)
-
-    def __post_init__(self) -> None:
-        """Draw from the seed alone."""
-        self.drawn = random.Random(self.seed)
+    counted: Counter[Kill] = field(default_factory=Counter)
 
     async def rage(self) -> None:
         """Strike at all moments drawn."""
-        for hurt in self._plan():
-            pause_s = self.drawn.uniform(0.05, 1.2)
+        drawn = random.Random(self.seed)
+        for blow in self._plan(drawn):
+            pause_s = drawn.uniform(0.05, 1.2)
             await asyncio.sleep(pause_s)  # the moment itself is what is drawn
-            self.told.append(f"after {pause_s:.2f} s: {hurt.value}")
-            self.counted[hurt] += 1
-            await self._strike(hurt)
+            self.told.append(
+                f"{pause_s:.2f} s later: {f'kill -9 {blow.value}' if isinstance(blow, Kill) else blow.name}"
+            )
+            if isinstance(blow, Fault):
+                await blow.happen(self.site, drawn)
+            else:
+                self.counted[blow] += 1
+                await self._kill(blow, drawn)
 
-    def _plan(self) -> list[Hurt]:
-        """Return the blows: no more lost workers than an attempt may lose (three), however they fall."""
-        rest = [Hurt.PLATFORM, Hurt.WORKER, Hurt.BOTH, Hurt.ZYGOTE, Hurt.WORKER]
-        plan = [Hurt.FAULT, *(rest[i] if i < len(rest) else Hurt.PLATFORM for i in range(self.blows - 1))]
-        self.drawn.shuffle(plan)
+    def _plan(self, drawn: random.Random) -> list[Kill | Fault]:
+        kills = [*LOSSES, Kill.BOTH][: self.kills - 1]
+        kills += [Kill.PLATFORM] * (self.kills - len(kills))
+        plan = [*kills, *self.faults]
+        drawn.shuffle(plan)
         return plan
 
-    async def _strike(self, hurt: Hurt) -> None:
-        match hurt:
-            case Hurt.PLATFORM:
-                await asyncio.to_thread(self.site.kill)
-                await asyncio.to_thread(self.site.up)
-            case Hurt.BOTH:
-                _kill(self.site.zygotes())
-                await asyncio.to_thread(self.site.kill)
-                await asyncio.to_thread(self.site.up)
-            case Hurt.WORKER:
-                workers = sorted(self.site.workers(), key=lambda it: it.pid)
-                _kill([self.drawn.choice(workers)] if workers else [])
-            case Hurt.ZYGOTE:
-                _kill(self.site.zygotes())
-            case Hurt.FAULT:
-                await self.fault.happen(self.site, self.drawn)
+    async def _kill(self, whom: Kill, drawn: random.Random) -> None:
+        if whom is Kill.WORKER:
+            workers = sorted(self.site.workers(), key=lambda it: it.pid)
+            _end([drawn.choice(workers)] if workers else [])
+        if whom in {Kill.ZYGOTE, Kill.BOTH}:
+            _end(self.site.zygotes())
+        if whom in {Kill.PLATFORM, Kill.BOTH}:
+            await asyncio.to_thread(self.site.kill)
+            await asyncio.to_thread(self.site.up)
 
 
-def _kill(victims: list[psutil.Process]) -> None:
+def _end(victims: list[psutil.Process]) -> None:
     for victim in victims:
         try:
             victim.kill()

@@ -48,7 +48,7 @@ class Witness:
         """Look until all has ended."""
         while not self.last.ended:
             await self.look()
-            await asyncio.sleep(0.15)  # between two looks
+            await asyncio.sleep(0.3)  # between two looks
 
     async def look(self) -> bool:
         """Take one look; False when the platform did not answer to the end."""

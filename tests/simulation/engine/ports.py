@@ -179,6 +179,13 @@ class SimulatedCatalog(Port):
     async def put(self, entry: CacheEntry) -> None:
         await self._life.call(lambda: self._world.put_into_catalog(entry), OthersAway)
 
+    async def put_many(self, entries: Sequence[CacheEntry]) -> None:
+        def put() -> None:
+            for entry in entries:
+                self._world.put_into_catalog(entry)
+
+        await self._life.call(put, OthersAway)
+
     async def drop(self, digests: Collection[str], why: str) -> None:
         await self._life.call(lambda: at_once(self._world.catalog.drop(digests, why)), OthersAway)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from flytelike.codec.literals import literal_map_from_proto, literal_map_to_proto
+from flytelike.model.diagnostic import Diagnostic
 from flytelike.model.failure import Failure
 from flytelike.model.graph import Container, TaskTemplate
 from flytelike.model.ids import ExecutionId, Identifier, NodePath, ResourceKind
@@ -65,7 +66,7 @@ class Listener:
         self.ends[key] = failure
         self._note("ended", key)
 
-    def held_up(self, key: AttemptKey, why: Failure | None) -> None:
+    def held_up(self, key: AttemptKey, why: Diagnostic | None) -> None:
         self._note("goes on" if why is None else f"held up by {why.code}", key)
 
     def elements_ended(self, key: AttemptKey, at_ns: int, results: Sequence[ElementResult]) -> None:

@@ -21,7 +21,7 @@ from propeller.ports import (
     ChildStatus,
 )
 from propeller.ports_elements import ElementResult, ElementsOrder
-from propeller.ports_signals import SignalWanted
+from propeller.ports_signals import SignalRefused, SignalWanted
 
 S = 1_000_000_000
 
@@ -100,7 +100,8 @@ class FakeBlobs:
 
     async def sync(self, uri: str) -> None:
         self._check()
-        assert uri in self.objects
+        if uri not in self.objects:
+            raise KeyError(uri)
         self.synced.add(uri)
 
     async def sync_all(self, uris: Collection[str]) -> None:
@@ -335,6 +336,10 @@ class FakeSignals:
         self.wanted: dict[tuple[ExecutionId, NodePath], SignalWanted] = {}
 
     async def wait(self, wanted: SignalWanted) -> bytes | None:
+        for other in self.wanted.values():
+            if (other.execution, other.signal) == (wanted.execution, wanted.signal) and other.type != wanted.type:
+                told = f"another gate waits for {wanted.signal} with another type"
+                raise SignalRefused(Failure("SignalRefused", told, Fault.USER, retryable=False))
         self.wanted[wanted.execution, wanted.path] = wanted
         given = self.given.get((wanted.execution, wanted.signal))
         return None if given is None else given.SerializeToString()

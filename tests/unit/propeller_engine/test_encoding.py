@@ -159,7 +159,10 @@ FROZEN = {
     62: "Seal id",
     63: "AbortElements id path attempt reason",
     80: "ExecutionChanged phase at_ns failure cause",
-    81: "NodeChanged path parent spec_node_id phase at_ns failure is_parent is_child_execution name note cache graph",
+    81: (
+        "NodeChanged path parent spec_node_id phase at_ns failure is_parent is_child_execution name note cache graph"
+        " waits waits_until_ns"
+    ),
     82: "AttemptChanged path attempt task phase at_ns failure",
     83: "ElementsChanged path attempt at_ns length open succeeded failed changes failures cache recovered",
 }

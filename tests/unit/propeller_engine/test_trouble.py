@@ -50,6 +50,7 @@ def test_an_engine_that_cannot_commit_takes_nothing_does_nothing_and_goes_on_lat
         assert (trouble.code, trouble.executions) == ("disk-full", {request().id})
         with pytest.raises(StoreFull):
             await engine.submit(request("e2"))
+        assert engine.troubles[0].executions == {request().id, request("e2").id}, "who asks for one to begin waits too"
         for _ in range(20):
             world.clock.advance(1_000_000_000)
             await world.settle(5)
@@ -58,8 +59,9 @@ def test_an_engine_that_cannot_commit_takes_nothing_does_nothing_and_goes_on_lat
         world.executor.script = lambda spec: {"o": 1}
         await world.ended(request().id)
         assert world.phase(request().id) is WorkflowPhase.SUCCEEDED
+        await engine.submit(request("e2"))
         assert engine.troubles == []
-        assert [k.path for k in world.executor.starts] == ["n0", "n1", "n2"]
+        assert [k.path for k in world.executor.starts if k.execution == request().id] == ["n0", "n1", "n2"]
         await engine.close()
 
     with caplog.at_level(logging.WARNING):

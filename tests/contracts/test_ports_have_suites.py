@@ -1,0 +1,75 @@
+"""Each port has a contract suite here, which its real adapter passes; the few others say who holds their adapters."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).parent
+FILES = (
+    *sorted((ROOT / "propeller").glob("ports*.py")),
+    ROOT / "flytelike" / "controlplane" / "ports.py",
+    ROOT / "flytelike" / "controlplane" / "collecting" / "ports.py",
+    ROOT / "flytelike" / "embedded" / "secrets.py",
+)
+OLDER = {
+    "Catalog": "test_catalog_contract.py",
+    "Executor": "test_executor_contract.py",
+    "StateStore": "test_state_store_contract.py",
+}
+"""Suites that name their port as the type of their fixture."""
+BESIDE = {
+    "Alarm": "tests/unit/propeller_engine/fakes.py",
+    "AttemptListener": "tests/contracts/test_executor_contract.py",
+    "Children": "tests/unit/controlplane/test_executions_api.py",
+    "Clock": "tests/unit/propeller_engine/fakes.py",
+    "Closures": "tests/unit/controlplane/test_graphs.py",
+    "EventSink": "tests/unit/controlplane/test_executions_api.py",
+    "Launcher": "tests/unit/controlplane/test_executions_api.py",
+    "LogReader": "tests/e2e/test_execute.py",
+    "States": "tests/unit/propeller_engine/test_retention.py",
+}
+"""Ports whose one adapter only hands on; where what stands behind it is tested. The list only gets shorter."""
+
+
+def ports() -> set[str]:
+    """Return the names of all ports."""
+    return {
+        node.name
+        for file in FILES
+        for node in ast.parse(file.read_text()).body
+        if isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "Protocol" for base in node.bases)
+    }
+
+
+def suites() -> dict[str, tuple[Path, tuple[str, ...]]]:
+    """Return, by port, the file of its suite and the adapters that it says it runs."""
+    found: dict[str, tuple[Path, tuple[str, ...]]] = {}
+    for file in sorted(HERE.glob("test_*_contract.py")):
+        for node in ast.parse(file.read_text()).body:
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PORTS":
+                found.update({port: (file, adapters) for port, adapters in ast.literal_eval(node.value).items()})
+    return found
+
+
+def test_every_port_is_held() -> None:
+    assert ports() == {*suites(), *OLDER, *BESIDE}
+
+
+@pytest.mark.parametrize("port", sorted(suites()))
+def test_a_suite_runs_the_adapters_it_names(port: str) -> None:
+    file, adapters = suites()[port]
+    called = {ast.unparse(node.func) for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)}
+    assert adapters
+    assert set(adapters) <= called
+
+
+@pytest.mark.parametrize("port", sorted(OLDER))
+def test_an_older_suite_is_of_its_port(port: str) -> None:
+    names = {node.id for node in ast.walk(ast.parse((HERE / OLDER[port]).read_text())) if isinstance(node, ast.Name)}
+    assert port in names or f"Memory{port}" in names or f"Process{port}" in names
+
+
+def test_what_is_held_beside_is_there() -> None:
+    assert [path for path in BESIDE.values() if not (ROOT / path).is_file()] == []
