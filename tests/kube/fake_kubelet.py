@@ -275,7 +275,7 @@ class FakeKubelet:
     async def _tell_status(self, one: _Pod, told: Json) -> None:
         metadata = one.pod["metadata"]
         patch: dict[str, Any] = {"metadata": {"uid": metadata["uid"]}, "status": told}
-        for _ in range(20):
+        for _ in range(600):
             try:
                 await self._client.merge(PODS, metadata["namespace"], metadata["name"], patch, "status")
             except (ObjectNotFound, ObjectChanged):

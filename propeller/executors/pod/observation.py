@@ -4,6 +4,7 @@ The statuses are those of Kubernetes 1.34: its kubelet's, scheduler's and contro
 is at fault: the author for images, programs, memory and time, the platform for machines that go away.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -53,6 +54,7 @@ class Broken:
     failure: Failure
 
 
+_NO_SECRET = re.compile(r"not found|references non-existent")
 _DELETED = Failure(INTERRUPTED, "The pod was deleted, not by the platform.", Fault.SYSTEM, retryable=True)
 
 Observation: TypeAlias = Waiting | Running | Exited | Broken
@@ -133,7 +135,7 @@ def _mount_trouble(events: Sequence[Json], patience: Patience) -> Trouble | None
     for event in reversed(events):
         if event.get("reason") in {"FailedMount", "FailedAttachVolume"}:
             text = f"A volume of the pod cannot be mounted: {event.get('message') or ''}".rstrip()
-            at_fault = Fault.USER if "not found" in text or "non-existent" in text else Fault.SYSTEM
+            at_fault = Fault.USER if _NO_SECRET.search(text) else Fault.SYSTEM
             return Trouble(event["reason"], Failure(event["reason"], text, at_fault, True), patience.container_ns)
     return None
 

@@ -66,6 +66,12 @@ def _described(task: TaskTemplate, faults: Faults) -> TaskPod | None:
     metadata = tasks_pb2.TaskMetadata.FromString(task.extra.get("metadata", b"")).metadata
     own = _metadata(metadata)
     if task.container is not None:
+        if task.container.data is not None:
+            faults.add(
+                "plain-container-as-pod",
+                f"the task {task.id} is a container that reads and writes plain files, which pods do not bring yet",
+                "give it a command of the task contract, or run it on a platform without a cluster",
+            )
         pod = {"metadata": own, "spec": {"containers": [_container(task.container)]}}
         return TaskPod(pod, DEFAULT_PRIMARY, task.container.resources)
     if "k8s_pod" not in task.extra:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flytelike.model.graph import Container, SecretRequest, TaskOverrides
+from flytelike.model.graph import Container, DataFiles, SecretRequest, TaskOverrides
 from flytelike.model.ids import ExecutionId, NodePath
 from flytelike.model.literals import Literal, Primitive
 from flytelike.model.policies import ResourceName, Resources
@@ -266,6 +266,7 @@ def test_what_breaks_the_restricted_profile_is_refused_unless_the_platform_allow
     [
         (task_of(container=None), "missing-command"),
         (task_of(extra={"k8s_pod": b"\xff\xff"}), "invalid-pod-template"),
+        (task_of(container=Container("i", args=("run",), data=DataFiles())), "plain-container-as-pod"),
         (pod_task({"containers": "x"}), "invalid-pod-template"),
         (pod_task({"containers": [{"name": "Bad Name"}]}, "Bad Name"), "invalid-pod-template"),
         (pod_task({"containers": [{"name": "a"}, {"name": "a"}]}, "a"), "invalid-pod-template"),
