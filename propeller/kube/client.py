@@ -81,7 +81,12 @@ class KubernetesClient(Objects, PodLogs):
 
     @override
     async def page(self, selection: Selection, limit: int, more: str = "") -> Page:
-        query = {"limit": str(limit), "labelSelector": selection.labels, "continue": more}
+        query = {
+            "limit": str(limit),
+            "labelSelector": selection.labels,
+            "fieldSelector": selection.fields,
+            "continue": more,
+        }
         answer = await self._call("GET", address(selection.kind, selection.namespace), query)
         metadata = answer.get("metadata", {})
         return Page(answer.get("items") or [], metadata.get("resourceVersion", ""), metadata.get("continue", ""))
@@ -123,6 +128,7 @@ class KubernetesClient(Objects, PodLogs):
             "allowWatchBookmarks": "true",
             "resourceVersion": resource_version,
             "labelSelector": selection.labels,
+            "fieldSelector": selection.fields,
             "timeoutSeconds": str(timeout_s),
         }
         path = address(selection.kind, selection.namespace)

@@ -18,17 +18,19 @@ class ResourceKind(NamedTuple):
 
 
 PODS = ResourceKind("", "v1", "pods")
+EVENTS = ResourceKind("", "v1", "events")
 POD_TEMPLATES = ResourceKind("", "v1", "podtemplates")
 FLYTE_WORKFLOWS = ResourceKind("flytelike.dev", "v1alpha1", "flyteworkflows")
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which objects of a kind: those of a namespace (all without one) with these labels."""
+    """Which objects of a kind: those of a namespace (all without one) with these labels and fields."""
 
     kind: ResourceKind
     namespace: str = ""
     labels: str = ""
+    fields: str = ""
 
 
 class Page(NamedTuple):

@@ -14,7 +14,7 @@ from flytelike.model.graph import SecretRequest
 from flytelike.model.policies import ResourceName
 from propeller.executors.pod import Patience, SecurityProfile
 from propeller.executors.pod.names import pod_name
-from propeller.kube.ports import PODS
+from propeller.kube.ports import EVENTS, PODS
 from propeller.ports import AttemptSpec
 from tests.kube.control_plane import ControlPlane
 from tests.kube.pod_bench import PodBench
@@ -37,7 +37,11 @@ def evicted(pod: Json) -> Json:
     return status(pod, "Failed", {}, since=now(), reason="Evicted", message="The node was low on resource: memory. ")
 
 
-FAULTS = {"fault/denied": denied, "fault/memory": out_of_memory, "fault/evicted": evicted}
+def mounting(pod: Json) -> Json:
+    return status(pod, "Pending", {}, since=now())
+
+
+FAULTS = {"fault/mounting": mounting, "fault/denied": denied, "fault/memory": out_of_memory, "fault/evicted": evicted}
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +54,7 @@ async def bench(
     anyio_backend: str, api_server: ControlPlane, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[PodBench]:
     patience = Patience(image_ns=0, container_ns=0, config_ns=0, node_ns=0)
-    bench = PodBench(tmp_path_factory.mktemp("site"), api_server, patience=patience)
+    bench = PodBench(tmp_path_factory.mktemp("site"), api_server, patience=patience, events_s=0.05)
     await bench.open(FAULTS)
     yield bench
     await bench.close()
@@ -114,6 +118,30 @@ async def test_a_pod_that_fails_is_told_and_removed(bench: PodBench, image: str,
     failure = await failure_of(bench, of_image(shell(bench, "true"), image))
     assert (failure.code, failure.fault) == (code, fault)
     await bench.no_pods()
+
+
+async def test_a_volume_that_cannot_be_mounted_is_told_by_its_event(bench: PodBench) -> None:
+    spec = of_image(shell(bench, "true"), "fault/mounting")
+    await bench.executor.start(spec)
+    async with asyncio.timeout(30):
+        while bench.executor.waits_for(spec.key) != "ContainerCreating":
+            await asyncio.sleep(0.02)
+    (pod,) = (one for one in await bench.pods() if one["metadata"]["name"] == pod_name(spec.key))
+    named = {name: pod["metadata"][name] for name in ("name", "namespace", "uid")}
+    event = {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": "mount", "namespace": bench.namespace},
+        "involvedObject": {"apiVersion": "v1", "kind": "Pod", **named},
+        "type": "Warning",
+        "reason": "FailedMount",
+        "message": 'MountVolume.SetUp failed for volume "flytelike-secrets" : secret "certs" not found',
+    }
+    await bench.client.create(EVENTS, bench.namespace, event)
+    failure = await bench.listener.ended(spec.key)
+    assert failure is not None
+    assert (failure.code, failure.fault) == ("FailedMount", Fault.USER)
+    assert 'secret "certs" not found' in failure.message
 
 
 async def test_a_program_that_is_not_in_the_image(bench: PodBench) -> None:

@@ -1,6 +1,7 @@
 """One attempt that is a pod, or is to be one."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -23,6 +24,8 @@ class PodAttempt:
     waits_for: str = ""
     held_up: bool = False
     running_since_ns: int = 0
+    events: Sequence[Json] = ()
+    events_asked_ns: int = 0
     work: asyncio.Task[None] | None = None
     log: asyncio.Task[None] | None = None
     clearing: asyncio.Task[None] | None = None

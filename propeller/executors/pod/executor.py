@@ -33,7 +33,7 @@ from propeller.executors.pod.stored_logs import StoredLogs
 from propeller.executors.pod.strangers import Strangers
 from propeller.executors.results import Results
 from propeller.kube.errors import KubernetesError
-from propeller.kube.ports import PODS, Objects, PodLogs, Selection
+from propeller.kube.ports import EVENTS, PODS, Objects, PodLogs, Selection
 from propeller.kube.watch import Gone, Listed, ObjectKey, Seen, Watch
 from propeller.ports import AttemptKey, AttemptListener, AttemptSpec, Executor
 from propeller.ports_elements import ElementResult, ElementsOrder
@@ -47,6 +47,7 @@ CLUSTER_UNAVAILABLE = "cluster-unavailable"
 
 _REMEMBERED = 4096
 _TAIL_BYTES = 2000
+_EVENTS_MAX = 50
 _AGAIN_S, _AGAIN_MAX_S = 0.2, 30.0
 _RECENT_NS = 2_000_000_000
 """Kubernetes' times are whole seconds: of a start that is so recent, our own clock knows more."""
@@ -265,7 +266,7 @@ class PodExecutor(Executor):
         while True:
             pod, now_ns, due_ns = attempt.pod, self._now_ns(), 0
             assert pod is not None, "it was made"
-            news = observe(pod, now_ns, self._settings.patience)
+            news = observe(pod, now_ns, self._settings.patience, attempt.events)
             match news:
                 case Exited() | Broken():
                     return news
@@ -278,12 +279,24 @@ class PodExecutor(Executor):
                         self._wait(attempt, NO_ROOM if news.for_resources else POD_CANNOT_START, text)
                     else:
                         attempt.waits_for = reason
+                        due_ns = await self._look_at_events(attempt, now_ns)
                 case Running(since_ns):
                     self._began(attempt, since_ns, now_ns)
                     due_ns = attempt.running_since_ns + limit_ns if limit_ns else 0
                     if limit_ns and now_ns >= due_ns:
                         return _late(limit_ns)
             await attempt.change(max(0, due_ns - now_ns) / 1e9 if due_ns else None)
+
+    async def _look_at_events(self, attempt: PodAttempt, now_ns: int) -> int:
+        """Read the events of a pod that is being made for long; return when to do it again."""
+        every_ns = int(self._settings.events_s * 1e9)
+        attempt.events_asked_ns = attempt.events_asked_ns or now_ns
+        if now_ns >= attempt.events_asked_ns + every_ns:
+            selection = Selection(EVENTS, attempt.place.namespace, fields=f"involvedObject.uid={attempt.uid}")
+            attempt.events = [*(await self._objects.page(selection, _EVENTS_MAX)).items]
+            attempt.events_asked_ns = now_ns
+            return now_ns
+        return attempt.events_asked_ns + every_ns
 
     def _wait(self, attempt: PodAttempt, code: str, text: str) -> None:
         """Tell what an attempt waits for, if it is not as it should be."""

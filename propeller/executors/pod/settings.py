@@ -109,6 +109,7 @@ class PodExecutorSettings:
         creations: How many pods are created at the same time.
         streams: How many logs are followed at the same time; those of other pods are read when they have ended.
         log_bytes: What is kept of an attempt's output; a line at its end tells that more was dropped.
+        events_s: After so long the events of a pod are read that is being made and says nothing, and again.
         log_wait_s: How long the end of an attempt waits for the rest of its log.
         kept_s: How long a finished pod is left, so that one can look at it.
         orphan_s: After so long a finished pod is removed that nobody asks for.
@@ -121,6 +122,7 @@ class PodExecutorSettings:
     creations: int = 16
     streams: int = 1000
     log_bytes: int = 64 << 20
+    events_s: float = 20.0
     log_wait_s: float = 10.0
     kept_s: float = 0.0
     orphan_s: float = 3600.0
