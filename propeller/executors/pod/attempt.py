@@ -37,6 +37,12 @@ class PodAttempt:
         """The pod's own id; nothing while there is none."""
         return str(self.pod["metadata"]["uid"]) if self.pod is not None else ""
 
+    @property
+    def has_run(self) -> bool:
+        """Whether a container of its pod is known to have run to an end."""
+        statuses = ((self.pod or {}).get("status") or {}).get("containerStatuses") or ()
+        return any("terminated" in (one.get("state") or {}) for one in statuses)
+
     def see(self, pod: Json) -> None:
         """Take in a newer version of its pod."""
         self.pod = slim(pod)

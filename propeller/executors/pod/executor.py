@@ -5,7 +5,6 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
 
 from typing_extensions import override
 
@@ -21,8 +20,8 @@ from propeller.executors.pod.elements import ElementPods
 from propeller.executors.pod.endings import system_failure, user_failure
 from propeller.executors.pod.judging import judged
 from propeller.executors.pod.labels import key_of_pod, selector
-from propeller.executors.pod.log_pump import pump
-from propeller.executors.pod.manifest import PRIMARY_ANNOTATION, namespace_of
+from propeller.executors.pod.log_readers import LogReaders
+from propeller.executors.pod.manifest import namespace_of
 from propeller.executors.pod.names import pod_name
 from propeller.executors.pod.observation import Broken, Exited, Running, Waiting, observe
 from propeller.executors.pod.preparing import Ended, Preparer
@@ -46,7 +45,6 @@ CLUSTER_UNAVAILABLE = "cluster-unavailable"
 """What attempts are held up by."""
 
 _REMEMBERED = 4096
-_TAIL_BYTES = 2000
 _EVENTS_MAX = 50
 _AGAIN_S, _AGAIN_MAX_S = 0.2, 30.0
 _RECENT_NS = 2_000_000_000
@@ -81,11 +79,11 @@ class PodExecutor(Executor):
     ) -> None:
         self._settings = settings
         self._objects = objects
-        self._pod_logs = pod_logs
         self._listener = listener
         self._now_ns = now_ns
         self._results = Results(store)
         self.logs = StoredLogs(store, settings.logs, settings.log_bytes)
+        self._readers = LogReaders(pod_logs, self.logs, settings.streams, settings.log_wait_s, self._later)
         self._preparer = Preparer(settings.pods, objects, self._results)
         self._maker = PodMaker(objects, settings.creations, pauses or Pauses())
         self._elements = ElementPods(self._results)
@@ -97,7 +95,6 @@ class PodExecutor(Executor):
         self._listed = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
         self._sweeping: asyncio.Task[None] | None = None
-        self._streams = 0
         self._closed = False
 
     def open(self) -> None:
@@ -251,7 +248,7 @@ class PodExecutor(Executor):
         if isinstance(news, Failure):
             await self._results.put_failure(attempt.spec.output_prefix, news)
             return news
-        tail = await self._tail(attempt)
+        tail = await self._readers.tail(attempt)
         return await judged(attempt.spec, news, self._results, tail)
 
     async def _made(self, attempt: PodAttempt, pod: Json) -> Json | Failure:
@@ -313,36 +310,7 @@ class PodExecutor(Executor):
             attempt.held_up = False
             self._listener.held_up(attempt.spec.key, None)
         self._listener.running(attempt.spec.key, attempt.running_since_ns)
-        if self._streams < self._settings.streams:
-            self._read_log(attempt)
-
-    # --- output ---------------------------------------------------------------------------------
-
-    def _read_log(self, attempt: PodAttempt) -> None:
-        if attempt.log is None and attempt.pod is not None:
-            container = attempt.pod["metadata"]["annotations"][PRIMARY_ANNOTATION]
-            place = (*attempt.place, container)
-            self._streams += 1
-            work = pump(self._pod_logs, self.logs, attempt.spec.key, place, attempt.over)
-            attempt.log = self._later(work)
-            attempt.log.add_done_callback(self._log_read)
-
-    def _log_read(self, task: asyncio.Task[None]) -> None:
-        self._streams -= 1
-        if not task.cancelled() and task.exception() is not None:
-            _LOG.error("a pod's log was not read to its end", exc_info=task.exception())
-
-    async def _tail(self, attempt: PodAttempt) -> str:
-        """Wait a while for the rest of the log; return its end."""
-        started = any("terminated" in (one.get("state") or {}) for one in _statuses(attempt.pod))
-        if attempt.log is None and started:
-            self._read_log(attempt)
-        if attempt.log is None:
-            return ""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._settings.log_wait_s):
-                await asyncio.wait([attempt.log])
-        return await self.logs.tail(attempt.spec.key, _TAIL_BYTES)
+        self._readers.follow(attempt)
 
     # --- the end --------------------------------------------------------------------------------
 
@@ -394,8 +362,13 @@ class PodExecutor(Executor):
     def _later(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
         return task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _LOG.error("work of the pod executor failed", exc_info=task.exception())
 
 
 def _late(limit_ns: int) -> Failure:
@@ -404,8 +377,3 @@ def _late(limit_ns: int) -> Failure:
         "Raise the task's timeout, or make it faster."
     )
     return user_failure(TIMEOUT_EXPIRED, text)
-
-
-def _statuses(pod: Json | None) -> list[Json]:
-    found: list[Json] = ((pod or {}).get("status") or {}).get("containerStatuses") or []
-    return found
