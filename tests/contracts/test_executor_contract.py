@@ -218,6 +218,7 @@ def elements_of(spans: Sequence[Span]) -> list[tuple[int, int]]:
 
 
 async def test_elements_that_have_not_begun_can_be_taken_back(world: World, waiting: AttemptSpec) -> None:
+    await world.end_of(world.site.attempt("nothing"))  # there are workers now, so that the first ones begin at once
     array = replace(array_of(waiting, {"n": range(5)}), queued_ns=1)
     await world.executor.start_elements(ElementsOrder(array, [Span(0, 5)]))
     await world.executor.start_elements(ElementsOrder(array, [Span(0, 5)]))
