@@ -10,6 +10,7 @@ DATA ?= .flytelike
 SEEDS ?= 10000
 CHAOS_SEEDS ?= 20
 CHAOS_KILLS ?= 8
+FILES ?=
 # What messages must stay compatible with: Flyte's, and what idl/additions.txtpb has frozen of ours.
 CONTRACT := $(VENV)/.contract.binpb
 
@@ -111,6 +112,10 @@ simulate: $(READY) ## run the simulations of propeller's core and engine on SEED
 .PHONY: mutants
 mutants: $(READY) ## plant faults in propeller; the simulations must find each
 	@$(BIN)/python -m tests.simulation.planting
+
+.PHONY: mutation
+mutation: $(READY) ## plant every small fault in propeller/core, one at a time (hours); FILES=settle,stop for some
+	@nice -n 10 $(BIN)/python -m tests.simulation.mutation --files "$(FILES)"
 
 .PHONY: golden
 golden: $(READY) ## add histories and half-way states that golden files do not show yet; none is written over

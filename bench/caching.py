@@ -1,17 +1,10 @@
 """A workflow whose results are all cached already: what it takes to find them."""
 
 import asyncio
-import tempfile
-from pathlib import Path
+import statistics
 
+from bench.bed import bed, cpu_s
 from bench.figure import Figure
-from bench.running import executed
-from flytelike.bundle.collect import Copy
-from flytelike.cli.authored import author, registered
-from flytelike.embedded.folder import DataFolder
-from flytelike.embedded.platform import Platform, PlatformOptions
-from flytelike.remote import Client
-from flytelike.sdk.modules import load
 
 NODES = 10_000
 SOURCE = f"""
@@ -33,23 +26,17 @@ def cached(x: int) -> None:
 
 
 async def measure() -> list[Figure]:
-    """Measure a first run that fills the cache, and one that takes everything from it."""
-    with tempfile.TemporaryDirectory() as scratch:
-        (Path(scratch) / "benched.py").write_text(SOURCE)
-        folder = DataFolder.at(Path(scratch) / "data")
-        folder.prepare()
-        async with Platform(folder, PlatformOptions()) as platform, Client(platform.endpoint.grpc) as client:
-            loaded = load([Path(scratch) / "benched.py"])
-            authored = author(
-                loaded, loaded.entities, project="flytesnacks", domain="development", version="", copy=Copy.AUTO
-            )
-            await registered(client, authored)
-            await executed(client, "one", authored.version)
-            first = await executed(client, "cached", authored.version)
-            again = min([await executed(client, "cached", authored.version) for _ in range(3)])
+    """Measure a first run that fills the cache, and ones that take everything from it."""
+    async with bed(SOURCE) as on:
+        await on.executed("one")
+        first = await on.executed("cached")
+        used = cpu_s()
+        again = statistics.median([await on.executed("cached") for _ in range(3)])
+        each = (cpu_s() - used) / 3 / NODES
+    bound = f"{each * 1e6:.0f} \u00b5s of processor time a node: its key, states, records and two documents"
     return [
         Figure(f"{NODES:,} cached tasks, first run", first, "s", "", "each result is put into the catalog"),
-        Figure(f"{NODES:,} cached tasks, all found", again, "s", "< 1.5 s", "a node's states, documents and records"),
+        Figure(f"{NODES:,} cached tasks, all found", again, "s", "< 1.5 s", bound),
     ]
 
 

@@ -101,8 +101,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     target, flags = targets.parse(words)
     source = source_of(target, project, domain, version, Copy(copy))
     if helping:
-        asyncio.run(describe(source, " ".join(words), server, data))
-        return ExitCode.SUCCESS
+        return asyncio.run(describe(source, " ".join(words), server, data))
     given = Given(source, flags, inputs, distant=bool(server))
     chosen = Chosen(only, since, until)
     manner = Manner(server, data, wait=wait, as_json=as_json, named=bool(execution_name))
@@ -202,12 +201,13 @@ class Given:
         return values
 
 
-async def describe(source: Source, words: str, server: str, data: Path) -> None:
-    """Print the target's inputs with their types, defaults and descriptions."""
+async def describe(source: Source, words: str, server: str, data: Path) -> int:
+    """Print the target's inputs with their types, defaults and descriptions; return the exit code."""
     if source.registered:
         async with connected(server, data, start=True) as client:
             await source.prepare(client)
     click.echo(source.help_text(words))
+    return ExitCode.SUCCESS
 
 
 def cache_use(*, overwrite: bool, off: bool) -> CacheUse:

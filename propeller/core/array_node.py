@@ -189,10 +189,12 @@ class _Progress:
     again: list[tuple[int, int]]
     paused: list[int]
     failures: list[ElementFailure]
+    timers: set[str]
     origin: tuple[CacheStatus, bool]
 
     def __init__(self) -> None:
         self.succeeded, self.failed, self.again, self.paused, self.failures = [], [], [], [], []
+        self.timers = set()
         self.origin = (CacheStatus.DISABLED, False)
 
     def __bool__(self) -> bool:
@@ -234,7 +236,8 @@ def _element_failed(
             elements.pause(index, until_ns)
             progress.paused.append(index)
             timer = _pause_timer(place, 0, index // CHUNK, until_ns)
-            if timer not in turn.commands[-len(progress.paused) :]:
+            if timer.id not in progress.timers:  # of this event alone: a batch gives what its events give
+                progress.timers.add(timer.id)
                 turn.commands.append(timer)
 
 

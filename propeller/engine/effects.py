@@ -227,12 +227,15 @@ class Effects:
                 kept = given.kept
                 cache = await self.lookups.store(run, Given(path, attempt, news.at_ns, given.data, given.outputs))
             self._post(run, Arrival(AttemptSucceeded(path, attempt, news.at_ns, cache), kept))
+            if kept is not None and news.outputs is not None:
+                # The commit has them; the document is for those who look.
+                await self._pack(run, places.outputs_name(path, attempt), kept.data)
 
     async def _checked(
         self, run: Run, path: NodePath, attempt: int, uri: str, declared: list[str], data: bytes | None = None
     ) -> "_Checked":
         """Check outputs, read if they did not come along, and make them last."""
-        told = data is not None
+        told = data
         if data is None:
             data = await self._read_outputs(uri)
         if len(data) > self._settings.outputs_bytes_max:
@@ -246,10 +249,10 @@ class Effects:
         if missing:
             raise _NoOutputs(f"it gave no {', '.join(missing)}")
         self._values.keep(run, path, outputs, len(data))
-        if told:
-            await self._pack(run, places.outputs_name(path, attempt), data)
         if len(data) <= self._settings.inline_outputs_bytes_max:
             return _Checked(Kept(path, attempt, data), data, outputs)
+        if told is not None:
+            await self._blobs.write(uri, data)
         await self._blobs.sync(uri)
         return _Checked(None, data, outputs)
 

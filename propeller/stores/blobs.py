@@ -3,9 +3,19 @@
 import asyncio
 import contextlib
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 from flytelike.storage import Contents, InvalidUri, NotFound, OutOfSpace, StorageError, Store
 from propeller.ports import BlobsFull, BlobsUnavailable
+
+
+@dataclass(slots=True, eq=False)
+class _Packing:
+    """Documents that go into one pack, and who waits for them."""
+
+    documents: dict[str, bytes] = field(default_factory=dict)
+    waiting: list[asyncio.Future[None]] = field(default_factory=list)
+    task: asyncio.Task[None] | None = None
 
 
 class BlobsOnStore:
@@ -15,6 +25,7 @@ class BlobsOnStore:
         """Read and write through `store`."""
         self._store = store
         self._contents = Contents(store)
+        self._packing: dict[str, _Packing] = {}
 
     async def digests(self, uris: Collection[str]) -> Mapping[str, str]:
         """Return the digests of what is there."""
@@ -50,11 +61,31 @@ class BlobsOnStore:
             raise _unavailable(error) from error
 
     async def pack(self, folder: str, documents: Mapping[str, bytes]) -> None:
-        """Store small objects together, not synced yet."""
+        """Store small objects together, not synced yet; those that come in one turn of the event loop go together."""
+        loop = asyncio.get_running_loop()
+        packing = self._packing.get(folder)
+        if packing is None:
+            packing = self._packing[folder] = _Packing()
+            packing.task = loop.create_task(self._pack(folder, packing), name="blobs_pack")
+        stored: asyncio.Future[None] = loop.create_future()
+        packing.documents.update(documents)
+        packing.waiting.append(stored)
+        await stored
+
+    async def _pack(self, folder: str, packing: "_Packing") -> None:
+        del self._packing[folder]
+        fault: BlobsUnavailable | None = None
         try:
-            await self._store.pack_async(folder, documents)
+            await self._store.pack_async(folder, packing.documents)
         except StorageError as error:
-            raise _unavailable(error) from error
+            fault = _unavailable(error)
+        for stored in packing.waiting:
+            if stored.done():
+                continue  # who asked was cancelled
+            if fault is None:
+                stored.set_result(None)
+            else:
+                stored.set_exception(fault)
 
     async def sizes(self, uris: Collection[str]) -> Mapping[str, int]:
         """Return the bytes of what is there."""

@@ -9,13 +9,14 @@ from flytelike.controlplane import dispatch
 from flytelike.controlplane.database import Work
 from flytelike.controlplane.errors import Refusal, Status, refusal
 from flytelike.controlplane.repository.executions import unfinished_business
-from flytelike.embedded.adapters import BlobsOnStore, ChildrenOfPlane
+from flytelike.embedded.adapters import ChildrenOfPlane
 from flytelike.embedded.closures import ClosuresOfPlane
 from flytelike.model.ids import NodeExecutionId, NodePath
 from flytelike.model.trouble import Trouble
 from flytelike.remote import Client, RemoteError, ServerUnreachable, executions, maintenance
 from flytelike.storage import OutOfSpace, Store, StoreConfig
 from propeller.ports import BlobsFull, ChildRefused, GraphRefused
+from propeller.stores.blobs import BlobsOnStore
 from tests.unit.controlplane.builders import Running, a_task, create_execution, execution_id, module, plan_id
 
 pytestmark = pytest.mark.anyio

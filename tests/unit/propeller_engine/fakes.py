@@ -70,6 +70,7 @@ class FakeBlobs:
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
+        self.written: set[str] = set()
         self.synced: set[str] = set()
         self.fail = 0
 
@@ -84,11 +85,15 @@ class FakeBlobs:
 
     async def write(self, uri: str, data: bytes) -> None:
         self._check()
+        self.written.add(uri)
         self.objects[uri] = data
 
     async def pack(self, folder: str, documents: Mapping[str, bytes]) -> None:
         self._check()
-        self.objects.update({f"{folder}/{name}": data for name, data in documents.items()})
+        for name, data in documents.items():
+            uri = f"{folder}/{name}"
+            if uri not in self.written:
+                self.objects[uri] = data
 
     async def sizes(self, uris: Collection[str]) -> Mapping[str, int]:
         self._check()

@@ -62,7 +62,7 @@ def test_a_record_that_is_not_whole_does_not_count_and_hides_none(root: str, tor
 def test_bytes_that_changed_do_not_count(root: str) -> None:
     Store().pack(root, {"a": b"first"})
     pack = Path(root, PACK)
-    pack.write_bytes(pack.read_bytes().replace(b"first", b"frist"))
+    pack.write_bytes(pack.read_bytes().replace(b"first", b"FIRST"))
     assert not Store().exists(f"{root}/a")
 
 
