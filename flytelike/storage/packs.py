@@ -115,7 +115,7 @@ class Packs:
                 raise
 
     def _opened(self, pack: str) -> int:
-        """Return a descriptor of a pack that ends with a whole record. It stays open: opening costs more than adding."""
+        """Return a descriptor of a pack that ends with a whole record; it stays open, since opening costs more."""
         descriptor = self._open.get(pack)
         if descriptor is not None:
             if os.fstat(descriptor).st_nlink:
