@@ -20,17 +20,33 @@ OLDER = {
 }
 """Suites that name their port as the type of their fixture."""
 BESIDE = {
-    "Alarm": "tests/unit/propeller_engine/fakes.py",
-    "AttemptListener": "tests/contracts/test_executor_contract.py",
-    "Children": "tests/unit/controlplane/test_executions_api.py",
-    "Clock": "tests/unit/propeller_engine/fakes.py",
-    "Closures": "tests/unit/controlplane/test_graphs.py",
-    "EventSink": "tests/unit/controlplane/test_executions_api.py",
-    "Launcher": "tests/unit/controlplane/test_executions_api.py",
-    "LogReader": "tests/e2e/test_execute.py",
-    "States": "tests/unit/propeller_engine/test_retention.py",
+    "AttemptListener": (
+        "tests/contracts/test_executor_contract.py",
+        "the engine alone listens; what it is told, and when, is what the executors' suite is about",
+    ),
+    "Children": (
+        "tests/unit/controlplane/test_executions_api.py",
+        "the control plane alone starts executions; an operator without one refuses all",
+    ),
+    "Closures": (
+        "tests/unit/controlplane/test_graphs.py",
+        "the control plane alone compiles; an operator without one reads closures, and refuses graphs",
+    ),
+    "EventSink": (
+        "tests/unit/controlplane/test_executions_api.py",
+        "the control plane alone keeps history: twice told is told once; the others keep none",
+    ),
+    "Launcher": (
+        "tests/unit/controlplane/test_executions_api.py",
+        "one hands to the engine beside it, one to objects of a cluster (tests/unit/test_launched_by_objects.py)",
+    ),
+    "LogReader": (
+        "tests/e2e/test_execute.py",
+        "one reads the folder of the executor's logs; without one there are none",
+    ),
+    "States": ("tests/unit/propeller_engine/test_retention.py", "a part of StateStore, whose suite holds all of it"),
 }
-"""Ports whose one adapter only hands on; where what stands behind it is tested. The list only gets shorter."""
+"""Ports without a suite, by the file that tests their one full adapter, and why. The list only gets shorter."""
 
 
 def ports() -> set[str]:
@@ -72,4 +88,4 @@ def test_an_older_suite_is_of_its_port(port: str) -> None:
 
 
 def test_what_is_held_beside_is_there() -> None:
-    assert [path for path in BESIDE.values() if not (ROOT / path).is_file()] == []
+    assert [path for path, _ in BESIDE.values() if not (ROOT / path).is_file()] == []

@@ -186,6 +186,12 @@ MUTANTS = (
         "if not isinstance(turn.get(event.path), TakingOver):",
         "if turn.get(event.path) is None:",
     ),
+    _mutant(
+        "a held node with less priority goes first",
+        "turn",
+        "sorted({*self._candidates, *self._held}, reverse=True)",
+        "sorted({*self._candidates, *self._held})",
+    ),
     _mutant("taking over is lost in a restart", "resume", "yield taking_over.command(place)", "pass"),
     _mutant(
         "what could not be taken over counts as taken over",
