@@ -125,11 +125,11 @@ def _of_elements(rng: random.Random, commands: list[Command], among: int) -> eve
         pause = rng.choice(pauses)
         return timer(pause.path, pause.stamp, pause.due_ns)
     where = rng.choice([0, CHUNK - 3])
-    ends = [(where + rng.randrange(among), rng.choice([0, 0, 0, 1, 2])) for _ in range(rng.randint(1, 4))]
-    failures = tuple(
-        events.ElementFailed(*end, rng.choice([FLAKE, LOST, LOST, LOST])) for end in ends if rng.random() < 0.8
-    )
-    return events.ElementsEnded(NodePath("a"), 0, rng.choice([5, 5, 5, S]), spans_of(sorted(set(ends))), failures)
+    ends = sorted({(where + rng.randrange(among), rng.choice([0, 0, 0, 1, 2])) for _ in range(rng.randint(1, 4))})
+    lost = {end: rng.choice([FLAKE, LOST, LOST, LOST]) for end in ends if rng.random() < 0.8}
+    failed = tuple(events.ElementFailed(*end, failure) for end, failure in lost.items())
+    succeeded = spans_of(end for end in ends if end not in lost)
+    return events.ElementsEnded(NodePath("a"), 0, rng.choice([5, 5, 5, S]), succeeded, failed)
 
 
 def test_what_a_batch_starts_and_stops_is_not_started() -> None:
