@@ -62,7 +62,7 @@ def _interface(scenario: Scenario, task: str) -> TypedInterface:
     sketch = scenario.primary if graph == "main" else scenario.inner[graph]
     node = next(node for node in sketch.every if node.id == name)
     inputs = {"x": Variable(INTS), **({"i": Variable(INTEGER)} if node.gives else {})}
-    if node is sketch.cleanup:
+    if node is sketch.cleanup and not node.array:
         inputs["err"] = Variable(ERROR)
     return TypedInterface(inputs, GIVES if _has_output(scenario, sketch, node) else {})
 
