@@ -59,7 +59,7 @@ class EngineArrayJudge(ArrayJudge):
             must(self.sketch.task.cache.enabled, f"{self.path}: found in the cache, and is not cached")
             must(self.checker.takes, f"{self.path}: found in the cache, which the execution leaves alone")
             for first, length, phase in record.changes:
-                for index in range(first, first + length) if phase is TaskPhase.SUCCEEDED else ():
+                for index in range(first, first + length) if phase == TaskPhase.SUCCEEDED else ():
                     element = self.elements[index]
                     element.results[element.attempt].append(None)
         if self.checker.clock_was_turned:

@@ -527,7 +527,7 @@ def _word(entry: HistoryEntry) -> str:
     record = entry.record
     where = f"{getattr(record, 'path', '')}/{getattr(record, 'attempt', '')} "
     if isinstance(record, ElementsChanged):
-        return f"{where.strip('/ ')} {[*record.changes]}"
+        return f"{where.strip('/ ')} {[*record.changes]} {record.cache.name}"
     return f"{where.strip('/ ')} {record.phase.name}".strip()
 
 
