@@ -16,6 +16,7 @@ from tests.simulation.engine.arrays import EngineArrayJudge
 from tests.simulation.engine.loop import Agenda
 from tests.simulation.engine.values import Expected
 from tests.simulation.rules import must
+from tests.unit.propeller_core.builders import NodeSketch
 
 
 @dataclass
@@ -146,6 +147,12 @@ class EngineChecker(Checker):
         must(failed and message == failed[0][1].message, f"{path}: is told of {message}, {failed} failed")
         same = {other for other, failure in failed if failure == failed[0][1]}
         must(node in same, f"{path}: is told that {node} failed, {same} did")
+
+    @override
+    def _gives(self, sketch: NodeSketch) -> bool:
+        """Tasks that give graphs have the outputs of those here."""
+        inner = sketch.workflow or sketch.gives
+        return self.scenario.inner[inner].outputs if inner else True
 
     @override
     def slept(self, path: NodePath) -> bool:

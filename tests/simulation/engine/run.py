@@ -24,7 +24,7 @@ from tests.simulation.engine.life import Life
 from tests.simulation.engine.loop import Agenda, S
 from tests.simulation.engine.ports import INJECTED, at_once
 from tests.simulation.engine.values import Expected, numbers
-from tests.simulation.engine.weather import Weather, drawn_settings
+from tests.simulation.engine.weather import TRIES_MAX, Weather, drawn_settings
 from tests.simulation.engine.world import EngineWorld
 from tests.simulation.graphs import random_scenario
 from tests.simulation.rules import Violation, must
@@ -70,7 +70,8 @@ class EngineSimulation:
         drawn = random_scenario(rng, arrays=seed % 4 == 2)
         self.scenario = replace(drawn, reuse=only_taken(drawn))
         self.weather = replace(Weather.drawn(rng), fenced=seed % 5 == 2)
-        self.settings = drawn_settings(rng)
+        # The lists of an array are read as a whole or not at all.
+        self.settings = replace(drawn_settings(rng), tries_max=TRIES_MAX * 30 if seed % 4 == 2 else TRIES_MAX)
         self.agenda = Agenda()
         self.agenda.trace += [f"{self.scenario}", f"{self.weather}", f"{self.settings}"]
         self.earlier = EarlierExecution(random.Random(seed), self.scenario, Expected(self.scenario))
