@@ -14,10 +14,12 @@ from propeller.app.closures import StoredClosures
 from propeller.app.reconciler import Reconciler, ReconcilerSettings
 from propeller.engine import Engine, EngineSettings, Ports
 from propeller.engine.loop_clock import LoopClock
+from propeller.executors.pod import PodExecutor, PodExecutorSettings
 from propeller.executors.process import ProcessExecutor, ProcessSettings
 from propeller.kube.client import ClientSettings, KubernetesClient
 from propeller.kube.ports import FLYTE_WORKFLOWS, Selection
 from propeller.kube.watch import Gone, Listed, Seen, Watch
+from propeller.ports import Executor
 from propeller.ports_secrets import NoSecrets
 from propeller.stores.blobs import BlobsOnStore
 from propeller.stores.sql import SqlStateStore
@@ -37,6 +39,7 @@ class OperatorOptions:
         namespace: The namespace whose objects it executes; all without one.
         slots: How many tasks run at once; as many as there are processors without.
         client: How the API server is reached.
+        pods: How tasks run as pods; without it they run as processes beside the operator.
     """
 
     database: str
@@ -46,6 +49,7 @@ class OperatorOptions:
     namespace: str = ""
     slots: int | None = None
     client: ClientSettings = field(default_factory=ClientSettings)
+    pods: PodExecutorSettings | None = None
 
 
 class Operator:
@@ -95,7 +99,7 @@ class Operator:
         settings = EngineSettings(metadata, f"{options.store_base}/raw", holder=options.holder, lease_waits=True)
         engine = Engine(ports, settings)
         stack.push_async_callback(engine.close)
-        await engine.start(ProcessExecutor(self._workers(), store, engine, NoSecrets()))
+        await engine.start(self._executor(client, store, engine))
         stack.push_async_callback(reconciler.close)
         reconciler.start(engine)
         watch = Watch(client, Selection(FLYTE_WORKFLOWS, options.namespace))
@@ -118,6 +122,12 @@ class Operator:
             self._watching.cancel()
             with suppress(asyncio.CancelledError, Exception):
                 await self._watching
+
+    def _executor(self, client: KubernetesClient, store: Store, engine: Engine) -> Executor:
+        pods = self.options.pods
+        if pods is None:
+            return ProcessExecutor(self._workers(), store, engine, NoSecrets())
+        return PodExecutor(pods, client, client, store, engine)
 
     def _workers(self) -> ProcessSettings:
         options = self.options
