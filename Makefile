@@ -115,7 +115,7 @@ mutants: $(READY) ## plant faults in propeller; the simulations must find each
 
 .PHONY: mutation
 mutation: $(READY) ## plant every small fault in propeller/core, one at a time (hours); FILES=settle,stop for some
-	@nice -n 10 $(BIN)/python -m tests.simulation.mutation --files "$(FILES)"
+	@nice -n 10 $(BIN)/python -m tests.simulation.mutation --files "$(FILES)" $(if $(AGAIN),--again)
 
 .PHONY: golden
 golden: $(READY) ## add histories and half-way states that golden files do not show yet; none is written over

@@ -5,7 +5,7 @@ from typing import cast
 
 from flytelike.model.ids import NodePath
 from propeller.core.decision import Decision
-from propeller.core.elements import ElementPhase, Elements, element_of
+from propeller.core.elements import ElementPhase, Elements
 from propeller.core.events import ElementsEnded
 from propeller.core.node_state import Aborted, Failed, Gathering, Mapped, Succeeded
 from propeller.core.plan import parent_of, scope_of, split
@@ -32,8 +32,9 @@ def kept_rows(run: Run, decision: Decision, arrivals: Iterable[Arrival]) -> Mapp
         event = arrival.event
         if arrival.elements and isinstance(event, ElementsEnded):
             _accept(run, decision, event.path, arrival.elements, rows)
-    for path in decision.dropped:
-        _accept_node(run, decision, path, arrivals, rows)
+    for path, state in decision.nodes.items():
+        if isinstance(state, Succeeded):
+            _accept_node(run, path, state, arrivals, rows)
     kept: dict[str, bytes] = {}
     for path, row in rows.items():
         if row and (number := _number(run, decision, path)):
@@ -79,15 +80,15 @@ def _accept(
 
 def _accept_node(
     run: Run,
-    decision: Decision,
     path: NodePath,
+    state: Succeeded,
     arrivals: Iterable[Arrival],
     rows: dict[NodePath, dict[int, ElementOutputs]],
 ) -> None:
-    """Take the outputs of an element that has states of its own, which are dropped now."""
-    state = decision.nodes.get(path)
+    """Take the outputs of an element that has states of its own, which are dropped with the outermost element."""
     scope, index = split(path)
-    if element_of(path) != path or not isinstance(state, Succeeded) or not run.program.interface(path).outputs:
+    is_element = index.isdecimal()  # No node has such a name.
+    if not is_element or not run.program.interface(path).outputs:
         return
     kept = (one.outputs for one in arrivals if one.outputs is not None and one.outputs.path == path)
     data = next((one.data for one in kept if one.attempt == state.attempt), None)

@@ -24,6 +24,7 @@ from propeller.core.node_state import (
     Gathering,
     HandlingScopeFailure,
     LeftOut,
+    Mapped,
     NodeState,
     Skipped,
     Succeeded,
@@ -249,7 +250,7 @@ def _errands(run: Run, stored: _Stored) -> list[Errand]:
     scopes = [
         StoreInputs(path)
         for path, node in run.state.active()
-        if isinstance(node, Expanded | Collecting | Gathering | HandlingScopeFailure | Decided)
+        if isinstance(node, Expanded | Collecting | Mapped | Gathering | HandlingScopeFailure | Decided)
     ]
     return [*scopes, *stored.commands(), *outstanding(run.program.plan, run.state)]
 

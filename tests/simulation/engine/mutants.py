@@ -259,4 +259,29 @@ ENGINE_MUTANTS = (
     ),
     _mutant("the wrong case is chosen", "branching", "Comparator.LESS_OR_EQUAL: le,", "Comparator.LESS_OR_EQUAL: gt,"),
     _mutant("a sweep that fails is the last one", "retention", "full, left = False, True", "full, left = False, False"),
+    _mutant(
+        "what elements of an inner array gave is lost",
+        "element_rows",
+        "is_element = index.isdecimal()",
+        'is_element = index.isdecimal() and path.count(".") == 2',
+    ),
+    _mutant("an array's inputs are lost in a power cut", "entry", "Collecting | Mapped |", "Collecting |"),
+    _mutant(
+        "an element's outputs are not looked at",
+        "arrays",
+        "        if missing:\n            return _no",
+        "        if not missing:\n            return _no",
+    ),
+    _mutant(
+        "elements are not stopped",
+        "arrays",
+        "        await executor.abort_elements(",
+        "        0 and await executor.abort_elements(",
+    ),
+    _mutant(
+        "what waits too long is not taken back",
+        "arrays",
+        "            if array.spec.queued_ns:",
+        "            if False:",
+    ),
 )

@@ -8,6 +8,7 @@ from flytelike.model.closure import WorkflowClosure
 from flytelike.model.graph import TaskTemplate
 from flytelike.model.history import HistoryEntry
 from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeExecutionId
+from propeller.core.elements import Span
 from propeller.ports import (
     AttemptKey,
     AttemptSpec,
@@ -19,6 +20,7 @@ from propeller.ports import (
     Snapshot,
     StoreError,
 )
+from propeller.ports_elements import ElementsOrder
 from propeller.ports_signals import SignalWanted
 from tests.simulation.engine.life import Life
 
@@ -120,6 +122,9 @@ class Store(Port):
 
     async def output(self, execution: ExecutionId, key: str) -> bytes | None:
         return await self._life.call(lambda: at_once(self._world.store.output(execution, key)), StoreAway)
+
+    async def outputs(self, execution: ExecutionId, keys: Sequence[str]) -> Sequence[bytes | None]:
+        return await self._life.call(lambda: at_once(self._world.store.outputs(execution, keys)), StoreAway)
 
     async def undelivered(self, limit: int) -> Sequence[tuple[ExecutionId, HistoryBatch]]:
         return await self._life.call(lambda: at_once(self._world.store.undelivered(limit)), StoreAway)
@@ -249,6 +254,15 @@ class Executor(Port):
 
     async def abort(self, key: AttemptKey, reason: str) -> None:
         await self._life.call(lambda: self._world.abort_attempt(key), OthersAway)
+
+    async def start_elements(self, order: ElementsOrder) -> None:
+        await self._life.call(lambda: self._world.elements.start(order), OthersAway)
+
+    async def abort_elements(self, key: AttemptKey, reason: str) -> None:
+        await self._life.call(lambda: self._world.elements.abort(key), OthersAway)
+
+    async def withdraw_elements(self, key: AttemptKey, elements: Sequence[Span]) -> Sequence[Span]:
+        return await self._life.call(lambda: self._world.elements.withdraw(key, elements), OthersAway)
 
     async def close(self) -> None:
         await self._life.travel()

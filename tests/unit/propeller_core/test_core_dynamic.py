@@ -1,7 +1,12 @@
 """Dynamic nodes: a task that gives nodes to run next. Protocols: given a graph, when events, then commands."""
 
+from dataclasses import replace
+
 import pytest
 
+from flytelike.model.caching import CacheNote, CacheStatus
+from flytelike.model.policies import CachePolicy
+from propeller.core.events import CacheMissed
 from propeller.core.header import Limits
 from propeller.core.plan import scope_of
 from propeller.core.reuse import Reuse
@@ -227,3 +232,21 @@ def test_a_graph_is_kept_once_and_only_while_it_is_asked_for() -> None:
     assert run.on(untaken("n")) == ["n/0/start"]
     assert run.on(kept("n", "inner")) == []
     assert run.states() == {"n": "Started"}
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_cached_task_that_has_run_is_not_looked_up_again_after_it_was_held(lost: bool) -> None:
+    node = dynamic("n", "inner", retries=1)
+    cached = replace(node, task=replace(node.task, cache=CachePolicy(enabled=True, version="1")))
+    workflow = graph(cached, task("x"), task("z", "x"), policy=GOES_ON, outputs=False)
+    run = begun(workflow, graph(task("a"), name="inner"), limits=Limits(1), attempts=3)
+    run.on(CacheMissed(NodePath("n"), 0, 1, CacheNote(CacheStatus.MISS)))
+    if lost:
+        run.on(err("n", LOST))
+        run.on(timer("n", "1/retry", at=S))
+    run.on(gave("n", "inner", attempt=int(lost)))
+    run.on(ok("x"))
+    run.on(ok(f"n.{int(lost)}.a"))
+    run.on(uncollectable("n", FLAKE, attempt=int(lost)))
+    assert run.states()["n"] == "Held"
+    assert run.on(ok("z")) == [f"n/{int(lost) + 1}/start"]

@@ -142,6 +142,38 @@ def test_sub_workflows_and_executions_are_given_their_own_item() -> None:
     live(body())
 
 
+def test_an_array_in_an_array_gives_what_its_own_elements_gave() -> None:
+    async def body() -> None:
+        inner = {"v": [step("y")], "w": [*fan(2), step("m", "n0", "n1", workflow="v", each=repeated())]}
+        outer = [*fan(2), step("a", "n0", "n1", workflow="w", each=repeated())]
+        world = World(closure(outer, inner), script=lambda _: {"o": 5})
+        assert await world.executed(request()) is WorkflowPhase.SUCCEEDED
+        assert world.outputs("mem://meta/p-d-e1/a.0.1.0.m/data/0/outputs.pb") == {"o": [5, 5]}
+        assert world.outputs("mem://meta/p-d-e1/a/data/0/outputs.pb") == {"o": [[5, 5], [5, 5]]}
+
+    live(body())
+
+
+def test_inputs_that_a_power_cut_took_while_elements_run_are_stored_again() -> None:
+    async def body() -> None:
+        outer = [*FAN, step("a", *OVER, workflow="w", each=repeated())]
+        world = World(closure(outer, {"w": [step("y")]}))
+        world.executor.script = lambda spec: None if "." in spec.key.path else {"o": 1}
+        others = set(asyncio.all_tasks())
+        engine = await world.engine()
+        await engine.submit(request())
+        await world.settle()
+        await kill(others)
+        world.machine_restarts()
+        del world.blobs.objects["mem://meta/p-d-e1/a/data/inputs.pb"]
+        engine = await world.engine()
+        await world.settle()
+        assert world.inputs(request().id, "a") == {"i": [1, 1, 1, 1]}
+        await engine.close()
+
+    live(body())
+
+
 @pytest.mark.parametrize("restarted", [False, True], ids=["at_once", "after_a_restart"])
 def test_elements_that_wait_too_long_are_taken_back_and_fail(restarted: bool) -> None:
     async def body() -> None:
