@@ -91,6 +91,11 @@ def manifest(wanted: LaunchRequest, namespace: str) -> str:
     return yaml.safe_dump(document)
 
 
+async def create(objects: Objects, wanted: LaunchRequest, namespace: str) -> None:
+    """Ask for an execution as a person would."""
+    await objects.create(FLYTE_WORKFLOWS, namespace, yaml.safe_load(manifest(wanted, namespace)))
+
+
 async def until_ended(objects: Objects, namespace: str, name: str) -> WorkflowResource:
     """Return an object once its execution has ended and the operator has let go of it."""
     while True:
