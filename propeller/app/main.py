@@ -31,8 +31,11 @@ def main() -> None:
 @click.option("--namespace", default="", help="Execute the objects of one namespace instead of all.")
 @click.option("--kubeconfig", default="", help="How to reach the cluster; in a pod its own credentials without.")
 @click.option("--context", default="", help="The context in the kubeconfig.")
-@click.option("--slots", type=click.IntRange(min=1), default=None, help="How many tasks run at once.")
+@click.option("--slots", type=click.IntRange(min=1), default=None, help="How many tasks of a shard run at once.")
 @click.option("--holder", default=socket.gethostname, help="Who it is; the same name goes on at once after a restart.")
+@click.option("--shards", type=click.IntRange(1, 1024), default=1, help="How many shards all replicas share.")
+@click.option("--lease", type=click.IntRange(3, 3600), default=15, help="Seconds until a silent replica is replaced.")
+@click.option("--lease-namespace", default="", help="Where the Leases of replicas and shards lie.")
 def operator(  # noqa: PLR0913 - one for each option
     *,
     database: str,
@@ -43,11 +46,16 @@ def operator(  # noqa: PLR0913 - one for each option
     context: str,
     slots: int | None,
     holder: str,
+    shards: int,
+    lease: int,
+    lease_namespace: str,
 ) -> None:
     """Execute the FlyteWorkflow objects of a cluster."""
     work.mkdir(parents=True, exist_ok=True)
     client = ClientSettings(kubeconfig=kubeconfig or os.environ.get("KUBECONFIG", ""), context=context)
-    options = OperatorOptions(database, store, work.resolve(), holder, namespace, slots, client)
+    options = OperatorOptions(
+        database, store, work.resolve(), holder, namespace, slots, shards, lease, lease_namespace, client
+    )
     try:
         asyncio.run(_run(options))
     except (StoreError, KubernetesError) as error:

@@ -5,7 +5,7 @@ with this process, and doing it twice changes nothing.
 """
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -70,11 +70,13 @@ class ReconcilerSettings:
 
     Attributes:
         metadata_prefix: As in `EngineSettings`.
+        labels: What an object is labelled with before anything of it starts.
         status_pause_s: How long changes of counters gather before they are written. Phases are written at once.
         workers: How many objects are looked at at once.
     """
 
     metadata_prefix: str
+    labels: Mapping[str, str] = field(default_factory=dict)
     status_pause_s: float = 1.0
     workers: int = 8
 
@@ -173,9 +175,14 @@ class Reconciler(EventSink):
         """Find out how the execution goes, and start it if it is new. None when nothing is left to follow."""
         request, key = resource.request, _key(resource)
         metadata = resource.metadata
+        wanted: Json = {}
         if not metadata.deleting and FINALIZER not in metadata.finalizers:
-            # Before anything starts: from now on it cannot vanish unseen.
-            wanted = {"finalizers": [*metadata.finalizers, FINALIZER], "resourceVersion": metadata.resource_version}
+            wanted["finalizers"] = [*metadata.finalizers, FINALIZER]
+        if not self._settings.labels.items() <= metadata.labels.items():
+            wanted["labels"] = dict(self._settings.labels)
+        if wanted:
+            # Before anything starts: from now on it cannot vanish unseen, and stays where it is.
+            wanted["resourceVersion"] = metadata.resource_version
             self._seen[key] = await self._objects.merge(FLYTE_WORKFLOWS, *key, {"metadata": wanted})
         nodes = await self._nodes_of(request)
         followed = self._followed[request.id] = Followed(key, Progress(resource.status, nodes))

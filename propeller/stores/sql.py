@@ -38,13 +38,14 @@ class SqlStateStore:
         self._closed = False
 
     @classmethod
-    async def open(cls, url: str, durability: Durability = Durability.POWER) -> "SqlStateStore":
+    async def open(cls, url: str, durability: Durability = Durability.POWER, part: int = 0) -> "SqlStateStore":
         """Open the database at `sqlite:///<path>` (or a bare path) or `postgresql://...`.
 
-        Makes the tables when there are none. Raises `StoreTooNew` (`newer-database`),
-        `StoreCorrupt` (`corrupt-database`), `StoreFull` (`disk-full`) or another `StoreError`.
+        Each `part` of a database is a store of its own, with an owner of its own. Makes the tables when there are
+        none. Raises `StoreTooNew` (`newer-database`), `StoreCorrupt` (`corrupt-database`), `StoreFull` (`disk-full`)
+        or another `StoreError`.
         """
-        driver = driver_for(url)
+        driver = driver_for(url, part)
         reader = await asyncio.to_thread(_prepared, driver, durability)
         return cls(driver, durability, reader)
 

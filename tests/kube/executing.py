@@ -30,7 +30,7 @@ folder = sys.argv[1]
 
 outputs = literals_pb2.LiteralMap()
 outputs.literals["o"].scalar.primitive.integer = 7
-os.makedirs(folder)
+os.makedirs(folder, exist_ok=True)
 pathlib.Path(folder, "outputs.pb").write_bytes(outputs.SerializeToString())
 """
 """Gives 7."""

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +20,6 @@ class OperatorProcess:
     """A process that runs while the context is open. Nothing of it is left at the end."""
 
     options: OperatorOptions
-    more: Sequence[str] = ()
     _process: "subprocess.Popen[bytes] | None" = field(default=None)
 
     def __enter__(self) -> Self:
@@ -35,11 +33,15 @@ class OperatorProcess:
             "--kubeconfig": options.client.kubeconfig,
             "--slots": str(options.slots),
             "--holder": options.holder,
+            "--shards": str(options.shards),
+            "--lease": str(options.lease_s),
         }
-        command = [str(PROPELLER), "operator", *(word for pair in words.items() for word in pair), *self.more]
+        command = [str(PROPELLER), "operator", *(word for pair in words.items() for word in pair)]
+        # Its start is what is waited for: let it find compiled modules.
+        env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         options.work.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env)
         return self
 
     def __exit__(

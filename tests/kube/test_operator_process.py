@@ -20,7 +20,7 @@ from tests.kube.operator_process import OperatorProcess
 from tests.services.kubernetes import connected
 from tests.unit.propeller_engine.builders import chain
 
-NODES = 6
+NODES = 4
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -64,12 +64,12 @@ def test_a_killed_operator_loses_nothing_and_repeats_nothing(
     """It is killed twice in the midst; tasks whose end was recorded are not run again."""
     site, runs = Site(tmp_path), tmp_path / "runs"
     options = site.options(api_server, namespace, database)
-    names = [f"e{number}" for number in range(3)]
+    names = [f"e{number}" for number in range(2)]
 
     async def body(client: KubernetesClient) -> None:
         for name in names:
             await create(client, site.request(name, chain(NODES), noting(runs)), namespace)
-        for until in (4, 10):
+        for until in (2, 5):
             with OperatorProcess(options) as operator:
                 while sum(noted(runs).values()) < until:
                     assert operator.running.poll() is None, operator.log.read_text()
