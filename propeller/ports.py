@@ -12,7 +12,7 @@ from typing_extensions import override
 from flytelike.model.closure import WorkflowClosure
 from flytelike.model.diagnostic import Diagnostic
 from flytelike.model.failure import Failure
-from flytelike.model.graph import TaskTemplate
+from flytelike.model.graph import TaskOverrides, TaskTemplate
 from flytelike.model.history import HistoryEntry
 from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeExecutionId, NodePath
 from flytelike.model.phases import WorkflowPhase
@@ -41,8 +41,11 @@ class AttemptSpec:
     task contract. Small `inputs` come along, and their file may be written while the attempt begins:
     an executor whose attempts read the file writes it first. `deadline_ns` is the length a run may
     take, counted from its start; 0 for none.
+    `execution_started_ns` is when the whole execution began; `labels` are what its starter labelled it with.
+    `overrides` is what the node changes of its task; `task` has those of a container already.
     `execution_started_ns` is when the whole execution began, `depth` how many executions lie above it, each of which
     waits for the one below. `priority` ranks it among attempts of the same project that wait for the executor.
+    `fresh` tells that it cannot have been started before this engine began, so that nothing of it is stored.
     """
 
     key: AttemptKey
@@ -59,8 +62,11 @@ class AttemptSpec:
     execution_started_ns: int = 0
     env: Mapping[str, str] = field(default_factory=dict)
     inputs: bytes | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    overrides: TaskOverrides = field(default_factory=TaskOverrides)
     priority: int = 0
     depth: int = 0
+    fresh: bool = False
 
 
 class AttemptListener(Protocol):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from flytelike.model.failure import Failure
-from flytelike.model.graph import TaskTemplate
+from flytelike.model.graph import TaskOverrides, TaskTemplate
 from flytelike.model.ids import Identifier
 from propeller.core.elements import Span, element_path
 from propeller.core.plan import scope_of
@@ -41,6 +41,8 @@ class ArraySpec:
     deadline_ns: int = 0
     queued_ns: int = 0
     env: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    overrides: TaskOverrides = field(default_factory=TaskOverrides)
     priority: int = 0
     depth: int = 0
 
@@ -65,6 +67,8 @@ class ArraySpec:
             deadline_ns=self.deadline_ns,
             interruptible=interruptible,
             env=env,
+            labels=self.labels,
+            overrides=self.overrides,
             priority=self.priority,
             depth=self.depth,
         )

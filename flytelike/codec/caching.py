@@ -1,6 +1,7 @@
 """Keys and sources of cached results as JSON: how the catalog's tables keep them."""
 
 import json
+from functools import lru_cache
 from typing import Any
 
 from flytelike.model.caching import CacheKey, CacheSource
@@ -32,4 +33,10 @@ def source_from_json(text: str) -> CacheSource:
     """Return the source of a text that `source_to_json` wrote."""
     found: list[Any] = json.loads(text)
     project, domain, name, path, attempt, version = found
-    return CacheSource(ExecutionId(project, domain, name), NodePath(path), attempt, version)
+    return CacheSource(_execution(project, domain, name), NodePath(path), attempt, version)
+
+
+@lru_cache(maxsize=256)
+def _execution(project: str, domain: str, name: str) -> ExecutionId:
+    """Return an id, checked once: thousands of results in a row come from one execution."""
+    return ExecutionId(project, domain, name)

@@ -13,6 +13,7 @@ the first record that another process adds. One process adds to a pack at a time
 import os
 import struct
 import threading
+import weakref
 import zlib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,8 @@ LEVELS = 4
 """In how many folders above an object a pack of it is looked for."""
 PACKS_KEPT = 64
 """Of how many packs the places of objects are remembered."""
+PACKS_OPEN = 32
+"""How many packs stay open for what is added next."""
 
 _IDENTITY_BYTES = 16
 _HEAD = struct.Struct(">IHI")
@@ -90,8 +93,9 @@ class Packs:
     def __init__(self) -> None:
         """Know of none."""
         self._indexes: OrderedDict[str, _Index] = OrderedDict()
-        self._whole: OrderedDict[str, None] = OrderedDict()
+        self._open: OrderedDict[str, int] = OrderedDict()
         self._lock = threading.Lock()
+        weakref.finalize(self, _close, self._open)
 
     def add(self, folder: str, documents: Mapping[str, bytes]) -> None:
         """Add objects, by their paths in the folder, which must be there; they come last, or not at all.
@@ -101,19 +105,33 @@ class Packs:
         pack = f"{folder}/{PACK}"
         data = b"".join(_record(name.encode(), document) for name, document in documents.items())
         with self._lock:
-            descriptor = os.open(pack, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            descriptor = self._opened(pack)
             try:
-                if pack not in self._whole or os.fstat(descriptor).st_size < _IDENTITY_BYTES:
-                    _cut(descriptor)
-                self._whole.pop(pack, None)
                 rest = memoryview(data)
                 while rest:
                     rest = rest[os.write(descriptor, rest) :]
-            finally:
-                os.close(descriptor)
-            self._whole[pack] = None  # only now: after a write that failed, its half is cut off
-            if len(self._whole) > PACKS_KEPT:
-                self._whole.popitem(last=False)
+            except OSError:
+                os.close(self._open.pop(pack))  # who opens it next cuts off what was half written
+                raise
+
+    def _opened(self, pack: str) -> int:
+        """Return a descriptor of a pack that ends with a whole record; it stays open, since opening costs more."""
+        descriptor = self._open.get(pack)
+        if descriptor is not None:
+            if os.fstat(descriptor).st_nlink:
+                self._open.move_to_end(pack)
+                return descriptor
+            os.close(self._open.pop(pack))  # its folder was deleted, and may have been made anew
+        descriptor = os.open(pack, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            _cut(descriptor)
+        except OSError:
+            os.close(descriptor)
+            raise
+        self._open[pack] = descriptor
+        if len(self._open) > PACKS_OPEN:
+            os.close(self._open.popitem(last=False)[1])
+        return descriptor
 
     def find(self, key: str) -> Packed | None:
         """Return where the object at a path lies in a pack; None if it lies in none. Raises OSError."""
@@ -167,3 +185,9 @@ def _cut(descriptor: int) -> None:
     whole = _Index(b"").go_on(descriptor, size).end
     if whole < size:
         os.ftruncate(descriptor, whole)
+
+
+def _close(descriptors: OrderedDict[str, int]) -> None:
+    """Close what is open of packs that nobody uses any more."""
+    while descriptors:
+        os.close(descriptors.popitem()[1])

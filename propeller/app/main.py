@@ -10,7 +10,9 @@ from pathlib import Path
 
 import click
 
+from flytelike.model.diagnostic import DiagnosticError
 from propeller.app.operator import Operator, OperatorOptions
+from propeller.app.pod_file import pods_from_file
 from propeller.kube.client import ClientSettings
 from propeller.kube.errors import KubernetesError
 from propeller.ports import StoreError
@@ -32,6 +34,7 @@ def main() -> None:
 @click.option("--kubeconfig", default="", help="How to reach the cluster; in a pod its own credentials without.")
 @click.option("--context", default="", help="The context in the kubeconfig.")
 @click.option("--slots", type=click.IntRange(min=1), default=None, help="How many tasks of a shard run at once.")
+@click.option("--pods", type=click.Path(path_type=Path), help="Run tasks as pods, made as this YAML file says.")
 @click.option("--holder", default=socket.gethostname, help="Who it is; the same name goes on at once after a restart.")
 @click.option("--shards", type=click.IntRange(1, 1024), default=1, help="How many shards all replicas share.")
 @click.option("--lease", type=click.IntRange(3, 3600), default=15, help="Seconds until a silent replica is replaced.")
@@ -45,6 +48,7 @@ def operator(  # noqa: PLR0913 - one for each option
     kubeconfig: str,
     context: str,
     slots: int | None,
+    pods: Path | None,
     holder: str,
     shards: int,
     lease: int,
@@ -53,12 +57,13 @@ def operator(  # noqa: PLR0913 - one for each option
     """Execute the FlyteWorkflow objects of a cluster."""
     work.mkdir(parents=True, exist_ok=True)
     client = ClientSettings(kubeconfig=kubeconfig or os.environ.get("KUBECONFIG", ""), context=context)
-    options = OperatorOptions(
-        database, store, work.resolve(), holder, namespace, slots, shards, lease, lease_namespace, client
-    )
     try:
+        made = None if pods is None else pods_from_file(pods, f"{store}/logs")
+        options = OperatorOptions(
+            database, store, work.resolve(), holder, namespace, slots, shards, lease, lease_namespace, client, made
+        )
         asyncio.run(_run(options))
-    except (StoreError, KubernetesError) as error:
+    except (StoreError, KubernetesError, DiagnosticError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(3)
 

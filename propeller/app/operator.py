@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,12 +14,16 @@ from propeller.app.closures import StoredClosures
 from propeller.app.shard import Shard, Surroundings
 from propeller.app.sharding import shard_of
 from propeller.app.shards import Shards
+from propeller.engine import Engine
 from propeller.engine.loop_clock import LoopClock
-from propeller.executors.process import ProcessSettings
+from propeller.executors.pod import PodExecutor, PodExecutorSettings
+from propeller.executors.process import ProcessExecutor, ProcessSettings
 from propeller.kube.client import ClientSettings, KubernetesClient
 from propeller.kube.lease import Leases
 from propeller.kube.ports import FLYTE_WORKFLOWS, Json, Selection
 from propeller.kube.watch import Gone, Listed, ObjectKey, Seen, Watch
+from propeller.ports import Executor
+from propeller.ports_secrets import NoSecrets
 
 _LOG = logging.getLogger(__name__)
 
@@ -43,6 +47,7 @@ class OperatorOptions:
         lease_s: How long a replica that is not heard of keeps its shards.
         lease_namespace: Where the Leases lie; the namespace above, or else the one it runs in, without.
         client: How the API server is reached.
+        pods: How tasks run as pods; without it they run as processes beside the operator.
     """
 
     database: str
@@ -55,6 +60,7 @@ class OperatorOptions:
     lease_s: int = 15
     lease_namespace: str = ""
     client: ClientSettings = field(default_factory=ClientSettings)
+    pods: PodExecutorSettings | None = None
 
 
 class Operator:
@@ -104,7 +110,7 @@ class Operator:
             clock=LoopClock(),
             sink=NoHistory(),
             children=NoChildren(),
-            workers=self._workers(),
+            executor=lambda number, engine: self._executor(number, client, store, engine),
             database=options.database,
             store_base=options.store_base,
         )
@@ -155,6 +161,15 @@ class Operator:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _executor(self, number: int, client: KubernetesClient, store: Store, engine: Engine) -> Executor:
+        pods = self.options.pods
+        if pods is None:
+            return ProcessExecutor(self._workers(), store, engine, NoSecrets())
+        if number:
+            # Each shard looks at its own pods alone: those of others are not for it to judge.
+            pods = replace(pods, pods=replace(pods.pods, platform=f"{pods.pods.platform}.{number}"))
+        return PodExecutor(pods, client, client, store, engine)
 
     def _workers(self) -> ProcessSettings:
         options = self.options

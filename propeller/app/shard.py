@@ -1,5 +1,6 @@
 """One shard's engine, with a store, workers and a reconciler of its own."""
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Self
@@ -8,17 +9,15 @@ from flytelike.storage import Store
 from propeller.app.reconciler import Reconciler, ReconcilerSettings
 from propeller.app.sharding import SHARD_LABEL
 from propeller.engine import Engine, EngineSettings, Ports
-from propeller.executors.process import ProcessExecutor, ProcessSettings
 from propeller.kube.ports import Objects
-from propeller.ports import Children, Clock, Closures, EventSink
-from propeller.ports_secrets import NoSecrets
+from propeller.ports import Children, Clock, Closures, EventSink, Executor
 from propeller.stores.blobs import BlobsOnStore
 from propeller.stores.sql import SqlStateStore
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What all shards of a process have in common."""
+    """What all shards of a process have in common. `executor` makes the one of a shard."""
 
     objects: Objects
     data: Store
@@ -26,7 +25,7 @@ class Surroundings:
     clock: Clock
     sink: EventSink
     children: Children
-    workers: ProcessSettings
+    executor: Callable[[int, Engine], Executor]
     database: str
     store_base: str
 
@@ -63,7 +62,7 @@ class Shard:
             )
             engine = Engine(ports, EngineSettings(metadata, f"{around.store_base}/raw", holder=owner, lease_waits=True))
             stack.push_async_callback(engine.close)
-            await engine.start(ProcessExecutor(around.workers, around.data, engine, NoSecrets()))
+            await engine.start(around.executor(number, engine))
             stack.push_async_callback(reconciler.close)
             reconciler.start(engine)
             return cls(engine, reconciler, stack.pop_all())

@@ -9,7 +9,7 @@ from flytelike.codec.parse import parse, serialise
 from flytelike.codec.types import fill_literal_type
 from flytelike.model.caching import CacheStatus
 from flytelike.model.failure import Failure, Fault
-from flytelike.model.graph import ArrayTarget, TaskTarget
+from flytelike.model.graph import ArrayTarget, TaskOverrides, TaskTarget
 from flytelike.model.ids import NodePath
 from flytelike.model.types import NONE, CollectionType, LiteralType, UnionType
 from flytelike_idl.core import literals_pb2 as pb
@@ -213,15 +213,14 @@ class Arrays:
         target = _target(run, path)
         inner = target.node.target
         task = run.program.closure.tasks[command.task]
-        if isinstance(inner, TaskTarget):
-            task = overridden(task, inner.overrides)
+        overrides = inner.overrides if isinstance(inner, TaskTarget) else TaskOverrides()
         prefix = self._settings.metadata_prefix
         raw_root = run.request.raw_output_prefix or self._settings.raw_output_prefix
         work = run.state.plan.place(path).node.work
         assert isinstance(work, ArrayWork), "only arrays have elements"
         return ArraySpec(
             key=AttemptKey(run.id, path, attempt),
-            task=task,
+            task=overridden(task, overrides),
             workflow=run.request.workflow,
             launch_plan=run.request.launch_plan,
             inputs_uri=places.inputs_uri(prefix, run.id, path),
@@ -233,6 +232,8 @@ class Arrays:
             deadline_ns=work.element.timeout_ns,
             queued_ns=work.element.queued_timeout_ns,
             env=run.request.envs,
+            labels=run.request.labels,
+            overrides=overrides,
             priority=run.priority(path),
             depth=run.request.depth,
         )

@@ -206,8 +206,11 @@ class Effects:
             execution_started_ns=status.started_ns if isinstance(status, InProgress) else 0,
             env=run.request.envs,
             inputs=inputs,
+            labels=run.request.labels,
+            overrides=run.program.overrides(path),
             priority=run.priority(path),
             depth=run.request.depth,
+            fresh=run.fresh,
         )
 
     async def _take_outputs(self, run: Run, news: TakeOutputs) -> None:

@@ -197,6 +197,7 @@ class Entry:
             self._delivery.look_again()
         self._errands.add(run, _errands(run, stored))
         if isinstance(stored.header.status, Accepted):
+            run.fresh = True
             self._driver.post(run, Arrival(ExecutionStarted(self._ports.clock.now_ns())))
         else:
             self._errands.add(run, _restoring(run))
@@ -217,6 +218,7 @@ class Entry:
         run.state = ExecutionState(plan, stored.header, stored.nodes(), reuse, graphs, stored.chunks())
         run.version, run.sequence, run.seal = snapshot.version, stored.sequence, stored.seal
         run.done.clear()
+        run.fresh = False
         # What a commit decided that was stored but not heard of is neither told nor carried out.
         self._delivery.look_again()
         self._errands.add(run, _errands(run, stored))

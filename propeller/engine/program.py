@@ -15,6 +15,7 @@ from flytelike.model.graph import (
     LaunchPlanTarget,
     Node,
     SubWorkflowTarget,
+    TaskOverrides,
     TaskTarget,
     TaskTemplate,
     WorkflowTemplate,
@@ -147,6 +148,11 @@ class Program:
             if home is self:  # What a graft holds lives no longer than the execution.
                 self._tasks[id(node)] = task
         return task
+
+    def overrides(self, path: NodePath) -> TaskOverrides:
+        """Return what the node at a path overrides of its task; nothing for nodes of other kinds."""
+        target = self.node(path).target
+        return target.overrides if isinstance(target, TaskTarget) else TaskOverrides()
 
     def cache_policy(self, path: NodePath) -> CachePolicy:
         """Return how results of the node at a path are kept. Raises KeyError when it runs no task."""

@@ -176,7 +176,8 @@ class Run:
     for them. `reuse` is what it takes over from earlier executions, `cache_keys` are those of nodes
     that do what the catalog did not have, `grafts` the graphs of dynamic nodes that are in memory, by
     scope. `done` are outbox commands to be dropped with the next commit. `seal` tells that its documents
-    are to be sealed at last.
+    are to be sealed at last. `fresh` tells that it began in this engine's life, so that no attempt of it was
+    started by an earlier one.
     """
 
     request: LaunchRequest
@@ -201,6 +202,7 @@ class Run:
     rests: bool = False
     stale: bool = False
     seal: bool = False
+    fresh: bool = False
     doomed: Failure | None = None
     lingers: Alarm | None = None
     failures: int = 0

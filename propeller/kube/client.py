@@ -17,7 +17,7 @@ from typing_extensions import override
 
 from propeller.kube.errors import KubernetesError, Unavailable, error_of
 from propeller.kube.limiter import RateLimiter
-from propeller.kube.ports import Change, Json, Objects, Page, ResourceKind, Selection, WatchEvent
+from propeller.kube.ports import PODS, Change, Json, Objects, Page, PodLogs, ResourceKind, Selection, WatchEvent
 
 if TYPE_CHECKING:
     import aiohttp
@@ -32,6 +32,9 @@ OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 EVENT_BYTES_MAX = 8 * 1024 * 1024
 """One line of a watch. Objects are at most 1.5 MB in etcd."""
+
+LOG_S = 4 * 3600.0
+"""How long a log is followed before it is asked for again; the kubelet closes what is silent for as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ class ClientSettings:
     tries_max: int = 5
 
 
-class KubernetesClient(Objects):
+class KubernetesClient(Objects, PodLogs):
     """The API server's objects, as an async context manager."""
 
     def __init__(self, settings: ClientSettings) -> None:
@@ -87,7 +90,12 @@ class KubernetesClient(Objects):
 
     @override
     async def page(self, selection: Selection, limit: int, more: str = "") -> Page:
-        query = {"limit": str(limit), "labelSelector": selection.labels, "continue": more}
+        query = {
+            "limit": str(limit),
+            "labelSelector": selection.labels,
+            "fieldSelector": selection.fields,
+            "continue": more,
+        }
         answer = await self._call("GET", address(selection.kind, selection.namespace), query)
         metadata = answer.get("metadata", {})
         return Page(answer.get("items") or [], metadata.get("resourceVersion", ""), metadata.get("continue", ""))
@@ -110,8 +118,12 @@ class KubernetesClient(Objects):
         return await self._call("PATCH", path, {"fieldValidation": "Strict"}, dict(patch), MERGE)
 
     @override
-    async def delete(self, kind: ResourceKind, namespace: str, name: str, uid: str = "") -> None:
+    async def delete(
+        self, kind: ResourceKind, namespace: str, name: str, uid: str = "", grace_s: int | None = None
+    ) -> None:
         options: Json = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
+        if grace_s is not None:
+            options["gracePeriodSeconds"] = grace_s
         if uid:
             options["preconditions"] = {"uid": uid}
         await self._call("DELETE", address(kind, namespace, name), None, options)
@@ -125,6 +137,7 @@ class KubernetesClient(Objects):
             "allowWatchBookmarks": "true",
             "resourceVersion": resource_version,
             "labelSelector": selection.labels,
+            "fieldSelector": selection.fields,
             "timeoutSeconds": str(timeout_s),
         }
         path = address(selection.kind, selection.namespace)
@@ -137,6 +150,20 @@ class KubernetesClient(Objects):
                     yield _event(line)
         except _no_answer() as error:
             raise Unavailable(0, "", f"the watch of {path} was cut: {str(error) or type(error).__name__}") from error
+
+    @override
+    async def log(self, namespace: str, pod: str, container: str, *, follow: bool) -> AsyncGenerator[bytes, None]:
+        path = address(PODS, namespace, pod, "log")
+        query = {"container": container, "follow": "true" if follow else ""}
+        try:
+            response = await self._send("GET", path, query, None, JSON, LOG_S if follow else self._settings.timeout_s)
+            async with response.response as answer:
+                if response.status != 200:
+                    raise _error(response.status, await response.read())
+                async for data in answer.content.iter_any():
+                    yield data
+        except _no_answer() as error:
+            raise Unavailable(0, "", f"the log of {pod} was cut: {str(error) or type(error).__name__}") from error
 
     async def _call(
         self, method: str, path: str, query: Mapping[str, str] | None = None, body: Json | None = None, kind: str = JSON

@@ -17,16 +17,20 @@ class ResourceKind(NamedTuple):
     plural: str
 
 
+PODS = ResourceKind("", "v1", "pods")
+EVENTS = ResourceKind("", "v1", "events")
+POD_TEMPLATES = ResourceKind("", "v1", "podtemplates")
 FLYTE_WORKFLOWS = ResourceKind("flytelike.dev", "v1alpha1", "flyteworkflows")
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which objects of a kind: those of a namespace (all without one) with these labels."""
+    """Which objects of a kind: those of a namespace (all without one) with these labels and fields."""
 
     kind: ResourceKind
     namespace: str = ""
     labels: str = ""
+    fields: str = ""
 
 
 class Page(NamedTuple):
@@ -74,8 +78,23 @@ class Objects(Protocol):
     ) -> Json:
         """Change the fields that are given (RFC 7386). With a `resourceVersion`, only the object of that version."""
 
-    async def delete(self, kind: ResourceKind, namespace: str, name: str, uid: str = "") -> None:
-        """Delete an object (with a `uid`, only that very one), and what it owns in the background."""
+    async def delete(
+        self, kind: ResourceKind, namespace: str, name: str, uid: str = "", grace_s: int | None = None
+    ) -> None:
+        """Delete an object (with a `uid`, only that very one), and what it owns in the background.
+
+        `grace_s` is how long a pod may go on; without it, as long as the pod says.
+        """
 
     def watch(self, selection: Selection, resource_version: str, timeout_s: int) -> AsyncGenerator[WatchEvent, None]:
         """Yield what changed since a version, until `timeout_s` is over. Raises `Expired` when that is too long ago."""
+
+
+class PodLogs(Protocol):
+    """What the containers of pods print."""
+
+    def log(self, namespace: str, pod: str, container: str, *, follow: bool) -> AsyncGenerator[bytes, None]:
+        """Yield all that a container printed; with `follow` also what it prints until it ends.
+
+        Raises `KubernetesError`.
+        """

@@ -47,7 +47,7 @@ class Site:
     def request(self, name: str, steps: Sequence[Step], program: str = PROGRAM) -> LaunchRequest:
         """Store a workflow whose tasks run a program; return the request to execute it."""
         made = closure(steps)
-        container = Container("", (sys.executable, "-c", program, "{{.outputPrefix}}"), ())
+        container = Container("registry.example/python:3", (sys.executable, "-c", program, "{{.outputPrefix}}"), ())
         tasks = {id_: replace(task, container=container) for id_, task in made.tasks.items()}
         message = closure_to_proto(replace(made, tasks=tasks))
         inputs = literal_map_to_proto({"i": Literal(Primitive(1))})

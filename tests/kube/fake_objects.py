@@ -64,7 +64,7 @@ class FakeObjects(Objects):
         self._check_version(old, patch.get("metadata", {}))
         return await self._update(kind, old, _merged(old, patch), subresource)
 
-    async def delete(self, kind, namespace, name, uid=""):
+    async def delete(self, kind, namespace, name, uid="", grace_s=None):
         self._call("delete")
         old = self._found(kind, namespace, name)
         if uid and old["metadata"]["uid"] != uid:

@@ -6,10 +6,11 @@ from pathlib import PurePosixPath
 from flytelike.codec.elements import element_inputs
 from flytelike.model.failure import Failure
 from propeller.core.elements import Span
+from propeller.executors.command import OURS
 from propeller.executors.process.element_queue import Element, ElementQueue
 from propeller.executors.process.images import ImageEnvironment
-from propeller.executors.process.plan import OURS, WarmPlan, memory_limit, plan_of, shows_attempt
-from propeller.executors.process.results import Results
+from propeller.executors.process.plan import WarmPlan, memory_limit, plan_of, shows_attempt
+from propeller.executors.results import Results
 from propeller.ports import AttemptKey, AttemptSpec
 from propeller.ports_elements import ArraySpec, ElementsOrder
 

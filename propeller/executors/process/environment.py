@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from flytelike.model.ids import Identifier
 from flytelike.model.secret_names import VARIABLE_PREFIX
+from propeller.executors.contract import contract_variables
 from propeller.executors.process.settings import ProcessSettings
 from propeller.ports import AttemptSpec
 
@@ -43,7 +43,7 @@ def environment_of(spec: AttemptSpec) -> AttemptEnvironment:
     """Return the environment that an attempt's task, node and execution ask for."""
     declared = spec.task.container.env if spec.task.container is not None else {}
     asked = {**declared, **spec.env}
-    own = _contract(spec)
+    own = contract_variables(spec)
     shared: dict[str, str] = {}
     for name, value in asked.items():
         (own if _OF_ATTEMPT.match(name) else shared)[name] = value
@@ -86,31 +86,3 @@ def _is_secret(name: str) -> bool:
     """Tell whether a variable of the platform's own holds a secret, or tells where some are."""
     prefix = os.environ.get("FLYTE_SECRETS_ENV_PREFIX") or VARIABLE_PREFIX
     return name.startswith((prefix, VARIABLE_PREFIX, "FLYTE_SECRETS_"))
-
-
-def _contract(spec: AttemptSpec) -> dict[str, str]:
-    """Return the variables of Flyte's task contract.
-
-    Flyte's engine leaves the launch plan out, though its SDK asks for it.
-    """
-    execution, task = spec.key.execution, spec.task.id
-    return {
-        "FLYTE_INTERNAL_EXECUTION_ID": execution.name,
-        "FLYTE_INTERNAL_EXECUTION_PROJECT": execution.project,
-        "FLYTE_INTERNAL_EXECUTION_DOMAIN": execution.domain,
-        "FLYTE_INTERNAL_EXECUTION_WORKFLOW": _named(spec.workflow),
-        "FLYTE_INTERNAL_EXECUTION_LAUNCHPLAN": _named(spec.launch_plan),
-        "FLYTE_INTERNAL_TASK_PROJECT": task.project,
-        "FLYTE_INTERNAL_TASK_DOMAIN": task.domain,
-        "FLYTE_INTERNAL_TASK_NAME": task.name,
-        "FLYTE_INTERNAL_TASK_VERSION": task.version,
-        "FLYTE_ATTEMPT_NUMBER": str(spec.key.attempt),
-        "FLYTELIKE_EXECUTION_STARTED_NS": str(spec.execution_started_ns),
-        # Not Flyte's: in whose name an eager task calls.
-        "FLYTELIKE_NODE": spec.key.path,
-    }
-
-
-def _named(identifier: Identifier) -> str:
-    """Return an entity's name as the task contract writes it, without its version."""
-    return f"{identifier.project}:{identifier.domain}:{identifier.name}"

@@ -17,7 +17,8 @@ from flytelike.model.failure import Failure
 from flytelike.model.ids import ExecutionId
 from flytelike.storage import NotFound, Store
 from propeller.core.elements import Span, spans_of
-from propeller.executors.ending import Ending, GaveNodes
+from propeller.executors.command import bad_task
+from propeller.executors.ending import NO_GRAPHS, Ending, GaveNodes
 from propeller.executors.process.arrays import Arrays
 from propeller.executors.process.batches import Batches
 from propeller.executors.process.eager_slots import EagerSlots
@@ -30,7 +31,6 @@ from propeller.executors.process.logs import AttemptLogs
 from propeller.executors.process.memory import kernel_kills
 from propeller.executors.process.outcome import (
     LOST,
-    NO_GRAPHS,
     Aborted,
     OverMemory,
     Stop,
@@ -45,7 +45,6 @@ from propeller.executors.process.outcome import (
 from propeller.executors.process.plan import (
     ProgramPlan,
     WarmPlan,
-    bad_task,
     data_files,
     memory_limit,
     missing_program,
@@ -55,13 +54,13 @@ from propeller.executors.process.plan import (
     uses_task_template,
 )
 from propeller.executors.process.recent import Recent
-from propeller.executors.process.results import Results
 from propeller.executors.process.secrets import GivenSecrets, gathered
 from propeller.executors.process.settings import ProcessSettings
 from propeller.executors.process.watch import MemoryWatch
 from propeller.executors.process.worker import Worker
 from propeller.executors.process.workers import Workers, WorkersListener
 from propeller.executors.process.zygote import ZygoteFailed
+from propeller.executors.results import Results
 from propeller.ports import AttemptKey, AttemptListener, AttemptSpec, Executor
 from propeller.ports_elements import ElementResult, ElementsOrder
 from propeller.ports_secrets import NoSecrets, Secrets
@@ -249,7 +248,8 @@ class ProcessExecutor(Executor, WorkersListener):
         if isinstance(plan, ProgramPlan) and spec.inputs is not None:
             await self._results.put_inputs(spec.inputs_uri, spec.inputs)
         marked = isinstance(plan, ProgramPlan) and plan.marked
-        stored = await self._results.of_whole_attempt(spec.output_prefix, spec.task.interface.outputs, marked=marked)
+        declared = spec.task.interface.outputs
+        stored = not spec.fresh and await self._results.of_whole_attempt(spec.output_prefix, declared, marked=marked)
         if isinstance(stored, Failure):
             return redacted(attempt, stored)
         if stored is not False:

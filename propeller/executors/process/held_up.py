@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 from flytelike.model.diagnostic import Diagnostic
 from flytelike.model.failure import Failure
 from flytelike.storage import OutOfSpace
-from propeller.executors.process.outcome import DISK_FULL
+from propeller.executors.codes import DISK_FULL
 from propeller.ports import AttemptKey, AttemptListener
 
 FULL_BYTES = 1 << 20

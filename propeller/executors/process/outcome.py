@@ -5,19 +5,18 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias, assert_never
 
 from flytelike.model.failure import Failure, Fault
-
-TIMEOUT_EXPIRED = "TimeoutExpired"
-OOM_KILLED = "OOMKilled"
-INTERRUPTED = "Interrupted"
-KILLED_BY_SIGNAL = "KilledBySignal"
-NON_ZERO_EXIT = "NonZeroExit"
-ENDED_EARLY = "ProcessEndedEarly"
-OUTPUTS_NOT_FOUND = "OutputsNotFound"
-PROGRAM_NOT_FOUND = "ProgramNotFound"
-NOT_STARTED = "ProcessNotStarted"
-BAD_TASK = "BadTaskFormat"
-DISK_FULL = "DiskFull"
-"""The code with which a worker says so."""
+from propeller.executors.codes import (
+    DISK_FULL,
+    ENDED_EARLY,
+    INTERRUPTED,
+    KILLED_BY_SIGNAL,
+    NON_ZERO_EXIT,
+    NOT_STARTED,
+    OOM_KILLED,
+    OUTPUTS_NOT_FOUND,
+    PROGRAM_NOT_FOUND,
+    TIMEOUT_EXPIRED,
+)
 
 _SHELL_SIGNAL_BASE = 128
 _PYTHON_SIGNAL_BASE = 256
@@ -130,15 +129,6 @@ def failure_of_start(error: int, message: str, program: str, remedy: str = "") -
 def failure_of_full_disk(error: Exception) -> Failure:
     """Return the failure of an attempt that could not be prepared since nothing more can be written."""
     return Failure(DISK_FULL, f"Nothing more can be written: {error}", Fault.SYSTEM, retryable=True)
-
-
-NO_GRAPHS = Failure(
-    BAD_TASK,
-    "A dynamic task cannot be an element of a map: map a workflow that calls it.",
-    Fault.USER,
-    retryable=False,
-)
-"""The failure of an element that gave nodes to run next."""
 
 
 def explained_failure(failure: Failure, tail: str, remedy: str) -> Failure:

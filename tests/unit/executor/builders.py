@@ -224,6 +224,8 @@ def retried(spec: AttemptSpec) -> AttemptSpec:
 class Bench:
     """A site with a process executor that runs its attempts."""
 
+    many = 40
+
     def __init__(self, root: Path, **settings: object) -> None:
         self.site = Site(root)
         self.listener = Listener()
@@ -239,6 +241,9 @@ class Bench:
         """Start an attempt and wait for its end."""
         await self.executor.start(spec)
         return Ended(spec, await self.listener.ended(spec.key))
+
+    async def begun(self, array: ArraySpec, count: int) -> None:
+        """Elements begin at once."""
 
     async def log(self, key: AttemptKey) -> bytes:
         """Return all that an attempt printed."""

@@ -92,7 +92,7 @@ class FakeBlobs:
         self._check()
         for name, data in documents.items():
             uri = f"{folder}/{name}"
-            if uri not in self.written:
+            if uri not in self.written or uri not in self.objects:
                 self.objects[uri] = data
 
     async def sizes(self, uris: Collection[str]) -> Mapping[str, int]:

@@ -1,6 +1,7 @@
 """Many small objects in one file: read by their uris as any other, whatever happened to the file."""
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flytelike.storage import NotFound, Store, TooLarge
-from flytelike.storage.packs import PACK, Packs
+from flytelike.storage.packs import PACK, PACKS_OPEN, Packs
 
 NAMES = st.lists(st.text("abc", min_size=1, max_size=3), min_size=1, max_size=4).map("/".join)
 
@@ -106,3 +107,20 @@ def test_in_a_bucket_each_is_an_object() -> None:
     store = Store()
     asyncio.run(store.pack_async("memory://run", {"n0/a": b"1", "n1/a": b"2"}))
     assert [head.uri for head in store.list("memory://run")] == ["memory://run/n0/a", "memory://run/n1/a"]
+
+
+def test_a_folder_that_was_deleted_and_made_anew_has_a_pack_of_its_own(root: str) -> None:
+    store = Store()
+    store.pack(root, {"a": b"old"})
+    shutil.rmtree(root.removeprefix("file://"))
+    store.pack(root, {"b": b"new"})
+    assert store.get(f"{root}/b") == b"new"
+    assert not Store().exists(f"{root}/a")
+
+
+def test_more_packs_than_stay_open_can_be_added_to_in_turns(root: str) -> None:
+    store = Store()
+    for turn in range(2):
+        for number in range(PACKS_OPEN + 2):
+            store.pack(f"{root}/{number}", {str(turn): b"%d" % number})
+    assert all(Store().get(f"{root}/{number}/{turn}") == b"%d" % number for turn in (0, 1) for number in (0, 33))

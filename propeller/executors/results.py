@@ -13,8 +13,8 @@ from flytelike.model.failure import Failure
 from flytelike.model.literals import Literal
 from flytelike.storage import NotFound, Store, is_local
 from flytelike_idl.core import dynamic_job_pb2, errors_pb2, literals_pb2
+from propeller.executors.codes import DISK_FULL
 from propeller.executors.ending import GaveNodes
-from propeller.executors.process.outcome import DISK_FULL
 from propeller.ports import AttemptSpec
 
 OUTPUTS = "outputs.pb"
