@@ -38,6 +38,9 @@ def main() -> None:
 @click.option("--holder", default=socket.gethostname, help="Who it is; the same name goes on at once after a restart.")
 @click.option("--shards", type=click.IntRange(1, 1024), default=1, help="How many shards all replicas share.")
 @click.option("--lease", type=click.IntRange(3, 3600), default=15, help="Seconds until a silent replica is replaced.")
+@click.option(
+    "--ttl", type=click.FloatRange(min=0), default=None, help="Delete objects so many seconds after their end."
+)
 @click.option("--lease-namespace", default="", help="Where the Leases of replicas and shards lie.")
 def operator(  # noqa: PLR0913 - one for each option
     *,
@@ -53,6 +56,7 @@ def operator(  # noqa: PLR0913 - one for each option
     shards: int,
     lease: int,
     lease_namespace: str,
+    ttl: float | None,
 ) -> None:
     """Execute the FlyteWorkflow objects of a cluster."""
     work.mkdir(parents=True, exist_ok=True)
@@ -60,7 +64,18 @@ def operator(  # noqa: PLR0913 - one for each option
     try:
         made = None if pods is None else pods_from_file(pods, f"{store}/logs")
         options = OperatorOptions(
-            database, store, work.resolve(), holder, namespace, slots, shards, lease, lease_namespace, client, made
+            database=database,
+            store_base=store,
+            work=work.resolve(),
+            holder=holder,
+            namespace=namespace,
+            slots=slots,
+            shards=shards,
+            lease_s=lease,
+            lease_namespace=lease_namespace,
+            ttl_s=ttl,
+            client=client,
+            pods=made,
         )
         asyncio.run(_run(options))
     except (StoreError, KubernetesError, DiagnosticError) as error:

@@ -46,6 +46,7 @@ class OperatorOptions:
         shards: How many shards all replicas share. It may grow; objects that have begun stay where they are.
         lease_s: How long a replica that is not heard of keeps its shards.
         lease_namespace: Where the Leases lie; the namespace above, or else the one it runs in, without.
+        ttl_s: How long after its end an object is left before it is deleted; for ever if None.
         client: How the API server is reached.
         pods: How tasks run as pods; without it they run as processes beside the operator.
     """
@@ -59,6 +60,7 @@ class OperatorOptions:
     shards: int = 1
     lease_s: int = 15
     lease_namespace: str = ""
+    ttl_s: float | None = None
     client: ClientSettings = field(default_factory=ClientSettings)
     pods: PodExecutorSettings | None = None
 
@@ -113,6 +115,7 @@ class Operator:
             executor=lambda number, engine: self._executor(number, client, store, engine),
             database=options.database,
             store_base=options.store_base,
+            ttl_s=options.ttl_s,
         )
         namespace = options.lease_namespace or options.namespace or client.own_namespace
         leases = Leases(client, namespace, LEASE_GROUP, options.holder, options.lease_s)

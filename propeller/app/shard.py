@@ -28,6 +28,7 @@ class Surroundings:
     executor: Callable[[int, Engine], Executor]
     database: str
     store_base: str
+    ttl_s: float | None = None
 
 
 class Shard:
@@ -50,7 +51,7 @@ class Shard:
         async with AsyncExitStack() as stack:
             states = await SqlStateStore.open(around.database, part=number)
             labels = {SHARD_LABEL: str(number)}
-            settings = ReconcilerSettings(metadata, labels)
+            settings = ReconcilerSettings(metadata, labels, around.ttl_s)
             reconciler = Reconciler(around.objects, states, around.closures, around.clock, around.sink, settings)
             ports = Ports(
                 store=states,
