@@ -8,9 +8,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from flytelike.model.ids import ExecutionId, NodeExecutionId
 from flytelike.storage import Store, StoreConfig
-from propeller.app.alone import NoChildren, NoHistory
 from propeller.app.closures import StoredClosures
+from propeller.app.neighbours import Neighbours
 from propeller.app.shard import Shard, Surroundings
 from propeller.app.sharding import shard_of
 from propeller.app.shards import Shards
@@ -68,8 +69,9 @@ class OperatorOptions:
 class Operator:
     """A running operator, as an async context manager. Entering raises KubernetesError."""
 
-    def __init__(self, options: OperatorOptions) -> None:
-        """Prepare; nothing is opened yet."""
+    def __init__(self, options: OperatorOptions, neighbours: Neighbours | None = None) -> None:
+        """Prepare; nothing is opened yet. Without `neighbours`, it works for no control plane."""
+        self._neighbours = neighbours or Neighbours()
         self.options = options
         self.ready = asyncio.Event()
         self._stack = AsyncExitStack()
@@ -101,6 +103,11 @@ class Operator:
         for task in done:
             await task
 
+    def child_ended(self, parent: NodeExecutionId, attempt: int, child: ExecutionId) -> None:
+        """Take the news that the execution which an attempt of a launch-plan node started has ended."""
+        for shard in self._shards.running() if self._shards is not None else ():
+            shard.engine.child_ended(parent, attempt, child)
+
     async def _start(self, stack: AsyncExitStack) -> None:
         options = self.options
         client = await stack.enter_async_context(KubernetesClient(options.client))
@@ -108,10 +115,9 @@ class Operator:
         around = Surroundings(
             objects=client,
             data=store,
-            closures=StoredClosures(store),
+            closures=self._neighbours.closures or StoredClosures(store),
             clock=LoopClock(),
-            sink=NoHistory(),
-            children=NoChildren(),
+            neighbours=self._neighbours,
             executor=lambda number, engine: self._executor(number, client, store, engine),
             database=options.database,
             store_base=options.store_base,

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Self
 
 from flytelike.storage import Store
+from propeller.app.neighbours import Neighbours
 from propeller.app.reconciler import Reconciler, ReconcilerSettings
 from propeller.app.sharding import SHARD_LABEL
 from propeller.engine import Engine, EngineSettings, Ports
 from propeller.kube.ports import Objects
-from propeller.ports import Children, Clock, Closures, EventSink, Executor
+from propeller.ports import Clock, Closures, Executor
 from propeller.stores.blobs import BlobsOnStore
 from propeller.stores.sql import SqlStateStore
 
@@ -23,8 +24,7 @@ class Surroundings:
     data: Store
     closures: Closures
     clock: Clock
-    sink: EventSink
-    children: Children
+    neighbours: Neighbours
     executor: Callable[[int, Engine], Executor]
     database: str
     store_base: str
@@ -37,7 +37,7 @@ class Shard:
     def __init__(self, engine: Engine, reconciler: Reconciler, stack: AsyncExitStack) -> None:
         """Take what was started."""
         self.reconciler = reconciler
-        self._engine = engine
+        self.engine = engine
         self._stack = stack
 
     @classmethod
@@ -52,14 +52,18 @@ class Shard:
             states = await SqlStateStore.open(around.database, part=number)
             labels = {SHARD_LABEL: str(number)}
             settings = ReconcilerSettings(metadata, labels, around.ttl_s)
-            reconciler = Reconciler(around.objects, states, around.closures, around.clock, around.sink, settings)
+            reconciler = Reconciler(
+                around.objects, states, around.closures, around.clock, around.neighbours.sink, settings
+            )
             ports = Ports(
                 store=states,
                 blobs=BlobsOnStore(around.data),
                 sink=reconciler,
-                children=around.children,
+                children=around.neighbours.children,
                 closures=around.closures,
                 clock=around.clock,
+                signals=around.neighbours.signals,
+                catalog=around.neighbours.catalog,
             )
             engine = Engine(ports, EngineSettings(metadata, f"{around.store_base}/raw", holder=owner, lease_waits=True))
             stack.push_async_callback(engine.close)
@@ -71,7 +75,7 @@ class Shard:
     @property
     def replaced(self) -> bool:
         """Whether another process has taken the shard's store over: this one stores nothing any more."""
-        return self._engine.replaced is not None
+        return self.engine.replaced is not None
 
     async def close(self) -> None:
         """Stop: finish commits, end workers. What is not finished goes on with the next one."""

@@ -7,7 +7,7 @@ on. While the API server is away for all, nobody can take a Lease, and execution
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -67,6 +67,10 @@ class Shards:
         """Return a shard of this replica, if it has that one and it runs."""
         owned = self._owned.get(number)
         return owned.shard if owned is not None else None
+
+    def running(self) -> Iterator[Shard]:
+        """Yield the shards of this replica that run."""
+        yield from (owned.shard for owned in self._owned.values() if owned.shard is not None)
 
     async def run(self) -> None:
         """Keep leases and shards in step, without end.
