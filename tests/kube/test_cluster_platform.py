@@ -45,7 +45,7 @@ def all_kinds(n: int) -> tuple[list[int], int]:
     return spread(n=n), plan(n=n)
 """
 
-NAMESPACE = "default-development"
+NAMESPACE = "flytesnacks-development"
 """Where the command line's executions live if it is told nothing."""
 
 Run = Callable[..., Awaitable[Outcome]]
