@@ -158,3 +158,26 @@ def test_a_handle_that_never_asked_is_not_checked(run: Run) -> None:
         await other.commit(Commit(E, 1, b"later"))
 
     run(body)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def test_parts_of_a_database_are_stores_of_their_own(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """Each has an owner of its own, and knows nothing of what the others keep."""
+    url = f"sqlite:///{tmp_path}/state.db" if kind == "sqlite" else request.getfixturevalue("postgres_url")
+
+    async def main() -> None:
+        stores = [await SqlStateStore.open(url, part=part) for part in range(3)]
+        for number, store in enumerate(stores):
+            await store.own(f"owner-{number}", HOUR_NS)
+            await store.commit(Commit(E, 0, f"header-{number}".encode(), launch=b"launch"))
+        again = await SqlStateStore.open(url, part=1)
+        with pytest.raises(Owned, match="`owner-1`"):
+            await again.own("other", HOUR_NS)
+        for number, store in enumerate(stores):
+            snapshot = await store.load(E)
+            assert snapshot is not None
+            assert snapshot.header == f"header-{number}".encode()
+        for store in (*stores, again):
+            await store.close()
+
+    asyncio.run(main())
