@@ -33,7 +33,8 @@ class SqlStateStore:
         self._driver = driver
         self._statements = statements(driver.placeholder, driver.now_ms, driver.hold)
         self._writer = Writer(driver, self._statements, durability)
-        self._reader = reader
+        self._durability = durability
+        self._reader: Connection | None = reader
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="propeller-store-reader")
         self._closed = False
 
@@ -124,13 +125,15 @@ class SqlStateStore:
         self._closed = True
         await self._writer.close()
         await asyncio.to_thread(self._reading.shutdown)
-        self._reader.close()
+        self._drop_reader()
 
     async def _read(self, read: Callable[[Cursor], R]) -> R:
         return await asyncio.get_running_loop().run_in_executor(self._reading, self._reads, read)
 
     def _reads(self, read: Callable[[Cursor], R]) -> R:
         try:
+            if self._reader is None:
+                self._reader = self._driver.connect(self._durability)
             cursor = self._reader.cursor()
             # One transaction, so that the parts of a snapshot belong together.
             cursor.execute(self._driver.begin_reading)
@@ -140,7 +143,14 @@ class SqlStateStore:
                 cursor.execute("COMMIT")
                 cursor.close()
         except Exception as error:
+            # The server may have been restarted: the next one has a connection that works.
+            self._drop_reader()
             raise self._driver.explain(error) from error
+
+    def _drop_reader(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.close()
 
     def _load(self, cursor: Cursor, execution: ExecutionId) -> Snapshot | None:
         found = _rows(cursor, self._statements.find, named(execution))

@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from flytelike.model.ids import ExecutionId
-from propeller.ports import Commit, NotOwner, Owned, StateStore
+from propeller.ports import Commit, NotOwner, Owned, StateStore, StoreError
 from propeller.stores.memory import MemoryStateStore
 from propeller.stores.sql import SqlStateStore
 
@@ -179,5 +180,30 @@ def test_parts_of_a_database_are_stores_of_their_own(kind: str, request: pytest.
             assert snapshot.header == f"header-{number}".encode()
         for store in (*stores, again):
             await store.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.postgres
+def test_a_store_goes_on_after_its_server_has_cut_all_connections(postgres_url: str) -> None:
+    """As a restart of the server does: one call may fail, the next one connects again."""
+
+    async def main() -> None:
+        store = await SqlStateStore.open(postgres_url)
+        await store.own("ada", HOUR_NS)
+        await store.commit(first())
+        url = postgres_url.replace("+psycopg", "")
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        with pytest.raises(StoreError):
+            await store.load(E)
+        with pytest.raises(StoreError):
+            await store.renew(HOUR_NS)
+        assert await store.load(E) is not None
+        await store.commit(Commit(E, 1, b"later"))
+        await store.close()
 
     asyncio.run(main())
