@@ -22,7 +22,7 @@ NO_CODES = frozenset(
     flytelike-values github-dark grpc-status-details-bin js-default launch-plans memory-watch pod-logs propeller-close
     propeller-delivery
     primary-init propeller-lease propeller-retention propeller-sealer propeller-store propeller-store-reader
-    propeller-watch
+    propeller-shards propeller-watch
     pyflyte-fast-execute python-task raw-container serialization-format site-packages start-node
     time-delta timed-out us-east-1 utf-8 x-content-type-options
     """.split()

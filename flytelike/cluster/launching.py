@@ -1,15 +1,17 @@
 """The control plane's launcher in a cluster: an execution is a `FlyteWorkflow` object, which an operator executes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from typing_extensions import override
 
+from flytelike.controlplane.errors import Refusal, Status, refusal
 from flytelike.controlplane.ports import Launcher
 from flytelike.model.ids import ExecutionId
 from flytelike.model.launch import LaunchRequest
 from flytelike.model.trouble import Trouble
-from propeller.kube.errors import ObjectExists, ObjectNotFound, Refused
-from propeller.kube.ports import FLYTE_WORKFLOWS, Objects
+from propeller.kube.errors import KubernetesError, ObjectExists, ObjectNotFound
+from propeller.kube.ports import FLYTE_WORKFLOWS, Json, Objects
 from propeller.kube.resource import resource_from_json, resource_of, resource_to_json, signal_note
 
 CAUSE_MAX = 1024
@@ -29,7 +31,17 @@ class LaunchedByObjects(Launcher):
 
     @override
     async def launch(self, request: LaunchRequest) -> None:
-        """Create the object. Raises DiagnosticError when it would be too large, AnotherExecution, KubernetesError."""
+        """Create the object.
+
+        Raises:
+            DiagnosticError: It would be too large.
+            AnotherExecution: An object of its name stands for something else.
+            Refusal: The API server does not do it (`cluster-unavailable`).
+        """
+        with _answering():
+            await self._create(request)
+
+    async def _create(self, request: LaunchRequest) -> None:
         namespace = namespace_of(request.id)
         try:
             await self._objects.create(FLYTE_WORKFLOWS, namespace, resource_to_json(resource_of(request, namespace)))
@@ -43,13 +55,10 @@ class LaunchedByObjects(Launcher):
         """Write the wish into the object."""
         wish = {"cause": cause[:CAUSE_MAX], "principal": principal[:PRINCIPAL_MAX]}
         try:
-            await self._objects.merge(
-                FLYTE_WORKFLOWS, namespace_of(execution), execution.name, {"spec": {"abort": wish}}
-            )
-        except ObjectNotFound:
-            return
-        except Refused as error:
-            if "abort cannot be changed" not in error.message:
+            with _answering():
+                await self._merge(execution, {"spec": {"abort": wish}})
+        except Refusal as error:
+            if "abort cannot be changed" not in str(error):
                 raise  # Another wish, made before, counts.
 
     @override
@@ -60,11 +69,24 @@ class LaunchedByObjects(Launcher):
     @override
     async def signalled(self, execution: ExecutionId, signal: str) -> None:
         """Note the signal on the object, so that its operator looks for the value."""
-        note = {"metadata": {"annotations": signal_note(signal)}}
+        with _answering():
+            await self._merge(execution, {"metadata": {"annotations": signal_note(signal)}})
+
+    async def _merge(self, execution: ExecutionId, patch: Json) -> None:
+        """Change an execution's object, if there is one."""
         try:
-            await self._objects.merge(FLYTE_WORKFLOWS, namespace_of(execution), execution.name, note)
+            await self._objects.merge(FLYTE_WORKFLOWS, namespace_of(execution), execution.name, patch)
         except ObjectNotFound:
             return
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Turn what the API server did not do into a refusal; the control plane tries again."""
+    try:
+        yield
+    except KubernetesError as error:
+        raise refusal(Status.UNAVAILABLE, "cluster-unavailable", f"the cluster does not take it: {error}") from error
 
 
 def namespace_of(execution: ExecutionId) -> str:

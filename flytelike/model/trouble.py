@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from flytelike.model.ids import ExecutionId
 
-PASSING = frozenset({"disk-full", "database-locked", "database-unavailable"})
+PASSING = frozenset({"disk-full", "database-locked", "database-unavailable", "cluster-unavailable"})
 """Codes of diagnostics that tell of such a trouble."""
 
 

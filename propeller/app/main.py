@@ -33,9 +33,15 @@ def main() -> None:
 @click.option("--namespace", default="", help="Execute the objects of one namespace instead of all.")
 @click.option("--kubeconfig", default="", help="How to reach the cluster; in a pod its own credentials without.")
 @click.option("--context", default="", help="The context in the kubeconfig.")
-@click.option("--slots", type=click.IntRange(min=1), default=None, help="How many tasks run at once.")
+@click.option("--slots", type=click.IntRange(min=1), default=None, help="How many tasks of a shard run at once.")
 @click.option("--pods", type=click.Path(path_type=Path), help="Run tasks as pods, made as this YAML file says.")
 @click.option("--holder", default=socket.gethostname, help="Who it is; the same name goes on at once after a restart.")
+@click.option("--shards", type=click.IntRange(1, 1024), default=1, help="How many shards all replicas share.")
+@click.option("--lease", type=click.IntRange(3, 3600), default=15, help="Seconds until a silent replica is replaced.")
+@click.option(
+    "--ttl", type=click.FloatRange(min=0), default=None, help="Delete objects so many seconds after their end."
+)
+@click.option("--lease-namespace", default="", help="Where the Leases of replicas and shards lie.")
 def operator(  # noqa: PLR0913 - one for each option
     *,
     database: str,
@@ -47,13 +53,30 @@ def operator(  # noqa: PLR0913 - one for each option
     slots: int | None,
     pods: Path | None,
     holder: str,
+    shards: int,
+    lease: int,
+    lease_namespace: str,
+    ttl: float | None,
 ) -> None:
     """Execute the FlyteWorkflow objects of a cluster."""
     work.mkdir(parents=True, exist_ok=True)
     client = ClientSettings(kubeconfig=kubeconfig or os.environ.get("KUBECONFIG", ""), context=context)
     try:
         made = None if pods is None else pods_from_file(pods, f"{store}/logs")
-        options = OperatorOptions(database, store, work.resolve(), holder, namespace, slots, client, made)
+        options = OperatorOptions(
+            database=database,
+            store_base=store,
+            work=work.resolve(),
+            holder=holder,
+            namespace=namespace,
+            slots=slots,
+            shards=shards,
+            lease_s=lease,
+            lease_namespace=lease_namespace,
+            ttl_s=ttl,
+            client=client,
+            pods=made,
+        )
         asyncio.run(_run(options))
     except (StoreError, KubernetesError, DiagnosticError) as error:
         click.echo(f"error: {error}", err=True)

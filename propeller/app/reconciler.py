@@ -5,7 +5,7 @@ with this process, and doing it twice changes nothing.
 """
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -48,6 +48,9 @@ class Executions(Protocol):
     async def signalled(self, execution: ExecutionId, signal: str) -> None:
         """Take the news that a signal was given."""
 
+    def waits_for(self, execution: ExecutionId) -> str:
+        """Return what an execution waits for, in one phrase; empty if it goes on."""
+
 
 @dataclass(slots=True)
 class Followed:
@@ -70,11 +73,17 @@ class ReconcilerSettings:
 
     Attributes:
         metadata_prefix: As in `EngineSettings`.
+        labels: What an object is labelled with before anything of it starts.
+        ttl_s: How long after its end an object is left; for ever if None.
+        waits_pause_s: How often it is looked at what an execution waits for, if nothing else is told of it.
         status_pause_s: How long changes of counters gather before they are written. Phases are written at once.
         workers: How many objects are looked at at once.
     """
 
     metadata_prefix: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    ttl_s: float | None = None
+    waits_pause_s: float = 10.0
     status_pause_s: float = 1.0
     workers: int = 8
 
@@ -158,6 +167,7 @@ class Reconciler(EventSink):
         if resource.status.phase.terminal:
             self._followed.pop(resource.request.id, None)
             await self._set_free(resource)
+            await self._clear_away(resource)
             return
         followed = self._followed.get(resource.request.id) or await self._follow(resource)
         if followed is None:
@@ -167,15 +177,25 @@ class Reconciler(EventSink):
             return
         await self._pass_on_abort(resource, followed)
         await self._pass_on_signals(resource, followed)
-        await self._write_status(self._seen.get(key, document), resource, followed.progress.status)
+        status = followed.progress.status
+        if not status.phase.terminal:
+            assert self._engine is not None, "the reconciler was started"
+            status = replace(status, waits_for=self._engine.waits_for(resource.request.id))
+            self._queue.add_later(key, self._settings.waits_pause_s)
+        await self._write_status(self._seen.get(key, document), resource, status)
 
     async def _follow(self, resource: WorkflowResource) -> Followed | None:
         """Find out how the execution goes, and start it if it is new. None when nothing is left to follow."""
         request, key = resource.request, _key(resource)
         metadata = resource.metadata
+        wanted: Json = {}
         if not metadata.deleting and FINALIZER not in metadata.finalizers:
-            # Before anything starts: from now on it cannot vanish unseen.
-            wanted = {"finalizers": [*metadata.finalizers, FINALIZER], "resourceVersion": metadata.resource_version}
+            wanted["finalizers"] = [*metadata.finalizers, FINALIZER]
+        if not self._settings.labels.items() <= metadata.labels.items():
+            wanted["labels"] = dict(self._settings.labels)
+        if wanted:
+            # Before anything starts: from now on it cannot vanish unseen, and stays where it is.
+            wanted["resourceVersion"] = metadata.resource_version
             self._seen[key] = await self._objects.merge(FLYTE_WORKFLOWS, *key, {"metadata": wanted})
         nodes = await self._nodes_of(request)
         followed = self._followed[request.id] = Followed(key, Progress(resource.status, nodes))
@@ -273,6 +293,19 @@ class Reconciler(EventSink):
             return
         if _key(resource) in self._seen:
             self._seen[_key(resource)] = freed
+
+    async def _clear_away(self, resource: WorkflowResource) -> None:
+        """Delete an object whose end is long ago; what is known of its execution is kept elsewhere."""
+        if self._settings.ttl_s is None or not resource.status.ended_ns or resource.metadata.deleting:
+            return
+        left_s = self._settings.ttl_s - (self._clock.now_ns() - resource.status.ended_ns) / 1e9
+        if left_s > 0:
+            self._queue.add_later(_key(resource), left_s)
+            return
+        try:
+            await self._objects.delete(FLYTE_WORKFLOWS, *_key(resource), resource.metadata.uid)
+        except (ObjectNotFound, ObjectChanged):
+            return
 
     async def _refuse(self, document: Json, resource: WorkflowResource, other: ObjectKey) -> None:
         """Say that another object stands for the same execution."""

@@ -28,6 +28,7 @@ from propeller.engine.seal import Sealer
 from propeller.engine.settings import EngineSettings
 from propeller.engine.troubles import Cause, Troubles, cause_of
 from propeller.engine.values import Values
+from propeller.engine.waits import waits_of
 from propeller.ports import (
     AttemptKey,
     Commit,
@@ -76,6 +77,14 @@ class Engine:
     def troubles(self) -> Sequence[Trouble]:
         """What executions wait for now that is no fault of theirs: one for each kind, the oldest first."""
         return self._troubles.current()
+
+    def waits_for(self, execution: ExecutionId) -> str:
+        """Return what an execution waits for, in one phrase; empty if it goes on, or is not in memory."""
+        cause = self._troubles.of(execution)
+        if cause is not None:
+            return f"{cause.message} [{cause.code}]"
+        run = self._driver.runs.get(execution)
+        return waits_of(run) if run is not None else ""
 
     async def start(self, executor: Executor) -> int:
         """Take the executor, go on with every unfinished execution, and return how many there are.

@@ -59,6 +59,7 @@ class Troubles:
         """Start without any."""
         self._clock = clock
         self._notes: dict[Hashable, _Note] = {}
+        self._of: dict[ExecutionId, dict[Hashable, _Note]] = {}
         self._counts: Counter[str] = Counter()
 
     def note(self, who: Hashable, cause: Cause, execution: ExecutionId | None = None) -> None:
@@ -70,21 +71,33 @@ class Troubles:
             _LOG.error("executions wait until this is over: %s [%s]", cause.message, cause.code)
         self._counts[cause.code] += 1
         self.over(who)
-        self._notes[who] = _Note(cause, self._clock.now_ns(), execution)
+        note = self._notes[who] = _Note(cause, self._clock.now_ns(), execution)
+        if execution is not None:
+            self._of.setdefault(execution, {})[who] = note
 
     def over(self, who: Hashable) -> None:
         """Take somebody's note back, if there is one."""
         known = self._notes.pop(who, None) if self._notes else None
         if known is None:
             return
+        if known.execution is not None:
+            notes = self._of[known.execution]
+            del notes[who]
+            if not notes:
+                del self._of[known.execution]
         self._counts[known.cause.code] -= 1
         if not self._counts[known.cause.code]:
             _LOG.warning("executions go on, this is over: [%s]", known.cause.code)
 
     def forget(self, execution: ExecutionId) -> None:
         """Take back all notes about an execution."""
-        for who in [who for who, note in self._notes.items() if note.execution == execution]:
+        for who in list(self._of.get(execution, ())):
             self.over(who)
+
+    def of(self, execution: ExecutionId) -> Cause | None:
+        """Return what holds an execution up first; None if nothing does."""
+        notes = self._of.get(execution)
+        return next(iter(notes.values())).cause if notes else None
 
     def current(self) -> Sequence[Trouble]:
         """Return what goes on, one for each code, the oldest first."""

@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlencode
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 MERGE = "application/merge-patch+json"
 JSON = "application/json"
+
+OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+"""Where Kubernetes tells a pod its namespace."""
 
 EVENT_BYTES_MAX = 8 * 1024 * 1024
 """One line of a watch. Objects are at most 1.5 MB in etcd."""
@@ -74,6 +78,11 @@ class KubernetesClient(Objects, PodLogs):
         """Close the connections."""
         if self._api is not None:
             await self._api.close()
+
+    @property
+    def own_namespace(self) -> str:
+        """The namespace of the pod that this process runs in; `default` outside of pods."""
+        return OWN_NAMESPACE.read_text(encoding="utf-8").strip() if OWN_NAMESPACE.exists() else "default"
 
     @override
     async def get(self, kind: ResourceKind, namespace: str, name: str) -> Json:

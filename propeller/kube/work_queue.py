@@ -46,8 +46,15 @@ class WorkQueue(Generic[K]):
 
     def add_later(self, key: K, delay_s: float) -> None:
         """Have a key looked at after a while, unless it is sooner; a later wish does not put it off."""
-        if key not in self._later and key not in self._queued:
-            self._later[key] = asyncio.get_running_loop().call_later(delay_s, self._due, key)
+        if key in self._queued:
+            return
+        loop = asyncio.get_running_loop()
+        known = self._later.get(key)
+        if known is not None:
+            if known.when() <= loop.time() + delay_s:
+                return
+            known.cancel()
+        self._later[key] = loop.call_later(delay_s, self._due, key)
 
     def start(self) -> None:
         """Begin."""

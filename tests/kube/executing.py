@@ -30,7 +30,7 @@ folder = sys.argv[1]
 
 outputs = literals_pb2.LiteralMap()
 outputs.literals["o"].scalar.primitive.integer = 7
-os.makedirs(folder)
+os.makedirs(folder, exist_ok=True)
 pathlib.Path(folder, "outputs.pb").write_bytes(outputs.SerializeToString())
 """
 """Gives 7."""
@@ -89,6 +89,11 @@ def manifest(wanted: LaunchRequest, namespace: str) -> str:
     document = resource_to_json(resource_of(wanted, namespace))
     document["metadata"] = {"name": wanted.id.name, "namespace": namespace}
     return yaml.safe_dump(document)
+
+
+async def create(objects: Objects, wanted: LaunchRequest, namespace: str) -> None:
+    """Ask for an execution as a person would."""
+    await objects.create(FLYTE_WORKFLOWS, namespace, yaml.safe_load(manifest(wanted, namespace)))
 
 
 async def until_ended(objects: Objects, namespace: str, name: str) -> WorkflowResource:

@@ -54,7 +54,9 @@ class FakeObjects(Objects):
         metadata = document["metadata"]
         old = self._found(kind, metadata["namespace"], metadata["name"])
         self._check_version(old, metadata)
-        return await self._update(kind, old, copy.deepcopy(document), subresource)
+        new = copy.deepcopy(document)
+        new["metadata"] |= {key: old["metadata"][key] for key in ("uid", "generation")}
+        return await self._update(kind, old, new, subresource)
 
     async def merge(self, kind, namespace, name, patch, subresource=""):
         self._call("merge")

@@ -8,18 +8,29 @@ from typing import Any
 
 import pytest
 
+from flytelike.model.closure import WorkflowClosure
 from flytelike.model.launch import LaunchRequest
 from flytelike.model.phases import WorkflowPhase
+from flytelike_idl.core import literals_pb2
 from propeller.app.reconciler import DELETED, STATE_LOST, Reconciler, ReconcilerSettings
 from propeller.engine.loop_clock import LoopClock
 from propeller.kube.errors import ObjectChanged, Unavailable
 from propeller.kube.ports import FLYTE_WORKFLOWS, Change, Json, Selection
-from propeller.kube.resource import FINALIZER, WorkflowResource, resource_from_json, resource_of, resource_to_json
+from propeller.kube.resource import (
+    FINALIZER,
+    WorkflowResource,
+    resource_from_json,
+    resource_of,
+    resource_to_json,
+    signal_note,
+)
 from propeller.kube.status import NodeCounts
 from propeller.kube.watch import Gone, Seen, Watch, WatchSettings
 from propeller.stores.memory import MemoryStateStore
 from tests.kube.fake_objects import FakeObjects
 from tests.unit.propeller_engine.builders import chain, closure, request
+from tests.unit.propeller_engine.kinds import closure as closure_of_kinds
+from tests.unit.propeller_engine.kinds import of, signal, task, workflow
 from tests.unit.propeller_engine.world import World
 
 NS = "p-d"
@@ -28,16 +39,17 @@ NS = "p-d"
 class Cluster:
     """An API server, and operators that come and go. `script` says what tasks give; None for those that go on."""
 
-    def __init__(self, length: int = 3) -> None:
+    def __init__(self, workflow: WorkflowClosure | None = None, ttl_s: float | None = None) -> None:
         self.objects = FakeObjects()
-        self.world = World(closure(chain(length)), clock=LoopClock())  # type: ignore[arg-type]
+        self.ttl_s = ttl_s
+        self.world = World(workflow or closure(chain(3)), clock=LoopClock())  # type: ignore[arg-type]
         self.world.executor.clock = None
         self.history = self.world.sink
 
     @asynccontextmanager
     async def operator(self) -> AsyncIterator[None]:
         world = self.world
-        settings = ReconcilerSettings(world.settings.metadata_prefix, status_pause_s=0.001)
+        settings = ReconcilerSettings(world.settings.metadata_prefix, ttl_s=self.ttl_s, status_pause_s=0.001)
         reconciler = Reconciler(self.objects, world.store, world.closures, world.clock, self.history, settings)
         world.sink = reconciler  # type: ignore[assignment]
         engine = await world.engine()
@@ -95,10 +107,12 @@ class Cluster:
                 return
 
 
-def live(body: Callable[[Cluster], Awaitable[None]]) -> None:
+def live(
+    body: Callable[[Cluster], Awaitable[None]], workflow: WorkflowClosure | None = None, ttl_s: float | None = None
+) -> None:
     async def main() -> None:
         async with asyncio.timeout(60):
-            await body(Cluster())
+            await body(Cluster(workflow, ttl_s))
 
     asyncio.run(main())
 
@@ -225,7 +239,7 @@ def test_statuses_are_written_seldom_while_counters_change() -> None:
     """A hundred nodes end; the object is written a few times."""
 
     async def body(cluster: Cluster) -> None:
-        cluster = Cluster(100)
+        cluster = Cluster(closure(chain(100)))
         async with cluster.operator():
             await cluster.create(request())
             found = await cluster.until("e1", ended)
@@ -247,5 +261,44 @@ def test_an_unchanged_status_is_not_written_again() -> None:
             await cluster.until("e2", ended)
         written = [call for call in cluster.objects.calls if call == "replace"]
         assert len(written) - before <= before + 1
+
+    live(body)
+
+
+def test_the_status_tells_what_is_waited_for() -> None:
+    """Until the signal is given; then it says nothing any more."""
+
+    async def body(cluster: Cluster) -> None:
+        async with cluster.operator():
+            await cluster.create(request())
+            found = await cluster.until("e1", lambda found: found.status.waits_for != "")
+            assert found.status.waits_for == "signal `given-g` (g)"
+            given = literals_pb2.Literal()
+            given.scalar.primitive.integer = 3
+            cluster.world.signals.given[request().id, "given-g"] = given
+            note = {"metadata": {"annotations": signal_note("given-g")}}
+            await cluster.objects.merge(FLYTE_WORKFLOWS, NS, "e1", note)
+            found = await cluster.until("e1", ended)
+        assert (found.status.phase, found.status.waits_for) == (WorkflowPhase.SUCCEEDED, "")
+
+    live(body, closure_of_kinds(workflow(signal("g"), task("t", of("g")), output=of("t"))))
+
+
+def test_objects_go_some_time_after_their_end() -> None:
+    async def body(cluster: Cluster) -> None:
+        await cluster.create(request())
+        async with cluster.operator():
+            await cluster.until("e1", lambda found: found.status.phase.terminal)
+            await cluster.until_gone("e1")
+
+    live(body, ttl_s=0.05)
+
+
+def test_without_an_age_objects_stay() -> None:
+    async def body(cluster: Cluster) -> None:
+        await cluster.create(request())
+        async with cluster.operator():
+            await cluster.until("e1", ended)
+        assert "delete" not in cluster.objects.calls
 
     live(body)
