@@ -245,7 +245,7 @@ MUTANTS = (
         "            found(turn, event)",
         "            missed(turn, CacheMissed(event.path, event.round, event.at_ns, event.note))",
     ),
-    _mutant("the catalog is not asked", "settle", "if cache_lookup.wanted(turn, place, work) and", "if False and"),
+    _mutant("the catalog is not asked", "settle", "if cache_lookup.wanted(turn, work) and", "if False and"),
     _mutant(
         "a flag to leave the cache alone is not heard",
         "cache_lookup",
@@ -268,7 +268,7 @@ MUTANTS = (
     _mutant(
         "aborted work stays reserved",
         "stop",
-        "isinstance(work, TaskWork) and cache_lookup.wanted(turn, place, work):",
+        "isinstance(work, TaskWork) and cache_lookup.wanted(turn, work):",
         "False:",
     ),
     _mutant(
