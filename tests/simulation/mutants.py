@@ -264,7 +264,7 @@ MUTANTS = (
         "frozenset({LookingUp, WaitingForCache, Started",
         "frozenset({WaitingForCache, Started",
     ),
-    _mutant("failed work stays reserved", "settle", "work.serialize and not element_of(place.path):", "False:"),
+    _mutant("failed work stays reserved", "settle", "isinstance(work, TaskWork) and work.serialize:", "False:"),
     _mutant(
         "aborted work stays reserved",
         "stop",

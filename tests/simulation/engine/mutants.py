@@ -23,7 +23,7 @@ ENGINE_MUTANTS = (
     _mutant(
         "who leaves the cache alone fills it",
         "lookups",
-        "not work.cached or not _asks(run, kept.path):\n            return None",
+        "not work.cached or not run.state.header.limits.cached:\n            return None",
         "not work.cached:\n            return None",
     ),
     _mutant(
