@@ -66,7 +66,7 @@ class PodBench:
 
     async def begun(self, array: ArraySpec, count: int) -> None:
         """Return when so many elements of an array run."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while self._running(array) < count:
                 await asyncio.sleep(0.02)
 
@@ -80,7 +80,7 @@ class PodBench:
 
     async def no_pods(self) -> None:
         """Return when all pods are gone."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while await self.pods():
                 await asyncio.sleep(0.02)
 

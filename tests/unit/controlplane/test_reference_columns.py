@@ -32,6 +32,7 @@ NAMES_NOTHING = frozenset(
     executions.closure_digest executions.spec executions.user executions.parent_name executions.parent_path
     executions.reuse_digest executions.error executions.error_code executions.abort_cause executions.abort_principal
     executions.state_principal
+    execution_tags.key execution_tags.value
     leases.holder
     node_executions.path node_executions.parent node_executions.spec_node_id node_executions.name
     node_executions.note node_executions.waits node_executions.cache_why node_executions.cache_key
