@@ -204,8 +204,8 @@ async def test_elements_of_an_array_end_each_once(world: World) -> None:
     assert [(one.element, one.attempt, one.failure) for one in told] == expected
 
 
-async def test_elements_that_are_stopped_are_not_told(world: World, waiting: AttemptSpec) -> None:
-    array = array_of(waiting, {"n": range(5)})
+async def test_elements_that_are_stopped_are_not_told(world: World, waiting: AttemptSpec, tmp_path: Path) -> None:
+    array = array_of(waiting, {"n": range(5)}, pid_file=str(tmp_path / "pid"))
     await world.executor.start_elements(ElementsOrder(array, [Span(0, 5)]))
     await world.executor.abort_elements(array.key, "enough")
     await world.executor.abort_elements(array.key, "twice")
@@ -217,9 +217,11 @@ def elements_of(spans: Sequence[Span]) -> list[tuple[int, int]]:
     return [(index, span.attempt) for span in spans for index in range(span.first, span.end)]
 
 
-async def test_elements_that_have_not_begun_can_be_taken_back(world: World, waiting: AttemptSpec) -> None:
+async def test_elements_that_have_not_begun_can_be_taken_back(
+    world: World, waiting: AttemptSpec, tmp_path: Path
+) -> None:
     await world.end_of(world.site.attempt("nothing"))  # there are workers now, so that the first ones begin at once
-    array = replace(array_of(waiting, {"n": range(5)}), queued_ns=1)
+    array = replace(array_of(waiting, {"n": range(5)}, pid_file=str(tmp_path / "pid")), queued_ns=1)
     await world.executor.start_elements(ElementsOrder(array, [Span(0, 5)]))
     await world.executor.start_elements(ElementsOrder(array, [Span(0, 5)]))
     await world.begun(array, 2)

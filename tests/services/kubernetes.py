@@ -71,7 +71,6 @@ def namespace(api_server: ControlPlane) -> str:
 def establish(plane: ControlPlane) -> None:
     """Bring our custom resource, and return once objects of it are taken."""
     plane.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRD))
-    plane.kubectl("wait", "--for=condition=Established", "--timeout=60s", "crd/flyteworkflows.flytelike.dev")
 
     async def until_served() -> None:
         async with connected(plane) as client:

@@ -187,7 +187,7 @@ class Site:
         )
 
 
-def array_of(spec: AttemptSpec, lists: Mapping[str, Sequence[int]], **shared: int) -> ArraySpec:
+def array_of(spec: AttemptSpec, lists: Mapping[str, Sequence[int]], **shared: int | str) -> ArraySpec:
     """Return an array whose elements are attempts like `spec`, with its inputs stored."""
     literals = {name: Literal(Collection(tuple(Literal(Primitive(n)) for n in of))) for name, of in lists.items()}
     literals |= {name: Literal(Primitive(value)) for name, value in shared.items()}
