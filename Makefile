@@ -8,7 +8,9 @@ DEMO := $(VENV)/.demo
 READY := $(VENV)/.ready
 DATA ?= .flytelike
 SEEDS ?= 10000
-MOMENTS ?= 100
+CHAOS_SEEDS ?= 20
+CHAOS_KILLS ?= 8
+FILES ?=
 # What messages must stay compatible with: Flyte's, and what idl/additions.txtpb has frozen of ours.
 CONTRACT := $(VENV)/.contract.binpb
 
@@ -46,7 +48,13 @@ $(READY): pyproject.toml constraints.txt | $(VENV)/bin/uv
 test: $(READY) ## install what the tests need and run them
 	@tests/services/install.sh
 	@tests/wire/install.sh >/dev/null || test "$$CI" != true
+	@$(BIN)/python -m tests.kube.programs control-plane >/dev/null || test "$$CI" != true
 	@$(BIN)/pytest -n 2 --dist worksteal -q
+
+.PHONY: test-kube
+test-kube: $(READY) ## build a Kubernetes control plane if there is none (minutes, once a machine) and test on it
+	@$(BIN)/python -m tests.kube.programs control-plane >/dev/null
+	@$(BIN)/pytest -q tests/kube tests/unit/propeller_kube tests/contracts/test_objects_contract.py
 
 .PHONY: test-torch
 test-torch: $(READY) ## install PyTorch (gigabytes) in an environment of its own and test its plugin
@@ -105,14 +113,18 @@ simulate: $(READY) ## run the simulations of propeller's core and engine on SEED
 mutants: $(READY) ## plant faults in propeller; the simulations must find each
 	@$(BIN)/python -m tests.simulation.planting
 
+.PHONY: mutation
+mutation: $(READY) ## plant every small fault in propeller/core, one at a time (hours); FILES=settle,stop for some
+	@nice -n 10 $(BIN)/python -m tests.simulation.mutation --files "$(FILES)" $(if $(AGAIN),--again)
+
 .PHONY: golden
 golden: $(READY) ## add histories and half-way states that golden files do not show yet; none is written over
 	@$(BIN)/python -m tests.golden.record
 	@$(BIN)/python -m tests.golden.halfway
 
 .PHONY: chaos
-chaos: $(READY) ## kill -9 the platform at MOMENTS random moments (100) and check the results
-	@CHAOS_MOMENTS=$(MOMENTS) $(BIN)/pytest -q -p no:cacheprovider tests/e2e/test_chaos.py
+chaos: $(READY) ## hurt the real platform as CHAOS_SEEDS seeds (20) draw it, or as CHAOS_SEED does, and check the guarantees
+	@CHAOS_SEEDS=$(CHAOS_SEEDS) CHAOS_KILLS=$(CHAOS_KILLS) $(BIN)/pytest -q -p no:cacheprovider tests/e2e/chaos
 
 .PHONY: constraints
 constraints: $(READY) ## renew constraints.txt, and what tests/wire installs

@@ -14,7 +14,18 @@ from pathlib import Path
 
 from bench.figure import Figure
 
-SUITES = ("limits", "authoring", "compiling", "values", "running", "arrays", "caching")
+SUITES = (
+    "limits",
+    "authoring",
+    "compiling",
+    "values",
+    "starting",
+    "running",
+    "large",
+    "many",
+    "arrays",
+    "caching",
+)
 """Modules of this package with a `measure`."""
 INSIDE = "--inside"
 

@@ -23,6 +23,12 @@ class Figure:
         return asdict(self)
 
 
+def percentile(values: Sequence[float], percent: int) -> float:
+    """Return the value that so many percent of the values do not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)]
+
+
 def median_s(work: Callable[[], object], times: int = 5) -> float:
     """Return the median wall time of some calls, in seconds."""
     taken = []

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from flytelike.deck.fields import DeckField
     from flytelike.model.exceptions import EagerException, FlyteRecoverableException
     from flytelike.model.policies import FailurePolicy as WorkflowFailurePolicy
+    from flytelike.model.priority import Priority
     from flytelike.sdk.cache import Cache
     from flytelike.sdk.conditional import conditional, is_false, is_none, is_true
     from flytelike.sdk.container_task import ContainerTask
@@ -57,6 +58,7 @@ _PLACES = {
     "FlyteRecoverableException": "flytelike.model.exceptions",
     "HashMethod": "flytelike.types.hashing",
     "LaunchPlan": "flytelike.sdk.launch_plan",
+    "Priority": "flytelike.model.priority",
     "PythonFunctionWorkflow": "flytelike.sdk.workflow",
     "Resources": "flytelike.sdk.resources",
     "RetryStrategy": "flytelike.sdk.retry",
@@ -111,6 +113,7 @@ __all__ = [
     "HashMethod",
     "ImperativeWorkflow",
     "LaunchPlan",
+    "Priority",
     "PythonFunctionWorkflow",
     "Resources",
     "RetryStrategy",

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Protocol
 from typing_extensions import override
 
 from flytelike.model.closure import WorkflowClosure
+from flytelike.model.diagnostic import Diagnostic
 from flytelike.model.failure import Failure
-from flytelike.model.graph import TaskTemplate
+from flytelike.model.graph import TaskOverrides, TaskTemplate
 from flytelike.model.history import HistoryEntry
 from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeExecutionId, NodePath
 from flytelike.model.phases import WorkflowPhase
 
 if TYPE_CHECKING:
+    from propeller.core.elements import Span
     from propeller.ports_elements import ElementResult, ElementsOrder
 
 
@@ -39,7 +41,11 @@ class AttemptSpec:
     task contract. Small `inputs` come along, and their file may be written while the attempt begins:
     an executor whose attempts read the file writes it first. `deadline_ns` is the length a run may
     take, counted from its start; 0 for none.
-    `execution_started_ns` is when the whole execution began.
+    `execution_started_ns` is when the whole execution began; `labels` are what its starter labelled it with.
+    `overrides` is what the node changes of its task; `task` has those of a container already.
+    `execution_started_ns` is when the whole execution began, `depth` how many executions lie above it, each of which
+    waits for the one below. `priority` ranks it among attempts of the same project that wait for the executor.
+    `fresh` tells that it cannot have been started before this engine began, so that nothing of it is stored.
     """
 
     key: AttemptKey
@@ -56,6 +62,11 @@ class AttemptSpec:
     execution_started_ns: int = 0
     env: Mapping[str, str] = field(default_factory=dict)
     inputs: bytes | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    overrides: TaskOverrides = field(default_factory=TaskOverrides)
+    priority: int = 0
+    depth: int = 0
+    fresh: bool = False
 
 
 class AttemptListener(Protocol):
@@ -68,9 +79,10 @@ class AttemptListener(Protocol):
         """Tell that the attempt's process began its work."""
 
     def succeeded(self, key: AttemptKey, at_ns: int, outputs: bytes | None = None) -> None:
-        """Tell that the attempt ended and `outputs.pb` is stored durably (if it has outputs).
+        """Tell that the attempt ended well.
 
-        Small `outputs` may come along, so that nobody has to read them.
+        Small `outputs` may come along: then the listener keeps them. Else `outputs.pb` is stored durably, if there are
+        outputs.
         """
 
     def expanded(self, key: AttemptKey, at_ns: int) -> None:
@@ -78,6 +90,12 @@ class AttemptListener(Protocol):
 
     def failed(self, key: AttemptKey, at_ns: int, failure: Failure) -> None:
         """Tell that the attempt ended badly, or could not be started."""
+
+    def held_up(self, key: AttemptKey, why: Diagnostic | None) -> None:
+        """Tell that an attempt waits for the machine (its disk is full, say), and will be run again; None: it goes on.
+
+        It has not ended: nothing of this counts.
+        """
 
     def elements_ended(self, key: AttemptKey, at_ns: int, results: "Sequence[ElementResult]") -> None:
         """Tell how attempts of elements of the array `key` ended; see `ElementResult` for their outputs."""
@@ -103,6 +121,9 @@ class Executor(Protocol):
     async def abort_elements(self, key: AttemptKey, reason: str) -> None:
         """Stop all elements of the array `key`, those that wait too. Unknown keys are ignored."""
 
+    async def withdraw_elements(self, key: AttemptKey, elements: "Sequence[Span]") -> "Sequence[Span]":
+        """Take attempts of elements back that have not begun, and return them. All others are left alone."""
+
     async def close(self) -> None:
         """Stop all work and release everything. Running attempts are lost, not failed."""
 
@@ -124,10 +145,12 @@ class Children(Protocol):
         launch_plan: Identifier,
         inputs_uri: str,
         earlier: ExecutionId | None = None,
+        priority: int = 0,
     ) -> ExecutionId:
         """Create the child, or return the one created before for the same parent and attempt.
 
-        With `earlier`, the child takes over what succeeded in that execution, as far as it serves.
+        With `earlier`, the child takes over what succeeded in that execution, as far as it serves. It has the
+        `priority` given.
 
         Raises `ChildRefused` when the launch plan or its inputs are not acceptable.
         """
@@ -191,8 +214,11 @@ class Blobs(Protocol):
     async def write(self, uri: str, data: bytes) -> None:
         """Store the bytes, at once or not at all. May be lost by a power cut until `sync`."""
 
-    async def write_all(self, documents: Mapping[str, bytes]) -> None:
-        """Store many objects, each as `write` does."""
+    async def pack(self, folder: str, documents: Mapping[str, bytes]) -> None:
+        """Store small objects by their paths in a folder, all together; each is read by its uri as any other.
+
+        One at the same uri that `write` stored comes before them. May be lost by a power cut until `sync`.
+        """
 
     async def sizes(self, uris: Collection[str]) -> Mapping[str, int]:
         """Return the bytes of each object or folder that is there; those that are not are left out.
@@ -216,6 +242,10 @@ class Blobs(Protocol):
 
 class BlobsUnavailable(Exception):
     """The object store cannot be reached or refuses; trying again later may help."""
+
+
+class BlobsFull(BlobsUnavailable):
+    """There is no room left where the object store keeps its data."""
 
 
 class Alarm(Protocol):
@@ -404,6 +434,12 @@ class NotOwner(StoreError):
 
     code = "engine-replaced"
     lasting = True
+
+
+class StoreLocked(StoreError):
+    """Another process writes the database, and goes on doing so."""
+
+    code = "database-locked"
 
 
 class StoreFull(StoreError):

@@ -15,6 +15,9 @@ class Catalog(Protocol):
     async def put(self, entry: CacheEntry) -> None:
         """Keep a result durably instead of an older one, and free its key. Puts made at once share a commit."""
 
+    async def put_many(self, entries: Sequence[CacheEntry]) -> None:
+        """Keep many results as `put` does, in one commit; of two for one key the later one."""
+
     async def drop(self, digests: Collection[str], why: str) -> None:
         """Drop entries; `why` is a reason in snake case that is remembered for a while."""
 
@@ -36,6 +39,9 @@ class NoCatalog:
         return {}
 
     async def put(self, entry: CacheEntry) -> None:
+        """Keep nothing."""
+
+    async def put_many(self, entries: Sequence[CacheEntry]) -> None:
         """Keep nothing."""
 
     async def drop(self, digests: Collection[str], why: str) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from flytelike.model.failure import Failure
-from flytelike.model.graph import TaskTemplate
+from flytelike.model.graph import TaskOverrides, TaskTemplate
 from flytelike.model.ids import Identifier
 from propeller.core.elements import Span, element_path
 from propeller.core.plan import scope_of
@@ -24,7 +24,8 @@ class ArraySpec:
     `inputs_uri` is the `inputs.pb` of the whole array, whose inputs in `shared` are not gone through. With
     `picks_own` the task's program is given it whole and picks its element by an index in its environment (Flyte's
     map tasks); else it is given the `inputs.pb` of its element. An element's documents lie below
-    `<output_prefix>/<index>/<attempt>`.
+    `<output_prefix>/<index>/<attempt>`. `queued_ns` is how long an element may wait until it begins, 0 for ever: the
+    engine takes it back then.
     """
 
     key: AttemptKey
@@ -38,7 +39,12 @@ class ArraySpec:
     shared: Collection[str] = ()
     picks_own: bool = False
     deadline_ns: int = 0
+    queued_ns: int = 0
     env: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    overrides: TaskOverrides = field(default_factory=TaskOverrides)
+    priority: int = 0
+    depth: int = 0
 
     def attempt(self, index: int, attempt: int, *, interruptible: bool = False) -> AttemptSpec:
         """Return one attempt of one element, as if it was a node's."""
@@ -61,6 +67,10 @@ class ArraySpec:
             deadline_ns=self.deadline_ns,
             interruptible=interruptible,
             env=env,
+            labels=self.labels,
+            overrides=self.overrides,
+            priority=self.priority,
+            depth=self.depth,
         )
 
 
@@ -77,9 +87,11 @@ class ElementResult(NamedTuple):
     """How an attempt of an element ended: with a failure, or well.
 
     `outputs` are the bytes of its `outputs.pb` if they travel with the news; None when they lie in the object store.
+    `took_ns` is about how long it ran, 0 where that is not known.
     """
 
     element: int
     attempt: int
     failure: Failure | None = None
     outputs: bytes | None = None
+    took_ns: int = 0

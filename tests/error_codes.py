@@ -12,15 +12,17 @@ CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
 
 NO_CODES = frozenset(
     """
+    exec-attempt exec-domain exec-name exec-node exec-project task-version
     cache-key-metadata content-length content-md5 content-security-policy controlplane-listen controlplane-read
     controlplane-write
-    date-time eager-exec end-node
+    date-time default-init eager-exec end-node ephemeral-storage
     left-out not-chosen not-done not-there
-    flyte-authorization flytelike-container flytelike-digest flytelike-execute flytelike-session
-    flytelike-signals flytelike-storing flytelike-trace
-    flytelike-values github-dark grpc-status-details-bin js-default launch-plans memory-watch propeller-close
+    flyte-authorization flyte-shared-memory flytelike-container flytelike-digest flytelike-execute
+    flytelike-propeller flytelike-secrets flytelike-session flytelike-signals flytelike-storing flytelike-trace
+    flytelike-values github-dark grpc-status-details-bin js-default launch-plans memory-watch pod-logs propeller-close
     propeller-delivery
-    propeller-lease propeller-retention propeller-sealer propeller-store propeller-store-reader
+    primary-init propeller-lease propeller-retention propeller-sealer propeller-store propeller-store-reader
+    propeller-shards propeller-watch
     pyflyte-fast-execute python-task raw-container serialization-format site-packages start-node
     time-delta timed-out us-east-1 utf-8 x-content-type-options
     """.split()
@@ -29,6 +31,7 @@ NO_CODES = frozenset(
 
 COMPOSED = frozenset(
     """
+    artifact-exists dataset-exists tag-exists unknown-artifact unknown-dataset
     launch-plan-not-found task-not-found workflow-not-found
     unknown-active-launch-plan unknown-attribute unknown-data unknown-deck unknown-description unknown-execution
     unknown-graph

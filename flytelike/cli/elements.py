@@ -6,6 +6,7 @@ import click
 
 from flytelike.cli import execution_name
 from flytelike.codec.ids import execution_id_to_proto
+from flytelike.model.caching import CacheStatus
 from flytelike.model.phases import TaskPhase
 from flytelike.remote import Client, executions
 from flytelike_idl.core import identifier_pb2
@@ -61,7 +62,14 @@ def element_line(element: watch_pb2.Element) -> str:
     attempt = f"  attempt {element.attempt}" if element.attempt else ""
     message = element.error.message.strip().splitlines()
     error = f"  {element.error.code}: {message[-1] if message else ''}" if element.error.code else ""
-    return f"{element.index:>7}  {phase}{attempt}{error}"
+    cached = (
+        " (cached)"
+        if CacheStatus(element.cache_status) is CacheStatus.HIT
+        else " (reused)"
+        if element.recovered
+        else ""
+    )
+    return f"{element.index:>7}  {phase}{cached}{attempt}{error}"
 
 
 def element_document(element: watch_pb2.Element) -> dict[str, object]:
@@ -70,6 +78,8 @@ def element_document(element: watch_pb2.Element) -> dict[str, object]:
         "index": element.index,
         "attempt": element.attempt,
         "phase": phase_word(element),
+        "cache": CacheStatus(element.cache_status).name.lower(),
+        "recovered": element.recovered,
         "code": element.error.code,
         "error": element.error.message,
     }

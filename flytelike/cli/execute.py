@@ -15,6 +15,7 @@ from flytelike.cli.deriving import Manner, Wished, derived
 from flytelike.cli.execution_name import parse as parse_name
 from flytelike.cli.exit_code import ExitCode
 from flytelike.cli.input_flags import literals
+from flytelike.cli.priority import PRIORITY
 from flytelike.cli.source import Source, source_of
 from flytelike.cli.starting import started
 from flytelike.model.caching import CacheUse
@@ -43,6 +44,7 @@ COPIES = click.Choice([copy.value for copy in Copy])
 @click.option("--version", default="", help="Version to register a file's entities as.  [default: made of the content]")
 @click.option("--copy", type=COPIES, default="auto", show_default=True, help="Code to bundle.")
 @click.option("--max-parallelism", type=click.IntRange(0), default=0, help="Nodes run at once; 0: no limit.")
+@click.option("--priority", type=PRIORITY, help="high, medium, low, or -1000 to 1000.  [default: the launch plan's]")
 @click.option("--env", multiple=True, metavar="KEY=VALUE", help="Environment variable of all tasks.")
 @click.option("--only", multiple=True, metavar="NODE", help="Run these nodes alone (ids or names, may be repeated).")
 @click.option("--from", "since", multiple=True, metavar="NODE", help="Run these nodes and all below them.")
@@ -64,6 +66,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     version: str,
     copy: str,
     max_parallelism: int,
+    priority: int | None,
     env: tuple[str, ...],
     only: tuple[str, ...],
     since: tuple[str, ...],
@@ -98,8 +101,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     target, flags = targets.parse(words)
     source = source_of(target, project, domain, version, Copy(copy))
     if helping:
-        asyncio.run(describe(source, " ".join(words), server, data))
-        return ExitCode.SUCCESS
+        return asyncio.run(describe(source, " ".join(words), server, data))
     given = Given(source, flags, inputs, distant=bool(server))
     chosen = Chosen(only, since, until)
     manner = Manner(server, data, wait=wait, as_json=as_json, named=bool(execution_name))
@@ -108,7 +110,10 @@ def command(  # noqa: PLR0913 - one parameter an option
             raise click.UsageError("--no-cache does not go with --only, --from, --until or --of")
         of = part_of(chosen, earlier, project, domain)
         different = Different(
-            envs=environment(env), max_parallelism=max_parallelism or None, overwrite_cache=overwrite_cache or None
+            envs=environment(env),
+            max_parallelism=max_parallelism or None,
+            overwrite_cache=overwrite_cache or None,
+            priority=priority,
         )
         return derived(given.part(replace(of, name=execution_name or drawn_name(), different=different)), manner)
     options = executions.ExecutionOptions(
@@ -117,6 +122,7 @@ def command(  # noqa: PLR0913 - one parameter an option
         max_parallelism=max_parallelism,
         envs=environment(env),
         cache=cache_use(overwrite=overwrite_cache, off=no_cache),
+        priority=priority,
     )
     if not source.registered:
         given.read()  # faults of inputs are told before anything is started
@@ -195,12 +201,13 @@ class Given:
         return values
 
 
-async def describe(source: Source, words: str, server: str, data: Path) -> None:
-    """Print the target's inputs with their types, defaults and descriptions."""
+async def describe(source: Source, words: str, server: str, data: Path) -> int:
+    """Print the target's inputs with their types, defaults and descriptions; return the exit code."""
     if source.registered:
         async with connected(server, data, start=True) as client:
             await source.prepare(client)
     click.echo(source.help_text(words))
+    return ExitCode.SUCCESS
 
 
 def cache_use(*, overwrite: bool, off: bool) -> CacheUse:

@@ -3,6 +3,7 @@
 import asyncio
 import difflib
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def explain_code(code: str | None, *, as_json: bool) -> int:
         listed = pages.codes()
         click.echo(json.dumps(listed, indent=2) if as_json else "\n".join(listed))
         return ExitCode.SUCCESS
-    wanted = code.strip("[]").lower()
+    wanted = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", code.strip("[]")).lower()
     text = pages.page(wanted)
     if text is None:
         raise DiagnosticError([unknown(wanted)])

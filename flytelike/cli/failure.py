@@ -47,6 +47,8 @@ PLATFORM_CODES = frozenset(
         "newer-database",
         "corrupt-database",
         "disk-full",
+        "database-locked",
+        "database-unavailable",
     }
 )
 """Faults of the platform, not of what was asked of it."""
@@ -56,7 +58,7 @@ def unexpected(error: Exception) -> int:
     """Tell of an error that has no diagnostic; remote ones have a meaning of their own."""
     from flytelike.remote.errors import RemoteError, ServerUnreachable  # noqa: PLC0415 - grpc is heavy
 
-    if isinstance(error, ServerUnreachable):
+    if isinstance(error, ServerUnreachable) and not error.diagnostics:
         show_diagnostics([no_server(error.message)])
         return ExitCode.NO_SERVER
     if isinstance(error, RemoteError):
@@ -77,6 +79,8 @@ def refused(status: str, message: str, diagnostics: Sequence[Diagnostic]) -> int
     """Show a refusal of the server."""
     if diagnostics:
         show_diagnostics(diagnostics)
+        if any(found.code in PLATFORM_CODES for found in diagnostics):
+            return ExitCode.NO_SERVER
     else:
         click.echo(f"error[{status.lower().replace('_', '-')}]: {message}", err=True)
     return ExitCode.INTERNAL if status in {"INTERNAL", "UNKNOWN", "DATA_LOSS"} else ExitCode.BAD_INPUT

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from flytelike.cli import execution_name
+from flytelike.cli import execution_name, troubles
 from flytelike.cli.context import connected, json_option, place_options, platform_options
 from flytelike.cli.elements import node_named, show_elements
 from flytelike.cli.exit_code import ExitCode
@@ -16,9 +16,10 @@ from flytelike.cli.tree import NodeRow, Tree
 from flytelike.cli.waiting import show_failure
 from flytelike.cli.waits import record as told
 from flytelike.cli.waits import waits
+from flytelike.codec.priority import priority_from_proto
 from flytelike.model.ids import ExecutionId
 from flytelike.model.phases import WorkflowPhase
-from flytelike.remote import Client, executions, registry, signals
+from flytelike.remote import Client, executions, maintenance, registry, signals
 from flytelike.types.inputs import json_from_literal
 from flytelike_idl.admin import execution_pb2
 from flytelike_idl.service import watch_pb2
@@ -71,10 +72,18 @@ def command(  # noqa: PLR0913 - one parameter an option
                 await show_execution(client, name, project, domain, as_json=as_json)
             else:
                 rows = await listed(client, kind, name, project, domain, limit)
+                if kind == "executions":
+                    await show_troubles(client)
                 show_rows(rows, as_json=as_json, empty=f"no {kind} in {project}/{domain}")
         return ExitCode.SUCCESS
 
     return asyncio.run(run())
+
+
+async def show_troubles(client: Client) -> None:
+    """Tell what the platform waits for, beside the rows."""
+    for trouble in await maintenance.troubles(client):
+        click.echo(troubles.line(trouble), err=True)
 
 
 async def listed(client: Client, kind: str, name: str, project: str, domain: str, limit: int) -> list[dict[str, str]]:
@@ -138,7 +147,9 @@ async def show_execution(client: Client, name: str, project: str, domain: str, *
     tree.take(
         watch_pb2.WatchExecutionResponse(execution=record, node_executions=await executions.nodes(client, target))
     )
-    waiting = [] if WorkflowPhase(record.closure.phase).terminal else await signals.signals(client, target)
+    over = WorkflowPhase(record.closure.phase).terminal
+    waiting = [] if over else await signals.signals(client, target)
+    troubled = [] if over else await maintenance.troubles(client, target)
     shown = {
         "inputs": {key: json_from_literal(value) for key, value in inputs.items()},
         "outputs": {key: json_from_literal(value) for key, value in outputs.items()},
@@ -148,21 +159,28 @@ async def show_execution(client: Client, name: str, project: str, domain: str, *
         nodes = [node_document(row) for _, row in tree.ordered()]
         document = {
             **execution_row(record),
+            "priority": priority_from_proto(record.spec.quality_of_service),
             **shown,
             "nodes": nodes,
             "calls": calls,
             "waits": [told(wait.signal) for wait in waits(waiting)],
+            "troubles": troubles.records(troubled),
             "error": record.closure.error.message,
         }
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
         return
     for key, value in execution_row(record).items():
         click.echo(f"{key:8} {value}")
+    if priority := priority_from_proto(record.spec.quality_of_service):
+        click.echo(f"priority {priority}")
+    for trouble in troubled:
+        click.echo(troubles.line(trouble))
     for key, values in shown.items():
         for var, shown_value in values.items():
             click.echo(f"{key[:-1]:8} {var} = {json.dumps(shown_value, ensure_ascii=False)}")
     at_gate = {wait.gate.node_id: wait for wait in waits(waiting)}
     for _, row in tree.ordered():
+        row.waits = "" if row.path in at_gate else row.waits  # told in full below
         click.echo(plain_line(row))
         for call in calls:
             if call["node"] == row.path:
@@ -181,5 +199,7 @@ def node_document(row: NodeRow) -> dict[str, object]:
         "phase": row.phase.name,
         "seconds": row.seconds,
         "cached": row.cached,
+        "note": row.note,
+        "waits": row.waits.removeprefix("waits for "),
     }
     return {**document, "elements": row.elements} if row.elements else document

@@ -1,5 +1,7 @@
 """The tree on a terminal, redrawn in place."""
 
+from collections.abc import Iterator
+
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
@@ -10,6 +12,8 @@ from flytelike.model.phases import NodePhase
 
 REFRESHES_PER_SECOND = 12
 ROWS_KEPT_FREE = 4
+"""For the head, and some lines that wrap."""
+
 BUSY = frozenset({NodePhase.RUNNING, NodePhase.DYNAMIC_RUNNING, NodePhase.FAILING, NodePhase.FAILED})
 
 
@@ -49,7 +53,14 @@ class LiveTree:
         room = max(5, self.console.size.height - ROWS_KEPT_FREE)
         if len(rows) > room:
             rows = [item for item in rows if item[1].phase in BUSY][:room] or rows[-room:]
-        return Group(head, *(line(depth, row) for depth, row in rows))
+        return Group(head, *(text for depth, row in rows for text in lines(depth, row)))
+
+
+def lines(depth: int, row: NodeRow) -> Iterator[Text]:
+    """Yield a node's line, and below it how to answer what it waits for: to be copied, so it may wrap."""
+    yield line(depth, row)
+    if row.answer:
+        yield Text("  " * (depth + 2) + row.answer, "bright_black")
 
 
 def line(depth: int, row: NodeRow) -> Text:
@@ -64,6 +75,10 @@ def line(depth: int, row: NodeRow) -> Text:
         text.append("  cached", "bright_black")
     elif row.elapsed_s:
         text.append(f"  {shown_seconds(row.elapsed_s)}", "bright_black")
+    if row.waits:
+        text.append(f"  {row.waits}", "yellow")
+    elif row.note:
+        text.append(f"  {row.note}", "bright_black")
     if row.message and row.phase is NodePhase.FAILED:
         text.append(f"  {row.message.splitlines()[0]}", "red")
     return text

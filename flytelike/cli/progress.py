@@ -18,7 +18,8 @@ def plain_line(row: NodeRow) -> str:
     took = " (cached)" if row.cached else took
     depth = "  " * (row.path.count(".") // 2)
     elements = f" ({row.elements})" if row.elements else ""
-    return f"  {depth}{sign(row.phase)} {row.name} {row.phase.name.lower()}{took}{elements}"
+    remark = f", {row.remark}" if row.remark else ""
+    return f"  {depth}{sign(row.phase)} {row.name} {row.phase.name.lower()}{took}{elements}{remark}"
 
 
 class Progress:
@@ -46,6 +47,6 @@ class Progress:
         if self.live is not None:
             return
         for row in changed:
-            if row.phase not in QUIET:
+            if row.phase not in QUIET or row.waits:
                 sys.stderr.write(plain_line(row) + "\n")
         sys.stderr.flush()

@@ -8,6 +8,7 @@ from flytelike.cli import execution_name
 from flytelike.cli.context import json_option, place_options, platform_options
 from flytelike.cli.deriving import Manner, derived
 from flytelike.cli.execute import Given, drawn_name
+from flytelike.cli.priority import PRIORITY
 from flytelike.cli.recover import same_target
 from flytelike.model.ids import ExecutionId
 from flytelike.model.literals import Literal
@@ -21,6 +22,7 @@ from flytelike.remote.derivation import Different, Runs, Wish
 @click.option("--label", multiple=True, metavar="KEY=VALUE", help="Label that is added or replaced.")
 @click.option("--env", multiple=True, metavar="KEY=VALUE", help="Environment variable that is added or replaced.")
 @click.option("--max-parallelism", type=click.IntRange(0), help="Nodes run at once; 0: no limit.")
+@click.option("--priority", type=PRIORITY, help="high, medium, low, or a number from -1000 to 1000.")
 @click.option("--overwrite-cache/--use-cache", default=None, help="Whether tasks run whose results are cached.")
 @click.option("--name", default="", help="Name of the new execution.  [default: made by the platform]")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait for the end and print the outputs.")
@@ -34,6 +36,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     label: tuple[str, ...],
     env: tuple[str, ...],
     max_parallelism: int | None,
+    priority: int | None,
     overwrite_cache: bool | None,
     name: str,
     wait: bool,
@@ -56,7 +59,7 @@ def command(  # noqa: PLR0913 - one parameter an option
         values: dict[str, Literal] = {}
         if flags:
             values = await other_inputs(client, taken, flags, distant=bool(server))
-        different = Different(values, labels, envs, max_parallelism, overwrite_cache)
+        different = Different(values, labels, envs, max_parallelism, overwrite_cache, priority)
         return Wish(taken, new_name, runs=Runs.ALL, different=different)
 
     manner = Manner(server, data, wait=wait, as_json=as_json, named=bool(name), tells_plan=False)

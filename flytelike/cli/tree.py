@@ -1,7 +1,9 @@
 """The nodes of an execution as a tree, kept up to date from the watch stream."""
 
+import shlex
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from flytelike.model.phases import NodePhase, WorkflowPhase
 from flytelike_idl.admin import execution_pb2, node_execution_pb2
@@ -23,6 +25,15 @@ class NodeRow:
     message: str = ""
     elements: str = ""
     cached: bool = False
+    note: str = ""
+    waits: str = ""
+    answer: str = ""
+
+    @property
+    def remark(self) -> str:
+        """What is to be said beside the phase: what it waits for and how to answer; else the note."""
+        answer = f", answer with: {self.answer}" if self.answer else ""
+        return f"{self.waits}{answer}" if self.waits else self.note
 
     @property
     def elapsed_s(self) -> float:
@@ -58,7 +69,9 @@ class Tree:
         known = self.rows.get(path)
         row = known or self.added(path, f"{node.metadata.spec_node_id} {node.metadata.name}".strip())
         row.is_parent = node.metadata.is_parent_node
-        changed = known is None or row.phase is not phase
+        waits = wait_words(node)
+        changed = known is None or row.phase is not phase or row.waits != waits
+        row.note, row.waits, row.answer = node.metadata.note, waits, answer_words(node)
         row.phase = phase
         row.started_s = node.closure.started_at.ToMicroseconds() / 1e6
         row.seconds = node.closure.duration.ToMilliseconds() / 1e3
@@ -101,13 +114,38 @@ class Tree:
         return found
 
 
+def wait_words(node: node_execution_pb2.NodeExecution) -> str:
+    """Return `waits for ...`; nothing for a node that does not wait."""
+    closure = node.closure
+    if not closure.waits:
+        return ""
+    until = f" until {shown_time(closure.waits_until.ToDatetime(UTC))}" if closure.HasField("waits_until") else ""
+    return f"waits for {closure.waits}{until}"
+
+
+def answer_words(node: node_execution_pb2.NodeExecution) -> str:
+    """Return the command that answers a gate; nothing for other nodes."""
+    kind, _, quoted = node.closure.waits.partition(" ")
+    how = {"approval": "--approve (or --reject)", "signal": "--value ..."}.get(kind)
+    if how is None:
+        return ""
+    return f"flytelike signal {node.id.execution_id.name} {shlex.quote(quoted[1:-1])} {how}"
+
+
+def shown_time(at: datetime) -> str:
+    """Return a time people read at a glance: of today by the clock, else with its date; in UTC."""
+    today = at.date() == datetime.now(UTC).date()
+    return f"{at:%H:%M:%S} UTC" if today else f"{at:%Y-%m-%d %H:%M} UTC"
+
+
 def counted_elements(node: node_execution_pb2.NodeExecution) -> str:
     """Return how far an array is, such as `73,000 of 100,000, 12 failed`; nothing for other nodes."""
     if not node.metadata.is_array:
         return ""
     counts = node.closure.elements
-    failed = f", {counts.failed:,} failed" if counts.failed else ""
-    return f"{counts.succeeded:,} of {counts.length:,}{failed}"
+    told = ((counts.cached, "cached"), (counts.recovered, "reused"), (counts.failed, "failed"))
+    more = "".join(f", {count:,} {word}" for count, word in told if count)
+    return f"{counts.succeeded:,} of {counts.length:,}{more}"
 
 
 def shown_seconds(seconds: float) -> str:

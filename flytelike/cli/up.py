@@ -38,6 +38,12 @@ PORT = click.IntRange(0, 65535)
 )
 @click.option("--slots", type=click.IntRange(1), default=None, help="Tasks run at once.  [default: the CPUs]")
 @click.option(
+    "--eager-slots",
+    type=click.IntRange(1),
+    default=None,
+    help="Eager functions run at once beside them.  [default: by memory, up to 128]",
+)
+@click.option(
     "--image",
     "images",
     multiple=True,
@@ -56,6 +62,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     port: int,
     http_port: int,
     slots: int | None,
+    eager_slots: int | None,
     images: tuple[str, ...],
     cache_ttl: int,
     cache_size: int,
@@ -73,6 +80,7 @@ def command(  # noqa: PLR0913 - one parameter an option
         grpc_port=port,
         http_port=http_port,
         slots=slots,
+        eager_slots=eager_slots,
         images=images,
         cache_ttl_ns=cache_ttl * 1_000_000_000,
         cache_bytes_max=cache_size,

@@ -3,7 +3,9 @@
 import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC
 
+from flytelike.cli.tree import shown_time
 from flytelike.codec.literals import literal_from_proto
 from flytelike.codec.types import literal_type_from_proto
 from flytelike.compiler.describe import describe_type
@@ -21,14 +23,11 @@ class Wait:
     @property
     def line(self) -> str:
         """The wait and the answer in one line."""
-        what = f"approval of {self.gate.name or self.gate.node_id}" if self.gate.approval else self.wanted
-        until = f", until {self.gate.until.ToJsonString()}" if self.gate.HasField("until") else ""
-        return f"waits for {what} since {self.gate.since.ToJsonString()}{until}, answer with: {self.answer}"
-
-    @property
-    def wanted(self) -> str:
-        """The signal and its type."""
-        return f"{self.signal.id.signal_id}, {type_words(self.signal)},"
+        name = self.signal.id.signal_id
+        what = f'approval "{name}"' if self.gate.approval else f'signal "{name}" ({type_words(self.signal)})'
+        until = f" until {shown_time(self.gate.until.ToDatetime(UTC))}" if self.gate.HasField("until") else ""
+        since = shown_time(self.gate.since.ToDatetime(UTC))
+        return f"waits for {what} since {since}{until}, answer with: {self.answer}"
 
     @property
     def answer(self) -> str:

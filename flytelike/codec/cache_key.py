@@ -1,32 +1,27 @@
-"""The key of a piece of work, and the data that its result consists of."""
+"""The key of a piece of work."""
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, assert_never
 
+from flytelike.codec.data_uris import uris_in
 from flytelike.codec.interface import fill_interface
 from flytelike.codec.parse import serialise
 from flytelike.codec.value_digest import value_digest
-from flytelike.model.caching import CacheKey
+from flytelike.model.caching import CacheKey, derived_version
 from flytelike.model.graph import TaskTemplate
 from flytelike.model.interface import TypedInterface, Variable
 from flytelike.model.literals import (
-    Binary,
     Blob,
-    ErrorValue,
-    GenericStruct,
     Literal,
     LiteralMap,
     Map,
     Offloaded,
-    Primitive,
     SchemaValue,
     StructuredDataset,
     UnionValue,
-    Void,
 )
 from flytelike.model.literals import (
     Collection as ListOf,
@@ -43,8 +38,9 @@ def work_key(task: TaskTemplate, policy: CachePolicy) -> CacheKey:
     A version that the author gives says alone when results are equal, as in Flyte; one that is derived from
     the code goes with the image the code runs in. Where there is neither, results belong to one version of the task.
     """
-    image = task.container.image if policy.code and task.container is not None else ""
-    version = policy.version or f"task version {task.id.version}"
+    derived = derived_version(task.code) if task.code else ""
+    version = policy.version or derived or f"task version {task.id.version}"
+    image = task.container.image if version == derived and task.container is not None else ""
     return CacheKey(task.id.project, task.id.domain, task.id.name, interface_digest(task.interface), version, image, ())
 
 
@@ -52,14 +48,21 @@ def with_inputs(
     key: CacheKey, inputs: LiteralMap, ignored: Collection[str], contents: Mapping[str, str] = NO_CONTENTS
 ) -> CacheKey:
     """Return a work's whole key. `contents` names what lies at the addresses that `unnamed_data` gives."""
-    counted = {name: inputs[name] for name in sorted(inputs) if name not in ignored}
-    return replace(key, inputs=tuple((name, _digest(literal, contents)) for name, literal in counted.items()))
+    digests = input_digests(inputs, ignored, contents)
+    return CacheKey(key.project, key.domain, key.task, key.interface, key.version, key.environment, digests)
+
+
+def input_digests(
+    inputs: LiteralMap, ignored: Collection[str], contents: Mapping[str, str] = NO_CONTENTS
+) -> tuple[tuple[str, str], ...]:
+    """Return the digests of inputs that count, sorted by name; see `with_inputs`."""
+    return tuple((name, _digest(inputs[name], contents)) for name in sorted(inputs) if name not in ignored)
 
 
 def unnamed_data(inputs: LiteralMap, ignored: Collection[str]) -> tuple[str, ...]:
     """Return where data lies that inputs name without saying what it is: by its address alone it could change."""
     counted = (literal for name, literal in inputs.items() if name not in ignored)
-    return tuple(dict.fromkeys(uri for literal in counted for uri in _uris(literal, unnamed=True)))
+    return tuple(dict.fromkeys(uri for literal in counted for uri in uris_in(literal, unnamed=True)))
 
 
 def _digest(literal: Literal, contents: Mapping[str, str]) -> str:
@@ -67,7 +70,7 @@ def _digest(literal: Literal, contents: Mapping[str, str]) -> str:
         return value_digest(literal)
     digest = value_digest(_named(literal, contents))
     # What lies inside of documents goes by address and content.
-    inside = [(uri, contents[uri]) for uri in _uris(_named(literal, contents), unnamed=True) if uri in contents]
+    inside = [(uri, contents[uri]) for uri in uris_in(_named(literal, contents), unnamed=True) if uri in contents]
     if not inside:
         return digest
     return f"sha256:{hashlib.sha256(json.dumps([digest, sorted(inside)]).encode()).hexdigest()}"
@@ -98,74 +101,3 @@ def interface_digest(interface: TypedInterface) -> str:
     message = interface_pb2.TypedInterface()
     fill_interface(TypedInterface(bare(dict(interface.inputs)), bare(dict(interface.outputs))), message)
     return f"sha256:{hashlib.sha256(serialise(message)).hexdigest()}"
-
-
-# --- what a result consists of ----------------------------------------------------------
-
-
-def data_uris(literals: LiteralMap) -> tuple[str, ...]:
-    """Return where the files, folders and tables lie that values name, each once."""
-    return tuple(dict.fromkeys(uri for literal in literals.values() for uri in _uris(literal)))
-
-
-def _uris(literal: Literal, *, unnamed: bool = False) -> Iterator[str]:
-    """Yield addresses in a value; `unnamed` leaves out those whose content has a digest."""
-    value = literal.value
-    if unnamed and literal.hash and not isinstance(value, UnionValue):
-        return
-    match value:
-        case ListOf(items):
-            for item in items:
-                yield from _uris(item, unnamed=unnamed)
-        case Map(entries):
-            for item in entries.values():
-                yield from _uris(item, unnamed=unnamed)
-        case UnionValue(inner, _):
-            yield from _uris(inner, unnamed=unnamed)
-        case Offloaded(uri) | Blob(uri) | StructuredDataset(uri) | SchemaValue(uri):
-            yield uri
-        case Binary(content, tag):
-            yield from _in_document(_unpacked(content, tag), unnamed=unnamed)
-        case GenericStruct(document):
-            yield from _in_document(_parsed(document), unnamed=unnamed)
-        case Primitive() | Void() | ErrorValue():
-            pass
-        case _:
-            assert_never(value)
-
-
-def _in_document(value: Any, *, unnamed: bool) -> Iterator[str]:  # noqa: ANN401 - plain data
-    """Yield what a record's files and tables name: they are written as `path` or `uri` with an address."""
-    match value:
-        case {"path": str(), "metadata": {"digest": str()}} if unnamed:
-            return
-        case dict():
-            for name, item in value.items():
-                if name in {"path", "uri"} and isinstance(item, str):
-                    if "://" in item or item.startswith("/"):
-                        yield item
-                else:
-                    yield from _in_document(item, unnamed=unnamed)
-        case list():
-            for item in value:
-                yield from _in_document(item, unnamed=unnamed)
-        case _:
-            pass
-
-
-def _unpacked(content: bytes, tag: str) -> object:
-    import msgpack  # noqa: PLC0415 - 5 ms that who has no documents need not pay
-
-    if tag not in {"", "msgpack"}:
-        return None
-    try:
-        value: object = msgpack.unpackb(content, strict_map_key=False)
-    except (ValueError, msgpack.UnpackException):
-        return None
-    return value
-
-
-def _parsed(document: str) -> object:
-
-    value: object = json.loads(document or "{}")
-    return value

@@ -16,8 +16,13 @@ def mapped_inputs(inputs: pb.LiteralMap, shared: Collection[str]) -> dict[str, i
 
     Lists among the inputs that are not `shared` are gone through; what is no list all elements share too, as in Flyte.
     """
+    return {name: len(found.literals) for name, found in mapped_lists(inputs, shared).items()}
+
+
+def mapped_lists(inputs: pb.LiteralMap, shared: Collection[str]) -> dict[str, pb.LiteralCollection]:
+    """Return the lists that an array goes through, by name; see `mapped_inputs`."""
     lists = {name: _list_in(literal) for name, literal in inputs.literals.items() if name not in shared}
-    return {name: len(found.literals) for name, found in sorted(lists.items()) if found is not None}
+    return {name: found for name, found in sorted(lists.items()) if found is not None}
 
 
 def element_inputs(inputs: pb.LiteralMap, shared: Collection[str], index: int) -> pb.LiteralMap:

@@ -201,6 +201,8 @@ def _fill_metadata(metadata: NodeMetadata, out: pb.NodeMetadata) -> None:
         out.cache_serializable = metadata.cache_serializable
     if metadata.config:
         out.config.update(metadata.config)
+    if metadata.priority is not None:
+        out.priority.value = metadata.priority
 
 
 # --- message to model -------------------------------------------------------------------
@@ -352,4 +354,5 @@ def _metadata(message: pb.NodeMetadata) -> NodeMetadata:
         cache_version=message.cache_version if message.HasField("cache_version") else None,
         cache_serializable=message.cache_serializable if message.HasField("cache_serializable") else None,
         config=dict(message.config),
+        priority=message.priority.value if message.HasField("priority") else None,
     )

@@ -2,7 +2,7 @@
 
 from flytelike.codec.faults import MalformedError
 from flytelike.codec.ids import execution_id_from_proto, execution_id_to_proto
-from flytelike.model.ids import ExecutionId, NodePath
+from flytelike.model.ids import Digest, ExecutionId, NodePath
 from flytelike.model.reuse import ReusedNode, ReuseList, ReuseSource, Way
 from flytelike_idl.propeller import reuse_pb2 as pb
 
@@ -26,6 +26,7 @@ def reuse_list_to_proto(nodes: ReuseList) -> pb.ReuseList:
         message.inputs_uri = source.inputs_uri
         message.output_uri = source.output_uri
         message.child = source.child
+        message.graph = source.graph
     return out
 
 
@@ -45,7 +46,10 @@ def _node(node: pb.ReusedNode, sources: list[tuple[ExecutionId, str]]) -> Reused
         raise MalformedError(f"reuse list: node {node.path!r} names source {node.source} of {len(sources)}")
     execution, raw = sources[node.source]
     path = NodePath(node.source_path)
-    source = ReuseSource(execution, raw, path, node.attempt, node.inputs_uri, node.output_uri, node.child)
+    if way is Way.KEEP_GRAPH and not node.graph:
+        raise MalformedError(f"reuse list: node {node.path!r} is to keep a graph, and names none")
+    graph = Digest(node.graph)
+    source = ReuseSource(execution, raw, path, node.attempt, node.inputs_uri, node.output_uri, node.child, graph)
     return ReusedNode(way, source)
 
 

@@ -49,8 +49,8 @@ _PARSED_OF_METADATA = (
     "is_eager",
     "generates_deck",
     "max_queued_time",
-    "cache_code",
     "cache_ttl",
+    "priority",
 )
 _PARSED_OF_CONTAINER = ("image", "command", "args", "resources", "env", "config")
 _FLYTE_SDK = pb.RuntimeMetadata.FLYTE_SDK
@@ -114,11 +114,6 @@ def resources_from_proto(message: pb.Resources) -> Resources:
     )
 
 
-def code_parts_of(entries: Iterable[str]) -> dict[str, str]:
-    """Return the digests of what a derived cache version was made of, by qualified name."""
-    return {name: digest for name, _, digest in (entry.partition(" ") for entry in entries)}
-
-
 # --- model to message -------------------------------------------------------------------
 
 
@@ -142,9 +137,9 @@ def _fill_metadata(metadata: TaskMetadata, out: pb.TaskMetadata) -> None:
     out.discovery_version = metadata.cache.version
     out.cache_serializable = metadata.cache.serializable
     out.cache_ignore_input_vars.extend(metadata.cache.ignored_inputs)
-    out.cache_code.extend(f"{name} {digest}" for name, digest in sorted(metadata.cache.code.items()))
     if metadata.cache.ttl_ns:
         fill_duration(metadata.cache.ttl_ns, out.cache_ttl)
+    out.priority = metadata.priority
     out.deprecated_error_message = metadata.deprecated
     out.pod_template_name = metadata.pod_template_name
     out.is_eager = metadata.is_eager
@@ -222,7 +217,6 @@ def _metadata(message: pb.TaskMetadata) -> TaskMetadata:
             message.cache_serializable,
             tuple(message.cache_ignore_input_vars),
             duration_to_ns(message.cache_ttl),
-            code_parts_of(message.cache_code),
         ),
         deprecated=message.deprecated_error_message,
         runtime_version=message.runtime.version,
@@ -233,6 +227,7 @@ def _metadata(message: pb.TaskMetadata) -> TaskMetadata:
         tags=dict(message.tags),
         backoff=_backoff(message.retries) if message.retries.HasField("backoff") else None,
         queued_timeout_ns=duration_to_ns(message.max_queued_time),
+        priority=message.priority,
     )
 
 

@@ -7,6 +7,7 @@ A sub-workflow that cannot be reused as a whole is looked into.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from flytelike.compiler.call_changes import CallChange, Callees, SamePlans
 from flytelike.compiler.graph import promises
@@ -15,11 +16,13 @@ from flytelike.compiler.node_matching import matching
 from flytelike.compiler.order import in_order
 from flytelike.model.closure import CompiledWorkflow, WorkflowClosure
 from flytelike.model.earlier import Earlier, EarlierNode
-from flytelike.model.graph import Node
-from flytelike.model.ids import END_NODE, ROOT, START_NODE, WORKFLOW_INPUTS, NodeId, NodePath
+from flytelike.model.graph import ArrayTarget, BranchTarget, Node, TaskTarget, inner_nodes
+from flytelike.model.ids import END_NODE, ROOT, START_NODE, WORKFLOW_INPUTS, Digest, NodeId, NodePath
 from flytelike.model.phases import NodePhase
 from flytelike.model.recovery import Action, PlannedNode, Reason, RecoveryPlan
 from flytelike.model.reuse import ReusedNode, Way
+
+NO_GRAPHS: Mapping[Digest, WorkflowClosure] = MappingProxyType({})
 
 
 def plan_recovery(
@@ -28,6 +31,7 @@ def plan_recovery(
     earlier: Earlier,
     changed_inputs: frozenset[str] = frozenset(),
     same_plans: SamePlans = frozenset(),
+    graphs: Mapping[Digest, WorkflowClosure] = NO_GRAPHS,
 ) -> RecoveryPlan:
     """Return what becomes of each node of `new`.
 
@@ -37,8 +41,9 @@ def plan_recovery(
         earlier: what the earlier execution left.
         changed_inputs: the inputs of the workflow whose values differ from then.
         same_plans: launch plans of both that are of different versions, and do the same all the same.
+        graphs: graphs that dynamic nodes gave and that may be kept, since both run the same version.
     """
-    planner = _Planner(Callees(old, new, same_plans), earlier)
+    planner = _Planner(Callees(old, new, same_plans), earlier, graphs)
     dirty = {name: f"input `{name}` changed" for name in changed_inputs}
     planner.scope(_Level(old.primary, new.primary, ROOT, ROOT, dirty))
     return RecoveryPlan(tuple(planner.nodes), planner.reuse)
@@ -66,6 +71,7 @@ class _Verdict:
 class _Planner:
     callees: Callees
     earlier: Earlier
+    graphs: Mapping[Digest, WorkflowClosure]
     nodes: list[PlannedNode] = field(default_factory=list)
     reuse: dict[NodePath, ReusedNode] = field(default_factory=dict)
 
@@ -124,6 +130,17 @@ class _Planner:
         verdict = _why_it_runs(left, change, dirty)
         if left is not None and self._look_inside(level, node, old, left, path, fresh):
             return False
+        if left is not None and change is None and not dirty and self._look_at_cases(level, (old, node), left, pairs):
+            return False
+        if left is not None and change is None and not dirty and self._keep_graph(node, left, path):
+            return False
+        if isinstance(node.target, ArrayTarget):
+            told = self._elements(node.target, left)
+            if left is not None and change is None and not dirty and told:
+                self.reuse[path] = ReusedNode(Way.CONTINUE, left.source)
+                verdict = _Verdict(Action.PARTLY, Reason.INSIDE, told)
+            self._tell(path, left, node, verdict)
+            return False
         # A child execution is planned by itself when it starts; a checkpoint is of use to unchanged code only.
         if left is not None and (left.source.child or (not left.done and change is None)):
             self.reuse[path] = ReusedNode(Way.CONTINUE, left.source)
@@ -155,6 +172,55 @@ class _Planner:
         self._tell(path, left, node, _Verdict(Action.PARTLY, Reason.INSIDE))
         self.nodes.extend(inside)
         return True
+
+    def _keep_graph(self, node: Node, left: EarlierNode, path: NodePath) -> bool:
+        """Plan the nodes of the graph that the last attempt of a dynamic node gave, which is not asked for again."""
+        source = left.source
+        graph = self.graphs.get(source.graph)
+        scope = NodePath(f"{source.path}.{source.attempt}")
+        if graph is None or self.earlier.scope_in(source.path) != scope:
+            return False
+        inside = _Planner(Callees(graph, graph), self.earlier, self.graphs)
+        inside.scope(_Level(graph.primary, graph.primary, scope, NodePath(f"{path}.0"), {}))
+        self.reuse[path] = ReusedNode(Way.KEEP_GRAPH, source)
+        self.reuse.update(inside.reuse)
+        self._tell(path, left, node, _Verdict(Action.PARTLY, Reason.INSIDE))
+        self.nodes.extend(inside.nodes)
+        return True
+
+    def _look_at_cases(
+        self, level: _Level, branch: tuple[Node, Node], left: EarlierNode, pairs: Mapping[NodeId, NodeId]
+    ) -> bool:
+        """Plan the cases of a branch that was partly done. It is decided again, on the same values."""
+        old, new = branch
+        if not isinstance(new.target, BranchTarget):
+            return False
+        start, before = len(self.nodes), len(self.reuse)
+        left_there = self.earlier.within(level.old_scope)
+        for one, other in zip(inner_nodes(old), inner_nodes(new), strict=True):
+            there = left_there.get(one.id)
+            if there is not None and there.phase is not NodePhase.SKIPPED:
+                self._node(level, other, one, there, pairs, {})
+        inside = self.nodes[start:]
+        del self.nodes[start:]
+        if len(self.reuse) == before:
+            return False
+        path = NodePath(f"{level.new_scope}.{new.id}" if level.new_scope else new.id)
+        self._tell(path, left, new, _Verdict(Action.PARTLY, Reason.INSIDE))
+        self.nodes.extend(inside)
+        return True
+
+    def _elements(self, target: ArrayTarget, left: EarlierNode | None) -> str:
+        """Return how many elements are reused of an array that did not end well; nothing where that is not known.
+
+        Known is what tasks gave: of elements without outputs, and of those that are no tasks, nothing is kept.
+        """
+        inner = target.node.target
+        if left is None or left.elements is None or not isinstance(inner, TaskTarget):
+            return ""
+        succeeded, length = left.elements
+        gives = bool(self.callees.new.tasks[inner.task].interface.outputs)
+        return f"{succeeded:,} of {length:,} elements reused" if gives and succeeded else ""
 
     def _tell(self, path: NodePath, left: EarlierNode | None, node: Node, verdict: _Verdict) -> None:
         where = left.source.path if left is not None else NodePath("")

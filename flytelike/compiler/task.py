@@ -8,6 +8,7 @@ from flytelike.compiler.faults import entity_fault
 from flytelike.model.diagnostic import Diagnostic
 from flytelike.model.graph import TaskTemplate
 from flytelike.model.policies import ResourceName
+from flytelike.model.priority import PRIORITY_MAX, is_priority
 
 QUANTITY = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>m|[kMGTPE]i?|Ki|)")
 """A Kubernetes quantity, without exponents."""
@@ -29,6 +30,15 @@ def quantity(text: str) -> Fraction | None:
 def task_faults(task: TaskTemplate) -> Iterator[Diagnostic]:
     """Find what is wrong with a task by itself."""
     name = task.id.name.rpartition(".")[2]
+    if not is_priority(task.metadata.priority):
+        yield entity_fault(
+            "invalid-priority",
+            f"the task `{name}` has the priority {task.metadata.priority}, which does not lie between "
+            f"-{PRIORITY_MAX} and {PRIORITY_MAX}",
+            task.span,
+            "here",
+            "`Priority.HIGH` is 100, `Priority.LOW` -100",
+        )
     container = task.container
     if container is None:
         return

@@ -43,6 +43,7 @@ from flytelike.model.graph import (
 from flytelike.model.ids import END_NODE, START_NODE, WORKFLOW_INPUTS, NodeId
 from flytelike.model.interface import Variable
 from flytelike.model.literals import Literal
+from flytelike.model.priority import PRIORITY_MAX, is_priority
 from flytelike.model.span import SourceSpan
 from flytelike.model.suggestion import nearest
 from flytelike.model.types import CollectionType, LiteralType, MapType, SimpleKind, SimpleType, UnionType
@@ -119,6 +120,8 @@ class WorkflowCheck:
             if other not in self.callees.of:
                 headline = f"`{node.id}` runs after `{other}`, which does not exist"
                 self.add("node-not-found", headline, node.span, "here", "correct the node's id")
+        for held in (node, *(inner_nodes(node) if isinstance(node.target, ArrayTarget) else ())):
+            self.check_priority(held)
         target = node.target
         match target:
             case TaskTarget() | SubWorkflowTarget() | LaunchPlanTarget():
@@ -139,6 +142,14 @@ class WorkflowCheck:
                 self.check_bindings(node, callee)
             case _:
                 assert_never(target)
+
+    def check_priority(self, node: Node) -> None:
+        """Check how urgent a node is."""
+        priority = node.metadata.priority
+        if priority is not None and not is_priority(priority):
+            headline = f"`{node.id}` has the priority {priority}, beyond {PRIORITY_MAX}"
+            hint = f"choose one between -{PRIORITY_MAX} and {PRIORITY_MAX}"
+            self.add("invalid-priority", headline, node.span, "here", hint)
 
     def check_own_inputs(self, node: Node) -> None:
         """Check the bindings of a node that takes whatever it is bound to."""

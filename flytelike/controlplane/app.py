@@ -10,6 +10,7 @@ from flytelike.controlplane.children import Children
 from flytelike.controlplane.collecting.maintenance import Maintenance
 from flytelike.controlplane.collecting.ports import Keepers
 from flytelike.controlplane.database import Database
+from flytelike.controlplane.datasets import Datasets
 from flytelike.controlplane.dispatch import Dispatch
 from flytelike.controlplane.executions import Executions, Tools
 from flytelike.controlplane.finding import Finding
@@ -61,6 +62,7 @@ class ControlPlane:
         self.settings = settings
         self.store = store
         self.clock: Clock = clock or SystemClock()
+        self.launcher = launcher
         self.logs: LogReader = logs or NoLogs()
         self.database = Database(settings.database_url)
         url = self.database.engine.url
@@ -80,6 +82,7 @@ class ControlPlane:
         self.history.on_calls_ending(self.dispatch.soon)
         self.signals = Signals(self.database, self.dispatch, self.clock)
         self.catalog = Catalog(self.database, self.clock, settings)
+        self.datasets = Datasets(self.database, self.catalog, store, settings, self.clock)
         self.cache = CacheInspection(self.database, self.catalog, self.clock)
         self.reading = Reading(self.database, store, settings)
         self.uploads = Uploads(store, settings, self.clock)

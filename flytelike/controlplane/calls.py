@@ -54,7 +54,8 @@ class Calls:
             raise invalid(
                 "launch-plans-too-deep",
                 f"calls and launch plans start each other more than {self._depth_max} deep",
-                "look for a task or workflow that starts itself",
+                "look for a task or workflow that starts itself without an end; "
+                "where it has one, let a loop call, or give each call more of the work",
             )
         spec = execution_pb2.ExecutionSpec()
         inherit(spec, execution_pb2.ExecutionSpec.FromString(above.spec))

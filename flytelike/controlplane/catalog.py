@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
@@ -21,6 +22,7 @@ _LOG = logging.getLogger(__name__)
 COUNT_PAUSE_S = 1.0
 """How long uses gather before they are written."""
 PUTS_AT_ONCE = 500
+"""How many results one transaction writes; more only if they came together."""
 SWEEP_PAUSE_NS = 60_000_000_000
 """How often puts look whether there is too much."""
 REMEMBERED_NS = 30 * 24 * 3600 * 1_000_000_000
@@ -38,7 +40,7 @@ class Catalog:
         self._swept_ns = 0
         self._database = database
         self._clock = clock
-        self._puts: list[tuple[CacheEntry, asyncio.Future[None]]] = []
+        self._puts: deque[_Put] = deque()
         self._putting: asyncio.Task[None] | None = None
         self._uses: dict[tuple[str, str, str], Use] = {}
         self._hits: dict[str, int] = {}
@@ -53,10 +55,16 @@ class Catalog:
 
     async def put(self, entry: CacheEntry) -> None:
         """Keep a result durably; those that come while others are written share one transaction."""
-        if self._ttl_ns and not entry.expires_ns:
-            entry = replace(entry, expires_ns=entry.created_ns + self._ttl_ns)
+        await self.put_many([entry])
+
+    async def put_many(self, entries: Sequence[CacheEntry]) -> None:
+        """Keep results durably in one transaction; of two for one key the later one."""
+        if not entries:
+            return
+        if self._ttl_ns:
+            entries = [it if it.expires_ns else replace(it, expires_ns=it.created_ns + self._ttl_ns) for it in entries]
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._puts.append((entry, done))
+        self._puts.append((entries, done))
         if self._putting is None:
             self._putting = asyncio.get_running_loop().create_task(self._write_puts(), name="catalog_puts")
         await done
@@ -130,9 +138,13 @@ class Catalog:
 
     async def _write_puts(self) -> None:
         while self._puts:
-            batch, self._puts = self._puts[:PUTS_AT_ONCE], self._puts[PUTS_AT_ONCE:]
+            batch: list[_Put] = []
+            room = PUTS_AT_ONCE
+            while self._puts and room > 0:
+                batch.append(self._puts.popleft())
+                room -= len(batch[-1][0])
             # Of two results for one key in a batch, the later is kept.
-            entries = list({entry.key.digest: entry for entry, _ in batch}.values())
+            entries = list({entry.key.digest: entry for put, _ in batch for entry in put}.values())
             await self._settle(batch, _putter(entries))
             if self._clock.now_ns() - self._swept_ns > SWEEP_PAUSE_NS:
                 await self._try_to_sweep()
@@ -144,9 +156,7 @@ class Catalog:
         except Exception as error:  # noqa: BLE001 - it is tried again with a later put
             _LOG.warning("the cache cannot be swept: %s", error)
 
-    async def _settle(
-        self, batch: Sequence[tuple[CacheEntry, asyncio.Future[None]]], work: Callable[[Connection], None]
-    ) -> None:
+    async def _settle(self, batch: Sequence["_Put"], work: Callable[[Connection], None]) -> None:
         try:
             await self._database.write(work)
         except Exception as error:  # noqa: BLE001 - each put is told
@@ -157,6 +167,10 @@ class Catalog:
             for _, done in batch:
                 if not done.done():
                     done.set_result(None)
+
+
+_Put = tuple[Sequence[CacheEntry], asyncio.Future[None]]
+"""Results that came together, and what hears that they are kept."""
 
 
 def _putter(entries: Sequence[CacheEntry]) -> Callable[[Connection], None]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from flytelike.codec.failures import failure_from_proto
 from flytelike.codec.literals import literal_map_from_proto
 from flytelike.codec.parse import parse
+from flytelike.codec.priority import fill_priority
 from flytelike.controlplane.errors import Refusal, Status, invalid, not_found
 from flytelike.controlplane.executions import Executions, Parent, Wanted
 from flytelike.controlplane.naming import child_execution_name
@@ -48,11 +49,12 @@ class Children:
         launch_plan: Identifier,
         inputs_uri: str,
         earlier: ExecutionId | None = None,
+        priority: int = 0,
     ) -> ExecutionId:
         """Create the child of a node's attempt, or return the one created before.
 
-        The child gets the options of its parent (labels, environment, where data goes, ...). With `earlier` it
-        takes over what serves of that execution.
+        The child gets the options of its parent (labels, environment, where data goes, ...) and `priority`.
+        With `earlier` it takes over what serves of that execution.
 
         Raises:
             Refusal: the launch plan or its inputs are not acceptable, or children lie too deep.
@@ -66,6 +68,7 @@ class Children:
             )
         spec = execution_pb2.ExecutionSpec()
         inherit(spec, execution_pb2.ExecutionSpec.FromString(above.spec))
+        fill_priority(priority, spec.quality_of_service)
         try:
             stored = parse(literals_pb2.LiteralMap, await self._store.get_async(inputs_uri))
         except NotFound:

@@ -28,7 +28,8 @@ Work = Callable[[Connection], T]
 READERS = 4
 POSTGRES_WRITERS = 4
 ATTEMPTS_MAX = 5
-SQLITE_BUSY_MS = 10_000
+SQLITE_BUSY_MS = 5_000
+"""How long a write waits for another process that writes the same file, before it is told."""
 FULL_BYTES = 1 << 20
 """A disk with less room than this counts as full."""
 RETRIED_SQLSTATES = frozenset({"40001", "40P01"})
@@ -104,8 +105,11 @@ class Database:
             return corrupt(text)
         if self._is_full(error):
             return refusal(Status.RESOURCE_EXHAUSTED, "disk-full", "the database's disk is full", "free some space")
+        if "database is locked" in text:
+            told = f"another process holds the database {self.engine.url.database} and does not let go"
+            return refusal(Status.UNAVAILABLE, "database-locked", told, "try again; end that process if it lasts")
         lost = isinstance(error, DBAPIError) and error.connection_invalidated
-        if lost or any(sign in text for sign in ("database is locked", "unable to open", "disk I/O error")):
+        if lost or any(sign in text for sign in ("unable to open", "disk I/O error")):
             return refusal(Status.UNAVAILABLE, "database-unavailable", f"the database does not answer: {text}")
         return error
 

@@ -9,6 +9,7 @@ import asyncio
 import logging
 
 from flytelike.controlplane.database import Database
+from flytelike.controlplane.errors import Refusal
 from flytelike.controlplane.launching import launch_request
 from flytelike.controlplane.messages import execution_id
 from flytelike.controlplane.ports import Launcher
@@ -55,7 +56,7 @@ class Dispatch:
 
     async def reconcile_or_retry(self) -> None:
         """Hand over everything that is due; what fails is tried again later."""
-        if await self.reconcile():
+        if await self._left_over():
             self._retry_later()
 
     def soon(self) -> None:
@@ -77,6 +78,9 @@ class Dispatch:
                 await self._launcher.launch(launch_request(row, self._settings))
             if row.phase == WorkflowPhase.ABORTING:
                 await self._launcher.abort(execution_id(row), row.abort_cause, row.abort_principal)
+        except Refusal as error:
+            log.warning("execution %s cannot be handed over yet: %s", execution_id(row), error)
+            return False
         except Exception:
             log.exception("could not hand over execution %s", execution_id(row))
             return False
@@ -91,6 +95,14 @@ class Dispatch:
             return False
         return True
 
+    async def _left_over(self) -> bool:
+        """Hand over everything that is due; tell whether something could not be, or what is due not be read."""
+        try:
+            return await self.reconcile() > 0
+        except Exception:
+            log.exception("could not look what is to be handed over")
+            return True
+
     def _retry_later(self) -> None:
         if self._retry is None or self._retry.done():
             self._retry = asyncio.create_task(self._retries())
@@ -99,6 +111,6 @@ class Dispatch:
         delay_s = FIRST_DELAY_S
         while True:
             await asyncio.sleep(delay_s)
-            if await self.reconcile() == 0:
+            if not await self._left_over():
                 return
             delay_s = min(2 * delay_s, DELAY_MAX_S)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from flytelike.controlplane.messages import execution_id
 from flytelike.controlplane.repository.rows import ExecutionRow, NodeRow
 from flytelike.model.earlier import Earlier, EarlierNode
-from flytelike.model.ids import NodeId, NodePath
+from flytelike.model.ids import Digest, NodeId, NodePath
 from flytelike.model.phases import NodePhase
 from flytelike.model.reuse import ReuseSource
 
@@ -27,8 +27,10 @@ def earlier_of(row: ExecutionRow, raw_prefix: str, nodes: Iterable[NodeRow], att
         path = NodePath(node.path)
         scope, _, node_id = node.path.rpartition(".")
         attempt = attempts.get(node.path, 0)
-        source = ReuseSource(execution, raw_prefix, path, attempt, node.inputs_uri, node.output_uri, node.child)
-        by_scope[NodePath(scope)][NodeId(node_id)] = EarlierNode(NodePhase(node.phase), source)
+        graph = Digest(node.graph)
+        source = ReuseSource(execution, raw_prefix, path, attempt, node.inputs_uri, node.output_uri, node.child, graph)
+        elements = (node.elements_succeeded, node.elements) if node.is_array else None
+        by_scope[NodePath(scope)][NodeId(node_id)] = EarlierNode(NodePhase(node.phase), source, elements)
         if scope:
             _take_scope(scopes, NodePath(scope))
     return Earlier(execution, by_scope, scopes)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from enum import Enum
 
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
+from flytelike.model.trouble import PASSING
 
 
 class Status(Enum):
@@ -27,6 +28,11 @@ class Refusal(DiagnosticError):
         """Keep the status and the diagnostics; there is at least one."""
         super().__init__(diagnostics)
         self.status = status
+
+    @property
+    def passing(self) -> bool:
+        """Whether it is the machine's trouble and not the request's: asking again later helps."""
+        return any(found.code in PASSING for found in self.diagnostics)
 
 
 def refusal(status: Status, code: str, headline: str, *remedies: str) -> Refusal:

@@ -23,6 +23,7 @@ from flytelike.controlplane.naming import (
 )
 from flytelike.controlplane.notifier import Notifier
 from flytelike.controlplane.ports import Clock
+from flytelike.controlplane.priorities import check_priority
 from flytelike.controlplane.projects import check_place
 from flytelike.controlplane.registry import Registry
 from flytelike.controlplane.repository.executions import (
@@ -173,8 +174,9 @@ class Executions:
         asked = runnable.parameters.keys() - runnable.fixed.keys()
         replayed = {name: value for name, value in wanted.replayed.items() if name in asked}
         inputs = complete_inputs({**replayed, **wanted.inputs}, runnable.parameters, runnable.fixed, faults)
-        faults.check()
         inherit(wanted.spec, runnable.options)
+        check_priority(wanted.spec.quality_of_service, faults)
+        faults.check()
         return Checked(wanted, runnable, inputs)
 
     async def launch(self, checked: Checked, reuse: ReuseList) -> ExecutionId:
@@ -192,7 +194,7 @@ class Executions:
             if find_execution(connection, wanted.id) is not None:
                 raise refusal(Status.ALREADY_EXISTS, "execution-exists", f"there is an execution {wanted.id} already")
             check_deletion(connection, wanted)
-            add_execution(connection, values)
+            add_execution(connection, values, wanted.spec.labels.values)
             if wanted.parent is not None and wanted.parent.eager:
                 update_execution(connection, wanted.parent.node.execution, {"calls": True})
             row = find_execution(connection, wanted.id)

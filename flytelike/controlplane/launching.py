@@ -1,5 +1,6 @@
 """What an execution's row says to the launcher."""
 
+from flytelike.codec.priority import priority_from_proto
 from flytelike.controlplane.messages import execution_id, launched, workflow_of
 from flytelike.controlplane.repository.rows import ExecutionRow
 from flytelike.controlplane.settings import Settings
@@ -29,6 +30,7 @@ def launch_request(row: ExecutionRow, settings: Settings) -> LaunchRequest:
         reuse_uri=row.reuse_uri,
         reuse_digest=row.reuse_digest,
         cache=cache_use(spec),
+        priority=priority_from_proto(spec.quality_of_service),
     )
 
 

@@ -126,6 +126,10 @@ def node_message(execution: ExecutionId, row: NodeRow, *, brief: bool = False) -
     if row.is_array:
         closure.elements.length, closure.elements.open = row.elements, row.elements_open
         closure.elements.succeeded, closure.elements.failed = row.elements_succeeded, row.elements_failed
+        closure.elements.cached, closure.elements.recovered = row.elements_cached, row.elements_recovered
+    closure.waits = row.waits
+    if row.waits_until:
+        closure.waits_until.CopyFrom(timestamp(row.waits_until))
     _fill_times(closure, row, ended=NodePhase(row.phase).terminal)
     _fill_result(closure, row)
     if row.cache_status:
@@ -203,6 +207,7 @@ def fill_elements(attempt: task_execution_pb2.TaskExecution, elements: Sequence[
             index=row.element,
             retry_attempt=row.attempt,
             phase=row.phase.value,
+            cache_status=row.cache.value,
         )
 
 
@@ -210,6 +215,8 @@ def element_message(row: ElementRow) -> watch_pb2.Element:
     """Return the message of an element of an array."""
     out = watch_pb2.Element(index=row.element, attempt=row.attempt)
     out.phase = row.phase.value  # type: ignore[assignment] # the values are the same
+    out.cache_status = row.cache.value  # type: ignore[assignment] # the values are the same
+    out.recovered = row.recovered
     if row.error is not None:
         out.error.ParseFromString(row.error)
     return out

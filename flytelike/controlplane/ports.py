@@ -1,11 +1,12 @@
 """What the control plane needs from the world around it."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from flytelike.model.ids import ExecutionId, TaskExecutionId
 from flytelike.model.launch import LaunchRequest
+from flytelike.model.trouble import Trouble
 
 
 class Launcher(Protocol):
@@ -16,6 +17,9 @@ class Launcher(Protocol):
 
     async def abort(self, execution: ExecutionId, cause: str, principal: str) -> None:
         """Ask the execution to end. Unknown and ended executions are ignored."""
+
+    def troubles(self) -> Sequence[Trouble]:
+        """Return what executions wait for now that is no fault of theirs; see `model.trouble`."""
 
     async def signalled(self, execution: ExecutionId, signal: str) -> None:
         """Tell that a signal was given its value. Unknown and ended executions are ignored."""

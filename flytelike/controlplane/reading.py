@@ -28,6 +28,9 @@ EXTERNAL_RESOURCES_MAX = 1_000
 EVERYWHERE = "*"
 """As parent in a list of nodes: nodes at any depth."""
 
+DECKS_AT_ONCE = 64
+"""How many reports are looked for at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Data:
@@ -73,6 +76,8 @@ class Reading:
         return await self._deck_of(node, await self.node_row(node))
 
     async def _deck_of(self, node: NodeExecutionId, row: NodeRow) -> str:
+        if row.output_uri and (uri := await deck_uri(row, 0, self._store)):
+            return uri
         attempts = await self._database.read(
             lambda connection: repository.count_attempts(connection, found(connection, node.execution).id, node.path)
         )
@@ -97,7 +102,17 @@ class Reading:
         rows = await self._database.read(
             lambda connection: repository.list_nodes(connection, found(connection, execution).id, within, query)
         )
-        return [node_message(execution, row) for row in rows]
+        messages = [node_message(execution, row) for row in rows]
+        looking = asyncio.Semaphore(DECKS_AT_ONCE)
+
+        async def add_deck(message: node_execution_pb2.NodeExecution, row: NodeRow) -> None:
+            async with looking:
+                message.closure.deck_uri = await self._deck_of(NodeExecutionId(execution, NodePath(row.path)), row)
+
+        # What has begun to run may have one; nodes around others have none of their own.
+        begun = [(message, row) for message, row in zip(messages, rows, strict=True) if row.inputs_uri]
+        await asyncio.gather(*[add_deck(message, row) for message, row in begun if not row.is_child])
+        return messages
 
     async def attempt(self, attempt: TaskExecutionId) -> task_execution_pb2.TaskExecution:
         """Return an attempt of a task node."""

@@ -1,6 +1,7 @@
 """Executions made from an earlier one: what succeeded there is taken over, the rest runs."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -9,9 +10,11 @@ from sqlalchemy import Connection
 from flytelike.codec.ids import execution_id_to_proto, identifier_from_proto
 from flytelike.codec.literals import literal_map_from_proto
 from flytelike.codec.parse import parse
+from flytelike.codec.priority import fill_priority
 from flytelike.codec.value_digest import value_digest
 from flytelike.compiler.recovery import plan_recovery
 from flytelike.controlplane.choosing import Choice
+from flytelike.controlplane.compiling import closure_uri
 from flytelike.controlplane.earlier import earlier_of
 from flytelike.controlplane.errors import Faults, Status, invalid, refusal
 from flytelike.controlplane.executions import Checked, Executions, Tools, Wanted, found
@@ -25,7 +28,7 @@ from flytelike.controlplane.same_plans import PlanComparison
 from flytelike.model.closure import WorkflowClosure
 from flytelike.model.diagnostic import DiagnosticError
 from flytelike.model.earlier import Earlier
-from flytelike.model.ids import ExecutionId, Identifier
+from flytelike.model.ids import Digest, ExecutionId, Identifier
 from flytelike.model.literals import LiteralMap
 from flytelike.model.phases import WorkflowPhase
 from flytelike.model.recovery import RecoveryPlan
@@ -54,6 +57,7 @@ class Overrides:
     max_parallelism: int | None = None
     overwrite_cache: bool | None = None
     interruptible: bool | None = None
+    priority: int | None = None
 
     def apply(self, spec: execution_pb2.ExecutionSpec) -> None:
         """Change the options of an execution."""
@@ -68,6 +72,8 @@ class Overrides:
             spec.overwrite_cache = self.overwrite_cache
         if self.interruptible is not None:
             spec.interruptible.value = self.interruptible
+        if self.priority is not None:
+            fill_priority(self.priority, spec.quality_of_service)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +225,9 @@ class Recovery:
     async def _plan(self, checked: Checked, row: ExecutionRow, old_inputs: LiteralMap) -> Planned:
         old, new = await self._closures(row, checked)
         same = await self._plans.same(old, new)
-        plan = plan_recovery(old, new, await self._earlier(row), changed_inputs(old_inputs, checked.inputs), same)
+        earlier = await self._earlier(row)
+        graphs = await self._graphs(earlier) if old is new else {}
+        plan = plan_recovery(old, new, earlier, changed_inputs(old_inputs, checked.inputs), same, graphs)
         return Planned(checked, plan)
 
     async def _earlier(self, row: ExecutionRow) -> Earlier:
@@ -232,6 +240,14 @@ class Recovery:
             )
 
         return await self._database.read(look)
+
+    async def _graphs(self, earlier: Earlier) -> Mapping[Digest, WorkflowClosure]:
+        """Return the graphs of dynamic nodes that are still there, as far as they can be kept."""
+        found: dict[Digest, WorkflowClosure] = {}
+        for digest in sorted(earlier.graphs()):
+            with suppress(NotFound):
+                found[digest] = await self._plans.closure(closure_uri(f"{self._settings.base}/closures", digest))
+        return found
 
     async def _closures(self, row: ExecutionRow, checked: Checked) -> tuple[WorkflowClosure, WorkflowClosure]:
         """Return what was executed, and what is to be."""

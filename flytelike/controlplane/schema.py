@@ -227,6 +227,8 @@ node_executions = Table(
     _text("output_uri"),
     _text("child"),
     _text("note"),
+    _text("waits"),
+    _instant("waits_until"),
     Column("cache_status", SmallInteger, nullable=False, server_default="0"),
     _text("cache_why"),
     _text("cache_key"),
@@ -244,6 +246,9 @@ node_executions = Table(
     Column("elements_open", Integer, nullable=False, server_default="0"),
     Column("elements_succeeded", Integer, nullable=False, server_default="0"),
     Column("elements_failed", Integer, nullable=False, server_default="0"),
+    # Of those that succeeded: how many the cache served, and how many an earlier execution gave.
+    Column("elements_cached", Integer, nullable=False, server_default="0"),
+    Column("elements_recovered", Integer, nullable=False, server_default="0"),
     Index(None, "execution", "sequence"),
     sqlite_with_rowid=False,
 )
@@ -277,6 +282,17 @@ task_executions = Table(
 )
 """`error`: core.ExecutionError."""
 
+execution_tags = Table(
+    "execution_tags",
+    metadata,
+    Column("execution", _RowId, ForeignKey("executions.id"), primary_key=True, autoincrement=False),
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    Index(None, "key", "value"),
+    sqlite_with_rowid=False,
+)
+"""The labels of executions, by which lists of them are filtered (Flyte's `execution_tag`)."""
+
 element_chunks = Table(
     "element_chunks",
     metadata,
@@ -285,9 +301,14 @@ element_chunks = Table(
     Column("number", Integer, primary_key=True, autoincrement=False),
     _bytes("phases"),
     _bytes("attempts"),
+    _bytes("origins"),
     sqlite_with_rowid=False,
 )
-"""How it is with the elements of an array, some hundred a row: a byte each for the phase and the last attempt."""
+"""How it is with the elements of an array, some hundred a row: a byte each for the phase and the last attempt.
+
+`origins`: a byte each for what the cache had to do with their results (core.CatalogCacheStatus), or `RECOVERED` where
+an earlier execution gave them; empty while that is so of none.
+"""
 
 element_failures = Table(
     "element_failures",
@@ -339,6 +360,7 @@ catalog_entries = Table(
     Column("project", String(64), nullable=False),
     Column("domain", String(64), nullable=False),
     _text("task"),
+    _text("version"),
     _text("cache_key"),
     _text("source"),
     _bytes("outputs"),
@@ -357,7 +379,61 @@ catalog_entries = Table(
     _text("replaced"),
     Index(None, "project", "domain", "task", "created_at"),
 )
-"""Cached results by the digest of their key. `cache_key`, `source` and `uris` are JSON; `outputs`: core.LiteralMap."""
+"""Cached results by the digest of their key. `cache_key`, `source` and `uris` are JSON; `outputs`: core.LiteralMap.
+
+`version` is that of the key: with project, domain and task the dataset, as DataCatalog has it.
+"""
+
+catalog_datasets = Table(
+    "catalog_datasets",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("domain", String(64), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    _bytes("about"),
+    _instant("created_at"),
+)
+"""Datasets that clients created. `about`: datacatalog.Dataset without its id."""
+
+catalog_artifacts = Table(
+    "catalog_artifacts",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    _bytes("about"),
+    _text("partitions"),
+)
+"""What clients say of their results in `catalog_entries`. `about`: datacatalog.Artifact, metadata and partitions only;
+`partitions`: a JSON list of name and value a line, to be searched."""
+
+catalog_tags = Table(
+    "catalog_tags",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("domain", String(64), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("tag", Text, primary_key=True),
+    Column("digest", String(64), nullable=False, index=True),
+)
+"""Names that clients gave results of a dataset."""
+
+catalog_past = Table(
+    "catalog_past",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("created_at", BigInteger, primary_key=True, autoincrement=False),
+    _text("source"),
+    Column("size_bytes", BigInteger, nullable=False, server_default="0"),
+    Column("duration_ns", BigInteger, nullable=False, server_default="0"),
+    Column("hits", BigInteger, nullable=False, server_default="0"),
+    _text("gone"),
+    _instant("gone_at"),
+    _text("replaced_by"),
+    Index(None, "gone_at"),
+)
+"""The last results that stood in the catalog where another stands now: whose they were, why they went (`gone`:
+`overwritten` or as in `catalog_entries`), and the source of what came instead. They name no data."""
 
 catalog_reservations = Table(
     "catalog_reservations",

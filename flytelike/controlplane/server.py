@@ -16,6 +16,7 @@ from flytelike.controlplane.errors import Refusal, Status, refusal
 from flytelike.controlplane.rpc.caching import CachingServicer
 from flytelike.controlplane.rpc.calls import CallServicer
 from flytelike.controlplane.rpc.data import DataServicer
+from flytelike.controlplane.rpc.data_catalog import DataCatalogServicer
 from flytelike.controlplane.rpc.derivation import DerivationServicer
 from flytelike.controlplane.rpc.dispatch import service_handlers
 from flytelike.controlplane.rpc.entities import EntityServicer
@@ -27,6 +28,7 @@ from flytelike.controlplane.rpc.registration import RegistrationServicer
 from flytelike.controlplane.rpc.signals import SignalServicer
 from flytelike.controlplane.rpc.watching import WatchServicer
 from flytelike.controlplane.settings import Settings
+from flytelike_idl.datacatalog import datacatalog_pb2
 from flytelike_idl.service import (
     admin_pb2,
     auth_pb2,
@@ -117,6 +119,7 @@ def servicers_of(plane: ControlPlane) -> Sequence[tuple[ServiceDescriptor, Seque
         (_service(watch_pb2, "WatchService"), (WatchServicer(plane),)),
         (_service(maintenance_pb2, "MaintenanceService"), (MaintenanceServicer(plane),)),
         (_service(caching_pb2, "CachingService"), (CachingServicer(plane),)),
+        (_service(datacatalog_pb2, "DataCatalog"), (DataCatalogServicer(plane),)),
         (_service(calls_pb2, "CallService"), (CallServicer(plane),)),
         (_service(auth_pb2, "AuthMetadataService"), (AuthMetadataServicer(),)),
         (_service(identity_pb2, "IdentityService"), (IdentityServicer(),)),

@@ -10,6 +10,7 @@ from flytelike.codec.tasks import task_template_from_proto
 from flytelike.codec.workflows import workflow_template_from_proto
 from flytelike.controlplane.errors import Faults
 from flytelike.controlplane.naming import check_identifier, sent_identifier
+from flytelike.controlplane.priorities import check_priority
 from flytelike.model.diagnostic import DiagnosticError
 from flytelike.model.graph import Entity, LaunchPlanTemplate, TaskTemplate, WorkflowTemplate
 from flytelike.model.ids import Identifier, ResourceKind
@@ -93,6 +94,7 @@ def _take_launch_plan(out: Submitted, request: launch_plan_pb2.LaunchPlanCreateR
     if not (workflow.name and workflow.version):
         faults.add("missing-field", f"the launch plan {identifier} does not say which workflow and version it runs")
         return
+    check_priority(request.spec.quality_of_service, faults)
     request.spec.workflow_id.resource_type = identifier_pb2.WORKFLOW
     template = _decoded(lambda: launch_plan_from_proto(identifier, request.spec), faults)
     if template is not None:

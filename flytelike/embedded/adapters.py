@@ -1,22 +1,18 @@
 """One house's doors on the other's ports."""
 
-import asyncio
-import contextlib
-import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
 
 from flytelike.controlplane.app import ControlPlane
-from flytelike.controlplane.errors import Refusal, Status
+from flytelike.controlplane.errors import Refusal, Status, refusal
 from flytelike.controlplane.ports import LogNotFound
 from flytelike.controlplane.signals import Reached
 from flytelike.model.failure import Failure, Fault
 from flytelike.model.ids import ExecutionId, Identifier, NodeExecutionId, TaskExecutionId
 from flytelike.model.launch import LaunchRequest
-from flytelike.storage import Contents, InvalidUri, NotFound, StorageError, Store
+from flytelike.model.trouble import Trouble
 from propeller.engine import Engine
 from propeller.executors.process import AttemptLogs
-from propeller.ports import AttemptKey, BlobsUnavailable, ChildRefused, ChildStatus
+from propeller.ports import AttemptKey, ChildRefused, ChildStatus, StoreError
 from propeller.ports_signals import SignalRefused, SignalWanted
 
 
@@ -34,12 +30,20 @@ class LaunchedByEngine:
     async def launch(self, request: LaunchRequest) -> None:
         """Hand the execution to the engine."""
         assert self._engine is not None, "the platform was composed"
-        await self._engine.submit(request)
+        try:
+            await self._engine.submit(request)
+        except StoreError as error:
+            raise refusal(Status.UNAVAILABLE, error.code, error.message) from error
 
     async def abort(self, execution: ExecutionId, cause: str, principal: str) -> None:
         """Ask the engine to end the execution."""
         assert self._engine is not None, "the platform was composed"
         await self._engine.abort(execution, cause, principal)
+
+    def troubles(self) -> Sequence[Trouble]:
+        """Return what the engine waits for."""
+        assert self._engine is not None, "the platform was composed"
+        return self._engine.troubles
 
     async def signalled(self, execution: ExecutionId, signal: str) -> None:
         """Tell the engine that a signal was given."""
@@ -94,78 +98,6 @@ class LogsOfWorkers:
             yield data
 
 
-class BlobsOnStore:
-    """The engine's blobs in the object store."""
-
-    def __init__(self, store: Store) -> None:
-        """Read and write through `store`."""
-        self._store = store
-        self._contents = Contents(store)
-
-    async def digests(self, uris: Collection[str]) -> Mapping[str, str]:
-        """Return the digests of what is there."""
-
-        def digests() -> dict[str, str]:
-            found = {}
-            for uri in uris:
-                with contextlib.suppress(InvalidUri):  # no place of this store's
-                    digest = self._contents.digest(uri)
-                    if digest is not None:
-                        found[uri] = str(digest)
-            return found
-
-        try:
-            return await asyncio.to_thread(digests)
-        except StorageError as error:
-            raise BlobsUnavailable(str(error)) from error
-
-    async def read(self, uri: str) -> bytes:
-        """Return an object's bytes."""
-        try:
-            return await self._store.get_async(uri)
-        except NotFound:
-            raise KeyError(uri) from None
-        except StorageError as error:
-            raise BlobsUnavailable(str(error)) from error
-
-    async def write(self, uri: str, data: bytes) -> None:
-        """Store bytes, not synced yet."""
-        try:
-            await self._store.put_async(uri, data, durable=False)
-        except StorageError as error:
-            raise BlobsUnavailable(str(error)) from error
-
-    async def write_all(self, documents: Mapping[str, bytes]) -> None:
-        """Store many objects, not synced yet."""
-        try:
-            await self._store.put_all_async(documents)
-        except StorageError as error:
-            raise BlobsUnavailable(str(error)) from error
-
-    async def sizes(self, uris: Collection[str]) -> Mapping[str, int]:
-        """Return the bytes of what is there."""
-        try:
-            return await self._store.measure_async(uris)
-        except StorageError as error:
-            raise BlobsUnavailable(str(error)) from error
-
-    async def sync(self, uri: str) -> None:
-        """Make an object survive a power cut."""
-        try:
-            await self._store.sync_async(uri)
-        except NotFound:
-            raise KeyError(uri) from None
-        except StorageError as error:
-            raise BlobsUnavailable(str(error)) from error
-
-    async def sync_all(self, uris: Collection[str]) -> None:
-        """Make objects survive a power cut, as far as they are there."""
-        try:
-            await self._store.sync_all_async(uris)
-        except StorageError as error:
-            raise BlobsUnavailable(str(error)) from error
-
-
 class ChildrenOfPlane:
     """The engine's children: executions that the control plane creates."""
 
@@ -180,11 +112,14 @@ class ChildrenOfPlane:
         launch_plan: Identifier,
         inputs_uri: str,
         earlier: ExecutionId | None = None,
+        priority: int = 0,
     ) -> ExecutionId:
         """Create the child; raises ChildRefused."""
         try:
-            return await self._plane.children.start_child(parent, attempt, launch_plan, inputs_uri, earlier)
+            return await self._plane.children.start_child(parent, attempt, launch_plan, inputs_uri, earlier, priority)
         except Refusal as error:
+            if error.passing:
+                raise  # The machine's trouble: it is tried again.
             told = "; ".join(found.headline for found in error.diagnostics)
             raise ChildRefused(Failure("ChildRefused", told, Fault.USER, retryable=False)) from error
 
@@ -196,27 +131,3 @@ class ChildrenOfPlane:
         """Return how the child goes."""
         state = await self._plane.children.child_status(child)
         return ChildStatus(state.phase, state.output_uri, state.failure)
-
-
-@dataclass(frozen=True, slots=True)
-class LoopAlarm:
-    """A call that the event loop will make."""
-
-    handle: asyncio.TimerHandle
-
-    def cancel(self) -> None:
-        """Forget the call."""
-        self.handle.cancel()
-
-
-class LoopClock:
-    """The machine's clock and the event loop's timers."""
-
-    def now_ns(self) -> int:
-        """Return nanoseconds since 1970."""
-        return time.time_ns()
-
-    def call_at(self, due_ns: int, callback: Callable[[], None]) -> LoopAlarm:
-        """Call back once the time has come."""
-        delay_s = max(0.0, (due_ns - time.time_ns()) / 1e9)
-        return LoopAlarm(asyncio.get_running_loop().call_later(delay_s, callback))

@@ -12,6 +12,7 @@ from flytelike.model.diagnostic import DiagnosticError
 from flytelike.model.failure import Failure, Fault
 from flytelike.model.graph import TaskTemplate
 from flytelike.model.ids import Digest, ExecutionId
+from flytelike.model.trouble import PASSING
 from flytelike.storage import NotFound, Store
 from flytelike_idl.core import compiler_pb2
 from propeller.ports import GraphRefused
@@ -47,6 +48,8 @@ class ClosuresOfPlane:
         try:
             return await self._plane.graphs.compile(task, futures_uri)
         except DiagnosticError as error:
+            if any(found.code in PASSING for found in error.diagnostics):
+                raise  # The machine's trouble: it is tried again.
             told = "\n\n".join(render_text(found, lambda _: None, color=False) for found in error.diagnostics)
             raise GraphRefused(Failure(BUILD_FAILED, told, Fault.USER, retryable=False)) from error
         except MalformedError as error:

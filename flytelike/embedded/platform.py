@@ -1,8 +1,10 @@
 """The embedded platform: control plane, engine and workers in this process, on one data folder."""
 
 import os
+import tempfile
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -12,11 +14,9 @@ from flytelike.controlplane.collecting.ports import Keepers
 from flytelike.controlplane.server import serve
 from flytelike.controlplane.settings import Settings
 from flytelike.embedded.adapters import (
-    BlobsOnStore,
     ChildrenOfPlane,
     LaunchedByEngine,
     LogsOfWorkers,
-    LoopClock,
     SignalsOfPlane,
 )
 from flytelike.embedded.closures import ClosuresOfPlane
@@ -29,14 +29,16 @@ from flytelike.embedded.secrets import SecretsOfPlatform
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.storage import Store, StoreConfig
 from propeller.engine import Engine, EngineSettings, Ports
+from propeller.engine.loop_clock import LoopClock
 from propeller.executors.process import ProcessExecutor, ProcessSettings
 from propeller.ports import StoreError
+from propeller.stores.blobs import BlobsOnStore
 from propeller.stores.sql import SqlStateStore
 
 
 @dataclass(frozen=True, slots=True)
 class PlatformOptions:
-    """How a platform is run: addresses (port 0 is any free one), and how many tasks run at once.
+    """How a platform is run: addresses (port 0 is any free one), and how many tasks and eager functions run at once.
 
     `images` are the `IMAGE=FOLDER` words; the data folder's `images.yaml` comes after them.
     `cache_ttl_ns` and `cache_bytes_max` are the control plane's settings of these names.
@@ -46,6 +48,7 @@ class PlatformOptions:
     grpc_port: int = 0
     http_port: int = 0
     slots: int | None = None
+    eager_slots: int | None = None
     images: tuple[str, ...] = ()
     cache_ttl_ns: int = 0
     cache_bytes_max: int = 0
@@ -142,10 +145,16 @@ class Platform:
             env=env,
             # The engine commits small outputs itself and syncs large ones before it records a success.
             durable_documents=False,
+            small_outputs_stored=False,
             images=image_environments(self.options.images, self.folder.images_file),
             preload=("flytelike.sdk.task", "flytelike.sdk.workflow"),
+            disks=(self.folder.root, Path(tempfile.gettempdir())),
         )
-        return settings if self.options.slots is None else replace(settings, slots=self.options.slots)
+        if self.options.slots is not None:
+            settings = replace(settings, slots=self.options.slots)
+        if self.options.eager_slots is not None:
+            settings = replace(settings, eager_slots=self.options.eager_slots)
+        return settings
 
 
 def engine_settings(metadata: str, raw_prefix: str, policies: Policies) -> EngineSettings:

@@ -2,10 +2,13 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
 from flytelike.model.ids import ExecutionId, NodePath
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 class CacheStatus(IntEnum):
@@ -52,7 +55,13 @@ class CacheKey:
     def digest(self) -> str:
         """The SHA-256 over all parts."""
         parts = [self.project, self.domain, self.task, self.interface, self.version, self.environment, self.inputs]
-        return hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()
+        return hashlib.sha256(_ENCODER.encode(parts).encode()).hexdigest()
+
+
+def derived_version(code: Mapping[str, str]) -> str:
+    """Return the cache version that stands for what a task's code is made of, `TaskTemplate.code`."""
+    whole = "\n".join(f"{name} {digest}" for name, digest in sorted(code.items()))
+    return f"code-{hashlib.sha256(whole.encode()).hexdigest()[:32]}"
 
 
 @dataclass(frozen=True, slots=True)

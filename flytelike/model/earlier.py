@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from flytelike.model.ids import ExecutionId, NodeId, NodePath
+from flytelike.model.ids import Digest, ExecutionId, NodeId, NodePath
 from flytelike.model.phases import NodePhase
 from flytelike.model.reuse import ReuseSource
 
@@ -13,10 +13,14 @@ DONE = frozenset({NodePhase.SUCCEEDED, NodePhase.RECOVERED})
 
 @dataclass(frozen=True, slots=True)
 class EarlierNode:
-    """A node of an earlier execution: how it ended, and where to take from."""
+    """A node of an earlier execution: how it ended, and where to take from.
+
+    `elements` are those of an array that succeeded, and how many there were; None for other nodes.
+    """
 
     phase: NodePhase
     source: ReuseSource
+    elements: tuple[int, int] | None = None
 
     @property
     def done(self) -> bool:
@@ -31,6 +35,11 @@ class Earlier:
     execution: ExecutionId
     nodes: Mapping[NodePath, Mapping[NodeId, EarlierNode]]
     scopes: Mapping[NodePath, NodePath] = field(default_factory=dict)
+
+    def graphs(self) -> frozenset[Digest]:
+        """Return the graphs that dynamic nodes gave whose nodes did not all succeed."""
+        left = (node for nodes in self.nodes.values() for node in nodes.values() if not node.done)
+        return frozenset(node.source.graph for node in left if node.source.graph)
 
     def within(self, scope: NodePath | None) -> Mapping[NodeId, EarlierNode]:
         """Return the nodes of a scope; none when nothing of it ran, or there is no scope."""

@@ -7,7 +7,7 @@ by the store; a sink may see one again after a crash and keeps the first.
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-from flytelike.model.caching import CacheNote
+from flytelike.model.caching import CacheNote, CacheStatus
 from flytelike.model.failure import Failure
 from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeId, NodePath
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
@@ -32,7 +32,8 @@ class NodeChanged:
     its own workflow. `is_parent` tells that nodes lie in it. `child` tells that the node
     is an execution of its own. `note` says what else people want to know: whence its outputs
     were taken, why they were not. `cache` is what is to be told of the cache now. `graph` is the
-    digest of the closure of the nodes that the node's own task gave, if it is dynamic.
+    digest of the closure of the nodes that the node's own task gave, if it is dynamic. `waits` says what it waits
+    for from now on, such as `approval "release"`, and `waits_until_ns` until when at most; 0 for as long as it takes.
     """
 
     path: NodePath
@@ -47,6 +48,8 @@ class NodeChanged:
     note: str = ""
     cache: CacheNote | None = None
     graph: Digest = Digest("")  # noqa: RUF009 - a NewType's call is a constant
+    waits: str = ""
+    waits_until_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,8 @@ class ElementsChanged:
     """Elements of an array began or ended.
 
     `length` is how many there are, `open`, `succeeded` and `failed` how many are so now. `changes` are those whose
-    phase changed; `failures` tells why attempts failed, of at most some of them.
+    phase changed; `failures` tells why attempts failed, of at most some of them. `cache` is what the catalog had to do
+    with those that succeeded; `recovered` tells that an earlier execution gave their results.
     """
 
     path: NodePath
@@ -94,6 +98,8 @@ class ElementsChanged:
     failed: int
     changes: tuple[ElementSpan, ...] = ()
     failures: tuple[ElementFailure, ...] = ()
+    cache: CacheStatus = CacheStatus.DISABLED
+    recovered: bool = False
 
     @property
     def failure(self) -> None:

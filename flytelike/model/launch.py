@@ -16,7 +16,8 @@ class LaunchRequest:
     `max_parallelism` limits the nodes running at once; 0 means no limit. `depth` is how many
     launch-plan nodes lie above this execution. `reuse_uri` points at the serialised
     `propeller.ReuseList` of what is taken over from earlier executions, with its digest; both are
-    empty for none. `cache` says what it does with cached results.
+    empty for none. `cache` says what it does with cached results. `priority` ranks its attempts among those
+    of its project.
     """
 
     id: ExecutionId
@@ -36,3 +37,4 @@ class LaunchRequest:
     reuse_uri: str = ""
     reuse_digest: str = ""
     cache: CacheUse = CacheUse.USE
+    priority: int = 0

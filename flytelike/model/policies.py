@@ -35,8 +35,8 @@ class Resources:
 class CachePolicy:
     """Whether results are kept for equal inputs.
 
-    Where the author gives no version it is derived from the task's code: `code` then holds the digest of each
-    function and constant it is made of, by qualified name. `ttl_ns` is how long a result is kept; 0 for ever.
+    Where the author gives no version it is derived from the task's code (`flytelike.model.caching.derived_version`).
+    `ttl_ns` is how long a result is kept; 0 for ever.
     """
 
     enabled: bool = False
@@ -44,7 +44,6 @@ class CachePolicy:
     serializable: bool = False
     ignored_inputs: tuple[str, ...] = ()
     ttl_ns: int = 0
-    code: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ class TaskMetadata:
 
     `timeout_ns` limits how long an attempt runs, `queued_timeout_ns` how long it waits until it runs; 0 is none.
     `interruptible` is None for the workflow's default. Without a `backoff`, a retry of a failure of the user's making
-    starts at once.
+    starts at once. `priority` is added to that of the execution.
     """
 
     retries: int = 0
@@ -81,6 +80,7 @@ class TaskMetadata:
     tags: Mapping[str, str] = field(default_factory=dict)
     backoff: Backoff | None = None
     queued_timeout_ns: int = 0
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +95,17 @@ class NodeMetadata:
     cache_version: str | None = None
     cache_serializable: bool | None = None
     config: Mapping[str, str] = field(default_factory=dict)
+    priority: int | None = None
 
 
 def cache_policy(task: CachePolicy, node: NodeMetadata) -> CachePolicy:
     """Return a task's policy with what its node overrides."""
+    if node.cacheable is None and not node.cache_version and node.cache_serializable is None:
+        return task
     return replace(
         task,
         enabled=task.enabled if node.cacheable is None else node.cacheable,
         version=node.cache_version or task.version,
-        code={} if node.cache_version else task.code,
         serializable=task.serializable if node.cache_serializable is None else node.cache_serializable,
     )
 

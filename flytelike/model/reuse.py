@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TypeAlias
 
-from flytelike.model.ids import ExecutionId, NodePath
+from flytelike.model.ids import Digest, ExecutionId, NodePath
+
+NO_GRAPH = Digest("")
 
 
 class Way(IntEnum):
@@ -15,6 +17,7 @@ class Way(IntEnum):
     TAKE = 2
     LEAVE_OUT = 3
     CONTINUE = 4
+    KEEP_GRAPH = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,8 @@ class ReuseSource:
     """A node of an earlier execution, and where its inputs and outputs lie (empty for none).
 
     `attempt` is the one whose outputs are taken, or whose checkpoint, which lies below `raw_output_prefix`.
-    `child` is the name of the execution that a launch-plan node started.
+    `child` is the name of the execution that a launch-plan node started, `graph` what that attempt of a dynamic
+    node gave.
     """
 
     execution: ExecutionId
@@ -32,6 +36,7 @@ class ReuseSource:
     inputs_uri: str = ""
     output_uri: str = ""
     child: str = ""
+    graph: Digest = NO_GRAPH
 
 
 @dataclass(frozen=True, slots=True)

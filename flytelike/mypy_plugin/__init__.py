@@ -12,6 +12,7 @@ from pathlib import Path
 from mypy.plugin import (
     AttributeContext,
     FunctionContext,
+    MethodContext,
     MethodSigContext,
     Plugin,
     ReportConfigContext,
@@ -20,6 +21,7 @@ from mypy.types import FunctionLike, Type
 from typing_extensions import override
 
 from flytelike.mypy_plugin.body import check_body
+from flytelike.mypy_plugin.calls import CALL, result_of_call
 from flytelike.mypy_plugin.launch_plan import FACTORIES, checked_factory
 from flytelike.mypy_plugin.mapping import lifted
 from flytelike.mypy_plugin.names import MAP_TASK, NODE, WORKFLOW
@@ -38,6 +40,11 @@ class FlytelikePlugin(Plugin):
     def get_method_signature_hook(self, fullname: str) -> Callable[[MethodSigContext], FunctionLike] | None:
         """Give launch plans the inputs that are left."""
         return checked_factory if fullname in FACTORIES else None
+
+    @override
+    def get_method_hook(self, fullname: str) -> Callable[[MethodContext], Type] | None:
+        """Say what calls of entities give in eager functions and workflows."""
+        return result_of_call if fullname.endswith(CALL) else None
 
     @override
     def get_attribute_hook(self, fullname: str) -> Callable[[AttributeContext], Type] | None:

@@ -256,7 +256,15 @@ def _makes_entity(decorator: Expression) -> bool:
 def _callee(inputs: Type, result: Type) -> Callee:
     parameters = inputs if isinstance(inputs, CallableType | Parameters) else Parameters([], [], [])
     named = zip(parameters.arg_names, parameters.arg_types, strict=True)
-    return Callee({name: kind for name, kind in named if name is not None}, _given(result))
+    return Callee({name: kind for name, kind in named if name is not None}, _given(awaited(result) or result))
+
+
+def awaited(kind: Type) -> Type | None:
+    """Return what awaiting a coroutine gives; None for another type."""
+    proper = get_proper_type(kind)
+    if isinstance(proper, Instance) and proper.type.fullname == "typing.Coroutine":
+        return proper.args[2]
+    return None
 
 
 def _given(result: Type) -> Plain | Promise | Outputs:

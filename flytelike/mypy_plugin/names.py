@@ -12,10 +12,13 @@ ASKS = frozenset({f"{SDK}.conditional.{name}" for name in ("is_true", "is_false"
 """Functions that make a condition of a value to come."""
 GATES = frozenset({f"{SDK}.gate.approve", f"{SDK}.gate.wait_for_input"})
 WORKFLOW = f"{SDK}.workflow.workflow"
+DYNAMIC = f"{SDK}.dynamic.dynamic"
+EAGER = f"{SDK}.eager.eager"
 DECORATORS = frozenset(
     {
         f"{SDK}.task.task",
-        f"{SDK}.dynamic.dynamic",
+        DYNAMIC,
+        EAGER,
         WORKFLOW,
         f"{SDK}.reference.reference_task",
         f"{SDK}.reference.reference_workflow",

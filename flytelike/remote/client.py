@@ -107,9 +107,11 @@ def translated(error: aio.AioRpcError, endpoint: str) -> RemoteError:
     """Return our error for a gRPC one, with the diagnostics its details carry."""
     status = error.code().name
     message = error.details() or status
+    told = diagnostics_of(error)
     if error.code() is grpc.StatusCode.UNAVAILABLE:
-        return ServerUnreachable(status, f"no control plane answers at {endpoint}")
-    return RemoteError(status, message, diagnostics_of(error))
+        # One that answers and cannot just now says why.
+        return ServerUnreachable(status, message if told else f"no control plane answers at {endpoint}", told)
+    return RemoteError(status, message, told)
 
 
 def diagnostics_of(error: aio.AioRpcError) -> list[Diagnostic]:

@@ -42,6 +42,7 @@ class Different:
     envs: Mapping[str, str] = field(default_factory=dict)
     max_parallelism: int | None = None
     overwrite_cache: bool | None = None
+    priority: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,7 @@ def request_of(wish: Wish) -> pb.DeriveRequest:
             envs=different.envs,
             max_parallelism=different.max_parallelism,
             overwrite_cache=different.overwrite_cache,
+            priority=different.priority,
         ),
         dry_run=wish.dry_run,
     )

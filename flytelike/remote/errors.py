@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from flytelike.model.diagnostic import Diagnostic
+from flytelike.model.trouble import PASSING
 
 
 class RemoteError(Exception):
@@ -17,6 +18,11 @@ class RemoteError(Exception):
         self.message = message
         self.diagnostics = tuple(diagnostics)
         super().__init__(f"{status}: {message}")
+
+    @property
+    def passing(self) -> bool:
+        """Whether it is the platform's trouble and not the request's: asking again later helps."""
+        return self.status == "UNAVAILABLE" or any(found.code in PASSING for found in self.diagnostics)
 
 
 class ServerUnreachable(RemoteError):

@@ -7,6 +7,7 @@ from google.protobuf import wrappers_pb2
 
 from flytelike.codec.ids import execution_id_from_proto, execution_id_to_proto, identifier_to_proto
 from flytelike.codec.literals import literal_map_from_proto, literal_map_to_proto
+from flytelike.codec.priority import fill_priority
 from flytelike.model.caching import CacheUse
 from flytelike.model.ids import ExecutionId, Identifier
 from flytelike.model.literals import LiteralMap
@@ -27,6 +28,7 @@ class ExecutionOptions:
     labels: Mapping[str, str] = field(default_factory=dict)
     raw_output_prefix: str = ""
     cache: CacheUse = CacheUse.USE
+    priority: int | None = None
 
 
 async def create(
@@ -50,6 +52,8 @@ async def create(
             values=[literals_pb2.KeyValuePair(key=key, value=value) for key, value in options.envs.items()]
         ),
     )
+    if options.priority is not None:
+        fill_priority(options.priority, spec.quality_of_service)
     if options.interruptible is not None:
         spec.interruptible.CopyFrom(wrappers_pb2.BoolValue(value=options.interruptible))
     response = await client.call(

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from flytelike.codec.ids import execution_id_to_proto
 from flytelike.model.ids import ExecutionId
 from flytelike.remote.client import Client
+from flytelike.remote.errors import RemoteError
 from flytelike_idl.service import maintenance_pb2 as pb
 
 
@@ -21,6 +22,17 @@ async def collect(
     )
     async for told in client.stream(client.maintenance.CollectGarbage(request)):
         yield told
+
+
+async def troubles(client: Client, execution: ExecutionId | None = None) -> Sequence[pb.Trouble]:
+    """Return what an execution waits for that is no fault of its own; without one, what the whole platform does."""
+    request = pb.ListTroublesRequest(id=None if execution is None else execution_id_to_proto(execution))
+    try:
+        return (await client.call(client.maintenance.ListTroubles(request))).troubles
+    except RemoteError as error:
+        if error.status == "UNIMPLEMENTED":  # Flyte's own servers don't tell.
+            return ()
+        raise
 
 
 async def retention(client: Client) -> pb.GetRetentionResponse:

@@ -72,10 +72,12 @@ class Runner:
         store: Where inputs are read and outputs written.
         scratch: A folder for what values need on this machine while the task runs.
         durable_documents: Whether `outputs.pb` and `error.pb` shall survive a power cut.
+        told_bytes: Outputs up to this size are not stored: who runs this tells them. -1 to store all.
     """
 
-    def __init__(self, store: Store, scratch: Path, *, durable_documents: bool = True) -> None:
+    def __init__(self, store: Store, scratch: Path, *, durable_documents: bool = True, told_bytes: int = -1) -> None:
         self._store = store
+        self._told_bytes = told_bytes
         self._durable_documents = durable_documents
         self._scratch = scratch
         self._tasks: dict[tuple[str, str, str], RunnableTask] = {}
@@ -103,7 +105,7 @@ class Runner:
             if isinstance(outputs, DynamicJob):
                 self._put(invocation, FUTURES, dynamic_job_to_proto(outputs).SerializeToString(deterministic=True))
                 return Ended(None, gave_nodes=True)
-            if outputs is not None:
+            if outputs is not None and len(outputs) > self._told_bytes:
                 self._put(invocation, OUTPUTS, outputs)
         except AttemptError as error:
             failure = error.failure
@@ -121,7 +123,8 @@ class Runner:
         try:
             document = self._inputs(invocation.inputs_uri) if inputs is None else inputs
             outputs = run_container(invocation, document, own, self._store, self._scratch / "files")
-            self._put(invocation, OUTPUTS, outputs)
+            if len(outputs) > self._told_bytes:
+                self._put(invocation, OUTPUTS, outputs)
         except AttemptError as error:
             failure = error.failure
         except Exception as error:  # noqa: BLE001 - as in `run`

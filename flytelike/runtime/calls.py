@@ -25,7 +25,7 @@ from flytelike.model.phases import WorkflowPhase
 from flytelike.remote import calls as remote
 from flytelike.remote import executions
 from flytelike.remote.client import Client
-from flytelike.remote.errors import RemoteError, ServerUnreachable
+from flytelike.remote.errors import RemoteError
 from flytelike.runtime.failures import user_error
 from flytelike.storage import Store
 from flytelike_idl.core import literals_pb2
@@ -127,14 +127,14 @@ class PlatformCalls:
             while True:
                 try:
                     await remote.start(self._client, self._caller, name, call.target, call.inputs, call.changes)
-                except ServerUnreachable:
-                    if waited_s >= PATIENCE_S:
-                        raise
-                    await asyncio.sleep(pause_s)
-                    waited_s, pause_s = waited_s + pause_s, min(2 * pause_s, 2.0)
                 except RemoteError as error:
-                    told = "; ".join(found.headline for found in error.diagnostics) or str(error)
-                    raise EagerException(call.name, "CallRefused", told) from error
+                    if error.passing:
+                        if waited_s >= PATIENCE_S:
+                            raise
+                        await asyncio.sleep(pause_s)
+                        waited_s, pause_s = waited_s + pause_s, min(2 * pause_s, 2.0)
+                        continue
+                    raise refused(call, error) from error
                 else:
                     return
 
@@ -176,7 +176,7 @@ class PlatformCalls:
                     if not heard.done():
                         heard.set_result(None)
             except RemoteError as error:
-                if not isinstance(error, ServerUnreachable) or waited_s >= PATIENCE_S:
+                if not error.passing or waited_s >= PATIENCE_S:
                     self._fail(heard, error)
                     return
             await asyncio.sleep(pause_s)
@@ -195,6 +195,14 @@ class PlatformCalls:
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(error)
+
+
+def refused(call: Call, error: RemoteError) -> EagerException:
+    """Return what a call raises that the control plane did not accept, with the code and help it gave."""
+    if not error.diagnostics:
+        return EagerException(call.name, "CallRefused", str(error))
+    told = [part for found in error.diagnostics for part in (found.headline, *(f"  help: {one}" for one in found.help))]
+    return EagerException(call.name, error.diagnostics[0].code, "\n".join(told))
 
 
 def content_of(call: Call) -> str:

@@ -57,6 +57,9 @@ def of_task(error: BaseException, code_root: str) -> Failure:
             return Failure(SYSTEM, trace, Fault.SYSTEM, retryable=False)
         case EagerException():
             return Failure(error.code, trace, Fault.USER, retryable=False)
+        case OutOfSpace():
+            # The platform's store, which the author used through us: a checkpoint, a file's upload.
+            return Failure(DISK_FULL, trace, Fault.SYSTEM, retryable=True)
         case MemoryError():
             advice = "The process ran out of memory. Ask for more with Resources(mem=...), or use less at once."
         case SystemExit():

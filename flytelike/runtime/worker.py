@@ -37,6 +37,7 @@ from flytelike.storage import Store, StoreConfig
 
 DURABLE = "FLYTELIKE_DURABLE"
 DURABLE_DOCUMENTS = "FLYTELIKE_DURABLE_DOCUMENTS"
+SMALL_OUTPUTS_TOLD = "FLYTELIKE_SMALL_OUTPUTS_TOLD"
 
 
 def serve(control: socket.socket, scratch: str, env: Mapping[str, str]) -> NoReturn:
@@ -71,7 +72,8 @@ class _Worker:
         self._standards = Standards()
         store = Store(StoreConfig.from_env(durable=os.environ.get(DURABLE) == "1"))
         durable_documents = os.environ.get(DURABLE_DOCUMENTS) == "1"
-        self._runner = Runner(store, self._folder.temporary, durable_documents=durable_documents)
+        told_bytes = INLINE_BYTES_MAX if os.environ.get(SMALL_OUTPUTS_TOLD) == "1" else -1
+        self._runner = Runner(store, self._folder.temporary, durable_documents=durable_documents, told_bytes=told_bytes)
         parts = (self._environment, self._folder, self._standards)
         self._elements = ElementRunner(self._runner, store, scratch, parts)
 

@@ -10,6 +10,7 @@ Run as `python -m flytelike.runtime.zygote <socket fd> <scratch folder> <module 
 """
 
 import contextlib
+import fcntl
 import gc
 import importlib
 import os
@@ -69,6 +70,8 @@ def main(argv: list[str]) -> int:
     prefer_for_oom_kill()
     control = socket.socket(fileno=int(argv[1]))
     scratch_root = argv[2]
+    # Held for as long as this process or one below it lives: a folder that nobody holds is swept away.
+    fcntl.flock(os.open(scratch_root, os.O_RDONLY | os.O_CLOEXEC), fcntl.LOCK_SH)
     for name in argv[3:]:
         importlib.import_module(name)
     gc.collect()

@@ -44,22 +44,17 @@ def code_parts(module: str, name: str, root: Path, file: str = "") -> dict[str, 
         if found is None:
             continue
         own = (found.module, found.name) == (module, name)
-        parts[f"{found.module}.{found.name}".rstrip(".")] = digest_of(found.statements, without_task=own)
-        fresh = [one for one in project.named_by(found, without_task=own) if one not in seen]
+        read = project.reading(found, without_task=own)
+        parts[f"{found.module}.{found.name}".rstrip(".")] = read.digest
+        fresh = [one for one in project.named_by(found.module, read) if one not in seen]
         seen.update(fresh)
         waiting.extend(fresh)
     return dict(sorted(parts.items()))
 
 
-def version_of(parts: dict[str, str]) -> str:
-    """Return the cache version that stands for digests of code."""
-    whole = "\n".join(f"{name} {digest}" for name, digest in sorted(parts.items()))
-    return f"code-{hashlib.sha256(whole.encode()).hexdigest()[:32]}"
-
-
-def digest_of(statements: Iterable[ast.stmt], *, without_task: bool = False) -> str:
-    """Return the digest of what statements say; `without_task` leaves out the decorator that makes a task."""
-    text = "\n".join(_said(_bare(statement, without_task=without_task)) for statement in statements)
+def digest_of(statements: Iterable[ast.stmt]) -> str:
+    """Return the digest of what statements say."""
+    text = "\n".join(map(_said, statements))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
@@ -103,17 +98,26 @@ class _Project:
             module, name = self._resolved(*target)
         return None
 
-    def named_by(self, found: _Found, *, without_task: bool) -> Iterator[Definition]:
-        """Yield the definitions that a definition names."""
+    def reading(self, found: _Found, *, without_task: bool) -> "_Reading":
+        """Return what a definition says; read once, however many tasks are made of it."""
         module = self.module(found.module)
         assert module is not None
-        body = [_bare(statement, without_task=without_task) for statement in found.statements]
-        local = dict(_imports(body, module.package))
-        for name in sorted(_globals(body)):
-            if name not in local and self.imported_module(module, name) is None:
-                yield found.module, name
-        for chain in sorted({tuple(chain) for chain in _chains(body)}):
-            target = local.get(chain[0]) or module.imports.get(chain[0])
+        known = module.readings.get((found.name, without_task))
+        if known is None:
+            known = module.readings[found.name, without_task] = _read(
+                found.statements, module.package, without_task=without_task
+            )
+        return known
+
+    def named_by(self, module_name: str, read: "_Reading") -> Iterator[Definition]:
+        """Yield the definitions that a definition of a module names."""
+        module = self.module(module_name)
+        assert module is not None
+        for name in read.globals:
+            if name not in read.imports and self.imported_module(module, name) is None:
+                yield module_name, name
+        for chain in read.chains:
+            target = read.imports.get(chain[0]) or module.imports.get(chain[0])
             if target is not None and (known := self._along(target, chain[1:])) is not None:
                 yield known
 
@@ -155,15 +159,31 @@ class _Project:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What the text of a definition alone says: its digest, the names it takes from around it, its own imports."""
+
+    digest: str
+    globals: tuple[str, ...]
+    chains: tuple[tuple[str, ...], ...]
+    imports: dict[str, Definition]
+
+
+def _read(statements: Iterable[ast.stmt], package: str, *, without_task: bool) -> _Reading:
+    body = [_bare(statement, without_task=without_task) for statement in statements]
+    chains = {tuple(chain) for chain in _chains(body)}
+    return _Reading(
+        digest_of(body), tuple(sorted(_globals(body))), tuple(sorted(chains)), dict(_imports(body, package))
+    )
+
+
 class _Module:
     """A module's definitions by name, and what it imports."""
 
     def __init__(self, name: str, file: SourceFile) -> None:
+        self.readings: dict[tuple[str, bool], _Reading] = {}
         self.package = name if file.path.endswith("__init__.py") else name.rpartition(".")[0]
-        try:
-            self.tree = ast.parse("\n".join(file.lines))
-        except SyntaxError:
-            self.tree = ast.Module([], [])
+        self.tree = file.tree
         self.stars = tuple(
             _absolute(node, self.package)
             for node in ast.walk(self.tree)

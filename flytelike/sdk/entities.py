@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from flytelike.model.caching import derived_version
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.model.graph import (
     Entity,
@@ -19,10 +20,10 @@ from flytelike.model.span import SourceSpan
 from flytelike.model.types import json_text
 from flytelike.sdk.bindings import Place, bindings, literal_of
 from flytelike.sdk.body import Graph
-from flytelike.sdk.code_digest import code_parts, version_of
+from flytelike.sdk.code_digest import code_parts
 from flytelike.sdk.documentation import Documentation, documentation_of
 from flytelike.sdk.entity import AnyEntity, reachable
-from flytelike.sdk.faults import fault, raise_faults
+from flytelike.sdk.faults import fault, label, raise_faults
 from flytelike.sdk.instance_task import InstanceTask, not_in_module
 from flytelike.sdk.launch_plan import LaunchPlan
 from flytelike.sdk.launch_plan_options import packed_options
@@ -114,6 +115,7 @@ class Assembly:
     faults: list[Diagnostic] = field(default_factory=list)
     references: dict[Identifier, TypedInterface] = field(default_factory=dict)
     nodes: NodeTemplates = field(init=False)
+    places: dict[Identifier, SourceSpan] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Let what is wrong with nodes be told beside all else."""
@@ -131,6 +133,9 @@ class Assembly:
         identifier = identifier_of(entity, self.settings)
         match entity:
             case Task():
+                if identifier in self.tasks:
+                    self.faults.append(self.duplicate(entity, identifier))
+                self.places[identifier] = entity.signature.span
                 self.tasks[identifier] = self.task(entity, identifier)
             case Workflow():
                 self.workflows[identifier] = self.workflow(entity, identifier)
@@ -160,9 +165,25 @@ class Assembly:
             code=code,
         )
 
+    def duplicate(self, task: Task[..., Any], identifier: Identifier) -> Diagnostic:
+        """Return the fault of a second task under one name: an attempt finds one function by it."""
+        return fault(
+            "duplicate-entity",
+            f"two different entities are named `{identifier.name}`",
+            task.signature.span,
+            "the second",
+            related=[label(self.places[identifier], "the first")],
+            help=["a task is found by its function's name in its module: define each at the module's top level"],
+        )
+
     def code(self, task: Task[..., Any]) -> dict[str, str]:
-        """Return the digests of what a task's code is made of; none if it cannot be read."""
+        """Return the digests of what a task's code is made of; none if it cannot be read.
+
+        What a function made inside of another does depends on values that its text does not tell.
+        """
         module = task.function.__module__
+        if "<locals>" in task.function.__qualname__ and not isinstance(task, InstanceTask):
+            return {}
         # Not the function's own file, which may be that of a decorator around it.
         file = getattr(sys.modules.get(module), "__file__", None) or ""
         return code_parts(module, task.function.__name__, self.settings.root, file)
@@ -173,7 +194,7 @@ class Assembly:
         cache = metadata.cache
         if not cache.enabled or cache.version or not code:
             return metadata  # Code that cannot be read: results then belong to one version of the task.
-        return replace(metadata, cache=replace(cache, version=version_of(code), code=code))
+        return replace(metadata, cache=replace(cache, version=derived_version(code)))
 
     def workflow(self, workflow: Workflow[..., Any], identifier: Identifier) -> WorkflowTemplate:
         """Return a workflow's template."""

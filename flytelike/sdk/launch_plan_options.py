@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import TypedDict
 
-from flytelike.sdk.option_rules import OptionFault, text_map_faults, unknown_options, wrong_types
+from flytelike.sdk.option_rules import OptionFault, priority_faults, text_map_faults, unknown_options, wrong_types
 
 
 class LaunchPlanOptions(TypedDict, total=False):
@@ -18,6 +18,7 @@ class LaunchPlanOptions(TypedDict, total=False):
         interruptible: Whether tasks may run on machines that can be taken away.
         service_account: The Kubernetes service account that tasks run as.
         environment: Environment variables of all tasks.
+        priority: How urgent its executions are among those of the project, from -1000 to 1000; 0 if not given.
     """
 
     labels: Mapping[str, str] | None
@@ -28,6 +29,7 @@ class LaunchPlanOptions(TypedDict, total=False):
     interruptible: bool | None
     service_account: str | None
     environment: Mapping[str, str] | None
+    priority: int | None
 
 
 _NONE = type(None)
@@ -40,6 +42,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "interruptible": (bool, _NONE),
     "service_account": (str, _NONE),
     "environment": (Mapping, _NONE),
+    "priority": (int, _NONE),
 }
 
 
@@ -54,6 +57,7 @@ def launch_plan_option_faults(options: LaunchPlanOptions) -> Iterator[OptionFaul
         yield from text_map_faults(word, options.get(word))
     if (options.get("max_parallelism") or 0) < 0:
         yield OptionFault("invalid-option", "max_parallelism", "`max_parallelism` can't be negative")
+    yield from priority_faults(options.get("priority"))
 
 
 def packed_options(options: LaunchPlanOptions) -> bytes:
@@ -72,6 +76,8 @@ def packed_options(options: LaunchPlanOptions) -> bytes:
         spec.raw_output_data_config.output_location_prefix = prefix
     if (interruptible := options.get("interruptible")) is not None:
         spec.interruptible.value = interruptible
+    if (priority := options.get("priority")) is not None:
+        spec.quality_of_service.priority.value = priority
     if account := options.get("service_account"):
         spec.security_context.run_as.k8s_service_account = account
     for key, value in sorted((options.get("environment") or {}).items()):

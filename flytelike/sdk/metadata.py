@@ -20,6 +20,7 @@ class TaskMetadata:
     timeout: timedelta | int | None = None
     pod_template_name: str | None = None
     generates_deck: bool = False
+    priority: int = 0
 
     @property
     def options(self) -> TaskOptions:
@@ -35,4 +36,5 @@ class TaskMetadata:
             "timeout": self.timeout or 0,
             "pod_template_name": self.pod_template_name,
             "enable_deck": self.generates_deck,
+            "priority": self.priority,
         }

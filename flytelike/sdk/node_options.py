@@ -11,6 +11,7 @@ from flytelike.sdk.option_rules import (
     OptionFault,
     duration_faults,
     duration_ns,
+    priority_faults,
     resources_option_faults,
     text_map_faults,
     unknown_options,
@@ -37,6 +38,8 @@ class NodeOptions(TypedDict, total=False):
         cache: Whether results are kept for equal inputs, or how.
         cache_version: The version of the kept results.
         cache_serialize: Do equal work that runs at the same time once.
+        priority: How urgent it is, from -1000 to 1000, instead of what the task says; all that a called workflow or
+            launch plan starts goes with it.
     """
 
     node_name: str
@@ -52,6 +55,7 @@ class NodeOptions(TypedDict, total=False):
     cache: bool | Cache
     cache_version: str
     cache_serialize: bool
+    priority: int
 
 
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -68,6 +72,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "cache": (bool, Cache),
     "cache_version": (str,),
     "cache_serialize": (bool,),
+    "priority": (int,),
 }
 
 _OF_TASKS_ONLY = ("requests", "limits", "resources", "container_image", "cache", "cache_version", "cache_serialize")
@@ -92,6 +97,7 @@ def node_option_faults(options: NodeOptions, *, is_task: bool, outputs: Mapping[
     if "node_name" in options and not node_id_of(options["node_name"]):
         yield OptionFault("invalid-option", "node_name", f"`node_name={options['node_name']!r}` has no letter or digit")
     yield from duration_faults("timeout", options.get("timeout"))
+    yield from priority_faults(options.get("priority"))
     yield from text_map_faults("aliases", options.get("aliases"))
     for output in options.get("aliases", {}):
         if output not in outputs:
@@ -111,7 +117,7 @@ def node_metadata(options: NodeOptions, name: str) -> NodeMetadata:
     version, serialize = options.get("cache_version"), options.get("cache_serialize")
     if isinstance(cache, Cache):
         version, serialize = cache.version or version, cache.serialize
-    timeout = options.get("timeout")
+    timeout, priority = options.get("timeout"), options.get("priority")
     return NodeMetadata(
         name=options.get("name", name),
         timeout_ns=None if timeout is None else duration_ns(timeout),
@@ -120,6 +126,7 @@ def node_metadata(options: NodeOptions, name: str) -> NodeMetadata:
         cacheable=None if cache is None else bool(cache),
         cache_version=version,
         cache_serializable=serialize,
+        priority=None if priority is None else int(priority),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from flytelike.model.priority import PRIORITY_MAX, is_priority
 from flytelike.model.suggestion import nearest
 from flytelike.sdk.resources import Resources, resource_faults
 
@@ -49,6 +50,13 @@ def duration_faults(word: str, value: timedelta | int | None) -> Iterator[Option
     """Tell of a negative duration."""
     if value is not None and duration_ns(value) < 0:
         yield OptionFault("invalid-option", word, f"`{word}` can't be negative")
+
+
+def priority_faults(value: int | None) -> Iterator[OptionFault]:
+    """Tell of a number that is no priority."""
+    if value is not None and not is_priority(value):
+        headline = f"`priority={value}` does not lie between -{PRIORITY_MAX} and {PRIORITY_MAX}"
+        yield OptionFault("invalid-priority", "priority", headline, "`Priority.HIGH` is 100, `Priority.LOW` -100")
 
 
 def text_map_faults(word: str, value: object) -> Iterator[OptionFault]:

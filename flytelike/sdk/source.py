@@ -32,14 +32,18 @@ class SourceFile:
         return tuple(line.rstrip("\r\n") for line in linecache.getlines(self.path))
 
     @cached_property
+    def tree(self) -> ast.Module:
+        """The file's syntax, empty where it has faults; whoever reads it leaves it as it is."""
+        try:
+            return ast.parse("\n".join(self.lines))
+        except SyntaxError:
+            return ast.Module([], [])
+
+    @cached_property
     def _index(self) -> tuple[dict[tuple[int, str], FunctionNode], dict[Extent, ast.Call]]:
         functions: dict[tuple[int, str], FunctionNode] = {}
         calls: dict[Extent, ast.Call] = {}
-        try:
-            tree = ast.parse("\n".join(self.lines))
-        except SyntaxError:
-            return functions, calls
-        for node in ast.walk(tree):
+        for node in ast.walk(self.tree):
             if isinstance(node, ast.Call):
                 calls[extent_of(node)] = node
             elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

@@ -16,6 +16,7 @@ from flytelike.sdk.option_rules import (
     OptionFault,
     duration_faults,
     duration_ns,
+    priority_faults,
     resources_option_faults,
     text_map_faults,
     unknown_options,
@@ -48,6 +49,7 @@ class TaskOptions(TypedDict, total=False):
         enable_deck: Whether the task writes a report.
         deck_fields: What the report shows beside the author's decks; everything if not given.
         pod_template_name: A pod template that the cluster's administrators keep.
+        priority: How urgent its attempts are, from -1000 to 1000: it is added to the execution's priority.
         docs: Documentation, instead of the docstring.
     """
 
@@ -68,6 +70,7 @@ class TaskOptions(TypedDict, total=False):
     enable_deck: bool | None
     deck_fields: Sequence[DeckField]
     pod_template_name: str | None
+    priority: int
     docs: Documentation | None
 
 
@@ -111,6 +114,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "enable_deck": (bool, type(None)),
     "deck_fields": (tuple, list),
     "pod_template_name": (str, type(None)),
+    "priority": (int,),
     "docs": (Documentation, type(None)),
 }
 
@@ -124,6 +128,7 @@ def task_option_faults(options: TaskOptions, inputs: Sequence[str]) -> Iterator[
         return
     yield from retry_faults(options.get("retries", 0))
     yield from timeout_faults(options.get("timeout", 0))
+    yield from priority_faults(options.get("priority"))
     yield from text_map_faults("environment", options.get("environment"))
     yield from resources_option_faults(options.get("requests"), options.get("limits"), options.get("resources"))
     yield from _secret_faults(options.get("secret_requests") or ())
@@ -146,6 +151,7 @@ def task_policies(options: TaskOptions) -> TaskPolicies:
             deprecated=options.get("deprecated", ""),
             pod_template_name=options.get("pod_template_name") or "",
             generates_deck=bool(options.get("enable_deck")),
+            priority=int(options.get("priority", 0)),
         ),
         resources=resources_of(options.get("requests"), options.get("limits"), options.get("resources")),
         environment=dict(options.get("environment") or {}),

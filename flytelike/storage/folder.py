@@ -7,16 +7,19 @@ target, is synced if asked, and renamed: readers see the old bytes or the new on
 
 import contextlib
 import errno
+import io
 import itertools
 import os
 import stat
-from collections.abc import Collection, Iterator
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
 from flytelike.storage.digest import digest_of_stream
 from flytelike.storage.errors import InvalidUri, NotFound, TooLarge, UnsafePath, from_os_error
+from flytelike.storage.packs import Packed, Packs
 from flytelike.storage.stored import Head, Uploaded
 from flytelike.storage.uri import RESERVED, file_uri
 
@@ -33,12 +36,18 @@ _SEEN_MAX = 10_000
 
 
 class Folder:
-    """Files on this machine; keys are absolute paths."""
+    """Files on this machine; keys are absolute paths. Where there is no file, an object may lie in a pack."""
+
+    def __init__(self) -> None:
+        """Know of no packs yet."""
+        self._packs = Packs()
 
     def get(self, uri: str, key: str, max_bytes: int) -> bytes:
         """Return a file's bytes."""
         try:
             descriptor = os.open(key, os.O_RDONLY | os.O_CLOEXEC)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            return self._get_packed(uri, key, max_bytes, error)
         except OSError as error:
             raise from_os_error(uri, error) from None
         try:
@@ -47,6 +56,37 @@ class Folder:
             raise from_os_error(uri, error) from None
         finally:
             os.close(descriptor)
+
+    def _get_packed(self, uri: str, key: str, max_bytes: int, missing: OSError) -> bytes:
+        found = self._packed(uri, key)
+        if found is None:
+            raise from_os_error(uri, missing) from None
+        if found.size_bytes > max_bytes:
+            raise TooLarge(uri, f"{found.size_bytes} bytes, at most {max_bytes} are allowed")
+        try:
+            return found.read()
+        except OSError as error:
+            raise from_os_error(uri, error) from None
+
+    def _packed(self, uri: str, key: str) -> Packed | None:
+        try:
+            return self._packs.find(key)
+        except OSError as error:
+            raise from_os_error(uri, error) from None
+
+    def pack(self, uri: str, key: str, documents: Mapping[str, bytes]) -> None:
+        """Write small objects below a folder into its pack; none of them is synced."""
+        try:
+            if key not in _SEEN:
+                make_folders(key, durable=False)
+                _saw(key)
+            try:
+                self._packs.add(key, documents)
+            except FileNotFoundError:
+                make_folders(key, durable=False)
+                self._packs.add(key, documents)
+        except OSError as error:
+            raise from_os_error(uri, error, writing=True) from None
 
     def put(self, uri: str, key: str, data: bytes, *, durable: bool) -> None:
         """Write a file at once."""
@@ -59,7 +99,10 @@ class Folder:
         try:
             status = os.stat(key)  # noqa: PTH116 - paths are plain strings on the hot way
         except OSError as error:
-            raise from_os_error(uri, error) from None
+            found = self._packed(uri, key) if isinstance(error, FileNotFoundError | NotADirectoryError) else None
+            if found is None:
+                raise from_os_error(uri, error) from None
+            return Head(uri, found.size_bytes, found.modified_ns)
         if not stat.S_ISREG(status.st_mode):
             raise NotFound(uri, "this is not a file")
         return Head(uri, status.st_size, status.st_mtime_ns)
@@ -84,6 +127,9 @@ class Folder:
 
     def sync(self, uri: str, key: str) -> None:
         """Sync a file that is there, its folder, and those above it that may be as new as the file."""
+        if not os.path.exists(key):  # noqa: PTH110
+            packed = self._packed(uri, key)
+            key = key if packed is None else packed.pack
         try:
             sync_path(key)
             folder = os.path.dirname(key)  # noqa: PTH120
@@ -95,16 +141,31 @@ class Folder:
         except OSError as error:
             raise from_os_error(uri, error) from None
 
-    def sync_all(self, keys: Collection[str]) -> None:
-        """Do as `sync` for many files, each folder once; files that are not there are passed over."""
+    def sync_all(self, keys: Collection[str], stopped: Callable[[], bool] = lambda: False) -> None:
+        """Do as `sync` for many files, each folder once; files that are not there are passed over.
+
+        It ends early, between two files, once it is `stopped`.
+        """
         folders: set[str] = set()
+        packs: set[str] = set()
         path = ""
         try:
             for path in keys:
+                if stopped():
+                    return
+                try:
+                    sync_path(path)
+                    folders.update(_above(path))
+                except FileNotFoundError:
+                    packed = self._packs.find(path)
+                    packs.update([packed.pack] if packed is not None else [])
+            for path in packs:
                 with contextlib.suppress(FileNotFoundError):
                     sync_path(path)
                     folders.update(_above(path))
             for path in sorted(folders, key=len, reverse=True):
+                if stopped():
+                    return
                 with contextlib.suppress(PermissionError, FileNotFoundError):
                     sync_path(path)
         except OSError as error:
@@ -114,6 +175,8 @@ class Folder:
         """Open a file for reading."""
         try:
             return open(key, "rb")  # noqa: PTH123
+        except (FileNotFoundError, NotADirectoryError) as error:
+            return io.BytesIO(self._get_packed(uri, key, sys.maxsize, error))
         except OSError as error:
             raise from_os_error(uri, error) from None
 

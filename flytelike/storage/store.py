@@ -2,6 +2,7 @@
 
 import base64
 import os
+import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, TypeVar
@@ -111,14 +112,30 @@ class Store:
 
         return await in_thread(sizes)
 
-    async def put_all_async(self, documents: Mapping[str, bytes]) -> None:
-        """Write many objects, none of them synced."""
+    def pack(self, folder: str, documents: Mapping[str, bytes]) -> None:
+        """Write many small objects below a folder, by their paths in it, none of them synced.
+
+        In a folder of this machine they lie in one file together (`flytelike.storage.packs`): they are read, measured
+        and synced by their uris as others are, but not listed, and are deleted with the folder only. A file at the
+        same uri comes before them. One process packs into a folder at a time.
+        """
+        location = parse(folder)
+        if location.scheme is Scheme.FILE:
+            self._folder.pack(folder, location.key, documents)
+            return
 
         def put(item: tuple[str, bytes]) -> None:
-            self.put(item[0], item[1], durable=False)
+            self.put(f"{folder}/{item[0]}", item[1], durable=False)
 
-        if documents:
-            await in_thread(lambda: in_parallel(put, list(documents.items()), self._at_once(next(iter(documents)))))
+        in_parallel(put, list(documents.items()), TRANSFERS_AT_ONCE)
+
+    async def pack_async(self, folder: str, documents: Mapping[str, bytes]) -> None:
+        """Do as `pack`."""
+        small = sum(map(len, documents.values())) <= INLINE_BYTES_MAX
+        if small and parse(folder).scheme is Scheme.FILE:
+            self.pack(folder, documents)
+        elif documents:
+            await in_thread(lambda: self.pack(folder, documents))
 
     def list(self, prefix: str) -> Iterator[Head]:
         """Yield all objects below a folder (whole path segments), sorted by key; none when it is missing."""
@@ -228,10 +245,13 @@ class Store:
         if location.scheme is Scheme.FILE:
             self._folder.sync(uri, location.key)
 
-    def sync_all(self, uris: Collection[str]) -> None:
-        """Do as `sync` for many objects at once; those that are not there are passed over."""
+    def sync_all(self, uris: Collection[str], stopped: Callable[[], bool] = lambda: False) -> None:
+        """Do as `sync` for many objects at once; those that are not there are passed over.
+
+        It ends early, between two files, once it is `stopped`.
+        """
         locations = [parse(uri) for uri in uris]
-        self._folder.sync_all([found.key for found in locations if found.scheme is Scheme.FILE])
+        self._folder.sync_all([found.key for found in locations if found.scheme is Scheme.FILE], stopped)
 
     def open_read(self, uri: str) -> BinaryIO:
         """Open an object as a seekable file; pieces are fetched as they are read. Close it."""
@@ -295,8 +315,12 @@ class Store:
             await in_thread(lambda: self.sync(uri))
 
     async def sync_all_async(self, uris: Collection[str]) -> None:
-        """Do as `sync_all`."""
-        await in_thread(lambda: self.sync_all(uris))
+        """Do as `sync_all`. A slow disk does not hold up who cancels: the thread ends after the file it is at."""
+        stop = threading.Event()
+        try:
+            await in_thread(lambda: self.sync_all(uris, stop.is_set))
+        finally:
+            stop.set()
 
     async def head_async(self, uri: str) -> Head:
         """Do as `head`."""

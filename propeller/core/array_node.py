@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+from flytelike.model.caching import CacheStatus
 from flytelike.model.failure import Failure, Fault
 from flytelike.model.history import ElementFailure, ElementSpan
 from flytelike.model.ids import NodeId
@@ -73,6 +74,7 @@ def elements_ended(turn: Turn, event: ElementsEnded) -> None:
         return
     place = turn.plan.place(event.path)
     progress, elements = _Progress(), _elements(turn, place, state)
+    progress.origin = (event.cache, event.recovered)
     for first, count, attempt in event.succeeded:
         for index in range(max(first, 0), min(first + count, state.length)):
             if elements.open_in(index, attempt):
@@ -176,16 +178,24 @@ def _outstanding_elements(state: ExecutionState, place: Place, mapped: Mapped) -
 
 @dataclass(slots=True, init=False)
 class _Progress:
-    """What one event changes: elements that ended or begin anew, and the failures to be told."""
+    """What one event changes: elements that ended or begin anew, and the failures to be told.
+
+    `origin` tells of those that succeeded what the catalog had to do with them, and whether an earlier execution gave
+    their results.
+    """
 
     succeeded: list[int]
     failed: list[int]
     again: list[tuple[int, int]]
     paused: list[int]
     failures: list[ElementFailure]
+    timers: set[str]
+    origin: tuple[CacheStatus, bool]
 
     def __init__(self) -> None:
         self.succeeded, self.failed, self.again, self.paused, self.failures = [], [], [], [], []
+        self.timers = set()
+        self.origin = (CacheStatus.DISABLED, False)
 
     def __bool__(self) -> bool:
         return bool(self.succeeded or self.failed or self.again or self.paused)
@@ -226,7 +236,8 @@ def _element_failed(
             elements.pause(index, until_ns)
             progress.paused.append(index)
             timer = _pause_timer(place, 0, index // CHUNK, until_ns)
-            if timer not in turn.commands[-len(progress.paused) :]:
+            if timer.id not in progress.timers:  # of this event alone: a batch gives what its events give
+                progress.timers.add(timer.id)
                 turn.commands.append(timer)
 
 
@@ -251,7 +262,8 @@ def _go_on(turn: Turn, place: Place, state: Mapped, progress: _Progress) -> None
     )
     turn.move(place, Cause.WENT_ON, new)
     counts = (new.length, new.open, new.succeeded, new.failed)
-    turn.tell_elements(place.path, new.attempt, counts, progress.changes(begun), tuple(progress.failures))
+    changes, failures = progress.changes(begun), tuple(progress.failures)
+    turn.tell_elements(place.path, new.attempt, counts, changes, failures, progress.origin)
     if hopeless:
         _fail(turn, place, new, _failure_of(new, needed))
         return

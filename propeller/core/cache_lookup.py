@@ -4,9 +4,8 @@ from typing import assert_never
 
 from flytelike.model.caching import CacheNote
 from flytelike.model.phases import NodePhase
-from propeller.core import deadline
+from propeller.core import deadline, wait
 from propeller.core.commands import LookUpCache, ReleaseReservation
-from propeller.core.elements import element_of
 from propeller.core.events import CacheFound, CacheFreed, CacheMissed, CacheTaken, TimerFired
 from propeller.core.node_state import Held, LookingUp, Started, Succeeded, WaitingForCache
 from propeller.core.plan import Place, TaskWork
@@ -22,9 +21,9 @@ def start(turn: Turn, place: Place) -> None:
     _ask(turn, place, Cause.LOOKED_UP, 0)
 
 
-def wanted(turn: Turn, place: Place, work: TaskWork) -> bool:
-    """Tell whether the catalog is asked for a node's result. For what an array repeats, it is not."""
-    return work.cached and turn.header.limits.cached and not element_of(place.path)
+def wanted(turn: Turn, work: TaskWork) -> bool:
+    """Tell whether the catalog is asked for a node's result. The shell asks for elements of arrays by itself."""
+    return work.cached and turn.header.limits.cached
 
 
 def answered(turn: Turn, event: CacheFound | CacheMissed | CacheTaken | CacheFreed) -> None:
@@ -71,7 +70,7 @@ def taken(turn: Turn, event: CacheTaken) -> None:
     if place is not None:
         turn.move(place, Cause.RESERVED, WaitingForCache(event.round, event.until_ns))
         turn.commands.append(deadline.cache(event.path, event.round, event.until_ns))
-        turn.tell_node(place, NodePhase.QUEUED, cache=event.note)
+        turn.tell_node(place, NodePhase.QUEUED, cache=event.note, waits=wait.for_equal_work(event.until_ns))
 
 
 def timer_fired(turn: Turn, event: TimerFired) -> None:

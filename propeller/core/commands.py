@@ -147,7 +147,7 @@ class SetTimer:
 
 @dataclass(frozen=True, slots=True)
 class TakeOver:
-    """Take a node's results over from an earlier execution. Answered by TakenOver or NothingTaken."""
+    """Take a node's results over from an earlier execution. Answered by TakenOver, GraphTaken or NothingTaken."""
 
     id: str
     path: NodePath

@@ -1,10 +1,11 @@
 """Task nodes whose attempt gave nodes to run next: a graph of its own, in a scope opened for the attempt."""
 
+from flytelike.model.ids import Digest
 from flytelike.model.phases import NodePhase, TaskPhase
 from propeller.core import deadline
 from propeller.core.commands import SetTimer
-from propeller.core.events import AttemptExpanded, TimerFired
-from propeller.core.node_state import Collecting, Expanded, Running, Started
+from propeller.core.events import AttemptExpanded, GraphTaken, TimerFired
+from propeller.core.node_state import Collecting, Expanded, Running, Started, TakingOver
 from propeller.core.plan import Place, TaskWork, scope_of
 from propeller.core.sub_workflow_node import fail, open_scope
 from propeller.core.transitions import Cause
@@ -21,11 +22,23 @@ def expanded(turn: Turn, event: AttemptExpanded) -> None:
     if not isinstance(work, TaskWork):
         return
     started_ns = state.started_ns if isinstance(state, Running) else event.at_ns
-    state = Expanded(started_ns, state.user_failures, None, state.system_failures)
-    turn.move(place, Cause.EXPANDED, state)
-    turn.graphs[scope_of(place.path, state.attempt)] = event.graph
     turn.tell_attempt(place, work, event.attempt, TaskPhase.SUCCEEDED)
-    turn.tell_node(place, NodePhase.DYNAMIC_RUNNING, graph=event.graph)
+    _open(turn, place, Expanded(started_ns, state.user_failures, None, state.system_failures), event.graph)
+
+
+def graph_taken(turn: Turn, event: GraphTaken) -> None:
+    """Go on with the graph of an earlier execution, as if the node's first attempt had given it."""
+    if not isinstance(turn.get(event.path), TakingOver):
+        return
+    place = turn.plan.place(event.path)
+    if isinstance(place.node.work, TaskWork):
+        _open(turn, place, Expanded(event.at_ns), event.graph, event.note)
+
+
+def _open(turn: Turn, place: Place, state: Expanded, graph: Digest, note: str = "") -> None:
+    turn.move(place, Cause.EXPANDED, state)
+    turn.graphs[scope_of(place.path, state.attempt)] = graph
+    turn.tell_node(place, NodePhase.DYNAMIC_RUNNING, note=note, graph=graph)
     if place.node.timeout_ns:
         turn.commands.append(watch_command(place, state))
     open_scope(turn, place, state)

@@ -37,6 +37,7 @@ from propeller.core.events import (
     ExecutionStarted,
     GatePassed,
     GateRefused,
+    GraphTaken,
     NothingTaken,
     OutputsCollected,
     OutputsFailed,
@@ -92,7 +93,7 @@ def _take(turn: Turn, event: Event) -> None:
             _take_answer(turn, event)
         case TimerFired():
             _take_timer(turn, event)
-        case TakenOver() | NothingTaken():
+        case TakenOver() | GraphTaken() | NothingTaken():
             _take_results(turn, event)
         case ExecutionStarted():
             execution.started(turn, event)
@@ -146,9 +147,11 @@ def _take_outputs(turn: Turn, event: OutputsCollected | OutputsFailed) -> None:
         owner.collecting_failed(turn, event)
 
 
-def _take_results(turn: Turn, event: TakenOver | NothingTaken) -> None:
+def _take_results(turn: Turn, event: TakenOver | GraphTaken | NothingTaken) -> None:
     if isinstance(event, TakenOver):
         taking_over.taken(turn, event)
+    elif isinstance(event, GraphTaken):
+        dynamic_node.graph_taken(turn, event)
     elif (place := taking_over.nothing_taken(turn, event)) is not None:
         run(turn, place)
 

@@ -7,7 +7,7 @@ longer current changes nothing. `at_ns` is when it happened, in nanoseconds sinc
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-from flytelike.model.caching import CacheNote
+from flytelike.model.caching import CacheNote, CacheStatus
 from flytelike.model.failure import Failure
 from flytelike.model.ids import Digest, NodeId, NodePath
 from flytelike.model.phases import WorkflowPhase
@@ -164,13 +164,19 @@ class ElementFailed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ElementsEnded:
-    """Attempts of some elements of an array ended; the outputs of those that succeeded are stored durably."""
+    """Attempts of some elements of an array ended; the outputs of those that succeeded are stored durably.
+
+    `cache` is what the catalog had to do with those that succeeded: with all of them the same. `recovered` tells that
+    an earlier execution gave the results of all of them.
+    """
 
     path: NodePath
     attempt: int
     at_ns: int
     succeeded: tuple[Span, ...] = ()
     failed: tuple[ElementFailed, ...] = ()
+    cache: CacheStatus = CacheStatus.DISABLED
+    recovered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +237,16 @@ class TakenOver:
 
 
 @dataclass(frozen=True, slots=True)
+class GraphTaken:
+    """A dynamic node keeps the graph that its task gave in an earlier execution; it was grafted. `note` says whence."""
+
+    path: NodePath
+    at_ns: int
+    graph: Digest
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class NothingTaken:
     """What a node gave in an earlier execution cannot be taken over; `why` is for people."""
 
@@ -270,6 +286,7 @@ Event: TypeAlias = (
     | GateRefused
     | TimerFired
     | TakenOver
+    | GraphTaken
     | NothingTaken
     | AbortRequested
 )

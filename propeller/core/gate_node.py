@@ -4,20 +4,21 @@ from collections.abc import Iterator
 
 from flytelike.model.failure import Failure
 from flytelike.model.phases import NodePhase
-from propeller.core import deadline
+from propeller.core import deadline, wait
 from propeller.core.commands import AwaitSignal, Command, SetTimer
 from propeller.core.events import GatePassed, GateRefused, TimerFired
 from propeller.core.node_state import AtGate, Failed, Succeeded
 from propeller.core.plan import Place, SignalWork, SleepWork
 from propeller.core.transitions import Cause
 from propeller.core.turn import Turn
+from propeller.core.wait import Wait
 
 SLEEP_STAMP = "0/sleep"
 
 
 def start(turn: Turn, place: Place) -> None:
     """Begin to wait."""
-    turn.tell_node(place, NodePhase.RUNNING)
+    turn.tell_node(place, NodePhase.RUNNING, waits=_wait(turn, place))
     state = AtGate(turn.now_ns)
     turn.move(place, Cause.WAITS, state)
     turn.commands.extend(wait_commands(place, state))
@@ -62,6 +63,17 @@ def wait_commands(place: Place, state: AtGate) -> Iterator[Command]:
             return
     if place.node.timeout_ns:
         yield deadline.deadline(path, 0, state.started_ns, state.started_ns + place.node.timeout_ns)
+
+
+def _wait(turn: Turn, place: Place) -> Wait:
+    match place.node.work:
+        case SignalWork(signal=signal, approval=approval):
+            timeout_ns = place.node.timeout_ns
+            return wait.for_signal(signal, approval=approval, until_ns=turn.now_ns + timeout_ns if timeout_ns else 0)
+        case SleepWork(duration_ns=duration_ns):
+            return wait.for_time(turn.now_ns + duration_ns)
+        case _:
+            return wait.NO_WAIT
 
 
 def _pass(turn: Turn, place: Place) -> None:

@@ -110,11 +110,11 @@ class Tally:
 
 @dataclass(slots=True)
 class Index:
-    """The tally of a state, its active nodes by scope and by place in the line, and what lies in which element."""
+    """The tally of a state, its active nodes by scope, those held by priority, and what lies in which element."""
 
     tally: Tally = field(default_factory=Tally)
     active: MutableMapping[NodePath, dict[NodePath, None]] = field(default_factory=dict)
-    line: "OrderedDict[NodePath, None]" = field(default_factory=OrderedDict)
+    lines: "dict[int, OrderedDict[NodePath, None]]" = field(default_factory=dict)
     inside: dict[NodePath, dict[NodePath, None]] = field(default_factory=dict)
 
     def moved(self, place: Place, old: NodeState | None, new: NodeState) -> None:
@@ -122,9 +122,12 @@ class Index:
         self.tally.moved(place, old, new)
         self.holds(place.path)
         if isinstance(old, Held):
-            self.line.pop(place.path, None)
+            line = self.lines[old.priority]
+            del line[place.path]
+            if not line:
+                del self.lines[old.priority]
         if isinstance(new, Held):
-            self.line[place.path] = None
+            self.lines.setdefault(new.priority, OrderedDict())[place.path] = None
         if type(new) in END_STATES:
             active = self.active.get(place.scope)
             if active is not None:

@@ -207,6 +207,9 @@ def _check_limits(state: ExecutionState) -> None:
     _must(limit == 0 or slots <= limit, "", f"{slots} nodes run, {limit} may")
     _must(held == 0 or 0 < limit <= slots, "", f"{held} nodes are held while {slots} of {limit} slots are taken")
     orders = sorted(node.order for node in state.nodes.values() if isinstance(node, Held))
+    for path, node in state.nodes.items():
+        wrong = isinstance(node, Held) and node.priority != state.plan.priority(path)
+        _must(not wrong, path, "is held with another priority than the plan's")
     _must(len(set(orders)) == len(orders), "", f"two held nodes have one place in the line: {orders}")
     _must(not orders or orders[-1] < state.header.next_order, "", "the next place in the line is taken")
 
@@ -241,4 +244,5 @@ def _check_index(plan: Plan, state: ExecutionState) -> None:
     _must(old_active == new_active, "", f"index active is {old_active}, should be {new_active}")
     inside, new_inside = kept.inside, fresh.inside
     _must(inside == new_inside, "", f"index inside is {inside}, should be {new_inside}")
-    _must(list(kept.line) == list(fresh.line), "", f"line is {list(kept.line)}, should be {list(fresh.line)}")
+    lines, should = ({level: list(line) for level, line in it.lines.items()} for it in (kept, fresh))
+    _must(lines == should, "", f"lines are {lines}, should be {should}")

@@ -13,7 +13,7 @@ from flytelike.model.ids import NodeId
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Ready, but `max_parallelism` is reached. Held nodes start by ascending `order`.
+    """Ready, but `max_parallelism` is reached. Held nodes start by descending `priority`, then by ascending `order`.
 
     A dynamic node whose sub-graph failed is held before its next attempt: the failures so far are kept.
     """
@@ -21,6 +21,7 @@ class Held:
     order: int
     user_failures: int = 0
     system_failures: int = 0
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)

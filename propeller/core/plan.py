@@ -4,7 +4,7 @@ A plan is made once per closure and shared by all executions of it. It is never 
 """
 
 import math
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeAlias, assert_never
 
@@ -28,10 +28,14 @@ from flytelike.model.graph import (
 )
 from flytelike.model.ids import END_NODE, ROOT, START_NODE, Identifier, NodeId, NodePath
 from flytelike.model.policies import Backoff, FailurePolicy, NodeMetadata, cache_policy
+from flytelike.model.priority import bounded
 
 DEFAULT_SYSTEM_RETRIES = 3
 """How often an attempt that the platform lost is repeated (Flyte's `max-node-retries-system-failures`)."""
 
+
+PLACES_KEPT = 20_000
+"""How many places by path are remembered: those that one batch of events is about, and more."""
 
 TASKS_OPEN_MAX = 4096
 """How many elements of one array are handed to the executor at once, whatever concurrency is asked for: enough to
@@ -77,7 +81,7 @@ class ArrayWork:
 
     `elements` is the scope of an attempt: a graph that has the same node under each index. At most `window` elements
     are open at once. `success` tells how many must succeed, None that all must. With `run_all` the array goes on
-    though it cannot succeed any more.
+    though it cannot succeed any more. `priority` is what the node that is repeated asks for; all elements go with it.
     """
 
     elements: "WorkflowPlan"
@@ -85,6 +89,7 @@ class ArrayWork:
     success: MinSuccesses | MinSuccessRatio | None = None
     run_all: bool = False
     has_outputs: bool = True
+    priority: int = 0
 
     @property
     def element(self) -> "NodePlan":
@@ -117,6 +122,7 @@ class SignalWork:
     """The node waits for a signal: an approval, or a value."""
 
     signal: str
+    approval: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +145,8 @@ class NodePlan:
     failure of the user's making is retried, `system_retries` one of the platform's (tasks
     only). `timeout_ns` limits one attempt; 0 is none. `interruptible` is None where the
     execution decides. `backoff` says how long retries of the user's failures wait, and
-    `queued_timeout_ns` limits how long an attempt waits until it runs (tasks only).
+    `queued_timeout_ns` limits how long an attempt waits until it runs (tasks only). `priority` is what
+    the node adds to the priority of what lies around it.
     """
 
     id: NodeId
@@ -155,6 +162,7 @@ class NodePlan:
     aside: bool = False
     backoff: Backoff | None = None
     queued_timeout_ns: int = 0
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,18 +228,31 @@ class Place(NamedTuple):
         return place_in(self.scope, self.workflow, node)
 
 
+class Grafts(dict[NodePath, "Plan"]):
+    """Graphs by scope. `ranked` tells that some node of one has a priority."""
+
+    ranked = False
+
+    @override
+    def __setitem__(self, scope: NodePath, graph: "Plan") -> None:
+        super().__setitem__(scope, graph)
+        self.ranked = self.ranked or graph.ranked
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A workflow and the sub-workflows that run inside its executions.
 
     `grafts` are the graphs that dynamic nodes of one execution gave, by the scope that each opens:
     the shell puts one there before it gives the event that opens the scope. A plan that executions
-    share has none; each takes a `copy` to graft on.
+    share has none; each takes a `copy` to graft on. `prioritised` tells that some node has a priority.
     """
 
     primary: WorkflowPlan
     workflows: Mapping[Identifier, WorkflowPlan]
-    grafts: MutableMapping[NodePath, "Plan"] = field(default_factory=dict, compare=False)
+    grafts: Grafts = field(default_factory=Grafts, compare=False)
+    prioritised: bool = False
+    _places: dict[NodePath, Place] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @staticmethod
     def of(closure: WorkflowClosure, system_retries: int = DEFAULT_SYSTEM_RETRIES) -> "Plan":
@@ -240,17 +261,33 @@ class Plan:
         Raises:
             UnsupportedPlan: A node is of a kind the core does not know, or what it names is missing.
         """
-        return Plan(
-            primary=_workflow_plan(closure.primary, closure, system_retries),
-            workflows={
-                identifier: _workflow_plan(workflow, closure, system_retries)
-                for identifier, workflow in closure.sub_workflows.items()
-            },
-        )
+        primary = _workflow_plan(closure.primary, closure, system_retries)
+        workflows = {
+            identifier: _workflow_plan(workflow, closure, system_retries)
+            for identifier, workflow in closure.sub_workflows.items()
+        }
+        prioritised = any(node.priority for it in (primary, *workflows.values()) for node in it.nodes.values())
+        return Plan(primary, workflows, prioritised=prioritised)
 
     def copy(self) -> "Plan":
         """Return the same plan for one execution, without grafts."""
-        return Plan(self.primary, self.workflows)
+        return Plan(self.primary, self.workflows, prioritised=self.prioritised)
+
+    @property
+    def ranked(self) -> bool:
+        """Whether some node has a priority, so that not all are alike."""
+        return self.prioritised or self.grafts.ranked
+
+    def priority(self, path: NodePath) -> int:
+        """Return a node's priority within its execution: its own, and what the nodes around it add."""
+        if not self.ranked:
+            return 0
+        place = self.place(path)
+        total = place.node.priority
+        while place.parent != ROOT:
+            place = self.place(place.parent)
+            total += place.node.priority
+        return bounded(total)
 
     def workflow_in(self, scope: NodePath) -> WorkflowPlan:
         """Return the workflow whose nodes lie in `scope`.
@@ -266,9 +303,15 @@ class Plan:
         Raises:
             KeyError: There is no such node.
         """
-        scope, node_id = split(path)
-        workflow = self.workflow_in(scope)
-        return Place(path, scope, workflow, workflow.nodes[node_id])
+        place = self._places.get(path)
+        if place is None:
+            scope, node_id = split(path)
+            workflow = self.workflow_in(scope)
+            place = Place(path, scope, workflow, workflow.nodes[node_id])
+            if len(self._places) >= PLACES_KEPT:
+                self._places.clear()
+            self._places[path] = place
+        return place
 
     def _home_of(self, scope: NodePath) -> tuple["Plan", WorkflowPlan]:
         """Return the workflow whose nodes lie in `scope`, and the plan that names its sub-workflows."""
@@ -304,6 +347,8 @@ def path_in(scope: NodePath, node: NodeId) -> NodePath:
 
 def split(path: NodePath) -> tuple[NodePath, NodeId]:
     """Return the scope a path lies in and the node's own id."""
+    if "." not in path:
+        return ROOT, NodeId(path)
     scope, _, node = path.rpartition(".")
     return NodePath(scope), NodeId(node)
 
@@ -390,17 +435,18 @@ def _node_plan(
     timeout_ns = metadata.timeout_ns or 0
     interruptible = metadata.interruptible
     backoff: Backoff | None = None
-    queued_timeout_ns = 0
+    queued_timeout_ns, priority = 0, 0
     if isinstance(node.target, ArrayTarget):
-        work: Work = _array_work(node.target, compiled, closure, retries, system_retries)
-        retries = 0
+        work: Work
+        work = _array_work(node.target, compiled, closure, retries, system_retries)
+        retries, priority = 0, work.priority
     else:
         work = _work(node, compiled, closure)
     if isinstance(work, TaskWork):
         of_task = closure.tasks[work.task].metadata
         retries = retries or of_task.retries
         backoff = of_task.backoff
-        queued_timeout_ns = of_task.queued_timeout_ns
+        queued_timeout_ns, priority = of_task.queued_timeout_ns, of_task.priority
         timeout_ns = timeout_ns or of_task.timeout_ns
         interruptible = of_task.interruptible if interruptible is None else interruptible
     above = () if seat.aside else compiled.upstream.get(node.id, ())
@@ -418,6 +464,7 @@ def _node_plan(
         aside=seat.aside,
         backoff=backoff,
         queued_timeout_ns=queued_timeout_ns,
+        priority=priority if metadata.priority is None else metadata.priority,
     )
 
 
@@ -426,7 +473,8 @@ def _array_work(
 ) -> ArrayWork:
     """Return what an array does. Retries that its own node sets are those of each element."""
     element = _node_plan(_Seat(target.node, None, aside=False), compiled, {}, closure, system_retries)
-    element = replace(element, upstream=(), downstream=(), retries=retries or element.retries)
+    priority = element.priority
+    element = replace(element, upstream=(), downstream=(), retries=retries or element.retries, priority=0)
     most = TASKS_OPEN_MAX if isinstance(element.work, TaskWork) else NODES_OPEN_MAX
     return ArrayWork(
         elements=WorkflowPlan(compiled.template.id, EveryIndex(element), (), size=0, of_elements=True),
@@ -434,6 +482,7 @@ def _array_work(
         success=target.success,
         run_all=target.run_all_elements,
         has_outputs=_gives(target.node, closure),
+        priority=priority,
     )
 
 
@@ -469,8 +518,8 @@ def _work(node: Node, compiled: CompiledWorkflow, closure: WorkflowClosure) -> W
             return LaunchPlanWork(identifier)
         case BranchTarget():
             return BranchWork(tuple(inner.id for inner in inner_nodes(node)))
-        case GateTarget(gate=Approval(signal_id=signal) | Signal(signal_id=signal)):
-            return SignalWork(signal)
+        case GateTarget(gate=Approval(signal_id=signal) | Signal(signal_id=signal) as gate):
+            return SignalWork(signal, isinstance(gate, Approval))
         case GateTarget(gate=Sleep(duration_ns=duration_ns)):
             return SleepWork(duration_ns)
         case GateTarget():

@@ -8,7 +8,6 @@ from typing import assert_never
 
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ROOT, NodePath
-from flytelike.model.phases import NodePhase
 from flytelike.model.policies import FailurePolicy
 from propeller.core import (
     array_node,
@@ -20,8 +19,8 @@ from propeller.core import (
     sub_workflow_node,
     taking_over,
 )
-from propeller.core.elements import element_of
 from propeller.core.header import HandlingFailure, InProgress
+from propeller.core.line import needs_slot
 from propeller.core.node_state import (
     EndState,
     Expanded,
@@ -47,7 +46,6 @@ from propeller.core.plan import (
     path_in,
 )
 from propeller.core.reuse import Reuse
-from propeller.core.transitions import Cause
 from propeller.core.turn import Turn
 
 
@@ -69,7 +67,7 @@ def _after_end(turn: Turn, place: Place) -> None:
     if not _may_go_on(turn, place) or not isinstance(state, EndState):
         return
     work = place.node.work
-    if isinstance(state, Failed) and isinstance(work, TaskWork) and work.serialize and not element_of(place.path):
+    if isinstance(state, Failed) and isinstance(work, TaskWork) and work.serialize:
         turn.commands.append(cache_lookup.release_command(place))
     owner = _open_owner(turn, place.scope)
     if isinstance(owner, Mapped):
@@ -112,14 +110,9 @@ def _offer(turn: Turn, place: Place) -> None:
 
 
 def run(turn: Turn, place: Place) -> None:
-    """Start a node, or hold it until a slot is free.
-
-    Only tasks, launch plans and arrays need one, and what lies in an array goes with the one slot that the array has.
-    """
-    needs_slot = isinstance(place.node.work, TaskWork | LaunchPlanWork | ArrayWork) and not element_of(place.path)
-    if needs_slot and (turn.tally.held > 0 or not turn.slot_is_free):
-        turn.move(place, Cause.HELD, Held(turn.next_order()))
-        turn.tell_node(place, NodePhase.QUEUED)
+    """Start a node, or hold it until a slot is free."""
+    if needs_slot(place) and (turn.tally.held > 0 or not turn.slot_is_free):
+        turn.hold(place)
     else:
         _start(turn, place)
 
@@ -127,7 +120,7 @@ def run(turn: Turn, place: Place) -> None:
 def _start(turn: Turn, place: Place) -> None:
     match place.node.work:
         case TaskWork() as work:
-            if cache_lookup.wanted(turn, place, work) and not _tried(turn, place):
+            if cache_lookup.wanted(turn, work) and not _tried(turn, place):
                 cache_lookup.start(turn, place)
             else:
                 cache_lookup.begin(turn, place, work, None)

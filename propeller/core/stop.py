@@ -69,7 +69,7 @@ def stop_scope(turn: Turn, scope: NodePath, reason: str) -> None:
                 continue
             case unreachable:
                 assert_never(unreachable)
-        if isinstance(work, TaskWork) and cache_lookup.wanted(turn, place, work):
+        if isinstance(work, TaskWork) and cache_lookup.wanted(turn, work):
             turn.commands.append(cache_lookup.release_command(place))
         turn.move(place, Cause.ABORTED, Aborted())
         turn.tell_node(place, NodePhase.ABORTED)

@@ -8,7 +8,8 @@ from propeller.core import deadline
 from propeller.core.commands import AbortAttempt, StartAttempt
 from propeller.core.events import AttemptFailed, AttemptRunning, AttemptSucceeded, TimerFired
 from propeller.core.header import Limits
-from propeller.core.node_state import BackingOff, Failed, Held, Running, Started, Succeeded
+from propeller.core.line import needs_slot
+from propeller.core.node_state import BackingOff, Failed, Running, Started, Succeeded
 from propeller.core.plan import NodePlan, Place, Plan, TaskWork
 from propeller.core.retry import Budget, GiveUp, RetryLater, RetryNow, judge
 from propeller.core.transitions import Cause
@@ -17,12 +18,11 @@ from propeller.core.turn import Turn
 
 def again(turn: Turn, place: Place, work: TaskWork, user_failures: int, system_failures: int) -> None:
     """Run the task of a dynamic node again, since the nodes it gave failed; as soon as a slot is free."""
-    if turn.slot_is_free and turn.tally.held == 0:
+    if not needs_slot(place) or (turn.slot_is_free and turn.tally.held == 0):
         turn.tell_node(place, NodePhase.RUNNING)
         start_attempt(turn, place, work, Started(user_failures, system_failures), Cause.RETRIED)
     else:
-        turn.move(place, Cause.HELD, Held(turn.next_order(), user_failures, system_failures))
-        turn.tell_node(place, NodePhase.QUEUED)
+        turn.hold(place, user_failures, system_failures)
 
 
 def began(turn: Turn, event: AttemptRunning) -> None:

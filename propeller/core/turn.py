@@ -5,10 +5,10 @@ the numbers are kept right in one place.
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from flytelike.model.caching import CacheNote
+from flytelike.model.caching import CacheNote, CacheStatus
 from flytelike.model.failure import Failure
 from flytelike.model.history import (
     AttemptChanged,
@@ -35,11 +35,13 @@ from propeller.core.commands import (
 from propeller.core.decision import Decision, Step
 from propeller.core.elements import Chunk, Elements, element_of
 from propeller.core.header import Header, Status
+from propeller.core.line import Line
 from propeller.core.node_state import END_STATES, Held, NodeState
 from propeller.core.plan import BranchWork, LaunchPlanWork, Place, Plan, SubWorkflowWork, TaskWork
 from propeller.core.reuse import Reuse
 from propeller.core.state import ExecutionState
 from propeller.core.transitions import TRANSITIONS, Cause, Transition
+from propeller.core.wait import NO_WAIT, Wait, for_place
 
 NONE = Digest("")
 """Stands for the graph of a node that gave none."""
@@ -77,15 +79,16 @@ class Turn:
         self.now_ns = 0
         self._nodes: dict[NodePath, NodeState] = {}
         self._touched: dict[NodePath, dict[NodePath, None]] = {}
-        self._candidates: Iterator[NodePath] = iter(state.index.line)
-        self._held: deque[NodePath] = deque()
+        self._candidates = {level: iter(line) for level, line in state.index.lines.items()}
+        self._held: dict[int, deque[NodePath]] = {}
         self._steps: list[Step] = []
         self._elements: dict[NodePath, Elements] = {}
         self._dropped: dict[NodePath, None] = {}
         self.commands: list[Command] = []
         self.records: list[Record] = []
         self.ended: deque[Place] = deque()
-        self.ready: deque[Place] = deque()
+        short = state.header.limits.max_parallelism > 0
+        self.ready = Line(self._priority if short and plan.ranked else None)
         self.graphs: dict[NodePath, Digest] = {}
 
     def get(self, path: NodePath) -> NodeState | None:
@@ -108,8 +111,8 @@ class Turn:
         self._steps.append(Step(path, transition))
         self._nodes[path] = new
         self.tally.moved(place, old, new)
-        if target is Held:
-            self._held.append(path)
+        if isinstance(new, Held):
+            self._held.setdefault(new.priority, deque()).append(path)
         if target in END_STATES:
             self.ended.append(place)
         elif old is None:
@@ -151,17 +154,28 @@ class Turn:
         self.header = Header(header.limits, header.status, header.next_order + 1)
         return header.next_order
 
+    def hold(self, place: Place, user_failures: int = 0, system_failures: int = 0) -> None:
+        """Let a node wait for a slot."""
+        held = Held(self.next_order(), user_failures, system_failures, self._priority(place))
+        self.move(place, Cause.HELD, held)
+        self.tell_node(place, NodePhase.QUEUED, waits=for_place(self.header.limits.max_parallelism))
+
+    def _priority(self, place: Place) -> int:
+        return self.plan.priority(place.path)
+
     def next_held(self) -> Place | None:
-        """Return the held node that is next in line; None if there is none."""
+        """Return the held node with the highest priority, of these the one held first; None if there is none."""
         if self.tally.held == 0:
             return None
-        for path in self._candidates:
-            if type(self.get(path)) is Held:
-                return self.plan.place(path)
-        while self._held:
-            path = self._held.popleft()
-            if type(self.get(path)) is Held:
-                return self.plan.place(path)
+        for level in sorted({*self._candidates, *self._held}, reverse=True):
+            for path in self._candidates.get(level, ()):
+                if type(self.get(path)) is Held:
+                    return self.plan.place(path)
+            held = self._held.get(level)
+            while held:
+                path = held.popleft()
+                if type(self.get(path)) is Held:
+                    return self.plan.place(path)
         return None
 
     def active_in(self, scope: NodePath) -> list[NodePath]:
@@ -186,10 +200,11 @@ class Turn:
         *,
         cache: CacheNote | None = None,
         graph: Digest = NONE,
+        waits: Wait = NO_WAIT,
     ) -> None:
         """Record that a node entered a phase; `note` says more to people, `cache` what is to be told of the cache.
 
-        `graph` is what a dynamic node gave.
+        `graph` is what a dynamic node gave, `waits` what the node waits for in the phase.
         """
         work = place.node.work
         self.records.append(
@@ -206,6 +221,8 @@ class Turn:
                 note,
                 cache,
                 graph,
+                waits.what,
+                waits.until_ns,
             )
         )
 
@@ -222,9 +239,11 @@ class Turn:
         counts: tuple[int, int, int, int],
         changes: tuple[ElementSpan, ...],
         failures: tuple[ElementFailure, ...],
+        origin: tuple[CacheStatus, bool],
     ) -> None:
         """Record what became of elements of an array; see `ElementsChanged`."""
-        self.records.append(ElementsChanged(path, attempt, self.now_ns, *counts, changes, bounded(failures)))
+        record = ElementsChanged(path, attempt, self.now_ns, *counts, changes, bounded(failures), *origin)
+        self.records.append(record)
 
     def decision(self) -> Decision:
         """Return everything that changed."""

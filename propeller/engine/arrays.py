@@ -1,28 +1,32 @@
 """What arrays need of the world: their length, their elements begun and stopped, results taken, lists put together."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import assert_never
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias, assert_never
 
 from flytelike.codec.elements import ListsOfOutputs, mapped_inputs
 from flytelike.codec.faults import MalformedError
 from flytelike.codec.parse import parse, serialise
 from flytelike.codec.types import fill_literal_type
+from flytelike.model.caching import CacheStatus
 from flytelike.model.failure import Failure, Fault
-from flytelike.model.graph import ArrayTarget, TaskTarget
+from flytelike.model.graph import ArrayTarget, TaskOverrides, TaskTarget
 from flytelike.model.ids import NodePath
 from flytelike.model.types import NONE, CollectionType, LiteralType, UnionType
 from flytelike_idl.core import literals_pb2 as pb
+from propeller.core import deadline
 from propeller.core.commands import AbortElements, OpenArray, StartElements
 from propeller.core.elements import Span, spans_of
 from propeller.core.events import ArrayOpened, ArrayRefused, ElementFailed, ElementsEnded
-from propeller.core.node_state import Gathering
+from propeller.core.node_state import Gathering, Mapped
 from propeller.core.plan import ArrayWork, scope_of
 from propeller.engine import places
 from propeller.engine.binding import BindingFailed
+from propeller.engine.element_cache import ElementCache, Give, GivenByElement, each, opened, parts
+from propeller.engine.element_recovery import ElementRecovery
 from propeller.engine.element_rows import row_keys, rows_in
 from propeller.engine.outside import Ports
 from propeller.engine.overrides import overridden
-from propeller.engine.run import Arrival, ElementOutputs, OpenedArray, Run, TakeElements
+from propeller.engine.run import Arrival, ElementOutputs, OpenedArray, Run, TakeElements, WithdrawElements
 from propeller.engine.settings import EngineSettings
 from propeller.engine.values import Values
 from propeller.ports import AttemptKey, Executor
@@ -32,17 +36,31 @@ UNEQUAL = "UnequalLists"
 NOTHING_TO_MAP = "NothingToMap"
 OUTPUTS_NOT_FOUND = "OutputsNotFound"
 
+PAGE_OF_TOO_LARGE = "outputs-too-large"
+"""The page that says what to do about lists that are too large."""
+
 ROWS_AT_ONCE = 64
 """How many rows of results are read at once, which bounds how long other executions wait for the loop."""
 
+LOOKED_UP_AT_ONCE = 500
+"""How many elements are looked up together, which bounds the same."""
+
 Post = Callable[[Run, Arrival], None]
+
+
+OfArray: TypeAlias = OpenArray | StartElements | AbortElements | TakeElements | WithdrawElements
 
 
 class Arrays:
     """Carries the commands of arrays out."""
 
-    def __init__(self, post: Post, values: Values, ports: Ports, settings: EngineSettings) -> None:
-        """Connect the ports."""
+    def __init__(
+        self, post: Post, give: Give, values: Values, ports: Ports, settings: EngineSettings, cache: ElementCache
+    ) -> None:
+        """Connect the ports; `give` takes errands for later."""
+        self._give = give
+        self._recovery = ElementRecovery(post, values, ports, settings)
+        self._cache = cache
         self._post = post
         self._values = values
         self._store = ports.store
@@ -50,9 +68,7 @@ class Arrays:
         self._clock = ports.clock
         self._settings = settings
 
-    async def carry_out(
-        self, run: Run, errand: OpenArray | StartElements | AbortElements | TakeElements, executor: Executor
-    ) -> None:
+    async def carry_out(self, run: Run, errand: OfArray, executor: Executor) -> None:
         """Do an errand. Raises what the ports raise."""
         match errand:
             case OpenArray():
@@ -63,6 +79,8 @@ class Arrays:
                 await self.stop(run, errand, executor)
             case TakeElements():
                 await self.take(run, errand)
+            case WithdrawElements():
+                await self.withdraw(run, errand, executor)
             case unreachable:
                 assert_never(unreachable)
 
@@ -85,16 +103,48 @@ class Arrays:
             try:
                 array = run.arrays[path] = OpenedArray(await self._spec(run, command))
             except BindingFailed as error:
-                failed = tuple(
-                    ElementFailed(index, attempt, error.failure)
-                    for first, length, attempt in command.elements
-                    for index in range(first, first + length)
-                )
+                failed = tuple(ElementFailed(*element, error.failure) for element in each(command.elements))
                 event = ElementsEnded(path, command.attempt, self._clock.now_ns(), failed=failed)
                 self._post(run, Arrival(event))
                 return
-        if not array.stopped:
-            await executor.start_elements(ElementsOrder(array.spec, command.elements, command.interruptible))
+        asks = self._cache.asks(run, path)
+        if not asks and path not in run.reuse:
+            await self._run(run, array, command, command.elements, executor)
+            return
+        for some in parts(command.elements, LOOKED_UP_AT_ONCE):
+            is_open = opened(run, path)
+            wanted: Sequence[Span] = spans_of(it for it in each(some) if is_open(*it))
+            if path in run.reuse:
+                wanted = await self._recovery.rest(run, array, command, wanted, self._uri)
+            if asks and wanted:
+                wanted = await self._cache.misses(run, array, command, wanted, self._uri)
+            await self._run(run, array, command, wanted, executor)
+
+    async def _run(
+        self, run: Run, array: OpenedArray, command: StartElements, spans: Sequence[Span], executor: Executor
+    ) -> None:
+        state = run.state.get(command.path)
+        if spans and not array.stopped and isinstance(state, Mapped) and state.attempt == command.attempt:
+            await executor.start_elements(ElementsOrder(array.spec, spans, command.interruptible))
+            if array.spec.queued_ns:
+                errand = WithdrawElements(command.path, command.attempt, tuple(spans))
+                due_ns = self._clock.now_ns() + array.spec.queued_ns
+                self._clock.call_at(due_ns, lambda: self._give(run, errand))
+
+    async def withdraw(self, run: Run, errand: WithdrawElements, executor: Executor) -> None:
+        """Let elements fail that have waited too long."""
+        path, attempt = errand.path, errand.attempt
+        array, is_open = run.arrays.get(path), opened(run, path)
+        waiting = spans_of(element for element in each(errand.elements) if is_open(*element))
+        if array is None or not waiting:
+            return
+        withdrawn = list(each(await executor.withdraw_elements(AttemptKey(run.id, path, attempt), waiting)))
+        if not withdrawn:
+            return
+        failure = deadline.waited(array.spec.queued_ns)
+        await self._cache.let_go(run, path, withdrawn)
+        failed = tuple(ElementFailed(*element, failure) for element in withdrawn)
+        self._post(run, Arrival(ElementsEnded(path, attempt, self._clock.now_ns(), failed=failed)))
 
     async def stop(self, run: Run, command: AbortElements, executor: Executor) -> None:
         """Have the executor stop all of an array's elements; none is started any more."""
@@ -102,24 +152,29 @@ class Arrays:
         if array is not None:
             array.stopped = True
         await executor.abort_elements(AttemptKey(run.id, command.path, command.attempt), command.reason)
+        await self._cache.let_all_go(run, command.path, command.attempt)
 
     async def take(self, run: Run, news: TakeElements) -> None:
         """Tell of ends of elements, with what they gave; of those that gave too little, that they failed."""
-        declared = list(run.program.interface(news.path).outputs)
+        path, attempt = news.path, news.attempt
+        declared = list(run.program.interface(path).outputs)
         failed: list[ElementFailed] = []
-        kept: list[ElementOutputs] = []
+        given: list[GivenByElement] = []
         for result in news.results:
-            failure = result.failure
-            data = result.outputs
-            if failure is None and declared:
-                data, failure = await self._checked(run, news.path, news.attempt, result, declared)
-            if failure is None:
-                kept.append(ElementOutputs(result.element, result.attempt, data))
+            one = await self._taken(run, path, attempt, result, declared)
+            if isinstance(one, Failure):
+                failed.append(ElementFailed(result.element, result.attempt, one))
             else:
-                failed.append(ElementFailed(result.element, result.attempt, failure))
-        succeeded = _spans((one.element, one.attempt) for one in kept)
-        event = ElementsEnded(news.path, news.attempt, news.at_ns, succeeded, tuple(failed))
-        self._post(run, Arrival(event, elements=tuple(kept) if declared else ()))
+                given.append(one)
+        told: Mapping[CacheStatus, Sequence[ElementOutputs]] = {CacheStatus.DISABLED: [one.kept for one in given]}
+        if self._cache.asks(run, path):
+            told = await self._cache.keep(run, path, given, self._uri, news.at_ns)
+            await self._cache.let_go(run, path, [(index, number) for index, number, _ in failed])
+        for status, kept in told.items():
+            succeeded = spans_of(sorted((one.element, one.attempt) for one in kept))
+            event = ElementsEnded(path, attempt, news.at_ns, succeeded, tuple(failed), status)
+            self._post(run, Arrival(event, elements=tuple(kept) if declared else ()))
+            failed = []
 
     async def gathered(self, run: Run, path: NodePath, attempt: int) -> bytes:
         """Return the outputs of an array: lists of what its elements gave. Raises `BindingFailed`."""
@@ -158,15 +213,14 @@ class Arrays:
         target = _target(run, path)
         inner = target.node.target
         task = run.program.closure.tasks[command.task]
-        if isinstance(inner, TaskTarget):
-            task = overridden(task, inner.overrides)
+        overrides = inner.overrides if isinstance(inner, TaskTarget) else TaskOverrides()
         prefix = self._settings.metadata_prefix
         raw_root = run.request.raw_output_prefix or self._settings.raw_output_prefix
         work = run.state.plan.place(path).node.work
         assert isinstance(work, ArrayWork), "only arrays have elements"
         return ArraySpec(
             key=AttemptKey(run.id, path, attempt),
-            task=task,
+            task=overridden(task, overrides),
             workflow=run.request.workflow,
             launch_plan=run.request.launch_plan,
             inputs_uri=places.inputs_uri(prefix, run.id, path),
@@ -176,14 +230,23 @@ class Arrays:
             shared=target.bound_inputs,
             picks_own=not target.original_interface,
             deadline_ns=work.element.timeout_ns,
+            queued_ns=work.element.queued_timeout_ns,
             env=run.request.envs,
+            labels=run.request.labels,
+            overrides=overrides,
+            priority=run.priority(path),
+            depth=run.request.depth,
         )
 
-    async def _checked(
+    async def _taken(
         self, run: Run, path: NodePath, attempt: int, result: ElementResult, declared: Sequence[str]
-    ) -> tuple[bytes | None, Failure | None]:
-        """Return an element's outputs, None for those that lie in the object store; or why they don't count."""
+    ) -> GivenByElement | Failure:
+        """Return what an element gave, made to last; or why it does not count."""
+        if result.failure is not None:
+            return result.failure
         data = result.outputs
+        if not declared:
+            return GivenByElement(ElementOutputs(result.element, result.attempt, data), b"", pb.LiteralMap(), 0)
         uri = ""
         if data is None or len(data) > self._settings.inline_outputs_bytes_max:
             uri = self._uri(run, path, attempt, ElementOutputs(result.element, result.attempt, None))
@@ -191,20 +254,21 @@ class Arrays:
             try:
                 data = await self._blobs.read(uri)
             except KeyError:
-                return None, _no_outputs(f"it ended without its outputs (there is nothing at {uri})")
+                return _no_outputs(f"it ended without its outputs (there is nothing at {uri})")
         try:
-            given = parse(pb.LiteralMap, data).literals
+            outputs = parse(pb.LiteralMap, data)
         except MalformedError as error:
-            return None, _no_outputs(f"its outputs cannot be read: {error}")
-        missing = [f"`{name}`" for name in declared if name not in given]
+            return _no_outputs(f"its outputs cannot be read: {error}")
+        missing = [f"`{name}`" for name in declared if name not in outputs.literals]
         if missing:
-            return None, _no_outputs(f"it gave no {', '.join(missing)}")
-        if len(data) <= self._settings.inline_outputs_bytes_max:
-            return data, None
-        if result.outputs is not None:
-            await self._blobs.write(uri, data)
-        await self._blobs.sync(uri)
-        return None, None
+            return _no_outputs(f"it gave no {', '.join(missing)}")
+        inline: bytes | None = data
+        if len(data) > self._settings.inline_outputs_bytes_max:
+            inline = None
+            if result.outputs is not None:
+                await self._blobs.write(uri, data)
+            await self._blobs.sync(uri)
+        return GivenByElement(ElementOutputs(result.element, result.attempt, inline), data, outputs, result.took_ns)
 
     def _uri(self, run: Run, path: NodePath, attempt: int, element: ElementOutputs) -> str:
         """Return where an element's outputs lie: a task's below its array's, another node's at its own place."""
@@ -272,10 +336,6 @@ def _nothing(kind: LiteralType) -> pb.Literal:
     return nothing
 
 
-def _spans(elements: Iterator[tuple[int, int]]) -> tuple[Span, ...]:
-    return spans_of(sorted(elements))
-
-
 def _no_outputs(message: str) -> Failure:
     return Failure(OUTPUTS_NOT_FOUND, message, Fault.USER, retryable=True)
 
@@ -283,6 +343,6 @@ def _no_outputs(message: str) -> Failure:
 def _too_large(size: int, limit: int) -> BindingFailed:
     return BindingFailed(
         f"the outputs of the array's elements are more than {size} bytes, the limit is {limit}; "
-        "let elements give large values as files",
+        f"let elements give large values as files (flytelike explain {PAGE_OF_TOO_LARGE})",
         "OutputsTooLarge",
     )

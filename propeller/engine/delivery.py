@@ -15,10 +15,12 @@ from flytelike.model.history import HistoryEntry
 from flytelike.model.ids import ExecutionId
 from propeller.engine.settings import EngineSettings
 from propeller.engine.telling import Telling, telling_in
+from propeller.engine.troubles import PAUSE_NS_MAX, Troubles, cause_of
 from propeller.ports import Alarm, Clock, EventSink, StateStore, StoreError
 
 _LOG = logging.getLogger(__name__)
 
+_HISTORY = "history"
 BATCHES_READ = 500
 """How many commits' history is read back from the store at once."""
 
@@ -30,12 +32,15 @@ class Delivery:
     are left in the store, and read back from there once the sink has caught up.
     """
 
-    def __init__(self, store: StateStore, sink: EventSink, clock: Clock, settings: EngineSettings) -> None:
+    def __init__(
+        self, store: StateStore, sink: EventSink, clock: Clock, settings: EngineSettings, troubles: Troubles
+    ) -> None:
         """Prepare; `start` begins."""
         self._store = store
         self._sink = sink
         self._clock = clock
         self._settings = settings
+        self._troubles = troubles
         self._waiting: deque[HistoryEntry] = deque()
         self._behind = True
         self._missed = True
@@ -93,7 +98,7 @@ class Delivery:
                 if batch and not await self._hand_over(batch):
                     if self._closing:
                         return  # It is in the store; the next engine tells it.
-                    await self._pause(self._settings.pause_ns(self._failures))
+                    await self._pause(min(self._settings.pause_ns(self._failures), PAUSE_NS_MAX))
                 elif batch and not self._closing:
                     await self._pause(self._settings.history_pause_ns)
             if self._closing:
@@ -126,12 +131,16 @@ class Delivery:
             await self._sink.record(batch)
         except Exception as error:  # noqa: BLE001 - whatever the sink does, the history must not be lost
             self._failures += 1
-            if self._failures == 1:
+            cause = cause_of(error)
+            if cause is not None:
+                self._troubles.note(_HISTORY, cause)
+            elif self._failures == 1:
                 _LOG.warning("the history cannot be handed over; trying again", exc_info=error)
             return False
         if self._failures:
             _LOG.warning("the history is handed over again, after %d failures", self._failures)
             self._failures = 0
+            self._troubles.over(_HISTORY)
         for entry in batch:
             self._waiting.popleft()
             self._told[entry.execution] = entry.sequence

@@ -6,6 +6,7 @@ other; the store puts the commits they make at the same time under one sync.
 
 import asyncio
 import logging
+import sys
 from collections.abc import Awaitable, Callable, Coroutine
 
 from flytelike.model.failure import Failure, Fault
@@ -15,6 +16,7 @@ from propeller.engine.delivery import Delivery
 from propeller.engine.errands import Errands
 from propeller.engine.run import Arrival, Run
 from propeller.engine.settings import EngineSettings
+from propeller.engine.troubles import PAUSE_NS_MAX, Troubles, cause_of
 from propeller.ports import Clock, Conflict, NotOwner, StateStore, StoreError
 
 _LOG = logging.getLogger(__name__)
@@ -32,15 +34,16 @@ class Driver:
         delivery: Delivery,
         clock: Clock,
         settings: EngineSettings,
+        troubles: Troubles,
         replaced: Callable[[NotOwner], None],
     ) -> None:
         """Start without executions; `connect` comes first. `replaced` hears when another engine owns the store."""
         self.runs: dict[ExecutionId, Run] = {}
-        self.trouble: StoreError | None = None
         self._store = store
         self._delivery = delivery
         self._clock = clock
         self._settings = settings
+        self.troubles = troubles
         self._replaced = replaced
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -157,18 +160,17 @@ class Driver:
     # --- turns that fail --------------------------------------------------------------------
 
     def _went_well(self, run: Run) -> None:
+        if run.failures:
+            self.troubles.over(("commit", run.id))
         run.failures = 0
-        if self.trouble is not None:
-            _LOG.warning("the store of record takes commits again")
-            self.trouble = None
 
     def _rest_for_store(self, run: Run, error: StoreError) -> None:
         """Wait until the store can be written again. Nothing was stored and nothing was done."""
-        if self.trouble is None:
-            _LOG.error("the store of record takes no commits, executions wait: %s", error)
-        self.trouble = error
+        cause = cause_of(error)
+        if cause is not None:
+            self.troubles.note(("commit", run.id), cause, run.id)
         run.failures += 1
-        self._rest(run)
+        self._rest(run, PAUSE_NS_MAX)
 
     def _give_up_or_rest(self, run: Run, error: Conflict) -> None:
         run.failures += 1
@@ -188,9 +190,9 @@ class Driver:
             run.doomed = Failure(ENGINE_FAILED, message, Fault.SYSTEM, retryable=False)
         self._rest(run)
 
-    def _rest(self, run: Run) -> None:
+    def _rest(self, run: Run, pause_ns_max: int = sys.maxsize) -> None:
         run.rests = True
-        due_ns = self._clock.now_ns() + self._settings.pause_ns(run.failures)
+        due_ns = self._clock.now_ns() + min(self._settings.pause_ns(run.failures), pause_ns_max)
         self._clock.call_at(due_ns, lambda: self._rested(run))
 
     def _rested(self, run: Run) -> None:
@@ -203,4 +205,5 @@ class Driver:
             if run.lingers is not None:
                 run.lingers.cancel()
             run.forget_timers(ROOT)
+            self.troubles.forget(run.id)
             self._left(run)

@@ -42,6 +42,8 @@ from propeller.engine import places
 from propeller.engine.arrays import Arrays
 from propeller.engine.binding import BindingFailed
 from propeller.engine.branching import Branching
+from propeller.engine.checkpoints import previous_checkpoint
+from propeller.engine.element_cache import ElementCache, Give
 from propeller.engine.gates import Gates
 from propeller.engine.lookups import Given, Lookups
 from propeller.engine.outside import Ports
@@ -59,10 +61,11 @@ from propeller.engine.run import (
     TakeElements,
     TakeGraph,
     TakeOutputs,
+    WithdrawElements,
 )
 from propeller.engine.settings import EngineSettings
 from propeller.engine.subgraphs import Subgraphs
-from propeller.engine.taking_over import TakingOver, checkpoints_of, continued_child
+from propeller.engine.taking_over import TakingOver, continued_child
 from propeller.engine.values import Values
 from propeller.ports import (
     AttemptKey,
@@ -79,8 +82,10 @@ OUTPUTS_NOT_FOUND = "OutputsNotFound"
 class Effects:
     """Starts and stops attempts and children, binds, checks and stores values, sets timers."""
 
-    def __init__(self, post: Post, values: Values, ports: Ports, settings: EngineSettings, programs: Programs) -> None:
-        """Connect the ports; the executor is set when the engine starts."""
+    def __init__(
+        self, post: Post, give: Give, values: Values, ports: Ports, settings: EngineSettings, programs: Programs
+    ) -> None:
+        """Connect the ports; the executor is set when the engine starts. `give` takes errands for later."""
         self.executor: Executor | None = None
         self.lookups = Lookups(post, values, ports, settings)
         self._post = post
@@ -89,10 +94,11 @@ class Effects:
         self._blobs = ports.blobs
         self._children = ports.children
         self._clock = ports.clock
-        self._taking_over = TakingOver(values, ports.blobs, ports.clock, settings)
+        self._taking_over = TakingOver(values, ports.blobs, ports.clock, settings, programs)
         self._settings = settings
         self._subgraphs = Subgraphs(ports.closures, programs, settings)
-        self._arrays = Arrays(post, values, ports, settings)
+        cache = ElementCache(post, give, values, ports, settings, self.lookups.reservations)
+        self._arrays = Arrays(post, give, values, ports, settings, cache)
         self._branching = Branching(post, values, ports.clock)
         self._gates = Gates(post, values, ports, settings)
 
@@ -111,7 +117,7 @@ class Effects:
                 await self._abort_child(run, errand)
             case CollectOutputs():
                 await self._collect(run, errand)
-            case OpenArray() | StartElements() | AbortElements() | TakeElements():
+            case OpenArray() | StartElements() | AbortElements() | TakeElements() | WithdrawElements():
                 await self._arrays.carry_out(run, errand, self._running())
             case Decide():
                 await self._branching.decide(run, errand)
@@ -170,21 +176,21 @@ class Effects:
             return
         await self.lookups.hold(run, path)
         small = len(inputs) <= self._settings.inline_outputs_bytes_max
-        spec = self._spec(run, command, inputs if small else None)
+        raw_root = run.request.raw_output_prefix or self._settings.raw_output_prefix
+        previous = await previous_checkpoint(run, path, attempt, raw_root, self._blobs)
+        raw = places.raw_prefix(raw_root, run.id, path, attempt)
+        spec = self._spec(run, command, raw, previous, inputs if small else None)
         if not small:
             await self._blobs.write(spec.inputs_uri, inputs)
         await self._running().start(spec)
         if small:  # the attempt has them; the document is for those who look
-            await self._blobs.write(spec.inputs_uri, inputs)
+            await self._pack(run, places.inputs_name(path), inputs)
 
-    def _spec(self, run: Run, command: StartAttempt, inputs: bytes | None) -> AttemptSpec:
+    async def _pack(self, run: Run, name: str, document: bytes) -> None:
+        await self._blobs.pack(places.folder(self._settings.metadata_prefix, run.id), {name: document})
+
+    def _spec(self, run: Run, command: StartAttempt, raw: str, previous: str, inputs: bytes | None) -> AttemptSpec:
         path, attempt, status = command.path, command.attempt, run.state.header.status
-        raw_root = run.request.raw_output_prefix or self._settings.raw_output_prefix
-        raw = places.raw_prefix(raw_root, run.id, path, attempt)
-        if attempt:
-            previous = places.checkpoints(places.raw_prefix(raw_root, run.id, path, attempt - 1))
-        else:
-            previous = checkpoints_of(run, path)
         return AttemptSpec(
             key=AttemptKey(run.id, path, attempt),
             task=run.program.task(path),
@@ -200,6 +206,11 @@ class Effects:
             execution_started_ns=status.started_ns if isinstance(status, InProgress) else 0,
             env=run.request.envs,
             inputs=inputs,
+            labels=run.request.labels,
+            overrides=run.program.overrides(path),
+            priority=run.priority(path),
+            depth=run.request.depth,
+            fresh=run.fresh,
         )
 
     async def _take_outputs(self, run: Run, news: TakeOutputs) -> None:
@@ -217,11 +228,15 @@ class Effects:
                 kept = given.kept
                 cache = await self.lookups.store(run, Given(path, attempt, news.at_ns, given.data, given.outputs))
             self._post(run, Arrival(AttemptSucceeded(path, attempt, news.at_ns, cache), kept))
+            if kept is not None and news.outputs is not None:
+                # The commit has them; the document is for those who look.
+                await self._pack(run, places.outputs_name(path, attempt), kept.data)
 
     async def _checked(
         self, run: Run, path: NodePath, attempt: int, uri: str, declared: list[str], data: bytes | None = None
     ) -> "_Checked":
         """Check outputs, read if they did not come along, and make them last."""
+        told = data
         if data is None:
             data = await self._read_outputs(uri)
         if len(data) > self._settings.outputs_bytes_max:
@@ -237,6 +252,8 @@ class Effects:
         self._values.keep(run, path, outputs, len(data))
         if len(data) <= self._settings.inline_outputs_bytes_max:
             return _Checked(Kept(path, attempt, data), data, outputs)
+        if told is not None:
+            await self._blobs.write(uri, data)
         await self._blobs.sync(uri)
         return _Checked(None, data, outputs)
 
@@ -248,25 +265,26 @@ class Effects:
 
     async def _restore(self, run: Run, path: NodePath, attempt: int | None) -> None:
         """Write a node's documents again, where a power cut took them: inputs can be bound again."""
-        prefix = self._settings.metadata_prefix
         data = None if attempt is None else await self._store.output(run.id, path)
         if data is not None and attempt is not None:
-            await self._write_again(places.outputs_uri(prefix, run.id, path, attempt), data)
+            await self._write_again(run, places.outputs_name(path, attempt), data)
         if path == ROOT:
             return  # What an execution is given is synced before it begins.
         try:
             inputs = await self._values.inputs(run, path)
         except BindingFailed:
             return  # It never had any.
-        await self._write_again(places.inputs_uri(prefix, run.id, path), serialise(inputs))
+        await self._write_again(run, places.inputs_name(path), serialise(inputs))
 
-    async def _write_again(self, uri: str, data: bytes) -> None:
+    async def _write_again(self, run: Run, name: str, data: bytes) -> None:
+        uri = f"{places.folder(self._settings.metadata_prefix, run.id)}/{name}"
         try:
-            whole = await self._blobs.read(uri) == data
+            whole, hidden = await self._blobs.read(uri) == data, True
         except KeyError:
-            whole = False
+            whole, hidden = False, False
         if not whole:
-            await self._blobs.write(uri, data)
+            # A file that is not whole would hide what is packed.
+            await (self._blobs.write(uri, data) if hidden else self._pack(run, name, data))
 
     # --- scopes -----------------------------------------------------------------------------
 
@@ -278,9 +296,11 @@ class Effects:
             self._post(run, Arrival(OutputsFailed(path, attempt, self._clock.now_ns(), error.failure)))
             return
         uri = places.outputs_uri(self._settings.metadata_prefix, run.id, path, attempt)
-        await self._blobs.write(uri, data)
         if len(data) > self._settings.inline_outputs_bytes_max:
+            await self._blobs.write(uri, data)
             await self._blobs.sync(uri)
+        else:
+            await self._pack(run, places.outputs_name(path, attempt), data)
         outputs = self._values.keep(run, path, parse(pb.LiteralMap, data), len(data))
         kept = Kept(path, attempt, data) if len(data) <= self._settings.inline_outputs_bytes_max else None
         now_ns = self._clock.now_ns()
@@ -304,7 +324,7 @@ class Effects:
             await self._blobs.sync(uri)
             parent = NodeExecutionId(run.id, path)
             earlier = None if attempt else continued_child(run, path)
-            child = await self._children.start(parent, attempt, command.launch_plan, uri, earlier)
+            child = await self._children.start(parent, attempt, command.launch_plan, uri, earlier, run.priority(path))
         except (BindingFailed, ChildRefused) as error:
             self._child_ended(run, path, attempt, ChildStatus(WorkflowPhase.FAILED, failure=error.failure))
             return

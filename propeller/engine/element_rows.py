@@ -5,9 +5,9 @@ from typing import cast
 
 from flytelike.model.ids import NodePath
 from propeller.core.decision import Decision
-from propeller.core.elements import ElementPhase, Elements, element_of
+from propeller.core.elements import ElementPhase, Elements
 from propeller.core.events import ElementsEnded
-from propeller.core.node_state import Gathering, Mapped, Succeeded
+from propeller.core.node_state import Aborted, Failed, Gathering, Mapped, Succeeded
 from propeller.core.plan import parent_of, scope_of, split
 from propeller.engine.encoding import decode, encode
 from propeller.engine.run import Arrival, ElementOutputs, Run
@@ -32,14 +32,29 @@ def kept_rows(run: Run, decision: Decision, arrivals: Iterable[Arrival]) -> Mapp
         event = arrival.event
         if arrival.elements and isinstance(event, ElementsEnded):
             _accept(run, decision, event.path, arrival.elements, rows)
-    for path in decision.dropped:
-        _accept_node(run, decision, path, arrivals, rows)
+    for path, state in decision.nodes.items():
+        if isinstance(state, Succeeded):
+            _accept_node(run, path, state, arrivals, rows)
     kept: dict[str, bytes] = {}
     for path, row in rows.items():
-        state = decision.nodes.get(path)
-        if row and isinstance(state, Mapped | Gathering):
-            kept[_key(scope_of(path, state.attempt), state.results)] = encode([tuple(one) for one in row.values()])
+        if row and (number := _number(run, decision, path)):
+            kept[_key(scope_of(path, 0), number)] = encode([tuple(one) for one in row.values()])
     return kept
+
+
+def _number(run: Run, decision: Decision, path: NodePath) -> int:
+    """Return the number of the row that a decision adds to an array; 0 for none.
+
+    Of an array that fails with it too: an execution that recovers this one takes over what its elements gave.
+    """
+    old, new = run.state.get(path), decision.nodes.get(path)
+    match new:
+        case Mapped() | Gathering():
+            return new.results
+        case Failed() | Aborted() if isinstance(old, Mapped):
+            return old.results + 1
+        case _:
+            return 0
 
 
 def _accept(
@@ -51,7 +66,7 @@ def _accept(
 ) -> None:
     """Take the outputs of tasks' attempts that were current and count now."""
     old, new = run.state.get(path), decision.nodes.get(path)
-    if not isinstance(old, Mapped) or not isinstance(new, Mapped | Gathering):
+    if not isinstance(old, Mapped) or not isinstance(new, Mapped | Gathering | Failed | Aborted):
         return
     scope = scope_of(path, old.attempt)
     before = Elements(scope, old.length, run.state.chunks.get)
@@ -65,15 +80,15 @@ def _accept(
 
 def _accept_node(
     run: Run,
-    decision: Decision,
     path: NodePath,
+    state: Succeeded,
     arrivals: Iterable[Arrival],
     rows: dict[NodePath, dict[int, ElementOutputs]],
 ) -> None:
-    """Take the outputs of an element that has states of its own, which are dropped now."""
-    state = decision.nodes.get(path)
+    """Take the outputs of an element that has states of its own, which are dropped with the outermost element."""
     scope, index = split(path)
-    if element_of(path) != path or not isinstance(state, Succeeded) or not run.program.interface(path).outputs:
+    is_element = index.isdecimal()  # No node has such a name.
+    if not is_element or not run.program.interface(path).outputs:
         return
     kept = (one.outputs for one in arrivals if one.outputs is not None and one.outputs.path == path)
     data = next((one.data for one in kept if one.attempt == state.attempt), None)

@@ -5,9 +5,11 @@ import logging
 from collections.abc import Collection, Sequence
 
 from flytelike.model.caching import CacheUse
+from flytelike.model.diagnostic import Diagnostic
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ExecutionId, NodeExecutionId
 from flytelike.model.launch import LaunchRequest
+from flytelike.model.trouble import Trouble
 from propeller.core.events import AbortRequested, AttemptFailed, AttemptRunning, Event
 from propeller.core.header import Header, Limits
 from propeller.engine.delivery import Delivery
@@ -21,10 +23,12 @@ from propeller.engine.lease import Lease
 from propeller.engine.outside import Ports
 from propeller.engine.program import Programs
 from propeller.engine.retention import Retention
-from propeller.engine.run import Arrival, Run, TakeChild, TakeElements, TakeGraph, TakeOutputs
+from propeller.engine.run import Arrival, Errand, Run, TakeChild, TakeElements, TakeGraph, TakeOutputs
 from propeller.engine.seal import Sealer
 from propeller.engine.settings import EngineSettings
+from propeller.engine.troubles import Cause, Troubles, cause_of
 from propeller.engine.values import Values
+from propeller.engine.waits import waits_of
 from propeller.ports import (
     AttemptKey,
     Commit,
@@ -48,14 +52,16 @@ class Engine:
         self._clock = clock
         self._settings = settings
         self._values = Values(store, blobs, settings)
-        self._delivery = Delivery(store, sink, clock, settings)
+        self._troubles = Troubles(clock)
+        self._delivery = Delivery(store, sink, clock, settings, self._troubles)
         self._sealer = Sealer(store, blobs, clock, settings)
         self._retention = Retention(store, clock, settings)
         self._lease = Lease(store, clock, settings, self._replaced_by)
-        self._driver = Driver(store, self._delivery, clock, settings, self._replaced_by)
+        self._driver = Driver(store, self._delivery, clock, settings, self._troubles, self._replaced_by)
         programs = Programs(ports.closures)
-        self._effects = Effects(self._driver.post, self._values, ports, settings, programs)
-        self._errands = Errands(self._effects.carry_out, self._tell, self._driver.settle, clock, settings)
+        self._effects = Effects(self._driver.post, self._give, self._values, ports, settings, programs)
+        carry_out, settle = self._effects.carry_out, self._driver.settle
+        self._errands = Errands(carry_out, self._tell, settle, clock, settings, self._troubles)
         self._entry = Entry(ports, self._driver, self._delivery, self._errands, settings, programs)
         self._driver.connect(self._errands, self._entry.read_again, self._left)
         self._closed = False
@@ -63,12 +69,22 @@ class Engine:
         self._replaced: NotOwner | None = None
 
     @property
-    def trouble(self) -> StoreError | None:
-        """Why executions wait, while the store of record takes no commits.
+    def replaced(self) -> NotOwner | None:
+        """Set for good once another engine has taken the store over: this one closes."""
+        return self._replaced
 
-        A `NotOwner` is for good: another engine has taken the store over, and this one closes.
-        """
-        return self._replaced or self._driver.trouble
+    @property
+    def troubles(self) -> Sequence[Trouble]:
+        """What executions wait for now that is no fault of theirs: one for each kind, the oldest first."""
+        return self._troubles.current()
+
+    def waits_for(self, execution: ExecutionId) -> str:
+        """Return what an execution waits for, in one phrase; empty if it goes on, or is not in memory."""
+        cause = self._troubles.of(execution)
+        if cause is not None:
+            return f"{cause.message} [{cause.code}]"
+        run = self._driver.runs.get(execution)
+        return waits_of(run) if run is not None else ""
 
     async def start(self, executor: Executor) -> int:
         """Take the executor, go on with every unfinished execution, and return how many there are.
@@ -97,6 +113,11 @@ class Engine:
             # while an error was told.
             if request.id in self._driver.runs:
                 return
+        except StoreError as error:
+            if (cause := cause_of(error)) is not None:
+                self._troubles.note(("submit", request.id), cause, request.id)
+            raise
+        self._troubles.over(("submit", request.id))
         self._entry.admit(request)
 
     async def abort(self, execution: ExecutionId, cause: str, principal: str = "") -> None:
@@ -171,6 +192,13 @@ class Engine:
         if run is not None:
             self._driver.post(run, Arrival(AttemptFailed(key.path, key.attempt, at_ns, failure)))
 
+    def held_up(self, key: AttemptKey, why: Diagnostic | None) -> None:
+        """Take the news that an attempt waits for the machine, or goes on."""
+        if why is None or key.execution not in self._driver.runs:
+            self._troubles.over(key)
+        else:
+            self._troubles.note(key, Cause(why.code, why.headline), key.execution)
+
     def elements_ended(self, key: AttemptKey, at_ns: int, results: Sequence[ElementResult]) -> None:
         """Take the news that attempts of an array's elements ended; what they gave is looked at first."""
         run = self._driver.runs.get(key.execution)
@@ -200,6 +228,10 @@ class Engine:
 
     def _tell(self, run: Run, event: Event) -> None:
         self._driver.post(run, Arrival(event))
+
+    def _give(self, run: Run, errand: Errand) -> None:
+        if self._driver.runs.get(run.id) is run and not self._closed:
+            self._errands.add(run, [errand])
 
     def _left(self, run: Run) -> None:
         self._values.forget(run.id)

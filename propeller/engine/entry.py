@@ -24,6 +24,7 @@ from propeller.core.node_state import (
     Gathering,
     HandlingScopeFailure,
     LeftOut,
+    Mapped,
     NodeState,
     Skipped,
     Succeeded,
@@ -42,6 +43,7 @@ from propeller.engine.run import GRAPH, SEAL, Arrival, Errand, Restore, Run, Sto
 from propeller.engine.settings import EngineSettings
 from propeller.engine.subgraphs import grafted
 from propeller.engine.telling import Telling
+from propeller.engine.troubles import PAUSE_NS_MAX, cause_of
 from propeller.ports import Commit, Conflict, Snapshot, StoreError
 
 _LOG = logging.getLogger(__name__)
@@ -154,12 +156,16 @@ class Entry:
             run = await self._enter(execution)
         except Exception as error:  # noqa: BLE001 - one execution must not stop the others
             if not self._closed and not (isinstance(error, StoreError) and error.lasting):
-                _LOG.warning("%s cannot be read back yet: %s", execution, error)
-                due_ns = self._ports.clock.now_ns() + self._settings.pause_ns(tries)
+                if (cause := cause_of(error)) is not None:
+                    self._driver.troubles.note(("entry", execution), cause, execution)
+                else:
+                    _LOG.warning("%s cannot be read back yet: %s", execution, error)
+                due_ns = self._ports.clock.now_ns() + min(self._settings.pause_ns(tries), PAUSE_NS_MAX)
                 self._ports.clock.call_at(due_ns, lambda: self._try_again(execution, coming, tries + 1))
                 return
             _LOG.error("%s cannot be read back, it rests until the next start: %s", execution, error)
         self._coming.pop(execution, None)
+        self._driver.troubles.over(("entry", execution))
         if not coming.done():
             coming.set_result(run)
         self.make_room()
@@ -192,6 +198,7 @@ class Entry:
             self._delivery.look_again()
         self._errands.add(run, _errands(run, stored))
         if isinstance(stored.header.status, Accepted):
+            run.fresh = True
             self._driver.post(run, Arrival(ExecutionStarted(self._ports.clock.now_ns())))
         else:
             self._errands.add(run, _restoring(run))
@@ -212,6 +219,7 @@ class Entry:
         run.state = ExecutionState(plan, stored.header, stored.nodes(), reuse, graphs, stored.chunks())
         run.version, run.sequence, run.seal = snapshot.version, stored.sequence, stored.seal
         run.done.clear()
+        run.fresh = False
         # What a commit decided that was stored but not heard of is neither told nor carried out.
         self._delivery.look_again()
         self._errands.add(run, _errands(run, stored))
@@ -242,7 +250,7 @@ def _errands(run: Run, stored: _Stored) -> list[Errand]:
     scopes = [
         StoreInputs(path)
         for path, node in run.state.active()
-        if isinstance(node, Expanded | Collecting | Gathering | HandlingScopeFailure | Decided)
+        if isinstance(node, Expanded | Collecting | Mapped | Gathering | HandlingScopeFailure | Decided)
     ]
     return [*scopes, *stored.commands(), *outstanding(run.program.plan, run.state)]
 

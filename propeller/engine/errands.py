@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import assert_never
 
 from flytelike.model.failure import Failure, Fault
-from flytelike.model.ids import NodePath
+from flytelike.model.ids import ExecutionId, NodePath
 from flytelike.model.phases import WorkflowPhase
 from propeller.core.commands import (
     AbortAttempt,
@@ -53,8 +53,10 @@ from propeller.engine.run import (
     TakeElements,
     TakeGraph,
     TakeOutputs,
+    WithdrawElements,
 )
 from propeller.engine.settings import EngineSettings
+from propeller.engine.troubles import PAUSE_NS_MAX, Troubles, cause_of
 from propeller.ports import Clock
 
 _LOG = logging.getLogger(__name__)
@@ -70,7 +72,13 @@ class Errands:
     """Carries errands out, a bounded number at once, one execution after the other."""
 
     def __init__(
-        self, do: Do, tell: Tell, settled: Callable[[Run], None], clock: Clock, settings: EngineSettings
+        self,
+        do: Do,
+        tell: Tell,
+        settled: Callable[[Run], None],
+        clock: Clock,
+        settings: EngineSettings,
+        troubles: Troubles,
     ) -> None:
         """Take what does an errand, what tells an execution, and what hears that a run has fewer errands."""
         self._do = do
@@ -78,6 +86,7 @@ class Errands:
         self._settled = settled
         self._clock = clock
         self._settings = settings
+        self._troubles = troubles
         self._runs: deque[Run] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -105,6 +114,7 @@ class Errands:
 
     def drop(self, run: Run) -> None:
         """Forget the errands of an execution that somebody else owns now."""
+        self._troubles.forget(run.id)
         run.errands.clear()
         run.stopping.clear()
         run.held_back.clear()
@@ -131,6 +141,7 @@ class Errands:
     def _begin(self, run: Run, errand: Errand, tries: int) -> None:
         key = _start_of(errand)
         if key is not None and key not in run.starts:
+            self._troubles.over(_waiter(run, errand))
             self._settled(run)  # It was aborted before it began.
             return
         waits = _path_that_waits(errand)
@@ -159,10 +170,13 @@ class Errands:
                 await _call_off(run, errand.path, errand.attempt)
             await self._do(run, errand)
         except asyncio.CancelledError:
+            self._troubles.over(_waiter(run, errand))
             raise
         except Exception as error:  # noqa: BLE001 - whatever the ports do, the execution goes on or is told
             if self._again(run, errand, tries + 1, error):
                 return
+        if tries:
+            self._troubles.over(_waiter(run, errand))
         if key is not None and run.starts.get(key) is asyncio.current_task():
             del run.starts[key]
         if isinstance(errand, AbortAttempt | AbortChild | AbortElements):
@@ -184,17 +198,23 @@ class Errands:
     def _again(self, run: Run, errand: Errand, tries: int, error: Exception) -> bool:
         """Plan another try; after the last one tell the execution, and return False."""
         what = type(errand).__name__
-        if tries >= self._settings.tries_max:
+        cause = cause_of(error)
+        if cause is not None:
+            # The machine's trouble, not the execution's: it is waited out, however long it lasts.
+            self._troubles.note(_waiter(run, errand), cause, run.id)
+        elif tries >= self._settings.tries_max:
             _LOG.error("%s of %s cannot be carried out", what, run.id, exc_info=error)
             event = _gave_up(errand, self._clock.now_ns(), f"{what} failed {tries} times: {error}")
             if event is not None:
                 self._tell(run, event)
             return False
-        _LOG.warning("%s of %s failed, trying again: %s", what, run.id, error)
+        if cause is None or tries == 1:
+            _LOG.warning("%s of %s failed, trying again: %s", what, run.id, error)
         key = _start_of(errand)
         if key is not None:
             run.starts[key] = None
-        due_ns = self._clock.now_ns() + self._settings.pause_ns(tries)
+        pause_ns = self._settings.pause_ns(tries)
+        due_ns = self._clock.now_ns() + (pause_ns if cause is None else min(pause_ns, PAUSE_NS_MAX))
         run.under_way += 1  # So that the execution stays in memory.
         self._clock.call_at(due_ns, lambda: self._retry(run, errand, tries))
         return True
@@ -204,6 +224,11 @@ class Errands:
         if not self._closed:
             self._put(run, errand, tries)
             self._pump()
+
+
+def _waiter(run: Run, errand: Errand) -> tuple[str, ExecutionId, int]:
+    """Return what an errand that waits is known by; it is one object for as long as it is tried."""
+    return "errand", run.id, id(errand)
 
 
 def _begin_to_stop(run: Run, abort: AbortAttempt | AbortChild) -> None:
@@ -291,7 +316,7 @@ def _gave_up(  # noqa: PLR0911 - one arm a kind of errand
             return ElementsEnded(path, attempt, now_ns, failed=elements)
         case AbortAttempt() | AbortChild() | AbortElements() | SetTimer() | StoreInputs() | Restore():
             return None
-        case LookUpCache() | LookUpMany() | ReleaseReservation():
-            return None  # whatever happens, they tell themselves
+        case LookUpCache() | LookUpMany() | ReleaseReservation() | WithdrawElements():
+            return None  # whatever happens, they tell themselves, or go on waiting
         case unreachable:
             assert_never(unreachable)

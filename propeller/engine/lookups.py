@@ -10,22 +10,24 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from flytelike.codec.cache_key import data_uris, unnamed_data, with_inputs
+from flytelike.codec.cache_key import unnamed_data, with_inputs
+from flytelike.codec.data_uris import data_uris
 from flytelike.codec.literals import literal_map_from_proto
 from flytelike.codec.parse import parse, serialise
 from flytelike.model.caching import CacheEntry, CacheKey, CacheNote, CacheSource, CacheStatus, CacheUse, CatalogUse
 from flytelike.model.ids import ExecutionId, NodePath
 from flytelike_idl.core import literals_pb2 as pb
 from propeller.core.commands import LookUpCache, ReleaseReservation
-from propeller.core.elements import element_of
 from propeller.core.events import CacheFound, CacheFreed, CacheMissed, CacheTaken, Event
 from propeller.core.node_state import Collecting, LookingUp, Running, Started
 from propeller.core.plan import TaskWork
 from propeller.engine import places
+from propeller.engine.entries import DATA_LOST, entries_there
 from propeller.engine.outside import Ports
 from propeller.engine.reservations import Reservations
 from propeller.engine.run import Arrival, Errand, Kept, LookUpMany, Run
 from propeller.engine.settings import EngineSettings
+from propeller.engine.troubles import cause_of
 from propeller.engine.values import Values
 
 _LOG = logging.getLogger(__name__)
@@ -33,8 +35,6 @@ _LOG = logging.getLogger(__name__)
 AT_ONCE = 250
 """How many nodes are looked up together; bounds how long the event loop is kept busy."""
 
-DATA_LOST = "data_lost"
-"""Why an entry was dropped: something that its result names is gone."""
 OVERWRITTEN = "overwritten"
 """Why a result was not looked for: the execution computes everything anew."""
 CATALOG_FAILED = "catalog_failed"
@@ -87,7 +87,7 @@ class Lookups:
         self._blobs = ports.blobs
         self._clock = ports.clock
         self._settings = settings
-        self._reservations = Reservations(ports.catalog, ports.clock, settings, self._freed)
+        self.reservations = self._reservations = Reservations(ports.catalog, ports.clock, settings, self._freed)
 
     def close(self) -> None:
         """Renew no reservation any more."""
@@ -120,7 +120,9 @@ class Lookups:
             kept = await self._taken_over(run, answers.hits)
         except asyncio.CancelledError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever the ports do, the nodes go on
+        except Exception as error:
+            if cause_of(error) is not None:
+                raise  # The machine's trouble is waited out: equal work is done once all the same.
             _LOG.warning("results of %s cannot be looked up, they are computed: %s", run.id, error)
             for one in asked:
                 self._missed(run, one, CacheNote(CacheStatus.LOOKUP_FAILURE, one.key, why=CATALOG_FAILED))
@@ -131,7 +133,7 @@ class Lookups:
     async def store(self, run: Run, kept: "Given") -> CacheNote | None:
         """Keep what an attempt gave, if the node wants it; return what is to be told of it."""
         work = run.state.plan.place(kept.path).node.work
-        if not isinstance(work, TaskWork) or not work.cached or not _asks(run, kept.path):
+        if not isinstance(work, TaskWork) or not work.cached or not run.state.header.limits.cached:
             return None
         state = run.state.get(kept.path)
         if not isinstance(state, Started | Running | Collecting) or state.attempt != kept.attempt:
@@ -159,7 +161,7 @@ class Lookups:
     async def hold(self, run: Run, path: NodePath) -> None:
         """Reserve again what this node's attempt had reserved before the engine was restarted."""
         work = run.state.plan.place(path).node.work
-        if not isinstance(work, TaskWork) or not work.serialize or not _asks(run, path):
+        if not isinstance(work, TaskWork) or not work.serialize or not run.state.header.limits.cached:
             return
         if not self._reservations.has(run, path):
             try:
@@ -222,12 +224,7 @@ class Lookups:
         """Give each its entry, if there is one whose data is there; drop those whose data is gone."""
         if not asked:
             return
-        entries = await self._catalog.lookup({one.digest: one.key for one in asked})
-        uris = {uri for entry in entries.values() for uri in _named(entry)}
-        there = await self._blobs.sizes(uris) if uris else {}
-        lost = {digest for digest, entry in entries.items() if not all(uri in there for uri in _named(entry))}
-        if lost:
-            await self._catalog.drop(lost, DATA_LOST)
+        entries, lost = await entries_there(self._catalog, self._blobs, {one.digest: one.key for one in asked})
         for one in asked:
             if one.digest in lost:
                 one.why = DATA_LOST
@@ -261,13 +258,15 @@ class Lookups:
             small = bool(data)
             if not small:
                 data = await self._blobs.read(one.entry.outputs_uri)
-            uri = places.outputs_uri(prefix, run.id, path, 0)
-            documents[uri] = data
-            documents[places.inputs_uri(prefix, run.id, path)] = serialise(one.inputs)
+            if small:
+                documents[places.outputs_name(path, 0)] = data
+            else:
+                await self._blobs.write(places.outputs_uri(prefix, run.id, path, 0), data)
+            documents[places.inputs_name(path)] = serialise(one.inputs)
             kept[path] = Kept(path, 0, data) if small else None
             self._values.keep(run, path, parse(pb.LiteralMap, data), len(data))
         if documents:
-            await self._blobs.write_all(documents)
+            await self._blobs.pack(places.folder(prefix, run.id), documents)
         for one in hits:
             if kept[one.command.path] is None:
                 await self._blobs.sync(places.outputs_uri(prefix, run.id, one.command.path, 0))
@@ -342,13 +341,3 @@ class Given:
 
 class _DataLost(Exception):
     """Something that a result names is not there."""
-
-
-def _named(entry: CacheEntry) -> tuple[str, ...]:
-    """Return everything that must be there for an entry to count."""
-    return entry.uris if entry.outputs else (entry.outputs_uri, *entry.uris)
-
-
-def _asks(run: Run, path: NodePath) -> bool:
-    """Tell whether the catalog has to do with a node: not if the execution leaves it alone, nor inside of an array."""
-    return run.state.header.limits.cached and not element_of(path)

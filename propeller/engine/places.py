@@ -18,6 +18,21 @@ def execution_folder(execution: ExecutionId) -> str:
     return f"{execution.project}-{execution.domain}-{execution.name}"
 
 
+def folder(prefix: str, execution: ExecutionId) -> str:
+    """Return the folder that holds those of an execution's nodes."""
+    return f"{prefix}/{execution_folder(execution)}"
+
+
+def inputs_name(path: NodePath) -> str:
+    """Return where a node's `inputs.pb` lies in the execution's folder."""
+    return f"{path or END}/data/inputs.pb"
+
+
+def outputs_name(path: NodePath, attempt: int) -> str:
+    """Return where an attempt's `outputs.pb` lies in the execution's folder."""
+    return f"{path or END}/data/{attempt}/outputs.pb"
+
+
 def inputs_uri(prefix: str, execution: ExecutionId, path: NodePath) -> str:
     """Return the uri of a node's `inputs.pb`."""
     return f"{node_folder(prefix, execution, path)}/inputs.pb"

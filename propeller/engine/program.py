@@ -15,6 +15,7 @@ from flytelike.model.graph import (
     LaunchPlanTarget,
     Node,
     SubWorkflowTarget,
+    TaskOverrides,
     TaskTarget,
     TaskTemplate,
     WorkflowTemplate,
@@ -23,7 +24,7 @@ from flytelike.model.graph import (
 from flytelike.model.ids import ROOT, Digest, Identifier, NodeId, NodePath
 from flytelike.model.interface import TypedInterface
 from flytelike.model.policies import CachePolicy, cache_policy
-from propeller.core.plan import Plan, parent_of, path_in, split
+from propeller.core.plan import PLACES_KEPT, Plan, parent_of, path_in, split
 from propeller.engine.overrides import overridden
 from propeller.ports import Closures
 
@@ -35,20 +36,24 @@ _UNKNOWN = TypedInterface()
 class Program:
     """One closure. Shared by all its executions, never changed but for the grafts of an execution's own `copy`."""
 
-    __slots__ = ("_grafts", "_keys", "_nodes", "closure", "plan")
+    __slots__ = ("_found", "_grafts", "_keys", "_keys_by_name", "_nodes", "_tasks", "closure", "plan")
 
     def __init__(self, closure: WorkflowClosure, plan: Plan | None = None) -> None:
         """Make the plan if there is none yet; linear in the size of the closure. Raises `UnsupportedPlan`."""
         self.closure = closure
         self.plan = Plan.of(closure) if plan is None else plan
-        self._keys: dict[tuple[Identifier, str, str], CacheKey] = {}
+        # By the templates' own identity: they live as long as the closure, and to hash one takes long.
+        self._tasks: dict[int, TaskTemplate] = {}
+        self._keys: dict[int, CacheKey] = {}
+        self._keys_by_name: dict[tuple[Identifier, str, str], CacheKey] = {}
+        self._found: dict[NodePath, Node] = {}
         self._nodes: dict[Identifier | None, Mapping[NodeId, Node]] = {}
         self._grafts: dict[NodePath, Program] = {}
 
     def copy(self) -> "Program":
         """Return the same program for one execution, whose dynamic nodes can give more to run."""
         copied = Program(self.closure, self.plan.copy())
-        copied._nodes = self._nodes
+        copied._nodes, copied._tasks, copied._keys = self._nodes, self._tasks, self._keys
         return copied
 
     def graft(self, scope: NodePath, graph: "Program") -> None:
@@ -68,6 +73,14 @@ class Program:
 
     def node(self, path: NodePath) -> Node:
         """Return the template's node at a path."""
+        found = self._found.get(path)
+        if found is None:
+            if len(self._found) >= PLACES_KEPT:
+                self._found.clear()
+            found = self._found[path] = self._node(path)
+        return found
+
+    def _node(self, path: NodePath) -> Node:
         scope, node_id = split(path)
         if scope != ROOT and self.plan.workflow_in(scope).of_elements:
             target = self.node(parent_of(scope)).target
@@ -125,11 +138,21 @@ class Program:
         Raises:
             KeyError: The node runs no task.
         """
+        node = self.node(path)
+        task = self._tasks.get(id(node))
+        if task is None:
+            if not isinstance(node.target, TaskTarget):
+                raise KeyError(path)
+            home, _ = self._home_of(split(path)[0])
+            task = overridden(home.closure.tasks[node.target.task], node.target.overrides)
+            if home is self:  # What a graft holds lives no longer than the execution.
+                self._tasks[id(node)] = task
+        return task
+
+    def overrides(self, path: NodePath) -> TaskOverrides:
+        """Return what the node at a path overrides of its task; nothing for nodes of other kinds."""
         target = self.node(path).target
-        if not isinstance(target, TaskTarget):
-            raise KeyError(path)
-        home, _ = self._home_of(split(path)[0])
-        return overridden(home.closure.tasks[target.task], target.overrides)
+        return target.overrides if isinstance(target, TaskTarget) else TaskOverrides()
 
     def cache_policy(self, path: NodePath) -> CachePolicy:
         """Return how results of the node at a path are kept. Raises KeyError when it runs no task."""
@@ -137,12 +160,20 @@ class Program:
 
     def work_key(self, path: NodePath) -> CacheKey:
         """Return the key of the work at a path but for its inputs. Raises KeyError when it runs no task."""
-        task, policy = self.task(path), self.cache_policy(path)
+        node = self.node(path)
+        known = self._keys.get(id(node))
+        if known is None:
+            known = self._work_key(self.task(path), self.cache_policy(path))
+            if id(node) in self._tasks:
+                self._keys[id(node)] = known
+        return known
+
+    def _work_key(self, task: TaskTemplate, policy: CachePolicy) -> CacheKey:
         image = task.container.image if task.container is not None else ""
         name = (task.id, policy.version, image)
-        known = self._keys.get(name)
+        known = self._keys_by_name.get(name)
         if known is None:
-            known = self._keys[name] = work_key(task, policy)
+            known = self._keys_by_name[name] = work_key(task, policy)
         return known
 
     def _home_of(self, scope: NodePath) -> "tuple[Program, Identifier | None]":

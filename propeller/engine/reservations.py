@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from flytelike.model.caching import Claim
 from flytelike.model.ids import ExecutionId, NodePath
@@ -14,6 +14,8 @@ from propeller.ports_catalog import Catalog
 _LOG = logging.getLogger(__name__)
 
 Node = tuple[ExecutionId, NodePath]
+Freed = Callable[[Run, NodePath, int], None]
+"""Hears that what a node waited for is free; the number is the one it gave."""
 
 
 class Reservations:
@@ -27,7 +29,7 @@ class Reservations:
         catalog: Catalog,
         clock: Clock,
         settings: EngineSettings,
-        freed: Callable[[Run, NodePath, int], None],
+        freed: "Freed",
     ) -> None:
         """Start with none; `freed` hears of nodes whose wait is over."""
         self._catalog = catalog
@@ -35,7 +37,7 @@ class Reservations:
         self._settings = settings
         self._freed = freed
         self._held: dict[Node, Claim] = {}
-        self._waiting: dict[str, dict[Node, tuple[Run, int]]] = {}
+        self._waiting: dict[str, dict[Node, tuple[Run, int, Freed]]] = {}
         self._asking: dict[str, int] = {}
         self._freed_meanwhile: set[str] = set()
         self._alarm: Alarm | None = None
@@ -73,30 +75,41 @@ class Reservations:
         self._wait()
         return taken
 
-    def await_turn(self, run: Run, path: NodePath, asked: int, digest: str) -> None:
-        """Remember a node that waits."""
-        self._waiting.setdefault(digest, {})[run.id, path] = (run, asked)
+    def await_turn(self, run: Run, path: NodePath, asked: int, digest: str, freed: "Freed | None" = None) -> None:
+        """Remember a node that waits; `freed` hears of the end of its wait instead of who hears of all others'."""
+        self._waiting.setdefault(digest, {})[run.id, path] = (run, asked, freed or self._freed)
 
     def end(self, run: Run, path: NodePath) -> Claim | None:
         """Stop renewing what a node has reserved, before it is freed: a renewal on its way would take it again."""
         return self._held.pop((run.id, path), None)
 
+    def end_below(self, run: Run, scope: NodePath) -> list[Claim]:
+        """Stop renewing what nodes have reserved that lie directly in a scope, and return it."""
+        nodes = [node for node in self._held if node[0] == run.id and node[1].rpartition(".")[0] == scope]
+        return [self._held.pop(node) for node in nodes]
+
     def wake(self, digest: str) -> None:
         """Let go on who waits for some work, which the catalog has freed."""
         if digest in self._asking:
             self._freed_meanwhile.add(digest)
-        for (_, path), (run, asked) in self._waiting.pop(digest, {}).items():
-            self._freed(run, path, asked)
+        for (_, path), (run, asked, freed) in self._waiting.pop(digest, {}).items():
+            freed(run, path, asked)
 
     async def release(self, claim: Claim | None) -> None:
         """Free work that has ended without a result in the catalog."""
-        if claim is None:
+        if claim is not None:
+            await self.release_all([claim])
+
+    async def release_all(self, claims: Sequence[Claim]) -> None:
+        """Free much work that has ended without results in the catalog."""
+        if not claims:
             return
         try:
-            await self._catalog.release([claim])
-        except Exception as error:  # noqa: BLE001 - it lapses by itself
-            _LOG.warning("%s cannot be released, it lapses: %s", claim, error)
-        self.wake(claim.digest)
+            await self._catalog.release(claims)
+        except Exception as error:  # noqa: BLE001 - they lapse by themselves
+            _LOG.warning("%s and %d more cannot be released, they lapse: %s", claims[0], len(claims) - 1, error)
+        for claim in claims:
+            self.wake(claim.digest)
 
     def forget(self, execution: ExecutionId) -> None:
         """Drop what is kept of an execution that has left: its reservations lapse, if it has any."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
@@ -10,8 +10,10 @@ from flytelike.model.caching import CacheKey
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ROOT, Digest, ExecutionId, NodePath
 from flytelike.model.launch import LaunchRequest
+from flytelike.model.priority import bounded
 from flytelike.model.reuse import ReuseList
 from propeller.core.commands import Command, LookUpCache
+from propeller.core.elements import Span
 from propeller.core.events import Event
 from propeller.core.state import ExecutionState
 from propeller.engine.program import Program
@@ -29,10 +31,20 @@ class ElementOutputs(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class OpenedArray:
-    """What is known of an array while its elements run: how they are started, unless it is to be stopped."""
+    """What is known of an array while its elements run: how they are started, unless it is to be stopped.
+
+    `key` is what the keys of its elements' work have in common, `keys` are those of elements that run or wait.
+    `waiting` are elements whose work somebody else does, with the instant to ask again; `freed` those of them that
+    are about to. `earlier` is what an earlier execution's elements gave that serves, None before anybody looked.
+    """
 
     spec: ArraySpec
     stopped: bool = False
+    key: CacheKey | None = None
+    keys: dict[int, CacheKey] = field(default_factory=dict)
+    waiting: dict[int, int] = field(default_factory=dict)
+    freed: list[tuple[int, int]] = field(default_factory=list)
+    earlier: "Mapping[int, ElementOutputs] | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +99,15 @@ class TakeElements:
 
 
 @dataclass(frozen=True, slots=True)
+class WithdrawElements:
+    """Take back what has not begun of some elements: they have waited as long as they may."""
+
+    path: NodePath
+    attempt: int
+    elements: Sequence[Span]
+
+
+@dataclass(frozen=True, slots=True)
 class TakeChild:
     """Look how a child goes, since something happened to it."""
 
@@ -137,7 +158,9 @@ class Seal:
     id: str = SEAL
 
 
-Errand: TypeAlias = Command | LookUpMany | TakeOutputs | TakeGraph | TakeElements | TakeChild | StoreInputs | Restore
+Errand: TypeAlias = (
+    Command | LookUpMany | TakeOutputs | TakeGraph | TakeElements | WithdrawElements | TakeChild | StoreInputs | Restore
+)
 """What is to be done in the world: the core's commands, and the engine's own."""
 
 
@@ -153,7 +176,8 @@ class Run:
     for them. `reuse` is what it takes over from earlier executions, `cache_keys` are those of nodes
     that do what the catalog did not have, `grafts` the graphs of dynamic nodes that are in memory, by
     scope. `done` are outbox commands to be dropped with the next commit. `seal` tells that its documents
-    are to be sealed at last.
+    are to be sealed at last. `fresh` tells that it began in this engine's life, so that no attempt of it was
+    started by an earlier one.
     """
 
     request: LaunchRequest
@@ -178,6 +202,7 @@ class Run:
     rests: bool = False
     stale: bool = False
     seal: bool = False
+    fresh: bool = False
     doomed: Failure | None = None
     lingers: Alarm | None = None
     failures: int = 0
@@ -192,6 +217,10 @@ class Run:
     def idle(self) -> bool:
         """Whether nothing is left to be done for the execution in the world."""
         return not (self.errands or self.held_back or self.under_way or self.inbox or self.done)
+
+    def priority(self, path: NodePath) -> int:
+        """Return the priority of what the node at a path starts: that of the execution, and what the plan adds."""
+        return bounded(self.request.priority + self.state.plan.priority(path))
 
     def child_of(self, path: NodePath) -> ExecutionId | None:
         """Return the child that the last attempt of a launch-plan node started, as far as it is known."""

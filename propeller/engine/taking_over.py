@@ -13,11 +13,13 @@ from flytelike.model.diagnostic import DiagnosticError
 from flytelike.model.ids import ExecutionId, NodePath
 from flytelike.model.reuse import ReusedNode, ReuseSource, Way
 from flytelike_idl.core import literals_pb2 as pb
-from propeller.core.events import NothingTaken, TakenOver
-from propeller.core.plan import BranchWork
+from propeller.core.events import GraphTaken, NothingTaken, TakenOver
+from propeller.core.plan import BranchWork, TaskWork, UnsupportedPlan, scope_of
 from propeller.core.taking_over import ATTEMPT
 from propeller.engine import places
 from propeller.engine.binding import BindingFailed
+from propeller.engine.program import Programs
+from propeller.engine.reuse import listed
 from propeller.engine.run import Arrival, Kept, Run
 from propeller.engine.settings import EngineSettings
 from propeller.engine.values import Values
@@ -27,18 +29,23 @@ from propeller.ports import Blobs, Clock
 class TakingOver:
     """Finds out whether a node's earlier results serve, and puts them where its own would be."""
 
-    def __init__(self, values: Values, blobs: Blobs, clock: Clock, settings: EngineSettings) -> None:
-        """Read and write through `values` and `blobs`."""
+    def __init__(
+        self, values: Values, blobs: Blobs, clock: Clock, settings: EngineSettings, programs: Programs
+    ) -> None:
+        """Read and write through `values` and `blobs`; graphs of dynamic nodes are among `programs`."""
         self._values = values
         self._blobs = blobs
         self._clock = clock
         self._settings = settings
+        self._programs = programs
 
     async def take_over(self, run: Run, path: NodePath) -> Arrival:
         """Return the event to tell: that the results were taken over, or why there is nothing to take."""
         try:
             reused, source = _listed(run, path)
             await self._store_inputs(run, path, reused, source)
+            if reused.way is Way.KEEP_GRAPH:
+                return Arrival(await self._keep_graph(run, path, source))
             kept = await self._take_outputs(run, path, source)
         except _Nothing as why:
             return Arrival(NothingTaken(path, self._clock.now_ns(), str(why)))
@@ -49,13 +56,20 @@ class TakingOver:
 
     async def _store_inputs(self, run: Run, path: NodePath, reused: ReusedNode, source: ReuseSource) -> None:
         old = await self._old_inputs(source)
-        if reused.way is Way.TAKE_IF_INPUTS_EQUAL:
+        if reused.way is not Way.TAKE:
             new = await self._new_inputs(run, path)
             differing = difference(old, new)
             if differing:
                 raise _Nothing(f"runs, since its inputs changed: {', '.join(differing)}")
             old = new
-        await self._blobs.write(places.inputs_uri(self._settings.metadata_prefix, run.id, path), serialise(old))
+        await self._keep(run, places.inputs_name(path), serialise(old))
+
+    async def _keep(self, run: Run, name: str, document: bytes) -> None:
+        folder = places.folder(self._settings.metadata_prefix, run.id)
+        if len(document) <= self._settings.inline_outputs_bytes_max:
+            await self._blobs.pack(folder, {name: document})
+        else:
+            await self._blobs.write(f"{folder}/{name}", document)
 
     async def _old_inputs(self, source: ReuseSource) -> pb.LiteralMap:
         if not source.inputs_uri:
@@ -67,6 +81,19 @@ class TakingOver:
             return await self._values.inputs(run, path)
         except BindingFailed as error:
             raise _Nothing(f"runs, since its inputs cannot be told: {error}") from error
+
+    async def _keep_graph(self, run: Run, path: NodePath, source: ReuseSource) -> GraphTaken:
+        scope = scope_of(path, ATTEMPT)
+        if not isinstance(run.state.plan.place(path).node.work, TaskWork):
+            raise _Nothing("runs, since it is no dynamic node")
+        try:
+            graph = await self._programs.graph(source.graph)
+        except (KeyError, UnsupportedPlan) as error:
+            raise _Nothing(f"runs, since the graph it gave cannot be run any more: {error}") from error
+        run.program.graft(scope, graph)
+        run.grafts.setdefault(scope, source.graph)
+        note = f"its graph is that of {source.execution.name}"
+        return GraphTaken(path, self._clock.now_ns(), source.graph, note)
 
     async def _take_outputs(self, run: Run, path: NodePath, source: ReuseSource) -> Kept | None:
         declared = run.program.interface(path).outputs
@@ -83,12 +110,11 @@ class TakingOver:
             raise _Nothing(f"runs, since {source.execution.name} has no {', '.join(missing)} of it")
         await self._check_data(outputs)
         data = serialise(outputs)
-        uri = places.outputs_uri(self._settings.metadata_prefix, run.id, path, ATTEMPT)
-        await self._blobs.write(uri, data)
+        await self._keep(run, places.outputs_name(path, ATTEMPT), data)
         self._values.keep(run, path, outputs, len(data))
         if len(data) <= self._settings.inline_outputs_bytes_max:
             return Kept(path, ATTEMPT, data)
-        await self._blobs.sync(uri)
+        await self._blobs.sync(places.outputs_uri(self._settings.metadata_prefix, run.id, path, ATTEMPT))
         return None
 
     async def _check_data(self, outputs: pb.LiteralMap) -> None:
@@ -136,9 +162,9 @@ def _same(old: pb.LiteralMap, new: pb.LiteralMap, name: str) -> bool:
 
 
 def _listed(run: Run, path: NodePath) -> tuple[ReusedNode, ReuseSource]:
-    reused = run.reuse.get(path)
+    reused = listed(run, path)
     if reused is None or reused.source is None:
-        raise _Nothing("runs, since it is not listed any more")
+        raise _Nothing("runs, since its graph is another one now")
     return reused, reused.source
 
 
@@ -148,7 +174,7 @@ def _child(source: ReuseSource) -> ExecutionId:
 
 def checkpoints_of(run: Run, path: NodePath) -> str:
     """Return where an earlier execution left checkpoints for a node's first attempt; empty for none."""
-    reused = run.reuse.get(path)
+    reused = listed(run, path)
     if reused is None or reused.source is None or reused.way is not Way.CONTINUE:
         return ""
     source = reused.source
@@ -158,7 +184,7 @@ def checkpoints_of(run: Run, path: NodePath) -> str:
 
 def continued_child(run: Run, path: NodePath) -> ExecutionId | None:
     """Return the child execution on which the one of a launch-plan node goes on; None if it starts afresh."""
-    reused = run.reuse.get(path)
+    reused = listed(run, path)
     if reused is None or reused.source is None or reused.way is not Way.CONTINUE or not reused.source.child:
         return None
     return _child(reused.source)

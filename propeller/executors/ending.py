@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from flytelike.model.failure import Failure
+from flytelike.model.failure import Failure, Fault
+from propeller.executors.codes import BAD_TASK
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,3 +14,11 @@ class GaveNodes:
 
 Ending: TypeAlias = Failure | GaveNodes | None
 """A failure, nodes to run next, or None for outputs."""
+
+NO_GRAPHS = Failure(
+    BAD_TASK,
+    "A dynamic task cannot be an element of a map: map a workflow that calls it.",
+    Fault.USER,
+    retryable=False,
+)
+"""The failure of an element that gave nodes to run next."""

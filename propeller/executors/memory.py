@@ -6,13 +6,14 @@ For tests of what stands on executors, and held to the same contract as the real
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from typing_extensions import override
 
 from flytelike.model.failure import Failure, Fault
+from propeller.core.elements import Span, spans_of
 from propeller.executors.ending import Ending, GaveNodes
 from propeller.ports import AttemptKey, AttemptListener, AttemptSpec, Executor
 from propeller.ports_elements import ElementResult, ElementsOrder
@@ -93,6 +94,17 @@ class MemoryExecutor(Executor):
             if array == key:
                 del self._elements[attempt]
                 await self.abort(attempt, reason)
+
+    @override
+    async def withdraw_elements(self, key: AttemptKey, elements: Sequence[Span]) -> Sequence[Span]:
+        taken: list[tuple[int, int]] = []
+        for attempt, (array, index) in list(self._elements.items()):
+            live = self._live.get(attempt)
+            waits = array == key and live is not None and live.task is None
+            if waits and any(it.first <= index < it.end and it.attempt == attempt.attempt for it in elements):
+                del self._elements[attempt], self._live[attempt]
+                taken.append((index, attempt.attempt))
+        return spans_of(sorted(taken))
 
     @override
     async def close(self) -> None:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from typing_extensions import override
 
-from propeller.ports import StoreCorrupt, StoreError, StoreFull
+from propeller.ports import StoreCorrupt, StoreError, StoreFull, StoreLocked
 from propeller.stores.statements import Row
 
 FULL_BYTES = 1 << 20
@@ -23,8 +23,12 @@ FULL_BYTES = 1 << 20
 CHECKED_BYTES_MAX = 64 * 1024 * 1024
 """SQLite files up to this size are checked for damage when opened; larger ones take too long."""
 
-LOCK_TIMEOUT_S = 10.0
-"""How long a write waits for another process that writes the same SQLite file."""
+LOCK_TIMEOUT_S = 2.0
+"""How long a write waits for another process that writes the same SQLite file, before it is told."""
+
+
+IDLE_MS_MAX = 10_000
+"""How long PostgreSQL lets an engine that has begun a transaction say nothing, before it takes it back."""
 
 
 class Durability(Enum):
@@ -108,11 +112,15 @@ class Driver(Protocol):
         """Return what an exception of the library means."""
 
 
-def driver_for(url: str) -> Driver:
-    """Return the driver for `sqlite:///<path>` (or a bare path) or `postgresql://...`."""
+def driver_for(url: str, part: int = 0) -> Driver:
+    """Return the driver for `sqlite:///<path>` (or a bare path) or `postgresql://...`.
+
+    Each `part` but the first has tables of its own: a file beside the first one, a schema of the PostgreSQL database.
+    """
     if url.startswith(("postgresql://", "postgresql+psycopg://", "postgres://")):
-        return PostgresDriver(url)
-    return SqliteDriver(Path(url.removeprefix("sqlite:///")))
+        return PostgresDriver(url, part)
+    path = Path(url.removeprefix("sqlite:///"))
+    return SqliteDriver(path.with_name(f"{path.stem}-{part}{path.suffix}") if part else path)
 
 
 class SqliteDriver:
@@ -167,6 +175,8 @@ class SqliteDriver:
         full = code == sqlite3.SQLITE_IOERR and shutil.disk_usage(self._path.parent).free < FULL_BYTES
         if full or code == sqlite3.SQLITE_FULL:
             return StoreFull(f"there is no room left to write {self._path}")
+        if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+            return StoreLocked(f"another process holds the database {self._path} and does not let go")
         damaged = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
         if code in damaged or (code is None and type(error) is sqlite3.DatabaseError):
             return StoreCorrupt(
@@ -187,13 +197,15 @@ class PostgresDriver:
     placeholder = "%s"
     begin = "BEGIN"
     begin_reading = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-    exclusive = ("BEGIN", "SELECT pg_advisory_xact_lock(7461920)")
     now_ms = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
     hold = "FOR SHARE"
 
-    def __init__(self, url: str) -> None:
-        """Take the url of the database."""
+    def __init__(self, url: str, part: int = 0) -> None:
+        """Take the url of the database, and which part of it is meant."""
         self._url = "postgresql://" + url.split("://", 1)[1]
+        self._schema = f"propeller_{part}" if part else ""
+        made = (f"CREATE SCHEMA IF NOT EXISTS {self._schema}",) if part else ()
+        self.exclusive: Sequence[str] = ("BEGIN", "SELECT pg_advisory_xact_lock(7461920)", *made)
         self._dialect = postgresql.dialect(paramstyle="pyformat")  # type: ignore[no-untyped-call]
 
     @property
@@ -210,6 +222,10 @@ class PostgresDriver:
         connection.prepare_threshold = 1
         if durability is Durability.PROCESS:
             connection.execute("SET synchronous_commit = off")
+        if self._schema:
+            connection.execute(f"SET search_path TO {self._schema}")
+        # A process that is paused in the midst of a transaction must not hold its rows for ever.
+        connection.execute(f"SET idle_in_transaction_session_timeout = {IDLE_MS_MAX}")
         return connection
 
     def explain(self, error: Exception) -> StoreError:

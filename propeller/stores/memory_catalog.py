@@ -29,6 +29,11 @@ class MemoryCatalog:
         self.dropped.pop(digest, None)
         self.reserved.pop(digest, None)
 
+    async def put_many(self, entries: Sequence[CacheEntry]) -> None:
+        """Keep many results."""
+        for entry in entries:
+            await self.put(entry)
+
     async def drop(self, digests: Collection[str], why: str) -> None:
         """Drop entries and remember why."""
         for digest in digests:

@@ -33,18 +33,20 @@ class SqlStateStore:
         self._driver = driver
         self._statements = statements(driver.placeholder, driver.now_ms, driver.hold)
         self._writer = Writer(driver, self._statements, durability)
-        self._reader = reader
+        self._durability = durability
+        self._reader: Connection | None = reader
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="propeller-store-reader")
         self._closed = False
 
     @classmethod
-    async def open(cls, url: str, durability: Durability = Durability.POWER) -> "SqlStateStore":
+    async def open(cls, url: str, durability: Durability = Durability.POWER, part: int = 0) -> "SqlStateStore":
         """Open the database at `sqlite:///<path>` (or a bare path) or `postgresql://...`.
 
-        Makes the tables when there are none. Raises `StoreTooNew` (`newer-database`),
-        `StoreCorrupt` (`corrupt-database`), `StoreFull` (`disk-full`) or another `StoreError`.
+        Each `part` of a database is a store of its own, with an owner of its own. Makes the tables when there are
+        none. Raises `StoreTooNew` (`newer-database`), `StoreCorrupt` (`corrupt-database`), `StoreFull` (`disk-full`)
+        or another `StoreError`.
         """
-        driver = driver_for(url)
+        driver = driver_for(url, part)
         reader = await asyncio.to_thread(_prepared, driver, durability)
         return cls(driver, durability, reader)
 
@@ -123,13 +125,15 @@ class SqlStateStore:
         self._closed = True
         await self._writer.close()
         await asyncio.to_thread(self._reading.shutdown)
-        self._reader.close()
+        self._drop_reader()
 
     async def _read(self, read: Callable[[Cursor], R]) -> R:
         return await asyncio.get_running_loop().run_in_executor(self._reading, self._reads, read)
 
     def _reads(self, read: Callable[[Cursor], R]) -> R:
         try:
+            if self._reader is None:
+                self._reader = self._driver.connect(self._durability)
             cursor = self._reader.cursor()
             # One transaction, so that the parts of a snapshot belong together.
             cursor.execute(self._driver.begin_reading)
@@ -139,7 +143,14 @@ class SqlStateStore:
                 cursor.execute("COMMIT")
                 cursor.close()
         except Exception as error:
+            # The server may have been restarted: the next one has a connection that works.
+            self._drop_reader()
             raise self._driver.explain(error) from error
+
+    def _drop_reader(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.close()
 
     def _load(self, cursor: Cursor, execution: ExecutionId) -> Snapshot | None:
         found = _rows(cursor, self._statements.find, named(execution))

@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 from typing import TypeAlias, cast
 
 from flytelike.model.ids import ExecutionId
-from propeller.ports import Commit, Conflict, Forgotten, NotOwner, Owned, StoreError
+from propeller.ports import Commit, Conflict, Forgotten, NotOwner, Owned, StoreError, StoreLocked
 from propeller.stores.drivers import Connection, Cursor, Driver, Durability
 from propeller.stores.statements import Row, Statements
 
@@ -144,7 +144,8 @@ class Writer:
         try:
             return self._transaction(group)
         except StoreError as error:
-            if len(group) == 1 or error.lasting or self._connection is None:
+            # A locked database refuses all of them alike, each after a while.
+            if len(group) == 1 or error.lasting or isinstance(error, StoreLocked) or self._connection is None:
                 return [error] * len(group)
         return [self._store_group([work])[0] for work in group]
 

@@ -66,6 +66,20 @@ async def test_what_is_put_is_found(catalog: Catalog) -> None:
     assert found[key("7").digest] == entry("7")
 
 
+async def test_many_are_put_at_once(catalog: Catalog) -> None:
+    await catalog.reserve([Claim(key("7").digest, "a")], 10 * S)
+    await asyncio.gather(
+        catalog.put_many([entry(str(x)) for x in range(1_200)]),
+        catalog.put_many([]),
+        catalog.put_many([entry("7"), replace(entry("7"), outputs=b"later")]),
+        catalog.put(entry("x")),
+    )
+    found = await catalog.lookup(by_digest(*(key(str(x)) for x in (*range(1_300), "x"))))
+    assert len(found) == 1_201
+    assert found[key("7").digest].outputs == b"later"
+    assert (await catalog.reserve([Claim(key("7").digest, "b")], 10 * S))[key("7").digest].holder == "b"
+
+
 async def test_the_last_put_wins(catalog: Catalog) -> None:
     await catalog.put(entry())
     await catalog.put(replace(entry(), outputs=b"new"))

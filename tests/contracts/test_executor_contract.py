@@ -1,7 +1,8 @@
-"""What every executor promises, on processes and in memory."""
+"""What every executor promises: on processes, as pods of a real API server, and in memory."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -12,7 +13,8 @@ from propeller.core.elements import Span
 from propeller.executors.ending import Ending, GaveNodes
 from propeller.executors.memory import MemoryExecutor
 from propeller.ports import AttemptKey, AttemptSpec, Executor
-from propeller.ports_elements import ElementsOrder
+from propeller.ports_elements import ArraySpec, ElementsOrder
+from tests.kube.pod_bench import PodBench
 from tests.unit.executor.builders import Bench, Ended, Listener, Site, array_of
 
 pytestmark = pytest.mark.anyio
@@ -24,12 +26,19 @@ class World(Protocol):
     site: Site
     listener: Listener
     executor: Executor
+    many: int
 
     async def end_of(self, spec: AttemptSpec) -> Ended: ...
+
+    async def begun(self, array: ArraySpec, count: int) -> None: ...
+
+    async def close(self) -> None: ...
 
 
 class MemoryBench:
     """The executor in memory; its behaviour is that of the sample tasks of the same name."""
+
+    many = 40
 
     def __init__(self, root: Path, **settings: int) -> None:
         self.site = Site(root)
@@ -40,6 +49,9 @@ class MemoryBench:
     async def end_of(self, spec: AttemptSpec) -> Ended:
         await self.executor.start(spec)
         return Ended(spec, await self.listener.ended(spec.key))
+
+    async def begun(self, array: ArraySpec, count: int) -> None:
+        """They begin at once."""
 
     async def close(self) -> None:
         await self.executor.close()
@@ -62,11 +74,29 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(scope="module", params=[Bench, MemoryBench], ids=["process", "memory"])
+async def world_of(kind: str, root: Path, request: pytest.FixtureRequest, slots: int = 2) -> World:
+    match kind:
+        case "process":
+            return Bench(root, slots=slots)
+        case "memory":
+            return MemoryBench(root, slots=slots)
+    bench = PodBench(root, request.getfixturevalue("api_server"), slots)
+    await bench.open()
+    return bench
+
+
+@pytest.fixture(scope="module", params=["process", "memory", "pod"])
+def kind(request: pytest.FixtureRequest) -> str:
+    if request.param == "pod":
+        request.getfixturevalue("api_server")
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
 async def world(
-    request: pytest.FixtureRequest, anyio_backend: str, tmp_path_factory: pytest.TempPathFactory
+    kind: str, request: pytest.FixtureRequest, anyio_backend: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[World]:
-    world = request.param(tmp_path_factory.mktemp("site"), slots=2)
+    world = await world_of(kind, tmp_path_factory.mktemp("site"), request)
     yield world
     await world.close()
 
@@ -144,18 +174,19 @@ async def test_a_late_attempt_fails_and_may_be_retried(world: World) -> None:
 
 
 async def test_many_attempts_all_end(world: World) -> None:
-    specs = [world.site.attempt("nothing") for _ in range(40)]
+    specs = [world.site.attempt("nothing") for _ in range(world.many)]
     await asyncio.gather(*(world.executor.start(spec) for spec in specs))
-    assert [await world.listener.ended(spec.key) for spec in specs] == [None] * 40
+    assert [await world.listener.ended(spec.key) for spec in specs] == [None] * world.many
 
 
-@pytest.mark.parametrize("kind", [Bench, MemoryBench], ids=["process", "memory"])
-async def test_closing_loses_attempts_without_failing_them(kind: type[Bench], tmp_path: Path) -> None:
-    world = kind(tmp_path, slots=1)
+async def test_closing_loses_attempts_without_failing_them(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    world = await world_of(kind, tmp_path, request, slots=1)
     specs = [world.site.attempt("wait_for_ever", {"pid_file": str(tmp_path / "pid")}) for _ in range(2)]
-    for spec in specs:
-        await world.executor.start(spec)
+    await world.executor.start(specs[0])
     await world.listener.ran(specs[0].key)
+    await world.executor.start(specs[1])
     await world.close()
     await world.close()
     assert world.listener.ends == {}
@@ -165,16 +196,40 @@ async def test_closing_loses_attempts_without_failing_them(kind: type[Bench], tm
 
 async def test_elements_of_an_array_end_each_once(world: World) -> None:
     spec = world.site.attempt("nothing")
-    array = array_of(spec, {"n": range(20)})
-    await world.executor.start_elements(ElementsOrder(array, [Span(0, 12, 0), Span(12, 8, 1)]))
-    told = await world.listener.told_of(array.key, 20)
-    assert [(one.element, one.attempt, one.failure) for one in told] == [(n, int(n >= 12), None) for n in range(20)]
+    count, retried = world.many // 2, world.many // 3
+    array = array_of(spec, {"n": range(count)})
+    await world.executor.start_elements(ElementsOrder(array, [Span(0, retried, 0), Span(retried, count - retried, 1)]))
+    told = await world.listener.told_of(array.key, count)
+    expected = [(n, int(n >= retried), None) for n in range(count)]
+    assert [(one.element, one.attempt, one.failure) for one in told] == expected
 
 
-async def test_elements_that_are_stopped_are_not_told(world: World, waiting: AttemptSpec) -> None:
-    array = array_of(waiting, {"n": range(5)})
+async def test_elements_that_are_stopped_are_not_told(world: World, waiting: AttemptSpec, tmp_path: Path) -> None:
+    array = array_of(waiting, {"n": range(5)}, pid_file=str(tmp_path / "pid"))
     await world.executor.start_elements(ElementsOrder(array, [Span(0, 5)]))
     await world.executor.abort_elements(array.key, "enough")
     await world.executor.abort_elements(array.key, "twice")
+    assert (await world.end_of(world.site.attempt("nothing"))).failure is None
+    assert array.key not in world.listener.told
+
+
+def elements_of(spans: Sequence[Span]) -> list[tuple[int, int]]:
+    return [(index, span.attempt) for span in spans for index in range(span.first, span.end)]
+
+
+async def test_elements_that_have_not_begun_can_be_taken_back(
+    world: World, waiting: AttemptSpec, tmp_path: Path
+) -> None:
+    await world.end_of(world.site.attempt("nothing"))  # there are workers now, so that the first ones begin at once
+    array = replace(array_of(waiting, {"n": range(5)}, pid_file=str(tmp_path / "pid")), queued_ns=1)
+    await world.executor.start_elements(ElementsOrder(array, [Span(0, 5)]))
+    await world.executor.start_elements(ElementsOrder(array, [Span(0, 5)]))
+    await world.begun(array, 2)
+    first = elements_of(await world.executor.withdraw_elements(array.key, [Span(0, 3), Span(4, 1, 1)]))
+    rest = elements_of(await world.executor.withdraw_elements(array.key, [Span(0, 5)]))
+    assert {*first} <= {(0, 0), (1, 0), (2, 0)}
+    assert len({*first, *rest}) == len(first) + len(rest) == 3
+    assert await world.executor.withdraw_elements(array.key, [Span(0, 5)]) == ()
+    await world.executor.abort_elements(array.key, "enough")
     assert (await world.end_of(world.site.attempt("nothing"))).failure is None
     assert array.key not in world.listener.told

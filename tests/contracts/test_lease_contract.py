@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from flytelike.model.ids import ExecutionId
-from propeller.ports import Commit, NotOwner, Owned, StateStore
+from propeller.ports import Commit, NotOwner, Owned, StateStore, StoreError
 from propeller.stores.memory import MemoryStateStore
 from propeller.stores.sql import SqlStateStore
 
@@ -158,3 +159,51 @@ def test_a_handle_that_never_asked_is_not_checked(run: Run) -> None:
         await other.commit(Commit(E, 1, b"later"))
 
     run(body)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def test_parts_of_a_database_are_stores_of_their_own(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """Each has an owner of its own, and knows nothing of what the others keep."""
+    url = f"sqlite:///{tmp_path}/state.db" if kind == "sqlite" else request.getfixturevalue("postgres_url")
+
+    async def main() -> None:
+        stores = [await SqlStateStore.open(url, part=part) for part in range(3)]
+        for number, store in enumerate(stores):
+            await store.own(f"owner-{number}", HOUR_NS)
+            await store.commit(Commit(E, 0, f"header-{number}".encode(), launch=b"launch"))
+        again = await SqlStateStore.open(url, part=1)
+        with pytest.raises(Owned, match="`owner-1`"):
+            await again.own("other", HOUR_NS)
+        for number, store in enumerate(stores):
+            snapshot = await store.load(E)
+            assert snapshot is not None
+            assert snapshot.header == f"header-{number}".encode()
+        for store in (*stores, again):
+            await store.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.postgres
+def test_a_store_goes_on_after_its_server_has_cut_all_connections(postgres_url: str) -> None:
+    """As a restart of the server does: one call may fail, the next one connects again."""
+
+    async def main() -> None:
+        store = await SqlStateStore.open(postgres_url)
+        await store.own("ada", HOUR_NS)
+        await store.commit(first())
+        url = postgres_url.replace("+psycopg", "")
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        with pytest.raises(StoreError):
+            await store.load(E)
+        with pytest.raises(StoreError):
+            await store.renew(HOUR_NS)
+        assert await store.load(E) is not None
+        await store.commit(Commit(E, 1, b"later"))
+        await store.close()
+
+    asyncio.run(main())

@@ -3,12 +3,14 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TIMEOUT_S = 110
@@ -76,13 +78,21 @@ class Up:
             self.process.stdout.close()
 
 
-def start(data: Path, words: Sequence[str] = (), env: Mapping[str, str] | None = None) -> Up:
+def start(
+    data: Path,
+    words: Sequence[str] = (),
+    env: Mapping[str, str] | None = None,
+    *,
+    port: int = 0,
+    stderr: IO[str] | None = None,
+) -> Up:
     """Start `flytelike up` in a process group of its own on free ports and wait until it is ready."""
     process = subprocess.Popen(
-        command("up", "--port", "0", "--http-port", "0", "--json", *words),
+        command("up", "--port", str(port), "--http-port", "0", "--json", *words),
         env=environment(data, env),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
+        stderr=stderr,
         text=True,
         start_new_session=True,
     )
@@ -106,3 +116,11 @@ def up(data: Path, *words: str, env: Mapping[str, str] | None = None) -> Iterato
             running.process.wait(timeout=20)
         if running.process.stdout is not None:
             running.process.stdout.close()
+
+
+def query(data: Path, sql: str, name: str) -> list[tuple[object, ...]]:
+    """Read the control plane's database of a platform that may be down, with `name` as a parameter."""
+    with sqlite3.connect(f"file:{data}/controlplane.db?mode=ro", uri=True) as connection:
+        rows = connection.execute(sql, {"name": name}).fetchall()
+    connection.close()
+    return rows

@@ -1,6 +1,7 @@
 """Caching as people meet it: run again, change something, ask why, evict."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -91,8 +92,11 @@ def test_results_are_found_until_code_or_inputs_change(project: Project) -> None
 
 def test_flags_and_eviction(project: Project) -> None:
     project.execute("first")
+    assert project.execute("taken")
     assert not project.execute("anew", "numbers", "--overwrite-cache")
     assert "--overwrite-cache" in project.why("anew")
+    assert "instead of the result of first/n0" in project.why("anew")
+    assert re.search(r"taken from first/n0 of .* UTC, overwritten at .* UTC by anew/n0\n", project.why("taken"))
     assert not project.execute("off", "numbers", "--no-cache")
     assert "--no-cache" in project.why("off")
     [row] = project.run("cache", "list", "--json").document
@@ -100,10 +104,21 @@ def test_flags_and_eviction(project: Project) -> None:
     assert "would evict 1 result" in project.run("cache", "evict", "--all", "--dry-run").stdout
     assert project.execute("hit")
     [stats] = project.run("cache", "stats", "--json").document
-    assert (stats["hits"], stats["misses"]) == ("1", "2")
+    assert (stats["hits"], stats["misses"]) == ("2", "2")
     assert "evicted 1 result" in project.run("cache", "evict", "--task", "flow.work").stdout
     assert not project.execute("evicted")
     assert "has been evicted" in project.why("evicted")
+    assert re.search(
+        r"of anew/n0 of .* UTC, evicted at .* UTC, then computed anew by evicted/n0\n", project.why("evicted")
+    )
+
+
+def test_code_that_changed_under_the_authors_version_is_told(project: Project) -> None:
+    project.edit("@task(cache=True)\ndef work", '@task(cache=True, cache_version="1")\ndef work')
+    project.execute("first")
+    project.edit("RATE = 2", "RATE = 5")
+    assert project.execute("again"), "the author's version says alone when results are equal"
+    assert "code: `flow.RATE` has changed since, under the same cache version" in project.why("again")
 
 
 def test_a_result_goes_with_its_data(project: Project) -> None:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.cli import flytelike, start
-from tests.e2e.test_chaos import query
+from tests.e2e.cli import flytelike, query, start
 
 FLOWS = """
 import os

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.cli import flytelike, start
-from tests.e2e.test_chaos import query
+from tests.e2e.cli import flytelike, query, start
 
 FLOWS = """
 import asyncio
@@ -123,6 +122,21 @@ async def fickle(log: str) -> int:
 
 
 @eager
+async def family(n: int) -> int:
+    return sum(await asyncio.gather(*[inner(n=i) for i in range(n)]))
+
+
+@eager
+async def families(n: int) -> int:
+    return sum(await asyncio.gather(*[family(n=2) for _ in range(n)]))
+
+
+@eager
+async def down(n: int) -> int:
+    return 0 if n == 0 else 1 + await down(n=n - 1)
+
+
+@eager
 async def long(log: str, length: int) -> int:
     total = 0
     for number in range(length):
@@ -150,6 +164,24 @@ def test_calls_of_every_kind_even_with_one_slot(data: Path, flows: str) -> None:
     platform.kill()
     assert done.code == 0, done.stderr
     assert done.document["outputs"] == {"o0": [1, 2, 3, 1, 42, 3, 12, 9, 7]}
+
+
+def test_more_callers_than_slots_wait_for_none_of_their_calls_in_vain(data: Path, flows: str) -> None:
+    """The two slots are two of four functions that wait for eight others, which wait for tasks."""
+    platform = start(data, ["--slots", "1", "--eager-slots", "2"])
+    done = flytelike(data, "execute", flows, "families", "--n", "4", "--json", "--server", platform.grpc)
+    platform.kill()
+    assert done.code == 0, done.stderr
+    assert done.document["outputs"] == {"o0": 4 * (1 + 10 + 2 + 10)}
+
+
+@pytest.mark.slow
+def test_calls_lie_32_deep_at_most(data: Path, flows: str) -> None:
+    platform = start(data, ["--eager-slots", "1"])
+    done = flytelike(data, "execute", flows, "down", "--n", "33", "--server", platform.grpc)
+    platform.kill()
+    assert done.code == 1
+    assert "error[launch-plans-too-deep]" in done.stderr
 
 
 def test_a_failure_that_is_not_caught_tells_the_lines_of_both(data: Path, flows: str) -> None:

@@ -126,8 +126,8 @@ def test_a_cached_result_hits_after_the_execution_that_computed_it_is_gone(tmp_p
         first = run(tmp_path, *words, "--execution-name", "first").document
         run(tmp_path, "execute", "cached.py", "make", "--text", "uncached", "--size", "1", "--no-cache")
         gone = run(tmp_path, "gc", "--older-than", "0s", "--json").document
-        # The file of one result, and the document of the other, which is too large for its row.
-        assert (gone["executions"], gone["data"]["count"], gone["kept"]["count"]) == (2, 1, 2)
+        # The file of one result, the large document of the other, and the small documents beside it.
+        assert (gone["executions"], gone["data"]["count"], gone["kept"]["count"]) == (2, 1, 3)
         assert all("the cached result" in kept["by"] for kept in gone["kept"]["examples"])
         second = run(tmp_path, *words)
         assert second.document["outputs"] == first["outputs"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from flytelike.storage.packs import PACK
 from tests.e2e.cli import Outcome
 
 Run = Callable[..., Outcome]
@@ -13,7 +14,7 @@ Run = Callable[..., Outcome]
 PIPE = """
 from pathlib import Path
 
-from flytelike import LaunchPlan, task, workflow
+from flytelike import LaunchPlan, conditional, dynamic, map_task, task, workflow
 
 RAN = Path(__RAN__)
 
@@ -68,6 +69,46 @@ def pipe(rows: int = 10) -> str:
 @workflow
 def deep(rows: int = 10) -> str:
     return report(score=fit(xs=prepare(rows=rows)))
+
+
+@task
+def score(x: int) -> int:
+    note(f"score{x}")
+    return 100 // (x - 3)
+
+
+@task
+def total(xs: list[int]) -> str:
+    return f"total {sum(xs)}"
+
+
+@workflow
+def mapped(rows: int = 6) -> str:
+    return total(xs=map_task(score)(x=load(rows=rows)))
+
+
+@workflow
+def chosen(rows: int = 10) -> str:
+    xs = load(rows=rows)
+    fitted = conditional("big").if_(rows > 5).then(fit(xs=xs)).else_().then(train(xs=xs))
+    return report(score=fitted)
+
+
+@dynamic
+def fitting(xs: list[int]) -> float:
+    note("fitting")
+    return train(xs=clean(xs=xs))
+
+
+@dynamic
+def spread(rows: int) -> float:
+    note("spread")
+    return fitting(xs=load(rows=rows))
+
+
+@workflow
+def at_run_time(rows: int = 10) -> str:
+    return report(score=spread(rows=rows))
 
 
 @workflow
@@ -148,7 +189,7 @@ def test_the_same_version_again_runs_what_failed(run: Run, ran: Callable[[], str
 def test_data_that_are_gone_are_made_again(run: Run, project: Path, data: Path, ran: Callable[[], str]) -> None:
     run("execute", "pipe.py", "pipe", "--execution-name", "first")
     ran()
-    for file in data.rglob("*first*/n0/**/outputs.pb"):
+    for file in data.rglob(f"*first*/{PACK}"):
         file.unlink()
     mend(project)
     done = run("recover", "pipe.py", "pipe", "--from", "first", "--json")
@@ -200,3 +241,51 @@ def test_what_cannot_be_done_is_refused(run: Run, ran: Callable[[], str]) -> Non
         assert done.code != 0
         assert f"error[{code}]" in done.stderr, done.stderr
     assert ran() == ""
+
+
+def test_a_map_runs_only_the_elements_that_had_not_succeeded(run: Run, project: Path, ran: Callable[[], str]) -> None:
+    assert run("execute", "pipe.py", "mapped", "--execution-name", "holed").code == 1
+    ran()
+    listed = run("get", "execution", "holed", "n1", "--elements", "--json").document
+    done = {element["index"] for element in listed if element["phase"] == "succeeded"}
+    assert done, "two run at once, so one has ended before the third failed"
+    dry = run("recover", "holed", "--dry-run")
+    assert "≈ partly" in dry.stdout, dry.stdout + dry.stderr
+    assert f"{len(done)} of 6 elements reused" in dry.stdout
+    again = run("recover", "holed", "--name", "holed2")
+    assert again.code == 1
+    assert not set(ran().split()) & {f"score{x}" for x in done}
+    assert f"{len(done)} reused" in run("get", "execution", "holed2").stdout
+    # Changed code makes all of them run.
+    mend(project, "100 // (x - 3)", "100 // (x + 1)")
+    mended = run("recover", "pipe.py", "mapped", "--from", "holed2", "--json")
+    assert mended.document["outputs"] == {"o0": "total 244"}, mended.stderr
+    assert sorted(ran().split()) == [f"score{x}" for x in range(6)]
+
+
+def test_a_branch_goes_on_inside_of_its_case(run: Run, project: Path, ran: Callable[[], str]) -> None:
+    assert run("execute", "pipe.py", "chosen", "--execution-name", "branched").code == 1
+    assert ran() == "load clean train"
+    again = run("recover", "branched", "--name", "branched2")
+    assert again.code == 1
+    assert ran() == "train"
+    assert "partly" in again.stderr or "partly" in run("recover", "branched", "--dry-run").stdout
+
+
+def test_a_dynamic_node_keeps_its_graph_and_runs_what_failed_in_it(
+    run: Run, project: Path, ran: Callable[[], str]
+) -> None:
+    assert run("execute", "pipe.py", "at_run_time", "--execution-name", "graphs").code == 1
+    assert ran() == "spread load fitting clean train"
+    dry = run("recover", "graphs", "--dry-run")
+    assert "6 nodes: 2 partly, 2 reuse, 2 run" in dry.stdout, dry.stdout + dry.stderr
+    for execution, name in (("graphs", "graphs2"), ("graphs2", "graphs3")):
+        assert run("recover", execution, "--name", name).code == 1
+        assert ran() == "train"
+    # With other inputs, and in changed code, another graph may come: the task that gives it runs.
+    assert run("recover", "graphs", "--rows", "4").code == 1
+    assert "spread" in ran()
+    mend(project)
+    done = run("recover", "pipe.py", "at_run_time", "--from", "graphs3", "--json")
+    assert done.document["outputs"] == {"o0": "score 5.0"}, done.stderr
+    assert "spread" in ran()

@@ -74,7 +74,7 @@ def test_gates_are_listed_and_answered(tmp_path: Path) -> None:
         (approval,) = signal("one", "--json").document
         assert (approval["type"], approval["given"], approval["gates"][0]["approval"]) == ("bool", False, True)
         told = signal("one")
-        assert told.stdout.startswith("waits for approval of n0 since ")
+        assert told.stdout.startswith('waits for approval "ok" since ')
         assert told.stdout.endswith("answer with: flytelike signal one ok --approve (or --reject)\n")
         assert signal("one", "ok", "--approve").code == 0
         running.kill()

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,12 @@ from google.protobuf import json_format
 
 from flytelike.codec.closures import closure_from_proto, closure_to_proto
 from flytelike.model.closure import WorkflowClosure
+from flytelike.model.history import NodeChanged, Record
 from flytelike.model.ids import NodePath
 from flytelike_idl.core import compiler_pb2 as pb
 from propeller.core.decision import Decision
 from propeller.core.evaluate import evaluate
-from propeller.core.events import AttemptExpanded, Event
+from propeller.core.events import AttemptExpanded, Event, GraphTaken
 from propeller.core.header import Limits
 from propeller.core.invariants import check
 from propeller.core.plan import Plan, scope_of
@@ -69,8 +70,9 @@ class History:
         state = ExecutionState.new(plan, self.limits, self.reuse)
         for batch in self.batches:
             for event in batch:
-                if isinstance(event, AttemptExpanded):
-                    plan.grafts.setdefault(scope_of(event.path, event.attempt), Plan.of(self.graphs[event.graph]))
+                if isinstance(event, AttemptExpanded | GraphTaken):
+                    attempt = event.attempt if isinstance(event, AttemptExpanded) else 0
+                    plan.grafts.setdefault(scope_of(event.path, attempt), Plan.of(self.graphs[event.graph]))
             decision = evaluate(plan, state, batch)
             state.apply(decision)
             check(plan, state)
@@ -86,16 +88,20 @@ class History:
 
 
 def told(decision: Decision) -> Plain:
-    """Return all that is stored and carried out of a decision."""
+    """Return all that is stored and carried out of a decision, but for words that only people read."""
     elements = {"chunks": decision.chunks, "dropped": decision.dropped}
     return {
         **{name: to_plain(found) for name, found in elements.items() if found},
         "header": to_plain(decision.header),
         "nodes": to_plain(decision.nodes),
         "commands": to_plain(decision.commands),
-        "records": to_plain(decision.records),
+        "records": to_plain([_silent(record) for record in decision.records]),
         "graphs": to_plain(decision.graphs),
     }
+
+
+def _silent(record: Record) -> Record:
+    return replace(record, waits="", waits_until_ns=0) if isinstance(record, NodeChanged) else record
 
 
 def _closure(message: dict[str, Any]) -> WorkflowClosure:

@@ -7,7 +7,7 @@ it is however the drawing of worlds changes. No file is ever written over.
 import argparse
 import sys
 
-from propeller.core.events import AttemptExpanded
+from propeller.core.events import AttemptExpanded, GraphTaken
 from tests.golden.history import FOLDER, History, told
 from tests.simulation.run import Broken, Simulation
 from tests.unit.propeller_core.builders import closure_of
@@ -22,7 +22,7 @@ def recorded(seed: int) -> History:
     simulation.run()
     scenario, store = simulation.scenario, simulation.store
     inner = scenario.inner.values()
-    given = sorted({it.graph for batch in store.log for it in batch if isinstance(it, AttemptExpanded)})
+    given = sorted({it.graph for batch in store.log for it in batch if isinstance(it, AttemptExpanded | GraphTaken)})
     graphs = {str(name): closure_of(scenario.inner[name], *inner) for name in given}
     closure = closure_of(scenario.primary, *inner)
     history = History(closure, scenario.limits, scenario.reuse, graphs, store.log)

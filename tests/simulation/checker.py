@@ -28,7 +28,14 @@ SYSTEM_RETRIES = 3
 GRACE_NS = 60 * S
 
 _NODE_NEXT: dict[NodePhase | None, set[NodePhase]] = {
-    None: {NodePhase.QUEUED, NodePhase.RUNNING, NodePhase.SKIPPED, NodePhase.RECOVERED, NodePhase.ABORTED},
+    None: {
+        NodePhase.QUEUED,
+        NodePhase.RUNNING,
+        NodePhase.SKIPPED,
+        NodePhase.RECOVERED,
+        NodePhase.ABORTED,
+        NodePhase.DYNAMIC_RUNNING,
+    },
     NodePhase.QUEUED: {NodePhase.QUEUED, NodePhase.RUNNING, NodePhase.SUCCEEDED, NodePhase.ABORTED},
     NodePhase.RUNNING: {
         NodePhase.DYNAMIC_RUNNING,
@@ -103,6 +110,8 @@ class Checker:
     arrays: dict[NodePath, ArrayJudge] = field(init=False)
     refused: dict[NodePath, list[Failure]] = field(default_factory=lambda: defaultdict(list))
     took: dict[NodePath, set[bool]] = field(default_factory=lambda: defaultdict(set))
+    kept: set[NodePath] = field(default_factory=set)
+    """Nodes of which the platform was told that the graph of an earlier execution is there."""
     answers: dict[NodePath, set[str]] = field(default_factory=lambda: defaultdict(set))
     looking: set[NodePath] = field(default_factory=set)
     reserved: set[NodePath] = field(default_factory=set)
@@ -140,7 +149,7 @@ class Checker:
         must(path not in self.live, f"{path}: attempt {attempt} starts while {self.live.get(path)} lives")
         seen, retries = self.nodes[path], self.sketch(path).task.retries
         must(attempt <= retries + SYSTEM_RETRIES, f"{path}: attempt {attempt} is one too many")
-        cached = self.sketch(path).task.cache.enabled and self.scenario.limits.cached and not element_of(path)
+        cached = self.sketch(path).task.cache.enabled and self.scenario.limits.cached
         wants = self.sees_lookups and cached
         must(not wants or "CacheMissed" in self.answers[path], f"{path}: starts before the catalog has said no")
         must(attempt == len(seen.attempts) - 1, f"{path}: attempt {attempt} was not recorded as the newest")
@@ -151,7 +160,6 @@ class Checker:
     def looked_up(self, path: NodePath, asked: int) -> None:
         sketch = self.sketch(path)
         must(sketch.task.cache.enabled, f"{path}: is looked up, and is not cached")
-        must(not element_of(path), f"{path}: is looked up, and lies in an array")
         must(self.scenario.limits.cached, f"{path}: is looked up, and the execution wants no cache")
         must(self.nodes[path].phase is NodePhase.QUEUED, f"{path}: is looked up while it is {self.nodes[path].phase}")
         early = [other for other in self.above(path) if not self._done(other)]
@@ -200,11 +208,18 @@ class Checker:
             del self.live_children[key[0]]
 
     def taking_over(self, path: NodePath, *, there: bool) -> None:
+        self._may_take_over(path)
+        self.took[path].add(there)
+
+    def keeping_graph(self, path: NodePath) -> None:
+        self._may_take_over(path)
+        self.kept.add(path)
+
+    def _may_take_over(self, path: NodePath) -> None:
         must(self.scenario.reuse.get(path) is Reuse.TAKE, f"{path}: is taken over, and is not listed")
         phase = self.nodes[path].phase  # One batch may want it and abort it again.
         fresh = phase in {None, NodePhase.ABORTED}
-        must(fresh or self.took[path], f"{path}: is taken over while {phase}")
-        self.took[path].add(there)
+        must(fresh or self.took[path] or path in self.kept, f"{path}: is taken over while {phase}")
 
     def outputs(self, key: Key, failure: Failure | None) -> None:
         path, attempt = key
@@ -227,7 +242,9 @@ class Checker:
         seen = self.nodes[path]
         must(seen.phase is NodePhase.RUNNING, f"{path}: attempt {attempt} starts while the node is {seen.phase}")
         listed = self.scenario.reuse.get(path)
-        must(listed is None or (listed is Reuse.TAKE and False in self.took[path]), f"{path}: runs, and is {listed}")
+        again = attempt > 0 and path in self.kept
+        untaken = listed is Reuse.TAKE and (False in self.took[path] or again)
+        must(listed is None or untaken, f"{path}: runs, and is {listed}")
         early = [other for other in self.above(path) if not self._done(other)]
         must(not early, f"{path}: starts before {early} succeeded")
         must(attempt >= self.newest.get(path, 0), f"{path}: attempt {attempt} starts after a newer one")
@@ -238,7 +255,7 @@ class Checker:
         limit = self.scenario.limits.max_parallelism
         arrays = [path for path, judge in self.arrays.items() if judge.lives()]
         alive = [path for path in (*self.live, *self.live_children, *arrays) if not element_of(path)]
-        running = len(alive) + len(self.looking - set(self.live))
+        running = len(alive) + sum(not element_of(path) for path in self.looking - set(self.live))
         must(limit == 0 or running <= limit, f"{running} nodes really run, {limit} may")
 
     def slept(self, path: NodePath) -> bool:
@@ -338,6 +355,10 @@ class Checker:
             self.looking.discard(path)
         if dynamic:
             must(sketch.gives, f"{path}: is not dynamic")
+            if path in self.kept and not seen.attempts:  # As if the first attempt had given it.
+                self.newest[path] = 0
+                self.gave.add((path, 0))
+                seen.attempts.append(TaskPhase.SUCCEEDED)
             must((path, self.newest[path]) in self.gave, f"{path}: gave no graph")
             must(seen.attempts[-1:] == [TaskPhase.SUCCEEDED], f"{path}: expanded, its attempts are {seen.attempts}")
             seen.graphs += 1
@@ -377,7 +398,8 @@ class Checker:
     def _after_taking(self, path: NodePath) -> set[NodePhase]:
         """Return how a listed node may begin, after what was found of it."""
         found = {True: NodePhase.RECOVERED, False: NodePhase.QUEUED}
-        return {NodePhase.ABORTED, *(found[there] for there in self.took[path])}
+        kept = {NodePhase.DYNAMIC_RUNNING} if path in self.kept else set[NodePhase]()
+        return {NodePhase.ABORTED, *(found[there] for there in self.took[path]), *kept}
 
     def _taken_from_cache(self, path: NodePath, record: NodeChanged) -> None:
         """A node that succeeded without running has found a result, and says so."""
@@ -453,8 +475,9 @@ class Checker:
             must(exhausted or retries == 0, f"{path}: does not say that its retries are used up: {failure}")
 
     def _failed_so(self, path: NodePath, failure: Failure) -> bool:
+        """Tell whether a failure is that of a node, as it is or as the last one before retries were used up."""
         own = self.nodes[path].failure
-        return own is not None and own.message == failure.message
+        return own is not None and (own.message == failure.message or failure.message.endswith(f": {own.message}"))
 
     def _gave_up_rightly(self, path: NodePath, retries: int, seen: Seen) -> None:
         last, final = seen.last_failure, seen.failure

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from flytelike.model.graph import MinSuccesses, MinSuccessRatio
 from flytelike.model.ids import NodePath
@@ -29,6 +29,8 @@ MAX_INNER = 3
 MAX_NODES = 12
 GIVEN = ("w0", "w2")
 """Workflows that dynamic tasks may give: these have no failure node."""
+PRIORITISED = 0.3
+"""The part of the worlds in which some nodes are more urgent than others."""
 ARRAYS = 0.15
 """The part of the nodes that are repeated."""
 
@@ -69,10 +71,25 @@ def random_scenario(rng: random.Random, *, arrays: bool = True) -> Scenario:
         interruptible=rng.choice([None, None, True, False]),
         cached=rng.random() > 0.05,
     )
+    if rng.random() < PRIORITISED:
+        primary = _with_priorities(rng, primary)
+        inner = {name: _with_priorities(rng, sketch) for name, sketch in inner.items()}
     # Drawn aside, so that worlds without it stay as they were.
     aside = random.Random(f"{primary}{inner}{limits}")
     reuse = dict(_random_reuse(aside, primary, inner, "")) if aside.random() < 0.35 else {}
     return Scenario(primary, inner, limits, reuse)
+
+
+def _with_priorities(rng: random.Random, sketch: GraphSketch) -> GraphSketch:
+    """Give some nodes a priority, and some tasks."""
+
+    def rated(node: NodeSketch) -> NodeSketch:
+        own = rng.choice([None, None, -5, 0, 1, 7])
+        of_task = replace(node.task, priority=rng.choice([0, 0, 0, 3]))
+        return replace(node, task=of_task, metadata=replace(node.metadata, priority=own))
+
+    cleanup = sketch.cleanup and rated(sketch.cleanup)
+    return replace(sketch, nodes=tuple(map(rated, sketch.nodes)), cleanup=cleanup)
 
 
 def _random_reuse(

@@ -145,7 +145,7 @@ MUTANTS = (
     _mutant(
         "a graph that failed takes a slot that is not free",
         "task_node",
-        "if turn.slot_is_free and turn.tally.held == 0:",
+        "if not needs_slot(place) or (turn.slot_is_free and turn.tally.held == 0):",
         "if True:",
     ),
     _mutant(
@@ -180,6 +180,18 @@ MUTANTS = (
         "DONE_STATES = frozenset({Succeeded})",
     ),
     _mutant("what could not be taken over is forgotten", "evaluate", "        run(turn, place)\n", "        pass\n"),
+    _mutant(
+        "a graph is kept by a node that runs already",
+        "dynamic_node",
+        "if not isinstance(turn.get(event.path), TakingOver):",
+        "if turn.get(event.path) is None:",
+    ),
+    _mutant(
+        "a held node with less priority goes first",
+        "turn",
+        "sorted({*self._candidates, *self._held}, reverse=True)",
+        "sorted({*self._candidates, *self._held})",
+    ),
     _mutant("taking over is lost in a restart", "resume", "yield taking_over.command(place)", "pass"),
     _mutant(
         "what could not be taken over counts as taken over",
@@ -233,8 +245,7 @@ MUTANTS = (
         "            found(turn, event)",
         "            missed(turn, CacheMissed(event.path, event.round, event.at_ns, event.note))",
     ),
-    _mutant("the catalog is not asked", "settle", "if cache_lookup.wanted(turn, place, work) and", "if False and"),
-    _mutant("elements are looked up", "cache_lookup", " and not element_of(place.path)", ""),
+    _mutant("the catalog is not asked", "settle", "if cache_lookup.wanted(turn, work) and", "if False and"),
     _mutant(
         "a flag to leave the cache alone is not heard",
         "cache_lookup",
@@ -253,11 +264,11 @@ MUTANTS = (
         "frozenset({LookingUp, WaitingForCache, Started",
         "frozenset({WaitingForCache, Started",
     ),
-    _mutant("failed work stays reserved", "settle", "work.serialize and not element_of(place.path):", "False:"),
+    _mutant("failed work stays reserved", "settle", "isinstance(work, TaskWork) and work.serialize:", "False:"),
     _mutant(
         "aborted work stays reserved",
         "stop",
-        "isinstance(work, TaskWork) and cache_lookup.wanted(turn, place, work):",
+        "isinstance(work, TaskWork) and cache_lookup.wanted(turn, work):",
         "False:",
     ),
     _mutant(

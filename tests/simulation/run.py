@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from functools import cache
 
 from propeller.core.commands import Command
-from propeller.core.decision import Step
+from propeller.core.decision import Decision, Step
+from propeller.core.elements import element_of
 from propeller.core.evaluate import evaluate
 from propeller.core.events import AbortRequested
 from propeller.core.invariants import check
+from propeller.core.node_state import SLOT_STATES, Held
+from propeller.core.plan import Plan
 from propeller.core.state import ExecutionState
 from propeller.core.transitions import TRANSITIONS, Transition
 from propeller.core.turn import without_vain
@@ -135,6 +138,7 @@ class Simulation:
             for event in batch:
                 decision = evaluate(plan, state, [event])
                 state.apply(decision)
+                _must_start_the_most_urgent(plan, state, decision)
                 of_batch.extend(decision.commands)
                 records.extend(decision.records)
             commands.extend(without_vain(of_batch))
@@ -145,6 +149,18 @@ class Simulation:
         must(dict(state.chunks) == self.store.chunks, "replay gives other elements")
         must(commands == self.store.commands, "replay gives other commands")
         must(records == self.store.records, "replay gives other records")
+
+
+def _must_start_the_most_urgent(plan: Plan, state: ExecutionState, decision: Decision) -> None:
+    """Judge that after one event nobody waits for a slot who is more urgent than one that was given it."""
+    held = [path for path, node in state.nodes.items() if isinstance(node, Held)]
+    if not held:
+        return
+    most = max(map(plan.priority, held))
+    for path, transition in decision.steps:
+        taken = transition.target in SLOT_STATES and transition.source not in SLOT_STATES
+        if taken and path and not element_of(path):
+            must(plan.priority(path) >= most, f"{path}: was given a slot, and one of priority {most} waits")
 
 
 def simulate(seed: int) -> Outcome:

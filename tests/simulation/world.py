@@ -149,6 +149,8 @@ class World:
         if self.inbox is not None:
             if isinstance(event, events.AttemptExpanded):
                 self.graft(scope_of(event.path, event.attempt), event.graph)
+            elif isinstance(event, events.GraphTaken):
+                self.graft(scope_of(event.path, 0), event.graph)
             self.inbox.append(event)
 
     def step(self) -> bool:
@@ -348,6 +350,12 @@ class World:
 
     def _take_over(self, path: NodePath) -> None:
         there = self.rng.random() >= self.weather.bad_end
+        sketch = self.checker.sketch(path)
+        gives = "" if sketch.array else sketch.gives
+        if there and gives and self.rng.random() < 0.5:
+            self.checker.keeping_graph(path)
+            self.post(events.GraphTaken(path, self.now_ns, Digest(gives)))
+            return
         self.checker.taking_over(path, there=there)
         self.post(events.TakenOver(path, self.now_ns) if there else events.NothingTaken(path, self.now_ns))
 
@@ -412,6 +420,7 @@ class World:
                     events.TakenOver(path, at_ns),
                     events.NothingTaken(path, at_ns),
                     *([events.AttemptExpanded(path, old, at_ns, Digest(gives))] if gives else []),
+                    *([events.GraphTaken(path, at_ns, Digest(gives))] if gives else []),
                     events.AttemptFailed(path, old, at_ns, BUG),
                     events.AttemptFailed(path, old, at_ns, LOST),
                     events.AttemptRunning(path, old, at_ns),

@@ -71,6 +71,8 @@ def session(stock: Path, folder: Path) -> Record:
             "register": pyflyte(*register),
             "register-maps": pyflyte(*register[:-1], "maps.py"),
             "register-kinds": pyflyte(*register[:-1], "kinds.py"),
+            "register-eager": pyflyte(*register[:-1], "eager_calls.py"),
+            "eager": program(stock, project, "python", "eager_client.py", running.grpc),
             "kinds": program(stock, project, "python", "kinds_client.py", running.grpc),
             **together(
                 pyflyte,

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from flytelike.controlplane.collecting.references import Own, References, Root, named_documents, nothing
 from flytelike.storage import NotFound, Store, TooLarge
+from flytelike.storage.packs import packs_for
 
 FOLLOWED_BYTES_MAX = 64 << 20
 """Larger things than this are files of authors, not values kept outside of their message."""
@@ -31,11 +32,19 @@ class Survey:
     uploads: References
     documents: dict[str, str] = field(default_factory=dict)
     digests: set[str] = field(default_factory=set)
+    _folders: set[str] = field(default_factory=set)
     _followed: set[str] = field(default_factory=set)
 
     def note_document(self, uri: str, by: str) -> None:
         """Note that somebody names one document."""
-        self.documents.setdefault(location(uri), by)
+        place = location(uri)
+        if place not in self.documents:
+            self.documents[place] = by
+            self._folders.update(packs_for(place))
+
+    def keeps(self, place: str) -> bool:
+        """Tell whether the file at a place is a document that somebody names, or a pack that may hold one."""
+        return place in self.documents or place in self._folders
 
     def scan(self, data: bytes, by: str, own: Own = nothing) -> None:
         """Note what a serialised message names, and what the documents name that it names."""

@@ -152,14 +152,15 @@ class Sweep:
 
         def keep(path: str) -> bool:
             place = f"{root}/{path}"
-            if place in named:
+            if self._survey.keeps(place):
                 kept.add(place)
-            return place in named
+            return place in kept
 
         if await self._may_go(uri, claim):
             await self._delete(uri, self._report.documents, keep)
         for place in sorted(kept):
-            self._report.keep(place, named[place], await self._extent(f"{uri}{place[len(root) :]}"))
+            by = named.get(place) or next(by for one, by in named.items() if one.startswith(f"{root}/"))
+            self._report.keep(place, by, await self._extent(f"{uri}{place[len(root) :]}"))
             self.kept.update(claim.executions)
 
     async def _orphan(self, uri: str) -> None:

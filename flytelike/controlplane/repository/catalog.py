@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 
 from flytelike.codec.caching import key_from_json, key_to_json, source_from_json, source_to_json
+from flytelike.controlplane.repository.catalog_past import remember
 from flytelike.controlplane.repository.prepared import Params, Prepared, upsert
 from flytelike.controlplane.schema import catalog_entries, catalog_reservations, catalog_uses
 from flytelike.model.caching import CacheEntry, CacheKey
@@ -91,6 +92,7 @@ def find_entries(connection: Connection, digests: Collection[str], now_ns: int) 
 
 def put_entries(connection: Connection, entries: Sequence[CacheEntry]) -> None:
     """Keep results instead of older ones, and free their keys."""
+    remember(connection, entries)
     rows = [_values(entry) for entry in sorted(entries, key=lambda entry: entry.key.digest)]
     _UPSERT_ENTRIES.run(connection, rows)
     _FREE.run(connection, [{"free": row["digest"]} for row in rows])
@@ -148,6 +150,7 @@ def _values(entry: CacheEntry) -> Params:
         "project": key.project,
         "domain": key.domain,
         "task": key.task,
+        "version": key.version,
         "cache_key": key_to_json(key),
         "source": source_to_json(entry.source),
         "outputs": entry.outputs,

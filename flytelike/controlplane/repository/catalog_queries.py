@@ -6,6 +6,8 @@ from dataclasses import dataclass, fields
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, update
 
 from flytelike.controlplane.repository.catalog import EntryRow
+from flytelike.controlplane.repository.catalog_past import forget
+from flytelike.controlplane.repository.datasets import forget_artifacts
 from flytelike.controlplane.schema import catalog_entries, catalog_reservations, catalog_uses
 
 _ENTRY = select(*[catalog_entries.c[field.name] for field in fields(EntryRow)])
@@ -105,6 +107,8 @@ def sweep(connection: Connection, now_ns: int, forget_before_ns: int) -> None:
     expired = (table.gone == "", table.expires_at > 0, table.expires_at <= now_ns)
     connection.execute(update(catalog_entries).where(*expired).values(gone="expired", gone_at=now_ns, outputs=b""))
     connection.execute(delete(catalog_entries).where(table.gone != "", table.gone_at < forget_before_ns))
+    forget(connection, forget_before_ns)
+    forget_artifacts(connection)
     connection.execute(delete(catalog_reservations).where(catalog_reservations.c.until < forget_before_ns))
 
 

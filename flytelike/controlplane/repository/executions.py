@@ -1,14 +1,15 @@
 """Executions, their nodes and attempts: kept and found."""
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from sqlalchemy import ColumnElement, Connection, Insert, Table, and_, case, func, insert, select, update
 
+from flytelike.controlplane.errors import Faults
 from flytelike.controlplane.listing import ListQuery
-from flytelike.controlplane.repository.pages import Field, Fields, duration, instant, member, paged
+from flytelike.controlplane.repository.pages import Field, Fields, duration, instant, member, paged, where
 from flytelike.controlplane.repository.rows import AttemptRow, ExecutionRow, NodeRow
-from flytelike.controlplane.schema import executions, node_executions, task_executions
+from flytelike.controlplane.schema import execution_tags, executions, node_executions, task_executions
 from flytelike.model.ids import ExecutionId, ResourceKind
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
 
@@ -57,6 +58,12 @@ EXECUTION_FIELDS: Fields = {
     "parent_node_id": Field(executions.c.parent_path),
 }
 
+TAG = "execution_tag."
+TAG_FIELDS: Fields = {
+    "key": Field(execution_tags.c.key),
+    "value": Field(execution_tags.c.value),
+}
+
 NODE_FIELDS: Fields = {
     **_timed(node_executions),
     "node_execution_created_at": Field(node_executions.c.created_at, instant),
@@ -79,11 +86,15 @@ _EXECUTION = select(*[executions.c[field.name] for field in fields(ExecutionRow)
 _NODE = select(*[node_executions.c[field.name] for field in fields(NodeRow)])
 _ATTEMPT = select(*[task_executions.c[field.name] for field in fields(AttemptRow)])
 _INSERT: Insert = insert(executions)
+_INSERT_TAG: Insert = insert(execution_tags)
 
 
-def add_execution(connection: Connection, values: Values) -> None:
-    """Keep a new execution; an existing name is the database's IntegrityError."""
-    connection.execute(_INSERT, dict(values))
+def add_execution(connection: Connection, values: Values, labels: Mapping[str, str]) -> None:
+    """Keep a new execution, to be found by its labels; an existing name is the database's IntegrityError."""
+    added = connection.execute(_INSERT, dict(values))
+    if labels and (key := added.inserted_primary_key) is not None:
+        rows = [{"execution": key[0], "key": name, "value": value} for name, value in labels.items()]
+        connection.execute(_INSERT_TAG, rows)
 
 
 def find_execution(connection: Connection, execution: ExecutionId) -> ExecutionRow | None:
@@ -106,11 +117,21 @@ def set_execution_state(connection: Connection, execution: ExecutionId, values: 
 def list_executions(
     connection: Connection, project: str, domain: str, name: str, query: ListQuery
 ) -> list[ExecutionRow]:
-    """Return a page of a domain's executions, all of them or those named `name`."""
-    where = [executions.c.project == project, executions.c.domain == domain, executions.c.deleting_at == 0]
+    """Return a page of a domain's executions, all of them or those named `name`.
+
+    Filters on key and value of a label speak of one and the same label (Flyte's `execution_tag`).
+    """
+    conditions = [executions.c.project == project, executions.c.domain == domain, executions.c.deleting_at == 0]
     if name:
-        where.append(executions.c.name == name)
-    statement = paged(_EXECUTION.where(*where), EXECUTION_FIELDS, query, "created_at", (executions.c.id,))
+        conditions.append(executions.c.name == name)
+    of_tags = [item for item in query.filters if item.field.startswith(TAG)]
+    if of_tags:
+        faults = Faults()
+        tagged = select(execution_tags.c.execution).where(*where(of_tags, TAG_FIELDS, faults))
+        faults.check()
+        conditions.append(executions.c.id.in_(tagged))
+        query = replace(query, filters=tuple(item for item in query.filters if item not in of_tags))
+    statement = paged(_EXECUTION.where(*conditions), EXECUTION_FIELDS, query, "created_at", (executions.c.id,))
     return [ExecutionRow(*row) for row in connection.execute(statement)]
 
 

@@ -154,6 +154,8 @@ def _upsert(dialect: Dialect, table: Table, phases: Iterable[NodePhase | TaskPha
     for column in texts:
         if column in old:
             merged[column] = _else(new[column], EMPTY, old[column])
+    if "waits" in old:
+        merged["waits"], merged["waits_until"] = new.waits, new.waits_until
     if "cache_status" in old:
         merged["cache_status"] = _else(new.cache_status, ZERO, old.cache_status)
     for column in ("is_parent", "is_child"):

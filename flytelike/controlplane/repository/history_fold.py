@@ -103,6 +103,8 @@ class ExecutionFold:
                 "output_uri": "",
                 "child": "",
                 "note": "",
+                "waits": "",
+                "waits_until": 0,
                 "cache_status": 0,
                 "cache_why": "",
                 "cache_key": "",
@@ -117,6 +119,8 @@ class ExecutionFold:
                 "elements_open": 0,
                 "elements_succeeded": 0,
                 "elements_failed": 0,
+                "elements_cached": 0,
+                "elements_recovered": 0,
             }
         elif NodePhase(int(row["phase"] or 0)).terminal:
             row["sequence"] = entry.sequence
@@ -126,6 +130,7 @@ class ExecutionFold:
         row["is_child"] = row["is_child"] or record.is_child_execution
         if entry.child is not None:
             row["child"] = entry.child.name
+        row["waits"], row["waits_until"] = record.waits, record.waits_until_ns
         if record.note:
             row["note"] = record.note
         if record.cache is not None:

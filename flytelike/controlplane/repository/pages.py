@@ -1,6 +1,6 @@
 """List queries as SQL: filters, order and pages over a fixed set of named fields."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar, assert_never
@@ -65,7 +65,7 @@ def paged(select: S, fields: Fields, query: ListQuery, default: str, tie: tuple[
         Refusal: naming every field and value that cannot be used.
     """
     faults = Faults()
-    conditions = [condition for item in query.filters if (condition := _condition(item, fields, faults)) is not None]
+    conditions = where(query.filters, fields, faults)
     key = named(query.sort_key or default, fields)
     if key is None:
         faults.add("unknown-field", f"the list cannot be sorted by {query.sort_key!r}", _choices(fields))
@@ -73,6 +73,11 @@ def paged(select: S, fields: Fields, query: ListQuery, default: str, tie: tuple[
     assert key is not None
     order = [column.asc() if query.ascending else column.desc() for column in (key.column, *tie)]
     return select.where(*conditions).order_by(*order).limit(query.limit).offset(query.offset)
+
+
+def where(filters: Iterable[Filter], fields: Fields, faults: Faults) -> list[ColumnElement[bool]]:
+    """Return filters as conditions, noting those that cannot be used."""
+    return [condition for item in filters if (condition := _condition(item, fields, faults)) is not None]
 
 
 def named(name: str, fields: Fields) -> Field | None:

@@ -97,6 +97,10 @@ class NodeRow:
     elements_open: int = 0
     elements_succeeded: int = 0
     elements_failed: int = 0
+    waits: str = ""
+    waits_until: int = 0
+    elements_cached: int = 0
+    elements_recovered: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,12 @@
 
 from flytelike.codec.literals import fill_duration, fill_timestamp, timestamp_to_ns
 from flytelike.controlplane.app import ControlPlane
-from flytelike.controlplane.cache_inspection import Explanation
+from flytelike.controlplane.cache_explanation import Explanation, Result
 from flytelike.controlplane.errors import invalid
 from flytelike.controlplane.messages import node_id
-from flytelike.controlplane.repository.catalog import EntryRow
 from flytelike.controlplane.repository.catalog_queries import Selection, Statistics
 from flytelike.controlplane.rpc.requests import node_of
-from flytelike.model.caching import CacheKey
+from flytelike.model.caching import CacheKey, CacheSource
 from flytelike_idl.core import identifier_pb2
 from flytelike_idl.service import caching_pb2 as pb
 
@@ -35,7 +34,7 @@ class CachingServicer:
         offset = int(request.token or 0)
         rows = await self._cache.entries(selection_of(request.selection), limit + 1, offset)
         token = str(offset + limit) if len(rows) > limit else ""
-        return pb.ListCacheEntriesResponse(entries=[_entry(row) for row in rows[:limit]], token=token)
+        return pb.ListCacheEntriesResponse(entries=[_entry(Result.of(row)) for row in rows[:limit]], token=token)
 
     async def get_cache_statistics(self, request: pb.GetCacheStatisticsRequest) -> pb.GetCacheStatisticsResponse:
         """Return how the cache served each task."""
@@ -80,27 +79,35 @@ def _key(key: CacheKey) -> pb.CacheKey:
     )
 
 
-def _entry(row: EntryRow) -> pb.CacheEntry:
-    entry = row.entry()
-    out = pb.CacheEntry(key=_key(entry.key), size_bytes=entry.size_bytes, hits=row.hits, gone=row.gone)
-    source = entry.source
-    out.source.node_execution_id.CopyFrom(node_id(source.execution, source.path))
-    out.source.retry_attempt = source.attempt
-    out.source.task_id.CopyFrom(
+def _entry(one: Result) -> pb.CacheEntry:
+    out = pb.CacheEntry(key=_key(one.key), size_bytes=one.size_bytes, hits=one.hits, gone=one.gone)
+    _fill_source(one.key, one.source, out.source)
+    fill_duration(one.duration_ns, out.duration)
+    for at_ns, field in (
+        (one.created_ns, out.created_at),
+        (one.used_ns, out.used_at),
+        (one.expires_ns, out.expires_at),
+        (one.gone_ns, out.gone_at),
+    ):
+        if at_ns:
+            fill_timestamp(at_ns, field)
+    if one.replaced_by is not None:
+        _fill_source(one.key, one.replaced_by, out.replaced_by)
+    return out
+
+
+def _fill_source(key: CacheKey, source: CacheSource, out: identifier_pb2.TaskExecutionIdentifier) -> None:
+    out.node_execution_id.CopyFrom(node_id(source.execution, source.path))
+    out.retry_attempt = source.attempt
+    out.task_id.CopyFrom(
         identifier_pb2.Identifier(
             resource_type=identifier_pb2.TASK,
-            project=entry.key.project,
-            domain=entry.key.domain,
-            name=entry.key.task,
+            project=key.project,
+            domain=key.domain,
+            name=key.task,
             version=source.task_version,
         )
     )
-    fill_duration(entry.duration_ns, out.duration)
-    fill_timestamp(entry.created_ns, out.created_at)
-    fill_timestamp(row.used_at, out.used_at)
-    if entry.expires_ns:
-        fill_timestamp(entry.expires_ns, out.expires_at)
-    return out
 
 
 def _statistics(one: Statistics) -> pb.CacheStatistics:

@@ -77,6 +77,7 @@ def _overrides(message: pb.Overrides) -> Overrides:
         message.max_parallelism if message.HasField("max_parallelism") else None,
         message.overwrite_cache if message.HasField("overwrite_cache") else None,
         message.interruptible if message.HasField("interruptible") else None,
+        message.priority if message.HasField("priority") else None,
     )
 
 

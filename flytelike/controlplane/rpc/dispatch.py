@@ -25,8 +25,10 @@ Unary = Callable[[Message], Awaitable[Message]]
 Stream = Callable[[Message], AsyncIterator[Message]]
 Context: TypeAlias = "aio.ServicerContext[bytes, bytes]"
 
-NAMES = ("flytelike", "flyteidl")
+OURS, STOCK = "flytelike", "flyteidl"
 """Our own package, and the one under which stock clients call the same services."""
+ALONE = "datacatalog."
+"""What Flyte has in a package of its own, beside its others."""
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +36,13 @@ log = logging.getLogger(__name__)
 def service_handlers(service: ServiceDescriptor, *servicers: object) -> list[grpc.GenericRpcHandler]:
     """Return the handlers of a service, whose RPCs `servicers` answer together, under both names."""
     methods = {method.name: _method_handler(method, servicers) for method in service.methods}
-    _, _, rest = service.full_name.partition(".")
-    return [grpc.method_handlers_generic_handler(f"{package}.{rest}", methods) for package in NAMES]
+    return [grpc.method_handlers_generic_handler(name, methods) for name in names_of(service)]
+
+
+def names_of(service: ServiceDescriptor) -> tuple[str, str]:
+    """Return the names that a service answers under: ours and Flyte's."""
+    rest = service.full_name.removeprefix(f"{OURS}.")
+    return service.full_name, rest if rest.startswith(ALONE) else f"{STOCK}.{rest}"
 
 
 def method_name(rpc: str) -> str:

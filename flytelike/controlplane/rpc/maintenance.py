@@ -23,6 +23,7 @@ class MaintenanceServicer:
     def __init__(self, plane: ControlPlane) -> None:
         """Answer with the use cases of `plane`."""
         self._maintenance = plane.maintenance
+        self._launcher = plane.launcher
 
     async def collect_garbage(self, request: pb.CollectGarbageRequest) -> AsyncIterator[pb.CollectGarbageResponse]:
         """Collect, telling how far it is."""
@@ -44,6 +45,16 @@ class MaintenanceServicer:
             out.every.CopyFrom(span_to_duration(policies.every_ns))
         if policies.engine_states_ns is not None:
             out.engine_states.CopyFrom(span_to_duration(policies.engine_states_ns))
+        return out
+
+    async def list_troubles(self, request: pb.ListTroublesRequest) -> pb.ListTroublesResponse:
+        """Tell what the platform waits for. Asks no database: that may be what is in trouble."""
+        only = execution_of(request.id) if request.HasField("id") else None
+        out = pb.ListTroublesResponse()
+        for trouble in self._launcher.troubles():
+            if only is None or only in trouble.executions or not trouble.executions:
+                told = out.troubles.add(code=trouble.code, message=trouble.message, executions=len(trouble.executions))
+                told.since.FromNanoseconds(trouble.since_ns)
         return out
 
 

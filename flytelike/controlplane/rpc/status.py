@@ -43,7 +43,9 @@ def wire_error(error: Exception) -> WireError | None:
             return _diagnosed(Status.INVALID_ARGUMENT, error.diagnostics)
         case NotFound():
             return WireError(grpc.StatusCode.NOT_FOUND, str(error))
-        case OutOfSpace() | TooLarge():
+        case OutOfSpace():
+            return _diagnosed(Status.RESOURCE_EXHAUSTED, (Diagnostic("disk-full", str(error)),))
+        case TooLarge():
             return WireError(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
         case InvalidUri():
             return WireError(grpc.StatusCode.INVALID_ARGUMENT, str(error))

@@ -1,15 +1,16 @@
 """Orders of elements: which go to warm workers in batches, and which are attempts like those of nodes."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import PurePosixPath
 
 from flytelike.codec.elements import element_inputs
 from flytelike.model.failure import Failure
 from propeller.core.elements import Span
-from propeller.executors.process.element_queue import ElementQueue
+from propeller.executors.command import OURS
+from propeller.executors.process.element_queue import Element, ElementQueue
 from propeller.executors.process.images import ImageEnvironment
-from propeller.executors.process.plan import OURS, WarmPlan, memory_limit, plan_of, shows_attempt
-from propeller.executors.process.results import Results
+from propeller.executors.process.plan import WarmPlan, memory_limit, plan_of, shows_attempt
+from propeller.executors.results import Results
 from propeller.ports import AttemptKey, AttemptSpec
 from propeller.ports_elements import ArraySpec, ElementsOrder
 
@@ -61,6 +62,15 @@ class Arrays:
         if queue is not None:
             queue.stop()
         return [attempt for attempt, (array, _) in self._attempts.items() if array == key]
+
+    def withdraw(self, key: AttemptKey, elements: Collection[Element]) -> list[Element]:
+        """Take elements out of their queue; return those that waited there."""
+        queue = self._queues.get(key)
+        return [] if queue is None else queue.withdraw(elements)
+
+    def own_attempts(self, key: AttemptKey) -> Mapping[AttemptKey, Element]:
+        """Return the elements of an array that are attempts of their own."""
+        return {one: (index, one.attempt) for one, (array, index) in self._attempts.items() if array == key}
 
     def ended(self, key: AttemptKey) -> tuple[AttemptKey, int] | None:
         """Return the array and the index of an element's attempt that ended, if it is one."""

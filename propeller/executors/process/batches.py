@@ -57,13 +57,22 @@ class Batches:
     run again.
     """
 
-    def __init__(self, workers: Workers, logs: AttemptLogs, watch: MemoryWatch, grace_s: float, tell: Tell) -> None:
-        """Share the executor's parts; `tell` is told how elements end."""
+    def __init__(
+        self,
+        workers: Workers,
+        logs: AttemptLogs,
+        watch: MemoryWatch,
+        grace_s: float,
+        tell: Tell,
+        held_up: Callable[[object], bool],
+    ) -> None:
+        """Share the executor's parts; `tell` is told how elements end, `held_up` says which ends are none."""
         self._workers = workers
         self._logs = logs
         self._watch = watch
         self._grace_s = grace_s
         self._tell = tell
+        self._held_up = held_up
         self._by_worker: dict[int, _Batch] = {}
 
     def __len__(self) -> int:
@@ -113,6 +122,7 @@ class Batches:
             return
         now_s = time.monotonic()
         batch.queue.took(len(expected), now_s - batch.since_s)
+        took_ns = int((now_s - batch.since_s) / len(expected) * 1e9) if expected else 0
         batch.since_s = now_s
         for result in done.results:
             self._keep_printed(batch, (result.element, result.attempt), result.printed)
@@ -120,8 +130,16 @@ class Batches:
         if batch.tell_each and batch.at < len(batch.elements):
             self._logs.begin(_key(batch, batch.elements[batch.at]))
             self._set_deadline(batch)
-        results = [ElementResult(it.element, it.attempt, it.failure, it.outputs) for it in done.results]
-        self._ended(batch, expected, results)
+        again = [it for it in done.results if it.failure is not None and self._held_up(it.failure)]
+        if again:
+            batch.queue.held_up = again[0].failure
+            batch.queue.give_back((it.element, it.attempt) for it in again)
+        results = [
+            ElementResult(it.element, it.attempt, it.failure, it.outputs, took_ns)
+            for it in done.results
+            if it not in again
+        ]
+        self._ended(batch, [(it.element, it.attempt) for it in results], results)
 
     def done(self, worker: Worker) -> tuple[ElementQueue, bool]:
         """Take in that the worker is through; return its array, and whether it may be used again."""

@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from flytelike.model.failure import Failure
 from propeller.core.elements import Span
@@ -21,14 +21,20 @@ Element = tuple[int, int]
 class ElementQueue:
     """What waits of one array. Elements are known until `ended`, so that none is run twice at a time."""
 
-    __slots__ = ("_known", "_mean_s", "_waiting", "memory_bytes", "plan", "spec", "stopped")
+    __slots__ = ("_known", "_mean_s", "_waiting", "held_up", "in_line", "memory_bytes", "plan", "spec", "stopped")
 
     def __init__(self, spec: ArraySpec, plan: WarmPlan, memory_bytes: int) -> None:
-        """Begin empty; `memory_bytes` is what an element may use, 0 for no limit."""
+        """Begin empty; `memory_bytes` is what an element may use, 0 for no limit.
+
+        `in_line` is the executor's note that the array waits for a slot.
+        """
         self.spec = spec
         self.plan = plan
         self.memory_bytes = memory_bytes
         self.stopped = False
+        self.in_line = False
+        self.held_up: Failure | None = None
+        """Why elements of it wait for the machine, until the executor has seen to it."""
         self._waiting: deque[Element] = deque()
         self._known: set[Element] = set()
         self._mean_s = 0.0
@@ -52,10 +58,21 @@ class ElementQueue:
                     self._waiting.append(element)
 
     def take(self, slots: int) -> tuple[Element, ...]:
-        """Return the next batch: as many elements as fit into its time, and no more than one slot's share."""
-        fitting = int(BATCH_S / self._mean_s) if self._mean_s else 1
+        """Return the next batch: as many elements as fit into its time, and no more than one slot's share.
+
+        Those that may not wait for ever are given out one by one: what lies in a worker cannot be taken back.
+        """
+        fitting = int(BATCH_S / self._mean_s) if self._mean_s and not self.spec.queued_ns else 1
         count = max(1, min(fitting, BATCH_MAX, math.ceil(len(self._waiting) / slots)))
         return tuple(self._waiting.popleft() for _ in range(min(count, len(self._waiting))))
+
+    def withdraw(self, elements: Collection[Element]) -> list[Element]:
+        """Forget elements that wait, and return them."""
+        withdrawn = [element for element in self._waiting if element in elements]
+        if withdrawn:
+            self._known.difference_update(withdrawn)
+            self._waiting = deque(element for element in self._waiting if element not in elements)
+        return withdrawn
 
     def give_back(self, elements: Iterable[Element]) -> None:
         """Let elements that did not run wait again, before all others."""

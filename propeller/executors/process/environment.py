@@ -1,5 +1,6 @@
 """The environment of an attempt, divided by whom it belongs to."""
 
+import json
 import os
 import re
 import sys
@@ -7,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from flytelike.model.ids import Identifier
+from flytelike.model.graph import TaskTemplate
 from flytelike.model.secret_names import VARIABLE_PREFIX
+from propeller.executors.contract import contract_variables
 from propeller.executors.process.settings import ProcessSettings
 from propeller.ports import AttemptSpec
 
@@ -18,8 +20,15 @@ _OF_ATTEMPT = re.compile(r"FLYTE_|_F_|_FSEC_")
 _OF_INTERPRETER = re.compile(r"PYTHON(?!UNBUFFERED$)|LD_|DYLD_|MALLOC_|GLIBC_TUNABLES$")
 """What names beginning so hold acts when an interpreter starts: a forked worker is too late for it."""
 
+ENDPOINT = "FLYTELIKE_ENDPOINT"
+"""Where the platform answers."""
+
+_EAGER_FAILURE_HANDLER = "eager_failure_handler_task"
+"""The type that flytekit gives the failure handlers of eager tasks."""
+
 _DURABLE = "FLYTELIKE_DURABLE"
 _DURABLE_DOCUMENTS = "FLYTELIKE_DURABLE_DOCUMENTS"
+_SMALL_OUTPUTS_TOLD = "FLYTELIKE_SMALL_OUTPUTS_TOLD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +47,7 @@ def environment_of(spec: AttemptSpec) -> AttemptEnvironment:
     """Return the environment that an attempt's task, node and execution ask for."""
     declared = spec.task.container.env if spec.task.container is not None else {}
     asked = {**declared, **spec.env}
-    own = _contract(spec)
+    own = contract_variables(spec)
     shared: dict[str, str] = {}
     for name, value in asked.items():
         (own if _OF_ATTEMPT.match(name) else shared)[name] = value
@@ -58,38 +67,34 @@ def base_environment(settings: ProcessSettings) -> dict[str, str]:
         **settings.env,
         _DURABLE: str(int(settings.durable)),
         _DURABLE_DOCUMENTS: str(int(settings.durable and settings.durable_documents)),
+        _SMALL_OUTPUTS_TOLD: str(int(not settings.small_outputs_stored)),
     }
+
+
+def asks_platform(task: TaskTemplate) -> bool:
+    """Tell whether a task asks the platform by a stock client of its own.
+
+    Eager tasks call so, and the failure handlers that flytekit adds to them end what was called.
+    """
+    return task.metadata.is_eager or task.type == _EAGER_FAILURE_HANDLER
+
+
+def platform_address(env: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables by which stock clients find the platform that runs an attempt; none where it has no address.
+
+    Args:
+        env: What every attempt is given; `FLYTELIKE_ENDPOINT` is `host:port`, or `file:` and a JSON file that names it.
+    """
+    told = env.get(ENDPOINT, "")
+    if told.startswith("file:"):
+        try:
+            told = str(json.loads(Path(told.removeprefix("file:")).read_text(encoding="utf-8"))["grpc"])
+        except (OSError, ValueError, KeyError):
+            return {}
+    return {"FLYTE_PLATFORM_URL": told, "FLYTE_PLATFORM_INSECURE": "true"} if told else {}
 
 
 def _is_secret(name: str) -> bool:
     """Tell whether a variable of the platform's own holds a secret, or tells where some are."""
     prefix = os.environ.get("FLYTE_SECRETS_ENV_PREFIX") or VARIABLE_PREFIX
     return name.startswith((prefix, VARIABLE_PREFIX, "FLYTE_SECRETS_"))
-
-
-def _contract(spec: AttemptSpec) -> dict[str, str]:
-    """Return the variables of Flyte's task contract.
-
-    Flyte's engine leaves the launch plan out, though its SDK asks for it.
-    """
-    execution, task = spec.key.execution, spec.task.id
-    return {
-        "FLYTE_INTERNAL_EXECUTION_ID": execution.name,
-        "FLYTE_INTERNAL_EXECUTION_PROJECT": execution.project,
-        "FLYTE_INTERNAL_EXECUTION_DOMAIN": execution.domain,
-        "FLYTE_INTERNAL_EXECUTION_WORKFLOW": _named(spec.workflow),
-        "FLYTE_INTERNAL_EXECUTION_LAUNCHPLAN": _named(spec.launch_plan),
-        "FLYTE_INTERNAL_TASK_PROJECT": task.project,
-        "FLYTE_INTERNAL_TASK_DOMAIN": task.domain,
-        "FLYTE_INTERNAL_TASK_NAME": task.name,
-        "FLYTE_INTERNAL_TASK_VERSION": task.version,
-        "FLYTE_ATTEMPT_NUMBER": str(spec.key.attempt),
-        "FLYTELIKE_EXECUTION_STARTED_NS": str(spec.execution_started_ns),
-        # Not Flyte's: in whose name an eager task calls.
-        "FLYTELIKE_NODE": spec.key.path,
-    }
-
-
-def _named(identifier: Identifier) -> str:
-    """Return an entity's name as the task contract writes it, without its version."""
-    return f"{identifier.project}:{identifier.domain}:{identifier.name}"

@@ -6,9 +6,8 @@ import logging
 import shutil
 import signal
 import time
-from collections import Counter, OrderedDict, deque
 from collections.abc import Collection, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from typing_extensions import override
@@ -17,31 +16,35 @@ from flytelike.codec.worker_frames import Done, ElementsDone
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ExecutionId
 from flytelike.storage import NotFound, Store
-from propeller.executors.ending import Ending, GaveNodes
+from propeller.core.elements import Span, spans_of
+from propeller.executors.command import bad_task
+from propeller.executors.ending import NO_GRAPHS, Ending, GaveNodes
 from propeller.executors.process.arrays import Arrays
 from propeller.executors.process.batches import Batches
+from propeller.executors.process.eager_slots import EagerSlots
 from propeller.executors.process.element_queue import ElementQueue
-from propeller.executors.process.environment import base_environment
+from propeller.executors.process.environment import asks_platform, base_environment, platform_address
+from propeller.executors.process.held_up import HeldUp, disk_is_full
+from propeller.executors.process.line import Line
+from propeller.executors.process.live_attempt import LiveAttempt, cancel, redacted
 from propeller.executors.process.logs import AttemptLogs
 from propeller.executors.process.memory import kernel_kills
 from propeller.executors.process.outcome import (
     LOST,
-    NO_GRAPHS,
     Aborted,
     OverMemory,
     Stop,
     TimedOut,
     explained_failure,
     failure_of_exit,
+    failure_of_full_disk,
     failure_of_no_outputs,
     failure_of_start,
     failure_of_stop,
 )
 from propeller.executors.process.plan import (
-    Plan,
     ProgramPlan,
     WarmPlan,
-    bad_task,
     data_files,
     memory_limit,
     missing_program,
@@ -50,22 +53,19 @@ from propeller.executors.process.plan import (
     task_document,
     uses_task_template,
 )
-from propeller.executors.process.redaction import Redactor
-from propeller.executors.process.results import Results
-from propeller.executors.process.secrets import NONE_GIVEN, GivenSecrets, gathered
+from propeller.executors.process.recent import Recent
+from propeller.executors.process.secrets import GivenSecrets, gathered
 from propeller.executors.process.settings import ProcessSettings
 from propeller.executors.process.watch import MemoryWatch
 from propeller.executors.process.worker import Worker
 from propeller.executors.process.workers import Workers, WorkersListener
 from propeller.executors.process.zygote import ZygoteFailed
+from propeller.executors.results import Results
 from propeller.ports import AttemptKey, AttemptListener, AttemptSpec, Executor
 from propeller.ports_elements import ElementResult, ElementsOrder
 from propeller.ports_secrets import NoSecrets, Secrets
 
 _LOG = logging.getLogger(__name__)
-
-_REMEMBERED = 4096
-"""How many ended attempts are remembered, to answer a second start with the same news."""
 
 _TAIL_BYTES = 2000
 
@@ -77,31 +77,12 @@ class _Run:
 _RUN = _Run()
 
 
-@dataclass(slots=True, eq=False)
-class _Attempt:
-    spec: AttemptSpec
-    plan: Plan | None = None
-    memory_bytes: int = 0
-    worker: Worker | None = None
-    stop: Stop | None = None
-    timers: list[asyncio.TimerHandle] = field(default_factory=list)
-    kernel_kills: int = 0
-    secrets: GivenSecrets = NONE_GIVEN
-    redactor: Redactor | None = None
-    folder: Path | None = None
-
-    @property
-    def eager(self) -> bool:
-        """Whether it waits for others most of the time."""
-        return self.spec.task.metadata.is_eager
-
-
 class ProcessExecutor(Executor, WorkersListener):
     """The embedded platform's executor. Make it on the event loop that will use it.
 
     Attempts of `flytelike-execute` run in warm workers, one at a time each; any other command
-    runs as a program of its own. At most `settings.slots` attempts run, first come first served; those of
-    eager tasks are counted apart, so that what they wait for finds a slot.
+    runs as a program of its own. At most `settings.slots` attempts run, the next as `Line` says; those of
+    eager tasks have slots apart, so that what they wait for finds one (see `EagerSlots`).
 
     Args:
         settings: How many, how long, how large.
@@ -120,14 +101,17 @@ class ProcessExecutor(Executor, WorkersListener):
         self.logs = AttemptLogs(settings.logs, settings.log_bytes)
         self._workers = Workers(settings, base_environment(settings), self)
         self._watch = MemoryWatch(settings.memory_poll_s, self._over_memory)
-        self._live: dict[AttemptKey, _Attempt] = {}
-        self._queue: deque[_Attempt | ElementQueue] = deque()
-        self._eager_queue: deque[_Attempt | ElementQueue] = deque()
-        self._taken: Counter[bool] = Counter()
+        self._live: dict[AttemptKey, LiveAttempt] = {}
+        self._line: Line[LiveAttempt | ElementQueue] = Line(time.monotonic, _gone)
+        self._eager = self._eager_slots()
+        self._taken = 0
         self._arrays = Arrays(self._results, settings.images)
-        self._batches = Batches(self._workers, self.logs, self._watch, settings.grace_s, self._tell_elements)
-        self._by_worker: dict[int, _Attempt] = {}
-        self._recent: OrderedDict[AttemptKey, Ending] = OrderedDict()
+        self._held_up = HeldUp[AttemptSpec | ElementQueue](settings.disks, listener, self._go_on)
+        self._batches = Batches(
+            self._workers, self.logs, self._watch, settings.grace_s, self._tell_elements, self._held_up.by
+        )
+        self._by_worker: dict[int, LiveAttempt] = {}
+        self._recent = Recent()
         self._tasks: set[asyncio.Task[None]] = set()
         self._kernel_kills = kernel_kills()
         self._closed = False
@@ -139,24 +123,29 @@ class ProcessExecutor(Executor, WorkersListener):
 
     @override
     async def start(self, spec: AttemptSpec) -> None:
-        if spec.key in self._live or self._closed:
+        if spec.key in self._live or spec.key in self._held_up or self._closed:
             return
-        if spec.key in self._recent:
-            self._tell(spec.key, self._recent[spec.key])
+        known = self._recent.get(spec.key)
+        if known is not None:
+            self._tell(spec.key, *known)
             return
-        attempt = self._live[spec.key] = _Attempt(spec)
+        attempt = self._live[spec.key] = LiveAttempt(spec)
         self.logs.begin(spec.key)
         try:
             verdict = await self._prepare(attempt)
         except Exception as error:  # noqa: BLE001 - whatever it is, the engine must hear of the attempt's end
-            _LOG.exception("attempt %s cannot be prepared", spec.key)
-            verdict = failure_of_start(0, str(error), "the attempt")
+            _LOG.warning("attempt %s cannot be prepared", spec.key, exc_info=error)
+            full = disk_is_full(error)
+            verdict = failure_of_full_disk(error) if full else failure_of_start(0, str(error), "the attempt")
         if self._live.get(spec.key) is not attempt:
             return  # aborted in the meantime
         if not isinstance(verdict, _Run):
             self._end(attempt, verdict)
             return
-        (self._eager_queue if attempt.eager else self._queue).append(attempt)
+        if attempt.eager:
+            self._eager.wait(attempt, attempt.level, spec.key.execution.project, spec.priority)
+        else:
+            self._line.put(attempt, spec.key.execution.project, spec.priority)
         self._pump()
 
     @override
@@ -174,10 +163,8 @@ class ProcessExecutor(Executor, WorkersListener):
         elif queue is None:
             await self._arrays.start_each(order, self.start)
         else:
-            waits = bool(queue)
             queue.add(order.elements)
-            if not waits:
-                self._queue.append(queue)
+            self._line_up(queue)
             self._pump()
 
     @override
@@ -186,11 +173,25 @@ class ProcessExecutor(Executor, WorkersListener):
             await self.abort(attempt, reason)
             self._arrays.ended(attempt)
         self._batches.abort(key, reason)
+        self._held_up.drop(key)
+
+    @override
+    async def withdraw_elements(self, key: AttemptKey, elements: Sequence[Span]) -> Sequence[Span]:
+        wanted = {(index, it.attempt) for it in elements for index in range(it.first, it.end)}
+        taken = self._arrays.withdraw(key, wanted)
+        for attempt_key, element in self._arrays.own_attempts(key).items():
+            attempt = self._live.get(attempt_key)
+            if element in wanted and attempt is not None and attempt.worker is None:
+                await self.abort(attempt_key, "it waited too long")
+                self._arrays.ended(attempt_key)
+                taken.append(element)
+        return spans_of(sorted(taken))
 
     @override
     async def abort(self, key: AttemptKey, reason: str) -> None:
         attempt = self._live.get(key)
         if attempt is None:
+            self._held_up.drop(key)
             return
         if attempt.worker is None:
             attempt.stop = Aborted(reason)
@@ -200,8 +201,7 @@ class ProcessExecutor(Executor, WorkersListener):
 
     def forget(self, executions: Collection[ExecutionId]) -> None:
         """Forget how attempts of executions ended, so that others of the same names are none of theirs."""
-        for key in [key for key in self._recent if key.execution in executions]:
-            del self._recent[key]
+        self._recent.forget(executions)
 
     @override
     async def close(self) -> None:
@@ -209,22 +209,23 @@ class ProcessExecutor(Executor, WorkersListener):
             return
         self._closed = True
         for attempt in self._live.values():
-            _cancel(attempt)
+            cancel(attempt)
         self._batches.close()
+        self._held_up.close()
         await self._watch.close()
         await self._workers.close()
         if self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
         self._live.clear()
-        self._queue.clear()
-        self._eager_queue.clear()
+        self._line.clear()
+        self._eager = self._eager_slots()
         self._by_worker.clear()
-        self._taken.clear()
+        self._taken = 0
         self.logs.close()
 
     # --- from a spec to a process ---------------------------------------------------------
 
-    async def _prepare(self, attempt: _Attempt) -> "Ending | _Run":
+    async def _prepare(self, attempt: LiveAttempt) -> "Ending | _Run":
         """Return `_RUN` to run the attempt; else its news."""
         spec = attempt.spec
         limit = memory_limit(spec)
@@ -247,9 +248,10 @@ class ProcessExecutor(Executor, WorkersListener):
         if isinstance(plan, ProgramPlan) and spec.inputs is not None:
             await self._results.put_inputs(spec.inputs_uri, spec.inputs)
         marked = isinstance(plan, ProgramPlan) and plan.marked
-        stored = await self._results.of_whole_attempt(spec.output_prefix, spec.task.interface.outputs, marked=marked)
+        declared = spec.task.interface.outputs
+        stored = not spec.fresh and await self._results.of_whole_attempt(spec.output_prefix, declared, marked=marked)
         if isinstance(stored, Failure):
-            return _redacted(attempt, stored)
+            return redacted(attempt, stored)
         if stored is not False:
             return None if stored is True else stored
         if isinstance(given, Failure):
@@ -261,46 +263,57 @@ class ProcessExecutor(Executor, WorkersListener):
         return _RUN
 
     def _pump(self) -> None:
-        for queue, slots in ((self._queue, self._settings.slots), (self._eager_queue, self._settings.eager_slots)):
-            eager = queue is self._eager_queue
-            while queue and self._in_use(eager=eager) < slots and not self._closed:
-                if not self._workers.ready:
-                    self._later(self._revive())
-                    return
-                attempt = queue.popleft()
-                if isinstance(attempt, ElementQueue):
-                    self._give(attempt, slots)
-                elif attempt.stop is None:
+        while (self._eager or (self._line and self._in_use < self._settings.slots)) and not self._closed:
+            if not self._workers.ready:
+                self._later(self._revive())
+                return
+            match self._eager.take() if self._eager else self._line.take():
+                case ElementQueue() as queue:
+                    queue.in_line = False
+                    if queue.spec.key not in self._held_up:
+                        self._give(queue, self._settings.slots)
+                case LiveAttempt() as attempt:
                     self._dispatch(attempt)
+                case None:
+                    pass
 
-    def _in_use(self, *, eager: bool) -> int:
-        """Return how many slots are taken: batches of elements take those of tasks that are not eager."""
-        return self._taken[eager] + (0 if eager else len(self._batches))
+    def _eager_slots(self) -> EagerSlots[LiveAttempt]:
+        return EagerSlots(self._settings.eager_slots, lambda: Line(time.monotonic, _gone))
+
+    @property
+    def _in_use(self) -> int:
+        """How many slots of tasks that are not eager are taken."""
+        return self._taken + len(self._batches)
 
     def _give(self, queue: ElementQueue, slots: int) -> None:
-        """Give a batch of an array to a worker; the rest waits behind whoever waits already."""
+        """Give a batch of an array to a worker; the rest waits behind whoever waits already and is as urgent."""
+        queue.in_line = False
         if queue:
             self._batches.give(queue, slots)
-        if queue:
-            self._queue.append(queue)
+        self._line_up(queue)
+
+    def _line_up(self, queue: ElementQueue) -> None:
+        """Let what waits of an array wait for a slot, once."""
+        if queue and not queue.in_line:
+            queue.in_line = True
+            self._line.put(queue, queue.spec.key.execution.project, queue.spec.priority)
 
     async def _revive(self) -> None:
         try:
             await self._workers.open()
         except (ZygoteFailed, OSError) as error:
             # Whoever waits is told: the engine tries again with back-off, and knows when to give up.
-            waiting = [*self._queue, *self._eager_queue]
-            self._queue.clear()
-            self._eager_queue.clear()
+            waiting = [*self._line.clear(), *self._eager.drain()]
             failure = failure_of_start(0, str(error), "a worker")
             for attempt in waiting:
                 if isinstance(attempt, ElementQueue):
+                    attempt.in_line = False
                     self._tell_elements(attempt.spec.key, attempt.give_up(failure))
                 else:
                     self._end(attempt, failure)
         self._pump()
 
-    def _dispatch(self, attempt: _Attempt) -> None:
+    def _dispatch(self, attempt: LiveAttempt) -> None:
         plan = attempt.plan
         if attempt.secrets and plan is not None:
             plan = replace(plan, env={**plan.env, **self._mounted(attempt)})
@@ -308,16 +321,20 @@ class ProcessExecutor(Executor, WorkersListener):
             case WarmPlan():
                 worker = self._workers.run(plan)
             case ProgramPlan():
-                worker = self._workers.execute(plan)
+                called = platform_address(self._settings.env) if asks_platform(attempt.spec.task) else {}
+                worker = self._workers.execute(replace(plan, env={**called, **plan.env}))
             case _:
                 raise RuntimeError("an attempt without a plan was queued")
         attempt.worker = worker
         self._by_worker[worker.number] = attempt
-        self._taken[attempt.eager] += 1
+        if attempt.eager:
+            self._eager.hold(attempt.level)
+        else:
+            self._taken += 1
         if worker.pid:
             self.started(worker)
 
-    def _mounted(self, attempt: _Attempt) -> Mapping[str, str]:
+    def _mounted(self, attempt: LiveAttempt) -> Mapping[str, str]:
         """Return the variables that give an attempt its secrets, those in files written."""
         if attempt.secrets.need_files:
             attempt.folder = self._workers.private_folder()
@@ -359,8 +376,11 @@ class ProcessExecutor(Executor, WorkersListener):
 
     def _batch_over(self, queue: ElementQueue) -> None:
         """Let what a batch left wait again."""
-        if queue and queue not in self._queue:
-            self._queue.append(queue)
+        if queue.held_up is not None and not queue.stopped:
+            self._held_up.add(queue.spec.key, queue, queue.held_up)
+            queue.held_up = None
+        else:
+            self._line_up(queue)
         self._arrays.forget_idle(queue)
         self._pump()
 
@@ -423,11 +443,13 @@ class ProcessExecutor(Executor, WorkersListener):
             self._end(attempt, LOST)
             self._pump()
 
-    def _left(self, worker: Worker) -> _Attempt | None:
+    def _left(self, worker: Worker) -> LiveAttempt | None:
         """Take the attempt off its worker; its slot is free."""
         attempt = self._by_worker.pop(worker.number, None)
-        if attempt is not None:
-            self._taken[attempt.eager] -= 1
+        if attempt is not None and attempt.eager:
+            self._eager.leave(attempt.level)
+        elif attempt is not None:
+            self._taken -= 1
         return attempt
 
     def _over_memory(self, worker: int, used_bytes: int, limit_bytes: int) -> None:
@@ -439,7 +461,7 @@ class ProcessExecutor(Executor, WorkersListener):
             attempt.stop = OverMemory(used_bytes, limit_bytes)
             self._workers.signal(attempt.worker, signal.SIGKILL)
 
-    def _stop(self, attempt: _Attempt, why: Stop) -> None:
+    def _stop(self, attempt: LiveAttempt, why: Stop) -> None:
         worker = attempt.worker
         if worker is None or attempt.stop is not None:
             return
@@ -451,13 +473,13 @@ class ProcessExecutor(Executor, WorkersListener):
 
     # --- from an end to its news ----------------------------------------------------------
 
-    async def _judge(self, attempt: _Attempt, status: int) -> None:
+    async def _judge(self, attempt: LiveAttempt, status: int) -> None:
         """Find out how an attempt went whose process ended without telling."""
         prefix = attempt.spec.output_prefix
         found = await self._results.found(prefix, attempt.spec.task.interface.outputs)
         news = found if isinstance(found, Failure) else self._verdict(attempt, status, found)
         if isinstance(news, Failure):
-            news = _redacted(attempt, news)
+            news = redacted(attempt, news)
             if news is not found:
                 await self._keep(prefix, news)
         if isinstance(attempt.plan, ProgramPlan) and attempt.plan.marked:
@@ -465,7 +487,7 @@ class ProcessExecutor(Executor, WorkersListener):
                 await self._results.mark(prefix)
         self._end(attempt, news)
 
-    def _verdict(self, attempt: _Attempt, status: int, found: GaveNodes | bool) -> Ending:
+    def _verdict(self, attempt: LiveAttempt, status: int, found: GaveNodes | bool) -> Ending:
         tail = self.logs.tail(attempt.spec.key, _TAIL_BYTES)
         self._kernel_kills = kernel_kills()
         memory_event = self._kernel_kills > attempt.kernel_kills
@@ -482,23 +504,23 @@ class ProcessExecutor(Executor, WorkersListener):
             return None
         return failure_of_no_outputs(attempt.spec.output_prefix, tail)
 
-    def _end_stopped(self, attempt: _Attempt, stop: Stop) -> None:
+    def _end_stopped(self, attempt: LiveAttempt, stop: Stop) -> None:
         if isinstance(stop, Aborted):
             self._forget(attempt)  # who asked for it needs no answer
         else:
             self._later(self._keep_and_end(attempt, failure_of_stop(stop)))
 
-    async def _keep_and_end(self, attempt: _Attempt, failure: Failure) -> None:
+    async def _keep_and_end(self, attempt: LiveAttempt, failure: Failure) -> None:
         await self._keep(attempt.spec.output_prefix, failure)
         self._end(attempt, failure)
 
-    async def _explain_and_end(self, attempt: _Attempt, failure: Failure) -> None:
+    async def _explain_and_end(self, attempt: LiveAttempt, failure: Failure) -> None:
         """Add what a worker does not know of a program's failure, and take secrets out of it."""
         explained = failure
         if data_files(attempt.spec) is not None:
             tail = self.logs.tail(attempt.spec.key, _TAIL_BYTES)
             explained = explained_failure(failure, tail, missing_program(attempt.spec, attempt.plan))
-        explained = _redacted(attempt, explained)
+        explained = redacted(attempt, explained)
         if explained is not failure:
             await self._keep(attempt.spec.output_prefix, explained)
         self._end(attempt, explained)
@@ -507,19 +529,29 @@ class ProcessExecutor(Executor, WorkersListener):
         """Store a failure, so that after a restart the attempt is known to have ended."""
         try:
             await self._results.put_failure(prefix, failure)
-        except Exception:  # noqa: BLE001 - the news matters more than its document
-            _LOG.exception("the failure %s could not be stored below %s", failure.code, prefix)
+        except Exception as error:  # noqa: BLE001 - the news matters more than its document
+            _LOG.warning("the failure %s could not be stored: %s", failure.code, error)
 
-    def _end(self, attempt: _Attempt, news: Ending, outputs: bytes | None = None) -> None:
+    def _end(self, attempt: LiveAttempt, news: Ending, outputs: bytes | None = None) -> None:
         key = attempt.spec.key
         self._forget(attempt)
-        self._recent[key] = news
-        if len(self._recent) > _REMEMBERED:
-            self._recent.popitem(last=False)
+        if isinstance(news, Failure) and self._held_up.by(news) and not self._closed:
+            self._held_up.add(key, attempt.spec, news)
+            return
+        self._recent.add(key, news, outputs)
         self._tell(key, news, outputs)
 
-    def _forget(self, attempt: _Attempt) -> None:
-        _cancel(attempt)
+    def _go_on(self, waited: Sequence[AttemptSpec | ElementQueue]) -> None:
+        """Run again what waited for room."""
+        for waiting in waited:
+            if isinstance(waiting, ElementQueue):
+                self._line_up(waiting)
+            else:
+                self._later(self.start(waiting))
+        self._pump()
+
+    def _forget(self, attempt: LiveAttempt) -> None:
+        cancel(attempt)
         if attempt.worker is not None:
             self._watch.remove(attempt.worker.number)
         key = attempt.spec.key
@@ -557,13 +589,6 @@ class ProcessExecutor(Executor, WorkersListener):
         task.add_done_callback(self._tasks.discard)
 
 
-def _redacted(attempt: _Attempt, failure: Failure) -> Failure:
-    """Return a failure without the secrets of its attempt; the same one when it holds none."""
-    message = failure.message if attempt.redactor is None else attempt.redactor.text(failure.message)
-    return failure if message == failure.message else replace(failure, message=message)
-
-
-def _cancel(attempt: _Attempt) -> None:
-    for timer in attempt.timers:
-        timer.cancel()
-    attempt.timers.clear()
+def _gone(waiting: "LiveAttempt | ElementQueue") -> bool:
+    """Tell whether somebody in line waits no more: it was aborted."""
+    return waiting.stopped if isinstance(waiting, ElementQueue) else waiting.stop is not None

@@ -5,17 +5,18 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias, assert_never
 
 from flytelike.model.failure import Failure, Fault
-
-TIMEOUT_EXPIRED = "TimeoutExpired"
-OOM_KILLED = "OOMKilled"
-INTERRUPTED = "Interrupted"
-KILLED_BY_SIGNAL = "KilledBySignal"
-NON_ZERO_EXIT = "NonZeroExit"
-ENDED_EARLY = "ProcessEndedEarly"
-OUTPUTS_NOT_FOUND = "OutputsNotFound"
-PROGRAM_NOT_FOUND = "ProgramNotFound"
-NOT_STARTED = "ProcessNotStarted"
-BAD_TASK = "BadTaskFormat"
+from propeller.executors.codes import (
+    DISK_FULL,
+    ENDED_EARLY,
+    INTERRUPTED,
+    KILLED_BY_SIGNAL,
+    NON_ZERO_EXIT,
+    NOT_STARTED,
+    OOM_KILLED,
+    OUTPUTS_NOT_FOUND,
+    PROGRAM_NOT_FOUND,
+    TIMEOUT_EXPIRED,
+)
 
 _SHELL_SIGNAL_BASE = 128
 _PYTHON_SIGNAL_BASE = 256
@@ -125,13 +126,9 @@ def failure_of_start(error: int, message: str, program: str, remedy: str = "") -
     return Failure(NOT_STARTED, f"No process could be made for {program}: {message}", Fault.SYSTEM, retryable=True)
 
 
-NO_GRAPHS = Failure(
-    BAD_TASK,
-    "A dynamic task cannot be an element of a map: map a workflow that calls it.",
-    Fault.USER,
-    retryable=False,
-)
-"""The failure of an element that gave nodes to run next."""
+def failure_of_full_disk(error: Exception) -> Failure:
+    """Return the failure of an attempt that could not be prepared since nothing more can be written."""
+    return Failure(DISK_FULL, f"Nothing more can be written: {error}", Fault.SYSTEM, retryable=True)
 
 
 def explained_failure(failure: Failure, tail: str, remedy: str) -> Failure:

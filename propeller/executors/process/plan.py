@@ -11,19 +11,25 @@ from typing import TypeAlias
 
 from flytelike.codec.container_arguments import ContainerInvocation, container_arguments
 from flytelike.codec.tasks import task_template_to_proto
-from flytelike.model.failure import Failure, Fault
+from flytelike.model.failure import Failure
 from flytelike.model.graph import DataFiles
 from flytelike.model.literals import Literal
 from flytelike.model.policies import ResourceName
+from propeller.executors.command import (
+    OURS,
+    bad_task,
+    command_words,
+    rendered,
+    shows_inputs,
+    shows_task_template,
+)
 from propeller.executors.process.environment import AttemptEnvironment, environment_of
 from propeller.executors.process.images import ImageEnvironment, environment_for
-from propeller.executors.process.outcome import BAD_TASK
-from propeller.executors.process.quantity import bytes_of
-from propeller.executors.process.templates import TemplateError, names_in, render
 from propeller.executors.process.worker import WorkerKey
-from propeller.ports import AttemptKey, AttemptSpec
+from propeller.executors.quantity import bytes_of
+from propeller.executors.templates import TemplateError, names_in
+from propeller.ports import AttemptSpec
 
-OURS = "flytelike-execute"
 _FAST = "pyflyte-fast-execute"
 _FAST_FOLDERS = frozenset({"--dest-dir", "--dynamic-dest-dir"})
 INPUT_PATH = "/var/flyte/inputs"
@@ -63,18 +69,18 @@ Plan: TypeAlias = WarmPlan | ProgramPlan
 
 def needs_inputs(spec: AttemptSpec) -> bool:
     """Tell whether the command shows values of inputs, which must be read to render it."""
-    return any(name.startswith("inputs.") for name in names_in(_words(spec)))
+    return shows_inputs(command_words(spec))
 
 
 def shows_attempt(spec: AttemptSpec) -> bool:
     """Tell whether the command shows what differs from one element of an array to the next, but for its places."""
     own = {"perretryuniquekey", "tasktemplatepath"}
-    return any(name in own or name.startswith("inputs.") for name in names_in(_words(spec)))
+    return any(name in own or name.startswith("inputs.") for name in names_in(command_words(spec)))
 
 
 def uses_task_template(spec: AttemptSpec) -> bool:
     """Tell whether the attempt wants the task's template as a file."""
-    return data_files(spec) is not None or "tasktemplatepath" in names_in(_words(spec))
+    return data_files(spec) is not None or shows_task_template(command_words(spec))
 
 
 def task_document(spec: AttemptSpec) -> bytes:
@@ -98,27 +104,27 @@ def plan_of(
             f"task {spec.task.id} has no command; a task of type {spec.task.type!r} cannot run as a process"
         )
     try:
-        rendered = render(words, lambda name: _variable(name, spec), inputs.get)
+        argv = rendered(words, spec, inputs)
     except TemplateError as error:
         return bad_task(str(error))
-    if "\0" in "".join(rendered):
+    if "\0" in "".join(argv):
         return bad_task("an argument holds a NUL character")
     environment = environment_of(spec)
     if data_files(spec) is not None:
-        return _container_plan(spec, rendered, environment, environment_for(_image(spec), images))
-    program = PurePosixPath(rendered[0]).name
+        return _container_plan(spec, argv, environment, environment_for(_image(spec), images))
+    program = PurePosixPath(argv[0]).name
     image = environment_for(_image(spec), images)
     env = {**environment.own, **dict(environment.worker)}
     if program != OURS:
-        argv = _in_own_folder(rendered) if program == _FAST else rendered
-        return ProgramPlan(argv, env, marked=True, image=image)
+        own = _in_own_folder(argv) if program == _FAST else argv
+        return ProgramPlan(own, env, marked=True, image=image)
     if image is not None:
-        return ProgramPlan((OURS, *rendered[1:]), env, marked=False, image=image)
+        return ProgramPlan((OURS, *argv[1:]), env, marked=False, image=image)
     if environment.fresh:
-        return ProgramPlan((*_ENTRYPOINT, *rendered[1:]), env, marked=False)
+        return ProgramPlan((*_ENTRYPOINT, *argv[1:]), env, marked=False)
     task = spec.task.id
-    key = WorkerKey(task.project, task.domain, _code(rendered), environment.worker)
-    return WarmPlan(key, rendered, environment.own, spec.inputs)
+    key = WorkerKey(task.project, task.domain, _code(argv), environment.worker)
+    return WarmPlan(key, argv, environment.own, spec.inputs)
 
 
 def data_files(spec: AttemptSpec) -> DataFiles | None:
@@ -146,7 +152,7 @@ def _container_plan(
 
 def _marked(spec: AttemptSpec) -> tuple[str, ...]:
     """Return the command, with marks in place of the folders that a container would have its files in."""
-    data, words = data_files(spec), _words(spec)
+    data, words = data_files(spec), command_words(spec)
     if data is None:
         return words
     folders = dict(zip((data.input_path or INPUT_PATH, data.output_path or OUTPUT_PATH), _MARKS, strict=True))
@@ -179,48 +185,8 @@ def memory_limit(spec: AttemptSpec) -> int | Failure:
         return bad_task(str(error))
 
 
-def bad_task(message: str) -> Failure:
-    """Return the failure of a task that no retry makes runnable."""
-    return Failure(BAD_TASK, message, Fault.USER, retryable=False)
-
-
-def _words(spec: AttemptSpec) -> tuple[str, ...]:
-    container = spec.task.container
-    return (*container.command, *container.args) if container is not None else ()
-
-
 def _image(spec: AttemptSpec) -> str:
     return spec.task.container.image if spec.task.container is not None else ""
-
-
-def _variable(name: str, spec: AttemptSpec) -> str | None:
-    match name:
-        case "input":
-            return spec.inputs_uri
-        case "inputprefix":
-            return spec.inputs_uri.rpartition("/")[0]
-        case "outputprefix":
-            return spec.output_prefix
-        case "rawoutputdataprefix":
-            return spec.raw_output_prefix
-        case "checkpointoutputprefix":
-            return spec.checkpoint_prefix
-        case "prevcheckpointprefix":
-            return spec.previous_checkpoint_prefix or '""'
-        case "perretryuniquekey":
-            return unique_key(spec.key)
-        case "tasktemplatepath":
-            return f"{spec.output_prefix}/task.pb"
-        case "namespace":
-            return f"{spec.key.execution.project}-{spec.key.execution.domain}"
-        case _:
-            return None
-
-
-def unique_key(key: AttemptKey) -> str:
-    """Return a name for the attempt that holds only letters, digits and underscores."""
-    name = f"{key.execution.name}_{key.path}_{key.attempt}"
-    return "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in name)
 
 
 def _code(args: tuple[str, ...]) -> str:

@@ -6,7 +6,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -21,6 +20,7 @@ from flytelike.codec.worker_frames import (
     NotForked,
     Signal,
 )
+from propeller.executors.process import scratch
 from propeller.executors.process.channel import FrameChannel
 
 _MODULE = "flytelike.runtime.zygote"
@@ -50,12 +50,13 @@ class ZygoteFailed(Exception):
 class Zygote:
     """A running zygote. Make it with `start`."""
 
-    def __init__(self, process: subprocess.Popen[bytes], scratch: str, listener: ZygoteListener) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], scratch: str, lock: int, listener: ZygoteListener) -> None:
         self._process = process
         self._listener = listener
         self._channel: FrameChannel | None = None
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.scratch = scratch
+        self._lock = lock
 
     @classmethod
     async def start(cls, preload: tuple[str, ...], env: Mapping[str, str], listener: ZygoteListener) -> "Zygote":
@@ -65,9 +66,8 @@ class Zygote:
             ZygoteFailed: It ended at once.
         """
         ours, theirs = socket.socketpair()
-        # Short, because authors' libraries put sockets into TMPDIR, whose paths may have 108 bytes.
-        scratch = tempfile.mkdtemp(prefix="ftl-")
-        command = [sys.executable, "-P", "-m", _MODULE, str(theirs.fileno()), scratch, *preload]
+        folder, lock = await asyncio.to_thread(scratch.make)
+        command = [sys.executable, "-P", "-m", _MODULE, str(theirs.fileno()), folder, *preload]
 
         def launch() -> subprocess.Popen[bytes]:
             return subprocess.Popen(  # noqa: S603 - our own module
@@ -80,9 +80,12 @@ class Zygote:
 
         try:
             process = await asyncio.to_thread(launch)
+        except BaseException:
+            os.close(lock)  # Nobody lives in the folder: it goes with the next sweep.
+            raise
         finally:
             theirs.close()
-        zygote = cls(process, scratch, listener)
+        zygote = cls(process, folder, lock, listener)
         zygote._channel = FrameChannel(ours, zygote._hear, zygote._gone)
         try:
             await zygote._ready
@@ -132,6 +135,9 @@ class Zygote:
             self._process.kill()
             self._process.wait()
         shutil.rmtree(self.scratch, ignore_errors=True)
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
 
     def _send(self, frame: Frame, fds: tuple[int, ...]) -> None:
         if self._channel is not None:

@@ -9,10 +9,14 @@ from flytelike.model.failure import Failure
 from flytelike.model.history import NodeChanged
 from flytelike.model.ids import NodePath
 from flytelike.model.phases import NodePhase
+from propeller.core.elements import element_of
+from tests.simulation.arrays import ArrayJudge
 from tests.simulation.checker import Checker, Key
+from tests.simulation.engine.arrays import EngineArrayJudge
 from tests.simulation.engine.loop import Agenda
 from tests.simulation.engine.values import Expected
 from tests.simulation.rules import must
+from tests.unit.propeller_core.builders import NodeSketch
 
 
 @dataclass
@@ -29,12 +33,23 @@ class EngineChecker(Checker):
     lied: set[Key] = field(default_factory=set)
     gates_ns: dict[NodePath, int] = field(default_factory=dict)
     signals: dict[str, Failure | None] = field(default_factory=dict)
-    refused: dict[NodePath, Failure] = field(default_factory=dict)
+    unopened: dict[NodePath, Failure] = field(default_factory=dict)
     failed_in: dict[str, list[tuple[str, Failure]]] = field(default_factory=lambda: defaultdict(list))
     clock_was_turned: bool = False
     ends_unheard: bool = False
     sees_lookups: bool = False
     takes: bool = True
+
+    @override
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.arrays = _Judges(self)
+
+    def array(self, path: NodePath) -> EngineArrayJudge:
+        """Return who judges an array."""
+        judge = self.arrays[path]
+        assert isinstance(judge, EngineArrayJudge)
+        return judge
 
     def process_began(self, key: Key) -> None:
         """Take that a process says that it began its work."""
@@ -89,9 +104,13 @@ class EngineChecker(Checker):
     def _slots(self) -> None:
         """Those whose end is asked for already do not count."""
         lives = {**self.live, **self.live_children}
-        running = [path for path, attempt in lives.items() if not self._called_off(path, attempt)]
+        running = [path for path, attempt in lives.items() if not (element_of(path) or self._called_off(path, attempt))]
+        running += [path for path in self.arrays if self._runs(path)]
         limit = self.scenario.limits.max_parallelism
         must(limit == 0 or len(running) <= limit, f"{running} really run, {limit} may")
+
+    def _runs(self, array: NodePath) -> bool:
+        return self.array(array).lives() and not self.array(array).called_off and not element_of(array)
 
     @override
     def _node(self, record: NodeChanged) -> None:
@@ -102,7 +121,7 @@ class EngineChecker(Checker):
         if gate is not None and record.phase.terminal:
             self._pass_on(path, gate.signal_id)
         super()._node(record)
-        if record.phase is NodePhase.RUNNING and (sketch.launch_plan or sketch.is_gate):
+        if record.phase is NodePhase.RUNNING and (sketch.launch_plan or sketch.is_gate or sketch.array):
             self.began_ns[path, 0] = min(record.at_ns, self.agenda.true_ns)  # A commit may land late.
             self.gates_ns[path] = record.at_ns
         aside = sketch.branch or self.kinds.is_cleanup(path)
@@ -111,8 +130,8 @@ class EngineChecker(Checker):
 
     def _pass_on(self, path: NodePath, signal: str) -> None:
         """Let a gate's end be judged by what was given, or by why it could not wait."""
-        if path in self.refused:
-            self.kinds.signals[path] = self.refused[path]
+        if path in self.unopened:
+            self.kinds.signals[path] = self.unopened[path]
         elif signal in self.signals:
             self.kinds.signals[path] = self.signals[signal]
 
@@ -128,6 +147,12 @@ class EngineChecker(Checker):
         must(failed and message == failed[0][1].message, f"{path}: is told of {message}, {failed} failed")
         same = {other for other, failure in failed if failure == failed[0][1]}
         must(node in same, f"{path}: is told that {node} failed, {same} did")
+
+    @override
+    def _gives(self, sketch: NodeSketch) -> bool:
+        """Tasks that give graphs have the outputs of those here."""
+        inner = sketch.workflow or sketch.gives
+        return self.scenario.inner[inner].outputs if inner else True
 
     @override
     def slept(self, path: NodePath) -> bool:
@@ -149,8 +174,9 @@ class EngineChecker(Checker):
         if self.clock_was_turned:
             return True
         node = self.sketch(path)
-        timeout_ns = node.metadata.timeout_ns or node.task.timeout_ns
-        began_ns = self.began_ns.get((path, 0 if node.launch_plan or node.is_gate else attempt))
+        timeout_ns = node.array.timeout_ns if node.array else node.metadata.timeout_ns or node.task.timeout_ns
+        once = node.launch_plan or node.is_gate or node.array
+        began_ns = self.began_ns.get((path, 0 if once else attempt))
         return bool(timeout_ns) and began_ns is not None and self.agenda.true_ns - began_ns >= timeout_ns
 
     @override
@@ -164,3 +190,15 @@ class EngineChecker(Checker):
         if failure.code == "OutputsNotFound":
             return (path, attempt) in self.lied
         return super()._happened(path, attempt, failure)
+
+
+class _Judges(dict[NodePath, ArrayJudge]):
+    """One judge for each array, made when it is first spoken of."""
+
+    def __init__(self, checker: EngineChecker) -> None:
+        self._checker = checker
+        super().__init__()
+
+    def __missing__(self, path: NodePath) -> ArrayJudge:
+        judge = self[path] = EngineArrayJudge(path, self._checker)
+        return judge

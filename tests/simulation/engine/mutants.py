@@ -23,7 +23,7 @@ ENGINE_MUTANTS = (
     _mutant(
         "who leaves the cache alone fills it",
         "lookups",
-        "not work.cached or not _asks(run, kept.path):\n            return None",
+        "not work.cached or not run.state.header.limits.cached:\n            return None",
         "not work.cached:\n            return None",
     ),
     _mutant(
@@ -217,12 +217,17 @@ ENGINE_MUTANTS = (
     _mutant("nothing is synced before the mark is dropped", "seal", "await self._blobs.sync_all(", "str("),
     _mutant("outputs are left out of the seal", "seal", "if isinstance(node, Succeeded):", "if False:"),
     _mutant("other inputs are overlooked", "taking_over", "if differing:", "if False:"),
-    _mutant("taken outputs are left in memory", "taking_over", "await self._blobs.write(uri, data)\n", "pass\n"),
+    _mutant(
+        "taken outputs are left in memory",
+        "taking_over",
+        "await self._keep(run, places.outputs_name(path, ATTEMPT), data)",
+        "pass",
+    ),
     _mutant("inputs are left out of the seal", "seal", "if not isinstance(node, Skipped | LeftOut):", "if False:"),
     _mutant(
         "inputs are not restored",
         "effects",
-        "await self._write_again(places.inputs_uri(prefix, run.id, path), serialise(inputs))",
+        "await self._write_again(run, places.inputs_name(path), serialise(inputs))",
         "pass",
     ),
     _mutant("what fails to be sealed is forgotten", "seal", "            return False\n", "            pass\n"),
@@ -254,4 +259,29 @@ ENGINE_MUTANTS = (
     ),
     _mutant("the wrong case is chosen", "branching", "Comparator.LESS_OR_EQUAL: le,", "Comparator.LESS_OR_EQUAL: gt,"),
     _mutant("a sweep that fails is the last one", "retention", "full, left = False, True", "full, left = False, False"),
+    _mutant(
+        "what elements of an inner array gave is lost",
+        "element_rows",
+        "is_element = index.isdecimal()",
+        'is_element = index.isdecimal() and path.count(".") == 2',
+    ),
+    _mutant("an array's inputs are lost in a power cut", "entry", "Collecting | Mapped |", "Collecting |"),
+    _mutant(
+        "an element's outputs are not looked at",
+        "arrays",
+        "        if missing:\n            return _no",
+        "        if not missing:\n            return _no",
+    ),
+    _mutant(
+        "elements are not stopped",
+        "arrays",
+        "        await executor.abort_elements(",
+        "        0 and await executor.abort_elements(",
+    ),
+    _mutant(
+        "what waits too long is not taken back",
+        "arrays",
+        "            if array.spec.queued_ns:",
+        "            if False:",
+    ),
 )

@@ -8,6 +8,7 @@ from flytelike.model.closure import WorkflowClosure
 from flytelike.model.graph import TaskTemplate
 from flytelike.model.history import HistoryEntry
 from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeExecutionId
+from propeller.core.elements import Span
 from propeller.ports import (
     AttemptKey,
     AttemptSpec,
@@ -19,6 +20,7 @@ from propeller.ports import (
     Snapshot,
     StoreError,
 )
+from propeller.ports_elements import ElementsOrder
 from propeller.ports_signals import SignalWanted
 from tests.simulation.engine.life import Life
 
@@ -121,6 +123,9 @@ class Store(Port):
     async def output(self, execution: ExecutionId, key: str) -> bytes | None:
         return await self._life.call(lambda: at_once(self._world.store.output(execution, key)), StoreAway)
 
+    async def outputs(self, execution: ExecutionId, keys: Sequence[str]) -> Sequence[bytes | None]:
+        return await self._life.call(lambda: at_once(self._world.store.outputs(execution, keys)), StoreAway)
+
     async def undelivered(self, limit: int) -> Sequence[tuple[ExecutionId, HistoryBatch]]:
         return await self._life.call(lambda: at_once(self._world.store.undelivered(limit)), StoreAway)
 
@@ -153,9 +158,9 @@ class Blobs(Port):
     async def write(self, uri: str, data: bytes) -> None:
         await self._life.call(lambda: self._world.write(uri, data), BlobsAway)
 
-    async def write_all(self, documents: Mapping[str, bytes]) -> None:
-        for uri, data in documents.items():
-            await self.write(uri, data)
+    async def pack(self, folder: str, documents: Mapping[str, bytes]) -> None:
+        for name, data in documents.items():
+            await self.write(f"{folder}/{name}", data)
 
     async def sizes(self, uris: Collection[str]) -> Mapping[str, int]:
         return await self._life.call(lambda: self._world.blobs.sizes(uris), BlobsAway)
@@ -178,6 +183,13 @@ class SimulatedCatalog(Port):
 
     async def put(self, entry: CacheEntry) -> None:
         await self._life.call(lambda: self._world.put_into_catalog(entry), OthersAway)
+
+    async def put_many(self, entries: Sequence[CacheEntry]) -> None:
+        def put() -> None:
+            for entry in entries:
+                self._world.put_into_catalog(entry)
+
+        await self._life.call(put, OthersAway)
 
     async def drop(self, digests: Collection[str], why: str) -> None:
         await self._life.call(lambda: at_once(self._world.catalog.drop(digests, why)), OthersAway)
@@ -223,6 +235,7 @@ class Children(Port):
         launch_plan: Identifier,
         inputs_uri: str,
         earlier: ExecutionId | None = None,
+        priority: int = 0,
     ) -> ExecutionId:
         self._world.start_asked(parent.execution, parent.path, attempt)
         return await self._life.call(lambda: self._world.start_child(parent, attempt, inputs_uri), OthersAway)
@@ -241,6 +254,15 @@ class Executor(Port):
 
     async def abort(self, key: AttemptKey, reason: str) -> None:
         await self._life.call(lambda: self._world.abort_attempt(key), OthersAway)
+
+    async def start_elements(self, order: ElementsOrder) -> None:
+        await self._life.call(lambda: self._world.elements.start(order), OthersAway)
+
+    async def abort_elements(self, key: AttemptKey, reason: str) -> None:
+        await self._life.call(lambda: self._world.elements.abort(key), OthersAway)
+
+    async def withdraw_elements(self, key: AttemptKey, elements: Sequence[Span]) -> Sequence[Span]:
+        return await self._life.call(lambda: self._world.elements.withdraw(key, elements), OthersAway)
 
     async def close(self) -> None:
         await self._life.travel()

@@ -62,7 +62,7 @@ class SimulatedPeople:
             failure = Failure("SignalClash", f"{wanted.path} may not wait", Fault.USER, retryable=False)
             self._refused[key] = failure if unlucky else None
             if unlucky:
-                world.checkers[wanted.execution].refused[wanted.path] = failure
+                world.checkers[wanted.execution].unopened[wanted.path] = failure
         return self._refused[key]
 
     def _give(self, key: Key, wanted: SignalWanted) -> None:

@@ -11,7 +11,7 @@ from functools import partial
 from flytelike.model.caching import CacheEntry, CacheUse
 from flytelike.model.closure import WorkflowClosure
 from flytelike.model.failure import Failure, Fault
-from flytelike.model.history import HistoryEntry, NodeChanged
+from flytelike.model.history import ElementsChanged, HistoryEntry, NodeChanged
 from flytelike.model.ids import ROOT, Digest, ExecutionId, NodeExecutionId, NodePath
 from flytelike.model.launch import LaunchRequest
 from flytelike.model.phases import NodePhase, WorkflowPhase
@@ -22,6 +22,7 @@ from propeller.engine.telling import telling_in
 from propeller.ports import AttemptKey, AttemptSpec, ChildRefused, ChildStatus, Commit, GraphRefused
 from propeller.stores.memory import MemoryStateStore
 from propeller.stores.memory_catalog import MemoryCatalog
+from tests.simulation.engine.arrays import ElementsWorld
 from tests.simulation.engine.blobs import SimulatedBlobs
 from tests.simulation.engine.checker import EngineChecker
 from tests.simulation.engine.earlier import EarlierExecution
@@ -31,6 +32,7 @@ from tests.simulation.engine.ports import at_once
 from tests.simulation.engine.signals import SimulatedPeople
 from tests.simulation.engine.values import (
     Expected,
+    Value,
     computed,
     literals,
     numbers,
@@ -103,6 +105,7 @@ class EngineWorld:
         self.recorded: dict[ExecutionId, list[HistoryEntry]] = {request.id: [] for request in requests}
         self.sunk: dict[ExecutionId, list[HistoryEntry]] = {request.id: [] for request in requests}
         self.processes: dict[AttemptKey, Process] = {}
+        self.elements = ElementsWorld(self)
         self.children: dict[ExecutionId, Child] = {}
         self.refused: dict[ExecutionId, Failure] = {}
         self.offset_ns = 0
@@ -170,7 +173,8 @@ class EngineWorld:
         """The child that a success speaks of is the one that succeeded."""
         record = entry.record
         if isinstance(record, NodeChanged) and record.phase is NodePhase.SUCCEEDED:
-            with_child = checker.sketch(record.path).launch_plan
+            sketch = checker.sketch(record.path)
+            with_child = sketch.launch_plan and not sketch.array
             wanted = self._child(execution, record.path, checker.newest[record.path]) if with_child else None
             must(entry.child == wanted, f"{record.path}: told of child {entry.child}, it was {wanted}")
 
@@ -180,19 +184,37 @@ class EngineWorld:
         for request in self.requests:
             folder = f"mem://meta/p-d-{request.id.name}/"
             if uri.startswith(folder) and uri.endswith("/outputs.pb"):
-                node, _, attempt, _ = uri.removeprefix(folder).split("/")
+                node, _, attempt, *element, _ = uri.removeprefix(folder).split("/")
                 path = ROOT if node == "end-node" else NodePath(node)
-                self.judge(partial(self._collected, request.id, path, int(attempt), data))
+                if element:
+                    self.judge(partial(self._is_of_element, NodePath(f"{path}.{attempt}.{element[0]}"), data))
+                else:
+                    self.judge(partial(self._collected, request.id, path, int(attempt), data))
+
+    def _is_of_element(self, path: NodePath, data: bytes) -> None:
+        found, wanted = numbers(data), {"o": self.expected.output(path)}
+        must(found == wanted, f"{path}: gives {found}, not {wanted}")
 
     def _collected(self, execution: ExecutionId, path: NodePath, attempt: int, data: bytes) -> None:
         checker, found = self.checkers[execution], numbers(data)
         gives = path == ROOT or self.expected.gives(path)
-        wanted = {"o": self.expected.output(path)} if gives else {}
+        wanted = {"o": self.given_by(execution, path)} if gives else {}
         must(found == wanted, f"{path}: gives {found}, not {wanted}")
         if checker.took.get(path):
             checker.bound[path, attempt].append(None)  # whether they were taken over or collected
-        elif path == ROOT or checker.sketch(path).workflow or (path, attempt) in checker.gave:
+        elif (
+            path == ROOT
+            or checker.sketch(path).workflow
+            or checker.sketch(path).array
+            or (path, attempt) in checker.gave
+        ):
             checker.outputs((path, attempt), None)
+
+    def given_by(self, execution: ExecutionId, path: NodePath) -> Value:
+        """Return what a node must have given; of an array that runs, nothing for elements that failed."""
+        checker, whole = self.checkers[execution], self.expected.output(path)
+        runs = path != ROOT and checker.sketch(path).array and True not in checker.took[path]
+        return checker.array(path).list_of(whole) if runs else whole
 
     def told(self, batch: Sequence[HistoryEntry]) -> None:
         """Take history in, as the control plane does: in order, each record once."""
@@ -253,7 +275,7 @@ class EngineWorld:
                 f"{key.execution.name}/{key.path}: does what {other.execution.name}/{other.path} does already",
             )
 
-    def _work(self, key: AttemptKey) -> tuple[str, list[int]]:
+    def _work(self, key: AttemptKey) -> tuple[str, list[Value]]:
         return whose(self.scenario, place_of(key.path)), self.expected.inputs(key.path)
 
     def look_back(self) -> None:
@@ -397,6 +419,7 @@ class EngineWorld:
         """Let the engine's own workers end with it; what they had stored stays, and is found again."""
         if self.weather.survives:
             return
+        self.elements.workers_end()
         for key, process in self.processes.items():
             if process.state == "aborted":
                 process.state = "buried"  # However it was about to end: nobody hears of it.
@@ -503,6 +526,8 @@ class EngineWorld:
 def _word(entry: HistoryEntry) -> str:
     record = entry.record
     where = f"{getattr(record, 'path', '')}/{getattr(record, 'attempt', '')} "
+    if isinstance(record, ElementsChanged):
+        return f"{where.strip('/ ')} {[*record.changes]} {record.cache.name}"
     return f"{where.strip('/ ')} {record.phase.name}".strip()
 
 

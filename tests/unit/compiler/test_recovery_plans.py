@@ -1,6 +1,7 @@
 """What becomes of each node when an execution goes on in other code or with other inputs."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 
@@ -14,9 +15,10 @@ from flytelike.controlplane.partial_run import plan_partial_run
 from flytelike.model.closure import WorkflowClosure
 from flytelike.model.diagnostic import DiagnosticError
 from flytelike.model.earlier import Earlier, EarlierNode
-from flytelike.model.ids import ExecutionId, NodeId, NodePath
+from flytelike.model.graph import BranchTarget, inner_nodes
+from flytelike.model.ids import ROOT, Digest, ExecutionId, NodeId, NodePath
 from flytelike.model.phases import NodePhase
-from flytelike.model.recovery import PlannedNode
+from flytelike.model.recovery import Action, PlannedNode
 from flytelike.model.reuse import ReuseSource, Way
 from flytelike.sdk.entities import templates
 from flytelike.sdk.modules import load
@@ -276,3 +278,128 @@ def test_what_cannot_be_chosen_is_refused(tmp_path: Path, code: str) -> None:
     with pytest.raises(DiagnosticError) as refused:
         chosen(tmp_path, BASE, new, choice, phases)
     assert [found.code for found in refused.value.diagnostics] == [code]
+
+
+MAPPED = """
+from flytelike import conditional, map_task, task, workflow
+
+@task
+def load(rows: int) -> list[int]:
+    return list(range(rows))
+
+@task
+def score(x: int) -> int:
+    return x
+
+@task
+def mute(x: int) -> None:
+    print(x)
+
+@workflow
+def inner(rows: int) -> list[int]:
+    return map_task(score)(x=load(rows=rows))
+
+@workflow
+def pipe(rows: int) -> list[int]:
+    scored = map_task(score)(x=load(rows=rows))
+    map_task(mute)(x=scored)
+    return conditional("c").if_(rows > 5).then(inner(rows=rows)).else_().then(load(rows=rows))
+"""
+
+
+def left_by_a_map(**elements: tuple[int, int]) -> Earlier:
+    """Return what an execution left whose maps failed, with how many elements succeeded of how many."""
+    found = earlier({"n0": "SUCCEEDED", **dict.fromkeys(elements, "FAILED")})
+    nodes = {
+        node: replace(one, elements=elements[node]) if node in elements else one
+        for node, one in found.nodes[NodePath("")].items()
+    }
+    return replace(found, nodes={NodePath(""): nodes})
+
+
+def test_a_map_that_failed_goes_on_with_its_elements(tmp_path: Path) -> None:
+    of = closure(tmp_path, MAPPED)
+    plan = plan_recovery(of, of, left_by_a_map(n1=(812, 1000)))
+    [array] = [node for node in plan.nodes if node.path == "n1"]
+    assert (array.action, array.detail) == (Action.PARTLY, "812 of 1,000 elements reused")
+    assert plan.reuse[NodePath("n1")].way is Way.CONTINUE
+
+
+@pytest.mark.parametrize(
+    ("change", "succeeded"),
+    [("return x", 812), ("return list(range(rows))", 812), ("", 0)],
+    ids=["its code changed", "what is above it runs", "no element succeeded"],
+)
+def test_a_map_runs_whole_where_a_node_would(tmp_path: Path, change: str, succeeded: int) -> None:
+    old = closure(tmp_path, MAPPED)
+    new = closure(tmp_path, MAPPED.replace(change, f"{change} or 0") if change else MAPPED)
+    plan = plan_recovery(old, new, left_by_a_map(n1=(succeeded, 1000)))
+    assert told(plan.nodes)["n1"].startswith("run")
+    assert NodePath("n1") not in plan.reuse
+
+
+def test_of_elements_without_outputs_nothing_is_known(tmp_path: Path) -> None:
+    of = closure(tmp_path, MAPPED)
+    plan = plan_recovery(of, of, left_by_a_map(n1=(3, 3), n2=(2, 3)))
+    assert told(plan.nodes)["n2"] == "run not-done"
+
+
+def test_a_branch_goes_on_inside_of_the_case_that_it_took(tmp_path: Path) -> None:
+    of = closure(tmp_path, MAPPED)
+    [branch] = [node for node in of.primary.template.nodes if isinstance(node.target, BranchTarget)]
+    taken, other = (f"{node.id}" for node in inner_nodes(branch))
+    phases = {branch.id: "FAILED", taken: "FAILED", f"{taken}.0.n0": "SUCCEEDED", f"{taken}.0.n1": "FAILED"}
+    plan = plan_recovery(of, of, earlier({**phases, other: "SKIPPED"}))
+    assert told(plan.nodes)[branch.id] == "partly inside"
+    assert told(plan.nodes)[f"{taken}.0.n0"] == "reuse unchanged"
+    assert other not in {node.path for node in plan.nodes}
+    whole = plan_recovery(of, of, earlier({**phases, other: "SKIPPED"}), frozenset({"rows"}))
+    assert set(whole.reuse) == {branch.id}, "a checkpoint may serve, no result does"
+
+
+DYNAMIC = BASE.replace("import task", "import dynamic, task").replace("@task\ndef train", "@dynamic\ndef train")
+GIVEN = BASE.replace("pipe(rows: int, rate: float = 0.1) -> str", "pipe(rows: int) -> list[int]").replace(
+    "    xs = prepare(rows=rows)\n    return report(score=train(xs=xs, rate=rate))", "    return prepare(rows=rows)"
+)
+"""What its task gave: a graph with a sub-workflow `n0`."""
+
+
+def expanded(attempts: int = 1) -> Earlier:
+    """Return what an execution left whose dynamic node `n1` gave a graph at its first attempt."""
+    left = earlier({"n0": "SUCCEEDED", "n1": "FAILED", "n1.0.n0": "FAILED", "n1.0.n0.0.n0": "SUCCEEDED"})
+    source = replace(left.nodes[ROOT][NodeId("n1")].source, graph=Digest("g"), attempt=attempts - 1)
+    nodes = {**left.nodes[ROOT], NodeId("n1"): EarlierNode(NodePhase.FAILED, source)}
+    return replace(left, nodes={**left.nodes, ROOT: nodes})
+
+
+def test_a_dynamic_node_keeps_its_graph(tmp_path: Path) -> None:
+    new, graphs = closure(tmp_path, DYNAMIC), {Digest("g"): closure(tmp_path, GIVEN)}
+    plan = plan_recovery(new, new, expanded(), graphs=graphs)
+    assert told(plan.nodes) == {
+        "n0": "reuse unchanged",
+        "n1": "partly inside",
+        "n1.0.n0": "partly inside",
+        "n1.0.n0.0.n0": "reuse unchanged",
+        "n1.0.n0.0.n1": "run not-done",
+        "n2": "run not-done",
+    }
+    assert {path: node.way for path, node in plan.reuse.items()} == {
+        "n0": Way.TAKE_IF_INPUTS_EQUAL,
+        "n1": Way.KEEP_GRAPH,
+        "n1.0.n0.0.n0": Way.TAKE_IF_INPUTS_EQUAL,
+    }
+
+
+@pytest.mark.parametrize("why", ["its last attempt gave none", "its inputs changed", "its graph is gone"])
+def test_a_dynamic_node_runs_whole(tmp_path: Path, why: str) -> None:
+    new, graphs = closure(tmp_path, DYNAMIC), {Digest("g"): closure(tmp_path, GIVEN)}
+    plan = plan_recovery(
+        new,
+        new,
+        expanded(attempts=2 if why == "its last attempt gave none" else 1),
+        frozenset({"rate"} if why == "its inputs changed" else ()),
+        graphs={} if why == "its graph is gone" else graphs,
+    )
+    assert told(plan.nodes)["n1"] == "run not-done"
+    assert not [path for path in plan.reuse if path.startswith("n1.")]
+    assert all(node.way is not Way.KEEP_GRAPH for node in plan.reuse.values())

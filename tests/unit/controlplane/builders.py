@@ -37,6 +37,7 @@ from flytelike.model.launch import LaunchRequest
 from flytelike.model.literals import Literal, Primitive
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
 from flytelike.model.policies import TaskMetadata
+from flytelike.model.trouble import Trouble
 from flytelike.model.types import INTEGER, LiteralType
 from flytelike.storage import Store
 from flytelike_idl.admin import common_pb2, execution_pb2, launch_plan_pb2, task_pb2, workflow_pb2
@@ -257,7 +258,11 @@ class FakeLauncher:
         self.aborted: list[tuple[ExecutionId, str, str]] = []
         self.signals: list[tuple[ExecutionId, str]] = []
         self.failing = False
+        self.waits_for: list[Trouble] = []
         self.told = asyncio.Event()
+
+    def troubles(self) -> Sequence[Trouble]:
+        return self.waits_for
 
     async def launch(self, request: LaunchRequest) -> None:
         if self.failing:

@@ -189,6 +189,7 @@ class World:
                 "created_at": at_ns,
                 "updated_at": at_ns,
             },
+            dict(ran.labels),
         )
         row = connection.execute(executions.select().where(executions.c.name == f"e{number}")).one()
         child = "" if ran.has_child_of is None else f"e{ran.has_child_of}"

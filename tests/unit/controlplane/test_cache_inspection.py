@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from flytelike.codec.caching import source_from_json
 from flytelike.controlplane.app import ControlPlane
+from flytelike.controlplane.repository import catalog_past
+from flytelike.controlplane.repository import catalog_queries as queries
+from flytelike.controlplane.repository.catalog_past import PAST_MAX
 from flytelike.controlplane.repository.catalog_queries import Selection
 from flytelike.model.caching import CacheEntry, CacheKey, CacheSource, CatalogUse
 from flytelike.model.ids import NodePath
@@ -70,3 +74,44 @@ async def test_a_project_keeps_within_its_bound_and_time(tmp_path: Path) -> None
         left = await plane.cache.entries(Selection(), 9, 0)
         assert [row.size_bytes for row in left] == [400]
         assert left[0].expires_at == left[0].created_at + 10**18
+
+
+def by(name: str) -> CacheSource:
+    return CacheSource(execution_id(name), NodePath("n0"), 0, "1")
+
+
+async def past_of(plane: ControlPlane, key: CacheKey) -> list[tuple[int, str, int, str]]:
+    """Return what once stood at a key: when it was computed, why it went and when, and who came instead."""
+    rows = await plane.database.read(lambda connection: catalog_past.past_of(connection, key.digest))
+    told = [(row.created_at, row.gone, row.gone_at, source_from_json(row.replaced_by)) for row in rows]
+    return [(created, gone, at, source.execution.name) for created, gone, at, source in told]
+
+
+async def test_what_is_replaced_is_remembered_with_its_end(plane: ControlPlane) -> None:
+    key = entry(1).key
+    await plane.catalog.put(entry(1, source=by("a"), created_ns=1))
+    await plane.catalog.put(entry(1, source=by("b"), created_ns=2, expires_ns=4))
+    await plane.catalog.put(entry(1, source=by("c"), created_ns=5))
+    await plane.catalog.drop([key.digest], "evicted")
+    evicted_at = (await plane.database.read(lambda c: queries.find_entry(c, key.digest))).gone_at  # type: ignore[union-attr]
+    await plane.catalog.put(entry(1, source=by("d"), created_ns=evicted_at + 1))
+    assert await past_of(plane, key) == [
+        (5, "evicted", evicted_at, "d"),
+        (2, "expired", 4, "c"),
+        (1, "overwritten", 2, "b"),
+    ]
+
+
+async def test_a_result_that_is_put_again_replaces_nothing(plane: ControlPlane) -> None:
+    for _ in range(3):
+        await plane.catalog.put(entry(1))
+    assert await past_of(plane, entry(1).key) == []
+
+
+async def test_the_last_replaced_ones_are_kept_for_a_while(plane: ControlPlane) -> None:
+    for number in range(1, 3 * PAST_MAX):
+        await plane.catalog.put(entry(1, source=by(f"e{number}"), created_ns=number))
+    kept = await past_of(plane, entry(1).key)
+    assert [created for created, *_ in kept] == list(range(3 * PAST_MAX - 2, 2 * PAST_MAX - 2, -1))
+    await plane.catalog.sweep()
+    assert await past_of(plane, entry(1).key) == [], "they went decades ago"

@@ -11,6 +11,7 @@ from flytelike.controlplane.collecting.owners import data_readings, document_rea
 from flytelike.controlplane.collecting.policy import CacheRule, Ended, Policies, Rule, is_due, rule_for
 from flytelike.controlplane.collecting.references import References, Root
 from flytelike.controlplane.collecting.report import Kept
+from flytelike.controlplane.collecting.survey import survey_of
 from flytelike.controlplane.errors import Refusal
 from flytelike.controlplane.repository.leases import end_lease, take_lease
 from flytelike.embedded.keepers import EngineLayout
@@ -18,6 +19,8 @@ from flytelike.embedded.retention import policies_in
 from flytelike.model.diagnostic import DiagnosticError
 from flytelike.model.ids import ExecutionId
 from flytelike.model.phases import WorkflowPhase
+from flytelike.storage import Store
+from flytelike.storage.packs import PACK
 from tests.unit.controlplane.builders import create_execution, module
 from tests.unit.controlplane.retention_world import DAY_NS, Ran, World, world
 
@@ -159,6 +162,15 @@ def test_other_addresses_are_no_references(data: bytes) -> None:
     found = References(Root("/s/data", 2))
     found.scan(data, "me")
     assert found.referrer("ab/run-n0-0") is None
+
+
+def test_a_pack_stays_while_somebody_names_a_document_in_it() -> None:
+    survey = survey_of(Store(), "/s/data", "/s/uploads")
+    survey.note_document("file:///s/metadata/e1/n0/data/0/outputs.pb", "e2")
+    assert survey.keeps("/s/metadata/e1/n0/data/0/outputs.pb")
+    assert survey.keeps(f"/s/metadata/e1/{PACK}")
+    assert not survey.keeps("/s/metadata/e1/n1/data/inputs.pb")
+    assert not survey.keeps(f"/s/metadata/e2/{PACK}")
 
 
 def test_an_ambiguous_folder_is_read_in_all_ways() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from flytelike.controlplane import database as faulty
 from flytelike.controlplane.database import Database
 from flytelike.controlplane.errors import Refusal, Status
 from flytelike.controlplane.migrations.upgrade import upgrade
@@ -87,6 +88,20 @@ def test_a_full_disk_is_told(tmp_path: Path) -> None:
         )
     database.close()
     assert (code(told.value), told.value.status) == ("disk-full", Status.RESOURCE_EXHAUSTED)
+
+
+def test_a_file_that_another_process_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faulty, "_SQLITE_PRAGMAS", [*faulty._SQLITE_PRAGMAS, "PRAGMA busy_timeout=10"])
+    database = Database(f"sqlite:///{a_database(tmp_path / 'x.db')}")
+    other = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Refusal) as told:
+        database.write_now(lambda c: c.exec_driver_sql("DELETE FROM leases"))
+    assert (code(told.value), told.value.status, told.value.passing) == ("database-locked", Status.UNAVAILABLE, True)
+    other.execute("ROLLBACK")
+    other.close()
+    database.write_now(lambda c: c.exec_driver_sql("DELETE FROM leases"))
+    database.close()
 
 
 def test_settings_show_where_things_go(tmp_path: Path) -> None:

@@ -226,6 +226,21 @@ async def test_archiving(running: Running) -> None:
     assert active.executions == []
 
 
+async def test_executions_are_found_by_a_label(running: Running) -> None:
+    await running.registration.Register(module())
+    for name, labels in {"one": {"team": "a", "other": "b"}, "two": {"team": "b"}, "three": {}}.items():
+        request = create_execution(name)
+        request.spec.labels.values.update(labels)
+        await running.admin.CreateExecution(request)
+
+    async def found(filters: str) -> set[str]:
+        return {it.id.name for it in (await running.admin.ListExecutions(list_of(filters=filters))).executions}
+
+    assert await found("value_in(execution_tag.key,team)+value_in(execution_tag.value,a;b)") == {"one", "two"}
+    assert await found("eq(execution_tag.key,team)+eq(execution_tag.value,b)") == {"two"}, "key and value of one label"
+    assert await found("eq(execution_tag.key,team)+eq(name,one)") == {"one"}
+
+
 # --- read -------------------------------------------------------------------------------------
 
 
@@ -318,6 +333,7 @@ async def test_pages_follow_tokens(running: Running) -> None:
     "options",
     [
         {"filters": "eq(nonsense,1)"},
+        {"filters": "eq(execution_tag.nonsense,1)"},
         {"filters": "eq(phase,NONSENSE)"},
         {"filters": "drop table"},
         {"filters": "gt(created_at,yesterday)"},

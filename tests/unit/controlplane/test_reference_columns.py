@@ -32,15 +32,21 @@ NAMES_NOTHING = frozenset(
     executions.closure_digest executions.spec executions.user executions.parent_name executions.parent_path
     executions.reuse_digest executions.error executions.error_code executions.abort_cause executions.abort_principal
     executions.state_principal
+    execution_tags.key execution_tags.value
     leases.holder
     node_executions.path node_executions.parent node_executions.spec_node_id node_executions.name
-    node_executions.note node_executions.cache_why node_executions.cache_key node_executions.cache_source
-    node_executions.error
-    element_chunks.attempts element_chunks.path element_chunks.phases element_failures.error element_failures.path
+    node_executions.note node_executions.waits node_executions.cache_why node_executions.cache_key
+    node_executions.cache_source node_executions.error
+    element_chunks.attempts element_chunks.origins element_chunks.path element_chunks.phases
+    element_failures.error element_failures.path
     task_executions.path task_executions.task_project task_executions.task_domain task_executions.task_name
     task_executions.task_version task_executions.log_uri task_executions.error
     signals.signal signals.type signals.set_by gates.path gates.signal
     catalog_entries.task catalog_entries.cache_key catalog_entries.source catalog_entries.gone catalog_entries.replaced
+    catalog_entries.version catalog_datasets.name catalog_datasets.version catalog_datasets.about
+    catalog_artifacts.about catalog_artifacts.partitions
+    catalog_tags.name catalog_tags.version catalog_tags.tag
+    catalog_past.source catalog_past.gone catalog_past.replaced_by
     catalog_reservations.holder catalog_uses.task
     """.split()
 )

@@ -16,7 +16,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from flytelike.codec.diagnostics import diagnostic_from_proto
 from flytelike.controlplane.app import ControlPlane
-from flytelike.controlplane.rpc.dispatch import answer_of, method_name
+from flytelike.controlplane.rpc.dispatch import answer_of, method_name, names_of
 from flytelike.controlplane.server import listening, servicers_of
 from flytelike.controlplane.settings import Settings
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
@@ -106,7 +106,7 @@ async def test_services_answer_under_both_names(running: Running, package: str) 
 async def test_every_rpc_answers_an_empty_request_with_a_proper_status(running: Running, tmp_path: Path) -> None:
     for service, _ in servicers_of(running.plane):
         for method in service.methods:
-            path = f"/flyteidl.service.{service.name}/{method.name}"
+            path = f"/{names_of(service)[1]}/{method.name}"
             try:
                 if method.server_streaming:
                     stream = running.channel.unary_stream(path, request_serializer=None, response_deserializer=None)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from flytelike.codec.literals import literal_map_from_proto, literal_map_to_proto
+from flytelike.model.diagnostic import Diagnostic
 from flytelike.model.failure import Failure
 from flytelike.model.graph import Container, TaskTemplate
 from flytelike.model.ids import ExecutionId, Identifier, NodePath, ResourceKind
@@ -64,6 +65,9 @@ class Listener:
     def failed(self, key: AttemptKey, at_ns: int, failure: Failure) -> None:
         self.ends[key] = failure
         self._note("ended", key)
+
+    def held_up(self, key: AttemptKey, why: Diagnostic | None) -> None:
+        self._note("goes on" if why is None else f"held up by {why.code}", key)
 
     def elements_ended(self, key: AttemptKey, at_ns: int, results: Sequence[ElementResult]) -> None:
         self.told.setdefault(key, []).extend(results)
@@ -183,7 +187,7 @@ class Site:
         )
 
 
-def array_of(spec: AttemptSpec, lists: Mapping[str, Sequence[int]], **shared: int) -> ArraySpec:
+def array_of(spec: AttemptSpec, lists: Mapping[str, Sequence[int]], **shared: int | str) -> ArraySpec:
     """Return an array whose elements are attempts like `spec`, with its inputs stored."""
     literals = {name: Literal(Collection(tuple(Literal(Primitive(n)) for n in of))) for name, of in lists.items()}
     literals |= {name: Literal(Primitive(value)) for name, value in shared.items()}
@@ -220,6 +224,8 @@ def retried(spec: AttemptSpec) -> AttemptSpec:
 class Bench:
     """A site with a process executor that runs its attempts."""
 
+    many = 40
+
     def __init__(self, root: Path, **settings: object) -> None:
         self.site = Site(root)
         self.listener = Listener()
@@ -235,6 +241,9 @@ class Bench:
         """Start an attempt and wait for its end."""
         await self.executor.start(spec)
         return Ended(spec, await self.listener.ended(spec.key))
+
+    async def begun(self, array: ArraySpec, count: int) -> None:
+        """Elements begin at once."""
 
     async def log(self, key: AttemptKey) -> bytes:
         """Return all that an attempt printed."""

@@ -21,7 +21,7 @@ from flytelike.codec.worker_frames import (
 )
 from flytelike.model.failure import Failure, Fault
 from propeller.executors.process.outcome import failure_of_exit, failure_of_start
-from propeller.executors.process.quantity import bytes_of
+from propeller.executors.quantity import bytes_of
 
 
 @pytest.mark.parametrize(

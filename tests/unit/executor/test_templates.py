@@ -3,7 +3,7 @@
 import pytest
 
 from flytelike.model.literals import Collection, Literal, LiteralValue, Primitive, Void
-from propeller.executors.process.templates import TemplateError, names_in, render
+from propeller.executors.templates import TemplateError, names_in, render
 
 VARIABLES = {"input": "/in.pb", "outputprefix": "/out", "prevcheckpointprefix": '""'}
 

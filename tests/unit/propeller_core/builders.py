@@ -330,6 +330,10 @@ def taken(path: str, note: str = "") -> events.TakenOver:
     return events.TakenOver(NodePath(path), 0, note)
 
 
+def kept(path: str, graph: str, at: int = 0) -> events.GraphTaken:
+    return events.GraphTaken(NodePath(path), at, Digest(graph), "its graph is that of e1")
+
+
 def untaken(path: str, why: str = "gone") -> events.NothingTaken:
     return events.NothingTaken(NodePath(path), 0, why)
 

@@ -109,6 +109,12 @@ def test_elements_that_the_platform_lost_together_wait_for_one_timer() -> None:
     assert started(run) == [(Span(0, 1, 1), Span(2, 1, 1))]
 
 
+def test_a_pause_is_asked_for_by_each_event_of_a_batch_as_if_they_came_one_by_one() -> None:
+    run = run_of(graph(each(task("a"), 2)))
+    run.on(opened("a", 2))
+    assert run.on(broke("a", 0, LOST), broke("a", 1, LOST)) == [f"a/0/pause/0/{S}"] * 2
+
+
 def test_it_fails_once_success_is_impossible_and_stops_the_rest() -> None:
     run = run_of(graph(each(task("a"), success=MinSuccesses(3))))
     run.on(opened("a", 5))

@@ -1,9 +1,15 @@
 """Dynamic nodes: a task that gives nodes to run next. Protocols: given a graph, when events, then commands."""
 
+from dataclasses import replace
+
 import pytest
 
+from flytelike.model.caching import CacheNote, CacheStatus
+from flytelike.model.policies import CachePolicy
+from propeller.core.events import CacheMissed
 from propeller.core.header import Limits
 from propeller.core.plan import scope_of
+from propeller.core.reuse import Reuse
 from tests.unit.propeller_core.builders import (
     BUG,
     FLAKE,
@@ -17,26 +23,37 @@ from tests.unit.propeller_core.builders import (
     begin,
     collected,
     dynamic,
+    each,
     err,
     gave,
     graph,
+    kept,
     ok,
+    opened,
     plan_of,
     run_of,
     runs,
     sub,
+    taken,
     task,
     timer,
     uncollectable,
+    untaken,
 )
 
 INNER = graph(task("a"), task("b", "a"), name="inner")
 LAST = graph(task("a"), name="last", outputs=False)
 
 
-def begun(primary: GraphSketch, *inner: GraphSketch, limits: Limits | None = None, attempts: int = 2) -> Run:
+def begun(
+    primary: GraphSketch,
+    *inner: GraphSketch,
+    limits: Limits | None = None,
+    attempts: int = 2,
+    reuse: dict[str, Reuse] | None = None,
+) -> Run:
     """A run whose dynamic node `n` (or `s.0.n`) may give the first inner graph, at any attempt."""
-    run = Run(plan_of(primary, *inner), limits)
+    run = Run(plan_of(primary, *inner), limits, reuse)
     for attempt in range(attempts):
         for path in ("n", "s.0.n", "n.0.m"):
             run.plan.grafts[scope_of(NodePath(path), attempt)] = plan_of(inner[0], *inner)
@@ -115,6 +132,18 @@ def test_a_graph_takes_no_slot_and_its_next_attempt_waits_for_one() -> None:
     assert run.states()["n"] == "Started"
 
 
+def test_in_an_array_the_next_attempt_needs_no_slot_of_its_own() -> None:
+    """The array has the only one: who would wait for another inside of it would wait for ever."""
+    outer = graph(each(sub("m", "holder"), length=1), policy=GOES_ON)
+    holder = graph(dynamic("n", "inner", retries=1), name="holder")
+    run = Run(plan_of(outer, holder), Limits(1))
+    run.on(begin())
+    assert run.on(opened("m", 1)) == ["m.0.0.0.n/0/start"]
+    run.plan.grafts[NodePath("m.0.0.0.n.0")] = plan_of(INNER)
+    assert run.on(gave("m.0.0.0.n", "inner")) == ["m.0.0.0.n.0.a/0/start"]
+    assert run.on(err("m.0.0.0.n.0.a", FLAKE)) == ["m.0.0.0.n/1/start"]
+
+
 def test_a_graph_whose_outputs_cannot_be_bound_waits_for_a_slot_to_be_made_again() -> None:
     inner = graph(task("a"), name="inner")
     workflow = graph(dynamic("n", "inner", retries=1), task("x"), task("z", "x"), policy=GOES_ON, outputs=False)
@@ -179,3 +208,45 @@ def test_a_workflow_of_a_graph_is_the_one_that_came_with_it() -> None:
     run = run_of(graph(dynamic("n", "outer"), sub("s", "last"), outputs=False), LAST)
     run.plan.grafts[NodePath("n.0")] = plan_of(graph(sub("w", "last"), name="outer"), other)
     assert run.on(gave("n", "outer")) == ["n.0.w.0.other/0/start"]
+
+
+def test_a_graph_of_an_earlier_execution_runs_without_the_task_that_gave_it() -> None:
+    run = begun(graph(dynamic("n", "inner"), outputs=False), INNER, reuse={"n": Reuse.TAKE, "n.0.a": Reuse.TAKE})
+    assert run.waits_for() == ["n/take"]
+    assert run.on(kept("n", "inner")) == ["n.0.a/take"]
+    assert run.told == ["node n DYNAMIC_RUNNING"]
+    assert run.state.graphs == {"n.0": "inner"}
+    assert run.on(taken("n.0.a")) == ["n.0.b/0/start"]
+    run.on(ok("n.0.b"), collected("n"))
+    assert run.phase == "SUCCEEDED"
+
+
+def test_when_a_kept_graph_fails_a_retry_is_the_tasks() -> None:
+    run = begun(graph(dynamic("n", "inner", retries=1)), INNER, reuse={"n": Reuse.TAKE})
+    run.on(kept("n", "inner"))
+    assert run.on(err("n.0.a", failure=FLAKE)) == ["n/1/start"]
+
+
+def test_a_graph_is_kept_once_and_only_while_it_is_asked_for() -> None:
+    run = begun(graph(dynamic("n", "inner")), INNER, reuse={"n": Reuse.TAKE})
+    assert run.on(untaken("n")) == ["n/0/start"]
+    assert run.on(kept("n", "inner")) == []
+    assert run.states() == {"n": "Started"}
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_cached_task_that_has_run_is_not_looked_up_again_after_it_was_held(lost: bool) -> None:
+    node = dynamic("n", "inner", retries=1)
+    cached = replace(node, task=replace(node.task, cache=CachePolicy(enabled=True, version="1")))
+    workflow = graph(cached, task("x"), task("z", "x"), policy=GOES_ON, outputs=False)
+    run = begun(workflow, graph(task("a"), name="inner"), limits=Limits(1), attempts=3)
+    run.on(CacheMissed(NodePath("n"), 0, 1, CacheNote(CacheStatus.MISS)))
+    if lost:
+        run.on(err("n", LOST))
+        run.on(timer("n", "1/retry", at=S))
+    run.on(gave("n", "inner", attempt=int(lost)))
+    run.on(ok("x"))
+    run.on(ok(f"n.{int(lost)}.a"))
+    run.on(uncollectable("n", FLAKE, attempt=int(lost)))
+    assert run.states()["n"] == "Held"
+    assert run.on(ok("z")) == [f"n/{int(lost) + 1}/start"]

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from flytelike.model.failure import Failure, Fault
 from flytelike.model.ids import NodePath
 from propeller.core import events
+from propeller.core.commands import Command, SetTimer
 from propeller.core.decision import Decision
+from propeller.core.elements import CHUNK, spans_of
 from propeller.core.evaluate import evaluate
 from propeller.core.header import Limits
 from propeller.core.invariants import check
@@ -25,13 +27,17 @@ from tests.simulation.graphs import random_scenario
 from tests.unit.propeller_core.builders import (
     BUG,
     FLAKE,
+    GOES_ON,
     LOST,
     Run,
+    S,
     abort,
     begin,
+    each,
     err,
     graph,
     ok,
+    opened,
     plan_of,
     run_of,
     sub,
@@ -83,6 +89,47 @@ def test_a_batch_gives_what_its_events_give_one_by_one(rng: random.Random) -> No
         assert list(decision.records) == [record for step in steps for record in step.records]
         one_by_one = [command for step in steps for command in step.commands]
         assert list(decision.commands) == list(without_vain(one_by_one))
+
+
+@given(st.randoms(use_true_random=False))
+@settings(max_examples=200, deadline=None)
+def test_an_array_does_the_same_however_its_news_are_batched(rng: random.Random) -> None:
+    """With the same state in the end, and the same commands: the timers of elements' pauses too."""
+    length = rng.choice([2, 5, 2 * CHUNK])
+    plan = plan_of(graph(each(task("a", retries=2), length, window=rng.choice([None, 2])), policy=GOES_ON))
+    single, whole = ExecutionState.new(plan), ExecutionState.new(plan)
+    told: list[events.Event] = [begin(), opened("a", length)]
+    commands: list[Command] = []
+    for number in range(rng.randint(1, 25)):
+        if number:
+            told.append(_of_elements(rng, commands, min(length, 6)))
+        for event in told[-1:] if number else told:
+            decision = evaluate(plan, single, [event])
+            single.apply(decision)
+            commands.extend(decision.commands)
+    together: list[Command] = []
+    while told:
+        size = rng.randint(1, len(told))
+        decision = evaluate(plan, whole, told[:size])
+        whole.apply(decision)
+        together.extend(decision.commands)
+        told = told[size:]
+    assert (whole.header, whole.nodes, whole.chunks) == (single.header, single.nodes, single.chunks)
+    assert without_vain(together) == without_vain(commands)
+
+
+def _of_elements(rng: random.Random, commands: list[Command], among: int) -> events.Event:
+    """Elements that ended, many at the same instant; or the end of a pause that was asked for."""
+    pauses = [it for it in commands if isinstance(it, SetTimer)]
+    if pauses and rng.random() < 0.4:
+        pause = rng.choice(pauses)
+        return timer(pause.path, pause.stamp, pause.due_ns)
+    where = rng.choice([0, CHUNK - 3])
+    ends = sorted({(where + rng.randrange(among), rng.choice([0, 0, 0, 1, 2])) for _ in range(rng.randint(1, 4))})
+    lost = {end: rng.choice([FLAKE, LOST, LOST, LOST]) for end in ends if rng.random() < 0.8}
+    failed = tuple(events.ElementFailed(*end, failure) for end, failure in lost.items())
+    succeeded = spans_of(end for end in ends if end not in lost)
+    return events.ElementsEnded(NodePath("a"), 0, rng.choice([5, 5, 5, S]), succeeded, failed)
 
 
 def test_what_a_batch_starts_and_stops_is_not_started() -> None:

@@ -343,3 +343,11 @@ def test_the_message_of_used_up_retries_tells_how_often_and_keeps_the_last() -> 
     failed = run.state.get("a")  # type: ignore[arg-type]
     assert isinstance(failed, Failed)
     assert failed.failure.message == "Failed 2 times, no retries are left. Last failure: the last one"
+
+
+@pytest.mark.parametrize(("failure", "cause"), [(FLAKE, "exhausted"), (BUG, "failed")])
+def test_a_task_that_gives_up_says_whether_its_retries_are_used_up(failure: Failure, cause: str) -> None:
+    run = run_of(graph(task("a", retries=1)))
+    run.on(err("a", FLAKE))
+    run.on(err("a", failure, attempt=1))
+    assert run.decision.steps[0].transition.name == f"Started -{cause}-> Failed"

@@ -8,9 +8,11 @@ from itertools import count
 
 from flytelike.model.closure import WorkflowClosure
 from flytelike.model.failure import Failure, Fault
+from flytelike.model.graph import TaskTemplate
 from flytelike.model.history import HistoryEntry
 from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeExecutionId, NodePath
 from flytelike_idl.core import literals_pb2 as pb
+from propeller.core.elements import Span, spans_of
 from propeller.ports import (
     AttemptKey,
     AttemptListener,
@@ -20,7 +22,7 @@ from propeller.ports import (
     ChildStatus,
 )
 from propeller.ports_elements import ElementResult, ElementsOrder
-from propeller.ports_signals import SignalWanted
+from propeller.ports_signals import SignalRefused, SignalWanted
 
 S = 1_000_000_000
 
@@ -69,6 +71,7 @@ class FakeBlobs:
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
+        self.written: set[str] = set()
         self.synced: set[str] = set()
         self.fail = 0
 
@@ -83,11 +86,15 @@ class FakeBlobs:
 
     async def write(self, uri: str, data: bytes) -> None:
         self._check()
+        self.written.add(uri)
         self.objects[uri] = data
 
-    async def write_all(self, documents: Mapping[str, bytes]) -> None:
+    async def pack(self, folder: str, documents: Mapping[str, bytes]) -> None:
         self._check()
-        self.objects.update(documents)
+        for name, data in documents.items():
+            uri = f"{folder}/{name}"
+            if uri not in self.written or uri not in self.objects:
+                self.objects[uri] = data
 
     async def sizes(self, uris: Collection[str]) -> Mapping[str, int]:
         self._check()
@@ -99,7 +106,8 @@ class FakeBlobs:
 
     async def sync(self, uri: str) -> None:
         self._check()
-        assert uri in self.objects
+        if uri not in self.objects:
+            raise KeyError(uri)
         self.synced.add(uri)
 
     async def sync_all(self, uris: Collection[str]) -> None:
@@ -134,6 +142,9 @@ class FakeSink:
 class FakeClosures:
     def __init__(self, closures: Mapping[str, WorkflowClosure]) -> None:
         self.closures = dict(closures)
+        self.graphs: dict[Digest, WorkflowClosure] = {}
+        self.gives: tuple[Digest, WorkflowClosure] | None = None
+        """The graph that the next dynamic task gives."""
         self.fail = 0
 
     async def get(self, uri: str, digest: Digest) -> WorkflowClosure:
@@ -141,6 +152,15 @@ class FakeClosures:
             self.fail -= 1
             raise BlobsUnavailable("the store is away")
         return self.closures[uri]
+
+    async def compile(self, execution: ExecutionId, task: TaskTemplate, futures_uri: str) -> Digest:
+        assert self.gives is not None
+        digest, graph = self.gives
+        self.graphs[digest] = graph
+        return digest
+
+    async def graph(self, digest: Digest) -> WorkflowClosure:
+        return self.graphs[digest]
 
 
 @dataclass
@@ -157,6 +177,7 @@ class FakeChildren:
         self.names: dict[tuple[NodeExecutionId, int], ExecutionId] = {}
         self.refuse: Failure | None = None
         self.earlier: ExecutionId | None = None
+        self.priority = 0
 
     async def start(
         self,
@@ -165,10 +186,12 @@ class FakeChildren:
         launch_plan: Identifier,
         inputs_uri: str,
         earlier: ExecutionId | None = None,
+        priority: int = 0,
     ) -> ExecutionId:
         if self.refuse is not None:
             raise ChildRefused(self.refuse)
         self.earlier = earlier
+        self.priority = priority
         from flytelike.model.phases import WorkflowPhase
 
         above = parent.execution
@@ -200,9 +223,13 @@ class FakeExecutor:
     blobs: FakeBlobs
     script: Script = succeed
     tell_running: bool = True
+    expanding: set[str] = field(default_factory=set)
+    """Paths of nodes whose tasks give graphs."""
     starts: list[AttemptKey] = field(default_factory=list)
     specs: dict[AttemptKey, AttemptSpec] = field(default_factory=dict)
     running: set[AttemptKey] = field(default_factory=set)
+    waiting: set[AttemptKey] = field(default_factory=set)
+    """Those of the running that a test says have not begun."""
     ended: dict[AttemptKey, Failure | None] = field(default_factory=dict)
     aborted: dict[AttemptKey, str] = field(default_factory=dict)
     listener: AttemptListener | None = None
@@ -226,6 +253,10 @@ class FakeExecutor:
         assert self.listener is not None
         if self.tell_running and spec.key not in self.arrays:
             self.listener.running(spec.key, self._now())
+        if spec.key.path in self.expanding:
+            self.running.discard(spec.key)
+            self.listener.expanded(spec.key, self._now())
+            return
         outcome = self.script(spec)
         if outcome is not None:
             self.end(spec.key, outcome)
@@ -256,6 +287,13 @@ class FakeExecutor:
         for attempt, (array, _) in self.arrays.items():
             if array == key and attempt in self.running:
                 await self.abort(attempt, reason)
+
+    async def withdraw_elements(self, key: AttemptKey, elements: Sequence[Span]) -> Sequence[Span]:
+        wanted = {(index, it.attempt) for it in elements for index in range(it.first, it.end)}
+        waiting = [it for it, (array, _) in self.arrays.items() if array == key and it in self.running & self.waiting]
+        taken = [it for it in waiting if (self.arrays[it][1], it.attempt) in wanted]
+        self.running.difference_update(taken)
+        return spans_of(sorted((self.arrays[it][1], it.attempt) for it in taken))
 
     async def close(self) -> None:
         self.closed = True
@@ -322,6 +360,10 @@ class FakeSignals:
         self.wanted: dict[tuple[ExecutionId, NodePath], SignalWanted] = {}
 
     async def wait(self, wanted: SignalWanted) -> bytes | None:
+        for other in self.wanted.values():
+            if (other.execution, other.signal) == (wanted.execution, wanted.signal) and other.type != wanted.type:
+                told = f"another gate waits for {wanted.signal} with another type"
+                raise SignalRefused(Failure("SignalRefused", told, Fault.USER, retryable=False))
         self.wanted[wanted.execution, wanted.path] = wanted
         given = self.given.get((wanted.execution, wanted.signal))
         return None if given is None else given.SerializeToString()

@@ -56,7 +56,17 @@ VALUES = [
     elements.Chunk(b"\x00\x01", ((1, 2, 3),), ((0, 5),)),
     AbortElements("id", NodePath("n"), 0, "why"),
     ElementsChanged(
-        NodePath("n"), 0, 1, 9, 2, 3, 4, (ElementSpan(0, 2, TaskPhase.RUNNING),), (ElementFailure(1, 0, FAILURE),)
+        NodePath("n"),
+        0,
+        1,
+        9,
+        2,
+        3,
+        4,
+        (ElementSpan(0, 2, TaskPhase.RUNNING),),
+        (ElementFailure(1, 0, FAILURE),),
+        CacheStatus.HIT,
+        recovered=True,
     ),
     AbortAttempt("id", NodePath("n"), 1, "why"),
     AbortChild("id", NodePath("n"), 1, "why"),
@@ -107,7 +117,7 @@ FROZEN = {
     3: "NodeExecutionId execution path",
     4: "Failure code message fault retryable origin",
     5: "LaunchRequest id launch_plan workflow closure_uri closure_digest inputs_uri max_parallelism "
-    "interruptible envs raw_output_prefix timeout_ns labels parent depth reuse_uri reuse_digest cache",
+    "interruptible envs raw_output_prefix timeout_ns labels parent depth reuse_uri reuse_digest cache priority",
     10: "Header limits status next_order",
     11: "Limits max_parallelism timeout_ns interruptible cached",
     12: "Accepted",
@@ -118,7 +128,7 @@ FROZEN = {
     17: "ExecutionTimedOut failure",
     18: "ExecutionAborted cause principal",
     19: "HandlingFailure started_ns failure timed_out",
-    30: "Held order user_failures system_failures",
+    30: "Held order user_failures system_failures priority",
     31: "Started user_failures system_failures since_ns",
     32: "Running started_ns user_failures system_failures",
     33: "BackingOff until_ns user_failures system_failures",
@@ -149,9 +159,12 @@ FROZEN = {
     62: "Seal id",
     63: "AbortElements id path attempt reason",
     80: "ExecutionChanged phase at_ns failure cause",
-    81: "NodeChanged path parent spec_node_id phase at_ns failure is_parent is_child_execution name note cache graph",
+    81: (
+        "NodeChanged path parent spec_node_id phase at_ns failure is_parent is_child_execution name note cache graph"
+        " waits waits_until_ns"
+    ),
     82: "AttemptChanged path attempt task phase at_ns failure",
-    83: "ElementsChanged path attempt at_ns length open succeeded failed changes failures",
+    83: "ElementsChanged path attempt at_ns length open succeeded failed changes failures cache recovered",
 }
 """What is stored since version 1. Only add lines, and fields at a line's end (with defaults)."""
 
@@ -172,7 +185,7 @@ def test_fields_that_were_not_stored_take_their_defaults() -> None:
     assert decode(msgpack.packb({32: [7]})) == node_state.Running(7)
 
 
-@pytest.mark.parametrize("stored", [{126: []}, {30: [1, 2, 3, 4]}])
+@pytest.mark.parametrize("stored", [{126: []}, {30: [1, 2, 3, 4, 5]}])
 def test_what_a_newer_version_stored_is_refused(stored: object) -> None:
     with pytest.raises(StoreTooNew):
         decode(msgpack.packb(stored))

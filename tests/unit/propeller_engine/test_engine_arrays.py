@@ -1,5 +1,8 @@
 """What the engine makes of arrays: lengths, elements, rows of results, lists of outputs."""
 
+import asyncio
+from dataclasses import replace
+
 import pytest
 
 from flytelike.model.graph import MinSuccesses, MinSuccessRatio
@@ -7,8 +10,8 @@ from flytelike.model.phases import WorkflowPhase
 from propeller.ports import AttemptSpec
 from propeller.ports_elements import ElementResult
 from tests.unit.propeller_engine.builders import closure, fan, repeated, request, step
-from tests.unit.propeller_engine.fakes import literals, user_failure
-from tests.unit.propeller_engine.world import World, key, live, settings
+from tests.unit.propeller_engine.fakes import S, literals, user_failure
+from tests.unit.propeller_engine.world import World, key, kill, live, settings
 
 FAN = fan(4)
 OVER = ("n0", "n1", "n2", "n3")
@@ -135,5 +138,73 @@ def test_sub_workflows_and_executions_are_given_their_own_item() -> None:
         )
         assert await world.executed(request()) is WorkflowPhase.SUCCEEDED
         assert world.outputs("mem://meta/p-d-e1/a/data/0/outputs.pb") == {"o": [5, 5, 5, 5]}
+
+    live(body())
+
+
+def test_an_array_in_an_array_gives_what_its_own_elements_gave() -> None:
+    async def body() -> None:
+        inner = {"v": [step("y")], "w": [*fan(2), step("m", "n0", "n1", workflow="v", each=repeated())]}
+        outer = [*fan(2), step("a", "n0", "n1", workflow="w", each=repeated())]
+        world = World(closure(outer, inner), script=lambda _: {"o": 5})
+        assert await world.executed(request()) is WorkflowPhase.SUCCEEDED
+        assert world.outputs("mem://meta/p-d-e1/a.0.1.0.m/data/0/outputs.pb") == {"o": [5, 5]}
+        assert world.outputs("mem://meta/p-d-e1/a/data/0/outputs.pb") == {"o": [[5, 5], [5, 5]]}
+
+    live(body())
+
+
+def test_inputs_that_a_power_cut_took_while_elements_run_are_stored_again() -> None:
+    async def body() -> None:
+        outer = [*FAN, step("a", *OVER, workflow="w", each=repeated())]
+        world = World(closure(outer, {"w": [step("y")]}))
+        world.executor.script = lambda spec: None if "." in spec.key.path else {"o": 1}
+        others = set(asyncio.all_tasks())
+        engine = await world.engine()
+        await engine.submit(request())
+        await world.settle()
+        await kill(others)
+        world.machine_restarts()
+        del world.blobs.objects["mem://meta/p-d-e1/a/data/inputs.pb"]
+        engine = await world.engine()
+        await world.settle()
+        assert world.inputs(request().id, "a") == {"i": [1, 1, 1, 1]}
+        await engine.close()
+
+    live(body())
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["at_once", "after_a_restart"])
+def test_elements_that_wait_too_long_are_taken_back_and_fail(restarted: bool) -> None:
+    async def body() -> None:
+        patient = closure([*FAN, step("a", *OVER, each=repeated())])
+        limited = {
+            id_: replace(task, metadata=replace(task.metadata, queued_timeout_ns=30 * S)) if id_.name == "t-a" else task
+            for id_, task in patient.tasks.items()
+        }
+        world = World(replace(patient, tasks=limited))
+        world.executor.script = lambda spec: None if "." in spec.key.path else {"o": 1}
+        others = set(asyncio.all_tasks())
+        engine = await world.engine()
+        await engine.submit(request())
+        await world.settle()
+        if restarted:
+            world.clock.advance(20 * S)
+            await kill(others)
+            world.machine_restarts()
+            engine = await world.engine()
+            await world.settle()
+        world.executor.waiting = {key(request(), f"a.0.{index}") for index in (1, 3)}
+        world.clock.advance(29 * S)
+        await world.settle()
+        assert len(world.executor.running) == 4
+        world.clock.advance(S)
+        await world.settle()
+        failure = world.entries(request().id)[-1].record.failure
+        assert failure
+        assert failure.code == "RetriesExhausted|TimeoutExpired"
+        assert failure.message.startswith("2 of 4 elements failed")
+        assert failure.message.endswith("The attempt waited longer than its queued timeout of 30 s")
+        await engine.close()
 
     live(body())

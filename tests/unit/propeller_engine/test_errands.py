@@ -9,6 +9,7 @@ from propeller.core.state import ExecutionState
 from propeller.engine.errands import Errands
 from propeller.engine.program import Program
 from propeller.engine.run import Errand, Run
+from propeller.engine.troubles import Troubles
 from tests.unit.propeller_engine.builders import named, request
 from tests.unit.propeller_engine.fakes import FakeClock
 from tests.unit.propeller_engine.world import SETTINGS, live
@@ -23,7 +24,9 @@ class Hands:
         self.run = Run(request(), cast("Program", None), cast("ExecutionState", None), 1, 0)
         self.begun: list[str] = []
         self.slow: dict[str, asyncio.Event] = {}
-        self.errands = Errands(self.do, lambda run, event: None, lambda run: None, FakeClock(), SETTINGS)
+        self.errands = Errands(
+            self.do, lambda run, event: None, lambda run: None, FakeClock(), SETTINGS, Troubles(FakeClock())
+        )
 
     async def do(self, _run: Run, errand: Errand) -> None:
         id_ = getattr(errand, "id", "")

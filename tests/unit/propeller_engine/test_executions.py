@@ -61,6 +61,25 @@ def test_history_names_where_values_and_logs_lie() -> None:
     live(body())
 
 
+def test_an_attempt_that_left_no_checkpoint_hides_none_before_it() -> None:
+    """The first fails and leaves one, the second is lost before it writes any: the third goes on from the first's."""
+
+    async def body() -> None:
+        world = World(closure([step("n0", retries=2)]))
+
+        def script(spec: AttemptSpec) -> dict[str, int] | Failure:
+            if spec.key.attempt == 0:
+                world.blobs.objects[spec.checkpoint_prefix] = b"half of it"
+            return {"o": 1} if spec.key.attempt == 2 else user_failure(retryable=True)
+
+        world.executor.script = script
+        await world.executed(request())
+        first, second, third = (world.executor.specs[key(request(), "n0", n)] for n in range(3))
+        assert second.previous_checkpoint_prefix == third.previous_checkpoint_prefix == first.checkpoint_prefix
+
+    live(body())
+
+
 def test_an_attempt_is_specified_as_in_flytes_contract() -> None:
     async def body() -> None:
         world = World(closure([step("n0", retries=1, timeout_ns=7 * S)]))

@@ -96,7 +96,7 @@ def test_an_engine_that_was_replaced_stops_and_stores_nothing(by: str) -> None:
         else:
             ada.clock.advance(S)
         await ada.settle(200)
-        assert isinstance(slept.trouble, NotOwner)
+        assert isinstance(slept.replaced, NotOwner)
         assert ada.executor.closed
         assert not ada.executor.running
         with pytest.raises(NotOwner, match="`bob` has taken this store over"):

@@ -19,6 +19,7 @@ from propeller.ports import AttemptSpec, ChildStatus, HistoryBatch
 from propeller.stores.memory import MemoryStateStore
 from tests.unit.propeller_engine.builders import chain, closure, fan, repeated, request, step
 from tests.unit.propeller_engine.fakes import literals, succeed, user_failure
+from tests.unit.propeller_engine.test_lookups import cached
 from tests.unit.propeller_engine.world import Fuse, World, kill, live
 
 CALLS_MAX = 400
@@ -32,6 +33,8 @@ def graphs() -> dict[str, WorkflowClosure]:
         "inner": closure([step("s", workflow="inner"), step("z", "s")], {"inner": chain(2)}),
         "retried": closure([step("r", retries=2), step("b", "r")]),
         "array": closure([step("a"), step("b"), step("m", "a", "b", each=repeated(parallelism=1)), step("z", "m")]),
+        "array of cached": cached(closure([step("m", each=repeated()), step("n", each=repeated())]), serializable=True),
+        "array of cached inner": cached(closure([step("m", workflow="inner", each=repeated())], {"inner": chain(1)})),
         "array of inner": closure([step("m", workflow="inner", each=repeated())], {"inner": chain(1)}),
         "child": closure([step("a"), step("c", "a", launch_plan="lp"), step("z", "c")]),
     }

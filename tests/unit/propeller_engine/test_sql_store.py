@@ -6,17 +6,27 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from flytelike.model.ids import ExecutionId
-from propeller.ports import Commit, Conflict, HistoryBatch, StoreCorrupt, StoreError, StoreFull, StoreTooNew
-from propeller.stores import schema
+from propeller.ports import (
+    Commit,
+    Conflict,
+    HistoryBatch,
+    StoreCorrupt,
+    StoreError,
+    StoreFull,
+    StoreLocked,
+    StoreTooNew,
+)
+from propeller.stores import drivers, schema
 from propeller.stores.drivers import Cursor, Durability
 from propeller.stores.sql import SqlStateStore
-from propeller.stores.writer import Writer
+from propeller.stores.writer import Result, Work, Writer
 
 E = ExecutionId("p", "d", "e")
 
@@ -104,6 +114,36 @@ def test_a_full_disk_stores_nothing_and_says_so_until_there_is_room(tmp_path: Pa
         cursor.fetchall()
         cursor.close()
         await store.commit(Commit(E, 1, b"h2", cells=large))
+        await store.close()
+
+    asyncio.run(body())
+
+
+def test_a_locked_file_refuses_a_group_at_once_and_takes_it_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tried one by one, each of them would wait for the lock in turn."""
+    monkeypatch.setattr(drivers, "LOCK_TIMEOUT_S", 0.01)
+
+    async def body() -> None:
+        store = await SqlStateStore.open(f"sqlite:///{tmp_path}/state.db")
+        begun: list[int] = []
+        whole = Writer._transaction
+
+        def counted(writer: Writer, group: Sequence[Work]) -> Sequence[Result]:
+            begun.append(len(group))
+            return whole(writer, group)
+
+        store._writer._transaction = counted.__get__(store._writer)  # type: ignore[method-assign]
+        other = sqlite3.connect(tmp_path / "state.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        commits = [Commit(id_, 0, b"h", launch=b"l") for id_ in ids(20)]
+        refused = await asyncio.gather(*(store.commit(it) for it in commits), return_exceptions=True)
+        assert {type(it) for it in refused} == {StoreLocked}
+        assert sum(begun) == 20, "each was tried once"
+        other.execute("ROLLBACK")
+        other.close()
+        await asyncio.gather(*(store.commit(it) for it in commits))
         await store.close()
 
     asyncio.run(body())

@@ -46,9 +46,11 @@ def test_an_engine_that_cannot_commit_takes_nothing_does_nothing_and_goes_on_lat
         world.executor.end(key(request(), "n0"), {"o": 1})
         await world.settle()
         assert len(world.executor.starts) == 1, "what is not stored is not acted on"
-        assert isinstance(engine.trouble, StoreFull)
+        (trouble,) = engine.troubles
+        assert (trouble.code, trouble.executions) == ("disk-full", {request().id})
         with pytest.raises(StoreFull):
             await engine.submit(request("e2"))
+        assert engine.troubles[0].executions == {request().id, request("e2").id}, "who asks for one to begin waits too"
         for _ in range(20):
             world.clock.advance(1_000_000_000)
             await world.settle(5)
@@ -57,14 +59,17 @@ def test_an_engine_that_cannot_commit_takes_nothing_does_nothing_and_goes_on_lat
         world.executor.script = lambda spec: {"o": 1}
         await world.ended(request().id)
         assert world.phase(request().id) is WorkflowPhase.SUCCEEDED
-        assert engine.trouble is None
-        assert [k.path for k in world.executor.starts] == ["n0", "n1", "n2"]
+        await engine.submit(request("e2"))
+        assert engine.troubles == []
+        assert [k.path for k in world.executor.starts if k.execution == request().id] == ["n0", "n1", "n2"]
         await engine.close()
 
     with caplog.at_level(logging.WARNING):
         live(body())
-    assert sum("takes no commits" in r.message for r in caplog.records) == 1, "said once, not at every try"
-    assert sum("takes commits again" in r.message for r in caplog.records) == 1
+    assert sum("executions wait until this is over" in r.message for r in caplog.records) == 1, (
+        "said once, not at every try"
+    )
+    assert sum("this is over: [disk-full]" in r.message for r in caplog.records) == 1
 
 
 @pytest.mark.parametrize("failures", [1, 3, 5])

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from flytelike.model.failure import Fault
 from flytelike.runtime.attempt import Runner
 from flytelike.runtime.code import code_folder
-from flytelike.runtime.failures import AttemptError
-from flytelike.storage import Store, StoreConfig
+from flytelike.runtime.failures import AttemptError, of_task
+from flytelike.storage import OutOfSpace, Store, StoreConfig
 from tests.unit.executor.builders import Site
 
 STORE = Store(StoreConfig())
@@ -79,6 +80,19 @@ def test_what_is_no_digest(site: Site, code: str) -> None:
 def test_a_place_that_is_not_told(site: Site) -> None:
     with pytest.raises(AttemptError, match="FLYTELIKE_UPLOAD_PREFIX, .* is not set"):
         code_folder(site.code, {"FLYTELIKE_CODE_CACHE": f"{site.root}/code"}, STORE)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "fault"),
+    [
+        (OutOfSpace("file:///x", "no space left"), "DiskFull", Fault.SYSTEM),
+        (OSError(28, "No space left on device"), "USER:OSError", Fault.USER),
+    ],
+)
+def test_no_room_for_a_checkpoint_is_no_fault_of_the_author(error: Exception, code: str, fault: Fault) -> None:
+    """What the author writes to a disk by himself is his own matter."""
+    failure = of_task(error, "")
+    assert (failure.code, failure.fault, failure.retryable) == (code, fault, fault is Fault.SYSTEM)
 
 
 def test_a_full_disk_is_the_systems_fault(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

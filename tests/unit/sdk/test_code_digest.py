@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from flytelike.sdk.code_digest import code_parts, version_of
+from flytelike import task, workflow
+from flytelike.codec.cache_key import work_key
+from flytelike.model.caching import derived_version
+from flytelike.model.diagnostic import DiagnosticError
+from flytelike.sdk.code_digest import code_parts
+from flytelike.sdk.entities import templates
+from flytelike.sdk.settings import Settings
+from flytelike.sdk.task import Task
 
 MAIN = '''
 from flytelike import task
@@ -63,7 +70,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def version(root: Path) -> str:
-    return version_of(code_parts("main", "work", root))
+    return derived_version(code_parts("main", "work", root))
 
 
 def changed(root: Path, file: str, old: str, new: str) -> bool:
@@ -96,6 +103,10 @@ def test_it_is_made_of_all_that_the_task_names(root: Path) -> None:
         ("lib/tools.py", "return v * FACTOR", "return FACTOR * v * 1"),
         ("lib/deep.py", "DEEP = 1", "DEEP = 2"),
         ("lib/more.py", "return 1", "return 2"),
+        ("main.py", "def work(x: int)", "def work(x: int = 3)"),
+        ("main.py", "def wrapped(f):", "def wrapped(f, more=1):"),
+        ("lib/tools.py", "def scaled(v):", "def scaled(v, times=FACTOR):"),
+        ("main.py", "@wrapped", "@(lambda f: wrapped(f))"),
     ],
 )
 def test_changed_code_is_another_version(root: Path, file: str, old: str, new: str) -> None:
@@ -121,3 +132,34 @@ def test_comments_formatting_docstrings_and_other_code_do_not_count(root: Path, 
 def test_a_function_that_cannot_be_read_has_no_parts(root: Path) -> None:
     assert code_parts("main", "nobody", root) == {}
     assert code_parts("nowhere", "work", root) == {}
+
+
+def made(times: int) -> Task[[int], int]:
+    """Return a task whose result its text alone does not tell."""
+
+    @task(cache=True)
+    def inner(x: int) -> int:
+        return x * times
+
+    return inner
+
+
+SETTINGS = Settings("p", "d", "v", Path(__file__).parent)
+
+
+def test_a_closure_has_no_digest_its_results_belong_to_one_version_of_it() -> None:
+    [template] = templates([made(2)], SETTINGS).tasks
+    assert (template.code, template.metadata.cache.version) == ({}, "")
+    assert work_key(template, template.metadata.cache).version == "task version v"
+
+
+def test_two_closures_of_one_name_are_refused() -> None:
+    one, other = made(2), made(3)
+
+    @workflow
+    def both(x: int = 1) -> int:
+        return other(x=one(x=x))
+
+    with pytest.raises(DiagnosticError) as told:
+        templates([both], SETTINGS)
+    assert [found.code for found in told.value.diagnostics] == ["duplicate-entity"]

@@ -5,6 +5,7 @@ import errno
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,30 @@ def test_many_files_are_synced_with_each_folder_once(
 def test_files_that_are_not_there_are_passed_over_in_a_sync_of_many(store: storage.Store, tmp_path: Path) -> None:
     store.put(f"{tmp_path}/here", b"1")
     store.sync_all([f"{tmp_path}/gone", f"{tmp_path}/here"])
+
+
+def test_a_sync_of_many_that_is_cancelled_ends_after_the_file_it_is_at(
+    store: storage.Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a platform on a slow disk would not end before thousands of documents are synced."""
+    begun, go_on, synced = threading.Event(), threading.Event(), []
+
+    def slow(path: str) -> None:
+        synced.append(path)
+        begun.set()
+        go_on.wait(10)
+
+    monkeypatch.setattr(folder, "sync_path", slow)
+
+    async def cancelled() -> None:
+        task = asyncio.create_task(store.sync_all_async([f"{tmp_path}/{number}" for number in range(100)]))
+        await asyncio.to_thread(begun.wait, 10)
+        task.cancel()
+        await asyncio.wait([task])
+        go_on.set()
+
+    asyncio.run(cancelled())  # which waits for its threads
+    assert len(synced) == 1
 
 
 def test_durable_may_be_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -239,6 +239,8 @@ class NodeExecutionClosure(message.Message):
     DECK_URI_FIELD_NUMBER: builtins.int
     DYNAMIC_JOB_SPEC_URI_FIELD_NUMBER: builtins.int
     ELEMENTS_FIELD_NUMBER: builtins.int
+    WAITS_FIELD_NUMBER: builtins.int
+    WAITS_UNTIL_FIELD_NUMBER: builtins.int
     @builtins.property
     @_deprecated("""This field has been marked as deprecated using proto field options.""")
     def output_uri(self) -> builtins.str: ...
@@ -248,6 +250,8 @@ class NodeExecutionClosure(message.Message):
     phase: execution_pb2.NodeExecution.Phase.ValueType
     deck_uri: builtins.str
     dynamic_job_spec_uri: builtins.str
+    waits: builtins.str
+    """What it waits for now, in words that complete "waits for": `approval "release"`. Empty when it waits for nothing."""
     @builtins.property
     def error(self) -> execution_pb2.ExecutionError: ...
     @builtins.property
@@ -269,6 +273,10 @@ class NodeExecutionClosure(message.Message):
     def elements(self) -> elements_pb2.ElementCounts:
         """Of an array: how it is with its elements. Absent for other nodes."""
 
+    @builtins.property
+    def waits_until(self) -> timestamp_pb2.Timestamp:
+        """When it stops waiting at the latest; absent when it waits as long as it takes."""
+
     def __init__(
         self,
         *,
@@ -285,10 +293,12 @@ class NodeExecutionClosure(message.Message):
         deck_uri: builtins.str = ...,
         dynamic_job_spec_uri: builtins.str = ...,
         elements: elements_pb2.ElementCounts | None = ...,
+        waits: builtins.str = ...,
+        waits_until: timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["created_at", b"created_at", "duration", b"duration", "elements", b"elements", "error", b"error", "output_data", b"output_data", "output_result", b"output_result", "output_uri", b"output_uri", "started_at", b"started_at", "target_metadata", b"target_metadata", "task_node_metadata", b"task_node_metadata", "updated_at", b"updated_at", "workflow_node_metadata", b"workflow_node_metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["created_at", b"created_at", "duration", b"duration", "elements", b"elements", "error", b"error", "output_data", b"output_data", "output_result", b"output_result", "output_uri", b"output_uri", "started_at", b"started_at", "target_metadata", b"target_metadata", "task_node_metadata", b"task_node_metadata", "updated_at", b"updated_at", "waits_until", b"waits_until", "workflow_node_metadata", b"workflow_node_metadata"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["created_at", b"created_at", "deck_uri", b"deck_uri", "duration", b"duration", "dynamic_job_spec_uri", b"dynamic_job_spec_uri", "elements", b"elements", "error", b"error", "output_data", b"output_data", "output_result", b"output_result", "output_uri", b"output_uri", "phase", b"phase", "started_at", b"started_at", "target_metadata", b"target_metadata", "task_node_metadata", b"task_node_metadata", "updated_at", b"updated_at", "workflow_node_metadata", b"workflow_node_metadata"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["created_at", b"created_at", "deck_uri", b"deck_uri", "duration", b"duration", "dynamic_job_spec_uri", b"dynamic_job_spec_uri", "elements", b"elements", "error", b"error", "output_data", b"output_data", "output_result", b"output_result", "output_uri", b"output_uri", "phase", b"phase", "started_at", b"started_at", "target_metadata", b"target_metadata", "task_node_metadata", b"task_node_metadata", "updated_at", b"updated_at", "waits", b"waits", "waits_until", b"waits_until", "workflow_node_metadata", b"workflow_node_metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_output_result: _TypeAlias = typing.Literal["output_uri", "error", "output_data"]  # noqa: Y015
     _WhichOneofArgType_output_result: _TypeAlias = typing.Literal["output_result", b"output_result"]  # noqa: Y015

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x66lytelike/core/elements.proto\x12\x0e\x66lytelike.core\"P\n\rElementCounts\x12\x0e\n\x06length\x18\x01 \x01(\r\x12\x0c\n\x04open\x18\x02 \x01(\r\x12\x11\n\tsucceeded\x18\x03 \x01(\r\x12\x0e\n\x06\x66\x61iled\x18\x04 \x01(\rb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x66lytelike/core/elements.proto\x12\x0e\x66lytelike.core\"s\n\rElementCounts\x12\x0e\n\x06length\x18\x01 \x01(\r\x12\x0c\n\x04open\x18\x02 \x01(\r\x12\x11\n\tsucceeded\x18\x03 \x01(\r\x12\x0e\n\x06\x66\x61iled\x18\x04 \x01(\r\x12\x0e\n\x06\x63\x61\x63hed\x18\x05 \x01(\r\x12\x11\n\trecovered\x18\x06 \x01(\rb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,5 +33,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'flytelike.core.elements_pb2
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ELEMENTCOUNTS']._serialized_start=49
-  _globals['_ELEMENTCOUNTS']._serialized_end=129
+  _globals['_ELEMENTCOUNTS']._serialized_end=164
 # @@protoc_insertion_point(module_scope)

@@ -27,6 +27,8 @@ class ElementCounts(message.Message):
     OPEN_FIELD_NUMBER: builtins.int
     SUCCEEDED_FIELD_NUMBER: builtins.int
     FAILED_FIELD_NUMBER: builtins.int
+    CACHED_FIELD_NUMBER: builtins.int
+    RECOVERED_FIELD_NUMBER: builtins.int
     length: builtins.int
     """How many there are."""
     open: builtins.int
@@ -35,6 +37,10 @@ class ElementCounts(message.Message):
     """How many succeeded."""
     failed: builtins.int
     """How many failed for good."""
+    cached: builtins.int
+    """How many of those that succeeded were served by the cache."""
+    recovered: builtins.int
+    """How many of those that succeeded were given by an earlier execution."""
     def __init__(
         self,
         *,
@@ -42,9 +48,11 @@ class ElementCounts(message.Message):
         open: builtins.int = ...,
         succeeded: builtins.int = ...,
         failed: builtins.int = ...,
+        cached: builtins.int = ...,
+        recovered: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["failed", b"failed", "length", b"length", "open", b"open", "succeeded", b"succeeded"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["cached", b"cached", "failed", b"failed", "length", b"length", "open", b"open", "recovered", b"recovered", "succeeded", b"succeeded"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

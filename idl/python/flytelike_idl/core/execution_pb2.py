@@ -25,47 +25,48 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from google.protobuf import wrappers_pb2 as google_dot_protobuf_dot_wrappers__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x66lytelike/core/execution.proto\x12\x0e\x66lytelike.core\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa7\x01\n\x11WorkflowExecution\"\x91\x01\n\x05Phase\x12\r\n\tUNDEFINED\x10\x00\x12\n\n\x06QUEUED\x10\x01\x12\x0b\n\x07RUNNING\x10\x02\x12\x0e\n\nSUCCEEDING\x10\x03\x12\r\n\tSUCCEEDED\x10\x04\x12\x0b\n\x07\x46\x41ILING\x10\x05\x12\n\n\x06\x46\x41ILED\x10\x06\x12\x0b\n\x07\x41\x42ORTED\x10\x07\x12\r\n\tTIMED_OUT\x10\x08\x12\x0c\n\x08\x41\x42ORTING\x10\t\"\xb6\x01\n\rNodeExecution\"\xa4\x01\n\x05Phase\x12\r\n\tUNDEFINED\x10\x00\x12\n\n\x06QUEUED\x10\x01\x12\x0b\n\x07RUNNING\x10\x02\x12\r\n\tSUCCEEDED\x10\x03\x12\x0b\n\x07\x46\x41ILING\x10\x04\x12\n\n\x06\x46\x41ILED\x10\x05\x12\x0b\n\x07\x41\x42ORTED\x10\x06\x12\x0b\n\x07SKIPPED\x10\x07\x12\r\n\tTIMED_OUT\x10\x08\x12\x13\n\x0f\x44YNAMIC_RUNNING\x10\t\x12\r\n\tRECOVERED\x10\n\"\xac\x01\n\rTaskExecution\"\x9a\x01\n\x05Phase\x12\r\n\tUNDEFINED\x10\x00\x12\n\n\x06QUEUED\x10\x01\x12\x0b\n\x07RUNNING\x10\x02\x12\r\n\tSUCCEEDED\x10\x03\x12\x0b\n\x07\x41\x42ORTED\x10\x04\x12\n\n\x06\x46\x41ILED\x10\x05\x12\x10\n\x0cINITIALIZING\x10\x06\x12\x19\n\x15WAITING_FOR_RESOURCES\x10\x07\x12\x14\n\x10RETRYABLE_FAILED\x10\x08\"\xe9\x01\n\x0e\x45xecutionError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x11\n\terror_uri\x18\x03 \x01(\t\x12\x36\n\x04kind\x18\x04 \x01(\x0e\x32(.flytelike.core.ExecutionError.ErrorKind\x12-\n\ttimestamp\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06worker\x18\x06 \x01(\t\".\n\tErrorKind\x12\x0b\n\x07UNKNOWN\x10\x00\x12\x08\n\x04USER\x10\x01\x12\n\n\x06SYSTEM\x10\x02\"\xf0\x01\n\x07TaskLog\x12\x0b\n\x03uri\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12=\n\x0emessage_format\x18\x03 \x01(\x0e\x32%.flytelike.core.TaskLog.MessageFormat\x12&\n\x03ttl\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x18\n\x10ShowWhilePending\x18\x05 \x01(\x08\x12\x18\n\x10HideOnceFinished\x18\x06 \x01(\x08\"/\n\rMessageFormat\x12\x0b\n\x07UNKNOWN\x10\x00\x12\x07\n\x03\x43SV\x10\x01\x12\x08\n\x04JSON\x10\x02\"S\n\nLogContext\x12+\n\x04pods\x18\x01 \x03(\x0b\x32\x1d.flytelike.core.PodLogContext\x12\x18\n\x10primary_pod_name\x18\x02 \x01(\t\"\xc5\x01\n\rPodLogContext\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x10\n\x08pod_name\x18\x02 \x01(\t\x12\x34\n\ncontainers\x18\x03 \x03(\x0b\x32 .flytelike.core.ContainerContext\x12\x1e\n\x16primary_container_name\x18\x04 \x01(\t\x12\x39\n\x0finit_containers\x18\x05 \x03(\x0b\x32 .flytelike.core.ContainerContext\"\xf1\x01\n\x10\x43ontainerContext\x12\x16\n\x0e\x63ontainer_name\x18\x01 \x01(\t\x12@\n\x07process\x18\x02 \x01(\x0b\x32/.flytelike.core.ContainerContext.ProcessContext\x1a\x82\x01\n\x0eProcessContext\x12\x38\n\x14\x63ontainer_start_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x12\x63ontainer_end_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"J\n\x14QualityOfServiceSpec\x12\x32\n\x0fqueueing_budget\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xc4\x01\n\x10QualityOfService\x12\x35\n\x04tier\x18\x01 \x01(\x0e\x32%.flytelike.core.QualityOfService.TierH\x00\x12\x34\n\x04spec\x18\x02 \x01(\x0b\x32$.flytelike.core.QualityOfServiceSpecH\x00\"4\n\x04Tier\x12\r\n\tUNDEFINED\x10\x00\x12\x08\n\x04HIGH\x10\x01\x12\n\n\x06MEDIUM\x10\x02\x12\x07\n\x03LOW\x10\x03\x42\r\n\x0b\x64\x65signationb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x66lytelike/core/execution.proto\x12\x0e\x66lytelike.core\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\"\xa7\x01\n\x11WorkflowExecution\"\x91\x01\n\x05Phase\x12\r\n\tUNDEFINED\x10\x00\x12\n\n\x06QUEUED\x10\x01\x12\x0b\n\x07RUNNING\x10\x02\x12\x0e\n\nSUCCEEDING\x10\x03\x12\r\n\tSUCCEEDED\x10\x04\x12\x0b\n\x07\x46\x41ILING\x10\x05\x12\n\n\x06\x46\x41ILED\x10\x06\x12\x0b\n\x07\x41\x42ORTED\x10\x07\x12\r\n\tTIMED_OUT\x10\x08\x12\x0c\n\x08\x41\x42ORTING\x10\t\"\xb6\x01\n\rNodeExecution\"\xa4\x01\n\x05Phase\x12\r\n\tUNDEFINED\x10\x00\x12\n\n\x06QUEUED\x10\x01\x12\x0b\n\x07RUNNING\x10\x02\x12\r\n\tSUCCEEDED\x10\x03\x12\x0b\n\x07\x46\x41ILING\x10\x04\x12\n\n\x06\x46\x41ILED\x10\x05\x12\x0b\n\x07\x41\x42ORTED\x10\x06\x12\x0b\n\x07SKIPPED\x10\x07\x12\r\n\tTIMED_OUT\x10\x08\x12\x13\n\x0f\x44YNAMIC_RUNNING\x10\t\x12\r\n\tRECOVERED\x10\n\"\xac\x01\n\rTaskExecution\"\x9a\x01\n\x05Phase\x12\r\n\tUNDEFINED\x10\x00\x12\n\n\x06QUEUED\x10\x01\x12\x0b\n\x07RUNNING\x10\x02\x12\r\n\tSUCCEEDED\x10\x03\x12\x0b\n\x07\x41\x42ORTED\x10\x04\x12\n\n\x06\x46\x41ILED\x10\x05\x12\x10\n\x0cINITIALIZING\x10\x06\x12\x19\n\x15WAITING_FOR_RESOURCES\x10\x07\x12\x14\n\x10RETRYABLE_FAILED\x10\x08\"\xe9\x01\n\x0e\x45xecutionError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x11\n\terror_uri\x18\x03 \x01(\t\x12\x36\n\x04kind\x18\x04 \x01(\x0e\x32(.flytelike.core.ExecutionError.ErrorKind\x12-\n\ttimestamp\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06worker\x18\x06 \x01(\t\".\n\tErrorKind\x12\x0b\n\x07UNKNOWN\x10\x00\x12\x08\n\x04USER\x10\x01\x12\n\n\x06SYSTEM\x10\x02\"\xf0\x01\n\x07TaskLog\x12\x0b\n\x03uri\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12=\n\x0emessage_format\x18\x03 \x01(\x0e\x32%.flytelike.core.TaskLog.MessageFormat\x12&\n\x03ttl\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x18\n\x10ShowWhilePending\x18\x05 \x01(\x08\x12\x18\n\x10HideOnceFinished\x18\x06 \x01(\x08\"/\n\rMessageFormat\x12\x0b\n\x07UNKNOWN\x10\x00\x12\x07\n\x03\x43SV\x10\x01\x12\x08\n\x04JSON\x10\x02\"S\n\nLogContext\x12+\n\x04pods\x18\x01 \x03(\x0b\x32\x1d.flytelike.core.PodLogContext\x12\x18\n\x10primary_pod_name\x18\x02 \x01(\t\"\xc5\x01\n\rPodLogContext\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x10\n\x08pod_name\x18\x02 \x01(\t\x12\x34\n\ncontainers\x18\x03 \x03(\x0b\x32 .flytelike.core.ContainerContext\x12\x1e\n\x16primary_container_name\x18\x04 \x01(\t\x12\x39\n\x0finit_containers\x18\x05 \x03(\x0b\x32 .flytelike.core.ContainerContext\"\xf1\x01\n\x10\x43ontainerContext\x12\x16\n\x0e\x63ontainer_name\x18\x01 \x01(\t\x12@\n\x07process\x18\x02 \x01(\x0b\x32/.flytelike.core.ContainerContext.ProcessContext\x1a\x82\x01\n\x0eProcessContext\x12\x38\n\x14\x63ontainer_start_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x12\x63ontainer_end_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"J\n\x14QualityOfServiceSpec\x12\x32\n\x0fqueueing_budget\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xf4\x01\n\x10QualityOfService\x12\x35\n\x04tier\x18\x01 \x01(\x0e\x32%.flytelike.core.QualityOfService.TierH\x00\x12\x34\n\x04spec\x18\x02 \x01(\x0b\x32$.flytelike.core.QualityOfServiceSpecH\x00\x12.\n\x08priority\x18\x8eH \x01(\x0b\x32\x1b.google.protobuf.Int32Value\"4\n\x04Tier\x12\r\n\tUNDEFINED\x10\x00\x12\x08\n\x04HIGH\x10\x01\x12\n\n\x06MEDIUM\x10\x02\x12\x07\n\x03LOW\x10\x03\x42\r\n\x0b\x64\x65signationb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'flytelike.core.execution_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_WORKFLOWEXECUTION']._serialized_start=116
-  _globals['_WORKFLOWEXECUTION']._serialized_end=283
-  _globals['_WORKFLOWEXECUTION_PHASE']._serialized_start=138
-  _globals['_WORKFLOWEXECUTION_PHASE']._serialized_end=283
-  _globals['_NODEEXECUTION']._serialized_start=286
-  _globals['_NODEEXECUTION']._serialized_end=468
-  _globals['_NODEEXECUTION_PHASE']._serialized_start=304
-  _globals['_NODEEXECUTION_PHASE']._serialized_end=468
-  _globals['_TASKEXECUTION']._serialized_start=471
-  _globals['_TASKEXECUTION']._serialized_end=643
-  _globals['_TASKEXECUTION_PHASE']._serialized_start=489
-  _globals['_TASKEXECUTION_PHASE']._serialized_end=643
-  _globals['_EXECUTIONERROR']._serialized_start=646
-  _globals['_EXECUTIONERROR']._serialized_end=879
-  _globals['_EXECUTIONERROR_ERRORKIND']._serialized_start=833
-  _globals['_EXECUTIONERROR_ERRORKIND']._serialized_end=879
-  _globals['_TASKLOG']._serialized_start=882
-  _globals['_TASKLOG']._serialized_end=1122
-  _globals['_TASKLOG_MESSAGEFORMAT']._serialized_start=1075
-  _globals['_TASKLOG_MESSAGEFORMAT']._serialized_end=1122
-  _globals['_LOGCONTEXT']._serialized_start=1124
-  _globals['_LOGCONTEXT']._serialized_end=1207
-  _globals['_PODLOGCONTEXT']._serialized_start=1210
-  _globals['_PODLOGCONTEXT']._serialized_end=1407
-  _globals['_CONTAINERCONTEXT']._serialized_start=1410
-  _globals['_CONTAINERCONTEXT']._serialized_end=1651
-  _globals['_CONTAINERCONTEXT_PROCESSCONTEXT']._serialized_start=1521
-  _globals['_CONTAINERCONTEXT_PROCESSCONTEXT']._serialized_end=1651
-  _globals['_QUALITYOFSERVICESPEC']._serialized_start=1653
-  _globals['_QUALITYOFSERVICESPEC']._serialized_end=1727
-  _globals['_QUALITYOFSERVICE']._serialized_start=1730
-  _globals['_QUALITYOFSERVICE']._serialized_end=1926
-  _globals['_QUALITYOFSERVICE_TIER']._serialized_start=1859
-  _globals['_QUALITYOFSERVICE_TIER']._serialized_end=1911
+  _globals['_WORKFLOWEXECUTION']._serialized_start=148
+  _globals['_WORKFLOWEXECUTION']._serialized_end=315
+  _globals['_WORKFLOWEXECUTION_PHASE']._serialized_start=170
+  _globals['_WORKFLOWEXECUTION_PHASE']._serialized_end=315
+  _globals['_NODEEXECUTION']._serialized_start=318
+  _globals['_NODEEXECUTION']._serialized_end=500
+  _globals['_NODEEXECUTION_PHASE']._serialized_start=336
+  _globals['_NODEEXECUTION_PHASE']._serialized_end=500
+  _globals['_TASKEXECUTION']._serialized_start=503
+  _globals['_TASKEXECUTION']._serialized_end=675
+  _globals['_TASKEXECUTION_PHASE']._serialized_start=521
+  _globals['_TASKEXECUTION_PHASE']._serialized_end=675
+  _globals['_EXECUTIONERROR']._serialized_start=678
+  _globals['_EXECUTIONERROR']._serialized_end=911
+  _globals['_EXECUTIONERROR_ERRORKIND']._serialized_start=865
+  _globals['_EXECUTIONERROR_ERRORKIND']._serialized_end=911
+  _globals['_TASKLOG']._serialized_start=914
+  _globals['_TASKLOG']._serialized_end=1154
+  _globals['_TASKLOG_MESSAGEFORMAT']._serialized_start=1107
+  _globals['_TASKLOG_MESSAGEFORMAT']._serialized_end=1154
+  _globals['_LOGCONTEXT']._serialized_start=1156
+  _globals['_LOGCONTEXT']._serialized_end=1239
+  _globals['_PODLOGCONTEXT']._serialized_start=1242
+  _globals['_PODLOGCONTEXT']._serialized_end=1439
+  _globals['_CONTAINERCONTEXT']._serialized_start=1442
+  _globals['_CONTAINERCONTEXT']._serialized_end=1683
+  _globals['_CONTAINERCONTEXT_PROCESSCONTEXT']._serialized_start=1553
+  _globals['_CONTAINERCONTEXT_PROCESSCONTEXT']._serialized_end=1683
+  _globals['_QUALITYOFSERVICESPEC']._serialized_start=1685
+  _globals['_QUALITYOFSERVICESPEC']._serialized_end=1759
+  _globals['_QUALITYOFSERVICE']._serialized_start=1762
+  _globals['_QUALITYOFSERVICE']._serialized_end=2006
+  _globals['_QUALITYOFSERVICE_TIER']._serialized_start=1939
+  _globals['_QUALITYOFSERVICE_TIER']._serialized_end=1991
 # @@protoc_insertion_point(module_scope)

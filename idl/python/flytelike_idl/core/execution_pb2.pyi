@@ -9,6 +9,7 @@ from google.protobuf import descriptor as descriptor
 from google.protobuf import duration_pb2 as duration_pb2
 from google.protobuf import message as message
 from google.protobuf import timestamp_pb2 as timestamp_pb2
+from google.protobuf import wrappers_pb2 as wrappers_pb2
 from google.protobuf.internal import containers as containers
 from google.protobuf.internal import enum_type_wrapper as enum_type_wrapper
 import builtins as builtins
@@ -416,18 +417,26 @@ class QualityOfService(message.Message):
 
     TIER_FIELD_NUMBER: builtins.int
     SPEC_FIELD_NUMBER: builtins.int
+    PRIORITY_FIELD_NUMBER: builtins.int
     tier: QualityOfService.Tier.ValueType
     @builtins.property
     def spec(self) -> QualityOfServiceSpec: ...
+    @builtins.property
+    def priority(self) -> wrappers_pb2.Int32Value:
+        """From -1000 to 1000, higher first; goes before a tier, of which `HIGH` is 100, `MEDIUM` 0, `LOW` -100. Unset leaves
+        it to the tier. Added by Flytelike.
+        """
+
     def __init__(
         self,
         *,
         tier: QualityOfService.Tier.ValueType = ...,
         spec: QualityOfServiceSpec | None = ...,
+        priority: wrappers_pb2.Int32Value | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["designation", b"designation", "spec", b"spec", "tier", b"tier"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["designation", b"designation", "priority", b"priority", "spec", b"spec", "tier", b"tier"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["designation", b"designation", "spec", b"spec", "tier", b"tier"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["designation", b"designation", "priority", b"priority", "spec", b"spec", "tier", b"tier"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_designation: _TypeAlias = typing.Literal["tier", "spec"]  # noqa: Y015
     _WhichOneofArgType_designation: _TypeAlias = typing.Literal["designation", b"designation"]  # noqa: Y015

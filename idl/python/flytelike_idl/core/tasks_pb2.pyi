@@ -261,8 +261,8 @@ class TaskMetadata(message.Message):
     GENERATES_DECK_FIELD_NUMBER: builtins.int
     METADATA_FIELD_NUMBER: builtins.int
     MAX_QUEUED_TIME_FIELD_NUMBER: builtins.int
-    CACHE_CODE_FIELD_NUMBER: builtins.int
     CACHE_TTL_FIELD_NUMBER: builtins.int
+    PRIORITY_FIELD_NUMBER: builtins.int
     discoverable: builtins.bool
     discovery_version: builtins.str
     deprecated_error_message: builtins.str
@@ -270,6 +270,8 @@ class TaskMetadata(message.Message):
     cache_serializable: builtins.bool
     pod_template_name: builtins.str
     is_eager: builtins.bool
+    priority: builtins.int
+    """From -1000 to 1000, higher first: what it adds to its execution's priority. Added by Flytelike."""
     @builtins.property
     def runtime(self) -> RuntimeMetadata: ...
     @builtins.property
@@ -287,12 +289,6 @@ class TaskMetadata(message.Message):
     @builtins.property
     def max_queued_time(self) -> duration_pb2.Duration:
         """How long an attempt may wait, from its hand-over to the executor, until it runs. Unset, as long as it takes."""
-
-    @builtins.property
-    def cache_code(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
-        """What a cache version that is derived from the code was made of, sorted: the qualified name of a function or
-        constant, a space, its digest. Empty where the author gave the version. Added by Flytelike.
-        """
 
     @builtins.property
     def cache_ttl(self) -> duration_pb2.Duration:
@@ -316,12 +312,12 @@ class TaskMetadata(message.Message):
         generates_deck: wrappers_pb2.BoolValue | None = ...,
         metadata: K8sObjectMetadata | None = ...,
         max_queued_time: duration_pb2.Duration | None = ...,
-        cache_code: abc.Iterable[builtins.str] | None = ...,
         cache_ttl: duration_pb2.Duration | None = ...,
+        priority: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["cache_ttl", b"cache_ttl", "generates_deck", b"generates_deck", "interruptible", b"interruptible", "interruptible_value", b"interruptible_value", "max_queued_time", b"max_queued_time", "metadata", b"metadata", "retries", b"retries", "runtime", b"runtime", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["cache_code", b"cache_code", "cache_ignore_input_vars", b"cache_ignore_input_vars", "cache_serializable", b"cache_serializable", "cache_ttl", b"cache_ttl", "deprecated_error_message", b"deprecated_error_message", "discoverable", b"discoverable", "discovery_version", b"discovery_version", "generates_deck", b"generates_deck", "interruptible", b"interruptible", "interruptible_value", b"interruptible_value", "is_eager", b"is_eager", "max_queued_time", b"max_queued_time", "metadata", b"metadata", "pod_template_name", b"pod_template_name", "retries", b"retries", "runtime", b"runtime", "tags", b"tags", "timeout", b"timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["cache_ignore_input_vars", b"cache_ignore_input_vars", "cache_serializable", b"cache_serializable", "cache_ttl", b"cache_ttl", "deprecated_error_message", b"deprecated_error_message", "discoverable", b"discoverable", "discovery_version", b"discovery_version", "generates_deck", b"generates_deck", "interruptible", b"interruptible", "interruptible_value", b"interruptible_value", "is_eager", b"is_eager", "max_queued_time", b"max_queued_time", "metadata", b"metadata", "pod_template_name", b"pod_template_name", "priority", b"priority", "retries", b"retries", "runtime", b"runtime", "tags", b"tags", "timeout", b"timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_interruptible_value: _TypeAlias = typing.Literal["interruptible"]  # noqa: Y015
     _WhichOneofArgType_interruptible_value: _TypeAlias = typing.Literal["interruptible_value", b"interruptible_value"]  # noqa: Y015

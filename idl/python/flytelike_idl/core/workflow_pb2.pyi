@@ -373,6 +373,7 @@ class NodeMetadata(message.Message):
     CACHE_VERSION_FIELD_NUMBER: builtins.int
     CACHE_SERIALIZABLE_FIELD_NUMBER: builtins.int
     CONFIG_FIELD_NUMBER: builtins.int
+    PRIORITY_FIELD_NUMBER: builtins.int
     name: builtins.str
     interruptible: builtins.bool
     cacheable: builtins.bool
@@ -384,6 +385,10 @@ class NodeMetadata(message.Message):
     def retries(self) -> literals_pb2.RetryStrategy: ...
     @builtins.property
     def config(self) -> containers.ScalarMap[builtins.str, builtins.str]: ...
+    @builtins.property
+    def priority(self) -> wrappers_pb2.Int32Value:
+        """From -1000 to 1000, higher first. Unset keeps the task's own. Added by Flytelike."""
+
     def __init__(
         self,
         *,
@@ -395,10 +400,11 @@ class NodeMetadata(message.Message):
         cache_version: builtins.str = ...,
         cache_serializable: builtins.bool = ...,
         config: abc.Mapping[builtins.str, builtins.str] | None = ...,
+        priority: wrappers_pb2.Int32Value | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["cache_serializable", b"cache_serializable", "cache_serializable_value", b"cache_serializable_value", "cache_version", b"cache_version", "cache_version_value", b"cache_version_value", "cacheable", b"cacheable", "cacheable_value", b"cacheable_value", "interruptible", b"interruptible", "interruptible_value", b"interruptible_value", "retries", b"retries", "timeout", b"timeout"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["cache_serializable", b"cache_serializable", "cache_serializable_value", b"cache_serializable_value", "cache_version", b"cache_version", "cache_version_value", b"cache_version_value", "cacheable", b"cacheable", "cacheable_value", b"cacheable_value", "interruptible", b"interruptible", "interruptible_value", b"interruptible_value", "priority", b"priority", "retries", b"retries", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["cache_serializable", b"cache_serializable", "cache_serializable_value", b"cache_serializable_value", "cache_version", b"cache_version", "cache_version_value", b"cache_version_value", "cacheable", b"cacheable", "cacheable_value", b"cacheable_value", "config", b"config", "interruptible", b"interruptible", "interruptible_value", b"interruptible_value", "name", b"name", "retries", b"retries", "timeout", b"timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["cache_serializable", b"cache_serializable", "cache_serializable_value", b"cache_serializable_value", "cache_version", b"cache_version", "cache_version_value", b"cache_version_value", "cacheable", b"cacheable", "cacheable_value", b"cacheable_value", "config", b"config", "interruptible", b"interruptible", "interruptible_value", b"interruptible_value", "name", b"name", "priority", b"priority", "retries", b"retries", "timeout", b"timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_cache_serializable_value: _TypeAlias = typing.Literal["cache_serializable"]  # noqa: Y015
     _WhichOneofArgType_cache_serializable_value: _TypeAlias = typing.Literal["cache_serializable_value", b"cache_serializable_value"]  # noqa: Y015

@@ -26,7 +26,7 @@ _sym_db = _symbol_database.Default()
 from flytelike_idl.core import identifier_pb2 as flytelike_dot_core_dot_identifier__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x66lytelike/propeller/reuse.proto\x12\x13\x66lytelike.propeller\x1a\x1f\x66lytelike/core/identifier.proto\"n\n\tReuseList\x12\x31\n\x07sources\x18\x01 \x03(\x0b\x32 .flytelike.propeller.ReuseSource\x12.\n\x05nodes\x18\x02 \x03(\x0b\x32\x1f.flytelike.propeller.ReusedNode\"a\n\x0bReuseSource\x12\x37\n\x02id\x18\x01 \x01(\x0b\x32+.flytelike.core.WorkflowExecutionIdentifier\x12\x19\n\x11raw_output_prefix\x18\x02 \x01(\t\"\xa6\x02\n\nReusedNode\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x30\n\x03way\x18\x02 \x01(\x0e\x32#.flytelike.propeller.ReusedNode.Way\x12\x0e\n\x06source\x18\x03 \x01(\r\x12\x13\n\x0bsource_path\x18\x04 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x05 \x01(\r\x12\x12\n\ninputs_uri\x18\x06 \x01(\t\x12\x12\n\noutput_uri\x18\x07 \x01(\t\x12\r\n\x05\x63hild\x18\x08 \x01(\t\"k\n\x03Way\x12\x13\n\x0fWAY_UNSPECIFIED\x10\x00\x12\x1c\n\x18WAY_TAKE_IF_INPUTS_EQUAL\x10\x01\x12\x0c\n\x08WAY_TAKE\x10\x02\x12\x11\n\rWAY_LEAVE_OUT\x10\x03\x12\x10\n\x0cWAY_CONTINUE\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x66lytelike/propeller/reuse.proto\x12\x13\x66lytelike.propeller\x1a\x1f\x66lytelike/core/identifier.proto\"n\n\tReuseList\x12\x31\n\x07sources\x18\x01 \x03(\x0b\x32 .flytelike.propeller.ReuseSource\x12.\n\x05nodes\x18\x02 \x03(\x0b\x32\x1f.flytelike.propeller.ReusedNode\"a\n\x0bReuseSource\x12\x37\n\x02id\x18\x01 \x01(\x0b\x32+.flytelike.core.WorkflowExecutionIdentifier\x12\x19\n\x11raw_output_prefix\x18\x02 \x01(\t\"\xc9\x02\n\nReusedNode\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x30\n\x03way\x18\x02 \x01(\x0e\x32#.flytelike.propeller.ReusedNode.Way\x12\x0e\n\x06source\x18\x03 \x01(\r\x12\x13\n\x0bsource_path\x18\x04 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x05 \x01(\r\x12\x12\n\ninputs_uri\x18\x06 \x01(\t\x12\x12\n\noutput_uri\x18\x07 \x01(\t\x12\r\n\x05\x63hild\x18\x08 \x01(\t\x12\r\n\x05graph\x18\t \x01(\t\"\x7f\n\x03Way\x12\x13\n\x0fWAY_UNSPECIFIED\x10\x00\x12\x1c\n\x18WAY_TAKE_IF_INPUTS_EQUAL\x10\x01\x12\x0c\n\x08WAY_TAKE\x10\x02\x12\x11\n\rWAY_LEAVE_OUT\x10\x03\x12\x10\n\x0cWAY_CONTINUE\x10\x04\x12\x12\n\x0eWAY_KEEP_GRAPH\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,7 +38,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REUSESOURCE']._serialized_start=201
   _globals['_REUSESOURCE']._serialized_end=298
   _globals['_REUSEDNODE']._serialized_start=301
-  _globals['_REUSEDNODE']._serialized_end=595
-  _globals['_REUSEDNODE_WAY']._serialized_start=488
-  _globals['_REUSEDNODE_WAY']._serialized_end=595
+  _globals['_REUSEDNODE']._serialized_end=630
+  _globals['_REUSEDNODE_WAY']._serialized_start=503
+  _globals['_REUSEDNODE_WAY']._serialized_end=630
 # @@protoc_insertion_point(module_scope)

@@ -99,6 +99,10 @@ class ReusedNode(message.Message):
         """Do not run the node; nothing needs its outputs."""
         WAY_CONTINUE: ReusedNode._Way.ValueType  # 4
         """Run the node, and let it go on where the earlier one stopped: with its checkpoint, or its child execution."""
+        WAY_KEEP_GRAPH: ReusedNode._Way.ValueType  # 5
+        """For a dynamic node: if its inputs turn out to be what they were, do not run its task, but the graph that it gave;
+        otherwise run it. The nodes of the graph are listed by themselves, and count for this graph only.
+        """
 
     class Way(_Way, metaclass=_WayEnumTypeWrapper):
         """Ways to deal with a node that is ready."""
@@ -113,6 +117,10 @@ class ReusedNode(message.Message):
     """Do not run the node; nothing needs its outputs."""
     WAY_CONTINUE: ReusedNode.Way.ValueType  # 4
     """Run the node, and let it go on where the earlier one stopped: with its checkpoint, or its child execution."""
+    WAY_KEEP_GRAPH: ReusedNode.Way.ValueType  # 5
+    """For a dynamic node: if its inputs turn out to be what they were, do not run its task, but the graph that it gave;
+    otherwise run it. The nodes of the graph are listed by themselves, and count for this graph only.
+    """
 
     PATH_FIELD_NUMBER: builtins.int
     WAY_FIELD_NUMBER: builtins.int
@@ -122,6 +130,7 @@ class ReusedNode(message.Message):
     INPUTS_URI_FIELD_NUMBER: builtins.int
     OUTPUT_URI_FIELD_NUMBER: builtins.int
     CHILD_FIELD_NUMBER: builtins.int
+    GRAPH_FIELD_NUMBER: builtins.int
     path: builtins.str
     """The node's path in the new execution."""
     way: ReusedNode.Way.ValueType
@@ -138,6 +147,8 @@ class ReusedNode(message.Message):
     """Where its outputs lie; empty for none."""
     child: builtins.str
     """The name of the child execution that a launch-plan node there started; empty for none."""
+    graph: builtins.str
+    """The digest of the graph that the attempt of a dynamic node there gave; empty for none."""
     def __init__(
         self,
         *,
@@ -149,9 +160,10 @@ class ReusedNode(message.Message):
         inputs_uri: builtins.str = ...,
         output_uri: builtins.str = ...,
         child: builtins.str = ...,
+        graph: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["attempt", b"attempt", "child", b"child", "inputs_uri", b"inputs_uri", "output_uri", b"output_uri", "path", b"path", "source", b"source", "source_path", b"source_path", "way", b"way"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["attempt", b"attempt", "child", b"child", "graph", b"graph", "inputs_uri", b"inputs_uri", "output_uri", b"output_uri", "path", b"path", "source", b"source", "source_path", b"source_path", "way", b"way"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

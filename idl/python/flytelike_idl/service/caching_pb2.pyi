@@ -66,11 +66,15 @@ class ExplainCacheResponse(message.Message):
 
     @builtins.property
     def nearest(self) -> CacheEntry:
-        """What is nearest to it in the cache, computed before the node asked; unset when there is nothing of the task."""
+        """What the node took; else what its own result came in place of, or what was nearest to it when it asked. Results
+        that were replaced since are remembered for a while. Unset when there was nothing of the task.
+        """
 
     @builtins.property
     def differences(self) -> containers.RepeatedCompositeFieldContainer[CacheDifference]:
-        """What keeps the nearest entry from being the node's; empty when nothing differs."""
+        """What keeps the nearest entry from being the node's; empty when nothing differs. Of equal keys with a version that
+        the author gave: how the code differs all the same.
+        """
 
     def __init__(
         self,
@@ -204,12 +208,14 @@ class CacheEntry(message.Message):
     EXPIRES_AT_FIELD_NUMBER: builtins.int
     HITS_FIELD_NUMBER: builtins.int
     GONE_FIELD_NUMBER: builtins.int
+    GONE_AT_FIELD_NUMBER: builtins.int
+    REPLACED_BY_FIELD_NUMBER: builtins.int
     size_bytes: builtins.int
     """Of the outputs and the data they name."""
     hits: builtins.int
     """How often it was taken."""
     gone: builtins.str
-    """Why it is there no more, in snake case (`evicted`, `data_lost`, `expired`); empty while it is there."""
+    """Why it is there no more, in snake case (`evicted`, `data_lost`, `expired`, `overwritten`); empty while it is there."""
     @builtins.property
     def key(self) -> CacheKey:
         """What it is known by."""
@@ -234,6 +240,14 @@ class CacheEntry(message.Message):
     def expires_at(self) -> timestamp_pb2.Timestamp:
         """Unset when it never expires."""
 
+    @builtins.property
+    def gone_at(self) -> timestamp_pb2.Timestamp:
+        """Since when it is there no more."""
+
+    @builtins.property
+    def replaced_by(self) -> identifier_pb2.TaskExecutionIdentifier:
+        """The attempt whose result came in its place; unset when there is none, or the key has its first result."""
+
     def __init__(
         self,
         *,
@@ -246,10 +260,12 @@ class CacheEntry(message.Message):
         expires_at: timestamp_pb2.Timestamp | None = ...,
         hits: builtins.int = ...,
         gone: builtins.str = ...,
+        gone_at: timestamp_pb2.Timestamp | None = ...,
+        replaced_by: identifier_pb2.TaskExecutionIdentifier | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["created_at", b"created_at", "duration", b"duration", "expires_at", b"expires_at", "key", b"key", "source", b"source", "used_at", b"used_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["created_at", b"created_at", "duration", b"duration", "expires_at", b"expires_at", "gone_at", b"gone_at", "key", b"key", "replaced_by", b"replaced_by", "source", b"source", "used_at", b"used_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["created_at", b"created_at", "duration", b"duration", "expires_at", b"expires_at", "gone", b"gone", "hits", b"hits", "key", b"key", "size_bytes", b"size_bytes", "source", b"source", "used_at", b"used_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["created_at", b"created_at", "duration", b"duration", "expires_at", b"expires_at", "gone", b"gone", "gone_at", b"gone_at", "hits", b"hits", "key", b"key", "replaced_by", b"replaced_by", "size_bytes", b"size_bytes", "source", b"source", "used_at", b"used_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

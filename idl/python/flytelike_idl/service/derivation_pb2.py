@@ -27,7 +27,7 @@ from flytelike_idl.core import identifier_pb2 as flytelike_dot_core_dot_identifi
 from flytelike_idl.core import literals_pb2 as flytelike_dot_core_dot_literals__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"flytelike/service/derivation.proto\x12\x11\x66lytelike.service\x1a\x1f\x66lytelike/core/identifier.proto\x1a\x1d\x66lytelike/core/literals.proto\"\xaf\x03\n\rDeriveRequest\x12\x37\n\x02id\x18\x01 \x01(\x0b\x32+.flytelike.core.WorkflowExecutionIdentifier\x12\x0c\n\x04name\x18\x02 \x01(\t\x12/\n\x0blaunch_plan\x18\x03 \x01(\x0b\x32\x1a.flytelike.core.Identifier\x12*\n\x06inputs\x18\x04 \x01(\x0b\x32\x1a.flytelike.core.LiteralMap\x12\x33\n\x04runs\x18\x05 \x01(\x0e\x32%.flytelike.service.DeriveRequest.Runs\x12-\n\x06\x63hosen\x18\x06 \x01(\x0b\x32\x1d.flytelike.service.NodeChoice\x12/\n\toverrides\x18\x07 \x01(\x0b\x32\x1c.flytelike.service.Overrides\x12\x0f\n\x07\x64ry_run\x18\x08 \x01(\x08\"T\n\x04Runs\x12\x14\n\x10RUNS_UNSPECIFIED\x10\x00\x12\x17\n\x13RUNS_WHAT_IS_NEEDED\x10\x01\x12\x0c\n\x08RUNS_ALL\x10\x02\x12\x0f\n\x0bRUNS_CHOSEN\x10\x03\"8\n\nNodeChoice\x12\x0c\n\x04only\x18\x01 \x03(\t\x12\r\n\x05since\x18\x02 \x03(\t\x12\r\n\x05until\x18\x03 \x03(\t\"\xe9\x02\n\tOverrides\x12\x38\n\x06labels\x18\x01 \x03(\x0b\x32(.flytelike.service.Overrides.LabelsEntry\x12\x34\n\x04\x65nvs\x18\x02 \x03(\x0b\x32&.flytelike.service.Overrides.EnvsEntry\x12\x1c\n\x0fmax_parallelism\x18\x03 \x01(\rH\x00\x88\x01\x01\x12\x1c\n\x0foverwrite_cache\x18\x04 \x01(\x08H\x01\x88\x01\x01\x12\x1a\n\rinterruptible\x18\x05 \x01(\x08H\x02\x88\x01\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a+\n\tEnvsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x12\n\x10_max_parallelismB\x12\n\x10_overwrite_cacheB\x10\n\x0e_interruptible\"\xcf\x01\n\x0e\x44\x65riveResponse\x12\x37\n\x02id\x18\x01 \x01(\x0b\x32+.flytelike.core.WorkflowExecutionIdentifier\x12<\n\x07\x65\x61rlier\x18\x02 \x01(\x0b\x32+.flytelike.core.WorkflowExecutionIdentifier\x12-\n\x05nodes\x18\x03 \x03(\x0b\x32\x1e.flytelike.service.DerivedNode\x12\x17\n\x0fmissing_outputs\x18\x04 \x03(\t\"\xa1\x02\n\x0b\x44\x65rivedNode\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0f\n\x07\x65\x61rlier\x18\x02 \x01(\t\x12\x0e\n\x06\x63\x61lled\x18\x03 \x01(\t\x12\x35\n\x06\x61\x63tion\x18\x04 \x01(\x0e\x32%.flytelike.service.DerivedNode.Action\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x06 \x01(\t\"\x8b\x01\n\x06\x41\x63tion\x12\x16\n\x12\x41\x43TION_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x41\x43TION_REUSE\x10\x01\x12\x11\n\rACTION_PARTLY\x10\x02\x12\x0e\n\nACTION_RUN\x10\x03\x12\x0e\n\nACTION_NEW\x10\x04\x12\x0f\n\x0b\x41\x43TION_GONE\x10\x05\x12\x13\n\x0f\x41\x43TION_LEFT_OUT\x10\x06\x32\x62\n\x11\x44\x65rivationService\x12M\n\x06\x44\x65rive\x12 .flytelike.service.DeriveRequest\x1a!.flytelike.service.DeriveResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"flytelike/service/derivation.proto\x12\x11\x66lytelike.service\x1a\x1f\x66lytelike/core/identifier.proto\x1a\x1d\x66lytelike/core/literals.proto\"\xaf\x03\n\rDeriveRequest\x12\x37\n\x02id\x18\x01 \x01(\x0b\x32+.flytelike.core.WorkflowExecutionIdentifier\x12\x0c\n\x04name\x18\x02 \x01(\t\x12/\n\x0blaunch_plan\x18\x03 \x01(\x0b\x32\x1a.flytelike.core.Identifier\x12*\n\x06inputs\x18\x04 \x01(\x0b\x32\x1a.flytelike.core.LiteralMap\x12\x33\n\x04runs\x18\x05 \x01(\x0e\x32%.flytelike.service.DeriveRequest.Runs\x12-\n\x06\x63hosen\x18\x06 \x01(\x0b\x32\x1d.flytelike.service.NodeChoice\x12/\n\toverrides\x18\x07 \x01(\x0b\x32\x1c.flytelike.service.Overrides\x12\x0f\n\x07\x64ry_run\x18\x08 \x01(\x08\"T\n\x04Runs\x12\x14\n\x10RUNS_UNSPECIFIED\x10\x00\x12\x17\n\x13RUNS_WHAT_IS_NEEDED\x10\x01\x12\x0c\n\x08RUNS_ALL\x10\x02\x12\x0f\n\x0bRUNS_CHOSEN\x10\x03\"8\n\nNodeChoice\x12\x0c\n\x04only\x18\x01 \x03(\t\x12\r\n\x05since\x18\x02 \x03(\t\x12\r\n\x05until\x18\x03 \x03(\t\"\x8d\x03\n\tOverrides\x12\x38\n\x06labels\x18\x01 \x03(\x0b\x32(.flytelike.service.Overrides.LabelsEntry\x12\x34\n\x04\x65nvs\x18\x02 \x03(\x0b\x32&.flytelike.service.Overrides.EnvsEntry\x12\x1c\n\x0fmax_parallelism\x18\x03 \x01(\rH\x00\x88\x01\x01\x12\x1c\n\x0foverwrite_cache\x18\x04 \x01(\x08H\x01\x88\x01\x01\x12\x1a\n\rinterruptible\x18\x05 \x01(\x08H\x02\x88\x01\x01\x12\x15\n\x08priority\x18\x06 \x01(\x11H\x03\x88\x01\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a+\n\tEnvsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x12\n\x10_max_parallelismB\x12\n\x10_overwrite_cacheB\x10\n\x0e_interruptibleB\x0b\n\t_priority\"\xcf\x01\n\x0e\x44\x65riveResponse\x12\x37\n\x02id\x18\x01 \x01(\x0b\x32+.flytelike.core.WorkflowExecutionIdentifier\x12<\n\x07\x65\x61rlier\x18\x02 \x01(\x0b\x32+.flytelike.core.WorkflowExecutionIdentifier\x12-\n\x05nodes\x18\x03 \x03(\x0b\x32\x1e.flytelike.service.DerivedNode\x12\x17\n\x0fmissing_outputs\x18\x04 \x03(\t\"\xa1\x02\n\x0b\x44\x65rivedNode\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0f\n\x07\x65\x61rlier\x18\x02 \x01(\t\x12\x0e\n\x06\x63\x61lled\x18\x03 \x01(\t\x12\x35\n\x06\x61\x63tion\x18\x04 \x01(\x0e\x32%.flytelike.service.DerivedNode.Action\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x06 \x01(\t\"\x8b\x01\n\x06\x41\x63tion\x12\x16\n\x12\x41\x43TION_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x41\x43TION_REUSE\x10\x01\x12\x11\n\rACTION_PARTLY\x10\x02\x12\x0e\n\nACTION_RUN\x10\x03\x12\x0e\n\nACTION_NEW\x10\x04\x12\x0f\n\x0b\x41\x43TION_GONE\x10\x05\x12\x13\n\x0f\x41\x43TION_LEFT_OUT\x10\x06\x32\x62\n\x11\x44\x65rivationService\x12M\n\x06\x44\x65rive\x12 .flytelike.service.DeriveRequest\x1a!.flytelike.service.DeriveResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,17 +45,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_NODECHOICE']._serialized_start=555
   _globals['_NODECHOICE']._serialized_end=611
   _globals['_OVERRIDES']._serialized_start=614
-  _globals['_OVERRIDES']._serialized_end=975
-  _globals['_OVERRIDES_LABELSENTRY']._serialized_start=827
-  _globals['_OVERRIDES_LABELSENTRY']._serialized_end=872
-  _globals['_OVERRIDES_ENVSENTRY']._serialized_start=874
-  _globals['_OVERRIDES_ENVSENTRY']._serialized_end=917
-  _globals['_DERIVERESPONSE']._serialized_start=978
-  _globals['_DERIVERESPONSE']._serialized_end=1185
-  _globals['_DERIVEDNODE']._serialized_start=1188
-  _globals['_DERIVEDNODE']._serialized_end=1477
-  _globals['_DERIVEDNODE_ACTION']._serialized_start=1338
-  _globals['_DERIVEDNODE_ACTION']._serialized_end=1477
-  _globals['_DERIVATIONSERVICE']._serialized_start=1479
-  _globals['_DERIVATIONSERVICE']._serialized_end=1577
+  _globals['_OVERRIDES']._serialized_end=1011
+  _globals['_OVERRIDES_LABELSENTRY']._serialized_start=850
+  _globals['_OVERRIDES_LABELSENTRY']._serialized_end=895
+  _globals['_OVERRIDES_ENVSENTRY']._serialized_start=897
+  _globals['_OVERRIDES_ENVSENTRY']._serialized_end=940
+  _globals['_DERIVERESPONSE']._serialized_start=1014
+  _globals['_DERIVERESPONSE']._serialized_end=1221
+  _globals['_DERIVEDNODE']._serialized_start=1224
+  _globals['_DERIVEDNODE']._serialized_end=1513
+  _globals['_DERIVEDNODE_ACTION']._serialized_start=1374
+  _globals['_DERIVEDNODE_ACTION']._serialized_end=1513
+  _globals['_DERIVATIONSERVICE']._serialized_start=1515
+  _globals['_DERIVATIONSERVICE']._serialized_end=1613
 # @@protoc_insertion_point(module_scope)

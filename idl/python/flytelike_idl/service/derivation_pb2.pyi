@@ -192,12 +192,15 @@ class Overrides(message.Message):
     MAX_PARALLELISM_FIELD_NUMBER: builtins.int
     OVERWRITE_CACHE_FIELD_NUMBER: builtins.int
     INTERRUPTIBLE_FIELD_NUMBER: builtins.int
+    PRIORITY_FIELD_NUMBER: builtins.int
     max_parallelism: builtins.int
     """How many nodes run at once; 0 leaves it to the server."""
     overwrite_cache: builtins.bool
     """Whether tasks run whose results are cached."""
     interruptible: builtins.bool
     """Whether tasks may run where they can be interrupted."""
+    priority: builtins.int
+    """How urgent it is, from -1000 to 1000, higher first."""
     @builtins.property
     def labels(self) -> containers.ScalarMap[builtins.str, builtins.str]:
         """Labels that are added or replaced."""
@@ -214,10 +217,11 @@ class Overrides(message.Message):
         max_parallelism: builtins.int | None = ...,
         overwrite_cache: builtins.bool | None = ...,
         interruptible: builtins.bool | None = ...,
+        priority: builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_interruptible", b"_interruptible", "_max_parallelism", b"_max_parallelism", "_overwrite_cache", b"_overwrite_cache", "interruptible", b"interruptible", "max_parallelism", b"max_parallelism", "overwrite_cache", b"overwrite_cache"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["_interruptible", b"_interruptible", "_max_parallelism", b"_max_parallelism", "_overwrite_cache", b"_overwrite_cache", "_priority", b"_priority", "interruptible", b"interruptible", "max_parallelism", b"max_parallelism", "overwrite_cache", b"overwrite_cache", "priority", b"priority"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_interruptible", b"_interruptible", "_max_parallelism", b"_max_parallelism", "_overwrite_cache", b"_overwrite_cache", "envs", b"envs", "interruptible", b"interruptible", "labels", b"labels", "max_parallelism", b"max_parallelism", "overwrite_cache", b"overwrite_cache"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["_interruptible", b"_interruptible", "_max_parallelism", b"_max_parallelism", "_overwrite_cache", b"_overwrite_cache", "_priority", b"_priority", "envs", b"envs", "interruptible", b"interruptible", "labels", b"labels", "max_parallelism", b"max_parallelism", "overwrite_cache", b"overwrite_cache", "priority", b"priority"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__interruptible: _TypeAlias = typing.Literal["interruptible"]  # noqa: Y015
     _WhichOneofArgType__interruptible: _TypeAlias = typing.Literal["_interruptible", b"_interruptible"]  # noqa: Y015
@@ -225,12 +229,16 @@ class Overrides(message.Message):
     _WhichOneofArgType__max_parallelism: _TypeAlias = typing.Literal["_max_parallelism", b"_max_parallelism"]  # noqa: Y015
     _WhichOneofReturnType__overwrite_cache: _TypeAlias = typing.Literal["overwrite_cache"]  # noqa: Y015
     _WhichOneofArgType__overwrite_cache: _TypeAlias = typing.Literal["_overwrite_cache", b"_overwrite_cache"]  # noqa: Y015
+    _WhichOneofReturnType__priority: _TypeAlias = typing.Literal["priority"]  # noqa: Y015
+    _WhichOneofArgType__priority: _TypeAlias = typing.Literal["_priority", b"_priority"]  # noqa: Y015
     @typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__interruptible) -> _WhichOneofReturnType__interruptible | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_parallelism) -> _WhichOneofReturnType__max_parallelism | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__overwrite_cache) -> _WhichOneofReturnType__overwrite_cache | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__priority) -> _WhichOneofReturnType__priority | None: ...
 
 @typing.final
 class DeriveResponse(message.Message):

@@ -25,9 +25,10 @@ _sym_db = _symbol_database.Default()
 
 from flytelike_idl.core import identifier_pb2 as flytelike_dot_core_dot_identifier__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#flytelike/service/maintenance.proto\x12\x11\x66lytelike.service\x1a\x1f\x66lytelike/core/identifier.proto\x1a\x1egoogle/protobuf/duration.proto\"\x83\x02\n\rRetentionRule\x12-\n\nolder_than\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07project\x18\x02 \x01(\t\x12\x0e\n\x06\x64omain\x18\x03 \x01(\t\x12\x10\n\x08workflow\x18\x04 \x01(\t\x12\x0e\n\x06states\x18\x05 \x03(\t\x12<\n\x06labels\x18\x06 \x03(\x0b\x32,.flytelike.service.RetentionRule.LabelsEntry\x12\x13\n\x0bkeep_latest\x18\x07 \x01(\r\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"w\n\x12\x43\x61\x63heRetentionRule\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\x0e\n\x06\x64omain\x18\x02 \x01(\t\x12-\n\nunused_for\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x11\n\tmax_bytes\x18\x04 \x01(\x04\"\x9a\x01\n\x15\x43ollectGarbageRequest\x12/\n\x05rules\x18\x01 \x03(\x0b\x32 .flytelike.service.RetentionRule\x12?\n\nexecutions\x18\x02 \x03(\x0b\x32+.flytelike.core.WorkflowExecutionIdentifier\x12\x0f\n\x07\x64ry_run\x18\x03 \x01(\x08\"i\n\x16\x43ollectGarbageResponse\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x0c\n\x04\x64one\x18\x02 \x01(\x04\x12\x33\n\x06report\x18\x03 \x01(\x0b\x32#.flytelike.service.CollectionReport\"2\n\rCollectedHeap\x12\r\n\x05\x63ount\x18\x01 \x01(\x04\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\"&\n\tKeptThing\x12\r\n\x05place\x18\x01 \x01(\t\x12\n\n\x02\x62y\x18\x02 \x01(\t\"\xf3\x03\n\x10\x43ollectionReport\x12\x0f\n\x07\x64ry_run\x18\x01 \x01(\x08\x12\x12\n\nexecutions\x18\x02 \x01(\x04\x12\r\n\x05nodes\x18\x03 \x01(\x04\x12.\n\x04\x64\x61ta\x18\x04 \x01(\x0b\x32 .flytelike.service.CollectedHeap\x12\x33\n\tdocuments\x18\x05 \x01(\x0b\x32 .flytelike.service.CollectedHeap\x12\x11\n\tlog_bytes\x18\x06 \x01(\x04\x12/\n\x05\x63\x61\x63he\x18\x07 \x01(\x0b\x32 .flytelike.service.CollectedHeap\x12\x31\n\x07orphans\x18\x08 \x01(\x0b\x32 .flytelike.service.CollectedHeap\x12.\n\x04kept\x18\t \x01(\x0b\x32 .flytelike.service.CollectedHeap\x12\x33\n\rkept_examples\x18\n \x03(\x0b\x32\x1c.flytelike.service.KeptThing\x12\x0c\n\x04held\x18\x0b \x01(\x04\x12\x33\n\rheld_examples\x18\x0c \x03(\x0b\x32\x1c.flytelike.service.KeptThing\x12\x0f\n\x07waiting\x18\r \x01(\x04\x12\x16\n\x0e\x64\x61tabase_bytes\x18\x0e \x01(\x04\"\x15\n\x13GetRetentionRequest\"\xd9\x01\n\x14GetRetentionResponse\x12/\n\x05rules\x18\x01 \x03(\x0b\x32 .flytelike.service.RetentionRule\x12\x34\n\x05\x63\x61\x63he\x18\x02 \x03(\x0b\x32%.flytelike.service.CacheRetentionRule\x12(\n\x05\x65very\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x30\n\rengine_states\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration2\xde\x01\n\x12MaintenanceService\x12g\n\x0e\x43ollectGarbage\x12(.flytelike.service.CollectGarbageRequest\x1a).flytelike.service.CollectGarbageResponse0\x01\x12_\n\x0cGetRetention\x12&.flytelike.service.GetRetentionRequest\x1a\'.flytelike.service.GetRetentionResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#flytelike/service/maintenance.proto\x12\x11\x66lytelike.service\x1a\x1f\x66lytelike/core/identifier.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x83\x02\n\rRetentionRule\x12-\n\nolder_than\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07project\x18\x02 \x01(\t\x12\x0e\n\x06\x64omain\x18\x03 \x01(\t\x12\x10\n\x08workflow\x18\x04 \x01(\t\x12\x0e\n\x06states\x18\x05 \x03(\t\x12<\n\x06labels\x18\x06 \x03(\x0b\x32,.flytelike.service.RetentionRule.LabelsEntry\x12\x13\n\x0bkeep_latest\x18\x07 \x01(\r\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"w\n\x12\x43\x61\x63heRetentionRule\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\x0e\n\x06\x64omain\x18\x02 \x01(\t\x12-\n\nunused_for\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x11\n\tmax_bytes\x18\x04 \x01(\x04\"\x9a\x01\n\x15\x43ollectGarbageRequest\x12/\n\x05rules\x18\x01 \x03(\x0b\x32 .flytelike.service.RetentionRule\x12?\n\nexecutions\x18\x02 \x03(\x0b\x32+.flytelike.core.WorkflowExecutionIdentifier\x12\x0f\n\x07\x64ry_run\x18\x03 \x01(\x08\"i\n\x16\x43ollectGarbageResponse\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x0c\n\x04\x64one\x18\x02 \x01(\x04\x12\x33\n\x06report\x18\x03 \x01(\x0b\x32#.flytelike.service.CollectionReport\"2\n\rCollectedHeap\x12\r\n\x05\x63ount\x18\x01 \x01(\x04\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\"&\n\tKeptThing\x12\r\n\x05place\x18\x01 \x01(\t\x12\n\n\x02\x62y\x18\x02 \x01(\t\"\xf3\x03\n\x10\x43ollectionReport\x12\x0f\n\x07\x64ry_run\x18\x01 \x01(\x08\x12\x12\n\nexecutions\x18\x02 \x01(\x04\x12\r\n\x05nodes\x18\x03 \x01(\x04\x12.\n\x04\x64\x61ta\x18\x04 \x01(\x0b\x32 .flytelike.service.CollectedHeap\x12\x33\n\tdocuments\x18\x05 \x01(\x0b\x32 .flytelike.service.CollectedHeap\x12\x11\n\tlog_bytes\x18\x06 \x01(\x04\x12/\n\x05\x63\x61\x63he\x18\x07 \x01(\x0b\x32 .flytelike.service.CollectedHeap\x12\x31\n\x07orphans\x18\x08 \x01(\x0b\x32 .flytelike.service.CollectedHeap\x12.\n\x04kept\x18\t \x01(\x0b\x32 .flytelike.service.CollectedHeap\x12\x33\n\rkept_examples\x18\n \x03(\x0b\x32\x1c.flytelike.service.KeptThing\x12\x0c\n\x04held\x18\x0b \x01(\x04\x12\x33\n\rheld_examples\x18\x0c \x03(\x0b\x32\x1c.flytelike.service.KeptThing\x12\x0f\n\x07waiting\x18\r \x01(\x04\x12\x16\n\x0e\x64\x61tabase_bytes\x18\x0e \x01(\x04\"\x15\n\x13GetRetentionRequest\"\xd9\x01\n\x14GetRetentionResponse\x12/\n\x05rules\x18\x01 \x03(\x0b\x32 .flytelike.service.RetentionRule\x12\x34\n\x05\x63\x61\x63he\x18\x02 \x03(\x0b\x32%.flytelike.service.CacheRetentionRule\x12(\n\x05\x65very\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x30\n\rengine_states\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"N\n\x13ListTroublesRequest\x12\x37\n\x02id\x18\x01 \x01(\x0b\x32+.flytelike.core.WorkflowExecutionIdentifier\"D\n\x14ListTroublesResponse\x12,\n\x08troubles\x18\x01 \x03(\x0b\x32\x1a.flytelike.service.Trouble\"g\n\x07Trouble\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12)\n\x05since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nexecutions\x18\x04 \x01(\r2\xbf\x02\n\x12MaintenanceService\x12g\n\x0e\x43ollectGarbage\x12(.flytelike.service.CollectGarbageRequest\x1a).flytelike.service.CollectGarbageResponse0\x01\x12_\n\x0cGetRetention\x12&.flytelike.service.GetRetentionRequest\x1a\'.flytelike.service.GetRetentionResponse\x12_\n\x0cListTroubles\x12&.flytelike.service.ListTroublesRequest\x1a\'.flytelike.service.ListTroublesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,26 +37,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_RETENTIONRULE_LABELSENTRY']._loaded_options = None
   _globals['_RETENTIONRULE_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_RETENTIONRULE']._serialized_start=124
-  _globals['_RETENTIONRULE']._serialized_end=383
-  _globals['_RETENTIONRULE_LABELSENTRY']._serialized_start=338
-  _globals['_RETENTIONRULE_LABELSENTRY']._serialized_end=383
-  _globals['_CACHERETENTIONRULE']._serialized_start=385
-  _globals['_CACHERETENTIONRULE']._serialized_end=504
-  _globals['_COLLECTGARBAGEREQUEST']._serialized_start=507
-  _globals['_COLLECTGARBAGEREQUEST']._serialized_end=661
-  _globals['_COLLECTGARBAGERESPONSE']._serialized_start=663
-  _globals['_COLLECTGARBAGERESPONSE']._serialized_end=768
-  _globals['_COLLECTEDHEAP']._serialized_start=770
-  _globals['_COLLECTEDHEAP']._serialized_end=820
-  _globals['_KEPTTHING']._serialized_start=822
-  _globals['_KEPTTHING']._serialized_end=860
-  _globals['_COLLECTIONREPORT']._serialized_start=863
-  _globals['_COLLECTIONREPORT']._serialized_end=1362
-  _globals['_GETRETENTIONREQUEST']._serialized_start=1364
-  _globals['_GETRETENTIONREQUEST']._serialized_end=1385
-  _globals['_GETRETENTIONRESPONSE']._serialized_start=1388
-  _globals['_GETRETENTIONRESPONSE']._serialized_end=1605
-  _globals['_MAINTENANCESERVICE']._serialized_start=1608
-  _globals['_MAINTENANCESERVICE']._serialized_end=1830
+  _globals['_RETENTIONRULE']._serialized_start=157
+  _globals['_RETENTIONRULE']._serialized_end=416
+  _globals['_RETENTIONRULE_LABELSENTRY']._serialized_start=371
+  _globals['_RETENTIONRULE_LABELSENTRY']._serialized_end=416
+  _globals['_CACHERETENTIONRULE']._serialized_start=418
+  _globals['_CACHERETENTIONRULE']._serialized_end=537
+  _globals['_COLLECTGARBAGEREQUEST']._serialized_start=540
+  _globals['_COLLECTGARBAGEREQUEST']._serialized_end=694
+  _globals['_COLLECTGARBAGERESPONSE']._serialized_start=696
+  _globals['_COLLECTGARBAGERESPONSE']._serialized_end=801
+  _globals['_COLLECTEDHEAP']._serialized_start=803
+  _globals['_COLLECTEDHEAP']._serialized_end=853
+  _globals['_KEPTTHING']._serialized_start=855
+  _globals['_KEPTTHING']._serialized_end=893
+  _globals['_COLLECTIONREPORT']._serialized_start=896
+  _globals['_COLLECTIONREPORT']._serialized_end=1395
+  _globals['_GETRETENTIONREQUEST']._serialized_start=1397
+  _globals['_GETRETENTIONREQUEST']._serialized_end=1418
+  _globals['_GETRETENTIONRESPONSE']._serialized_start=1421
+  _globals['_GETRETENTIONRESPONSE']._serialized_end=1638
+  _globals['_LISTTROUBLESREQUEST']._serialized_start=1640
+  _globals['_LISTTROUBLESREQUEST']._serialized_end=1718
+  _globals['_LISTTROUBLESRESPONSE']._serialized_start=1720
+  _globals['_LISTTROUBLESRESPONSE']._serialized_end=1788
+  _globals['_TROUBLE']._serialized_start=1790
+  _globals['_TROUBLE']._serialized_end=1893
+  _globals['_MAINTENANCESERVICE']._serialized_start=1896
+  _globals['_MAINTENANCESERVICE']._serialized_end=2215
 # @@protoc_insertion_point(module_scope)

@@ -9,6 +9,7 @@ from flytelike_idl.core import identifier_pb2 as identifier_pb2
 from google.protobuf import descriptor as descriptor
 from google.protobuf import duration_pb2 as duration_pb2
 from google.protobuf import message as message
+from google.protobuf import timestamp_pb2 as timestamp_pb2
 from google.protobuf.internal import containers as containers
 import builtins as builtins
 import sys
@@ -373,5 +374,83 @@ class GetRetentionResponse(message.Message):
     _HasFieldArgType: _TypeAlias = typing.Literal["engine_states", b"engine_states", "every", b"every"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = typing.Literal["cache", b"cache", "engine_states", b"engine_states", "every", b"every", "rules", b"rules"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ListTroublesRequest(message.Message):
+    """Asks what the platform waits for."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    ID_FIELD_NUMBER: builtins.int
+    @builtins.property
+    def id(self) -> identifier_pb2.WorkflowExecutionIdentifier:
+        """Only what this execution waits for. Unset: everything."""
+
+    def __init__(
+        self,
+        *,
+        id: identifier_pb2.WorkflowExecutionIdentifier | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["id", b"id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ListTroublesResponse(message.Message):
+    """What the platform waits for; empty while all is well."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    TROUBLES_FIELD_NUMBER: builtins.int
+    @builtins.property
+    def troubles(self) -> containers.RepeatedCompositeFieldContainer[Trouble]:
+        """One for each kind, the oldest first."""
+
+    def __init__(
+        self,
+        *,
+        troubles: abc.Iterable[Trouble] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["troubles", b"troubles"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class Trouble(message.Message):
+    """Something that keeps the platform from going on; it goes on by itself once that is over."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: builtins.int
+    MESSAGE_FIELD_NUMBER: builtins.int
+    SINCE_FIELD_NUMBER: builtins.int
+    EXECUTIONS_FIELD_NUMBER: builtins.int
+    code: builtins.str
+    """The stable code of a diagnostic, such as `disk-full`."""
+    message: builtins.str
+    """What is wrong, in one phrase."""
+    executions: builtins.int
+    """How many executions wait for it; 0 when only what is told of them is late."""
+    @builtins.property
+    def since(self) -> timestamp_pb2.Timestamp:
+        """When it began."""
+
+    def __init__(
+        self,
+        *,
+        code: builtins.str = ...,
+        message: builtins.str = ...,
+        since: timestamp_pb2.Timestamp | None = ...,
+        executions: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["since", b"since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["code", b"code", "executions", b"executions", "message", b"message", "since", b"since"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

@@ -26,31 +26,32 @@ _sym_db = _symbol_database.Default()
 from flytelike_idl.admin import execution_pb2 as flytelike_dot_admin_dot_execution__pb2
 from flytelike_idl.admin import node_execution_pb2 as flytelike_dot_admin_dot_node__execution__pb2
 from flytelike_idl.admin import task_execution_pb2 as flytelike_dot_admin_dot_task__execution__pb2
+from flytelike_idl.core import catalog_pb2 as flytelike_dot_core_dot_catalog__pb2
 from flytelike_idl.core import execution_pb2 as flytelike_dot_core_dot_execution__pb2
 from flytelike_idl.core import identifier_pb2 as flytelike_dot_core_dot_identifier__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x66lytelike/service/watch.proto\x12\x11\x66lytelike.service\x1a\x1f\x66lytelike/admin/execution.proto\x1a$flytelike/admin/node_execution.proto\x1a$flytelike/admin/task_execution.proto\x1a\x1e\x66lytelike/core/execution.proto\x1a\x1f\x66lytelike/core/identifier.proto\"q\n\x15WatchExecutionRequest\x12\x37\n\x02id\x18\x01 \x01(\x0b\x32+.flytelike.core.WorkflowExecutionIdentifier\x12\x1f\n\x17include_task_executions\x18\x02 \x01(\x08\"\xb9\x01\n\x16WatchExecutionResponse\x12-\n\texecution\x18\x01 \x01(\x0b\x32\x1a.flytelike.admin.Execution\x12\x37\n\x0fnode_executions\x18\x02 \x03(\x0b\x32\x1e.flytelike.admin.NodeExecution\x12\x37\n\x0ftask_executions\x18\x03 \x03(\x0b\x32\x1e.flytelike.admin.TaskExecution\"l\n\x15StreamTaskLogsRequest\x12\x33\n\x02id\x18\x01 \x01(\x0b\x32\'.flytelike.core.TaskExecutionIdentifier\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0e\n\x06\x66ollow\x18\x03 \x01(\x08\";\n\x16StreamTaskLogsResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x13\n\x0bnext_offset\x18\x02 \x01(\x04\"}\n\x13ListElementsRequest\x12\x33\n\x02id\x18\x01 \x01(\x0b\x32\'.flytelike.core.NodeExecutionIdentifier\x12\r\n\x05\x66irst\x18\x02 \x01(\r\x12\r\n\x05limit\x18\x03 \x01(\r\x12\x13\n\x0bonly_failed\x18\x04 \x01(\x08\"R\n\x14ListElementsResponse\x12,\n\x08\x65lements\x18\x01 \x03(\x0b\x32\x1a.flytelike.service.Element\x12\x0c\n\x04next\x18\x02 \x01(\r\"\x8c\x01\n\x07\x45lement\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\x32\n\x05phase\x18\x03 \x01(\x0e\x32#.flytelike.core.TaskExecution.Phase\x12-\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x1e.flytelike.core.ExecutionError2\xc1\x02\n\x0cWatchService\x12g\n\x0eWatchExecution\x12(.flytelike.service.WatchExecutionRequest\x1a).flytelike.service.WatchExecutionResponse0\x01\x12g\n\x0eStreamTaskLogs\x12(.flytelike.service.StreamTaskLogsRequest\x1a).flytelike.service.StreamTaskLogsResponse0\x01\x12_\n\x0cListElements\x12&.flytelike.service.ListElementsRequest\x1a\'.flytelike.service.ListElementsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x66lytelike/service/watch.proto\x12\x11\x66lytelike.service\x1a\x1f\x66lytelike/admin/execution.proto\x1a$flytelike/admin/node_execution.proto\x1a$flytelike/admin/task_execution.proto\x1a\x1c\x66lytelike/core/catalog.proto\x1a\x1e\x66lytelike/core/execution.proto\x1a\x1f\x66lytelike/core/identifier.proto\"q\n\x15WatchExecutionRequest\x12\x37\n\x02id\x18\x01 \x01(\x0b\x32+.flytelike.core.WorkflowExecutionIdentifier\x12\x1f\n\x17include_task_executions\x18\x02 \x01(\x08\"\xb9\x01\n\x16WatchExecutionResponse\x12-\n\texecution\x18\x01 \x01(\x0b\x32\x1a.flytelike.admin.Execution\x12\x37\n\x0fnode_executions\x18\x02 \x03(\x0b\x32\x1e.flytelike.admin.NodeExecution\x12\x37\n\x0ftask_executions\x18\x03 \x03(\x0b\x32\x1e.flytelike.admin.TaskExecution\"l\n\x15StreamTaskLogsRequest\x12\x33\n\x02id\x18\x01 \x01(\x0b\x32\'.flytelike.core.TaskExecutionIdentifier\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0e\n\x06\x66ollow\x18\x03 \x01(\x08\";\n\x16StreamTaskLogsResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x13\n\x0bnext_offset\x18\x02 \x01(\x04\"}\n\x13ListElementsRequest\x12\x33\n\x02id\x18\x01 \x01(\x0b\x32\'.flytelike.core.NodeExecutionIdentifier\x12\r\n\x05\x66irst\x18\x02 \x01(\r\x12\r\n\x05limit\x18\x03 \x01(\r\x12\x13\n\x0bonly_failed\x18\x04 \x01(\x08\"R\n\x14ListElementsResponse\x12,\n\x08\x65lements\x18\x01 \x03(\x0b\x32\x1a.flytelike.service.Element\x12\x0c\n\x04next\x18\x02 \x01(\r\"\xd9\x01\n\x07\x45lement\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\x32\n\x05phase\x18\x03 \x01(\x0e\x32#.flytelike.core.TaskExecution.Phase\x12-\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x1e.flytelike.core.ExecutionError\x12\x38\n\x0c\x63\x61\x63he_status\x18\x05 \x01(\x0e\x32\".flytelike.core.CatalogCacheStatus\x12\x11\n\trecovered\x18\x06 \x01(\x08\x32\xc1\x02\n\x0cWatchService\x12g\n\x0eWatchExecution\x12(.flytelike.service.WatchExecutionRequest\x1a).flytelike.service.WatchExecutionResponse0\x01\x12g\n\x0eStreamTaskLogs\x12(.flytelike.service.StreamTaskLogsRequest\x1a).flytelike.service.StreamTaskLogsResponse0\x01\x12_\n\x0cListElements\x12&.flytelike.service.ListElementsRequest\x1a\'.flytelike.service.ListElementsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'flytelike.service.watch_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_WATCHEXECUTIONREQUEST']._serialized_start=226
-  _globals['_WATCHEXECUTIONREQUEST']._serialized_end=339
-  _globals['_WATCHEXECUTIONRESPONSE']._serialized_start=342
-  _globals['_WATCHEXECUTIONRESPONSE']._serialized_end=527
-  _globals['_STREAMTASKLOGSREQUEST']._serialized_start=529
-  _globals['_STREAMTASKLOGSREQUEST']._serialized_end=637
-  _globals['_STREAMTASKLOGSRESPONSE']._serialized_start=639
-  _globals['_STREAMTASKLOGSRESPONSE']._serialized_end=698
-  _globals['_LISTELEMENTSREQUEST']._serialized_start=700
-  _globals['_LISTELEMENTSREQUEST']._serialized_end=825
-  _globals['_LISTELEMENTSRESPONSE']._serialized_start=827
-  _globals['_LISTELEMENTSRESPONSE']._serialized_end=909
-  _globals['_ELEMENT']._serialized_start=912
-  _globals['_ELEMENT']._serialized_end=1052
-  _globals['_WATCHSERVICE']._serialized_start=1055
-  _globals['_WATCHSERVICE']._serialized_end=1376
+  _globals['_WATCHEXECUTIONREQUEST']._serialized_start=256
+  _globals['_WATCHEXECUTIONREQUEST']._serialized_end=369
+  _globals['_WATCHEXECUTIONRESPONSE']._serialized_start=372
+  _globals['_WATCHEXECUTIONRESPONSE']._serialized_end=557
+  _globals['_STREAMTASKLOGSREQUEST']._serialized_start=559
+  _globals['_STREAMTASKLOGSREQUEST']._serialized_end=667
+  _globals['_STREAMTASKLOGSRESPONSE']._serialized_start=669
+  _globals['_STREAMTASKLOGSRESPONSE']._serialized_end=728
+  _globals['_LISTELEMENTSREQUEST']._serialized_start=730
+  _globals['_LISTELEMENTSREQUEST']._serialized_end=855
+  _globals['_LISTELEMENTSRESPONSE']._serialized_start=857
+  _globals['_LISTELEMENTSRESPONSE']._serialized_end=939
+  _globals['_ELEMENT']._serialized_start=942
+  _globals['_ELEMENT']._serialized_end=1159
+  _globals['_WATCHSERVICE']._serialized_start=1162
+  _globals['_WATCHSERVICE']._serialized_end=1483
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,7 @@ from collections import abc as abc
 from flytelike_idl.admin import execution_pb2 as execution_pb2
 from flytelike_idl.admin import node_execution_pb2 as node_execution_pb2
 from flytelike_idl.admin import task_execution_pb2 as task_execution_pb2
+from flytelike_idl.core import catalog_pb2 as catalog_pb2
 from flytelike_idl.core import execution_pb2 as execution_pb2_1
 from flytelike_idl.core import identifier_pb2 as identifier_pb2
 from google.protobuf import descriptor as descriptor
@@ -210,12 +211,18 @@ class Element(message.Message):
     ATTEMPT_FIELD_NUMBER: builtins.int
     PHASE_FIELD_NUMBER: builtins.int
     ERROR_FIELD_NUMBER: builtins.int
+    CACHE_STATUS_FIELD_NUMBER: builtins.int
+    RECOVERED_FIELD_NUMBER: builtins.int
     index: builtins.int
     """Counts from 0."""
     attempt: builtins.int
     """Its last attempt, counted from 0."""
     phase: execution_pb2_1.TaskExecution.Phase.ValueType
     """How it goes; UNDEFINED while it waits."""
+    cache_status: catalog_pb2.CatalogCacheStatus.ValueType
+    """What the cache had to do with its result."""
+    recovered: builtins.bool
+    """An earlier execution gave its result."""
     @builtins.property
     def error(self) -> execution_pb2_1.ExecutionError:
         """Why it failed, as far as that is kept (of the first thousand of an array)."""
@@ -227,9 +234,11 @@ class Element(message.Message):
         attempt: builtins.int = ...,
         phase: execution_pb2_1.TaskExecution.Phase.ValueType = ...,
         error: execution_pb2_1.ExecutionError | None = ...,
+        cache_status: catalog_pb2.CatalogCacheStatus.ValueType = ...,
+        recovered: builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["error", b"error"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["attempt", b"attempt", "error", b"error", "index", b"index", "phase", b"phase"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["attempt", b"attempt", "cache_status", b"cache_status", "error", b"error", "index", b"index", "phase", b"phase", "recovered", b"recovered"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

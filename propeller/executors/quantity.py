@@ -1,4 +1,4 @@
-"""Kubernetes quantities of memory."""
+"""Kubernetes' quantities: amounts of CPU, memory, disk and devices as text."""
 
 import re
 from decimal import Decimal
@@ -17,9 +17,21 @@ def bytes_of(quantity: str) -> int:
     Raises:
         ValueError: The text is no quantity.
     """
+    try:
+        return int(amount_of(quantity))
+    except ValueError:
+        raise ValueError(f"{quantity!r} is no quantity of memory; expected something like 512Mi or 2G") from None
+
+
+def amount_of(quantity: str) -> Decimal:
+    """Return the number that a quantity of anything stands for: `500m` is a half.
+
+    Raises:
+        ValueError: The text is no quantity.
+    """
     match = _QUANTITY.fullmatch(quantity.strip())
     if match is None:
-        raise ValueError(f"{quantity!r} is no quantity of memory; expected something like 512Mi or 2G")
+        raise ValueError(f"{quantity!r} is no quantity; expected something like 500m, 2, 512Mi or 2G")
     number, suffix, exponent = match.groups()
     factor = Decimal(10) ** int(exponent) if exponent else _FACTORS.get(suffix or "", Decimal(1))
-    return int(Decimal(number) * factor)
+    return Decimal(number) * factor

@@ -13,6 +13,7 @@ from flytelike.model.failure import Failure
 from flytelike.model.literals import Literal
 from flytelike.storage import NotFound, Store, is_local
 from flytelike_idl.core import dynamic_job_pb2, errors_pb2, literals_pb2
+from propeller.executors.codes import DISK_FULL
 from propeller.executors.ending import GaveNodes
 from propeller.ports import AttemptSpec
 
@@ -54,7 +55,10 @@ class Results:
         if document is not None:
             with contextlib.suppress(DecodeError, MalformedError):
                 message = errors_pb2.ErrorDocument.FromString(document)
-                return failure_from_document(message, f"{prefix}/{ERROR}")
+                failure = failure_from_document(message, f"{prefix}/{ERROR}")
+                # A full disk is no end of an attempt: it may have been run again since.
+                if failure.code != DISK_FULL:
+                    return failure
         nodes = await self._read(prefix, FUTURES)
         if nodes is not None:
             with contextlib.suppress(DecodeError):

@@ -1,0 +1,193 @@
+"""The operator: `FlyteWorkflow` objects of a cluster, executed by the engine in this process."""
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from flytelike.model.ids import ExecutionId, NodeExecutionId
+from flytelike.storage import Store, StoreConfig
+from propeller.app.closures import StoredClosures
+from propeller.app.neighbours import Neighbours
+from propeller.app.shard import Shard, Surroundings
+from propeller.app.sharding import shard_of
+from propeller.app.shards import Shards
+from propeller.engine import Engine
+from propeller.engine.loop_clock import LoopClock
+from propeller.executors.pod import PodExecutor, PodExecutorSettings
+from propeller.executors.process import ProcessExecutor, ProcessSettings
+from propeller.kube.client import ClientSettings, KubernetesClient
+from propeller.kube.lease import Leases
+from propeller.kube.ports import FLYTE_WORKFLOWS, Json, Selection
+from propeller.kube.watch import Gone, Listed, ObjectKey, Seen, Watch
+from propeller.ports import Executor
+from propeller.ports_secrets import NoSecrets
+
+_LOG = logging.getLogger(__name__)
+
+LEASE_GROUP = "propeller"
+"""What the leases of operators are labelled with."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorOptions:
+    """How an operator is run.
+
+    Attributes:
+        database: The engine's store of record: `sqlite:///<path>` or `postgresql://...`.
+        store_base: Uri below which metadata and data of executions lie.
+        work: A folder of this process, for logs and unpacked code.
+        holder: Who it is, on Leases; no two replicas have the same name. After a restart, one with the same name goes
+            on at once.
+        namespace: The namespace whose objects it executes; all without one.
+        slots: How many tasks of a shard run at once; as many as there are processors without.
+        shards: How many shards all replicas share. It may grow; objects that have begun stay where they are.
+        lease_s: How long a replica that is not heard of keeps its shards.
+        lease_namespace: Where the Leases lie; the namespace above, or else the one it runs in, without.
+        ttl_s: How long after its end an object is left before it is deleted; for ever if None.
+        client: How the API server is reached.
+        pods: How tasks run as pods; without it they run as processes beside the operator.
+    """
+
+    database: str
+    store_base: str
+    work: Path
+    holder: str
+    namespace: str = ""
+    slots: int | None = None
+    shards: int = 1
+    lease_s: int = 15
+    lease_namespace: str = ""
+    ttl_s: float | None = None
+    client: ClientSettings = field(default_factory=ClientSettings)
+    pods: PodExecutorSettings | None = None
+
+
+class Operator:
+    """A running operator, as an async context manager. Entering raises KubernetesError."""
+
+    def __init__(self, options: OperatorOptions, neighbours: Neighbours | None = None) -> None:
+        """Prepare; nothing is opened yet. Without `neighbours`, it works for no control plane."""
+        self._neighbours = neighbours or Neighbours()
+        self.options = options
+        self.ready = asyncio.Event()
+        self._stack = AsyncExitStack()
+        self._latest: dict[ObjectKey, Json] = {}
+        self._shards: Shards | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        """Begin to listen, and to take shards."""
+        async with AsyncExitStack() as stack:
+            await self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop listening, finish commits, end workers, hand the shards over. What is not finished goes on elsewhere."""
+        await self._stack.aclose()
+
+    async def run(self) -> None:
+        """Return when it cannot go on.
+
+        Raises:
+            KubernetesError: It may not look at the objects, or not at leases.
+            StoreError: Its database cannot be used, and waiting does not mend it.
+        """
+        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            await task
+
+    def child_ended(self, parent: NodeExecutionId, attempt: int, child: ExecutionId) -> None:
+        """Take the news that the execution which an attempt of a launch-plan node started has ended."""
+        for shard in self._shards.running() if self._shards is not None else ():
+            shard.engine.child_ended(parent, attempt, child)
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        options = self.options
+        client = await stack.enter_async_context(KubernetesClient(options.client))
+        store = Store(StoreConfig())
+        around = Surroundings(
+            objects=client,
+            data=store,
+            closures=self._neighbours.closures or StoredClosures(store),
+            clock=LoopClock(),
+            neighbours=self._neighbours,
+            executor=lambda number, engine: self._executor(number, client, store, engine),
+            database=options.database,
+            store_base=options.store_base,
+            ttl_s=options.ttl_s,
+        )
+        namespace = options.lease_namespace or options.namespace or client.own_namespace
+        leases = Leases(client, namespace, LEASE_GROUP, options.holder, options.lease_s)
+
+        async def start(number: int, owner: str) -> Shard:
+            shard = await Shard.started(number, owner, around)
+            for key, document in self._latest.items():
+                if self._number(document) == number:
+                    shard.reconciler.seen(key, document)
+            return shard
+
+        self._shards = Shards(leases, options.shards, start)
+        stack.push_async_callback(self._shards.close)
+        watch = Watch(client, Selection(FLYTE_WORKFLOWS, options.namespace))
+        loop = asyncio.get_running_loop()
+        self._tasks = [
+            loop.create_task(self._listen(watch), name="propeller-watch"),
+            loop.create_task(self._shards.run(), name="propeller-shards"),
+        ]
+        stack.push_async_callback(self._stop)
+
+    async def _listen(self, watch: Watch) -> None:
+        async for item in watch.news():
+            match item:
+                case Seen(key, found):
+                    self._latest[key] = found
+                    shard = self._shard(found)
+                    if shard is not None:
+                        shard.reconciler.seen(key, found)
+                case Gone(key):
+                    shard = self._shard(self._latest.pop(key))
+                    if shard is not None:
+                        shard.reconciler.gone(key)
+                case Listed():
+                    _LOG.info("listening to %s", self.options.namespace or "all namespaces")
+                    self.ready.set()
+
+    def _shard(self, document: Json) -> Shard | None:
+        """Return the shard of this replica that an object belongs to."""
+        return None if self._shards is None else self._shards.shard(self._number(document))
+
+    def _number(self, document: Json) -> int:
+        return shard_of(document, self.options.shards)
+
+    async def _stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _executor(self, number: int, client: KubernetesClient, store: Store, engine: Engine) -> Executor:
+        pods = self.options.pods
+        if pods is None:
+            return ProcessExecutor(self._workers(), store, engine, NoSecrets())
+        if number:
+            # Each shard looks at its own pods alone: those of others are not for it to judge.
+            pods = replace(pods, pods=replace(pods.pods, platform=f"{pods.pods.platform}.{number}"))
+        return PodExecutor(pods, client, client, store, engine)
+
+    def _workers(self) -> ProcessSettings:
+        options = self.options
+        env = {
+            "FLYTELIKE_UPLOAD_PREFIX": f"{options.store_base}/uploads",
+            "FLYTELIKE_CODE_CACHE": str(options.work / "code"),
+        }
+        logs = options.work / "logs"
+        preload = ("flytelike.sdk.task", "flytelike.sdk.workflow")
+        if options.slots is None:
+            return ProcessSettings(logs=logs, env=env, preload=preload)
+        return ProcessSettings(logs=logs, env=env, preload=preload, slots=options.slots)

@@ -1,0 +1,379 @@
+"""Runs attempts as pods."""
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine, Sequence
+
+from typing_extensions import override
+
+from flytelike.model.diagnostic import Diagnostic
+from flytelike.model.failure import Failure
+from flytelike.storage import StorageError, Store
+from propeller.core.elements import Span
+from propeller.executors.codes import INTERRUPTED, TIMEOUT_EXPIRED
+from propeller.executors.ending import NO_GRAPHS, Ending, GaveNodes
+from propeller.executors.pod.attempt import PodAttempt
+from propeller.executors.pod.creating import Pauses, PodMaker
+from propeller.executors.pod.elements import ElementPods
+from propeller.executors.pod.endings import system_failure, user_failure
+from propeller.executors.pod.judging import judged
+from propeller.executors.pod.labels import key_of_pod, selector
+from propeller.executors.pod.log_readers import LogReaders
+from propeller.executors.pod.manifest import namespace_of
+from propeller.executors.pod.names import pod_name
+from propeller.executors.pod.observation import Broken, Exited, Running, Waiting, observe
+from propeller.executors.pod.preparing import Ended, Preparer
+from propeller.executors.pod.refusal import TryLater
+from propeller.executors.pod.removing import remove
+from propeller.executors.pod.settings import Json, PodExecutorSettings
+from propeller.executors.pod.stored_logs import StoredLogs
+from propeller.executors.pod.strangers import Strangers
+from propeller.executors.results import Results
+from propeller.kube.errors import KubernetesError
+from propeller.kube.ports import EVENTS, PODS, Objects, PodLogs, Selection
+from propeller.kube.watch import Gone, Listed, ObjectKey, Seen, Watch
+from propeller.ports import AttemptKey, AttemptListener, AttemptSpec, Executor
+from propeller.ports_elements import ElementResult, ElementsOrder
+
+_LOG = logging.getLogger(__name__)
+
+NO_ROOM = "no-room-in-cluster"
+POD_CANNOT_START = "pod-cannot-start"
+CLUSTER_UNAVAILABLE = "cluster-unavailable"
+"""What attempts are held up by."""
+
+_REMEMBERED = 4096
+_EVENTS_MAX = 50
+_AGAIN_S, _AGAIN_MAX_S = 0.2, 30.0
+_RECENT_NS = 2_000_000_000
+"""Kubernetes' times are whole seconds: of a start that is so recent, our own clock knows more."""
+
+
+class PodExecutor(Executor):
+    """Makes a pod for each attempt and watches it. Make it on the event loop that will use it.
+
+    Nothing is kept here that the cluster does not know: after a restart, pods go on and are found by their names.
+
+    Args:
+        settings: How pods are made and looked after.
+        objects: The cluster's objects.
+        pod_logs: What its pods print.
+        store: The object store, for documents and logs.
+        listener: Told how attempts go.
+        pauses: How long is waited before a pod is tried again.
+        now_ns: The time, in nanoseconds since 1970.
+    """
+
+    def __init__(
+        self,
+        settings: PodExecutorSettings,
+        objects: Objects,
+        pod_logs: PodLogs,
+        store: Store,
+        listener: AttemptListener,
+        *,
+        pauses: Pauses | None = None,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._settings = settings
+        self._objects = objects
+        self._listener = listener
+        self._now_ns = now_ns
+        self._results = Results(store)
+        self.logs = StoredLogs(store, settings.logs, settings.log_bytes)
+        self._readers = LogReaders(pod_logs, self.logs, settings.streams, settings.log_wait_s, self._later)
+        self._preparer = Preparer(settings.pods, objects, self._results)
+        self._maker = PodMaker(objects, settings.creations, pauses or Pauses())
+        self._elements = ElementPods(self._results)
+        self._strangers = Strangers()
+        self._live: dict[AttemptKey, PodAttempt] = {}
+        self._by_place: dict[ObjectKey, PodAttempt] = {}
+        self._recent: OrderedDict[AttemptKey, Ending] = OrderedDict()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._listed = asyncio.Event()
+        self._watching: asyncio.Task[None] | None = None
+        self._sweeping: asyncio.Task[None] | None = None
+        self._closed = False
+
+    def open(self) -> None:
+        """Begin to watch pods; the first attempt does so else."""
+        if self._watching is None and not self._closed:
+            watch = Watch(self._objects, Selection(PODS, self._settings.watched, selector(self._settings.pods)))
+            self._watching = self._later(self._listen(watch))
+            self._sweeping = self._later(self._sweep())
+
+    def waits_for(self, key: AttemptKey) -> str:
+        """Return why an attempt does not run yet, for people; nothing when it runs or is unknown."""
+        attempt = self._live.get(key)
+        return attempt.waits_for if attempt is not None else ""
+
+    @override
+    async def start(self, spec: AttemptSpec) -> None:
+        if spec.key in self._live or self._closed:
+            return
+        if spec.key in self._recent:
+            self._tell(spec.key, self._recent[spec.key])
+            return
+        self.open()
+        attempt = self._live[spec.key] = PodAttempt(spec, self._place(spec.key))
+        self._by_place[attempt.place] = attempt
+        attempt.work = self._later(self._run(attempt))
+
+    @override
+    async def abort(self, key: AttemptKey, reason: str) -> None:
+        if self._closed or key in self._recent:
+            return
+        place = self._place(key)
+        attempt = self._forget(key)
+        if attempt is not None and attempt.work is not None:
+            attempt.work.cancel()
+        await self._maker.settled(place)
+        # One that is unknown may have been made before a restart.
+        _LOG.info("the pod %s is removed: %s", place.name, reason)
+        await remove(self._objects, place)
+        if attempt is not None:
+            attempt.lose()
+
+    @override
+    async def start_elements(self, order: ElementsOrder) -> None:
+        if not self._closed:
+            await self._elements.start(order, self.start)
+
+    @override
+    async def abort_elements(self, key: AttemptKey, reason: str) -> None:
+        for attempt in self._elements.stop(key):
+            await self.abort(attempt, reason)
+
+    @override
+    async def withdraw_elements(self, key: AttemptKey, elements: Sequence[Span]) -> Sequence[Span]:
+        withdrawn = self._elements.withdraw(key, elements, self._waits)
+        await asyncio.gather(*(self.abort(attempt, "it is not to begin any more") for attempt in withdrawn.attempts))
+        return withdrawn.elements
+
+    @override
+    async def close(self) -> None:
+        """Stop looking after pods; they go on."""
+        if self._closed:
+            return
+        self._closed = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.logs.close()
+        self._live.clear()
+
+    def _waits(self, key: AttemptKey) -> bool:
+        """Tell whether an attempt is known and has not begun."""
+        attempt = self._live.get(key)
+        return attempt is not None and not attempt.running_since_ns
+
+    # --- what the cluster tells -------------------------------------------------------------
+
+    async def _listen(self, watch: Watch) -> None:
+        while True:
+            try:
+                async for item in watch.news():
+                    match item:
+                        case Seen(place, pod):
+                            self._see(place, pod)
+                        case Gone(place):
+                            self._lose(place)
+                        case Listed():
+                            self._listed.set()
+            except KubernetesError as error:
+                _LOG.error("pods cannot be watched: %s", error)
+                await asyncio.sleep(_AGAIN_MAX_S)
+
+    def _see(self, place: ObjectKey, pod: Json) -> None:
+        attempt = self._by_place.get(place)
+        if attempt is None or attempt.spec.key != key_of_pod(pod):
+            self._strangers.see(place, pod)
+        elif attempt.uid in {"", pod["metadata"]["uid"]}:
+            attempt.see(pod)
+        if (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}:
+            self._maker.freed(place.namespace)
+
+    def _lose(self, place: ObjectKey) -> None:
+        self._maker.freed(place.namespace)
+        self._strangers.lose(place)
+        attempt = self._by_place.get(place)
+        if attempt is not None and attempt.pod is not None:
+            attempt.lose()
+
+    async def _sweep(self) -> None:
+        """Remove finished pods that nobody asks for."""
+        while True:
+            await asyncio.sleep(min(60.0, self._settings.orphan_s))
+            for place, uid in self._strangers.finished_since(self._settings.orphan_s):
+                await remove(self._objects, place, uid)
+
+    # --- an attempt's way -------------------------------------------------------------------
+
+    async def _run(self, attempt: PodAttempt) -> None:
+        self._end(attempt, await self._ending_at_last(attempt))
+
+    async def _ending_at_last(self, attempt: PodAttempt) -> Ending:
+        pause_s = _AGAIN_S
+        while True:
+            try:
+                return await self._ending(attempt)
+            except (StorageError, KubernetesError) as error:
+                attempt.waits_for = str(error)
+                _LOG.warning("the attempt of pod %s goes on later: %s", attempt.place.name, error)
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, _AGAIN_MAX_S)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the engine must hear of the attempt's end
+                _LOG.exception("the attempt of pod %s cannot go on", attempt.place.name)
+                return system_failure("PodExecutorFailed", f"{type(error).__name__}: {error}")
+
+    async def _ending(self, attempt: PodAttempt) -> Ending:
+        await self._listed.wait()
+        if attempt.pod is None:
+            known = self._strangers.take(attempt.place, attempt.spec.key)
+            if known is not None:
+                attempt.see(known)
+        if attempt.pod is None:
+            prepared = await self._preparer.prepared(attempt.spec)
+            if isinstance(prepared, Ended):
+                return prepared.ending
+            made = await self._made(attempt, prepared)
+            if isinstance(made, Failure):
+                return made
+            if attempt.pod is None:
+                attempt.see(made)
+        news = await self._followed(attempt)
+        attempt.over.set()
+        if isinstance(news, Failure):
+            await self._results.put_failure(attempt.spec.output_prefix, news)
+            return news
+        tail = await self._readers.tail(attempt)
+        return await judged(attempt.spec, news, self._results, tail)
+
+    async def _made(self, attempt: PodAttempt, pod: Json) -> Json | Failure:
+        def told(why: TryLater) -> None:
+            self._wait(attempt, NO_ROOM if why.for_resources else CLUSTER_UNAVAILABLE, why.reason)
+
+        return await self._maker.made(pod, told)
+
+    async def _followed(self, attempt: PodAttempt) -> Exited | Broken | Failure:
+        """Return how the pod ended, or that it ran for too long."""
+        limit_ns = attempt.spec.deadline_ns
+        while True:
+            pod, now_ns, due_ns = attempt.pod, self._now_ns(), 0
+            assert pod is not None, "it was made"
+            news = observe(pod, now_ns, self._settings.patience, attempt.events)
+            match news:
+                case Exited() | Broken():
+                    return news
+                case _ if attempt.gone:
+                    text = "The pod vanished before it told how it ended: somebody removed it by force."
+                    return Broken(now_ns, system_failure(INTERRUPTED, text))
+                case Waiting(reason, message, gives_up_ns=due_ns):
+                    if news.for_resources or news.failure is not None:
+                        text = f"{reason}: {message}" if message else reason
+                        self._wait(attempt, NO_ROOM if news.for_resources else POD_CANNOT_START, text)
+                    else:
+                        attempt.waits_for = reason
+                        due_ns = await self._look_at_events(attempt, now_ns)
+                case Running(since_ns):
+                    self._began(attempt, since_ns, now_ns)
+                    due_ns = attempt.running_since_ns + limit_ns if limit_ns else 0
+                    if limit_ns and now_ns >= due_ns:
+                        return _late(limit_ns)
+            await attempt.change(max(0, due_ns - now_ns) / 1e9 if due_ns else None)
+
+    async def _look_at_events(self, attempt: PodAttempt, now_ns: int) -> int:
+        """Read the events of a pod that is being made for long; return when to do it again."""
+        every_ns = int(self._settings.events_s * 1e9)
+        attempt.events_asked_ns = attempt.events_asked_ns or now_ns
+        if now_ns >= attempt.events_asked_ns + every_ns:
+            selection = Selection(EVENTS, attempt.place.namespace, fields=f"involvedObject.uid={attempt.uid}")
+            attempt.events = [*(await self._objects.page(selection, _EVENTS_MAX)).items]
+            attempt.events_asked_ns = now_ns
+            return now_ns
+        return attempt.events_asked_ns + every_ns
+
+    def _wait(self, attempt: PodAttempt, code: str, text: str) -> None:
+        """Tell what an attempt waits for, if it is not as it should be."""
+        if text != attempt.waits_for:
+            attempt.waits_for, attempt.held_up = text, True
+            self._listener.held_up(attempt.spec.key, Diagnostic(code, text))
+
+    def _began(self, attempt: PodAttempt, since_ns: int, now_ns: int) -> None:
+        if attempt.running_since_ns:
+            return
+        attempt.running_since_ns = now_ns if now_ns - since_ns < _RECENT_NS else since_ns
+        attempt.waits_for = ""
+        if attempt.held_up:
+            attempt.held_up = False
+            self._listener.held_up(attempt.spec.key, None)
+        self._listener.running(attempt.spec.key, attempt.running_since_ns)
+        self._readers.follow(attempt)
+
+    # --- the end --------------------------------------------------------------------------------
+
+    def _end(self, attempt: PodAttempt, ending: Ending) -> None:
+        key = attempt.spec.key
+        self._forget(key)
+        self._recent[key] = ending
+        if len(self._recent) > _REMEMBERED:
+            self._recent.popitem(last=False)
+        attempt.clearing = self._later(self._clear_away(attempt, self._settings.kept_s))
+        self._tell(key, ending)
+
+    def _forget(self, key: AttemptKey) -> PodAttempt | None:
+        attempt = self._live.pop(key, None)
+        if attempt is not None:
+            del self._by_place[attempt.place]
+            if attempt.held_up:
+                self._listener.held_up(key, None)
+        return attempt
+
+    async def _clear_away(self, attempt: PodAttempt, after_s: float = 0.0) -> None:
+        """Remove an attempt's pod; what it still prints within its grace is kept."""
+        if after_s:
+            await asyncio.sleep(after_s)
+        if attempt.pod is not None:
+            await remove(self._objects, attempt.place, attempt.uid)
+        attempt.lose()  # its log ends when it is through
+
+    def _tell(self, key: AttemptKey, ending: Ending) -> None:
+        if self._closed:
+            return
+        now_ns = self._now_ns()
+        element = self._elements.ended(key)
+        match ending:
+            case GaveNodes() | Failure() | None if element is not None:
+                failure = NO_GRAPHS if isinstance(ending, GaveNodes) else ending
+                result = ElementResult(element[1], key.attempt, failure)
+                self._listener.elements_ended(element[0], now_ns, [result])
+            case None:
+                self._listener.succeeded(key, now_ns)
+            case GaveNodes():
+                self._listener.expanded(key, now_ns)
+            case Failure() as failure:
+                self._listener.failed(key, now_ns, failure)
+
+    def _place(self, key: AttemptKey) -> ObjectKey:
+        return ObjectKey(namespace_of(key, self._settings.pods), pod_name(key))
+
+    def _later(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _LOG.error("work of the pod executor failed", exc_info=task.exception())
+
+
+def _late(limit_ns: int) -> Failure:
+    text = (
+        f"The attempt ran longer than its timeout of {limit_ns / 1e9:g} s and was stopped. "
+        "Raise the task's timeout, or make it faster."
+    )
+    return user_failure(TIMEOUT_EXPIRED, text)

@@ -1,0 +1,211 @@
+"""What a pod's status means for its attempt. Pure: a table of Kubernetes' words, and who is at fault for each.
+
+The statuses are those of Kubernetes 1.34: its kubelet's, scheduler's and controllers' own words. Whoever could mend it
+is at fault: the author for images, programs, memory and time, the platform for machines that go away.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeAlias
+
+from flytelike.model.failure import Failure, Fault
+from propeller.executors.codes import INTERRUPTED, OOM_KILLED
+from propeller.executors.pod.endings import failure_of_disruption, failure_of_exit, failure_of_reason
+from propeller.executors.pod.manifest import PRIMARY_ANNOTATION
+from propeller.executors.pod.settings import Json, Patience
+from propeller.executors.pod.starting import Trouble, trouble_of_start
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Its work has not begun. `failure` is what it ends with if it is still so at `gives_up_ns`; 0 for never.
+
+    `for_resources` tells that no machine has room for it.
+    """
+
+    reason: str
+    message: str
+    for_resources: bool = False
+    gives_up_ns: int = 0
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Its work goes on since then."""
+
+    since_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """Its program ended by itself and without complaint; its documents tell how the attempt went."""
+
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """Its program ended badly, or will never run."""
+
+    at_ns: int
+    failure: Failure
+
+
+_NO_SECRET = re.compile(r"not found|references non-existent")
+_DELETED = Failure(INTERRUPTED, "The pod was deleted, not by the platform.", Fault.SYSTEM, retryable=True)
+
+Observation: TypeAlias = Waiting | Running | Exited | Broken
+
+
+def observe(pod: Json, now_ns: int, patience: Patience, events: Sequence[Json] = ()) -> Observation:
+    """Return how the attempt of a pod goes.
+
+    Args:
+        pod: The object as the API server has it.
+        now_ns: The time now, for troubles that may pass.
+        patience: How long such troubles are waited for.
+        events: The pod's events, where known; they tell of volumes that cannot be mounted.
+    """
+    status = pod.get("status") or {}
+    primary = _primary(pod, status)
+    ended = (primary.get("state") or {}).get("terminated")
+    if status.get("phase") == "Failed" or ended is not None:
+        broken = failure_of_reason(status) or failure_of_disruption(status) or _failure_of_deletion(pod, ended)
+        if broken is None and ended is not None:
+            broken = failure_of_exit(ended)
+            if broken is None:
+                return Exited(_time(ended.get("finishedAt")) or now_ns)
+        return Broken(_ended_ns(ended, now_ns), broken or _failure_of_init(pod) or _unknown(status))
+    init = _failure_of_init(pod)
+    if init is not None:
+        return Broken(now_ns, init)
+    lost = _lost(pod, now_ns, patience)
+    if lost is not None:
+        return lost
+    running = (primary.get("state") or {}).get("running")
+    if running is not None:
+        return Running(_time(running.get("startedAt")) or now_ns)
+    return _waiting(status, primary, now_ns, patience, events)
+
+
+def _primary(pod: Json, status: Json) -> Json:
+    name = ((pod.get("metadata") or {}).get("annotations") or {}).get(PRIMARY_ANNOTATION)
+    for container in status.get("containerStatuses") or ():
+        if container.get("name") == name:
+            found: Json = container
+            return found
+    return {}
+
+
+def _waiting(status: Json, primary: Json, now_ns: int, patience: Patience, events: Sequence[Json]) -> Observation:
+    scheduled = _condition(status, "PodScheduled")
+    if scheduled.get("status") == "False":
+        message = scheduled.get("message") or ""
+        return Waiting(scheduled.get("reason") or "Unschedulable", message, for_resources=True)
+    for told in _told(status, primary):
+        trouble = trouble_of_start(told, patience)
+        if trouble is not None:
+            return _given_time(trouble, _began_ns(status), now_ns)
+    mount = _mount_trouble(events, patience)
+    if mount is not None:
+        return _given_time(mount, _began_ns(status), now_ns)
+    state = (primary.get("state") or {}).get("waiting") or {}
+    return Waiting(state.get("reason") or status.get("phase") or "Pending", state.get("message") or "")
+
+
+def _told(status: Json, primary: Json) -> Iterator[Json]:
+    """Yield what waiting containers say, those that run first first."""
+    for container in (*(status.get("initContainerStatuses") or ()), primary, *(status.get("containerStatuses") or ())):
+        waiting = (container.get("state") or {}).get("waiting")
+        if waiting:
+            yield {**waiting, "name": container.get("name", ""), "last": container.get("lastState") or {}}
+
+
+def _given_time(trouble: Trouble, since_ns: int, now_ns: int) -> Observation:
+    gives_up_ns = (since_ns or now_ns) + trouble.patience_ns
+    if now_ns >= gives_up_ns:
+        return Broken(now_ns, trouble.failure)
+    return Waiting(trouble.reason, trouble.failure.message, gives_up_ns=gives_up_ns, failure=trouble.failure)
+
+
+def _mount_trouble(events: Sequence[Json], patience: Patience) -> Trouble | None:
+    for event in reversed(events):
+        if event.get("reason") in {"FailedMount", "FailedAttachVolume"}:
+            text = f"A volume of the pod cannot be mounted: {event.get('message') or ''}".rstrip()
+            at_fault = Fault.USER if _NO_SECRET.search(text) else Fault.SYSTEM
+            return Trouble(event["reason"], Failure(event["reason"], text, at_fault, True), patience.container_ns)
+    return None
+
+
+def _failure_of_deletion(pod: Json, ended: Json | None) -> Failure | None:
+    """Return the failure of a container that ended when somebody had deleted its pod already."""
+    metadata = pod.get("metadata") or {}
+    due_ns = _time(metadata.get("deletionTimestamp"))
+    if not due_ns or ended is None:
+        return None
+    asked_ns = due_ns - (metadata.get("deletionGracePeriodSeconds") or 0) * 1_000_000_000
+    return _DELETED if _time(ended.get("finishedAt")) >= asked_ns else None
+
+
+def _failure_of_init(pod: Json) -> Failure | None:
+    status, spec = pod.get("status") or {}, pod.get("spec") or {}
+    lasting = {one["name"] for one in spec.get("initContainers") or () if one.get("restartPolicy") == "Always"}
+    for container in status.get("initContainerStatuses") or ():
+        ended = (container.get("state") or {}).get("terminated")
+        failure = failure_of_exit(ended) if ended is not None else None
+        if failure is None or container.get("name") in lasting:
+            continue
+        text = f"The init container `{container.get('name')}` failed, so that the task could not begin: "
+        code = failure.code if failure.code in {OOM_KILLED, INTERRUPTED} else "InitContainerFailed"
+        return replace(failure, code=code, message=text + failure.message)
+    return None
+
+
+def _lost(pod: Json, now_ns: int, patience: Patience) -> Observation | None:
+    """Return what becomes of a pod that is being deleted and does not end: its machine cannot be asked."""
+    metadata, status = pod.get("metadata") or {}, pod.get("status") or {}
+    due_ns = _time(metadata.get("deletionTimestamp"))
+    if not due_ns:
+        return None
+    failure = failure_of_disruption(status) or failure_of_reason(status) or _DELETED
+    if not (pod.get("spec") or {}).get("nodeName"):
+        return Broken(now_ns, failure)
+    gives_up_ns = due_ns + patience.node_ns  # the timestamp has the pod's own grace in it
+    if now_ns >= gives_up_ns:
+        text = f"{failure.message} Its machine {pod['spec']['nodeName']} did not tell how it ended."
+        return Broken(now_ns, replace(failure, message=text))
+    return Waiting("Terminating", failure.message, gives_up_ns=gives_up_ns, failure=failure)
+
+
+def _unknown(status: Json) -> Failure:
+    told = " ".join(filter(None, (status.get("reason"), status.get("message"))))
+    text = f"The pod failed and does not tell why{f': {told}' if told else '.'}"
+    return Failure("PodFailed", text, Fault.SYSTEM, retryable=True)
+
+
+def _began_ns(status: Json) -> int:
+    """Return since when the containers could start."""
+    times = [status.get("startTime")]
+    for name in ("PodScheduled", "Initialized"):
+        condition = _condition(status, name)
+        if condition.get("status") == "True":
+            times.append(condition.get("lastTransitionTime"))
+    return max(map(_time, times))
+
+
+def _ended_ns(ended: Json | None, now_ns: int) -> int:
+    return _time((ended or {}).get("finishedAt")) or now_ns
+
+
+def _condition(status: Json, name: str) -> Json:
+    return next((one for one in status.get("conditions") or () if one.get("type") == name), {})
+
+
+def _time(text: str | None) -> int:
+    """Return nanoseconds since 1970 of a time as Kubernetes writes it; 0 for none."""
+    if not text:
+        return 0
+    return int(datetime.fromisoformat(text).timestamp()) * 1_000_000_000

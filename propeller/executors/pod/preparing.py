@@ -1,0 +1,94 @@
+"""From an attempt to the manifest that is sent, or to its end where nothing has to run."""
+
+import logging
+from dataclasses import dataclass
+
+from flytelike.codec.tasks import task_template_to_proto
+from flytelike.model.diagnostic import Diagnostic, DiagnosticError
+from flytelike.model.failure import Failure
+from flytelike.storage import NotFound
+from propeller.executors.command import bad_task, shows_inputs, shows_task_template
+from propeller.executors.ending import Ending
+from propeller.executors.pod.faults import failure_of_faults
+from propeller.executors.pod.judging import is_ours
+from propeller.executors.pod.manifest import PodOrder, manifest, namespace_of, pod_words
+from propeller.executors.pod.settings import Json, PodSettings
+from propeller.executors.results import Results
+from propeller.kube.errors import ObjectNotFound
+from propeller.kube.ports import POD_TEMPLATES, Objects
+from propeller.ports import AttemptSpec
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """There is nothing to run."""
+
+    ending: Ending
+
+
+class Preparer:
+    """Prepares attempts: their documents are stored, their templates read."""
+
+    def __init__(self, settings: PodSettings, objects: Objects, results: Results) -> None:
+        """Read templates from the API server and documents from the store."""
+        self._settings = settings
+        self._objects = objects
+        self._results = results
+
+    async def prepared(self, spec: AttemptSpec) -> Json | Ended:
+        """Return the pod to make; or how the attempt ended, before a restart or because there can be no pod.
+
+        Raises `StorageError` and `KubernetesError`; trying again may help.
+        """
+        words = pod_words(spec)
+        if spec.inputs is not None:
+            await self._results.put_inputs(spec.inputs_uri, spec.inputs)
+        marked = not is_ours(spec)
+        stored = await self._results.of_whole_attempt(spec.output_prefix, spec.task.interface.outputs, marked=marked)
+        if stored is not False:
+            return Ended(None if stored is True else stored)
+        try:
+            inputs = await self._results.inputs(spec) if shows_inputs(words) else {}
+        except NotFound:
+            return Ended(bad_task(f"there are no inputs at {spec.inputs_uri}"))
+        template = await self._template(spec)
+        if isinstance(template, Failure):
+            return Ended(template)
+        try:
+            pod = manifest(PodOrder(spec, inputs, template), self._settings)
+        except DiagnosticError as error:
+            return Ended(failure_of_faults(error.diagnostics))
+        if marked:
+            await self._results.clear(spec.output_prefix)
+        if shows_task_template(words):
+            document = task_template_to_proto(spec.task).SerializeToString(deterministic=True)
+            await self._results.put(spec.output_prefix, "task.pb", document)
+        return pod
+
+    async def _template(self, spec: AttemptSpec) -> Json | Failure:
+        """Return the `PodTemplate` that the task names, or the platform's; nothing without one."""
+        asked = spec.task.metadata.pod_template_name
+        name = asked or self._settings.template_name
+        if not name:
+            return {}
+        own = namespace_of(spec.key, self._settings)
+        for namespace in filter(None, (own, self._settings.template_namespace)):
+            try:
+                found = await self._objects.get(POD_TEMPLATES, namespace, name)
+            except ObjectNotFound:
+                continue
+            template: Json = found.get("template") or {}
+            return {"metadata": _labelled(template), "spec": template.get("spec") or {}}
+        if not asked:
+            _LOG.warning("there is no PodTemplate %s, which all pods in %s should be made from", name, own)
+            return {}
+        headline = f"there is no PodTemplate `{name}` in the namespace `{own}`, which the task names"
+        fault = Diagnostic("pod-template-not-found", headline, help=("create it, or correct `pod_template_name`",))
+        return failure_of_faults([fault])
+
+
+def _labelled(template: Json) -> Json:
+    metadata = template.get("metadata") or {}
+    return {name: metadata[name] for name in ("labels", "annotations") if metadata.get(name)}

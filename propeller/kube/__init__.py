@@ -1,0 +1,1 @@
+"""Kubernetes: a thin client, watches that resume, and the custom resource `FlyteWorkflow`."""

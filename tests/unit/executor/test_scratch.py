@@ -1,0 +1,45 @@
+"""Scratch folders: nobody's is swept away while it lives, and those of the dead go with the next start."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from propeller.executors.process import scratch
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_a_folder_is_swept_once_nobody_holds_it(temporary: Path) -> None:
+    folder, lock = scratch.make()
+    Path(folder, "1").mkdir()
+    scratch.sweep()
+    assert Path(folder, "1").exists()
+    os.close(lock)
+    scratch.sweep()
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_new_folder_sweeps_those_of_the_dead(temporary: Path) -> None:
+    dead, lock = scratch.make()
+    os.close(lock)
+    living, lock = scratch.make()
+    assert [path.name for path in temporary.iterdir()] == [Path(living).name] != [Path(dead).name]
+    os.close(lock)
+
+
+def test_what_is_no_folder_of_ours_stays(temporary: Path) -> None:
+    """A link would lead the sweep elsewhere."""
+    (temporary / "elsewhere").mkdir()
+    (temporary / "elsewhere" / "precious").touch()
+    (temporary / "ftl-link").symlink_to(temporary / "elsewhere")
+    (temporary / "ftl-file").touch()
+    scratch.sweep()
+    assert (temporary / "elsewhere" / "precious").exists()
+    assert (temporary / "ftl-link").is_symlink()
+    assert (temporary / "ftl-file").exists()
