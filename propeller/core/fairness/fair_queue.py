@@ -2,6 +2,7 @@
 
 import heapq
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import TypeAlias
 
 from propeller.core.fairness.amounts import Shape
@@ -16,12 +17,19 @@ Bars: TypeAlias = dict[Place, set[str]]
 
 AGING_NS = 60_000_000_000
 PATIENCE_NS = 30_000_000_000
+AHEAD_NS = 60_000_000_000
+"""How long a grant is taken to last before any has ended."""
+HELD_MAX = 5
+"""How many of those who use a resource are named."""
+MEMORY = 0.05
+"""How much the last grant's length counts in the usual length."""
 
 
 class TooLarge(ValueError):
     """A request that would not fit if nothing else ran. `shortages` has every limit in its way."""
 
     def __init__(self, request: Request, shortages: tuple[Shortage, ...]) -> None:
+        """Keep the shortages."""
         super().__init__(f"{request.id} can never be granted: {shortages}")
         self.shortages = shortages
 
@@ -42,23 +50,26 @@ class FairQueue:
         aging_ns: int = AGING_NS,
         patience_ns: int = PATIENCE_NS,
     ) -> None:
-        """Args:
-        quotas: by path; `()` is the whole platform. A path without one has weight 1 and no bounds of its own.
-        aging_ns: how much waiting counts as one priority.
-        patience_ns: how long a request lets smaller ones pass.
+        """Begin with nothing asked.
+
+        Args:
+            quotas: By path; `()` is the whole platform. A path without one has weight 1 and no bounds of its own.
+            aging_ns: How much waiting counts as one priority.
+            patience_ns: How long a request lets smaller ones pass.
         """
         self._quotas = dict(quotas)
         self._aging_ns = aging_ns
         self._patience_ns = patience_ns
         self._root = self._made(())
         self._waiting: dict[str, Request] = {}
-        self._granted: dict[str, Request] = {}
+        self._granted: dict[str, tuple[Request, int]] = {}
+        self._ahead_ns = float(AHEAD_NS)
 
     def __len__(self) -> int:
         """How many wait."""
         return len(self._waiting)
 
-    def ask(self, request: Request) -> None:
+    def ask(self, request: Request, now_ns: int) -> None:
         """Let a request wait. One that is known already, waiting or granted, is left as it is.
 
         Raises:
@@ -70,6 +81,9 @@ class FairQueue:
         if never := tuple(each for each in _shortages(places, request, alone=True) if each.never):
             raise TooLarge(request, never)
         self._waiting[request.id] = request
+        for above, place in pairwise(places):
+            if not place.waits:
+                place.catch_up(above.children.values(), now_ns)
         for place in places:
             place.let_wait(request.shape)
         places[-1].line.add(request)
@@ -77,41 +91,44 @@ class FairQueue:
     def next_grant(self, now_ns: int) -> Request | None:
         """Grant the request that is next by the fair order and fits; none when nothing that waits may go on now."""
         bars: Bars = {}
-        for place in _in_fair_order(self._root, bars):
+        for place in self._in_fair_order(self._root, bars, now_ns):
             if (request := self._fitting(place, bars, now_ns)) is not None:
-                self._grant(request)
+                self._leave_line(request)
+                self._take(request, now_ns)
                 return request
         return None
 
-    def restore(self, request: Request) -> None:
+    def restore(self, request: Request, now_ns: int) -> None:
         """Count a request as granted which was granted before a restart, whatever the limits say now."""
         if request.id not in self._granted:
-            self._take(request)
+            self._take(request, now_ns)
 
-    def give_back(self, request_id: str) -> None:
+    def give_back(self, request_id: str, now_ns: int) -> None:
         """End a grant. One that is not granted is left as it is: ends may be told twice."""
-        if (request := self._granted.pop(request_id, None)) is not None:
+        if (grant := self._granted.pop(request_id, None)) is not None:
+            request, since_ns = grant
+            self._ahead_ns += MEMORY * (now_ns - since_ns - self._ahead_ns)
             for place in self._places(request.path):
-                place.gives_back(request.shape, self._root.quota.limit)
+                place.gives_back(request.shape, self._root.quota.limit, now_ns)
 
     def withdraw(self, request_id: str) -> None:
         """Let a request wait no longer, as when its execution was aborted."""
         if (request := self._waiting.get(request_id)) is not None:
             self._leave_line(request)
 
-    def set_quota(self, path: tuple[str, ...], quota: Quota) -> None:
+    def set_quota(self, path: tuple[str, ...], quota: Quota, now_ns: int) -> None:
         """Change a quota. What is granted stays granted, though it may be more than the new limit now."""
         self._quotas[path] = quota
         self._places(path)[-1].quota = quota
         for place in _all(self._root):
-            place.rank(self._root.quota.limit)
+            place.rank(self._root.quota.limit, now_ns)
 
     def used(self, path: tuple[str, ...]) -> dict[str, int]:
-        """What is granted at and below a path: resource -> amount."""
+        """Return what is granted at and below a path: resource -> amount."""
         return dict(self._places(path)[-1].used)
 
     def why(self, request_id: str) -> Waiting | None:
-        """What a request waits for; none when it does not wait."""
+        """Return what a request waits for; none when it does not wait."""
         if (request := self._waiting.get(request_id)) is None:
             return None
         places = self._places(request.path)
@@ -120,7 +137,7 @@ class FairQueue:
         return Waiting(request.since_ns, line.place(request), len(line), tuple(shortages))
 
     def _fitting(self, place: Place, bars: Bars, now_ns: int) -> Request | None:
-        """The first of a line that fits and takes nothing barred. Bars what the head has waited too long for."""
+        """Return the first of a line that fits and takes nothing barred. Bars what the head waited too long for."""
         places = self._places(place.path)
         if (head := place.line.head()) is None:
             return None
@@ -130,14 +147,20 @@ class FairQueue:
             bars.setdefault(wanted[0], set()).add(wanted[1])
         return place.line.first(lambda shape: all(each.lets(shape, bars.get(each, ())) for each in places))
 
-    def _grant(self, request: Request) -> None:
-        self._leave_line(request)
-        self._take(request)
+    def _in_fair_order(self, place: Place, bars: Bars, now_ns: int) -> Iterator[Place]:
+        """Yield the places that have a line, most deserving first at each level; not those where nothing can go on."""
+        if not place.lets_any(bars.get(place, ())):
+            return
+        yield place
+        order = [(*child.order(now_ns, self._ahead_ns), child) for child in place.children.values() if child.waits]
+        heapq.heapify(order)
+        while order and place.lets_any(bars.get(place, ())):
+            yield from self._in_fair_order(heapq.heappop(order)[-1], bars, now_ns)
 
-    def _take(self, request: Request) -> None:
-        self._granted[request.id] = request
+    def _take(self, request: Request, now_ns: int) -> None:
+        self._granted[request.id] = (request, now_ns)
         for place in self._places(request.path):
-            place.takes(request.shape, self._root.quota.limit)
+            place.takes(request.shape, self._root.quota.limit, now_ns)
 
     def _leave_line(self, request: Request) -> None:
         del self._waiting[request.id]
@@ -147,7 +170,7 @@ class FairQueue:
             place.let_go(request.shape)
 
     def _places(self, path: tuple[str, ...]) -> list[Place]:
-        """The places from the platform to the path, made where they are new."""
+        """Return the places from the platform to the path, made where they are new."""
         place = self._root
         places = [place]
         for depth, name in enumerate(path, 1):
@@ -159,20 +182,7 @@ class FairQueue:
         return places
 
     def _made(self, path: tuple[str, ...]) -> Place:
-        place = Place(path, self._quotas.get(path, Quota()), Line(self._aging_ns))
-        place.rank(self._quotas.get((), Quota()).limit)
-        return place
-
-
-def _in_fair_order(place: Place, bars: Bars) -> Iterator[Place]:
-    """The places that have a line, most deserving first at each level; branches where nothing can go on are left out."""
-    if not place.lets_any(bars.get(place, ())):
-        return
-    yield place
-    order = [(child.order, child.path, child) for child in place.children.values()]
-    heapq.heapify(order)
-    while order and place.lets_any(bars.get(place, ())):
-        yield from _in_fair_order(heapq.heappop(order)[2], bars)
+        return Place(path, self._quotas.get(path, Quota()), Line(self._aging_ns))
 
 
 def _all(place: Place) -> Iterator[Place]:
@@ -189,7 +199,7 @@ def _innermost_short(places: list[Place], asked: Shape) -> tuple[Place, str] | N
 
 
 def _shortages(places: list[Place], request: Request, *, alone: bool) -> Iterator[Shortage]:
-    """Every limit that the request does not fit under, beside what is used or (`alone`) by itself."""
+    """Yield every limit that the request does not fit under, beside what is used or (`alone`) by itself."""
     for place in places:
         for name, limit in place.quota.limit.items():
             asked = request.amounts.get(name, 0)
@@ -200,4 +210,4 @@ def _shortages(places: list[Place], request: Request, *, alone: bool) -> Iterato
 
 def _held(place: Place, name: str) -> tuple[tuple[str, int], ...]:
     held = [(child.path[-1], child.used[name]) for child in place.children.values() if name in child.used]
-    return tuple(sorted(held, key=lambda each: (-each[1], each[0])))
+    return tuple(heapq.nsmallest(HELD_MAX, held, key=lambda each: (-each[1], each[0])))

@@ -1,53 +1,65 @@
 """The requests that wait at one path, in the order of their priorities and ages."""
 
+import heapq
 from collections.abc import Callable
-
-from sortedcontainers import SortedKeyList
+from typing import TypeAlias
 
 from propeller.core.fairness.amounts import Shape
 from propeller.core.fairness.request import Request
 
+Key: TypeAlias = tuple[int, int, str]
+
 
 class Line:
-    """Requests by priority, older first; waiting makes up for priority. Kept apart by shape, since equal ones fit alike.
+    """Requests by priority, older first; waiting makes up for priority. Those of a shape fit alike, so each has a heap.
 
     The order of two requests never changes with time, since both age alike: a request's key is
-    the moment it would have come at with priority 0.
+    the moment it would have come at with priority 0. One that leaves from within stays in its heap until it is first.
     """
 
     def __init__(self, aging_ns: int) -> None:
+        """Let one priority be worth `aging_ns` of waiting."""
         self._aging_ns = aging_ns
-        self._by_shape: dict[Shape, SortedKeyList[Request]] = {}
-
-    def _key(self, request: Request) -> tuple[int, int, str]:
-        return (request.since_ns - request.priority * self._aging_ns, request.since_ns, request.id)
+        self._heaps: dict[Shape, list[tuple[Key, int, Request]]] = {}
+        self._requests: dict[str, Request] = {}
+        self._came = 0
 
     def __len__(self) -> int:
-        return sum(map(len, self._by_shape.values()))
+        """How many wait."""
+        return len(self._requests)
 
     def add(self, request: Request) -> None:
         """Let it wait here. O(log n)."""
-        if (requests := self._by_shape.get(request.shape)) is None:
-            requests = self._by_shape[request.shape] = SortedKeyList(key=self._key)
-        requests.add(request)
+        self._requests[request.id] = request
+        self._came += 1
+        heapq.heappush(self._heaps.setdefault(request.shape, []), (self._key(request), self._came, request))
 
     def remove(self, request: Request) -> None:
-        """Let it wait no longer. O(log n)."""
-        requests = self._by_shape[request.shape]
-        requests.remove(request)
-        if not requests:
-            del self._by_shape[request.shape]
+        """Let it wait no longer."""
+        del self._requests[request.id]
+        self._tidy(request.shape)
 
     def head(self) -> Request | None:
-        """The first of all."""
+        """Return the first of all."""
         return self.first(lambda _: True)
 
     def first(self, fits: Callable[[Shape], bool]) -> Request | None:
-        """The first of those whose shape fits."""
-        heads = (requests[0] for shape, requests in self._by_shape.items() if fits(shape))
-        return min(heads, key=self._key, default=None)
+        """Return the first of those whose shape fits."""
+        heads = [heap[0] for shape, heap in self._heaps.items() if fits(shape)]
+        return min(heads)[-1] if heads else None
 
     def place(self, request: Request) -> int:
-        """How many stand before it, and 1."""
+        """How many stand before it, and 1. O(n): it is asked by people."""
         key = self._key(request)
-        return 1 + sum(requests.bisect_key_left(key) for requests in self._by_shape.values())
+        return 1 + sum(self._key(other) < key for other in self._requests.values())
+
+    def _key(self, request: Request) -> Key:
+        return (request.since_ns - request.priority * self._aging_ns, request.since_ns, request.id)
+
+    def _tidy(self, shape: Shape) -> None:
+        """Keep a request that waits first in a shape's heap, and no heap without one."""
+        heap = self._heaps[shape]
+        while heap and self._requests.get(heap[0][-1].id) is not heap[0][-1]:
+            heapq.heappop(heap)
+        if not heap:
+            del self._heaps[shape]

@@ -11,39 +11,78 @@ from propeller.core.fairness.request import Request
 
 
 class Place:
-    """What is used and waits at and below a place."""
+    """What is used and waits at and below a place, and how much it has had.
+
+    What it has had is its weighted dominant share added up over time. Whoever has had least is next, so that shares
+    hold over time on a machine of one slot too. Nobody saves up while nothing of theirs waits, and nobody pays
+    later for what others left idle: see `catch_up`.
+    """
 
     def __init__(self, path: tuple[str, ...], quota: Quota, line: Line) -> None:
+        """Begin with nothing."""
         self.path = path
         self.quota = quota
         self.line = line
         self.children: dict[str, Place] = {}
         self.used: dict[str, int] = {}
-        self.order = (True, 0.0)
+        self.share = 0.0
+        """The share it uses of the resource that it uses most of, over its weight."""
         self.head: tuple[Request, int] | None = None
         """The head of the line when it last did not fit, and since when it does not."""
+        self._below_guarantee = bool(quota.guaranteed)
+        self._had = 0.0
+        self._had_at_ns = 0
         self._waiting: Counter[Shape] = Counter()
 
-    def takes(self, asked: Shape, capacity: Amounts) -> None:
-        """Count a grant at or below this place."""
-        amounts.add(self.used, asked)
-        self.rank(capacity)
+    @property
+    def waits(self) -> bool:
+        """Whether somebody waits at or below it."""
+        return bool(self._waiting)
 
-    def gives_back(self, asked: Shape, capacity: Amounts) -> None:
-        """Count the end of a grant at or below this place."""
-        amounts.subtract(self.used, asked)
-        self.rank(capacity)
+    def had(self, now_ns: int) -> float:
+        """How much it has had, in nanoseconds of the whole platform over its weight."""
+        if now_ns > self._had_at_ns:
+            self._had += self.share * (now_ns - self._had_at_ns)
+            self._had_at_ns = now_ns
+        return self._had
 
-    def rank(self, capacity: Amounts) -> None:
-        """Work out where it stands among its siblings: guarantees first, then the smaller weighted dominant share.
+    def order(self, now_ns: int, ahead_ns: float) -> tuple[bool, float, float, tuple[str, ...]]:
+        """Return where it stands among its siblings, the smallest first.
 
-        Args:
-            capacity: the whole platform's limits, which shares are measured against.
+        Those below their guarantee come first; then who will have had least in `ahead_ns`, if what it uses now goes
+        on until then: so what was granted a moment ago counts already.
         """
+        had = self.had(now_ns)
+        return (not self._below_guarantee, had + self.share * ahead_ns, self.share, self.path)
+
+    def catch_up(self, siblings: Collection["Place"], now_ns: int) -> None:
+        """Begin to wait as an equal: with no less than those who have waited, and no more than anybody."""
+        others = [place for place in siblings if place is not self]
+        waited = [place.had(now_ns) for place in others if place.waits]
+        floor = min(waited) if waited else max((place.had(now_ns) for place in others), default=0.0)
+        self._had = max(self.had(now_ns), floor)
+
+    def takes(self, asked: Shape, capacity: Amounts, now_ns: int) -> None:
+        """Count a grant at or below this place."""
+        self.had(now_ns)
+        amounts.add(self.used, asked)
+        self.rank(capacity, now_ns)
+
+    def gives_back(self, asked: Shape, capacity: Amounts, now_ns: int) -> None:
+        """Count the end of a grant at or below this place."""
+        self.had(now_ns)
+        amounts.subtract(self.used, asked)
+        self.rank(capacity, now_ns)
+
+    def rank(self, capacity: Amounts, now_ns: int) -> None:
+        """Work out its share of the whole platform's limits, and whether it has its guarantee."""
+        self.had(now_ns)
         guaranteed = self.quota.guaranteed
-        above = not guaranteed or any(self.used.get(name, 0) >= amount for name, amount in guaranteed.items())
+        self._below_guarantee = bool(guaranteed) and all(
+            self.used.get(name, 0) < amount for name, amount in guaranteed.items()
+        )
         share = max((used / capacity[name] for name, used in self.used.items() if capacity.get(name)), default=0.0)
-        self.order = (above, share / self.quota.weight)
+        self.share = share / self.quota.weight
 
     def let_wait(self, asked: Shape) -> None:
         """Count one that waits at or below this place."""
@@ -66,7 +105,7 @@ class Place:
         return self.short_of(asked) is None
 
     def short_of(self, asked: Shape) -> str | None:
-        """The first resource that its limit does not allow beside what is used; none if it fits."""
+        """Return the first resource that its limit does not allow beside what is used; none if it fits."""
         return amounts.short_of(self.used, asked, self.quota.limit)
 
     def stuck_since(self, head: Request, now_ns: int) -> int:

@@ -13,7 +13,7 @@ class Shortage:
     used: int
     limit: int
     held: tuple[tuple[str, int], ...]
-    """Who uses it: the places below (name, amount), most first. What frees it is that theirs ends."""
+    """Who uses it: the places below (name, amount), the largest first. What frees it is that theirs ends."""
 
     @property
     def never(self) -> bool:

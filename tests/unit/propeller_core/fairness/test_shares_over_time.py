@@ -4,6 +4,8 @@ import heapq
 from collections import Counter
 from random import Random
 
+import pytest
+
 from propeller.core.fairness import FairQueue, Quota, Request
 
 SLOTS = 16
@@ -26,7 +28,7 @@ class Platform:
         names = [f"{team}-{self.now}-{index}" for index in range(number)]
         for name in names:
             self._lengths[name] = self._random.randint(length // 2, length * 3 // 2)
-            self.fair.ask(Request(name, (team, "p", "d"), {"attempts": 1}, self.now))
+            self.fair.ask(Request(name, (team, "p", "d"), {"attempts": 1}, self.now), self.now)
         return names
 
     def run(self, until: int) -> None:
@@ -40,37 +42,70 @@ class Platform:
                 return
             self.now, name = heapq.heappop(self._running)
             self.ended[name] = self.now
-            self.fair.give_back(name)
+            self.fair.give_back(name, self.now)
 
 
-def platform(**weights: float) -> Platform:
-    quotas = {(team,): Quota(weight=weight) for team, weight in weights.items()}
-    return Platform(FairQueue({(): Quota(limit={"attempts": SLOTS}), **quotas}))
+def platform(slots: int = SLOTS, **weights: float) -> Platform:
+    quotas: dict[tuple[str, ...], Quota] = {(team,): Quota(weight=weight) for team, weight in weights.items()}
+    return Platform(FairQueue({(): Quota(limit={"attempts": slots}), **quotas}))
 
 
-def test_a_small_job_beside_a_flood_takes_no_longer_than_alone_on_half_the_platform() -> None:
-    """Ten tasks that come late beside 10,000: within 1.5 times of what they take alone on half of it."""
-    alone = Platform(FairQueue({(): Quota(limit={"attempts": SLOTS // 2})}))
+@pytest.mark.parametrize("slots", [2, 4, SLOTS])
+def test_a_small_job_beside_a_flood_takes_no_longer_than_alone_on_half_the_platform(slots: int) -> None:
+    """Ten tasks that come late beside thousands: within 1.5 times of what they take alone on half of it."""
+    alone = platform(slots // 2)
     names = alone.submit("small", 10, length=1000)
     alone.run(10**9)
-    beside = platform()
-    beside.submit("flood", 10_000, length=100)
+    beside = platform(slots)
+    beside.submit("flood", 4_000, length=100)
     beside.run(5_000)
     came = beside.now
     late = beside.submit("small", 10, length=1000)
-    beside.run(10**9)
+    beside.run(came + 30_000)
     took = max(beside.ended[name] for name in late) - came
     assert took <= 1.5 * max(alone.ended[name] for name in names)
 
 
-def test_ten_teams_of_weights_one_to_ten_get_their_shares_within_five_per_cent() -> None:
+@pytest.mark.parametrize("slots", [1, 2, 16, 110])
+def test_ten_teams_of_weights_one_to_ten_get_their_shares_within_five_per_cent(slots: int) -> None:
+    """Also where there are fewer slots than teams: shares are of the time."""
     weights = {f"team{weight}": float(weight) for weight in range(1, 11)}
-    crowded = Platform(
-        FairQueue({(): Quota(limit={"attempts": 110}), **{(team,): Quota(weight=w) for team, w in weights.items()}})
-    )
+    crowded = platform(slots, **weights)
     for team in weights:
-        crowded.submit(team, 4_000, length=100)
-    crowded.run(10_000)
+        crowded.submit(team, 1_200, length=100)
+    crowded.run(500_000 // slots)
     whole = sum(crowded.got.values())
     for team, weight in weights.items():
         assert abs(crowded.got[team] / whole / (weight / 55) - 1) <= 0.05, team
+
+
+def test_long_tasks_weigh_more_than_short_ones() -> None:
+    """Equal teams, one with tasks ten times as long: equal time, not equal numbers."""
+    crowded = platform(2)
+    crowded.submit("long", 400, length=1000)
+    crowded.submit("short", 3_000, length=100)
+    crowded.run(100_000)
+    assert crowded.got["long"] == pytest.approx(crowded.got["short"], rel=0.05)
+
+
+def test_who_had_the_platform_alone_owes_nothing_to_who_comes_later() -> None:
+    crowded = platform(2)
+    crowded.submit("early", 3_000, length=100)
+    crowded.run(50_000)
+    crowded.got.clear()
+    crowded.submit("late", 2_000, length=100)
+    crowded.run(100_000)
+    assert crowded.got["late"] == pytest.approx(crowded.got["early"], rel=0.05)
+
+
+def test_nobody_saves_up_while_nothing_of_theirs_waits() -> None:
+    """A team that ran one task now and then, and then floods, does not shut out the others until it has caught up."""
+    crowded = platform(2)
+    crowded.submit("steady", 3_000, length=100)
+    for _ in range(25):
+        crowded.submit("trickle", 1, length=100)
+        crowded.run(crowded.now + 2_000)
+    crowded.got.clear()
+    crowded.submit("trickle", 1_000, length=100)
+    crowded.run(crowded.now + 20_000)
+    assert crowded.got["trickle"] == pytest.approx(crowded.got["steady"], rel=0.1)
