@@ -12,6 +12,18 @@ from propeller.core.fairness.amounts import Amounts
 from propeller.core.fairness.fair_queue import FairQueue, TooLarge
 from propeller.core.fairness.quota import Quota
 from propeller.core.fairness.request import Request
+from propeller.core.fairness.telling import shown_amount, shown_place, shown_waiting
 from propeller.core.fairness.waiting import Shortage, Waiting
 
-__all__ = ["Amounts", "FairQueue", "Quota", "Request", "Shortage", "TooLarge", "Waiting"]
+__all__ = [
+    "Amounts",
+    "FairQueue",
+    "Quota",
+    "Request",
+    "Shortage",
+    "TooLarge",
+    "Waiting",
+    "shown_amount",
+    "shown_place",
+    "shown_waiting",
+]
