@@ -33,8 +33,12 @@ class LocalAllocator(Allocator):
         now = self._clock.now_ns()
         path = self._tenants.path(ask.project, ask.domain)
         self._listeners[ask.id] = listener
+        request = Request(ask.id, path, ask.amounts, now, ask.priority)
+        if not self._granting and self._queue.grant_unasked(request, now):
+            listener.granted(ask.id)
+            return
         try:
-            self._queue.ask(Request(ask.id, path, ask.amounts, now, ask.priority), now)
+            self._queue.ask(request, now)
         except TooLarge as refused:
             del self._listeners[ask.id]
             listener.refused(ask.id, refused.shortages)

@@ -40,6 +40,8 @@ def subtract(used: dict[str, int], asked: Shape) -> None:
 
 def short_of(used: Amounts, asked: Shape, limit: Amounts) -> str | None:
     """The first resource of which `limit` does not allow `asked` beside `used`; none if it fits."""
+    if not limit:
+        return None
     for name, amount in asked:
         bound = limit.get(name)
         if bound is not None and used.get(name, 0) + amount > bound:

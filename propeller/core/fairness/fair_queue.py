@@ -1,7 +1,7 @@
 """The queue that all who need resources wait in."""
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -61,6 +61,9 @@ class FairQueue:
         self._aging_ns = aging_ns
         self._patience_ns = patience_ns
         self._root = self._made(())
+        self._by_path: dict[tuple[str, ...], tuple[Place, ...]] = {}
+        self._possible: set[tuple[tuple[str, ...], Shape]] = set()
+        """What fits where nothing else runs: it was looked at before."""
         self._waiting: dict[str, Request] = {}
         self._granted: dict[str, tuple[Request, int]] = {}
         self._ahead_ns = float(AHEAD_NS)
@@ -78,8 +81,10 @@ class FairQueue:
         if request.id in self._waiting or request.id in self._granted:
             return
         places = self._places(request.path)
-        if never := tuple(each for each in _shortages(places, request, alone=True) if each.never):
-            raise TooLarge(request, never)
+        if (request.path, request.shape) not in self._possible:
+            if never := tuple(each for each in _shortages(places, request, alone=True) if each.never):
+                raise TooLarge(request, never)
+            self._possible.add((request.path, request.shape))
         self._waiting[request.id] = request
         for above, place in pairwise(places):
             if not place.waits:
@@ -88,8 +93,19 @@ class FairQueue:
             place.let_wait(request.shape)
         places[-1].line.add(request)
 
+    def grant_unasked(self, request: Request, now_ns: int) -> bool:
+        """Grant a request at once if nothing waits and it fits: what `ask` and `next_grant` would come to."""
+        if self._waiting or request.id in self._granted:
+            return False
+        if _innermost_short(self._places(request.path), request.shape) is not None:
+            return False
+        self._take(request, now_ns)
+        return True
+
     def next_grant(self, now_ns: int) -> Request | None:
         """Grant the request that is next by the fair order and fits; none when nothing that waits may go on now."""
+        if not self._waiting:
+            return None
         bars: Bars = {}
         for place in self._in_fair_order(self._root, bars, now_ns):
             if (request := self._fitting(place, bars, now_ns)) is not None:
@@ -119,6 +135,7 @@ class FairQueue:
     def set_quota(self, path: tuple[str, ...], quota: Quota, now_ns: int) -> None:
         """Change a quota. What is granted stays granted, though it may be more than the new limit now."""
         self._quotas[path] = quota
+        self._possible.clear()
         self._places(path)[-1].quota = quota
         for place in _all(self._root):
             place.rank(self._root.quota.limit, now_ns)
@@ -151,8 +168,13 @@ class FairQueue:
         """Yield the places that have a line, most deserving first at each level; not those where nothing can go on."""
         if not place.lets_any(bars.get(place, ())):
             return
-        yield place
-        order = [(*child.order(now_ns, self._ahead_ns), child) for child in place.children.values() if child.waits]
+        if place.line:
+            yield place
+        waiting = [child for child in place.children.values() if child.waits]
+        if len(waiting) == 1:
+            yield from self._in_fair_order(waiting[0], bars, now_ns)
+            return
+        order = [(*child.order(now_ns, self._ahead_ns), child) for child in waiting]
         heapq.heapify(order)
         while order and place.lets_any(bars.get(place, ())):
             yield from self._in_fair_order(heapq.heappop(order)[-1], bars, now_ns)
@@ -169,17 +191,18 @@ class FairQueue:
         for place in places:
             place.let_go(request.shape)
 
-    def _places(self, path: tuple[str, ...]) -> list[Place]:
+    def _places(self, path: tuple[str, ...]) -> tuple[Place, ...]:
         """Return the places from the platform to the path, made where they are new."""
-        place = self._root
-        places = [place]
+        if (known := self._by_path.get(path)) is not None:
+            return known
+        places = [self._root]
         for depth, name in enumerate(path, 1):
-            child = place.children.get(name)
-            if child is None:
-                child = place.children[name] = self._made(path[:depth])
-            places.append(child)
-            place = child
-        return places
+            above = places[-1]
+            if name not in above.children:
+                above.children[name] = self._made(path[:depth])
+            places.append(above.children[name])
+        found = self._by_path[path] = tuple(places)
+        return found
 
     def _made(self, path: tuple[str, ...]) -> Place:
         return Place(path, self._quotas.get(path, Quota()), Line(self._aging_ns))
@@ -191,14 +214,14 @@ def _all(place: Place) -> Iterator[Place]:
         yield from _all(child)
 
 
-def _innermost_short(places: list[Place], asked: Shape) -> tuple[Place, str] | None:
+def _innermost_short(places: Sequence[Place], asked: Shape) -> tuple[Place, str] | None:
     for place in reversed(places):
         if (name := place.short_of(asked)) is not None:
             return place, name
     return None
 
 
-def _shortages(places: list[Place], request: Request, *, alone: bool) -> Iterator[Shortage]:
+def _shortages(places: Sequence[Place], request: Request, *, alone: bool) -> Iterator[Shortage]:
     """Yield every limit that the request does not fit under, beside what is used or (`alone`) by itself."""
     for place in places:
         for name, limit in place.quota.limit.items():

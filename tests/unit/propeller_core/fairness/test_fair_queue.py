@@ -41,6 +41,17 @@ def test_an_idle_platform_is_all_of_who_asks() -> None:
     assert len(granted(fair)) == 10
 
 
+def test_who_comes_alone_is_granted_at_once_if_it_fits() -> None:
+    fair = queue(2)
+    assert fair.grant_unasked(asked("a/p/d", name="one", cpu=2), 0)
+    assert not fair.grant_unasked(asked("a/p/d", name="one", cpu=0), 0), "it is granted already"
+    assert not fair.grant_unasked(asked("a/p/d"), 0), "it does not fit"
+    fair.ask(asked("a/p/d", name="two"), 0)
+    fair.give_back("one", 0)
+    assert not fair.grant_unasked(asked("b/p/d"), 0), "somebody waits"
+    assert [each.id for each in granted(fair)] == ["two"]
+
+
 def test_equal_teams_get_equal_shares_however_much_they_ask() -> None:
     fair = queue(10)
     for _ in range(1000):
