@@ -154,6 +154,7 @@ async def show_execution(client: Client, name: str, project: str, domain: str, *
         "inputs": {key: json_from_literal(value) for key, value in inputs.items()},
         "outputs": {key: json_from_literal(value) for key, value in outputs.items()},
     }
+    tree.line_up([] if over else await maintenance.queued(client, target))
     calls = await calls_of(client, target)
     if as_json:
         nodes = [node_document(row) for _, row in tree.ordered()]

@@ -9,6 +9,7 @@ from typing import Protocol
 import pytest
 
 from flytelike.model.failure import Failure, Fault
+from flytelike.model.queued import Queued
 from propeller.core.elements import Span
 from propeller.executors.ending import Ending, GaveNodes
 from propeller.executors.memory import MemoryExecutor
@@ -130,6 +131,24 @@ async def test_nodes_to_run_next_are_told_as_such_and_again_when_it_is_started_a
 async def test_running_comes_before_the_end(world: World) -> None:
     spec = (await world.end_of(world.site.attempt("nothing"))).spec
     assert [event for event, key in world.listener.events if key == spec.key] == ["running", "ended"]
+
+
+async def test_who_waits_for_a_worker_is_told_its_place_and_who_runs_is_not(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    if kind == "pod":
+        pytest.skip("pods are lined up by the cluster's scheduler")
+    world = await world_of(kind, tmp_path, request, slots=1)
+    specs = [world.site.attempt("wait_for_ever", {"pid_file": str(tmp_path / f"pid{n}")}) for n in range(3)]
+    for spec in specs:
+        await world.executor.start(spec)
+    await world.listener.ran(specs[0].key)
+    assert world.executor.queued(specs[0].key.execution) == []
+    for place, spec in enumerate(specs[1:], 1):
+        assert world.executor.queued(spec.key.execution) == [Queued(spec.key.path, 0, place, 2)]
+    await world.executor.abort(specs[1].key, "enough")
+    assert [it.place for it in world.executor.queued(specs[2].key.execution)] == [1]
+    await world.close()
 
 
 async def test_starting_again_while_it_runs_does_nothing(world: World, waiting: AttemptSpec) -> None:

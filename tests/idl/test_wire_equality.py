@@ -33,6 +33,7 @@ EXPLAINED = {
     r"field flytelike\.admin\.(TaskNodeMetadata\.cache_why|ExecutionSpec\.skip_cache)": "9150: caching, told and left",
     r"(message|field) flytelike\.service\.(Collect|Kept|RetentionRule|GetRetention)\w*(\..*)?": "collecting",
     r"(message|field) flytelike\.service\.(ListTroubles\w*|Trouble)(\..*)?": "what the platform waits for",
+    r"(message|field) flytelike\.service\.(ListQueued\w*|QueuedAttempt)(\..*)?": "what waits for a worker",
     r"rpc flytelike\.service\.(Call|Registration|Derivation|Watch|Caching|Maintenance)Service\..*": "services of ours",
     r"field flytelike\.core\.(QualityOfService|NodeMetadata|TaskMetadata)\.priority": "9230: priorities as numbers",
     r"(message|field) flytelike\.service\.(StartCall|WatchCalls|CallState)\w*(\..*)?": "calls of eager tasks",

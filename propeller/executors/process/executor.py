@@ -15,6 +15,7 @@ from typing_extensions import override
 from flytelike.codec.worker_frames import Done, ElementsDone
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ExecutionId
+from flytelike.model.queued import Queued
 from flytelike.storage import NotFound, Store
 from propeller.core.elements import Span, spans_of
 from propeller.executors.command import bad_task
@@ -56,6 +57,7 @@ from propeller.executors.process.plan import (
 from propeller.executors.process.recent import Recent
 from propeller.executors.process.secrets import GivenSecrets, gathered
 from propeller.executors.process.settings import ProcessSettings
+from propeller.executors.process.standing import standing
 from propeller.executors.process.watch import MemoryWatch
 from propeller.executors.process.worker import Worker
 from propeller.executors.process.workers import Workers, WorkersListener
@@ -186,6 +188,10 @@ class ProcessExecutor(Executor, WorkersListener):
                 self._arrays.ended(attempt_key)
                 taken.append(element)
         return spans_of(sorted(taken))
+
+    @override
+    def queued(self, execution: ExecutionId) -> Sequence[Queued]:
+        return standing([self._line.order(), *self._eager.orders()], execution)
 
     @override
     async def abort(self, key: AttemptKey, reason: str) -> None:

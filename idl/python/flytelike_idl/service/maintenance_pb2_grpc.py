@@ -51,6 +51,11 @@ class MaintenanceServiceStub:
                 request_serializer=flytelike_dot_service_dot_maintenance__pb2.ListTroublesRequest.SerializeToString,
                 response_deserializer=flytelike_dot_service_dot_maintenance__pb2.ListTroublesResponse.FromString,
                 _registered_method=True)
+        self.ListQueued = channel.unary_unary(
+                '/flytelike.service.MaintenanceService/ListQueued',
+                request_serializer=flytelike_dot_service_dot_maintenance__pb2.ListQueuedRequest.SerializeToString,
+                response_deserializer=flytelike_dot_service_dot_maintenance__pb2.ListQueuedResponse.FromString,
+                _registered_method=True)
 
 
 class MaintenanceServiceServicer:
@@ -79,6 +84,14 @@ class MaintenanceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListQueued(self, request, context):
+        """What of an execution waits for a worker, and how many are before it. Empty where the platform does not line up
+        work itself, as in a cluster.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MaintenanceServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -96,6 +109,11 @@ def add_MaintenanceServiceServicer_to_server(servicer, server):
                     servicer.ListTroubles,
                     request_deserializer=flytelike_dot_service_dot_maintenance__pb2.ListTroublesRequest.FromString,
                     response_serializer=flytelike_dot_service_dot_maintenance__pb2.ListTroublesResponse.SerializeToString,
+            ),
+            'ListQueued': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListQueued,
+                    request_deserializer=flytelike_dot_service_dot_maintenance__pb2.ListQueuedRequest.FromString,
+                    response_serializer=flytelike_dot_service_dot_maintenance__pb2.ListQueuedResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -180,6 +198,33 @@ class MaintenanceService:
             '/flytelike.service.MaintenanceService/ListTroubles',
             flytelike_dot_service_dot_maintenance__pb2.ListTroublesRequest.SerializeToString,
             flytelike_dot_service_dot_maintenance__pb2.ListTroublesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListQueued(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/flytelike.service.MaintenanceService/ListQueued',
+            flytelike_dot_service_dot_maintenance__pb2.ListQueuedRequest.SerializeToString,
+            flytelike_dot_service_dot_maintenance__pb2.ListQueuedResponse.FromString,
             options,
             channel_credentials,
             insecure,

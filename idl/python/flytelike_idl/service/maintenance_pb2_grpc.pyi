@@ -25,6 +25,10 @@ class MaintenanceServiceStub:
     """What the platform's owner has decided about how long things stay."""
     ListTroubles: _aio.UnaryUnaryMultiCallable[_maintenance_pb2.ListTroublesRequest, _maintenance_pb2.ListTroublesResponse]
     """What executions wait for now that is no fault of theirs, such as a full disk."""
+    ListQueued: _aio.UnaryUnaryMultiCallable[_maintenance_pb2.ListQueuedRequest, _maintenance_pb2.ListQueuedResponse]
+    """What of an execution waits for a worker, and how many are before it. Empty where the platform does not line up
+    work itself, as in a cluster.
+    """
 
 class MaintenanceServiceServicer(metaclass=_abc_1.ABCMeta):
     """Keeps a platform tidy: what nobody needs any more is deleted."""
@@ -54,5 +58,15 @@ class MaintenanceServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_maintenance_pb2.ListTroublesRequest, _abc.Awaitable[_maintenance_pb2.ListTroublesResponse]],
     ) -> _abc.Awaitable[_maintenance_pb2.ListTroublesResponse]:
         """What executions wait for now that is no fault of theirs, such as a full disk."""
+
+    @_abc_1.abstractmethod
+    def ListQueued(
+        self,
+        request: _maintenance_pb2.ListQueuedRequest,
+        context: _aio.ServicerContext[_maintenance_pb2.ListQueuedRequest, _abc.Awaitable[_maintenance_pb2.ListQueuedResponse]],
+    ) -> _abc.Awaitable[_maintenance_pb2.ListQueuedResponse]:
+        """What of an execution waits for a worker, and how many are before it. Empty where the platform does not line up
+        work itself, as in a cluster.
+        """
 
 def add_MaintenanceServiceServicer_to_server(servicer: MaintenanceServiceServicer, server: _aio.Server) -> None: ...
