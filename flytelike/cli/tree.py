@@ -29,6 +29,8 @@ class NodeRow:
     note: str = ""
     waits: str = ""
     answer: str = ""
+    priority: int = 0
+    """What the node and those around it add to the execution's."""
 
     @property
     def remark(self) -> str:
@@ -73,6 +75,7 @@ class Tree:
         waits = wait_words(node)
         changed = known is None or row.phase is not phase or row.waits != waits
         row.note, row.waits, row.answer = node.metadata.note, waits, answer_words(node)
+        row.priority = node.metadata.priority
         row.phase = phase
         row.started_s = node.closure.started_at.ToMicroseconds() / 1e6
         row.seconds = node.closure.duration.ToMilliseconds() / 1e3

@@ -14,6 +14,7 @@ EXPLAINED = {
     r"field flytelike\.core\.TaskMetadata\.max_queued_time": "9140: how long an attempt may wait",
     r"field flytelike\.admin\.NodeExecutionMetaData\.name": "9000: what the author calls the node",
     r"field flytelike\.admin\.NodeExecutionMetaData\.note": "9160: whence results were taken over",
+    r"field flytelike\.admin\.NodeExecutionMetaData\.priority": "9320: how urgent a node is",
     r"(message|field) flytelike\.core\.TaskTemplate\.(code|CodeEntry.*)": "9160: what a task is made of",
     r"field flytelike\.admin\.Signal\.(gates|set_by|set_at)": "9110: which gates wait, and who answered",
     r"(message|field) flytelike\.admin\.WaitingGate(\..*)?": "a message of ours",
