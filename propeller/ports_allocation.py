@@ -14,7 +14,7 @@ GPU = "gpu"
 """Devices of any kind; those of one kind are counted as `gpu/<kind>` too."""
 ATTEMPTS = "attempts"
 """Attempts of tasks that run."""
-MAP_ELEMENTS = "map-elements"
+MAP_ELEMENTS = "map_elements"
 """Those of them that belong to arrays."""
 
 

@@ -9,6 +9,7 @@ from flytelike.model.diagnostic import Diagnostic
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ExecutionId, NodeExecutionId
 from flytelike.model.launch import LaunchRequest
+from flytelike.model.queued import Queued
 from flytelike.model.trouble import Trouble
 from propeller.core.events import AbortRequested, AttemptFailed, AttemptRunning, Event
 from propeller.core.header import Header, Limits
@@ -77,6 +78,11 @@ class Engine:
     def troubles(self) -> Sequence[Trouble]:
         """What executions wait for now that is no fault of theirs: one for each kind, the oldest first."""
         return self._troubles.current()
+
+    async def queued(self, execution: ExecutionId) -> Sequence[Queued]:
+        """Return what of an execution waits for a worker, and where in the executor's line."""
+        executor = self._effects.executor
+        return await executor.queued(execution) if executor is not None else ()
 
     def waits_for(self, execution: ExecutionId) -> str:
         """Return what an execution waits for, in one phrase; empty if it goes on, or is not in memory."""

@@ -12,7 +12,7 @@ from propeller.core.fairness.amounts import Amounts
 from propeller.core.fairness.fair_queue import FairQueue, TooLarge
 from propeller.core.fairness.quota import Quota
 from propeller.core.fairness.request import Request
-from propeller.core.fairness.telling import shown_amount, shown_place, shown_waiting
+from propeller.core.fairness.telling import shown_amount, shown_place, shown_shortages
 from propeller.core.fairness.waiting import Shortage, Waiting
 
 __all__ = [
@@ -25,5 +25,5 @@ __all__ = [
     "Waiting",
     "shown_amount",
     "shown_place",
-    "shown_waiting",
+    "shown_shortages",
 ]

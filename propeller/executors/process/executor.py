@@ -15,6 +15,7 @@ from typing_extensions import override
 from flytelike.codec.worker_frames import Done, ElementsDone
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ExecutionId
+from flytelike.model.queued import Queued
 from flytelike.storage import NotFound, Store
 from propeller.core.elements import Span, spans_of
 from propeller.core.fairness import Shortage
@@ -190,6 +191,10 @@ class ProcessExecutor(Executor, WorkersListener, SlotsListener):
                 self._arrays.ended(attempt_key)
                 taken.append(element)
         return spans_of(sorted(taken))
+
+    @override
+    async def queued(self, execution: ExecutionId) -> Sequence[Queued]:
+        return await self._slots.queued(execution)
 
     @override
     async def abort(self, key: AttemptKey, reason: str) -> None:

@@ -2,11 +2,14 @@
 
 import time
 from collections import deque
+from collections.abc import Sequence
 from typing import Protocol, TypeAlias
 
 from typing_extensions import override
 
-from propeller.core.fairness import Amounts, Shortage, Waiting
+from flytelike.model.ids import ExecutionId
+from flytelike.model.queued import Queued
+from propeller.core.fairness import Amounts, Shortage, shown_shortages
 from propeller.executors.process.eager_slots import EagerSlots
 from propeller.executors.process.element_queue import ElementQueue
 from propeller.executors.process.line import Line
@@ -14,6 +17,9 @@ from propeller.executors.process.live_attempt import LiveAttempt
 from propeller.executors.process.settings import ProcessSettings
 from propeller.ports import AttemptKey
 from propeller.ports_allocation import CPU, MEMORY, AllocationListener, Allocator, Ask
+
+QUEUED_MAX = 200
+"""How many of those that wait are looked at: who asks wants some of them."""
 
 Who: TypeAlias = LiveAttempt | ElementQueue
 
@@ -113,10 +119,19 @@ class Slots(AllocationListener):
             self.withdraw(who)
         return [*waiting, *self._eager.drain()]
 
-    async def why(self, who: Who) -> Waiting | None:
-        """Return what somebody waits for; None for who does not wait for an allocator."""
-        name = self._asks.get(who)
-        return None if name is None else await self._allocator.why(name)
+    async def queued(self, execution: ExecutionId) -> Sequence[Queued]:
+        """Return those of an execution that wait, with their places in line."""
+        found = [
+            Queued(who.spec.key.path, who.spec.key.attempt, place, len(line))
+            for line in self._eager.orders()
+            for place, who in enumerate(line, 1)
+            if who.spec.key.execution == execution
+        ]
+        for who, name in [it for it in self._asks.items() if it[0].spec.key.execution == execution][:QUEUED_MAX]:
+            if (waiting := await self._allocator.why(name)) is not None:
+                what = shown_shortages(waiting.shortages)
+                found.append(Queued(who.spec.key.path, who.spec.key.attempt, waiting.place, waiting.length, what))
+        return found
 
     def clear(self) -> None:
         """Give everything back."""
