@@ -39,7 +39,7 @@ class _Notes:
         return work
 
     async def behind(self, works: Sequence[Writes], called_off: int | None = None) -> list[int | BaseException]:
-        """Let a transaction wait until all of the work has been asked for, and one called off; return what came of it."""
+        """Let a transaction wait until all has been asked for, and one called off; return what came of it."""
         begun, asked = threading.Event(), threading.Event()
 
         def first(_connection: Connection) -> None:
