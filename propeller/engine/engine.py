@@ -112,9 +112,11 @@ class Engine:
         cached = request.cache is not CacheUse.OFF
         limits = Limits(request.max_parallelism, request.timeout_ns, request.interruptible, cached)
         header = Header(limits=limits)
+        new: Header | None = header
         try:
             await self._store.commit(Commit(request.id, 0, encode([header, 0]), launch=encode(request)))
         except Conflict:
+            new = None
             # It was taken over before. It is here or has ended, but for one whose commit was stored
             # while an error was told.
             if request.id in self._driver.runs:
@@ -124,7 +126,7 @@ class Engine:
                 self._troubles.note(("submit", request.id), cause, request.id)
             raise
         self._troubles.over(("submit", request.id))
-        self._entry.admit(request)
+        self._entry.admit(request, new)
 
     async def abort(self, execution: ExecutionId, cause: str, principal: str = "") -> None:
         """Ask that an execution ends; returns once that is stored.
