@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from flytelike.model.diagnostic import DiagnosticError
+from propeller.app.cluster_resource_file import cluster_resources_from_file
 from propeller.app.operator import Operator, OperatorOptions
 from propeller.app.pod_file import pods_from_file
 from propeller.kube.client import ClientSettings
@@ -35,6 +36,12 @@ def main() -> None:
 @click.option("--context", default="", help="The context in the kubeconfig.")
 @click.option("--slots", type=click.IntRange(min=1), default=None, help="How many tasks of a shard run at once.")
 @click.option("--pods", type=click.Path(path_type=Path), help="Run tasks as pods, made as this YAML file says.")
+@click.option(
+    "--cluster-resources",
+    type=click.Path(path_type=Path),
+    envvar="PROPELLER_CLUSTER_RESOURCES",
+    help="Keep in the namespaces of projects what this YAML file says.",
+)
 @click.option("--holder", default=socket.gethostname, help="Who it is; the same name goes on at once after a restart.")
 @click.option("--shards", type=click.IntRange(1, 1024), default=1, help="How many shards all replicas share.")
 @click.option("--lease", type=click.IntRange(3, 3600), default=15, help="Seconds until a silent replica is replaced.")
@@ -52,6 +59,7 @@ def operator(  # noqa: PLR0913 - one for each option
     context: str,
     slots: int | None,
     pods: Path | None,
+    cluster_resources: Path | None,
     holder: str,
     shards: int,
     lease: int,
@@ -76,6 +84,7 @@ def operator(  # noqa: PLR0913 - one for each option
             ttl_s=ttl,
             client=client,
             pods=made,
+            cluster_resources=None if cluster_resources is None else cluster_resources_from_file(cluster_resources),
         )
         asyncio.run(_run(options))
     except (StoreError, KubernetesError, DiagnosticError) as error:

@@ -11,7 +11,10 @@ from typing import Self
 from flytelike.model.ids import ExecutionId, NodeExecutionId
 from flytelike.storage import Store, StoreConfig
 from propeller.app.closures import StoredClosures
+from propeller.app.cluster_resources import ClusterResources, ClusterResourceSettings
+from propeller.app.duty import Duty
 from propeller.app.neighbours import Neighbours
+from propeller.app.prepared_namespaces import PreparedNamespaces
 from propeller.app.shard import Shard, Surroundings
 from propeller.app.sharding import shard_of
 from propeller.app.shards import Shards
@@ -30,6 +33,9 @@ _LOG = logging.getLogger(__name__)
 
 LEASE_GROUP = "propeller"
 """What the leases of operators are labelled with."""
+
+CLUSTER_RESOURCES = "propeller-cluster-resources"
+"""The Lease of who keeps namespaces as they should be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,7 @@ class OperatorOptions:
         ttl_s: How long after its end an object is left before it is deleted; for ever if None.
         client: How the API server is reached.
         pods: How tasks run as pods; without it they run as processes beside the operator.
+        cluster_resources: What belongs into the namespaces of projects; they are left alone without it.
     """
 
     database: str
@@ -64,6 +71,7 @@ class OperatorOptions:
     ttl_s: float | None = None
     client: ClientSettings = field(default_factory=ClientSettings)
     pods: PodExecutorSettings | None = None
+    cluster_resources: ClusterResourceSettings | None = None
 
 
 class Operator:
@@ -78,6 +86,7 @@ class Operator:
         self._latest: dict[ObjectKey, Json] = {}
         self._shards: Shards | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._prepared: PreparedNamespaces | None = None
 
     async def __aenter__(self) -> Self:
         """Begin to listen, and to take shards."""
@@ -135,13 +144,26 @@ class Operator:
 
         self._shards = Shards(leases, options.shards, start)
         stack.push_async_callback(self._shards.close)
+        if options.cluster_resources is not None:
+            self._prepare_namespaces(client, namespace, options.cluster_resources)
         watch = Watch(client, Selection(FLYTE_WORKFLOWS, options.namespace))
         loop = asyncio.get_running_loop()
-        self._tasks = [
+        self._tasks += [
             loop.create_task(self._listen(watch), name="propeller-watch"),
             loop.create_task(self._shards.run(), name="propeller-shards"),
         ]
         stack.push_async_callback(self._stop)
+
+    def _prepare_namespaces(self, client: KubernetesClient, namespace: str, settings: ClusterResourceSettings) -> None:
+        """Have one of all replicas keep namespaces as they should be, and all wait for it with their pods."""
+        options, loop = self.options, asyncio.get_running_loop()
+        leases = Leases(client, namespace, LEASE_GROUP, options.holder, options.lease_s)
+        duty = Duty(leases, CLUSTER_RESOURCES, ClusterResources(client, settings).run)
+        self._prepared = PreparedNamespaces(client)
+        self._tasks += [
+            loop.create_task(self._prepared.run(), name="propeller-namespaces"),
+            loop.create_task(duty.run(), name=CLUSTER_RESOURCES),
+        ]
 
     async def _listen(self, watch: Watch) -> None:
         async for item in watch.news():
@@ -178,7 +200,7 @@ class Operator:
         if number:
             # Each shard looks at its own pods alone: those of others are not for it to judge.
             pods = replace(pods, pods=replace(pods.pods, platform=f"{pods.pods.platform}.{number}"))
-        return PodExecutor(pods, client, client, store, engine)
+        return PodExecutor(pods, client, client, store, engine, admission=self._prepared)
 
     def _workers(self) -> ProcessSettings:
         options = self.options

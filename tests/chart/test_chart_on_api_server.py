@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from tests.chart.values import SETS
-from tests.kube.control_plane import ControlPlane
+from tests.kube.control_plane import ControlPlane, KubectlFailed
 from tests.services.helm import Document, Helm
 
 SERVICE_MONITORS = """
@@ -66,6 +66,6 @@ def test_what_is_not_restricted_would_be_seen(helm: Helm, api_server: ControlPla
     documents = helm.render(SETS["smallest"], restricted)
     for found in pods(documents, restricted):
         found["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = True
-    with pytest.raises(Exception, match="would violate PodSecurity"):
-        dry = ["--warnings-as-errors", "--dry-run=server"]
+    dry = ["--warnings-as-errors", "--dry-run=server"]
+    with pytest.raises(KubectlFailed, match="would violate PodSecurity"):
         api_server.kubectl("apply", "--server-side", *dry, "-f", "-", stdin=yaml.safe_dump_all(documents))

@@ -1,4 +1,7 @@
-"""Helm for tests: renders the chart as `helm install` would. Without the program tests are skipped, but fail where `CI=true`."""
+"""Helm for tests: renders the chart as `helm install` would.
+
+Without the program tests are skipped, but fail where `CI=true`.
+"""
 
 import os
 import subprocess
