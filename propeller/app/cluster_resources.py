@@ -180,6 +180,8 @@ class ClusterResources:
             await self._objects.create(EVENTS, namespace, _event(document, trouble))
         except ObjectExists:
             return
+        except KubernetesError as error:
+            _LOG.warning("there is no event of it: %s", error)
 
     async def _note(self, namespace: str, document: Json, *, prepared: bool, trouble: str) -> None:
         """Write into a namespace's annotations how it is, if they do not say so."""
@@ -213,7 +215,13 @@ def _event(document: Json, text: str) -> Json:
         "apiVersion": "v1",
         "kind": "Event",
         "metadata": {"name": f"{metadata['name'][:40]}.{digest}", "namespace": metadata["name"]},
-        "involvedObject": {"apiVersion": "v1", "kind": "Namespace", "name": metadata["name"], "uid": metadata["uid"]},
+        "involvedObject": {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "name": metadata["name"],
+            "namespace": metadata["name"],  # else the event would have to lie in the namespace `default`
+            "uid": metadata["uid"],
+        },
         "type": "Warning",
         "reason": "ClusterResourcesFailed",
         "message": text,

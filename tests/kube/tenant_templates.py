@@ -14,7 +14,7 @@ automountServiceAccountToken: false
 apiVersion: v1
 kind: ResourceQuota
 metadata: {name: quota}
-spec: {hard: {pods: {{ pods }}, limits.cpu: {{ projectQuotaCpu }}}}
+spec: {hard: {pods: {{ pods }}, requests.cpu: {{ projectQuotaCpu }}}}
 """,
     "limits.yaml": """
 apiVersion: v1
@@ -40,7 +40,12 @@ metadata: {name: viewers}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: viewers}
 subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: "{{ project }}-viewers"}]
 """,
-    "pods.yaml": "apiVersion: v1\nkind: PodTemplate\nmetadata: {name: tasks}\ntemplate: {spec: {containers: []}}",
+    "pods.yaml": """
+apiVersion: v1
+kind: PodTemplate
+metadata: {name: tasks}
+template: {spec: {containers: [{name: default, image: local/any}]}}
+""",
     "namespace.yaml": """
 apiVersion: v1
 kind: Namespace
