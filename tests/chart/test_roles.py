@@ -13,13 +13,14 @@ from flytelike.cluster.launching import LaunchedByObjects
 from flytelike.cluster.namespaces import Namespaces
 from flytelike.model.ids import ExecutionId, NodePath
 from flytelike.model.phases import WorkflowPhase
-from propeller.app.cluster_resources import ClusterResourceSettings
+from propeller.app.cluster_resources import MANAGER, ClusterResourceSettings
 from propeller.app.operator import OperatorOptions
 from propeller.executors.pod import PodExecutorSettings, PodSettings
 from propeller.executors.pod.labels import selector
 from propeller.executors.pod.names import pod_name
 from propeller.kube.client import ClientSettings, KubernetesClient
 from propeller.kube.cluster_templates import KINDS, MANAGED
+from propeller.kube.errors import Refused
 from propeller.kube.ports import EVENTS, FLYTE_WORKFLOWS, NAMESPACES, PODS, ResourceKind, Selection
 from propeller.kube.project_domain import ATTRIBUTES
 from propeller.kube.resource import WorkflowResource, resource_from_json
@@ -30,7 +31,7 @@ from tests.chart.values import SMALLEST
 from tests.kube.executing import Site, operating
 from tests.kube.fake_kubelet import FakeKubelet
 from tests.kube.tenant_templates import settings
-from tests.services.helm import Document, Helm
+from tests.services.helm import CHART, Document, Helm
 from tests.services.kubernetes import connected, establish
 from tests.unit.propeller_engine.builders import chain
 
@@ -171,7 +172,6 @@ async def use_propeller(found: Cluster) -> None:
     async with operating(found.options(settings())):
         for kind in MADE:
             await found.until(kind, 1)
-        assert await found.ended("taken") is WorkflowPhase.FAILED
         # Nobody counts up quotas here.
         counted = {"hard": {"pods": "10", "requests.cpu": "8"}, "used": {"pods": "0", "requests.cpu": "0"}}
         await admin.merge(KINDS["v1", "ResourceQuota"], PLACE, "quota", {"status": counted}, "status")
@@ -179,6 +179,7 @@ async def use_propeller(found: Cluster) -> None:
             await asyncio.sleep(0.1)
         async with FakeKubelet(admin, selector(PodSettings(platform="tests"))):
             assert await found.ended("e1") is WorkflowPhase.SUCCEEDED
+            assert await found.ended("taken") is WorkflowPhase.SUCCEEDED
             assert await found.ended("waits") is WorkflowPhase.ABORTED
         await admin.merge(NAMESPACES, "", PLACE, {"metadata": {"annotations": {ATTRIBUTES: "{"}}})
         while not (await admin.page(Selection(EVENTS, PLACE, fields="reason=ClusterResourcesFailed"), 10)).items:
@@ -203,3 +204,20 @@ def test_the_roles_are_enough_and_nothing_more(
         allowed = granted(roles_of(rendered, user))
         assert sorted(bound.used(user) - allowed) == []
         assert sorted(allowed - bound.used(user) - {BIND}) == []
+
+
+def test_a_role_of_the_cluster_that_is_not_named_cannot_be_bound(bound: AuditedControlPlane) -> None:
+    """Who can write templates cannot give more than the chart's values say."""
+    document = yaml.safe_load((CHART / "files/cluster-resources/viewers.yaml").read_text(encoding="utf-8"))
+    document["subjects"][0]["name"] = "viewers"
+    bindings = KINDS["rbac.authorization.k8s.io/v1", "RoleBinding"]
+
+    async def main() -> None:
+        async with KubernetesClient(client_of(bound, PROPELLER)) as client:
+            await client.apply(bindings, "default", document, MANAGER)
+            role = document["roleRef"] | {"name": "cluster-admin"}
+            other = document | {"metadata": {"name": "other"}, "roleRef": role}
+            with pytest.raises(Refused, match="attempting to grant RBAC permissions not currently held"):
+                await client.apply(bindings, "default", other, MANAGER)
+
+    asyncio.run(main())
