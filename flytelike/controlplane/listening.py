@@ -74,8 +74,8 @@ class ListeningNotifier(Notifier):
         while not self.closed:
             try:
                 async with await psycopg.AsyncConnection.connect(self._address, autocommit=True) as connection:
-                    await connection.execute(f"LISTEN {CHANNEL}")
                     await connection.execute(f"LISTEN {CHILDREN_CHANNEL}")
+                    await connection.execute(f"LISTEN {CHANNEL}")
                     pause_s = PAUSE_S
                     self._began()
                     await self._hear(connection)
