@@ -85,7 +85,10 @@ def options_of(given: dict[str, Any]) -> ReplicaOptions:
 
 
 async def serve(replica: Replica, watched: Callable[[], None]) -> None:
-    """Run a replica until SIGINT or SIGTERM; a second one ends it at once. `watched` is called once probes are answered."""
+    """Run a replica until SIGINT or SIGTERM; a second one ends it at once.
+
+    `watched` is called once probes are answered.
+    """
     loop = asyncio.get_running_loop()
     told = asyncio.Event()
     numbers = (signal.SIGINT, signal.SIGTERM)

@@ -92,7 +92,8 @@ class Replica:
     async def drained(self) -> None:
         """Take it out of service: unready at once, then wait until those who call have gone elsewhere."""
         self.health.stopping()
-        await asyncio.sleep(self.options.drain_s)
+        if self.addresses.grpc:
+            await asyncio.sleep(self.options.drain_s)
 
     async def _serve(self) -> None:
         plane = self._plane

@@ -11,6 +11,11 @@ from typing import Self
 from flytelike.model.ids import ExecutionId, NodeExecutionId
 from flytelike.storage import Store, StoreConfig
 from propeller.app.closures import StoredClosures
+from propeller.app.control_plane import ControlPlaneConnection, ControlPlaneSettings, neighbours_of
+from propeller.app.control_plane.news import hear_of_children
+from propeller.app.health import Health
+from propeller.app.metrics import operator_metrics
+from propeller.app.monitoring import monitored
 from propeller.app.neighbours import Neighbours
 from propeller.app.shard import Shard, Surroundings
 from propeller.app.sharding import shard_of
@@ -50,6 +55,8 @@ class OperatorOptions:
         ttl_s: How long after its end an object is left before it is deleted; for ever if None.
         client: How the API server is reached.
         pods: How tasks run as pods; without it they run as processes beside the operator.
+        control_plane: How the control plane is reached that it works for; it works for none without.
+        monitoring: `HOST:PORT` for probes and metrics; no port without.
     """
 
     database: str
@@ -64,15 +71,19 @@ class OperatorOptions:
     ttl_s: float | None = None
     client: ClientSettings = field(default_factory=ClientSettings)
     pods: PodExecutorSettings | None = None
+    control_plane: ControlPlaneSettings | None = None
+    monitoring: str = ""
 
 
 class Operator:
     """A running operator, as an async context manager. Entering raises KubernetesError."""
 
     def __init__(self, options: OperatorOptions, neighbours: Neighbours | None = None) -> None:
-        """Prepare; nothing is opened yet. Without `neighbours`, it works for no control plane."""
+        """Prepare; nothing is opened yet. `neighbours` are those of a control plane in this process."""
         self._neighbours = neighbours or Neighbours()
         self.options = options
+        self.health = Health()
+        self.monitoring = ""
         self.ready = asyncio.Event()
         self._stack = AsyncExitStack()
         self._latest: dict[ObjectKey, Json] = {}
@@ -105,13 +116,32 @@ class Operator:
 
     def child_ended(self, parent: NodeExecutionId, attempt: int, child: ExecutionId) -> None:
         """Take the news that the execution which an attempt of a launch-plan node started has ended."""
-        for shard in self._shards.running() if self._shards is not None else ():
+        for shard in self._running():
             shard.engine.child_ended(parent, attempt, child)
+
+    def look_at_children(self) -> None:
+        """Ask how children go that are waited for: the end of some may not have been told."""
+        for shard in self._running():
+            shard.engine.look_at_children()
+
+    def _running(self) -> list[Shard]:
+        return list(self._shards.running()) if self._shards is not None else []
+
+    async def _watched(self, stack: AsyncExitStack) -> None:
+        """Answer probes."""
+        if self.options.monitoring:
+            registry = operator_metrics(lambda: self.health.ready, self._running)
+            self.monitoring = await stack.enter_async_context(monitored(self.options.monitoring, self.health, registry))
 
     async def _start(self, stack: AsyncExitStack) -> None:
         options = self.options
+        await self._watched(stack)
         client = await stack.enter_async_context(KubernetesClient(options.client))
-        store = Store(StoreConfig())
+        store = Store(StoreConfig.from_env())
+        connection = None
+        if options.control_plane is not None:
+            connection = await stack.enter_async_context(ControlPlaneConnection(options.control_plane))
+            self._neighbours = neighbours_of(connection, store)
         around = Surroundings(
             objects=client,
             data=store,
@@ -133,7 +163,7 @@ class Operator:
                     shard.reconciler.seen(key, document)
             return shard
 
-        self._shards = Shards(leases, options.shards, start)
+        self._shards = Shards(leases, options.shards, start, health=self.health)
         stack.push_async_callback(self._shards.close)
         watch = Watch(client, Selection(FLYTE_WORKFLOWS, options.namespace))
         loop = asyncio.get_running_loop()
@@ -141,6 +171,9 @@ class Operator:
             loop.create_task(self._listen(watch), name="propeller-watch"),
             loop.create_task(self._shards.run(), name="propeller-shards"),
         ]
+        if connection is not None:
+            hearing = hear_of_children(connection, self.child_ended, self.look_at_children)
+            self._tasks.append(loop.create_task(hearing, name="propeller-news"))
         stack.push_async_callback(self._stop)
 
     async def _listen(self, watch: Watch) -> None:
@@ -157,6 +190,7 @@ class Operator:
                         shard.reconciler.gone(key)
                 case Listed():
                     _LOG.info("listening to %s", self.options.namespace or "all namespaces")
+                    self.health.started()
                     self.ready.set()
 
     def _shard(self, document: Json) -> Shard | None:
