@@ -175,6 +175,7 @@ class Front:
         for task in self._pipes:
             task.cancel()
         await asyncio.gather(*self._pipes, return_exceptions=True)
+        await asyncio.sleep(0)  # transports close in the next turn of the loop
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.ensure_future(self._serve(reader, writer))
@@ -182,13 +183,13 @@ class Front:
         task.add_done_callback(self._pipes.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
-            found = await self._backend()
-            if found is not None:
-                host, _, port = found.rpartition(":")
-                there, back = await asyncio.open_connection(host, int(port))
-                await asyncio.gather(_pipe(reader, back), _pipe(there, writer))
-        writer.close()
+        try:
+            with suppress(OSError):
+                found = await self._backend()
+                if found is not None:
+                    await _joined(found, reader, writer)
+        finally:
+            writer.transport.abort()
 
     async def _backend(self) -> str | None:
         replicas = list(self._replicas())
@@ -200,12 +201,20 @@ class Front:
         return None
 
 
+async def _joined(address: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    host, _, port = address.rpartition(":")
+    there, back = await asyncio.open_connection(host, int(port))
+    try:
+        await asyncio.gather(_pipe(reader, back), _pipe(there, writer))
+    finally:
+        back.transport.abort()
+
+
 async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with suppress(OSError):
         while data := await reader.read(1 << 16):
             writer.write(data)
             await writer.drain()
-    with suppress(OSError):
         writer.close()
 
 
