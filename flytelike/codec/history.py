@@ -156,6 +156,7 @@ def _attempt_to_proto(changed: AttemptChanged) -> pb.AttemptChanged:
         phase=int(changed.phase),  # type: ignore[arg-type]  # the stub wants its own enum
         at_ns=changed.at_ns,
         failure=_failure_to_proto(changed.failure),
+        next_ns=changed.next_ns,
     )
 
 
@@ -168,6 +169,7 @@ def _attempt(message: pb.AttemptChanged) -> AttemptChanged:
         known(_TASK, message.phase, "phase"),
         message.at_ns,
         _failure(message),
+        message.next_ns,
     )
 
 

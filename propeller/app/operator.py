@@ -209,8 +209,8 @@ class Operator:
         pods = self.options.pods
         if pods is None:
             return ProcessExecutor(self._workers(), store, engine, NoSecrets())
-        base = {"FLYTELIKE_UPLOAD_PREFIX": f"{self.options.store_base}/uploads"}
-        pods = replace(pods, pods=replace(pods.pods, env={**base, **pods.pods.env}))
+        env = {"FLYTELIKE_UPLOAD_PREFIX": f"{self.options.store_base}/uploads", **pods.pods.env}
+        pods = replace(pods, pods=replace(pods.pods, env=env))
         if number:
             # Each shard looks at its own pods alone: those of others are not for it to judge.
             pods = replace(pods, pods=replace(pods.pods, platform=f"{pods.pods.platform}.{number}"))

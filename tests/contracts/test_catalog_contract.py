@@ -9,6 +9,7 @@ import pytest
 
 from flytelike.model.caching import CacheEntry, CacheKey, CacheSource, CatalogUse, Claim
 from flytelike.model.ids import ExecutionId, NodePath
+from propeller.app.control_plane.ports import RemoteCatalog
 from propeller.ports_catalog import Catalog
 from propeller.stores.memory_catalog import MemoryCatalog
 from tests.contracts.over_the_wire import over_the_wire
@@ -46,8 +47,8 @@ async def catalog(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) 
         if request.param != "wire":
             yield plane.catalog
             return
-        async with over_the_wire(plane) as neighbours:
-            yield neighbours.catalog
+        async with over_the_wire(plane) as connection:
+            yield RemoteCatalog(connection)
 
 
 def key(x: str = "1") -> CacheKey:

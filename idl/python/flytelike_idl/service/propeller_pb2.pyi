@@ -289,6 +289,7 @@ class AttemptChanged(message.Message):
     PHASE_FIELD_NUMBER: builtins.int
     AT_NS_FIELD_NUMBER: builtins.int
     FAILURE_FIELD_NUMBER: builtins.int
+    NEXT_NS_FIELD_NUMBER: builtins.int
     path: builtins.str
     """The node's path."""
     attempt: builtins.int
@@ -297,6 +298,8 @@ class AttemptChanged(message.Message):
     """The phase."""
     at_ns: builtins.int
     """When, in nanoseconds since 1970."""
+    next_ns: builtins.int
+    """When the next attempt begins, in nanoseconds since 1970; 0 if none is waited for."""
     @builtins.property
     def task(self) -> identifier_pb2.Identifier:
         """The task."""
@@ -314,10 +317,11 @@ class AttemptChanged(message.Message):
         phase: execution_pb2.TaskExecution.Phase.ValueType = ...,
         at_ns: builtins.int = ...,
         failure: PropellerFailure | None = ...,
+        next_ns: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["failure", b"failure", "task", b"task"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["at_ns", b"at_ns", "attempt", b"attempt", "failure", b"failure", "path", b"path", "phase", b"phase", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["at_ns", b"at_ns", "attempt", b"attempt", "failure", b"failure", "next_ns", b"next_ns", "path", b"path", "phase", b"phase", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
