@@ -13,7 +13,8 @@ CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
 NO_CODES = frozenset(
     """
     exec-attempt exec-domain exec-name exec-node exec-project task-version
-    cache-key-metadata content-length content-md5 content-security-policy controlplane-listen controlplane-read
+    cache-key-metadata content-length content-md5 content-security-policy controlplane-listen controlplane-marking
+    controlplane-read
     controlplane-write
     date-time default-init eager-exec end-node ephemeral-storage
     left-out not-chosen not-done not-there

@@ -1,6 +1,6 @@
 """The namespaces of projects' domains: made with the first execution, and told whether the project is archived."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 
 from propeller.kube.errors import ObjectExists, ObjectNotFound
 from propeller.kube.ports import NAMESPACES, Json, Objects, Selection
@@ -23,13 +23,21 @@ class Namespaces:
         except ObjectExists:
             return
 
+    async def projects(self) -> set[str]:
+        """Return the projects that have a namespace."""
+        return {document["metadata"]["labels"][PROJECT] async for document in self._all()}
+
     async def mark(self, archived: Mapping[str, bool]) -> None:
         """Label all namespaces of projects as archived, or not; those of projects that are not named are left alone."""
+        async for document in self._all():
+            await self._mark(document, archived)
+
+    async def _all(self) -> AsyncGenerator[Json, None]:
         more = ""
         while True:
             page = await self._objects.page(Selection(NAMESPACES, labels=PROJECT), PAGE, more)
             for document in page.items:
-                await self._mark(document, archived)
+                yield document
             more = page.more
             if not more:
                 return

@@ -78,6 +78,7 @@ def test_namespaces_of_archived_projects_say_so(malformed: bool) -> None:
             found = (await objects.page(Selection(NAMESPACES, labels=f"{STATE}=archived"), 10)).items
             return [one["metadata"]["name"] for one in found]
 
+        assert await namespaces.projects() == {"flights", "trains", "theirs"}
         await namespaces.mark({"flights": True, "trains": False})
         assert await archived() == [NAMESPACE]
         before = objects.calls.count("merge")
