@@ -12,10 +12,10 @@ import yaml
 from propeller.kube.errors import KubernetesError
 from propeller.kube.ports import FLYTE_WORKFLOWS, Json
 from propeller.kube.resource import resource_from_json, resource_of, resource_to_json
-from tests.chart.values import SMALLEST
+from tests.chart.values import SMALLEST, TRIAL
 from tests.kube.control_plane import ControlPlane
 from tests.kube.examples import document, full_request
-from tests.services.helm import CHART, Document, Helm
+from tests.services.helm import CHART, Document, Helm, HelmFailed
 from tests.services.kubernetes import connected
 
 NAME = "flyteworkflows.flytelike.dev"
@@ -77,6 +77,26 @@ def test_an_upgrade_keeps_executions_and_takes_new_fields(helm: Helm, plane: Con
     later["spec"]["surprise"] = "new"
     asyncio.run(create(plane, later))
     assert asyncio.run(read(plane, "e1")) == wished["spec"]
+
+
+def test_helm_installs_upgrades_and_lets_executions_stay(helm: Helm, plane: ControlPlane) -> None:
+    """With a definition that was applied by hand before; uninstalling takes no execution along."""
+    values = yaml.safe_dump(TRIAL)
+    words = ["rel", str(CHART), "--namespace", "here", "--kubeconfig", str(plane.kubeconfig), "--values", "-"]
+    plane.kubectl("create", "-f", str(OLDEST))
+    with pytest.raises(HelmFailed, match="cannot be imported into the current release"):
+        helm.run("install", *words, "--create-namespace", stdin=values)
+    notes = helm.run("install", *words, "--take-ownership", stdin=values)
+    assert "kubectl port-forward --namespace here svc/rel-flytelike-control-plane 8089:8089" in notes
+    plane.kubectl("create", "namespace", "flights-development")
+    asyncio.run(create(plane, document("e1", "flights-development")))
+    helm.run("upgrade", *words, "--set", "propeller.replicas=3", stdin=values)
+    found = plane.kubectl("get", "deployment/rel-flytelike-propeller", "-n", "here", "-o", "jsonpath={.spec.replicas}")
+    assert found == "3"
+    told = helm.run("uninstall", "rel", "--namespace", "here", "--kubeconfig", str(plane.kubeconfig))
+    assert f"[CustomResourceDefinition] {NAME}" in told
+    assert "e1" in plane.kubectl("get", "fw", "-n", "flights-development")
+    assert not plane.kubectl("get", "deployments", "-n", "here", "-o", "name")
 
 
 async def create(plane: ControlPlane, wished: Json) -> None:
