@@ -86,7 +86,7 @@ def test_helm_installs_upgrades_and_lets_executions_stay(helm: Helm, plane: Cont
     plane.kubectl("create", "-f", str(OLDEST))
     with pytest.raises(HelmFailed, match="cannot be imported into the current release"):
         helm.run("install", *words, "--create-namespace", stdin=values)
-    notes = helm.run("install", *words, "--take-ownership", stdin=values)
+    notes = helm.run("install", *words, "--create-namespace", "--take-ownership", stdin=values)
     assert "kubectl port-forward --namespace here svc/rel-flytelike-control-plane 8089:8089" in notes
     plane.kubectl("create", "namespace", "flights-development")
     asyncio.run(create(plane, document("e1", "flights-development")))
