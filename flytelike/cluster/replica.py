@@ -30,6 +30,8 @@ T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
 
+STORE_RETRY_S = 10.0
+"""How long a call waits for an object store that is away; clients ask again."""
 LOOK_S = 2.0
 """How often it is looked whether everything is there."""
 ANSWER_S = 5.0
@@ -51,7 +53,7 @@ class Replica:
         self.propeller = ""
         self.monitoring = ""
         self._metrics = PlaneMetrics(self.health)
-        self._store = Store(StoreConfig.from_env())
+        self._store = Store(StoreConfig.from_env(retry_s=STORE_RETRY_S))
         self._settings = options.settings()
         self._clock = DatabaseClock()
         self._stack = AsyncExitStack()
