@@ -1,6 +1,6 @@
 """Who may call: those with a token of the file, and where it is asked for, with a certificate."""
 
-import datetime
+import datetime as dt
 import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -137,12 +137,12 @@ class Authority:
     ) -> x509.Certificate:
         import ipaddress
 
-        now = datetime.datetime.now(datetime.UTC)
+        now = dt.datetime.now(dt.UTC)
         names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
         builder = (
             x509.CertificateBuilder(self.issuer, subject, key.public_key(), x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=1))
+            .not_valid_before(now - dt.timedelta(days=1))
+            .not_valid_after(now + dt.timedelta(days=1))
             .add_extension(x509.BasicConstraints(authority, None), critical=True)
             .add_extension(names, critical=False)
         )
