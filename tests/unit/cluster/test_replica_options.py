@@ -96,11 +96,11 @@ def test_an_option_goes_before_the_variable_and_the_variable_before_the_file(
 
 
 def test_all_that_is_wrong_with_a_file_is_told(tmp_path: Path) -> None:
-    (tmp_path / "serve.yaml").write_text("{databse: x, drain: soon, store: s3://b}")
+    (tmp_path / "serve.yaml").write_text("{data_base: x, drain: soon, store: s3://b}")
     result = CliRunner().invoke(serve.command, ["--config", str(tmp_path / "serve.yaml")])
     assert isinstance(result.exception, DiagnosticError)
     first, second = result.exception.diagnostics
-    assert "there is no setting `databse` (did you mean `database`?)" in first.headline
+    assert "there is no setting `data_base` (did you mean `database`?)" in first.headline
     assert "drain: " in second.headline
 
 
