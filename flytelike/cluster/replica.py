@@ -19,6 +19,7 @@ from flytelike.cluster.namespaces import Namespaces
 from flytelike.cluster.options import ReplicaOptions
 from flytelike.cluster.propeller_server import serve_propeller
 from flytelike.controlplane.app import ControlPlane
+from flytelike.controlplane.database_clock import DatabaseClock
 from flytelike.controlplane.migrations.upgrade import check_revision
 from flytelike.controlplane.server import Addresses, serve
 from flytelike.model.diagnostic import DiagnosticError
@@ -31,6 +32,8 @@ T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
 
+STORE_RETRY_S = 10.0
+"""How long a call waits for an object store that is away; clients ask again."""
 LOOK_S = 2.0
 """How often it is looked whether everything is there."""
 ANSWER_S = 5.0
@@ -52,8 +55,9 @@ class Replica:
         self.propeller = ""
         self.monitoring = ""
         self._metrics = PlaneMetrics(self.health)
-        self._store = Store(StoreConfig.from_env())
+        self._store = Store(StoreConfig.from_env(retry_s=STORE_RETRY_S))
         self._settings = options.settings()
+        self._clock = DatabaseClock()
         self._stack = AsyncExitStack()
         self._servers: list[AsyncExitStack] = []
         self._serving: asyncio.Task[None] | None = None
@@ -66,7 +70,8 @@ class Replica:
         try:
             client = await stack.enter_async_context(KubernetesClient(self.options.client))
             logs = LogsInStore(self._store, f"{self._settings.base}/logs")
-            plane = ControlPlane(self._settings, self._store, LaunchedByObjects(client), logs=logs)
+            launcher = LaunchedByObjects(client)
+            plane = ControlPlane(self._settings, self._store, launcher, logs=logs, clock=self._clock)
             logs.connect(ended_in(plane.reading))
             self._plane = plane
             stack.push_async_callback(plane.close)
@@ -149,6 +154,7 @@ class Replica:
 
     async def _database(self) -> None:
         await self._plane.database.read(check_revision)
+        await self._plane.database.read(self._clock.ask)
 
     async def _reached(self) -> None:
         try:

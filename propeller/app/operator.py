@@ -36,6 +36,9 @@ from propeller.ports_secrets import NoSecrets
 
 _LOG = logging.getLogger(__name__)
 
+STORE_RETRY_S = 10.0
+"""How long a call waits for an object store that is away; the engine asks again, and says what it waits for."""
+
 LEASE_GROUP = "propeller"
 """What the leases of operators are labelled with."""
 
@@ -146,7 +149,7 @@ class Operator:
         options = self.options
         await self._watched(stack)
         client = await stack.enter_async_context(KubernetesClient(options.client))
-        store = Store(StoreConfig.from_env())
+        store = Store(StoreConfig.from_env(retry_s=STORE_RETRY_S))
         connection = None
         if options.control_plane is not None:
             connection = await stack.enter_async_context(ControlPlaneConnection(options.control_plane))

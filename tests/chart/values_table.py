@@ -1,4 +1,7 @@
-"""The page of the chart's values, made of values.yaml and its comments: `python -m tests.chart.values_table` writes it."""
+"""The page of the chart's values, made of values.yaml and its comments.
+
+`python -m tests.chart.values_table` writes it.
+"""
 
 import json
 import re
@@ -14,8 +17,8 @@ VALUES = ROOT / "helm/flytelike/values.yaml"
 
 HEAD = """# Values of the chart
 
-All values of [helm/flytelike](../helm/flytelike/values.yaml), made of its comments; [Install with Helm](helm.md) tells how they
-go together. Values of other names and types are refused.
+All values of [helm/flytelike](../helm/flytelike/values.yaml), made of its comments; [Install with Helm](helm.md) tells
+how they go together. Values of other names and types are refused.
 
 | value | default | |
 |---|---|---|
