@@ -13,6 +13,8 @@ CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
 NO_CODES = frozenset(
     """
     exec-attempt exec-domain exec-name exec-node exec-project task-version
+    controlplane-marking controlplane-certificates controlplane-dispatch controlplane-replica propeller-news propeller-token-file
+    signing-key-file token-file
     cache-key-metadata content-length content-md5 content-security-policy controlplane-listen controlplane-read
     controlplane-write
     date-time default-init eager-exec end-node ephemeral-storage
@@ -20,7 +22,7 @@ NO_CODES = frozenset(
     flyte-authorization flyte-shared-memory flytelike-container flytelike-digest flytelike-execute
     flytelike-propeller flytelike-secrets flytelike-session flytelike-signals flytelike-storing flytelike-trace
     flytelike-values github-dark grpc-status-details-bin js-default launch-plans memory-watch pod-logs propeller-close
-    propeller-delivery
+    propeller-cluster-resources propeller-delivery propeller-namespaces
     primary-init propeller-lease propeller-retention propeller-sealer propeller-store propeller-store-reader
     propeller-shards propeller-watch
     pyflyte-fast-execute python-task raw-container serialization-format site-packages start-node

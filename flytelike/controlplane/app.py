@@ -17,7 +17,7 @@ from flytelike.controlplane.finding import Finding
 from flytelike.controlplane.graphs import Graphs
 from flytelike.controlplane.history import History
 from flytelike.controlplane.listening import ListeningNotifier
-from flytelike.controlplane.migrations.upgrade import upgrade
+from flytelike.controlplane.migrations.upgrade import check, upgrade
 from flytelike.controlplane.notifier import Notifier
 from flytelike.controlplane.ports import Clock, Launcher, LogReader, NoLogs, SystemClock
 from flytelike.controlplane.projects import Projects
@@ -89,19 +89,21 @@ class ControlPlane:
         self.watch = Watch(self.database, self.notifier)
         self.maintenance = Maintenance(self.cache, store, settings, self.clock, keepers)
 
-    async def start(self) -> None:
-        """Open the database and bring its tables up to date.
+    async def start(self, *, migrate: bool = True) -> None:
+        """Open the database and bring its tables up to date; without `migrate`, they must be.
 
         Raises:
-            DiagnosticError: `corrupt-database`, `newer-database` or `database-unavailable`.
+            DiagnosticError: `corrupt-database`, `newer-database`, `older-database` or `database-unavailable`.
         """
-        await asyncio.to_thread(upgrade, self.database)
+        await asyncio.to_thread(upgrade if migrate else check, self.database)
         await self.database.write(self.projects.add_defaults)
         await self.notifier.start()
 
     async def reconcile(self) -> None:
         """Hand over to the launcher what was decided before a crash; call it once the launcher works."""
         await self.dispatch.reconcile_or_retry()
+        if self.settings.reconcile_s:
+            self.dispatch.keep_looking(self.settings.reconcile_s)
         self.maintenance.start()
 
     async def record(self, batch: Sequence[HistoryEntry]) -> None:

@@ -14,8 +14,9 @@ from flytelike.storage import StorageError, Store
 from propeller.core.elements import Span
 from propeller.executors.codes import INTERRUPTED, TIMEOUT_EXPIRED
 from propeller.executors.ending import NO_GRAPHS, Ending, GaveNodes
+from propeller.executors.pod.admission import Admission, AllAdmitted
 from propeller.executors.pod.attempt import PodAttempt
-from propeller.executors.pod.creating import Pauses, PodMaker
+from propeller.executors.pod.creating import PodMaker
 from propeller.executors.pod.elements import ElementPods
 from propeller.executors.pod.endings import system_failure, user_failure
 from propeller.executors.pod.judging import judged
@@ -62,7 +63,7 @@ class PodExecutor(Executor):
         pod_logs: What its pods print.
         store: The object store, for documents and logs.
         listener: Told how attempts go.
-        pauses: How long is waited before a pod is tried again.
+        admission: Says when a pod may be made; all may at once without it.
         now_ns: The time, in nanoseconds since 1970.
     """
 
@@ -74,7 +75,7 @@ class PodExecutor(Executor):
         store: Store,
         listener: AttemptListener,
         *,
-        pauses: Pauses | None = None,
+        admission: Admission | None = None,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._settings = settings
@@ -85,7 +86,8 @@ class PodExecutor(Executor):
         self.logs = StoredLogs(store, settings.logs, settings.log_bytes)
         self._readers = LogReaders(pod_logs, self.logs, settings.streams, settings.log_wait_s, self._later)
         self._preparer = Preparer(settings.pods, objects, self._results)
-        self._maker = PodMaker(objects, settings.creations, pauses or Pauses())
+        self._maker = PodMaker(objects, settings.creations, settings.pauses)
+        self._admission = admission or AllAdmitted()
         self._elements = ElementPods(self._results)
         self._strangers = Strangers()
         self._live: dict[AttemptKey, PodAttempt] = {}
@@ -255,6 +257,10 @@ class PodExecutor(Executor):
         def told(why: TryLater) -> None:
             self._wait(attempt, NO_ROOM if why.for_resources else CLUSTER_UNAVAILABLE, why.reason)
 
+        def waits(what: Diagnostic) -> None:
+            self._wait(attempt, what.code, what.headline)
+
+        await self._admission.admitted(attempt.spec.key, pod, waits)
         return await self._maker.made(pod, told)
 
     async def _followed(self, attempt: PodAttempt) -> Exited | Broken | Failure:
@@ -327,6 +333,7 @@ class PodExecutor(Executor):
         attempt = self._live.pop(key, None)
         if attempt is not None:
             del self._by_place[attempt.place]
+            self._admission.released(key)
             if attempt.held_up:
                 self._listener.held_up(key, None)
         return attempt

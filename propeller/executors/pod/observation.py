@@ -48,10 +48,11 @@ class Exited:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """Its program ended badly, or will never run."""
+    """Its program ended badly, or will never run. `exit_code` is its program's own, if it has one."""
 
     at_ns: int
     failure: Failure
+    exit_code: int = 0
 
 
 _NO_SECRET = re.compile(r"not found|references non-existent")
@@ -78,7 +79,8 @@ def observe(pod: Json, now_ns: int, patience: Patience, events: Sequence[Json] =
             broken = failure_of_exit(ended)
             if broken is None:
                 return Exited(_time(ended.get("finishedAt")) or now_ns)
-        return Broken(_ended_ns(ended, now_ns), broken or _failure_of_init(pod) or _unknown(status))
+        failure = broken or _failure_of_init(pod) or _unknown(status)
+        return Broken(_ended_ns(ended, now_ns), failure, (ended or {}).get("exitCode", 0))
     init = _failure_of_init(pod)
     if init is not None:
         return Broken(now_ns, init)
