@@ -1,0 +1,178 @@
+"""A whole cluster of the tests' own: a control plane with scheduler and controllers, and a node on which pods run."""
+
+import datetime
+import os
+import ipaddress
+import secrets
+import shutil
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from typing_extensions import override
+
+from tests.kube.children import NotStarted
+from tests.kube.control_plane import ADMIN, ControlPlane
+from tests.kube.image import mounted, write_image
+from tests.kube.machine import Machine, kill_inside
+from tests.kube.node import Node
+from tests.kube.relay import Place, Relay
+
+API = "10.96.0.1"
+"""The API server's address for all in the cluster: the first one of services, where pods look for it."""
+
+ADDRESS = "10.200.0.1"
+"""The first machine's address in its own network."""
+
+READY_S = 90
+
+_PROGRAMS = {"scheduler": "system:kube-scheduler", "controllers": ADMIN}
+
+
+class ClusterPlane(ControlPlane):
+    """The control plane of a cluster with nodes; it runs in `machine`, and clients here reach it by a relay."""
+
+    def __init__(self, programs: Path, folder: Path, users: Sequence[str] = (), port: int = 0) -> None:
+        super().__init__(programs, folder, users, port)
+        self.machine: Machine | None = None
+        self._relay: Relay | None = None
+        self._others: list[subprocess.Popen[bytes]] = []
+
+    @override
+    def start(self) -> None:
+        assert self.machine is not None
+        self._prepare()
+        self._write_certificate()
+        self.start_etcd()
+        target = Place(self.machine.pid, API, 443)
+        self._relay = Relay(Place(os.getpid(), "127.0.0.1", 0), target, self.folder / "relay.log")
+        self.port = self._relay.port
+        self.start_api()
+        self._write_kubeconfig()
+        for program, user in _PROGRAMS.items():
+            self.kubeconfig_of(program, user)
+        self._begin_controllers()
+
+    def kubeconfig_of(self, name: str, user: str) -> Path:
+        """Write the file with which a program in the cluster connects."""
+        document = yaml.safe_load(self.kubeconfig.read_text(encoding="utf-8"))
+        document["clusters"][0]["cluster"]["server"] = f"https://{API}:443"
+        document["users"][0]["user"]["token"] = self.token(user)
+        path = self.folder / f"{name}.kubeconfig"
+        path.write_text(yaml.safe_dump(document), encoding="utf-8")
+        path.chmod(0o600)
+        return path
+
+    def _begin_controllers(self) -> None:
+        common = ("--leader-elect=false", "--bind-address=127.0.0.1", "--profiling=false")
+        client = ("--kube-api-qps=500", "--kube-api-burst=1000")
+        self._others = [
+            self._run(
+                "kube-scheduler",
+                *common,
+                *client,
+                f"--kubeconfig={self.folder}/scheduler.kubeconfig",
+                f"--authentication-kubeconfig={self.folder}/scheduler.kubeconfig",
+                f"--authorization-kubeconfig={self.folder}/scheduler.kubeconfig",
+            ),
+            self._run(
+                "kube-controller-manager",
+                *common,
+                *client,
+                f"--kubeconfig={self.folder}/controllers.kubeconfig",
+                f"--service-account-private-key-file={self.folder}/accounts.key",
+                f"--root-ca-file={self.authority}",
+            ),
+        ]
+
+    @override
+    def _own_flags(self) -> Sequence[str]:
+        address = ("--bind-address=0.0.0.0", f"--advertise-address={ADDRESS}", "--secure-port=443")
+        return (*address, "--kubelet-preferred-address-types=InternalIP")
+
+    @override
+    def _accounts(self) -> Sequence[str]:
+        nodes = [f'{secrets.token_hex(16)},{user},{user},"system:nodes"' for user in ("system:node:node-0", "system:node:node-1")]
+        return [*nodes, *(f"{secrets.token_hex(16)},{user},{user}" for user in _PROGRAMS.values() if user != ADMIN)]
+
+    @override
+    def _command(self, *words: str) -> Sequence[str]:
+        assert self.machine is not None
+        return self.machine.inside("env", f"--chdir={self.folder}", *words)
+
+    @override
+    def _end(self, process: "subprocess.Popen[bytes] | None") -> None:
+        kill_inside(process)
+
+    def _write_certificate(self) -> None:
+        """Write what the API server shows; it would make one itself that is not for our addresses."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "flytelike tests")])
+        now = datetime.datetime.now(datetime.UTC)
+        addresses = [x509.IPAddress(ipaddress.ip_address(one)) for one in ("127.0.0.1", API, ADDRESS)]
+        names = [x509.DNSName(one) for one in ("localhost", "kubernetes", "kubernetes.default.svc")]
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(days=1))
+            .not_valid_after(now + datetime.timedelta(days=30))
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(x509.SubjectAlternativeName([*names, *addresses]), critical=False)
+            .sign(key, hashes.SHA256())
+        )
+        folder = self.folder / "certificates"
+        folder.mkdir()
+        (folder / "apiserver.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        private = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        (folder / "apiserver.key").write_bytes(private)
+
+
+class NodeCluster:
+    """A control plane and a node, below `folder`."""
+
+    def __init__(self, programs: Path, folder: Path, users: Sequence[str] = ()) -> None:
+        self.folder = folder
+        self.plane = ClusterPlane(programs, folder / "plane", users)
+        self.machine = Machine(f"flytelike-{folder.parent.name}-{folder.name}", folder / "machine")
+        self.node = Node("node-0", self.machine, programs, folder / "node-0.kubeconfig", ADDRESS)
+
+    def start(self) -> None:
+        """Start all and return once the node is ready. Raises NotStarted."""
+        self.machine.start()
+        self.machine.run("ip", "address", "add", f"{API}/32", "dev", "lo")
+        self.machine.run("ip", "link", "add", "nodes", "type", "bridge")
+        self.machine.run("ip", "address", "add", f"{ADDRESS}/24", "dev", "nodes")
+        self.machine.run("ip", "link", "set", "nodes", "up")
+        self.plane.machine = self.machine
+        self.plane.start()
+        self.node.kubeconfig = self.plane.kubeconfig_of("node-0", "system:node:node-0")
+        image = self.folder / "image.tar"
+        write_image(image)
+        self.node.start(image, mounted())
+        self.until_ready()
+
+    def until_ready(self) -> None:
+        """Return once the node takes pods."""
+        due = time.monotonic() + READY_S
+        asked = ("get", "nodes", "-o", "jsonpath={.items[*].status.conditions[?(@.type=='Ready')].status}{.items[*].spec.taints}")
+        while self.plane.kubectl(*asked) != "True":
+            if time.monotonic() > due:
+                raise NotStarted(self.machine.log("kubelet"))
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        """End all and remove what was written."""
+        self.plane.stop()
+        self.machine.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
