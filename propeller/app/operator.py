@@ -111,7 +111,7 @@ class Operator:
     async def _start(self, stack: AsyncExitStack) -> None:
         options = self.options
         client = await stack.enter_async_context(KubernetesClient(options.client))
-        store = Store(StoreConfig())
+        store = Store(StoreConfig.from_env())
         around = Surroundings(
             objects=client,
             data=store,
@@ -175,6 +175,8 @@ class Operator:
         pods = self.options.pods
         if pods is None:
             return ProcessExecutor(self._workers(), store, engine, NoSecrets())
+        env = {"FLYTELIKE_UPLOAD_PREFIX": f"{self.options.store_base}/uploads", **pods.pods.env}
+        pods = replace(pods, pods=replace(pods.pods, env=env))
         if number:
             # Each shard looks at its own pods alone: those of others are not for it to judge.
             pods = replace(pods, pods=replace(pods.pods, platform=f"{pods.pods.platform}.{number}"))

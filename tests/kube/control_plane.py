@@ -12,7 +12,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -122,6 +122,10 @@ class ControlPlane:
             *self._own_flags(),
         )
         self._wait_until_ready()
+
+    def facts(self) -> Mapping[str, int]:
+        """Return what others must know to use it."""
+        return {"port": self.port}
 
     def kill_api(self) -> None:
         """End the API server as a crash would."""

@@ -1,7 +1,7 @@
 """The image of the tests' pods, made without a registry or a builder.
 
-It holds next to nothing: programs, Python and this project come from the host, read-only and at their own places, as the
-runtime of the node mounts them into each container.
+It holds next to nothing: programs, Python and this project come from the host, read-only and at their own places; the
+node's runtime mounts them into each container.
 """
 
 import hashlib
@@ -10,15 +10,19 @@ import json
 import platform
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from flytelike.sdk.settings import DEFAULT_IMAGE
+
 ROOT = Path(__file__).resolve().parents[2]
 
-NAME = "local/flytelike:1"
+NAME = DEFAULT_IMAGE
+"""What tasks ask for that name no image."""
 
 USER = 1000
 """Whom containers run as."""
@@ -90,13 +94,18 @@ def _layer(pause: Sequence[Path]) -> bytes:
                 tar.addfile(entry)
         for path in pause:
             _add(tar, f"pause/{path.name}", path.read_bytes(), 0o755)
-        for name, text in _FILES.items():
+        for name, text in {**_FILES, "etc/ssl/certs/ca-certificates.crt": _authorities()}.items():
             _add(tar, name, text.encode())
     return buffer.getvalue()
+
+
+def _authorities() -> str:
+    """Return the certificates that this host trusts: HTTP clients want some, whomever they talk to."""
+    known = ssl.create_default_context().get_ca_certs(binary_form=True)
+    return "".join(ssl.DER_cert_to_PEM_cert(one) for one in known)
 
 
 def _add(tar: tarfile.TarFile, name: str, data: bytes, mode: int = 0o644) -> None:
     entry = tarfile.TarInfo(name)
     entry.size, entry.mode = len(data), mode
     tar.addfile(entry, io.BytesIO(data))
-

@@ -4,6 +4,7 @@ They are namespaces of Linux, no virtual machine. Its first process dies with th
 that ends, and the kernel then ends all that runs in it and drops its mounts and its network. Needs root.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -17,12 +18,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 CGROUPS = Path("/sys/fs/cgroup")
 
-NEEDED = ("unshare", "nsenter", "ip", "mount")
-
 
 @dataclass
 class Machine:
-    """A machine that writes into `folder`; `name` is its own on this host. `pid` is its first process's, seen from here."""
+    """A machine that writes into `folder`; `name` is its own on this host.
+
+    `pid` is its first process's, seen from here.
+    """
 
     name: str
     folder: Path
@@ -50,7 +52,7 @@ class Machine:
             end(self._holder)
             raise NotStarted(self.log("machine"))
         self.pid = child_of(self._holder.pid)
-        for group in self.control_groups():
+        for group in control_groups(self.name):
             group.mkdir(exist_ok=True)
 
     def inside(self, *words: str) -> list[str]:
@@ -85,14 +87,7 @@ class Machine:
     def stop(self) -> None:
         """End all that runs in it, and remove its control groups."""
         end(self._holder)
-        for group in self.control_groups():
-            remove_groups(group)
-
-    def control_groups(self) -> list[Path]:
-        """Return the folders of the machine's control groups, one for each hierarchy of this host."""
-        if (CGROUPS / "cgroup.controllers").exists():
-            return [CGROUPS / self.name]
-        return [hierarchy / self.name for hierarchy in CGROUPS.iterdir() if hierarchy.is_dir()]
+        remove_groups_of(self.name)
 
 
 def kill_inside(process: "subprocess.Popen[bytes] | None") -> None:
@@ -107,10 +102,20 @@ def child_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()[0])
 
 
-def remove_groups(group: Path) -> None:
-    """Remove control groups, the innermost first. One in which something still runs stays."""
-    for folder, _, _ in os.walk(group, topdown=False):
-        try:
-            os.rmdir(folder)
-        except OSError:
-            return
+def control_groups(name: str) -> list[Path]:
+    """Return the folders of a machine's control groups, one for each hierarchy of this host."""
+    if (CGROUPS / "cgroup.controllers").exists():
+        return [CGROUPS / name]
+    return [hierarchy / name for hierarchy in CGROUPS.iterdir() if hierarchy.is_dir() and not hierarchy.is_symlink()]
+
+
+def remove_groups_of(prefix: str) -> None:
+    """Remove the control groups of machines whose names begin so, the innermost first.
+
+    One whose processes the kernel still ends stays; whoever removes what was abandoned comes again.
+    """
+    for pattern in control_groups(f"{prefix}*"):
+        for group in pattern.parent.glob(pattern.name):
+            for folder, _, _ in os.walk(group, topdown=False):
+                with contextlib.suppress(OSError):
+                    os.rmdir(folder)

@@ -11,12 +11,16 @@ from textwrap import dedent
 import yaml
 
 from tests.kube.children import NotStarted
+from tests.kube.image import NAME, mounted, write_image
 from tests.kube.machine import Machine, kill_inside
 
 READY_S = 90
 
-IMAGE = "local/flytelike:1"
-"""The one image: for tasks, and for what holds a pod's namespaces."""
+NEEDED = ("containerd", "ctr", "runc", "ip", "mount", "nsenter", "unshare")
+"""Programs of this host that a node is made of."""
+
+PLUGINS = Path("/usr/lib/cni")
+"""Where Debian has the plugins that give pods their network."""
 
 
 @dataclass
@@ -40,13 +44,15 @@ class Node:
         """Where it keeps all it writes."""
         return self.machine.folder
 
-    def start(self, image: Path, mounts: "list[Path]") -> None:
+    def start(self) -> None:
         """Start containerd, give it the image, start the kubelet. Raises NotStarted."""
         self._write_network()
-        self._write_containerd(mounts)
+        self._write_containerd()
         self._containerd = self.machine.begin("containerd", "containerd", f"--config={self.folder}/containerd.toml")
         self.until(self.socket.exists, self._containerd, "containerd")
-        self.ctr("images", "import", "--no-unpack" if False else "--digests=false", str(image))
+        image = self.folder / "image.tar"
+        write_image(image)
+        self.ctr("images", "import", str(image))
         self.start_kubelet()
 
     @property
@@ -106,7 +112,7 @@ class Node:
         folder.mkdir(exist_ok=True)
         (folder / "pods.conflist").write_text(json.dumps(network), encoding="utf-8")
 
-    def _write_containerd(self, mounts: "list[Path]") -> None:
+    def _write_containerd(self) -> None:
         text = f"""
             version = 2
             root = "{self.folder}/containerd"
@@ -118,11 +124,11 @@ class Node:
             [plugins."io.containerd.internal.v1.opt"]
               path = "{self.folder}/opt"
             [plugins."io.containerd.grpc.v1.cri"]
-              sandbox_image = "{IMAGE}"
+              sandbox_image = "{NAME}"
               restrict_oom_score_adj = true
               disable_apparmor = true
               [plugins."io.containerd.grpc.v1.cri".cni]
-                bin_dir = "/usr/lib/cni"
+                bin_dir = "{PLUGINS}"
                 conf_dir = "{self.folder}/cni"
               [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
                 runtime_type = "io.containerd.runc.v2"
@@ -131,7 +137,8 @@ class Node:
         (self.folder / "containerd.toml").write_text(dedent(text), encoding="utf-8")
         spec = json.loads(self.machine.run("ctr", "oci", "spec"))
         spec["mounts"] += [
-            {"destination": str(path), "type": "bind", "source": str(path), "options": ["rbind", "ro"]} for path in mounts
+            {"destination": str(path), "type": "bind", "source": str(path), "options": ["rbind", "ro"]}
+            for path in mounted()
         ]
         (self.folder / "base.json").write_text(json.dumps(spec), encoding="utf-8")
 

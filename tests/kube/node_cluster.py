@@ -1,14 +1,16 @@
 """A whole cluster of the tests' own: a control plane with scheduler and controllers, and a node on which pods run."""
 
-import datetime
+import datetime as dt
 import os
 import ipaddress
 import secrets
 import shutil
 import subprocess
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 import yaml
 from cryptography import x509
@@ -19,7 +21,6 @@ from typing_extensions import override
 
 from tests.kube.children import NotStarted
 from tests.kube.control_plane import ADMIN, ControlPlane
-from tests.kube.image import mounted, write_image
 from tests.kube.machine import Machine, kill_inside
 from tests.kube.node import Node
 from tests.kube.relay import Place, Relay
@@ -28,7 +29,10 @@ API = "10.96.0.1"
 """The API server's address for all in the cluster: the first one of services, where pods look for it."""
 
 ADDRESS = "10.200.0.1"
-"""The first machine's address in its own network."""
+"""The first machine's address in the network of all machines."""
+
+STORE_PORT = 9000
+"""Where the object store listens there."""
 
 READY_S = 90
 
@@ -92,13 +96,24 @@ class ClusterPlane(ControlPlane):
         ]
 
     @override
+    def stop(self) -> None:
+        for program in self._others:
+            kill_inside(program)
+        super().stop()
+        if self._relay is not None:
+            self._relay.stop()
+
+    @override
     def _own_flags(self) -> Sequence[str]:
         address = ("--bind-address=0.0.0.0", f"--advertise-address={ADDRESS}", "--secure-port=443")
         return (*address, "--kubelet-preferred-address-types=InternalIP")
 
     @override
     def _accounts(self) -> Sequence[str]:
-        nodes = [f'{secrets.token_hex(16)},{user},{user},"system:nodes"' for user in ("system:node:node-0", "system:node:node-1")]
+        nodes = [
+            f'{secrets.token_hex(16)},{user},{user},"system:nodes"'
+            for user in ("system:node:node-0", "system:node:node-1")
+        ]
         return [*nodes, *(f"{secrets.token_hex(16)},{user},{user}" for user in _PROGRAMS.values() if user != ADMIN)]
 
     @override
@@ -114,7 +129,7 @@ class ClusterPlane(ControlPlane):
         """Write what the API server shows; it would make one itself that is not for our addresses."""
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "flytelike tests")])
-        now = datetime.datetime.now(datetime.UTC)
+        now = dt.datetime.now(dt.UTC)
         addresses = [x509.IPAddress(ipaddress.ip_address(one)) for one in ("127.0.0.1", API, ADDRESS)]
         names = [x509.DNSName(one) for one in ("localhost", "kubernetes", "kubernetes.default.svc")]
         certificate = (
@@ -123,8 +138,8 @@ class ClusterPlane(ControlPlane):
             .issuer_name(name)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=30))
+            .not_valid_before(now - dt.timedelta(days=1))
+            .not_valid_after(now + dt.timedelta(days=30))
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(x509.SubjectAlternativeName([*names, *addresses]), critical=False)
             .sign(key, hashes.SHA256())
@@ -139,40 +154,76 @@ class ClusterPlane(ControlPlane):
 
 
 class NodeCluster:
-    """A control plane and a node, below `folder`."""
+    """A control plane, a node and an object store, below `folder`, whose parent names it on this host."""
 
     def __init__(self, programs: Path, folder: Path, users: Sequence[str] = ()) -> None:
         self.folder = folder
         self.plane = ClusterPlane(programs, folder / "plane", users)
-        self.machine = Machine(f"flytelike-{folder.parent.name}-{folder.name}", folder / "machine")
+        self.machine = self.plane.machine = Machine(f"{folder.parent.name}-0", folder / "machine-0")
         self.node = Node("node-0", self.machine, programs, folder / "node-0.kubeconfig", ADDRESS)
+        self.store_port = 0
+        self._relays: list[Relay] = []
+
+    @classmethod
+    def running(cls, programs: Path, folder: Path, users: Sequence[str], facts: Mapping[str, int]) -> Self:
+        """Return one that another process started and keeps."""
+        found = cls(programs, folder, users)
+        found.plane.port, found.store_port, found.machine.pid = facts["port"], facts["store_port"], facts["pid"]
+        return found
+
+    def facts(self) -> Mapping[str, int]:
+        """Return what others must know to use it."""
+        return {"port": self.plane.port, "store_port": self.store_port, "pid": self.machine.pid}
 
     def start(self) -> None:
-        """Start all and return once the node is ready. Raises NotStarted."""
+        """Start all and return once the node takes pods. Raises NotStarted."""
         self.machine.start()
         self.machine.run("ip", "address", "add", f"{API}/32", "dev", "lo")
         self.machine.run("ip", "link", "add", "nodes", "type", "bridge")
         self.machine.run("ip", "address", "add", f"{ADDRESS}/24", "dev", "nodes")
         self.machine.run("ip", "link", "set", "nodes", "up")
-        self.plane.machine = self.machine
+        self.machine.begin("store", sys.executable, "-m", "moto.server", "-H", ADDRESS, "-p", str(STORE_PORT))
         self.plane.start()
-        self.node.kubeconfig = self.plane.kubeconfig_of("node-0", "system:node:node-0")
-        image = self.folder / "image.tar"
-        write_image(image)
-        self.node.start(image, mounted())
-        self.until_ready()
+        self.plane.kubeconfig_of("node-0", "system:node:node-0").rename(self.node.kubeconfig)
+        self.node.start()
+        self.store_port = self._relay(Place(self.machine.pid, ADDRESS, STORE_PORT))
+        self.until_ready("node-0")
 
-    def until_ready(self) -> None:
-        """Return once the node takes pods."""
+    def _relay(self, to: Place) -> int:
+        relay = Relay(Place(os.getpid(), "127.0.0.1", 0), to, self.folder / "relay.log")
+        self._relays.append(relay)
+        return relay.port
+
+    def reachable(self, port: int) -> tuple[Relay, str]:
+        """Let pods reach a port of this process's loopback; return the relay, to be stopped, and where they find it."""
+        relay = Relay(
+            Place(self.machine.pid, ADDRESS, 0), Place(os.getpid(), "127.0.0.1", port), self.folder / "relay.log"
+        )
+        return relay, f"{ADDRESS}:{relay.port}"
+
+    def store_env(self, *, inside: bool) -> dict[str, str]:
+        """Return the variables by which the object store is found, from pods or from here."""
+        where = f"{ADDRESS}:{STORE_PORT}" if inside else f"127.0.0.1:{self.store_port}"
+        return {
+            "FLYTE_AWS_ENDPOINT": f"http://{where}",
+            "FLYTE_AWS_ACCESS_KEY_ID": "tests",
+            "FLYTE_AWS_SECRET_ACCESS_KEY": "tests",
+            "AWS_REGION": "us-east-1",
+        }
+
+    def until_ready(self, name: str) -> None:
+        """Return once a node takes pods. Raises NotStarted."""
         due = time.monotonic() + READY_S
-        asked = ("get", "nodes", "-o", "jsonpath={.items[*].status.conditions[?(@.type=='Ready')].status}{.items[*].spec.taints}")
-        while self.plane.kubectl(*asked) != "True":
+        told = "jsonpath={.status.conditions[?(@.type=='Ready')].status}{.spec.taints}"
+        while self.plane.kubectl("get", "node", name, "--ignore-not-found", "-o", told) != "True":
             if time.monotonic() > due:
                 raise NotStarted(self.machine.log("kubelet"))
             time.sleep(0.1)
 
     def stop(self) -> None:
         """End all and remove what was written."""
+        for relay in self._relays:
+            relay.stop()
         self.plane.stop()
         self.machine.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
