@@ -1,8 +1,8 @@
 """A whole cluster of the tests' own: a control plane with scheduler and controllers, and a node on which pods run."""
 
 import datetime as dt
-import os
 import ipaddress
+import os
 import secrets
 import shutil
 import subprocess
@@ -182,7 +182,7 @@ class NodeCluster:
         self.machine.run("ip", "link", "add", "nodes", "type", "bridge")
         self.machine.run("ip", "address", "add", f"{ADDRESS}/24", "dev", "nodes")
         self.machine.run("ip", "link", "set", "nodes", "up")
-        self.machine.begin("store", sys.executable, "-m", "moto.server", "-H", ADDRESS, "-p", str(STORE_PORT))
+        self.machine.begin("store", sys.executable, "-m", "moto.server", "-H", "0.0.0.0", "-p", str(STORE_PORT))
         self.plane.start()
         self.plane.kubeconfig_of("node-0", "system:node:node-0").rename(self.node.kubeconfig)
         self.node.start()
