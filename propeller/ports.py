@@ -239,6 +239,9 @@ class Blobs(Protocol):
     async def sync_all(self, uris: Collection[str]) -> None:
         """Make many objects survive a power cut; those that are not there are passed over."""
 
+    async def sync_below(self, folder: str) -> None:
+        """Make all objects below a folder survive a power cut; without a folder there is nothing to do."""
+
 
 class BlobsUnavailable(Exception):
     """The object store cannot be reached or refuses; trying again later may help."""

@@ -52,9 +52,13 @@ class NodeChanged:
     waits_until_ns: int = 0
 
 
+NEXT_ATTEMPT = "its next attempt"
+"""What a node waits for after an attempt with a `next_ns`, in words that complete "waits for ..."."""
+
+
 @dataclass(frozen=True, slots=True)
 class AttemptChanged:
-    """An attempt of a task node entered a phase."""
+    """An attempt of a task node entered a phase. One that failed tells when the next begins, if there is a pause."""
 
     path: NodePath
     attempt: int
@@ -62,6 +66,7 @@ class AttemptChanged:
     phase: TaskPhase
     at_ns: int
     failure: Failure | None = None
+    next_ns: int = 0
 
 
 class ElementSpan(NamedTuple):

@@ -56,7 +56,7 @@ class Engine:
         self._delivery = Delivery(store, sink, clock, settings, self._troubles)
         self._sealer = Sealer(store, blobs, clock, settings)
         self._retention = Retention(store, clock, settings)
-        self._lease = Lease(store, clock, settings, self._replaced_by)
+        self._lease = Lease(store, clock, settings, self._troubles, self._replaced_by)
         self._driver = Driver(store, self._delivery, clock, settings, self._troubles, self._replaced_by)
         programs = Programs(ports.closures)
         self._effects = Effects(self._driver.post, self._give, self._values, ports, settings, programs)

@@ -110,6 +110,13 @@ class BlobsOnStore:
         except StorageError as error:
             raise _unavailable(error) from error
 
+    async def sync_below(self, folder: str) -> None:
+        """Make all below a folder survive a power cut."""
+        try:
+            await self._store.sync_below_async(folder)
+        except StorageError as error:
+            raise _unavailable(error) from error
+
 
 def _unavailable(error: StorageError) -> BlobsUnavailable:
     """Return what an error of the object store means to the engine."""

@@ -226,8 +226,10 @@ class Story:
         )
         return self._add(record, inputs_uri=inputs_uri, output_uri=output_uri, child=child)
 
-    def attempt(self, path: str, phase: TaskPhase, attempt: int = 0, failure: Failure | None = None) -> "Story":
-        record = AttemptChanged(NodePath(path), attempt, task_id(), phase, self.at_ns, failure)
+    def attempt(
+        self, path: str, phase: TaskPhase, attempt: int = 0, failure: Failure | None = None, next_ns: int = 0
+    ) -> "Story":
+        record = AttemptChanged(NodePath(path), attempt, task_id(), phase, self.at_ns, failure, next_ns)
         return self._add(record, log_uri=f"file:///logs/{path}/{attempt}")
 
     @property
