@@ -1,10 +1,9 @@
 """The platform on a cluster with a real node: control plane and operator in this process, tasks as pods."""
 
-import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import boto3
@@ -16,14 +15,24 @@ from flytelike.model.policies import ResourceName
 from propeller.app.operator import OperatorOptions
 from propeller.executors.pod import Patience, PodExecutorSettings, PodSettings
 from propeller.kube.client import ClientSettings, KubernetesClient
+from tests.kube.control_plane import free_port
 from tests.kube.node_cluster import NodeCluster
 from tests.services.kubernetes import connected
 
 SMALL = {ResourceName.CPU: "10m", ResourceName.MEMORY: "32Mi"}
 """What pods are scheduled by; the node is small, and its pods do little."""
 
-LARGE = {ResourceName.CPU: "2", ResourceName.MEMORY: "1Gi"}
+LARGE = {ResourceName.CPU: "2", ResourceName.MEMORY: "2Gi"}
 """What they may take."""
+
+
+NAMESPACE = """
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: flytesnacks-development
+  labels: {pod-security.kubernetes.io/enforce: restricted}
+"""
 
 
 @dataclass
@@ -61,8 +70,13 @@ def pod_settings(cluster: NodeCluster, platform: str, **settings: object) -> Pod
 @asynccontextmanager
 async def live(cluster: NodeCluster, folder: Path, base: str) -> AsyncIterator[NodePlatform]:
     """Run a platform that keeps all its data at `base`."""
-    settings = Settings(f"sqlite:///{folder}/controlplane.db", base, grpc_port=0, http_port=0)
+    folder.mkdir(exist_ok=True)
+    port = free_port()
+    settings = Settings(f"sqlite:///{folder}/controlplane.db", base, grpc_port=port, http_port=0)
+    cluster.plane.kubectl("apply", "-f", "-", stdin=NAMESPACE)
+    relay, address = cluster.reachable(port)
     pods = pod_settings(cluster, uuid.uuid4().hex[:12])
+    pods = replace(pods, env={**pods.env, "FLYTELIKE_ENDPOINT": address})
     patience = Patience(image_ns=3_000_000_000, container_ns=3_000_000_000)
     options = OperatorOptions(
         database=f"sqlite:///{folder}/propeller.db",
@@ -72,9 +86,8 @@ async def live(cluster: NodeCluster, folder: Path, base: str) -> AsyncIterator[N
         client=ClientSettings(kubeconfig=str(cluster.plane.kubeconfig), calls_per_second=1000, burst=1000),
         pods=PodExecutorSettings(pods, f"{base}/logs", patience=patience, events_s=2.0),
     )
-    async with connected(cluster.plane) as client, ClusterPlatform(settings, options) as platform:
-        yield NodePlatform(cluster, client, platform.addresses.grpc, base)
-
-
-async def until(seconds: float) -> None:
-    await asyncio.sleep(seconds)
+    try:
+        async with connected(cluster.plane) as client, ClusterPlatform(settings, options) as platform:
+            yield NodePlatform(cluster, client, platform.addresses.grpc, base)
+    finally:
+        relay.stop()

@@ -265,7 +265,9 @@ class PodExecutor(Executor):
             assert pod is not None, "it was made"
             news = observe(pod, now_ns, self._settings.patience, attempt.events)
             match news:
-                case Exited() | Broken():
+                case Exited(since_ns=since_ns) | Broken(since_ns=since_ns):
+                    if since_ns:  # a short one may never be seen running
+                        self._began(attempt, since_ns, since_ns + _RECENT_NS)
                     return news
                 case _ if attempt.gone:
                     text = "The pod vanished before it told how it ended: somebody removed it by force."

@@ -41,17 +41,22 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """Its program ended by itself and without complaint; its documents tell how the attempt went."""
+    """Its program ended by itself and without complaint; its documents tell how the attempt went.
+
+    `since_ns` is when its work began.
+    """
 
     at_ns: int
+    since_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """Its program ended badly, or will never run."""
+    """Its program ended badly, or will never run. `since_ns` is when its work began; 0 if it did not."""
 
     at_ns: int
     failure: Failure
+    since_ns: int = 0
 
 
 _NO_SECRET = re.compile(r"not found|references non-existent")
@@ -77,8 +82,9 @@ def observe(pod: Json, now_ns: int, patience: Patience, events: Sequence[Json] =
         if broken is None and ended is not None:
             broken = failure_of_exit(ended)
             if broken is None:
-                return Exited(_time(ended.get("finishedAt")) or now_ns)
-        return Broken(_ended_ns(ended, now_ns), broken or _failure_of_init(pod) or _unknown(status))
+                return Exited(_time(ended.get("finishedAt")) or now_ns, _time(ended.get("startedAt")))
+        began_ns = _time((ended or {}).get("startedAt"))
+        return Broken(_ended_ns(ended, now_ns), broken or _failure_of_init(pod) or _unknown(status), began_ns)
     init = _failure_of_init(pod)
     if init is not None:
         return Broken(now_ns, init)

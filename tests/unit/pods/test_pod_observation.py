@@ -394,7 +394,22 @@ def test_it_runs_while_its_primary_container_does(found: dict[str, Any]) -> None
     ids=["alone", "before-the-others", "better-than-the-others", "deleted-afterwards"],
 )
 def test_it_has_ended_well_when_its_primary_container_has(found: dict[str, Any]) -> None:
-    assert seen(found) == Exited(ns(9))
+    assert seen(found) == Exited(ns(9), since_ns=ns(2))
+
+
+@pytest.mark.parametrize(
+    ("found", "since_ns"),
+    [
+        (pod(terminated(3), phase="Failed"), ns(2)),
+        (pod(terminated(128, "StartError", startedAt="1970-01-01T00:00:00Z"), phase="Failed"), 0),
+        (pod(phase="Failed", reason="Evicted"), 0),
+    ],
+    ids=["ran", "did-not-start", "has-no-container"],
+)
+def test_what_failed_tells_since_when_it_had_run(found: dict[str, Any], since_ns: int) -> None:
+    broken = seen(found)
+    assert isinstance(broken, Broken)
+    assert broken.since_ns == since_ns
 
 
 def test_a_deleted_pod_is_waited_for_while_its_machine_may_tell_how_it_ended() -> None:
