@@ -49,7 +49,7 @@ def pod_words(spec: AttemptSpec) -> tuple[str, ...]:
 def manifest(order: PodOrder, settings: PodSettings) -> Json:
     """Return the pod of an attempt. Raises `DiagnosticError` with all that is wrong with it."""
     faults = Faults()
-    own = task_pod(order.spec, faults)
+    own = task_pod(order.spec, faults, settings.own_image)
     if own is None:
         raise DiagnosticError(faults.found)
     try:
@@ -118,7 +118,7 @@ def _container(container: Json, order: PodOrder, own: TaskPod, settings: PodSett
     result = dict(container)
     for words in ("command", "args"):
         try:
-            filled = rendered(tuple(map(str, container.get(words) or ())), spec, order.inputs)
+            filled = rendered(tuple(map(str, container.get(words) or ())), spec, order.inputs, _literally)
         except TemplateError as error:
             faults.add("unknown-template-variable", f"in `{words}` of container `{name}`: {error}")
             continue
@@ -133,6 +133,11 @@ def _container(container: Json, order: PodOrder, own: TaskPod, settings: PodSett
         result["resources"] = resources
     beneath = {"env": env_entries({**settings.env, **contract_variables(spec)})}
     return laid_over(laid_over(beneath, result), {"env": env_entries(spec.env)})
+
+
+def _literally(value: str) -> str:
+    """Return an input's text as Kubernetes gives it to the program unchanged: it would fill in `$(VARIABLE)` there."""
+    return value.replace("$", "$$")
 
 
 def _life(given: Json, spec: AttemptSpec, settings: PodSettings) -> Json:

@@ -14,6 +14,7 @@ from flytelike.model.failure import Failure, Fault
 from propeller.executors.codes import INTERRUPTED, OOM_KILLED
 from propeller.executors.pod.endings import failure_of_disruption, failure_of_exit, failure_of_reason
 from propeller.executors.pod.manifest import PRIMARY_ANNOTATION
+from propeller.executors.pod.plain import STORE
 from propeller.executors.pod.settings import Json, Patience
 from propeller.executors.pod.starting import Trouble, trouble_of_start
 
@@ -77,10 +78,12 @@ def observe(pod: Json, now_ns: int, patience: Patience, events: Sequence[Json] =
     status = pod.get("status") or {}
     primary = _primary(pod, status)
     ended = (primary.get("state") or {}).get("terminated")
+    if _goes_on(status, primary, ended):
+        return Running(_time((ended or {}).get("startedAt")) or now_ns)
     if status.get("phase") == "Failed" or ended is not None:
         broken = failure_of_reason(status) or failure_of_disruption(status) or _failure_of_deletion(pod, ended)
         if broken is None and ended is not None:
-            broken = failure_of_exit(ended)
+            broken = failure_of_exit(ended) or _failure_of_store(status, primary)
             if broken is None:
                 return Exited(_time(ended.get("finishedAt")) or now_ns, _time(ended.get("startedAt")))
         began_ns = _time((ended or {}).get("startedAt"))
@@ -99,11 +102,31 @@ def observe(pod: Json, now_ns: int, patience: Patience, events: Sequence[Json] =
 
 def _primary(pod: Json, status: Json) -> Json:
     name = ((pod.get("metadata") or {}).get("annotations") or {}).get(PRIMARY_ANNOTATION)
-    for container in status.get("containerStatuses") or ():
+    for container in (*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ())):
         if container.get("name") == name:
             found: Json = container
             return found
     return {}
+
+
+def _goes_on(status: Json, primary: Json, ended: Json | None) -> bool:
+    """Tell whether the outputs of a plain program, which has ended well before the rest of its pod, are being stored."""
+    early = primary in (status.get("initContainerStatuses") or ())
+    well = ended is not None and failure_of_exit(ended) is None
+    return early and well and status.get("phase") not in {"Succeeded", "Failed"}
+
+
+def _failure_of_store(status: Json, primary: Json) -> Failure | None:
+    """Return the failure of what was to store the outputs of a plain program that ended well."""
+    if primary not in (status.get("initContainerStatuses") or ()):
+        return None
+    for container in status.get("containerStatuses") or ():
+        ended = (container.get("state") or {}).get("terminated")
+        failure = failure_of_exit(ended) if container.get("name") == STORE and ended is not None else None
+        if failure is not None:
+            text = f"What the task left could not be stored. {failure.message}"
+            return Failure("OutputsNotStored", text, Fault.SYSTEM, retryable=True)
+    return None
 
 
 def _waiting(status: Json, primary: Json, now_ns: int, patience: Patience, events: Sequence[Json]) -> Observation:

@@ -5,6 +5,7 @@ import os
 from datetime import timedelta
 
 from flytelike import (
+    ContainerTask,
     EagerException,
     FlyteError,
     FlyteRecoverableException,
@@ -15,6 +16,7 @@ from flytelike import (
     current_context,
     dynamic,
     eager,
+    kwtypes,
     map_task,
     sleep,
     task,
@@ -79,6 +81,39 @@ def only_recovered(number: int) -> int:
     if current_context().execution_id.name != "recovered":
         raise ValueError("there is no file yet")
     return number + 1
+
+
+area = ContainerTask(
+    name="area",
+    image="flytelike/python:0.1",
+    input_data_dir="/var/inputs",
+    output_data_dir="/var/outputs",
+    inputs=kwtypes(a=int, b=int),
+    outputs=kwtypes(area=int),
+    command=["sh", "-ec"],
+    arguments=["echo $(( $(cat /var/inputs/a) * {{.inputs.b}} )) > /var/outputs/area"],
+)
+
+unhappy = ContainerTask(
+    name="unhappy",
+    image="flytelike/python:0.1",
+    input_data_dir="/var/inputs",
+    output_data_dir="/var/outputs",
+    inputs=kwtypes(a=int),
+    outputs=kwtypes(area=int),
+    command=["sh", "-ec"],
+    arguments=["echo no such field > /var/outputs/_ERROR"],
+)
+
+
+@workflow
+def plain(number: int) -> int:
+    return area(a=number, b=number)
+
+
+@workflow
+def plain_failing(number: int) -> int:
+    return unhappy(a=number)
 
 
 @workflow

@@ -54,6 +54,8 @@ FIRST = (
     Case("late", 3, FAILED, error="RetriesExhausted|TimeoutExpired"),
     Case("too-large", 1, FAILED, error="RetriesExhausted|OOMKilled", workflow="too_large"),
     Case("stopped", 3, ABORTED),
+    Case("plain", 6, DONE, 36),
+    Case("plain-failing", 6, FAILED, error="RetriesExhausted|USER:ContainerError", workflow="plain_failing"),
     Case("cached", 3, DONE, 21),
     Case("mended", 3, FAILED, error="USER:ValueError"),
 )

@@ -412,6 +412,42 @@ def test_what_failed_tells_since_when_it_had_run(found: dict[str, Any], since_ns
     assert broken.since_ns == since_ns
 
 
+PLAIN_ENDED = terminated(0, "Completed")
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (pod(container("flytelike-store", waiting={"reason": "PodInitializing"}), init=[running()]), Running(ns(2))),
+        (pod(running("flytelike-store"), phase="Running", init=[PLAIN_ENDED]), Running(ns(2))),
+        (pod(terminated(0, name="flytelike-store"), phase="Succeeded", init=[PLAIN_ENDED]), Exited(ns(9), ns(2))),
+    ],
+    ids=["runs", "its-outputs-are-stored", "they-are"],
+)
+def test_a_plain_program_runs_before_the_pods_own_container(found: dict[str, Any], expected: Observation) -> None:
+    assert seen(found) == expected
+
+
+@pytest.mark.parametrize(
+    ("found", "code", "fault"),
+    [
+        (pod(phase="Failed", init=[terminated(3)]), "NonZeroExit", Fault.USER),
+        (pod(phase="Failed", init=[terminated(137, "OOMKilled")]), "OOMKilled", Fault.USER),
+        (
+            pod(terminated(1, name="flytelike-store"), phase="Failed", init=[PLAIN_ENDED]),
+            "OutputsNotStored",
+            Fault.SYSTEM,
+        ),
+        (pod(phase="Failed", init=[terminated(1, name="flytelike-fetch")]), "InitContainerFailed", Fault.USER),
+    ],
+    ids=["program", "memory", "store", "fetch"],
+)
+def test_each_part_of_a_plain_programs_pod_may_fail(found: dict[str, Any], code: str, fault: Fault) -> None:
+    broken = seen(found)
+    assert isinstance(broken, Broken)
+    assert (broken.failure.code, broken.failure.fault) == (code, fault)
+
+
 def test_a_deleted_pod_is_waited_for_while_its_machine_may_tell_how_it_ended() -> None:
     found = deleted(pod(running(), phase="Running"))
     news = seen(found, 41)
