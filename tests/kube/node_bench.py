@@ -24,7 +24,8 @@ from tests.unit.executor.builders import Listener, Site
 
 SECOND = 1_000_000_000
 
-IMPATIENT = Patience(image_ns=2 * SECOND, container_ns=2 * SECOND, config_ns=2 * SECOND, node_ns=2 * SECOND)
+IMPATIENT = Patience(image_ns=2 * SECOND, container_ns=15 * SECOND, config_ns=2 * SECOND, node_ns=2 * SECOND)
+"""A busy kubelet may take seconds to mount a pod's token."""
 
 
 class NodeBench:
@@ -37,7 +38,7 @@ class NodeBench:
         self.listener = Listener()
         self.namespace = f"pods-{uuid.uuid4().hex[:12]}"
         pods = pod_settings(cluster, self.namespace, namespace=self.namespace, **settings.pop("pods", {}))
-        given = {"patience": IMPATIENT, "events_s": 1.0, "watched": self.namespace, **settings}
+        given = {"patience": IMPATIENT, "events_s": 1.0, "pauses": QUICK, "watched": self.namespace, **settings}
         self.settings = PodExecutorSettings(pods, f"{base}/logs", **given)
         self.client = connected(cluster.plane)
         self._stack = AsyncExitStack()
@@ -51,7 +52,7 @@ class NodeBench:
 
     def _new(self) -> PodExecutor:
         store = Store(StoreConfig.from_env())
-        return PodExecutor(self.settings, self.client, self.client, store, self.listener, pauses=QUICK)
+        return PodExecutor(self.settings, self.client, self.client, store, self.listener)
 
     async def restart(self) -> None:
         """Make a new executor, which knows nothing."""

@@ -13,7 +13,7 @@ from flytelike.cluster.platform import ClusterPlatform
 from flytelike.controlplane.settings import Settings
 from flytelike.model.policies import ResourceName
 from propeller.app.operator import OperatorOptions
-from propeller.executors.pod import Patience, PodExecutorSettings, PodSettings
+from propeller.executors.pod import PodExecutorSettings, PodSettings
 from propeller.kube.client import ClientSettings, KubernetesClient
 from tests.kube.control_plane import free_port
 from tests.kube.node_cluster import NodeCluster
@@ -77,14 +77,13 @@ async def live(cluster: NodeCluster, folder: Path, base: str) -> AsyncIterator[N
     relay, address = cluster.reachable(port)
     pods = pod_settings(cluster, uuid.uuid4().hex[:12])
     pods = replace(pods, env={**pods.env, "FLYTELIKE_ENDPOINT": address})
-    patience = Patience(image_ns=3_000_000_000, container_ns=3_000_000_000)
     options = OperatorOptions(
         database=f"sqlite:///{folder}/propeller.db",
         store_base=base,
         work=folder / "work",
         holder="tests",
         client=ClientSettings(kubeconfig=str(cluster.plane.kubeconfig), calls_per_second=1000, burst=1000),
-        pods=PodExecutorSettings(pods, f"{base}/logs", patience=patience, events_s=2.0),
+        pods=PodExecutorSettings(pods, f"{base}/logs"),
     )
     try:
         async with connected(cluster.plane) as client, ClusterPlatform(settings, options) as platform:

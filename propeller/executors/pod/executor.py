@@ -15,7 +15,7 @@ from propeller.core.elements import Span
 from propeller.executors.codes import INTERRUPTED, TIMEOUT_EXPIRED
 from propeller.executors.ending import NO_GRAPHS, Ending, GaveNodes
 from propeller.executors.pod.attempt import PodAttempt
-from propeller.executors.pod.creating import Pauses, PodMaker
+from propeller.executors.pod.creating import PodMaker
 from propeller.executors.pod.elements import ElementPods
 from propeller.executors.pod.endings import system_failure, user_failure
 from propeller.executors.pod.judging import judged
@@ -24,7 +24,7 @@ from propeller.executors.pod.log_readers import LogReaders
 from propeller.executors.pod.manifest import namespace_of
 from propeller.executors.pod.names import pod_name
 from propeller.executors.pod.observation import Broken, Exited, Running, Waiting, observe
-from propeller.executors.pod.preparing import Ended, Preparer
+from propeller.executors.pod.preparing import Ended, OwnerOf, Preparer, no_owner
 from propeller.executors.pod.refusal import TryLater
 from propeller.executors.pod.removing import remove
 from propeller.executors.pod.settings import Json, PodExecutorSettings
@@ -62,7 +62,7 @@ class PodExecutor(Executor):
         pod_logs: What its pods print.
         store: The object store, for documents and logs.
         listener: Told how attempts go.
-        pauses: How long is waited before a pod is tried again.
+        owner_of: What pods go with when it is deleted.
         now_ns: The time, in nanoseconds since 1970.
     """
 
@@ -74,7 +74,7 @@ class PodExecutor(Executor):
         store: Store,
         listener: AttemptListener,
         *,
-        pauses: Pauses | None = None,
+        owner_of: OwnerOf = no_owner,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._settings = settings
@@ -84,8 +84,8 @@ class PodExecutor(Executor):
         self._results = Results(store)
         self.logs = StoredLogs(store, settings.logs, settings.log_bytes)
         self._readers = LogReaders(pod_logs, self.logs, settings.streams, settings.log_wait_s, self._later)
-        self._preparer = Preparer(settings.pods, objects, self._results)
-        self._maker = PodMaker(objects, settings.creations, pauses or Pauses())
+        self._preparer = Preparer(settings.pods, objects, self._results, owner_of)
+        self._maker = PodMaker(objects, settings.creations, settings.pauses)
         self._elements = ElementPods(self._results)
         self._strangers = Strangers()
         self._live: dict[AttemptKey, PodAttempt] = {}

@@ -146,6 +146,9 @@ def _life(given: Json, spec: AttemptSpec, settings: PodSettings) -> Json:
     account = service_account(spec.task) or settings.service_account
     if account and not given.get("serviceAccountName"):
         life["serviceAccountName"] = account
+    rank = _priority_class(spec.priority, settings)
+    if rank and not given.get("priorityClassName"):
+        life["priorityClassName"] = rank
     if "terminationGracePeriodSeconds" not in given:
         life["terminationGracePeriodSeconds"] = settings.grace_s
     if spec.deadline_ns:
@@ -153,6 +156,12 @@ def _life(given: Json, spec: AttemptSpec, settings: PodSettings) -> Json:
         seconds = -(-spec.deadline_ns // 1_000_000_000) + settings.start_allowance_s
         life["activeDeadlineSeconds"] = min(seconds, given.get("activeDeadlineSeconds") or seconds)
     return life
+
+
+def _priority_class(priority: int, settings: PodSettings) -> str:
+    """Return the class that is for the highest priorities of those that an attempt reaches."""
+    reached = [(least, name) for name, least in settings.priority_classes.items() if priority >= least]
+    return max(reached)[1] if reached else ""
 
 
 def _containers(pod: Json) -> Iterable[Json]:

@@ -61,6 +61,8 @@ class Broken:
 
 
 _NO_SECRET = re.compile(r"not found|references non-existent")
+_MOUNTED = frozenset({"Pulling", "Pulled", "Created", "Started", "Failed", "BackOff"})
+"""What is told of a pod's containers once all its volumes are there."""
 _DELETED = Failure(INTERRUPTED, "The pod was deleted, not by the platform.", Fault.SYSTEM, retryable=True)
 
 Observation: TypeAlias = Waiting | Running | Exited | Broken
@@ -110,7 +112,7 @@ def _primary(pod: Json, status: Json) -> Json:
 
 
 def _goes_on(status: Json, primary: Json, ended: Json | None) -> bool:
-    """Tell whether the outputs of a plain program, which has ended well before the rest of its pod, are being stored."""
+    """Tell whether a plain program has ended well, and its outputs are still being stored."""
     early = primary in (status.get("initContainerStatuses") or ())
     well = ended is not None and failure_of_exit(ended) is None
     return early and well and status.get("phase") not in {"Succeeded", "Failed"}
@@ -161,12 +163,20 @@ def _given_time(trouble: Trouble, since_ns: int, now_ns: int) -> Observation:
 
 
 def _mount_trouble(events: Sequence[Json], patience: Patience) -> Trouble | None:
-    for event in reversed(events):
+    """Return why a pod's volumes are not there, if the last thing known of them is that."""
+    for event in sorted(events, key=_event_time, reverse=True):
+        if event.get("reason") in _MOUNTED:
+            return None
         if event.get("reason") in {"FailedMount", "FailedAttachVolume"}:
             text = f"A volume of the pod cannot be mounted: {event.get('message') or ''}".rstrip()
             at_fault = Fault.USER if _NO_SECRET.search(text) else Fault.SYSTEM
             return Trouble(event["reason"], Failure(event["reason"], text, at_fault, True), patience.container_ns)
     return None
+
+
+def _event_time(event: Json) -> int:
+    series = event.get("series") or {}
+    return _time(series.get("lastObservedTime") or event.get("lastTimestamp") or event.get("eventTime"))
 
 
 def _failure_of_deletion(pod: Json, ended: Json | None) -> Failure | None:

@@ -66,6 +66,20 @@ def test_the_text_of_an_input_reaches_the_program_unchanged() -> None:
     assert container["args"] == ["$$(_FSEC_DB_WORD) costs $$$$5", "$(HOME)"]
 
 
+@pytest.mark.parametrize(
+    ("priority", "name"), [(-1000, "low"), (-1, "low"), (0, None), (99, None), (100, "high"), (1000, "high")]
+)
+def test_a_priority_becomes_the_class_that_is_for_it(priority: int, name: str | None) -> None:
+    settings = replace(PLAIN, priority_classes={"high": 100, "": 0, "low": -1000})
+    assert built(attempt(priority=priority), settings)["spec"].get("priorityClassName") == name
+
+
+def test_a_pods_own_priority_class_counts() -> None:
+    own = {"priorityClassName": "mine", "containers": [{"name": "primary", "image": "i"}]}
+    pod = built(attempt(pod_task(own)), replace(PLAIN, priority_classes={"all": -1000}))
+    assert pod["spec"]["priorityClassName"] == "mine"
+
+
 def test_a_plain_container_runs_between_what_carries_its_files() -> None:
     data = DataFiles("/in", "/out")
     task = task_of(container=Container("img", ("run",), ("/in/a",), Resources({MEMORY: "1Gi"}), data=data))

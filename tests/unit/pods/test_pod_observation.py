@@ -468,3 +468,13 @@ def test_a_volume_that_cannot_be_mounted_is_known_by_its_event(message: str, fau
     told = failure(pod(waiting("ContainerCreating")), 1000, events)
     assert (told.code, told.fault) == ("FailedMount", fault)
     assert message in told.message
+
+
+def test_a_volume_that_was_mounted_at_last_is_no_trouble() -> None:
+    """Its image may take longer to pull than volumes are waited for."""
+    mount = {"reason": "FailedMount", "type": "Warning", "message": "timed out waiting for the condition"}
+    pulling = {"reason": "Pulling", "type": "Normal", "message": 'Pulling image "large"'}
+    events = [{**pulling, "lastTimestamp": at(4)}, {**mount, "lastTimestamp": at(3)}]
+    assert seen(pod(waiting("ContainerCreating")), 1000, events) == Waiting("ContainerCreating", "")
+    again = [events[0], {**mount, "lastTimestamp": at(5)}]
+    assert failure(pod(waiting("ContainerCreating")), 1000, again).code == "FailedMount"
