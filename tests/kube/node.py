@@ -27,7 +27,7 @@ PLUGINS = Path("/usr/lib/cni")
 class Node:
     """A node named `name`, which the kubelet registers with the API server of `kubeconfig`.
 
-    `number` gives its pods their addresses: 10.244.<number>.0/24.
+    `number` gives its pods their addresses: 10.244.<number>.0/24. A `quick` one tells often that it lives.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Node:
     kubeconfig: Path
     address: str
     number: int = 0
+    quick: bool = False
     _containerd: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
     _kubelet: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
@@ -160,6 +161,8 @@ class Node:
             "kubeAPIQPS": 500,
             "kubeAPIBurst": 1000,
             "localStorageCapacityIsolation": True,
+            "nodeLeaseDurationSeconds": 8 if self.quick else 40,
+            "nodeStatusUpdateFrequency": "2s" if self.quick else "10s",
             "makeIPTablesUtilChains": False,
             "maxPods": 110,
             "podLogsDir": f"{self.folder}/pod-logs",

@@ -31,6 +31,8 @@ API = "10.96.0.1"
 ADDRESS = "10.200.0.1"
 """The first machine's address in the network of all machines."""
 
+SECOND_ADDRESS = "10.200.0.2"
+
 STORE_PORT = 9000
 """Where the object store listens there."""
 
@@ -45,6 +47,7 @@ class ClusterPlane(ControlPlane):
     def __init__(self, programs: Path, folder: Path, users: Sequence[str] = (), port: int = 0) -> None:
         super().__init__(programs, folder, users, port)
         self.machine: Machine | None = None
+        self.quick = False
         self._relay: Relay | None = None
         self._others: list[subprocess.Popen[bytes]] = []
 
@@ -92,6 +95,7 @@ class ClusterPlane(ControlPlane):
                 f"--kubeconfig={self.folder}/controllers.kubeconfig",
                 f"--service-account-private-key-file={self.folder}/accounts.key",
                 f"--root-ca-file={self.authority}",
+                *(("--node-monitor-period=1s", "--node-monitor-grace-period=10s") if self.quick else ()),
             ),
         ]
 
@@ -106,7 +110,8 @@ class ClusterPlane(ControlPlane):
     @override
     def _own_flags(self) -> Sequence[str]:
         address = ("--bind-address=0.0.0.0", f"--advertise-address={ADDRESS}", "--secure-port=443")
-        return (*address, "--kubelet-preferred-address-types=InternalIP")
+        lost = (f"--default-{what}-toleration-seconds=1" for what in ("not-ready", "unreachable")) if self.quick else ()
+        return (*address, "--kubelet-preferred-address-types=InternalIP", *lost)
 
     @override
     def _accounts(self) -> Sequence[str]:
@@ -154,14 +159,23 @@ class ClusterPlane(ControlPlane):
 
 
 class NodeCluster:
-    """A control plane, a node and an object store, below `folder`, whose parent names it on this host."""
+    """A control plane, a node and an object store, below `folder`.
 
-    def __init__(self, programs: Path, folder: Path, users: Sequence[str] = ()) -> None:
+    It has a `name` on this host: that of the folder above without one. A `quick` one soon takes silent nodes for lost.
+    """
+
+    def __init__(
+        self, programs: Path, folder: Path, users: Sequence[str] = (), *, quick: bool = False, name: str = ""
+    ) -> None:
         self.folder = folder
+        self._name = name or folder.parent.name
+        self.quick = quick
         self.plane = ClusterPlane(programs, folder / "plane", users)
-        self.machine = self.plane.machine = Machine(f"{folder.parent.name}-0", folder / "machine-0")
-        self.node = Node("node-0", self.machine, programs, folder / "node-0.kubeconfig", ADDRESS)
+        self.plane.quick = quick
+        self.machine = self.plane.machine = Machine(f"{self._name}-0", folder / "machine-0")
+        self.node = Node("node-0", self.machine, programs, folder / "node-0.kubeconfig", ADDRESS, quick=quick)
         self.store_port = 0
+        self.second: Node | None = None
         self._relays: list[Relay] = []
 
     @classmethod
@@ -188,6 +202,29 @@ class NodeCluster:
         self.node.start()
         self.store_port = self._relay(Place(self.machine.pid, ADDRESS, STORE_PORT))
         self.until_ready("node-0")
+
+    def add_node(self) -> Node:
+        """Start a second node, on a machine of its own. Raises NotStarted."""
+        machine = Machine(f"{self._name}-1", self.folder / "machine-1")
+        machine.start()
+        ends = ("ip", "link", "add", "node-1", "netns", str(self.machine.pid), "type", "veth", "peer", "name", "nodes")
+        subprocess.run([*ends, "netns", str(machine.pid)], check=True)
+        self.machine.run("ip", "link", "set", "node-1", "up", "master", "nodes")
+        self.machine.run("ip", "route", "add", "10.244.1.0/24", "via", SECOND_ADDRESS)
+        machine.run("ip", "address", "add", f"{SECOND_ADDRESS}/24", "dev", "nodes")
+        machine.run("ip", "link", "set", "nodes", "up")
+        machine.run("ip", "route", "add", "default", "via", ADDRESS)
+        for one in (self.machine, machine):
+            one.run("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
+        config = self.plane.kubeconfig_of("node-1", "system:node:node-1")
+        self.second = Node("node-1", machine, self.plane.programs, config, SECOND_ADDRESS, 1, self.quick)
+        self.second.start()
+        self.until_ready("node-1")
+        return self.second
+
+    def cut_off(self, *, cut: bool = True) -> None:
+        """Take the second node from the network, or give it back."""
+        self.machine.run("ip", "link", "set", "node-1", "down" if cut else "up")
 
     def _relay(self, to: Place) -> int:
         relay = Relay(Place(os.getpid(), "127.0.0.1", 0), to, self.folder / "relay.log")
@@ -225,5 +262,7 @@ class NodeCluster:
         for relay in self._relays:
             relay.stop()
         self.plane.stop()
+        if self.second is not None:
+            self.second.machine.stop()
         self.machine.stop()
         shutil.rmtree(self.folder, ignore_errors=True)

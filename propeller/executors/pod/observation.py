@@ -174,9 +174,11 @@ def _mount_trouble(events: Sequence[Json], patience: Patience) -> Trouble | None
     return None
 
 
-def _event_time(event: Json) -> int:
+def _event_time(event: Json) -> tuple[int, bool]:
+    """Return an event's place in time: seconds are whole, and within one the good news came last."""
     series = event.get("series") or {}
-    return _time(series.get("lastObservedTime") or event.get("lastTimestamp") or event.get("eventTime"))
+    told = series.get("lastObservedTime") or event.get("lastTimestamp") or event.get("eventTime")
+    return _time(told), event.get("reason") in _MOUNTED
 
 
 def _failure_of_deletion(pod: Json, ended: Json | None) -> Failure | None:
