@@ -25,7 +25,7 @@ from propeller.executors.pod.log_readers import LogReaders
 from propeller.executors.pod.manifest import namespace_of
 from propeller.executors.pod.names import pod_name
 from propeller.executors.pod.observation import Broken, Exited, Running, Waiting, observe
-from propeller.executors.pod.preparing import Ended, Preparer
+from propeller.executors.pod.preparing import Ended, OwnerOf, Preparer, no_owner
 from propeller.executors.pod.refusal import TryLater
 from propeller.executors.pod.removing import remove
 from propeller.executors.pod.settings import Json, PodExecutorSettings
@@ -64,6 +64,7 @@ class PodExecutor(Executor):
         store: The object store, for documents and logs.
         listener: Told how attempts go.
         admission: Says when a pod may be made; all may at once without it.
+        owner_of: What pods go with when it is deleted.
         now_ns: The time, in nanoseconds since 1970.
     """
 
@@ -76,6 +77,7 @@ class PodExecutor(Executor):
         listener: AttemptListener,
         *,
         admission: Admission | None = None,
+        owner_of: OwnerOf = no_owner,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._settings = settings
@@ -85,7 +87,7 @@ class PodExecutor(Executor):
         self._results = Results(store)
         self.logs = StoredLogs(store, settings.logs, settings.log_bytes)
         self._readers = LogReaders(pod_logs, self.logs, settings.streams, settings.log_wait_s, self._later)
-        self._preparer = Preparer(settings.pods, objects, self._results)
+        self._preparer = Preparer(settings.pods, objects, self._results, owner_of)
         self._maker = PodMaker(objects, settings.creations, settings.pauses)
         self._admission = admission or AllAdmitted()
         self._elements = ElementPods(self._results)
@@ -271,7 +273,9 @@ class PodExecutor(Executor):
             assert pod is not None, "it was made"
             news = observe(pod, now_ns, self._settings.patience, attempt.events)
             match news:
-                case Exited() | Broken():
+                case Exited(since_ns=since_ns) | Broken(since_ns=since_ns):
+                    if since_ns:  # a short one may never be seen running
+                        self._began(attempt, since_ns, since_ns + _RECENT_NS)
                     return news
                 case _ if attempt.gone:
                     text = "The pod vanished before it told how it ended: somebody removed it by force."

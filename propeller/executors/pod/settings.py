@@ -79,6 +79,8 @@ class PodSettings:
         kueue_queue: Kueue's LocalQueue for pods, with `{project}` and `{domain}` filled in; none if empty.
         run_as_user: The user of containers; the image's own if None, which then must be a number other than 0.
         secret_name: The Secret object for requests without a group.
+        priority_classes: `PriorityClass` objects by name, and from which priority on each is for; none below all.
+        own_image: The platform's image, for what it does itself in pods: carrying the files of plain containers.
         env: Variables for every container: the platform's address, the object store, and so on.
         grace_s: Time between SIGTERM and SIGKILL.
         start_allowance_s: How long pulling images and starting may take before a pod's own deadline counts it.
@@ -106,10 +108,25 @@ class PodSettings:
     kueue_queue: str = ""
     run_as_user: int | None = None
     secret_name: str = "flytelike"  # noqa: S105 - the name of an object
+    priority_classes: Mapping[str, int] = field(default_factory=dict)
+    own_image: str = "flytelike/python:0.1"
     env: Mapping[str, str] = field(default_factory=dict)
     grace_s: int = 30
     start_allowance_s: int = 600
     manifest_bytes_max: int = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """How long is waited before a pod is tried again, in seconds; each time twice as long, up to the longest.
+
+    Flyte's are 1 s to 20 s for quotas.
+    """
+
+    first_s: float = 0.2
+    longest_s: float = 30.0
+    quota_first_s: float = 1.0
+    quota_longest_s: float = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +139,7 @@ class PodExecutorSettings:
         patience: How long troubles of starting pods are waited for.
         pauses: How long is waited before a pod is tried to be made again.
         watched: The namespace whose pods are watched; all without one.
+        pauses: How long is waited before a pod is tried again.
         creations: How many pods are created at the same time.
         streams: How many logs are followed at the same time; those of other pods are read when they have ended.
         log_bytes: What is kept of an attempt's output; a line at its end tells that more was dropped.
@@ -136,6 +154,7 @@ class PodExecutorSettings:
     patience: Patience = field(default_factory=Patience)
     pauses: Pauses = field(default_factory=Pauses)
     watched: str = ""
+    pauses: Pauses = field(default_factory=Pauses)
     creations: int = 16
     streams: int = 1000
     log_bytes: int = 64 << 20
