@@ -125,7 +125,7 @@ class Executor(Protocol):
     async def withdraw_elements(self, key: AttemptKey, elements: "Sequence[Span]") -> "Sequence[Span]":
         """Take attempts of elements back that have not begun, and return them. All others are left alone."""
 
-    def queued(self, execution: ExecutionId) -> Sequence[Queued]:  # noqa: ARG002 - for those who line up themselves
+    async def queued(self, execution: ExecutionId) -> Sequence[Queued]:  # noqa: ARG002 - for those who line up themselves
         """Return those of an execution that wait for a worker of this executor's own, with their places in line.
 
         None where others line up what waits, as a cluster's scheduler does: that is what this returns.

@@ -109,7 +109,7 @@ class Tree:
                 path = path.rpartition(".")[0]
             row = self.rows.get(path)
             if row is not None and not row.waits and not row.phase.terminal:
-                row.waits = f"waits for a worker, place {one.place} of {one.of} in line"
+                row.waits = f"waits for {one.what or 'a worker'}, place {one.place} of {one.of} in line"
 
     def counts(self) -> str:
         """Return `3 succeeded, 1 running` over all nodes without nodes below them."""

@@ -68,7 +68,7 @@ class LaunchedByObjects(Launcher):
         return ()
 
     @override
-    def queued(self, execution: ExecutionId) -> Sequence[Queued]:
+    async def queued(self, execution: ExecutionId) -> Sequence[Queued]:
         """Return none: in a cluster, its scheduler lines the pods up."""
         return ()
 

@@ -197,11 +197,9 @@ class Executions:
             if find_execution(connection, wanted.id) is not None:
                 raise refusal(Status.ALREADY_EXISTS, "execution-exists", f"there is an execution {wanted.id} already")
             check_deletion(connection, wanted)
-            add_execution(connection, values, wanted.spec.labels.values)
+            row = add_execution(connection, values, wanted.spec.labels.values)
             if wanted.parent is not None and wanted.parent.eager:
                 update_execution(connection, wanted.parent.node.execution, {"calls": True})
-            row = find_execution(connection, wanted.id)
-            assert row is not None
             return row
 
         await self._dispatch.tell(await self._database.write(add))
@@ -264,7 +262,7 @@ class Executions:
                 return None
             return runnable_launch_plan(connection, wanted.target)
 
-        runnable = await self._database.read(look)
+        runnable = await self._database.glance(look)
         faults.check()
         if runnable is not None:
             return runnable

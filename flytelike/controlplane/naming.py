@@ -30,18 +30,22 @@ KIND_NAMES = {
 
 def generated_execution_name() -> str:
     """Return a new name: `a` and 19 random characters, about 98 bits."""
-    return "a" + "".join(secrets.choice(_ALPHABET) for _ in range(_GENERATED_CHARACTERS))
+    return "a" + _letters(secrets.randbits(128))  # one call of the system, not one a letter
 
 
 def child_execution_name(parent: NodeExecutionId, attempt: int) -> str:
     """Return the name of the execution that an attempt of a launch-plan node starts; always the same one."""
     digest = sha256(f"{parent.execution}\0{parent.path}\0{attempt}".encode()).digest()
-    number = int.from_bytes(digest[:16])
+    return "f" + _letters(int.from_bytes(digest[:16]))
+
+
+def _letters(number: int) -> str:
+    """Return the part of a name that says a number, of which some 98 bits count."""
     letters = []
     for _ in range(_GENERATED_CHARACTERS):
         number, rest = divmod(number, len(_ALPHABET))
         letters.append(_ALPHABET[rest])
-    return "f" + "".join(letters)
+    return "".join(letters)
 
 
 def check_execution_name(name: str, faults: Faults) -> None:

@@ -22,7 +22,7 @@ class Launcher(Protocol):
     def troubles(self) -> Sequence[Trouble]:
         """Return what executions wait for now that is no fault of theirs; see `model.trouble`."""
 
-    def queued(self, execution: ExecutionId) -> Sequence[Queued]:
+    async def queued(self, execution: ExecutionId) -> Sequence[Queued]:
         """Return what of an execution waits for a worker, with its place in line; none where nobody here knows."""
 
     async def signalled(self, execution: ExecutionId, signal: str) -> None:

@@ -45,12 +45,20 @@ from flytelike_idl.service import (
     watch_pb2,
 )
 
+PENDING_MAX = 20_000
+PENDING_S_MAX = 600
+"""How many calls may wait to be looked at, and how long; what comes beyond is cancelled."""
 GRPC_OPTIONS = (
     # Stock clients ping every 30 s, also between calls; grpc's own limits would send them away for it.
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ("grpc.http2.max_ping_strikes", 0),
     ("grpc.so_reuseport", 0),
+    # Calls that come while the event loop is busy wait their turn: by itself grpc begins to cancel some of 1,000, and
+    # all that have waited for half a minute. How long it may take is the client's to say.
+    ("grpc.server.max_pending_requests", PENDING_MAX),
+    ("grpc.server.max_pending_requests_hard_limit", PENDING_MAX),
+    ("grpc.server_max_unrequested_time_in_server", PENDING_S_MAX),
 )
 
 

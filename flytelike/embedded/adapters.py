@@ -46,10 +46,10 @@ class LaunchedByEngine:
         assert self._engine is not None, "the platform was composed"
         return self._engine.troubles
 
-    def queued(self, execution: ExecutionId) -> Sequence[Queued]:
+    async def queued(self, execution: ExecutionId) -> Sequence[Queued]:
         """Return what of an execution waits for a worker."""
         assert self._engine is not None, "the platform was composed"
-        return self._engine.queued(execution)
+        return await self._engine.queued(execution)
 
     async def signalled(self, execution: ExecutionId, signal: str) -> None:
         """Tell the engine that a signal was given."""

@@ -29,6 +29,8 @@ from flytelike.embedded.secret_folder import SecretFolder
 from flytelike.embedded.secrets import SecretsOfPlatform
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.storage import Store, StoreConfig
+from propeller.allocation import LocalAllocator
+from propeller.core.fairness import Quota
 from propeller.engine import Engine, EngineSettings, Ports
 from propeller.engine.loop_clock import LoopClock
 from propeller.executors.process import ProcessExecutor, ProcessSettings
@@ -118,7 +120,9 @@ class Platform:
         )
         # The folder's lock keeps other processes out: who holds the lease is one that died.
         engine = Engine(ports, engine_settings(metadata, settings.raw_prefix, policies))
-        executor = ProcessExecutor(workers, store, engine, SecretsOfPlatform(SecretFolder(folder.secrets)))
+        allocator = LocalAllocator({(): Quota(limit=workers.machine)}, ports.clock)
+        secrets = SecretsOfPlatform(SecretFolder(folder.secrets))
+        executor = ProcessExecutor(workers, store, engine, allocator, secrets)
         logs.connect(executor.logs)
         log_files.connect(executor.logs)
         launcher.connect(engine)

@@ -109,7 +109,7 @@ class MemoryExecutor(Executor):
         return spans_of(sorted(taken))
 
     @override
-    def queued(self, execution: ExecutionId) -> Sequence[Queued]:
+    async def queued(self, execution: ExecutionId) -> Sequence[Queued]:
         waiting = [it.spec.key for it in self._queue if self._live.get(it.spec.key) is it]
         places = enumerate(waiting, 1)
         return [Queued(it.path, it.attempt, at, len(waiting)) for at, it in places if it.execution == execution]

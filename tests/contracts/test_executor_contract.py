@@ -9,7 +9,6 @@ from typing import Protocol
 import pytest
 
 from flytelike.model.failure import Failure, Fault
-from flytelike.model.queued import Queued
 from propeller.core.elements import Span
 from propeller.executors.ending import Ending, GaveNodes
 from propeller.executors.memory import MemoryExecutor
@@ -143,11 +142,12 @@ async def test_who_waits_for_a_worker_is_told_its_place_and_who_runs_is_not(
     for spec in specs:
         await world.executor.start(spec)
     await world.listener.ran(specs[0].key)
-    assert world.executor.queued(specs[0].key.execution) == []
+    assert await world.executor.queued(specs[0].key.execution) == []
     for place, spec in enumerate(specs[1:], 1):
-        assert world.executor.queued(spec.key.execution) == [Queued(spec.key.path, 0, place, 2)]
+        (told,) = await world.executor.queued(spec.key.execution)
+        assert (told.path, told.attempt, told.place, told.of) == (spec.key.path, 0, place, 2)
     await world.executor.abort(specs[1].key, "enough")
-    assert [it.place for it in world.executor.queued(specs[2].key.execution)] == [1]
+    assert [it.place for it in await world.executor.queued(specs[2].key.execution)] == [1]
     await world.close()
 
 

@@ -4,11 +4,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, insert, literal, null, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    insert,
+    literal_column,
+    null,
+    select,
+    update,
+)
 
 from flytelike.controlplane.listing import ListQuery
 from flytelike.controlplane.repository.pages import Field, Fields, instant, member, paged
-from flytelike.controlplane.repository.prepared import upsert
+from flytelike.controlplane.repository.prepared import Prepared, upsert
 from flytelike.controlplane.repository.rows import EntityRow
 from flytelike.controlplane.schema import descriptions, launch_plans, named_entities, tasks, workflows
 from flytelike.model.ids import Identifier, ResourceKind
@@ -82,18 +94,26 @@ _COMMON = ("project", "domain", "name", "version", "digest", "body", "short_desc
 
 def _select(table: Table) -> Select[*tuple[Any, ...]]:
     columns: list[ColumnElement[Any]] = [table.c[name] for name in _COMMON]
-    columns.append(table.c.closure_uri if table is workflows else literal(""))
-    columns.append(table.c.state if table is launch_plans else literal(0))
+    columns.append(table.c.closure_uri if table is workflows else literal_column("''"))
+    columns.append(table.c.state if table is launch_plans else literal_column("0"))
     columns.append(table.c.priority if table is workflows else null())
     return select(*columns)
 
 
 _SELECTS = {kind: _select(table) for kind, table in TABLES.items()}
+_IDENTITY = ("project", "domain", "name", "version")
+
+
+def _finding(table: Table) -> Prepared:
+    return Prepared(lambda _: _select(table).where(*(table.c[name] == bindparam(name) for name in _IDENTITY)))
+
+
+_FIND = {kind: _finding(table) for kind, table in TABLES.items()}
 
 
 def find_entity(connection: Connection, identifier: Identifier) -> EntityRow | None:
     """Return a version."""
-    row = connection.execute(_SELECTS[identifier.kind].where(_is(TABLES[identifier.kind], identifier))).first()
+    row = _FIND[identifier.kind].first(connection, {name: getattr(identifier, name) for name in _IDENTITY})
     return None if row is None else _entity(row)
 
 

@@ -59,10 +59,10 @@ class MaintenanceServicer:
 
     async def list_queued(self, request: pb.ListQueuedRequest) -> pb.ListQueuedResponse:
         """Tell what of an execution waits for a worker; one that is not known has nothing that waits."""
-        queued = self._launcher.queued(execution_of(request.id))
+        queued = await self._launcher.queued(execution_of(request.id))
         return pb.ListQueuedResponse(
             attempts=[
-                pb.QueuedAttempt(node_id=it.path, attempt=it.attempt, place=it.place, of=it.of)
+                pb.QueuedAttempt(node_id=it.path, attempt=it.attempt, place=it.place, of=it.of, what=it.what)
                 for it in queued[:QUEUED_MAX]
             ]
         )

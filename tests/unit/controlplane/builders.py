@@ -265,7 +265,7 @@ class FakeLauncher:
         self.in_line: dict[ExecutionId, list[Queued]] = {}
         self.told = asyncio.Event()
 
-    def queued(self, execution: ExecutionId) -> Sequence[Queued]:
+    async def queued(self, execution: ExecutionId) -> Sequence[Queued]:
         return self.in_line.get(execution, ())
 
     def troubles(self) -> Sequence[Trouble]:

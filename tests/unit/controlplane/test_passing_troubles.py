@@ -69,10 +69,10 @@ async def test_who_asks_is_told_what_executions_wait_for(running: Running) -> No
 
 
 async def test_who_asks_is_told_the_place_of_work_that_waits_for_a_worker(running: Running) -> None:
-    running.launcher.in_line = {execution_id(): [Queued(NodePath("n0"), 1, 3, 12)]}
+    running.launcher.in_line = {execution_id(): [Queued(NodePath("n0"), 1, 3, 12, "1 CPU")]}
     async with Client(running.addresses.grpc) as client:
         (told,) = await maintenance.queued(client, execution_id())
-        assert (told.node_id, told.attempt, told.place, told.of) == ("n0", 1, 3, 12)
+        assert (told.node_id, told.attempt, told.place, told.of, told.what) == ("n0", 1, 3, 12, "1 CPU")
         assert not await maintenance.queued(client, execution_id("other"))
 
 

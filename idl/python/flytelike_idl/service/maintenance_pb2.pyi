@@ -509,6 +509,7 @@ class QueuedAttempt(message.Message):
     ATTEMPT_FIELD_NUMBER: builtins.int
     PLACE_FIELD_NUMBER: builtins.int
     OF_FIELD_NUMBER: builtins.int
+    WHAT_FIELD_NUMBER: builtins.int
     node_id: builtins.str
     """The node's id; of an element that waits by itself, the element's."""
     attempt: builtins.int
@@ -517,6 +518,8 @@ class QueuedAttempt(message.Message):
     """Its place in line, from 1. Who comes later and is more urgent may overtake it."""
     of: builtins.int
     """How many wait in that line."""
+    what: builtins.str
+    """What it waits for, as a phrase: the limits in its way, and what of them is in use."""
     def __init__(
         self,
         *,
@@ -524,9 +527,10 @@ class QueuedAttempt(message.Message):
         attempt: builtins.int = ...,
         place: builtins.int = ...,
         of: builtins.int = ...,
+        what: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["attempt", b"attempt", "node_id", b"node_id", "of", b"of", "place", b"place"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["attempt", b"attempt", "node_id", b"node_id", "of", b"of", "place", b"place", "what", b"what"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
