@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 
 from typing_extensions import override
 
@@ -65,7 +65,6 @@ class PodExecutor(Executor):
         listener: Told how attempts go.
         admission: Says when a pod may be made; all may at once without it.
         owner_of: What pods go with when it is deleted.
-        now_ns: The time, in nanoseconds since 1970.
     """
 
     def __init__(
@@ -78,12 +77,10 @@ class PodExecutor(Executor):
         *,
         admission: Admission | None = None,
         owner_of: OwnerOf = no_owner,
-        now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._settings = settings
         self._objects = objects
         self._listener = listener
-        self._now_ns = now_ns
         self._results = Results(store)
         self.logs = StoredLogs(store, settings.logs, settings.log_bytes)
         self._readers = LogReaders(pod_logs, self.logs, settings.streams, settings.log_wait_s, self._later)
@@ -269,7 +266,7 @@ class PodExecutor(Executor):
         """Return how the pod ended, or that it ran for too long."""
         limit_ns = attempt.spec.deadline_ns
         while True:
-            pod, now_ns, due_ns = attempt.pod, self._now_ns(), 0
+            pod, now_ns, due_ns = attempt.pod, time.time_ns(), 0
             assert pod is not None, "it was made"
             news = observe(pod, now_ns, self._settings.patience, attempt.events)
             match news:
@@ -353,7 +350,7 @@ class PodExecutor(Executor):
     def _tell(self, key: AttemptKey, ending: Ending) -> None:
         if self._closed:
             return
-        now_ns = self._now_ns()
+        now_ns = time.time_ns()
         element = self._elements.ended(key)
         match ending:
             case GaveNodes() | Failure() | None if element is not None:

@@ -117,19 +117,6 @@ class PodSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Pauses:
-    """How long is waited before a pod is tried again, in seconds; each time twice as long, up to the longest.
-
-    Flyte's are 1 s to 20 s for quotas.
-    """
-
-    first_s: float = 0.2
-    longest_s: float = 30.0
-    quota_first_s: float = 1.0
-    quota_longest_s: float = 20.0
-
-
-@dataclass(frozen=True, slots=True)
 class PodExecutorSettings:
     """How the pod executor works.
 
@@ -139,7 +126,6 @@ class PodExecutorSettings:
         patience: How long troubles of starting pods are waited for.
         pauses: How long is waited before a pod is tried to be made again.
         watched: The namespace whose pods are watched; all without one.
-        pauses: How long is waited before a pod is tried again.
         creations: How many pods are created at the same time.
         streams: How many logs are followed at the same time; those of other pods are read when they have ended.
         log_bytes: What is kept of an attempt's output; a line at its end tells that more was dropped.
@@ -154,7 +140,6 @@ class PodExecutorSettings:
     patience: Patience = field(default_factory=Patience)
     pauses: Pauses = field(default_factory=Pauses)
     watched: str = ""
-    pauses: Pauses = field(default_factory=Pauses)
     creations: int = 16
     streams: int = 1000
     log_bytes: int = 64 << 20
