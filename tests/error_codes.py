@@ -13,11 +13,12 @@ CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
 NO_CODES = frozenset(
     """
     exec-attempt exec-domain exec-name exec-node exec-project task-version
-    controlplane-marking controlplane-certificates controlplane-dispatch controlplane-replica
-    propeller-news propeller-token-file
+    controlplane-certificates controlplane-dispatch controlplane-marking controlplane-replica propeller-news
+    propeller-token-file
     signing-key-file token-file
     cache-key-metadata content-length content-md5 content-security-policy controlplane-listen controlplane-read
     controlplane-write
+    flytelike-carry flytelike-fetch flytelike-inputs flytelike-outputs flytelike-store
     date-time default-init eager-exec end-node ephemeral-storage
     left-out not-chosen not-done not-there
     flyte-authorization flyte-shared-memory flytelike-container flytelike-digest flytelike-execute
