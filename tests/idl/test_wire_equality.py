@@ -44,7 +44,7 @@ EXPLAINED = {
     r"(message|field) flytelike\.service\.((Compile|Get)Graph|AwaitSignal)\w*(\..*)?": "graphs, signals",
     r"(message|field) flytelike\.service\.Result(Key|Input|Source|Use)(\..*)?": "results",
     r"(message|field) flytelike\.service\.(LookUp|Keep|Drop)Results\w*(\..*)?": "results",
-    r"(message|field) flytelike\.service\.(Work(Claim|Reserved)|(Reserve|Release)Work|CountUses)\w*(\..*)?": "work",
+    r"(message|field) flytelike\.service\.(Work(Claim|Reserved)|(Reserve|Release)Work|CountUses)\w*(\..*)?": "so",
     r"(message|field) flytelike\.service\.(StartCall|WatchCalls|CallState)\w*(\..*)?": "calls of eager tasks",
 }
 
