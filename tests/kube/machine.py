@@ -30,6 +30,7 @@ class Machine:
     folder: Path
     pid: int = 0
     _holder: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
+    _begun: "list[subprocess.Popen[bytes]]" = field(default_factory=list, repr=False)
 
     def start(self) -> None:
         """Make it. Raises NotStarted."""
@@ -70,7 +71,7 @@ class Machine:
     def begin(self, name: str, *words: str) -> "subprocess.Popen[bytes]":
         """Start a program in the machine, which logs to `<name>.log`."""
         with (self.folder / f"{name}.log").open("ab") as log:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 self.inside(*words),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -78,6 +79,8 @@ class Machine:
                 start_new_session=True,
                 preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, no lock
             )
+        self._begun.append(process)
+        return process
 
     def log(self, name: str, size: int = 3000) -> str:
         """Return the end of what a program logged."""
@@ -87,6 +90,8 @@ class Machine:
     def stop(self) -> None:
         """End all that runs in it, and remove its control groups."""
         end(self._holder)
+        for process in self._begun:
+            end(process)
         remove_groups_of(self.name)
 
 
