@@ -1,4 +1,4 @@
-"""Reads the outputs' document that is named as stock flytekit does: its lists and maps lie in the store by themselves."""
+"""Reads an outputs document as stock flytekit does: its lists and maps lie in the store by themselves."""
 
 import json
 import sys
