@@ -191,10 +191,12 @@ class Delivery:
 
     async def _gather(self) -> None:
         """Let records come together: those of one node lead to one row, however many they are."""
+        due_ns = self._clock.now_ns() + self._settings.history_gather_ns
         await self._pause(self._settings.history_pause_ns)
-        if not self._pressing:
+        left_ns = due_ns - self._clock.now_ns()
+        if self._waiting and left_ns > 0 and not self._pressing:
             self._gathering = True
-            await self._pause(self._settings.history_gather_ns - self._settings.history_pause_ns)
+            await self._pause(left_ns)
             self._gathering = False
 
     async def _pause(self, pause_ns: int) -> None:
