@@ -10,6 +10,7 @@ from flytelike.controlplane.errors import Refusal, Status, refusal
 from flytelike.controlplane.ports import Launcher
 from flytelike.model.ids import ExecutionId
 from flytelike.model.launch import LaunchRequest
+from flytelike.model.queued import Queued
 from flytelike.model.trouble import Trouble
 from propeller.kube.errors import KubernetesError, ObjectExists, ObjectNotFound
 from propeller.kube.ports import FLYTE_WORKFLOWS, Json, Objects
@@ -73,6 +74,11 @@ class LaunchedByObjects(Launcher):
     @override
     def troubles(self) -> Sequence[Trouble]:
         """Return none: in a cluster, the objects tell what executions wait for."""
+        return ()
+
+    @override
+    async def queued(self, execution: ExecutionId) -> Sequence[Queued]:
+        """Return none: in a cluster, its scheduler lines the pods up."""
         return ()
 
     @override

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from flytelike.codec.ids import fill_identifier, identifier_from_proto
 from flytelike.codec.literals import literal_map_from_proto, literal_map_to_proto
 from flytelike.codec.parse import parse, serialise
+from flytelike.codec.priority import fill_priority, said_priority
 from flytelike.codec.reuse import reuse_list_to_proto
 from flytelike.controlplane.database import Database
 from flytelike.controlplane.dispatch import Dispatch
@@ -175,6 +176,8 @@ class Executions:
         replayed = {name: value for name, value in wanted.replayed.items() if name in asked}
         inputs = complete_inputs({**replayed, **wanted.inputs}, runnable.parameters, runnable.fixed, faults)
         inherit(wanted.spec, runnable.options)
+        if runnable.row.priority is not None and said_priority(wanted.spec.quality_of_service) is None:
+            fill_priority(runnable.row.priority, wanted.spec.quality_of_service)
         check_priority(wanted.spec.quality_of_service, faults)
         faults.check()
         return Checked(wanted, runnable, inputs)
@@ -194,11 +197,9 @@ class Executions:
             if find_execution(connection, wanted.id) is not None:
                 raise refusal(Status.ALREADY_EXISTS, "execution-exists", f"there is an execution {wanted.id} already")
             check_deletion(connection, wanted)
-            add_execution(connection, values, wanted.spec.labels.values)
+            row = add_execution(connection, values, wanted.spec.labels.values)
             if wanted.parent is not None and wanted.parent.eager:
                 update_execution(connection, wanted.parent.node.execution, {"calls": True})
-            row = find_execution(connection, wanted.id)
-            assert row is not None
             return row
 
         await self._dispatch.tell(await self._database.write(add))
@@ -261,7 +262,7 @@ class Executions:
                 return None
             return runnable_launch_plan(connection, wanted.target)
 
-        runnable = await self._database.read(look)
+        runnable = await self._database.glance(look)
         faults.check()
         if runnable is not None:
             return runnable

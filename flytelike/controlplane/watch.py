@@ -55,7 +55,7 @@ class Watch:
         with self._notifier.watching(execution) as woken:
             while True:
                 woken.clear()
-                news = await self._database.read(partial(_news, execution=execution, seen=seen, attempts=attempts))
+                news = await self._database.glance(partial(_news, execution=execution, seen=seen, attempts=attempts))
                 update = _update(execution, news, seen)
                 if update is not None:
                     yield update

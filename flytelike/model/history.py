@@ -34,6 +34,7 @@ class NodeChanged:
     were taken, why they were not. `cache` is what is to be told of the cache now. `graph` is the
     digest of the closure of the nodes that the node's own task gave, if it is dynamic. `waits` says what it waits
     for from now on, such as `approval "release"`, and `waits_until_ns` until when at most; 0 for as long as it takes.
+    `priority` is what it and the nodes around it add to the execution's.
     """
 
     path: NodePath
@@ -50,6 +51,7 @@ class NodeChanged:
     graph: Digest = Digest("")  # noqa: RUF009 - a NewType's call is a constant
     waits: str = ""
     waits_until_ns: int = 0
+    priority: int = 0
 
 
 NEXT_ATTEMPT = "its next attempt"

@@ -29,8 +29,8 @@ from flytelike.storage.writing import StoredWriter
 if TYPE_CHECKING:
     from flytelike.storage.bucket import Bucket
 
-GET_BYTES_MAX = 256 << 20
-"""Default bound of what `get` reads into memory."""
+GET_BYTES_MAX = 576 << 20
+"""Default bound of what `get` reads into memory: the largest value that is kept by itself, and some room."""
 INLINE_BYTES_MAX = 256 << 10
 """Local files up to this size are read and written on the event loop: a thread costs more than they do."""
 EXPIRES_S_MAX = 7 * 24 * 3600

@@ -10,6 +10,7 @@ from typing import Self
 
 from flytelike.model.ids import ExecutionId, NodeExecutionId
 from flytelike.storage import Store, StoreConfig
+from propeller.allocation import LocalAllocator
 from propeller.app.closures import StoredClosures
 from propeller.app.cluster_resources import ClusterResources, ClusterResourceSettings
 from propeller.app.control_plane import ControlPlaneConnection, ControlPlaneSettings, neighbours_of
@@ -23,6 +24,7 @@ from propeller.app.prepared_namespaces import PreparedNamespaces
 from propeller.app.shard import Shard, Surroundings
 from propeller.app.sharding import shard_of
 from propeller.app.shards import Shards
+from propeller.core.fairness import Quota
 from propeller.engine import Engine
 from propeller.engine.loop_clock import LoopClock
 from propeller.executors.pod import PodExecutor, PodExecutorSettings
@@ -32,7 +34,6 @@ from propeller.kube.lease import Leases
 from propeller.kube.ports import FLYTE_WORKFLOWS, Json, Selection
 from propeller.kube.watch import Gone, Listed, ObjectKey, Seen, Watch
 from propeller.ports import Executor
-from propeller.ports_secrets import NoSecrets
 
 _LOG = logging.getLogger(__name__)
 
@@ -233,7 +234,9 @@ class Operator:
     def _executor(self, number: int, client: KubernetesClient, store: Store, engine: Engine) -> Executor:
         pods = self.options.pods
         if pods is None:
-            return ProcessExecutor(self._workers(), store, engine, NoSecrets())
+            workers = self._workers()
+            allocator = LocalAllocator({(): Quota(limit=workers.machine)}, LoopClock())
+            return ProcessExecutor(workers, store, engine, allocator)
         env = {"FLYTELIKE_UPLOAD_PREFIX": f"{self.options.store_base}/uploads", **pods.pods.env}
         pods = replace(pods, pods=replace(pods.pods, env=env))
         if number:

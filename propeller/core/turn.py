@@ -223,6 +223,7 @@ class Turn:
                 graph,
                 waits.what,
                 waits.until_ns,
+                self._priority(place),
             )
         )
 

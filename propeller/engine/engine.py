@@ -9,6 +9,7 @@ from flytelike.model.diagnostic import Diagnostic
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ExecutionId, NodeExecutionId
 from flytelike.model.launch import LaunchRequest
+from flytelike.model.queued import Queued
 from flytelike.model.trouble import Trouble
 from propeller.core.events import AbortRequested, AttemptFailed, AttemptRunning, Event
 from propeller.core.header import Header, Limits
@@ -89,6 +90,11 @@ class Engine:
         """How many records the sink has not taken, of those in memory."""
         return self._delivery.waiting
 
+    async def queued(self, execution: ExecutionId) -> Sequence[Queued]:
+        """Return what of an execution waits for a worker, and where in the executor's line."""
+        executor = self._effects.executor
+        return await executor.queued(execution) if executor is not None else ()
+
     def waits_for(self, execution: ExecutionId) -> str:
         """Return what an execution waits for, in one phrase; empty if it goes on, or is not in memory."""
         cause = self._troubles.of(execution)
@@ -117,9 +123,11 @@ class Engine:
         cached = request.cache is not CacheUse.OFF
         limits = Limits(request.max_parallelism, request.timeout_ns, request.interruptible, cached)
         header = Header(limits=limits)
+        new: Header | None = header
         try:
             await self._store.commit(Commit(request.id, 0, encode([header, 0]), launch=encode(request)))
         except Conflict:
+            new = None
             # It was taken over before. It is here or has ended, but for one whose commit was stored
             # while an error was told.
             if request.id in self._driver.runs:
@@ -129,7 +137,7 @@ class Engine:
                 self._troubles.note(("submit", request.id), cause, request.id)
             raise
         self._troubles.over(("submit", request.id))
-        self._entry.admit(request)
+        self._entry.admit(request, new)
 
     async def abort(self, execution: ExecutionId, cause: str, principal: str = "") -> None:
         """Ask that an execution ends; returns once that is stored.

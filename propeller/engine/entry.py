@@ -62,6 +62,11 @@ class _Stored:
     snapshot: Snapshot
 
     @staticmethod
+    def new(request: LaunchRequest, header: Header) -> "_Stored":
+        """Return what is stored of an execution that was taken over just now."""
+        return _Stored(request, header, 0, Snapshot(1, False, b"", b"", {}, {}))
+
+    @staticmethod
     def of(snapshot: Snapshot) -> "_Stored":
         header, sequence = cast("tuple[Header, int]", decode(snapshot.header))
         return _Stored(cast("LaunchRequest", decode(snapshot.launch)), header, sequence, snapshot)
@@ -116,17 +121,26 @@ class Entry:
         self._waiting.extend(executions)
         self.make_room()
 
-    def admit(self, request: LaunchRequest) -> None:
-        """Take a new execution. Children are let in at once: their parents have room already, and wait."""
-        if request.depth:
-            _ = self._come(request.id)
+    def admit(self, request: LaunchRequest, header: Header | None) -> None:
+        """Take an execution that is stored; `header` is that of one which is new, so that it need not be read.
+
+        Children are let in at once: their parents have room already, and wait.
+        """
+        if request.id in self._driver.runs:
+            return  # Somebody who wants it ended was quicker.
+        if request.depth or (self._room and not self._waiting):
+            _ = self._come(request.id, _Stored.new(request, header) if header is not None else None)
         else:
             self.queue([request.id])
 
+    @property
+    def _room(self) -> bool:
+        room = self._settings.executions_max
+        return len(self._driver.runs) + len(self._coming) < room and not self._closed
+
     def make_room(self) -> None:
         """Let those in that wait, as far as there is room."""
-        room = self._settings.executions_max
-        while self._waiting and len(self._driver.runs) + len(self._coming) < room and not self._closed:
+        while self._waiting and self._room:
             execution = self._waiting.popleft()
             if execution not in self._driver.runs:
                 _ = self._come(execution)
@@ -143,17 +157,23 @@ class Entry:
 
     # --- reading back -----------------------------------------------------------------------
 
-    def _come(self, execution: ExecutionId) -> "asyncio.Future[Run | None]":
+    def _come(self, execution: ExecutionId, stored: _Stored | None = None) -> "asyncio.Future[Run | None]":
         coming = self._coming.get(execution)
         if coming is None:
             coming = self._coming[execution] = asyncio.get_running_loop().create_future()
-            self._driver.spawn(self._try(execution, coming, 1))
+            self._driver.spawn(self._try(execution, coming, 1, stored))
         return coming
 
-    async def _try(self, execution: ExecutionId, coming: "asyncio.Future[Run | None]", tries: int) -> None:
+    async def _try(
+        self,
+        execution: ExecutionId,
+        coming: "asyncio.Future[Run | None]",
+        tries: int,
+        stored: _Stored | None = None,
+    ) -> None:
         run = None
         try:
-            run = await self._enter(execution)
+            run = await self._enter(execution, stored)
         except Exception as error:  # noqa: BLE001 - one execution must not stop the others
             if not self._closed and not (isinstance(error, StoreError) and error.lasting):
                 if (cause := cause_of(error)) is not None:
@@ -174,11 +194,12 @@ class Entry:
         if not self._closed:
             self._driver.spawn(self._try(execution, coming, tries))
 
-    async def _enter(self, execution: ExecutionId) -> Run | None:
-        snapshot = await self._ports.store.load(execution)
-        if snapshot is None or (snapshot.closed and not snapshot.commands):
-            return None
-        stored = _Stored.of(snapshot)
+    async def _enter(self, execution: ExecutionId, stored: _Stored | None) -> Run | None:
+        if stored is None:
+            snapshot = await self._ports.store.load(execution)
+            if snapshot is None or (snapshot.closed and not snapshot.commands):
+                return None
+            stored = _Stored.of(snapshot)
         request = stored.request
         try:
             shared = await self._programs.get(request.closure_uri, request.closure_digest)
@@ -190,7 +211,7 @@ class Entry:
         state = ExecutionState(
             program.plan, stored.header, stored.nodes(), for_core(reuse), stored.graphs(), stored.chunks()
         )
-        run = Run(request, program, state, snapshot.version, stored.sequence, seal=stored.seal, reuse=reuse)
+        run = Run(request, program, state, stored.snapshot.version, stored.sequence, seal=stored.seal, reuse=reuse)
         run.grafts.update(stored.graphs())
         self._driver.runs[execution] = run
         if stored.sequence:

@@ -10,6 +10,8 @@ OUTPUTS_NOT_FOUND = "OutputsNotFound"
 PROGRAM_NOT_FOUND = "ProgramNotFound"
 NOT_STARTED = "ProcessNotStarted"
 BAD_TASK = "BadTaskFormat"
+GRANT_LOST = "GrantLost"
+NEVER_FITS = "QuotaTooSmall"
 NOT_STORED = "OutputsNotStored"
 NOT_STORED_EXIT = 75
 """With which our own program tells that it could not store how the attempt ended (sysexits' EX_TEMPFAIL)."""

@@ -20,6 +20,10 @@ OLDER = {
 }
 """Suites that name their port as the type of their fixture."""
 BESIDE = {
+    "AllocationListener": (
+        "tests/contracts/test_allocator_contract.py",
+        "executors listen; what they are told is what the allocators' suite is about",
+    ),
     "AttemptListener": (
         "tests/contracts/test_executor_contract.py",
         "the engine alone listens; what it is told, and when, is what the executors' suite is about",

@@ -103,7 +103,7 @@ def told(decision: Decision) -> Plain:
 def _silent(record: Record) -> Record:
     match record:
         case NodeChanged():
-            return replace(record, waits="", waits_until_ns=0)
+            return replace(record, waits="", waits_until_ns=0, priority=0)
         case AttemptChanged():
             return replace(record, next_ns=0)
         case _:

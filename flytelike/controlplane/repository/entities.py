@@ -4,11 +4,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, insert, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    insert,
+    literal_column,
+    null,
+    select,
+    update,
+)
 
 from flytelike.controlplane.listing import ListQuery
 from flytelike.controlplane.repository.pages import Field, Fields, instant, member, paged
-from flytelike.controlplane.repository.prepared import upsert
+from flytelike.controlplane.repository.prepared import Prepared, upsert
 from flytelike.controlplane.repository.rows import EntityRow
 from flytelike.controlplane.schema import descriptions, launch_plans, named_entities, tasks, workflows
 from flytelike.model.ids import Identifier, ResourceKind
@@ -24,7 +36,7 @@ _PLAN_STATES = {"INACTIVE": INACTIVE, "ACTIVE": ACTIVE}
 
 @dataclass(frozen=True, slots=True)
 class NewEntity:
-    """A version to keep. `type` is a task's; `closure_uri` a workflow's; `workflow` a launch plan's."""
+    """A version to keep. `type` is a task's; `closure_uri` and `priority` a workflow's; `workflow` a launch plan's."""
 
     id: Identifier
     digest: str
@@ -34,6 +46,7 @@ class NewEntity:
     closure_uri: str = ""
     workflow: Identifier | None = None
     system_generated: bool = False
+    priority: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +94,26 @@ _COMMON = ("project", "domain", "name", "version", "digest", "body", "short_desc
 
 def _select(table: Table) -> Select[*tuple[Any, ...]]:
     columns: list[ColumnElement[Any]] = [table.c[name] for name in _COMMON]
-    columns.append(table.c.closure_uri if table is workflows else literal(""))
-    columns.append(table.c.state if table is launch_plans else literal(0))
+    columns.append(table.c.closure_uri if table is workflows else literal_column("''"))
+    columns.append(table.c.state if table is launch_plans else literal_column("0"))
+    columns.append(table.c.priority if table is workflows else null())
     return select(*columns)
 
 
 _SELECTS = {kind: _select(table) for kind, table in TABLES.items()}
+_IDENTITY = ("project", "domain", "name", "version")
+
+
+def _finding(table: Table) -> Prepared:
+    return Prepared(lambda _: _select(table).where(*(table.c[name] == bindparam(name) for name in _IDENTITY)))
+
+
+_FIND = {kind: _finding(table) for kind, table in TABLES.items()}
 
 
 def find_entity(connection: Connection, identifier: Identifier) -> EntityRow | None:
     """Return a version."""
-    row = connection.execute(_SELECTS[identifier.kind].where(_is(TABLES[identifier.kind], identifier))).first()
+    row = _FIND[identifier.kind].first(connection, {name: getattr(identifier, name) for name in _IDENTITY})
     return None if row is None else _entity(row)
 
 
@@ -121,7 +143,7 @@ def add_entities(connection: Connection, new: Iterable[NewEntity], now_ns: int) 
         if entity.id.kind is ResourceKind.TASK:
             values["type"] = entity.type
         if entity.id.kind is ResourceKind.WORKFLOW:
-            values["closure_uri"] = entity.closure_uri
+            values |= {"closure_uri": entity.closure_uri, "priority": entity.priority}
         if entity.workflow is not None:
             values |= {"workflow_name": entity.workflow.name, "workflow_version": entity.workflow.version}
         connection.execute(insert(TABLES[entity.id.kind]), values)

@@ -2,12 +2,28 @@
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Insert, Table, and_, case, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 
 from flytelike.controlplane.errors import Faults
 from flytelike.controlplane.listing import ListQuery
 from flytelike.controlplane.repository.pages import Field, Fields, duration, instant, member, paged, where
+from flytelike.controlplane.repository.prepared import Prepared
 from flytelike.controlplane.repository.rows import AttemptRow, ExecutionRow, NodeRow
 from flytelike.controlplane.schema import execution_tags, executions, node_executions, task_executions
 from flytelike.model.ids import ExecutionId, ResourceKind
@@ -85,21 +101,40 @@ TASK_FIELDS: Fields = {
 _EXECUTION = select(*[executions.c[field.name] for field in fields(ExecutionRow)])
 _NODE = select(*[node_executions.c[field.name] for field in fields(NodeRow)])
 _ATTEMPT = select(*[task_executions.c[field.name] for field in fields(AttemptRow)])
-_INSERT: Insert = insert(executions)
-_INSERT_TAG: Insert = insert(execution_tags)
+_OF_NAME = tuple(executions.c[name] == bindparam(name) for name in ("project", "domain", "name"))
+_FIND = Prepared(lambda _: _EXECUTION.where(executions.c.deleting_at == literal_column("0"), *_OF_NAME))
+_CHANGED_NODES = Prepared(lambda _: _changed(_NODE, node_executions))
+_CHANGED_ATTEMPTS = Prepared(lambda _: _changed(_ATTEMPT, task_executions))
+_DELETING = Prepared(
+    lambda _: select(executions.c.id).where(executions.c.deleting_at != literal_column("0"), *_OF_NAME)
+)
+_ADD_TAG = Prepared(
+    lambda _: insert(execution_tags).values({name: bindparam(name) for name in ("execution", "key", "value")})
+)
 
 
-def add_execution(connection: Connection, values: Values, labels: Mapping[str, str]) -> None:
-    """Keep a new execution, to be found by its labels; an existing name is the database's IntegrityError."""
-    added = connection.execute(_INSERT, dict(values))
-    if labels and (key := added.inserted_primary_key) is not None:
-        rows = [{"execution": key[0], "key": name, "value": value} for name, value in labels.items()]
-        connection.execute(_INSERT_TAG, rows)
+def add_execution(connection: Connection, values: Values, labels: Mapping[str, str]) -> ExecutionRow:
+    """Keep a new execution, to be found by its labels, and return its row.
+
+    An existing name is the database's IntegrityError.
+    """
+    _adding(tuple(values)).run(connection, [values])
+    row = _FIND.first(connection, {name: values[name] for name in ("project", "domain", "name")})
+    assert row is not None, "it was added"
+    added = ExecutionRow(*row)
+    _ADD_TAG.run(connection, [{"execution": added.id, "key": key, "value": value} for key, value in labels.items()])
+    return added
+
+
+@cache
+def _adding(columns: tuple[str, ...]) -> Prepared:
+    """Return the statement that adds an execution of which these are known."""
+    return Prepared(lambda _: insert(executions).values({name: bindparam(name) for name in columns}))
 
 
 def find_execution(connection: Connection, execution: ExecutionId) -> ExecutionRow | None:
     """Return an execution's row."""
-    row = connection.execute(_EXECUTION.where(_is(execution))).first()
+    row = _FIND.first(connection, _key(execution))
     return None if row is None else ExecutionRow(*row)
 
 
@@ -191,12 +226,8 @@ def last_attempts(connection: Connection, execution: int) -> dict[str, int]:
 
 def changed_nodes(connection: Connection, execution: int, after: int, limit: int) -> list[NodeRow]:
     """Return the nodes changed by history entries after number `after`, oldest change first."""
-    statement = (
-        _NODE.where(node_executions.c.execution == execution, node_executions.c.sequence > after)
-        .order_by(node_executions.c.sequence)
-        .limit(limit)
-    )
-    return [NodeRow(*row) for row in connection.execute(statement)]
+    found = _CHANGED_NODES.rows(connection, {"of": execution, "after": after, "most": limit})
+    return [NodeRow(*row) for row in found]
 
 
 def find_attempt(connection: Connection, execution: int, path: str, attempt: int) -> AttemptRow | None:
@@ -231,12 +262,8 @@ def list_attempts(connection: Connection, execution: int, path: str, query: List
 
 def changed_attempts(connection: Connection, execution: int, after: int, limit: int) -> list[AttemptRow]:
     """Return the attempts changed by history entries after number `after`, oldest change first."""
-    statement = (
-        _ATTEMPT.where(task_executions.c.execution == execution, task_executions.c.sequence > after)
-        .order_by(task_executions.c.sequence)
-        .limit(limit)
-    )
-    return [AttemptRow(*row) for row in connection.execute(statement)]
+    found = _CHANGED_ATTEMPTS.rows(connection, {"of": execution, "after": after, "most": limit})
+    return [AttemptRow(*row) for row in found]
 
 
 def count_active(connection: Connection) -> int:
@@ -247,17 +274,23 @@ def count_active(connection: Connection) -> int:
 
 def being_deleted(connection: Connection, execution: ExecutionId) -> bool:
     """Tell whether an execution of that name is on its way out."""
-    where = (executions.c.project == execution.project, executions.c.domain == execution.domain)
-    statement = select(executions.c.id).where(
-        *where, executions.c.name == execution.name, executions.c.deleting_at != 0
-    )
-    return connection.execute(statement).first() is not None
+    return _DELETING.first(connection, _key(execution)) is not None
 
 
 def hold_execution(connection: Connection, execution: ExecutionId) -> bool:
     """Keep an execution from being deleted until the transaction ends; tell whether it is there."""
     statement = select(executions.c.id).where(_is(execution)).with_for_update(read=True)
     return connection.execute(statement).first() is not None
+
+
+def _key(execution: ExecutionId) -> Mapping[str, str]:
+    return {"project": execution.project, "domain": execution.domain, "name": execution.name}
+
+
+def _changed(rows: "Select[*tuple[Any, ...]]", table: Table) -> "Select[*tuple[Any, ...]]":
+    """Return the statement that finds what history entries after a number changed, oldest change first."""
+    news = table.c.execution == bindparam("of"), table.c.sequence > bindparam("after")
+    return rows.where(*news).order_by(table.c.sequence).limit(bindparam("most")).offset(literal_column("0"))
 
 
 def _is(execution: ExecutionId) -> ColumnElement[bool]:

@@ -114,6 +114,7 @@ class ExecutionFold:
                 "note": "",
                 "waits": "",
                 "waits_until": 0,
+                "priority": record.priority,
                 "cache_status": 0,
                 "cache_why": "",
                 "cache_key": "",

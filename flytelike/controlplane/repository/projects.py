@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, fields
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from flytelike.controlplane.listing import ListQuery
 from flytelike.controlplane.repository.pages import Field, Fields, instant, member, paged
+from flytelike.controlplane.repository.prepared import Prepared
 from flytelike.controlplane.schema import projects
 
 _STATES = {"ACTIVE": 0, "ARCHIVED": 1, "SYSTEM_GENERATED": 2, "SYSTEM_ARCHIVED": 3}
@@ -42,11 +43,12 @@ class ProjectRow:
 
 
 _PROJECT = select(*[projects.c[field.name] for field in fields(ProjectRow)])
+_FIND = Prepared(lambda _: _PROJECT.where(projects.c.id == bindparam("project")))
 
 
 def find_project(connection: Connection, project: str) -> ProjectRow | None:
     """Return a project."""
-    row = connection.execute(_PROJECT.where(projects.c.id == project)).first()
+    row = _FIND.first(connection, {"project": project})
     return None if row is None else ProjectRow(*row)
 
 

@@ -37,6 +37,7 @@ from flytelike.model.launch import LaunchRequest
 from flytelike.model.literals import Literal, Primitive
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
 from flytelike.model.policies import TaskMetadata
+from flytelike.model.queued import Queued
 from flytelike.model.trouble import Trouble
 from flytelike.model.types import INTEGER, LiteralType
 from flytelike.storage import Store
@@ -261,7 +262,11 @@ class FakeLauncher:
         self.signals: list[tuple[ExecutionId, str]] = []
         self.failing = False
         self.waits_for: list[Trouble] = []
+        self.in_line: dict[ExecutionId, list[Queued]] = {}
         self.told = asyncio.Event()
+
+    async def queued(self, execution: ExecutionId) -> Sequence[Queued]:
+        return self.in_line.get(execution, ())
 
     def troubles(self) -> Sequence[Trouble]:
         return self.waits_for

@@ -51,3 +51,8 @@ class MaintenanceServiceStub:
                 request_serializer=flytelike_dot_service_dot_maintenance__pb2.ListTroublesRequest.SerializeToString,
                 response_deserializer=flytelike_dot_service_dot_maintenance__pb2.ListTroublesResponse.FromString,
                 _registered_method=True)
+        self.ListQueued = channel.unary_unary(
+                '/flytelike.service.MaintenanceService/ListQueued',
+                request_serializer=flytelike_dot_service_dot_maintenance__pb2.ListQueuedRequest.SerializeToString,
+                response_deserializer=flytelike_dot_service_dot_maintenance__pb2.ListQueuedResponse.FromString,
+                _registered_method=True)

@@ -25,3 +25,7 @@ class MaintenanceServiceStub:
     """What the platform's owner has decided about how long things stay."""
     ListTroubles: _aio.UnaryUnaryMultiCallable[_maintenance_pb2.ListTroublesRequest, _maintenance_pb2.ListTroublesResponse]
     """What executions wait for now that is no fault of theirs, such as a full disk."""
+    ListQueued: _aio.UnaryUnaryMultiCallable[_maintenance_pb2.ListQueuedRequest, _maintenance_pb2.ListQueuedResponse]
+    """What of an execution waits for a worker, and how many are before it. Empty where the platform does not line up
+    work itself, as in a cluster.
+    """
