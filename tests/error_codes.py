@@ -18,6 +18,7 @@ NO_CODES = frozenset(
     signing-key-file token-file
     cache-key-metadata content-length content-md5 content-security-policy controlplane-listen controlplane-read
     controlplane-write
+    flytelike-carry flytelike-fetch flytelike-inputs flytelike-outputs flytelike-store
     date-time default-init eager-exec end-node ephemeral-storage
     left-out not-chosen not-done not-there
     flyte-authorization flyte-shared-memory flytelike-container flytelike-digest flytelike-execute

@@ -32,6 +32,7 @@ from propeller.executors.process import ProcessExecutor, ProcessSettings
 from propeller.kube.client import ClientSettings, KubernetesClient
 from propeller.kube.lease import Leases
 from propeller.kube.ports import FLYTE_WORKFLOWS, Json, Selection
+from propeller.kube.resource import owner_reference
 from propeller.kube.watch import Gone, Listed, ObjectKey, Seen, Watch
 from propeller.ports import Executor
 
@@ -242,7 +243,12 @@ class Operator:
         if number:
             # Each shard looks at its own pods alone: those of others are not for it to judge.
             pods = replace(pods, pods=replace(pods.pods, platform=f"{pods.pods.platform}.{number}"))
-        return PodExecutor(pods, client, client, store, engine, admission=self._prepared)
+        return PodExecutor(pods, client, client, store, engine, admission=self._prepared, owner_of=self._owner)
+
+    def _owner(self, namespace: str, execution: ExecutionId) -> Json | None:
+        """Return a reference to an execution's object, if it lies in a namespace: what belongs to it goes with it."""
+        document = self._latest.get(ObjectKey(namespace, execution.name))
+        return None if document is None else owner_reference(document, execution)
 
     def _workers(self) -> ProcessSettings:
         options = self.options

@@ -86,6 +86,8 @@ class _File(Schema):
     profile = fields.Enum(SecurityProfile, by_value=True)
     run_as_user = fields.Integer(strict=True, validate=validate.Range(min=1))
     secret_name = fields.String()
+    priority_classes = fields.Dict(keys=fields.String(), values=fields.Integer(strict=True))
+    own_image = fields.String()
     env = fields.Dict(keys=fields.String(), values=fields.String())
     grace_s = fields.Integer(strict=True, validate=validate.Range(min=0))
     start_allowance_s = fields.Integer(strict=True, validate=validate.Range(min=0))

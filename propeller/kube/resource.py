@@ -103,6 +103,18 @@ def resource_to_json(resource: WorkflowResource) -> dict[str, Any]:
     }
 
 
+def owner_reference(document: Mapping[str, Any], execution: ExecutionId) -> dict[str, Any] | None:
+    """Return what an object of the same namespace says that belongs to an execution's object.
+
+    None when the document is that of another execution.
+    """
+    told = {"project": execution.project, "domain": execution.domain, "name": execution.name}
+    if (document.get("spec") or {}).get("execution") != told:
+        return None
+    named = {name: document["metadata"][name] for name in ("name", "uid")}
+    return {"apiVersion": f"{GROUP}/{VERSION}", "kind": KIND, **named, "controller": True}
+
+
 def resource_from_json(document: Mapping[str, Any]) -> WorkflowResource:
     """Return the object of a document. Raises `MalformedResource` with the path of the field at fault."""
     top = Fields(document)

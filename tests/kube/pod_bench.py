@@ -35,7 +35,7 @@ class PodBench:
         self.namespace = f"pods-{uuid.uuid4().hex[:12]}"
         pods = PodSettings(platform=self.namespace, namespace=self.namespace, env=self.site.env, grace_s=1)
         self.settings = PodExecutorSettings(
-            replace(pods, **settings.pop("pods", {})), f"{root}/logs", pauses=QUICK, **settings
+            replace(pods, **settings.pop("pods", {})), f"{root}/logs", **{"pauses": QUICK, **settings}
         )
         self.plane = plane
         self.slots = slots

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 
 from typing_extensions import override
 
@@ -25,7 +25,7 @@ from propeller.executors.pod.log_readers import LogReaders
 from propeller.executors.pod.manifest import namespace_of
 from propeller.executors.pod.names import pod_name
 from propeller.executors.pod.observation import Broken, Exited, Running, Waiting, observe
-from propeller.executors.pod.preparing import Ended, Preparer
+from propeller.executors.pod.preparing import Ended, OwnerOf, Preparer, no_owner
 from propeller.executors.pod.refusal import TryLater
 from propeller.executors.pod.removing import remove
 from propeller.executors.pod.settings import Json, PodExecutorSettings
@@ -64,7 +64,7 @@ class PodExecutor(Executor):
         store: The object store, for documents and logs.
         listener: Told how attempts go.
         admission: Says when a pod may be made; all may at once without it.
-        now_ns: The time, in nanoseconds since 1970.
+        owner_of: What pods go with when it is deleted.
     """
 
     def __init__(
@@ -76,16 +76,15 @@ class PodExecutor(Executor):
         listener: AttemptListener,
         *,
         admission: Admission | None = None,
-        now_ns: Callable[[], int] = time.time_ns,
+        owner_of: OwnerOf = no_owner,
     ) -> None:
         self._settings = settings
         self._objects = objects
         self._listener = listener
-        self._now_ns = now_ns
         self._results = Results(store)
         self.logs = StoredLogs(store, settings.logs, settings.log_bytes)
         self._readers = LogReaders(pod_logs, self.logs, settings.streams, settings.log_wait_s, self._later)
-        self._preparer = Preparer(settings.pods, objects, self._results)
+        self._preparer = Preparer(settings.pods, objects, self._results, owner_of)
         self._maker = PodMaker(objects, settings.creations, settings.pauses)
         self._admission = admission or AllAdmitted()
         self._elements = ElementPods(self._results)
@@ -267,11 +266,13 @@ class PodExecutor(Executor):
         """Return how the pod ended, or that it ran for too long."""
         limit_ns = attempt.spec.deadline_ns
         while True:
-            pod, now_ns, due_ns = attempt.pod, self._now_ns(), 0
+            pod, now_ns, due_ns = attempt.pod, time.time_ns(), 0
             assert pod is not None, "it was made"
             news = observe(pod, now_ns, self._settings.patience, attempt.events)
             match news:
-                case Exited() | Broken():
+                case Exited(since_ns=since_ns) | Broken(since_ns=since_ns):
+                    if since_ns:  # a short one may never be seen running
+                        self._began(attempt, since_ns, since_ns + _RECENT_NS)
                     return news
                 case _ if attempt.gone:
                     text = "The pod vanished before it told how it ended: somebody removed it by force."
@@ -349,7 +350,7 @@ class PodExecutor(Executor):
     def _tell(self, key: AttemptKey, ending: Ending) -> None:
         if self._closed:
             return
-        now_ns = self._now_ns()
+        now_ns = time.time_ns()
         element = self._elements.ended(key)
         match ending:
             case GaveNodes() | Failure() | None if element is not None:

@@ -79,6 +79,8 @@ class PodSettings:
         kueue_queue: Kueue's LocalQueue for pods, with `{project}` and `{domain}` filled in; none if empty.
         run_as_user: The user of containers; the image's own if None, which then must be a number other than 0.
         secret_name: The Secret object for requests without a group.
+        priority_classes: `PriorityClass` objects by name, and from which priority on each is for; none below all.
+        own_image: The platform's image, for what it does itself in pods: carrying the files of plain containers.
         env: Variables for every container: the platform's address, the object store, and so on.
         grace_s: Time between SIGTERM and SIGKILL.
         start_allowance_s: How long pulling images and starting may take before a pod's own deadline counts it.
@@ -106,6 +108,8 @@ class PodSettings:
     kueue_queue: str = ""
     run_as_user: int | None = None
     secret_name: str = "flytelike"  # noqa: S105 - the name of an object
+    priority_classes: Mapping[str, int] = field(default_factory=dict)
+    own_image: str = "flytelike/python:0.1"
     env: Mapping[str, str] = field(default_factory=dict)
     grace_s: int = 30
     start_allowance_s: int = 600
