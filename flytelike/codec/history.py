@@ -126,6 +126,7 @@ def _node_to_proto(changed: NodeChanged) -> pb.NodeChanged:
         graph=changed.graph,
         waits=changed.waits,
         waits_until_ns=changed.waits_until_ns,
+        priority=changed.priority,
     )
 
 
@@ -145,6 +146,7 @@ def _node(message: pb.NodeChanged) -> NodeChanged:
         Digest(message.graph),
         message.waits,
         message.waits_until_ns,
+        message.priority,
     )
 
 

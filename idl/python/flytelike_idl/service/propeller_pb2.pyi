@@ -221,6 +221,7 @@ class NodeChanged(message.Message):
     GRAPH_FIELD_NUMBER: builtins.int
     WAITS_FIELD_NUMBER: builtins.int
     WAITS_UNTIL_NS_FIELD_NUMBER: builtins.int
+    PRIORITY_FIELD_NUMBER: builtins.int
     path: builtins.str
     """Its path from the top."""
     parent: builtins.str
@@ -245,6 +246,8 @@ class NodeChanged(message.Message):
     """What it waits for from now on."""
     waits_until_ns: builtins.int
     """Until when at most, in nanoseconds since 1970; 0 for as long as it takes."""
+    priority: builtins.int
+    """Its rank among others."""
     @builtins.property
     def failure(self) -> PropellerFailure:
         """Why it failed."""
@@ -270,10 +273,11 @@ class NodeChanged(message.Message):
         graph: builtins.str = ...,
         waits: builtins.str = ...,
         waits_until_ns: builtins.int = ...,
+        priority: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["cache", b"cache", "failure", b"failure"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["at_ns", b"at_ns", "cache", b"cache", "failure", b"failure", "graph", b"graph", "is_child_execution", b"is_child_execution", "is_parent", b"is_parent", "name", b"name", "note", b"note", "parent", b"parent", "path", b"path", "phase", b"phase", "spec_node_id", b"spec_node_id", "waits", b"waits", "waits_until_ns", b"waits_until_ns"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["at_ns", b"at_ns", "cache", b"cache", "failure", b"failure", "graph", b"graph", "is_child_execution", b"is_child_execution", "is_parent", b"is_parent", "name", b"name", "note", b"note", "parent", b"parent", "path", b"path", "phase", b"phase", "priority", b"priority", "spec_node_id", b"spec_node_id", "waits", b"waits", "waits_until_ns", b"waits_until_ns"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
