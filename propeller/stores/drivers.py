@@ -6,10 +6,10 @@ turns the driver library's exceptions into `StoreError`s.
 
 import shutil
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -26,6 +26,15 @@ CHECKED_BYTES_MAX = 64 * 1024 * 1024
 LOCK_TIMEOUT_S = 2.0
 """How long a write waits for another process that writes the same SQLite file, before it is told."""
 
+
+PATIENCE: Mapping[str, Any] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""A PostgreSQL that vanished without a word is given up after half a minute (libpq's settings)."""
 
 IDLE_MS_MAX = 10_000
 """How long PostgreSQL lets an engine that has begun a transaction say nothing, before it takes it back."""
@@ -217,7 +226,7 @@ class PostgresDriver:
         """Connect. Raises `psycopg.Error`."""
         import psycopg  # noqa: PLC0415 - an optional library, loaded where PostgreSQL is used
 
-        connection = psycopg.connect(self._url, autocommit=True, connect_timeout=10)
+        connection = psycopg.connect(self._url, autocommit=True, **PATIENCE)
         # A commit goes through two statements a row: preparing them at first use pays at once.
         connection.prepare_threshold = 1
         if durability is Durability.PROCESS:
