@@ -14,7 +14,7 @@ _LOG = logging.getLogger(__name__)
 
 _PAUSE_S, _PAUSE_MAX_S = 0.2, 30.0
 _NEWS_S = 2.0
-"""A log that ends tells that its container has ended. The news of that takes a while, but no new kubelet is as quick."""
+"""A log that ends tells that its container has ended. The news of that takes a while; no new kubelet is as quick."""
 
 
 async def pump(

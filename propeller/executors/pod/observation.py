@@ -89,7 +89,7 @@ def observe(pod: Json, now_ns: int, patience: Patience, events: Sequence[Json] =
             if broken is None:
                 return Exited(_time(ended.get("finishedAt")) or now_ns, _time(ended.get("startedAt")))
         began_ns = _time((ended or {}).get("startedAt"))
-        return Broken(_ended_ns(ended, now_ns), broken or _failure_of_init(pod) or _unknown(status), began_ns)
+        return Broken(_ended_ns(ended, now_ns), broken or _failure_of_init(pod) or _unknown(status), since_ns=began_ns)
     init = _failure_of_init(pod)
     if init is not None:
         return Broken(now_ns, init)
