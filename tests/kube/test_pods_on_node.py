@@ -113,8 +113,7 @@ async def test_what_a_program_prints_is_followed_and_outlives_its_pod(bench: Nod
     async with asyncio.timeout(30):
         while not await bench.log(spec.key):
             await asyncio.sleep(0.05)
-    name = (await bench.pod(spec.key))["metadata"]["name"]
-    await bench.kubectl("-n", bench.namespace, "exec", name, "--", "touch", "/tmp/go")
+    await bench.let_go(spec.key)
     assert b"".join([piece async for piece, _ in pieces]) == b"first\nlast\n"
     assert await bench.ended(spec.key) is None
     assert await bench.log(spec.key) == b"first\nlast\n"
