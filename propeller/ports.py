@@ -255,6 +255,10 @@ class BlobsUnavailable(Exception):
     """The object store cannot be reached or refuses; trying again later may help."""
 
 
+class BlobsAway(BlobsUnavailable):
+    """The object store itself does not answer, or broke off: nothing that was asked for is at fault."""
+
+
 class BlobsFull(BlobsUnavailable):
     """There is no room left where the object store keeps its data."""
 

@@ -456,3 +456,6 @@ catalog_uses = Table(
     Column("saved_ns", BigInteger, nullable=False, server_default="0"),
 )
 """How often results of a task were looked for, and the time that finding them saved."""
+
+schema_support = Table("schema_support", metadata, Column("readable_since", String(32), nullable=False))
+"""One row: the oldest version, named by its newest revision, that can work on these tables."""

@@ -82,6 +82,7 @@ class _File(Schema):
     gpu_resource = fields.String()
     accelerator_label = fields.String()
     partition_label = fields.String()
+    kueue_queue = fields.String()
     profile = fields.Enum(SecurityProfile, by_value=True)
     run_as_user = fields.Integer(strict=True, validate=validate.Range(min=1))
     secret_name = fields.String()

@@ -13,6 +13,7 @@ from flytelike.model.queued import Queued
 from flytelike.model.trouble import Trouble
 from propeller.core.events import AbortRequested, AttemptFailed, AttemptRunning, Event
 from propeller.core.header import Header, Limits
+from propeller.core.node_state import ChildRunning
 from propeller.engine.delivery import Delivery
 from propeller.engine.driver import Driver
 from propeller.engine.effects import Effects
@@ -83,6 +84,16 @@ class Engine:
         """Return what of an execution waits for a worker, and where in the executor's line."""
         executor = self._effects.executor
         return await executor.queued(execution) if executor is not None else ()
+
+    @property
+    def executions(self) -> int:
+        """How many executions are in memory."""
+        return len(self._driver.runs)
+
+    @property
+    def history_waiting(self) -> int:
+        """How many records the sink has not taken, of those in memory."""
+        return self._delivery.waiting
 
     def waits_for(self, execution: ExecutionId) -> str:
         """Return what an execution waits for, in one phrase; empty if it goes on, or is not in memory."""
@@ -221,6 +232,14 @@ class Engine:
         run = self._driver.runs.get(parent.execution)
         if run is not None and not self._closed:
             self._errands.add(run, [TakeChild(parent.path, attempt, child)])
+
+    def look_at_children(self) -> None:
+        """Ask how each child goes that is waited for: the end of some may not have been told."""
+        for run in [] if self._closed else list(self._driver.runs.values()):
+            for path, children in run.children.items():
+                state = run.state.get(path)
+                if isinstance(state, ChildRunning) and (child := children.get(state.attempt)) is not None:
+                    self._errands.add(run, [TakeChild(path, state.attempt, child)])
 
     async def signalled(self, execution: ExecutionId, signal: str) -> None:
         """Take the news that a signal was given: the gates that wait for it look at it.

@@ -12,5 +12,8 @@ NOT_STARTED = "ProcessNotStarted"
 BAD_TASK = "BadTaskFormat"
 GRANT_LOST = "GrantLost"
 NEVER_FITS = "QuotaTooSmall"
+NOT_STORED = "OutputsNotStored"
+NOT_STORED_EXIT = 75
+"""With which our own program tells that it could not store how the attempt ended (sysexits' EX_TEMPFAIL)."""
 DISK_FULL = "DiskFull"
 """The code with which a worker says so."""

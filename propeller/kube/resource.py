@@ -1,4 +1,4 @@
-"""The custom resource `FlyteWorkflow` as a value, and as Kubernetes' JSON. Its schema: `helm/flytelike/crds`.
+"""The custom resource `FlyteWorkflow` as a value, and as Kubernetes' JSON. Its schema: `helm/flytelike/files/crds`.
 
 The object is a handle: names, digests, places and counters. It is as small for a large workflow as for a small one.
 """

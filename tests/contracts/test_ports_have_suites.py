@@ -28,18 +28,6 @@ BESIDE = {
         "tests/contracts/test_executor_contract.py",
         "the engine alone listens; what it is told, and when, is what the executors' suite is about",
     ),
-    "Children": (
-        "tests/unit/controlplane/test_executions_api.py",
-        "the control plane alone starts executions; an operator without one refuses all",
-    ),
-    "Closures": (
-        "tests/unit/controlplane/test_graphs.py",
-        "the control plane alone compiles; an operator without one reads closures, and refuses graphs",
-    ),
-    "EventSink": (
-        "tests/unit/controlplane/test_executions_api.py",
-        "the control plane alone keeps history: twice told is told once; the others keep none",
-    ),
     "Launcher": (
         "tests/unit/controlplane/test_executions_api.py",
         "one hands to the engine beside it, one to objects of a cluster (tests/unit/test_launched_by_objects.py)",

@@ -35,8 +35,16 @@ EXPLAINED = {
     r"(message|field) flytelike\.service\.(Collect|Kept|RetentionRule|GetRetention)\w*(\..*)?": "collecting",
     r"(message|field) flytelike\.service\.(ListTroubles\w*|Trouble)(\..*)?": "what the platform waits for",
     r"(message|field) flytelike\.service\.(ListQueued\w*|QueuedAttempt)(\..*)?": "what waits for a worker",
-    r"rpc flytelike\.service\.(Call|Registration|Derivation|Watch|Caching|Maintenance)Service\..*": "services of ours",
+    r"rpc flytelike\.service\.(Call|Registration|Derivation|Watch|Caching|Maintenance|Propeller)Service\..*": "ours",
     r"field flytelike\.core\.(QualityOfService|NodeMetadata|TaskMetadata)\.priority": "9230: priorities as numbers",
+    r"(message|field) flytelike\.service\.(RecordHistory\w*|HistoryEntry|PropellerFailure)(\..*)?": "told",
+    r"(message|field) flytelike\.service\.(Execution|Node|Attempt|Elements)Changed(\..*)?": "told, too",
+    r"(message|field) flytelike\.service\.Element(Span|Failure)(\..*)?": "told, too",
+    r"(message|field) flytelike\.service\.((Start|Abort|Get|Watch)Child\w*|ChildEnded)(\..*)?": "children",
+    r"(message|field) flytelike\.service\.((Compile|Get)Graph|AwaitSignal)\w*(\..*)?": "graphs, signals",
+    r"(message|field) flytelike\.service\.Result(Key|Input|Source|Use)(\..*)?": "results",
+    r"(message|field) flytelike\.service\.(LookUp|Keep|Drop)Results\w*(\..*)?": "results",
+    r"(message|field) flytelike\.service\.(Work(Claim|Reserved)|(Reserve|Release)Work|CountUses)\w*(\..*)?": "so",
     r"(message|field) flytelike\.service\.(StartCall|WatchCalls|CallState)\w*(\..*)?": "calls of eager tasks",
 }
 

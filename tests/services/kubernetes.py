@@ -20,7 +20,7 @@ from tests.kube.control_plane import ControlPlane
 from tests.kube.keeper import shared_control_plane
 
 ROOT = Path(__file__).resolve().parents[2]
-CRD = ROOT / "helm/flytelike/crds/flyteworkflows.yaml"
+CRD = ROOT / "helm/flytelike/files/crds/flyteworkflows.yaml"
 
 _numbers = count()
 

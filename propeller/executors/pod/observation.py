@@ -53,10 +53,14 @@ class Exited:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """Its program ended badly, or will never run. `since_ns` is when its work began; 0 if it did not."""
+    """Its program ended badly, or will never run.
+
+    `exit_code` is its program's own, if it has one; `since_ns` is when its work began, 0 if it did not.
+    """
 
     at_ns: int
     failure: Failure
+    exit_code: int = 0
     since_ns: int = 0
 
 
@@ -88,8 +92,10 @@ def observe(pod: Json, now_ns: int, patience: Patience, events: Sequence[Json] =
             broken = failure_of_exit(ended) or _failure_of_store(status, primary)
             if broken is None:
                 return Exited(_time(ended.get("finishedAt")) or now_ns, _time(ended.get("startedAt")))
-        began_ns = _time((ended or {}).get("startedAt"))
-        return Broken(_ended_ns(ended, now_ns), broken or _failure_of_init(pod) or _unknown(status), since_ns=began_ns)
+        failure = broken or _failure_of_init(pod) or _unknown(status)
+        ended = ended or {}
+        code, began_ns = ended.get("exitCode", 0), _time(ended.get("startedAt"))
+        return Broken(_ended_ns(ended, now_ns), failure, code, began_ns)
     init = _failure_of_init(pod)
     if init is not None:
         return Broken(now_ns, init)

@@ -371,3 +371,11 @@ def test_the_service_account_of_the_task_counts() -> None:
     task = task_of(extra={"security_context": context.SerializeToString()})
     assert built(task, PodSettings(service_account="all"))["spec"]["serviceAccountName"] == "trainer"
     assert built(task_of(), PodSettings(service_account="all"))["spec"]["serviceAccountName"] == "all"
+
+
+@pytest.mark.parametrize(
+    ("queue", "label"), [("", None), ("{project}-{domain}", "flights-development"), ("all", "all")]
+)
+def test_pods_are_handed_to_a_queue_of_kueue_s(queue: str, label: str | None) -> None:
+    labels = built(attempt(), PodSettings(kueue_queue=queue))["metadata"]["labels"]
+    assert labels.get("kueue.x-k8s.io/queue-name") == label
