@@ -12,6 +12,9 @@ from pathlib import Path
 
 from bench.figure import Figure, percentile
 from flytelike.storage import Store
+from propeller.allocation import LocalAllocator
+from propeller.core.fairness import Quota
+from propeller.engine.loop_clock import LoopClock
 from propeller.executors.process import ProcessExecutor, ProcessSettings
 from tests.unit.executor.builders import Listener, Site
 
@@ -106,7 +109,8 @@ def executor_on(site: Site, listener: Listener, slots: int) -> ProcessExecutor:
     settings = ProcessSettings(
         logs=site.root / "logs", slots=slots, env=site.env, preload=PRELOAD, durable_documents=False
     )
-    return ProcessExecutor(settings, Store(), listener)
+    allocator = LocalAllocator({(): Quota(limit=settings.machine)}, LoopClock())
+    return ProcessExecutor(settings, Store(), listener, allocator)
 
 
 def placed(root: Path) -> Site:

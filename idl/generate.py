@@ -7,9 +7,13 @@ protoc names modules after the proto path (`flytelike.core...`), which would col
 with the `flytelike` package itself. The files are therefore moved below
 `flytelike_idl` and their imports rewritten; names inside the descriptors
 (`flytelike/core/literals.proto`, `flytelike.core.Literal`) stay as they are.
+
+Of services only the clients' stubs are kept: the control plane binds its servicers by
+descriptor, so the generator's base classes for servers would be dead code.
 """
 
 import argparse
+import ast
 import filecmp
 import re
 import shutil
@@ -35,7 +39,8 @@ def generate(target: Path) -> None:
         for source in sorted((Path(scratch) / "flytelike").rglob("*.py*")):
             place = target / source.relative_to(Path(scratch) / "flytelike")
             place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_text(HEADER + rewrite(source.read_text()))
+            text = rewrite(source.read_text())
+            place.write_text(HEADER + (stubs_only(text) if source.stem.endswith("_pb2_grpc") else text))
     for folder in [target, *(p for p in target.rglob("*") if p.is_dir())]:
         (folder / "__init__.py").write_text(HEADER)
     (target / "py.typed").write_text("")
@@ -61,6 +66,20 @@ def rewrite(text: str) -> str:
     """Point imports and references at `flytelike_idl` instead of `flytelike`."""
     text = IMPORT.sub(r"\1\2 flytelike_idl.", text)
     return STUB_REFERENCE.sub(r"flytelike_idl.\1", text)
+
+
+def stubs_only(text: str) -> str:
+    """Leave out what is for servers: base classes, what registers them, and one-off calls without a channel."""
+    lines = text.splitlines()
+    for node in reversed(ast.parse(text).body):
+        is_stub = isinstance(node, ast.ClassDef) and node.name.endswith("Stub")
+        if is_stub or not isinstance(node, ast.ClassDef | ast.FunctionDef):
+            continue
+        begin = node.lineno - 1
+        while lines[begin - 1].lstrip().startswith("#") or not lines[begin - 1]:
+            begin -= 1
+        del lines[begin : node.end_lineno]
+    return "\n".join(lines).rstrip() + "\n"
 
 
 def differences(a: Path, b: Path) -> list[str]:

@@ -16,6 +16,7 @@ from flytelike.model.graph import TaskOverrides, TaskTemplate
 from flytelike.model.history import HistoryEntry
 from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeExecutionId, NodePath
 from flytelike.model.phases import WorkflowPhase
+from flytelike.model.queued import Queued
 
 if TYPE_CHECKING:
     from propeller.core.elements import Span
@@ -123,6 +124,13 @@ class Executor(Protocol):
 
     async def withdraw_elements(self, key: AttemptKey, elements: "Sequence[Span]") -> "Sequence[Span]":
         """Take attempts of elements back that have not begun, and return them. All others are left alone."""
+
+    async def queued(self, execution: ExecutionId) -> Sequence[Queued]:  # noqa: ARG002 - for those who line up themselves
+        """Return those of an execution that wait for a worker of this executor's own, with their places in line.
+
+        None where others line up what waits, as a cluster's scheduler does: that is what this returns.
+        """
+        return ()
 
     async def close(self) -> None:
         """Stop all work and release everything. Running attempts are lost, not failed."""
@@ -239,9 +247,16 @@ class Blobs(Protocol):
     async def sync_all(self, uris: Collection[str]) -> None:
         """Make many objects survive a power cut; those that are not there are passed over."""
 
+    async def sync_below(self, folder: str) -> None:
+        """Make all objects below a folder survive a power cut; without a folder there is nothing to do."""
+
 
 class BlobsUnavailable(Exception):
     """The object store cannot be reached or refuses; trying again later may help."""
+
+
+class BlobsAway(BlobsUnavailable):
+    """The object store itself does not answer, or broke off: nothing that was asked for is at fault."""
 
 
 class BlobsFull(BlobsUnavailable):

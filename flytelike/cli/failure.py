@@ -41,7 +41,9 @@ def run_guarded(command: click.Command) -> int:
 PLATFORM_CODES = frozenset(
     {
         "no-server",
+        "address-unusable",
         "port-in-use",
+        "older-database",
         "data-folder-busy",
         "newer-data-folder",
         "newer-database",

@@ -19,6 +19,7 @@ from flytelike.cli.waits import waits
 from flytelike.codec.priority import priority_from_proto
 from flytelike.model.ids import ExecutionId
 from flytelike.model.phases import WorkflowPhase
+from flytelike.model.priority import bounded
 from flytelike.remote import Client, executions, maintenance, registry, signals
 from flytelike.types.inputs import json_from_literal
 from flytelike_idl.admin import execution_pb2
@@ -154,12 +155,14 @@ async def show_execution(client: Client, name: str, project: str, domain: str, *
         "inputs": {key: json_from_literal(value) for key, value in inputs.items()},
         "outputs": {key: json_from_literal(value) for key, value in outputs.items()},
     }
+    tree.line_up([] if over else await maintenance.queued(client, target))
     calls = await calls_of(client, target)
+    priority = priority_from_proto(record.spec.quality_of_service)
     if as_json:
-        nodes = [node_document(row) for _, row in tree.ordered()]
+        nodes = [node_document(row, priority) for _, row in tree.ordered()]
         document = {
             **execution_row(record),
-            "priority": priority_from_proto(record.spec.quality_of_service),
+            "priority": priority,
             **shown,
             "nodes": nodes,
             "calls": calls,
@@ -171,7 +174,7 @@ async def show_execution(client: Client, name: str, project: str, domain: str, *
         return
     for key, value in execution_row(record).items():
         click.echo(f"{key:8} {value}")
-    if priority := priority_from_proto(record.spec.quality_of_service):
+    if priority:
         click.echo(f"priority {priority}")
     for trouble in troubled:
         click.echo(troubles.line(trouble))
@@ -181,7 +184,8 @@ async def show_execution(client: Client, name: str, project: str, domain: str, *
     at_gate = {wait.gate.node_id: wait for wait in waits(waiting)}
     for _, row in tree.ordered():
         row.waits = "" if row.path in at_gate else row.waits  # told in full below
-        click.echo(plain_line(row))
+        urgent = f", priority {bounded(priority + row.priority)}" if row.priority else ""
+        click.echo(f"{plain_line(row)}{urgent}")
         for call in calls:
             if call["node"] == row.path:
                 depth = "  " * (row.path.count(".") // 2 + 1)
@@ -192,8 +196,8 @@ async def show_execution(client: Client, name: str, project: str, domain: str, *
         show_failure(record)
 
 
-def node_document(row: NodeRow) -> dict[str, object]:
-    """Return a node as JSON data; of an array also how far it is."""
+def node_document(row: NodeRow, priority: int) -> dict[str, object]:
+    """Return a node of an execution with a priority as JSON data; of an array also how far it is."""
     document: dict[str, object] = {
         "node": row.path,
         "phase": row.phase.name,
@@ -201,5 +205,6 @@ def node_document(row: NodeRow) -> dict[str, object]:
         "cached": row.cached,
         "note": row.note,
         "waits": row.waits.removeprefix("waits for "),
+        "priority": bounded(priority + row.priority),
     }
     return {**document, "elements": row.elements} if row.elements else document

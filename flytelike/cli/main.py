@@ -12,6 +12,8 @@ from typing_extensions import override
 
 VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "up": ("flytelike.cli.up", "Run the platform on this machine until stopped."),
+    "serve": ("flytelike.cli.serve", "Run the control plane of a cluster until stopped."),
+    "db": ("flytelike.cli.db", "Upgrade or check the database of a cluster's control plane."),
     "check": ("flytelike.cli.check", "Compile without a platform and tell what is wrong."),
     "register": ("flytelike.cli.register", "Compile tasks and workflows and store them as a version."),
     "diff": ("flytelike.cli.diff", "Tell what changed between two versions, and whether callers break."),

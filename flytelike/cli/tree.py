@@ -2,13 +2,14 @@
 
 import shlex
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from flytelike.model.phases import NodePhase, WorkflowPhase
 from flytelike_idl.admin import execution_pb2, node_execution_pb2
 from flytelike_idl.core import catalog_pb2
-from flytelike_idl.service import watch_pb2
+from flytelike_idl.service import maintenance_pb2, watch_pb2
 
 
 @dataclass(slots=True)
@@ -28,6 +29,8 @@ class NodeRow:
     note: str = ""
     waits: str = ""
     answer: str = ""
+    priority: int = 0
+    """What the node and those around it add to the execution's."""
 
     @property
     def remark(self) -> str:
@@ -72,6 +75,7 @@ class Tree:
         waits = wait_words(node)
         changed = known is None or row.phase is not phase or row.waits != waits
         row.note, row.waits, row.answer = node.metadata.note, waits, answer_words(node)
+        row.priority = node.metadata.priority
         row.phase = phase
         row.started_s = node.closure.started_at.ToMicroseconds() / 1e6
         row.seconds = node.closure.duration.ToMilliseconds() / 1e3
@@ -96,6 +100,16 @@ class Tree:
             if around in self.rows and self.rows[around].is_parent:
                 return around
         return ""
+
+    def line_up(self, queued: Sequence[maintenance_pb2.QueuedAttempt]) -> None:
+        """Say of the nodes whose work waits for a worker where it stands in line; of an array what comes next."""
+        for one in sorted(queued, key=lambda it: it.place):
+            path = one.node_id
+            while path and path not in self.rows:
+                path = path.rpartition(".")[0]
+            row = self.rows.get(path)
+            if row is not None and not row.waits and not row.phase.terminal:
+                row.waits = f"waits for {one.what or 'a worker'}, place {one.place} of {one.of} in line"
 
     def counts(self) -> str:
         """Return `3 succeeded, 1 running` over all nodes without nodes below them."""

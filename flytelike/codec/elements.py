@@ -10,6 +10,9 @@ from flytelike_idl.core import literals_pb2 as pb
 _ITEM = b"\x0a"
 """The tag of a literal in a collection: field 1, with a length."""
 
+_COLLECTION = b"\x12"
+"""The tag of a collection in a literal: field 2, with a length."""
+
 
 def mapped_inputs(inputs: pb.LiteralMap, shared: Collection[str]) -> dict[str, int]:
     """Return the inputs that an array goes through, with the lengths of their lists.
@@ -53,6 +56,7 @@ class ListsOfOutputs:
     def __init__(self, names: Sequence[str], length: int, nothing: Mapping[str, pb.Literal]) -> None:
         """Begin with `nothing` in every place, which stands for elements that failed."""
         self.bytes = 0
+        self._sizes = dict.fromkeys(names, 0)
         self._nothing = {name: nothing[name].SerializeToString(deterministic=True) for name in names}
         self._lists: dict[str, list[bytes | None]] = {name: [None] * length for name in names}
 
@@ -65,27 +69,40 @@ class ListsOfOutputs:
                 item = given[name].SerializeToString(deterministic=True)
                 items[index] = item
                 self.bytes += len(item) + 5
+                self._sizes[name] += len(item) + 5
             else:
                 missing.append(name)
         return missing
 
+    def larger_than(self, size_bytes: int) -> list[str]:
+        """Return the names of the lists that are larger, about."""
+        return [name for name, size in self._sizes.items() if size > size_bytes]
+
+    def take(self, name: str) -> bytes:
+        """Return a list as the bytes of its `Literal`; it is no part of the document any more."""
+        parts = self._parts(name)
+        size = sum(map(len, parts))
+        del self._lists[name], self._sizes[name]
+        return b"".join((_COLLECTION, _length(size), *parts))
+
     def document(self) -> bytes:
         """Return the `LiteralMap` of the lists, as its bytes."""
         outputs = pb.LiteralMap()
-        for name, items in self._lists.items():
-            nothing = self._nothing[name]
-            body = b"".join(
-                part
-                for item in items
-                for part in ((_ITEM, _length(nothing), nothing) if item is None else (_ITEM, _length(item), item))
-            )
-            outputs.literals[name].collection.MergeFromString(body)
+        for name in self._lists:
+            outputs.literals[name].collection.MergeFromString(b"".join(self._parts(name)))
         return outputs.SerializeToString(deterministic=True)
 
+    def _parts(self, name: str) -> list[bytes]:
+        nothing = self._nothing[name]
+        return [
+            part
+            for item in self._lists[name]
+            for part in ((_ITEM, _length(len(nothing)), nothing) if item is None else (_ITEM, _length(len(item)), item))
+        ]
 
-def _length(data: bytes) -> bytes:
+
+def _length(left: int) -> bytes:
     """Return the length of a field as protobuf writes it: seven bits a byte, the low ones first."""
-    left = len(data)
     if left < 0x80:
         return left.to_bytes()
     out = bytearray()

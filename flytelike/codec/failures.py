@@ -3,6 +3,7 @@
 from flytelike.codec.faults import MalformedError
 from flytelike.model.failure import Failure, Fault
 from flytelike_idl.core import errors_pb2, execution_pb2
+from flytelike_idl.service import propeller_pb2
 
 _FAULTS = {int(fault.value): fault for fault in Fault}
 
@@ -48,3 +49,20 @@ def failure_from_document(message: errors_pb2.ErrorDocument, uri: str = "") -> F
         retryable=error.kind == errors_pb2.ContainerError.RECOVERABLE,
         origin=uri,
     )
+
+
+def whole_failure_to_proto(failure: Failure) -> propeller_pb2.PropellerFailure:
+    """Return the message of a failure as propeller and control plane tell each other: nothing is left out."""
+    return propeller_pb2.PropellerFailure(
+        code=failure.code,
+        message=failure.message,
+        kind=failure.fault.value,  # type: ignore[arg-type]  # the stub wants its own enum
+        retryable=failure.retryable,
+        origin=failure.origin,
+    )
+
+
+def whole_failure_from_proto(message: propeller_pb2.PropellerFailure) -> Failure:
+    """Return the failure that `whole_failure_to_proto` wrote."""
+    fault = _FAULTS.get(message.kind, Fault.UNKNOWN)
+    return Failure(message.code, message.message, fault, message.retryable, message.origin)

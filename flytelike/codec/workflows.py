@@ -5,6 +5,7 @@ from flytelike.codec.faults import each, inside, known, required
 from flytelike.codec.ids import fill_identifier, fill_span, identifier_from_proto, span_from_proto
 from flytelike.codec.interface import fill_interface, interface_from_proto
 from flytelike.codec.nodes import fill_node, node_from_proto
+from flytelike.codec.priority import fill_priority, said_priority
 from flytelike.model.graph import Node, WorkflowTemplate
 from flytelike.model.ids import END_NODE, START_NODE
 from flytelike.model.policies import FailurePolicy, WorkflowMetadata
@@ -26,6 +27,8 @@ def fill_workflow_template(workflow: WorkflowTemplate, out: pb.WorkflowTemplate)
     metadata = workflow.metadata
     out.metadata.on_failure = int(metadata.on_failure)  # type: ignore[assignment]  # the stub's own enum
     out.metadata.tags.update(metadata.tags)
+    if metadata.priority is not None:
+        fill_priority(metadata.priority, out.metadata.quality_of_service)
     out.metadata_defaults.interruptible = metadata.interruptible
     inside("interface", lambda it: fill_interface(it, out.interface), workflow.interface)
     each("nodes", lambda node: fill_node(node, out.nodes.add()), workflow.nodes)
@@ -53,6 +56,7 @@ def workflow_template_from_proto(message: pb.WorkflowTemplate) -> WorkflowTempla
             known(_POLICIES, message.metadata.on_failure, "failure policy"),
             message.metadata_defaults.interruptible,
             dict(message.metadata.tags),
+            said_priority(message.metadata.quality_of_service),
         ),
         failure_node=(inside("failure_node", node_from_proto, message.failure_node) if has_failure_node else None),
         span=span_from_proto(message.span) if message.HasField("span") else None,

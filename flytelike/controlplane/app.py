@@ -16,8 +16,9 @@ from flytelike.controlplane.executions import Executions, Tools
 from flytelike.controlplane.finding import Finding
 from flytelike.controlplane.graphs import Graphs
 from flytelike.controlplane.history import History
+from flytelike.controlplane.kept_results import KeptResults
 from flytelike.controlplane.listening import ListeningNotifier
-from flytelike.controlplane.migrations.upgrade import upgrade
+from flytelike.controlplane.migrations.upgrade import check, upgrade
 from flytelike.controlplane.notifier import Notifier
 from flytelike.controlplane.ports import Clock, Launcher, LogReader, NoLogs, SystemClock
 from flytelike.controlplane.projects import Projects
@@ -83,25 +84,28 @@ class ControlPlane:
         self.signals = Signals(self.database, self.dispatch, self.clock)
         self.catalog = Catalog(self.database, self.clock, settings)
         self.datasets = Datasets(self.database, self.catalog, store, settings, self.clock)
+        self.kept_results = KeptResults(self.database, self.catalog, store, settings, self.clock)
         self.cache = CacheInspection(self.database, self.catalog, self.clock)
         self.reading = Reading(self.database, store, settings)
         self.uploads = Uploads(store, settings, self.clock)
         self.watch = Watch(self.database, self.notifier)
         self.maintenance = Maintenance(self.cache, store, settings, self.clock, keepers)
 
-    async def start(self) -> None:
-        """Open the database and bring its tables up to date.
+    async def start(self, *, migrate: bool = True) -> None:
+        """Open the database and bring its tables up to date; without `migrate`, they must be.
 
         Raises:
-            DiagnosticError: `corrupt-database`, `newer-database` or `database-unavailable`.
+            DiagnosticError: `corrupt-database`, `newer-database`, `older-database` or `database-unavailable`.
         """
-        await asyncio.to_thread(upgrade, self.database)
+        await asyncio.to_thread(upgrade if migrate else check, self.database)
         await self.database.write(self.projects.add_defaults)
         await self.notifier.start()
 
     async def reconcile(self) -> None:
         """Hand over to the launcher what was decided before a crash; call it once the launcher works."""
         await self.dispatch.reconcile_or_retry()
+        if self.settings.reconcile_s:
+            self.dispatch.keep_looking(self.settings.reconcile_s)
         self.maintenance.start()
 
     async def record(self, batch: Sequence[HistoryEntry]) -> None:

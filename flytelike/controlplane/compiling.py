@@ -138,6 +138,7 @@ def prepared_workflow(sent: Submitted, closure: WorkflowClosure, closures: str) 
         summary_of(sent, template.id),
         closure_uri=closure_uri(closures, digest),
         system_generated=template.id.name.startswith(GENERATED_PREFIX),
+        priority=template.metadata.priority,
     )
     return Prepared(entity, serialise(message))
 

@@ -7,6 +7,7 @@ harmless.
 
 import asyncio
 import logging
+import random
 
 from flytelike.controlplane.database import Database
 from flytelike.controlplane.errors import Refusal
@@ -64,6 +65,18 @@ class Dispatch:
         task = asyncio.get_running_loop().create_task(self.reconcile_or_retry())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def keep_looking(self, pause_s: float) -> None:
+        """Hand over what is due now and then: another server may have died before it did."""
+
+        async def look() -> None:
+            while True:
+                # Servers that were started together do not look together.
+                await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
+                await self.reconcile_or_retry()
+
+        task = asyncio.get_running_loop().create_task(look(), name="controlplane-dispatch")
+        self._tasks.add(task)
 
     async def close(self) -> None:
         """Stop trying."""

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from flytelike.codec.ids import fill_identifier, identifier_from_proto
 from flytelike.codec.literals import literal_map_from_proto, literal_map_to_proto
 from flytelike.codec.parse import parse, serialise
+from flytelike.codec.priority import fill_priority, said_priority
 from flytelike.codec.reuse import reuse_list_to_proto
 from flytelike.controlplane.database import Database
 from flytelike.controlplane.dispatch import Dispatch
@@ -175,6 +176,8 @@ class Executions:
         replayed = {name: value for name, value in wanted.replayed.items() if name in asked}
         inputs = complete_inputs({**replayed, **wanted.inputs}, runnable.parameters, runnable.fixed, faults)
         inherit(wanted.spec, runnable.options)
+        if runnable.row.priority is not None and said_priority(wanted.spec.quality_of_service) is None:
+            fill_priority(runnable.row.priority, wanted.spec.quality_of_service)
         check_priority(wanted.spec.quality_of_service, faults)
         faults.check()
         return Checked(wanted, runnable, inputs)

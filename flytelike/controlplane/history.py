@@ -1,24 +1,15 @@
 """Takes the history of executions over: once each, in order, many records in one transaction."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from flytelike.controlplane.child_news import ChildEnded
 from flytelike.controlplane.database import Database
 from flytelike.controlplane.notifier import Notifier
 from flytelike.controlplane.repository.history import Change, record_entries
 from flytelike.model.history import HistoryEntry
-from flytelike.model.ids import ExecutionId, NodeExecutionId
-
-
-@dataclass(frozen=True, slots=True)
-class ChildEnded:
-    """An execution that a launch-plan node started has reached a terminal phase."""
-
-    parent: NodeExecutionId
-    attempt: int
-    child: ExecutionId
+from flytelike.model.ids import ExecutionId
 
 
 class History:
@@ -50,7 +41,7 @@ class History:
 
         def take(connection: Connection) -> list[Change]:
             changes = record_entries(connection, batch)
-            self._notifier.tell(connection, _touched(changes))
+            self._notifier.tell(connection, _touched(changes), _ended(changes))
             return changes
 
         changes = await self._database.write(take)
@@ -58,10 +49,11 @@ class History:
         if any(change.ending for change in changes):
             for call_listener in self._call_listeners:
                 call_listener()
-        for change in changes:
-            if (ended := _ended_child(change)) is not None:
-                for listener in self._listeners:
-                    listener(ended)
+        children = _ended(changes)
+        self._notifier.children.told(children)
+        for child in children:
+            for listener in self._listeners:
+                listener(child)
 
 
 def _touched(changes: Sequence[Change]) -> list[ExecutionId]:
@@ -70,7 +62,10 @@ def _touched(changes: Sequence[Change]) -> list[ExecutionId]:
     return [*(change.execution for change in changes), *callers]
 
 
-def _ended_child(change: Change) -> ChildEnded | None:
-    if not change.ended or change.parent is None or change.eager:
-        return None
-    return ChildEnded(change.parent, change.parent_attempt, change.execution)
+def _ended(changes: Sequence[Change]) -> list[ChildEnded]:
+    """Return the children of launch-plan nodes that ended."""
+    return [
+        ChildEnded(change.parent, change.parent_attempt, change.execution)
+        for change in changes
+        if change.ended and change.parent is not None and not change.eager
+    ]

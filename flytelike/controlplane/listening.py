@@ -8,15 +8,16 @@ import asyncio
 import json
 import logging
 import os
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 from typing_extensions import override
 
+from flytelike.controlplane.child_news import ChildEnded
 from flytelike.controlplane.notifier import Notifier
-from flytelike.model.ids import ExecutionId
+from flytelike.model.ids import ExecutionId, NodeExecutionId, NodePath
 
 if TYPE_CHECKING:
     import psycopg
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 CHANNEL = "flytelike_changed"
+CHILDREN_CHANNEL = "flytelike_child_ended"
 PAYLOAD_BYTES_MAX = 7_900
 """PostgreSQL takes payloads of less than 8,000 bytes."""
 FRAME_BYTES = 30
@@ -58,10 +60,12 @@ class ListeningNotifier(Notifier):
             await asyncio.wait([self._task])
 
     @override
-    def tell(self, connection: Connection, executions: Iterable[ExecutionId]) -> None:
+    def tell(self, connection: Connection, executions: Iterable[ExecutionId], ended: Sequence[ChildEnded] = ()) -> None:
         """Tell the other servers with this transaction."""
-        for payload in payloads(self._name, executions):
-            connection.execute(text("SELECT pg_notify(:channel, :payload)"), {"channel": CHANNEL, "payload": payload})
+        told = [(CHANNEL, payload) for payload in payloads(self._name, executions)]
+        told.extend((CHILDREN_CHANNEL, _child_payload(self._name, child)) for child in ended)
+        for channel, payload in told:
+            connection.execute(text("SELECT pg_notify(:channel, :payload)"), {"channel": channel, "payload": payload})
 
     async def _listen(self) -> None:
         import psycopg  # noqa: PLC0415 - an optional library, loaded where PostgreSQL is used
@@ -70,6 +74,7 @@ class ListeningNotifier(Notifier):
         while not self.closed:
             try:
                 async with await psycopg.AsyncConnection.connect(self._address, autocommit=True) as connection:
+                    await connection.execute(f"LISTEN {CHILDREN_CHANNEL}")
                     await connection.execute(f"LISTEN {CHANNEL}")
                     pause_s = PAUSE_S
                     self._began()
@@ -83,11 +88,24 @@ class ListeningNotifier(Notifier):
     async def _hear(self, connection: "psycopg.AsyncConnection[tuple[object, ...]]") -> None:
         async for told in connection.notifies():
             name, changed = json.loads(told.payload)
-            if name != self._name:
+            if name == self._name:
+                continue
+            if told.channel == CHILDREN_CHANNEL:
+                self._child_ended(changed)
+            else:
                 self.changed(ExecutionId(*ids) for ids in changed)
+
+    def _child_ended(self, told: Sequence[Any]) -> None:
+        if not told:
+            self.children.missed()
+            return
+        parent, path, attempt, child = told
+        ended = ChildEnded(NodeExecutionId(ExecutionId(*parent), NodePath(path)), attempt, ExecutionId(*child))
+        self.children.told([ended])
 
     def _began(self) -> None:
         self.changed_any()
+        self.children.missed()
         self._answer()
 
     def _answer(self) -> None:
@@ -95,12 +113,23 @@ class ListeningNotifier(Notifier):
             self._first.set_result(None)
 
 
+def _child_payload(name: str, ended: ChildEnded) -> str:
+    """Return the message of a child that ended; one that says nothing where it would be too long."""
+    parent = _ids(ended.parent.execution)
+    payload = json.dumps([name, [parent, ended.parent.path, ended.attempt, _ids(ended.child)]])
+    return payload if len(payload) <= PAYLOAD_BYTES_MAX else json.dumps([name, []])
+
+
+def _ids(execution: ExecutionId) -> tuple[str, str, str, str]:
+    return execution.project, execution.domain, execution.name, execution.org
+
+
 def payloads(name: str, executions: Iterable[ExecutionId]) -> Iterator[str]:
     """Yield messages that name the executions, each of them short enough."""
     ids: list[tuple[str, str, str, str]] = []
     size = 0
     for execution in executions:
-        one = (execution.project, execution.domain, execution.name, execution.org)
+        one = _ids(execution)
         length = len(json.dumps(one)) + len(", ")
         if ids and size + length > PAYLOAD_BYTES_MAX - FRAME_BYTES:
             yield json.dumps([name, ids])

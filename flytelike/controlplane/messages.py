@@ -118,6 +118,7 @@ def node_message(execution: ExecutionId, row: NodeRow, *, brief: bool = False) -
     out.metadata.spec_node_id = row.spec_node_id
     out.metadata.name = row.name
     out.metadata.note = row.note
+    out.metadata.priority = row.priority
     out.metadata.is_parent_node = row.is_parent
     out.metadata.is_dynamic = bool(row.graph)
     out.metadata.is_array = row.is_array

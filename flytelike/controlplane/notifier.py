@@ -4,11 +4,12 @@ Where several servers share a database, `listening` does it across them.
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy import Connection
 
+from flytelike.controlplane.child_news import ChildEnded, ChildNews
 from flytelike.model.ids import ExecutionId
 
 
@@ -17,6 +18,7 @@ class Notifier:
 
     def __init__(self) -> None:
         """Start without watchers."""
+        self.children = ChildNews()
         self._watchers: dict[ExecutionId, set[asyncio.Event]] = {}
         self._closed = False
 
@@ -26,7 +28,7 @@ class Notifier:
     async def stop(self) -> None:
         """Hear no more of other servers."""
 
-    def tell(self, connection: Connection, executions: Iterable[ExecutionId]) -> None:
+    def tell(self, connection: Connection, executions: Iterable[ExecutionId], ended: Sequence[ChildEnded] = ()) -> None:
         """Tell other servers, with the transaction that records the changes; there are none here.
 
         Called on the database's threads.
@@ -64,3 +66,4 @@ class Notifier:
         """Wake all watchers for the last time."""
         self._closed = True
         self.changed_any()
+        self.children.close()

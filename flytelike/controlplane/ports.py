@@ -6,6 +6,7 @@ from typing import Protocol
 
 from flytelike.model.ids import ExecutionId, TaskExecutionId
 from flytelike.model.launch import LaunchRequest
+from flytelike.model.queued import Queued
 from flytelike.model.trouble import Trouble
 
 
@@ -20,6 +21,9 @@ class Launcher(Protocol):
 
     def troubles(self) -> Sequence[Trouble]:
         """Return what executions wait for now that is no fault of theirs; see `model.trouble`."""
+
+    async def queued(self, execution: ExecutionId) -> Sequence[Queued]:
+        """Return what of an execution waits for a worker, with its place in line; none where nobody here knows."""
 
     async def signalled(self, execution: ExecutionId, signal: str) -> None:
         """Tell that a signal was given its value. Unknown and ended executions are ignored."""

@@ -102,8 +102,8 @@ def _entity(name: str, *extra: Column[str] | Column[bytes] | Column[int]) -> Tab
 tasks = _entity("tasks", _text("type"))
 """`body`: core.CompiledTask."""
 
-workflows = _entity("workflows", _text("closure_uri"))
-"""`body`: core.TypedInterface; the compiled closure lies at `closure_uri`."""
+workflows = _entity("workflows", _text("closure_uri"), Column("priority", SmallInteger))
+"""`body`: core.TypedInterface; the compiled closure lies at `closure_uri`. `priority` is null where it says none."""
 
 launch_plans = _entity(
     "launch_plans",
@@ -229,6 +229,7 @@ node_executions = Table(
     _text("note"),
     _text("waits"),
     _instant("waits_until"),
+    Column("priority", SmallInteger, nullable=False, server_default="0"),
     Column("cache_status", SmallInteger, nullable=False, server_default="0"),
     _text("cache_why"),
     _text("cache_key"),
@@ -455,6 +456,9 @@ catalog_uses = Table(
     Column("saved_ns", BigInteger, nullable=False, server_default="0"),
 )
 """How often results of a task were looked for, and the time that finding them saved."""
+
+schema_support = Table("schema_support", metadata, Column("readable_since", String(32), nullable=False))
+"""One row: the oldest version, named by its newest revision, that can work on these tables."""
 
 
 @event.listens_for(metadata, "before_create")

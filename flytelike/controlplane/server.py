@@ -1,10 +1,12 @@
 """The control plane behind gRPC and HTTP."""
 
+import asyncio
 import errno
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 
 from google.protobuf.descriptor import ServiceDescriptor
@@ -13,12 +15,14 @@ from grpc_health.v1 import health, health_pb2_grpc
 
 from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.errors import Refusal, Status, refusal
+from flytelike.controlplane.guard import Guard
+from flytelike.controlplane.rpc.cache_service import CacheServicer
 from flytelike.controlplane.rpc.caching import CachingServicer
 from flytelike.controlplane.rpc.calls import CallServicer
 from flytelike.controlplane.rpc.data import DataServicer
 from flytelike.controlplane.rpc.data_catalog import DataCatalogServicer
 from flytelike.controlplane.rpc.derivation import DerivationServicer
-from flytelike.controlplane.rpc.dispatch import service_handlers
+from flytelike.controlplane.rpc.dispatch import Observer, nobody, service_handlers
 from flytelike.controlplane.rpc.entities import EntityServicer
 from flytelike.controlplane.rpc.executions import ExecutionServicer
 from flytelike.controlplane.rpc.identity import AuthMetadataServicer, IdentityServicer
@@ -27,7 +31,9 @@ from flytelike.controlplane.rpc.projects import ProjectServicer
 from flytelike.controlplane.rpc.registration import RegistrationServicer
 from flytelike.controlplane.rpc.signals import SignalServicer
 from flytelike.controlplane.rpc.watching import WatchServicer
-from flytelike.controlplane.settings import Settings
+from flytelike.controlplane.secret_files import SecretFile
+from flytelike.controlplane.tls import TlsFiles
+from flytelike_idl.cacheservice import cacheservice_pb2
 from flytelike_idl.datacatalog import datacatalog_pb2
 from flytelike_idl.service import (
     admin_pb2,
@@ -60,6 +66,10 @@ GRPC_OPTIONS = (
 )
 
 
+STREAM_MS = 24 * 3600 * 1000
+"""How long a stream may go on after its connection has grown old."""
+
+
 @dataclass(frozen=True, slots=True)
 class Addresses:
     """Where a server answers: gRPC as `host:port`, HTTP as a base url."""
@@ -69,8 +79,8 @@ class Addresses:
 
 
 @asynccontextmanager
-async def serve(plane: ControlPlane) -> AsyncIterator[Addresses]:
-    """Answer clients while the context is open; `plane` is started by the caller.
+async def serve(plane: ControlPlane, observer: Observer = nobody) -> AsyncIterator[Addresses]:
+    """Answer clients while the context is open; `plane` is started by the caller. `observer` is told of calls.
 
     At the end new calls are refused, those under way get the settings' grace, and streams are closed.
 
@@ -78,40 +88,60 @@ async def serve(plane: ControlPlane) -> AsyncIterator[Addresses]:
         DiagnosticError: `port-in-use` or `address-unusable`.
     """
     settings = plane.settings
-    http_socket = listening(settings.host, settings.http_port, "HTTP")
+    http_socket = listening(settings.http_host or settings.host, settings.http_port, "HTTP")
     try:
-        plane.uploads.http_url = (
-            f"http://{_named(settings.public_host or settings.host)}:{http_socket.getsockname()[1]}"
+        plane.uploads.http_url = settings.public_url.rstrip("/") or (
+            f"{'https' if settings.tls else 'http'}://"
+            f"{_named(settings.public_host or settings.http_host or settings.host)}:{http_socket.getsockname()[1]}"
         )
-        server, status = grpc_server(plane)
-        port = _bound(server, settings)
+        server, status = grpc_server(plane, observer)
+        port = bound(server, settings.host, settings.grpc_port, settings.tls)
         await server.start()
         async with serving_http(plane, http_socket):
             try:
                 yield Addresses(f"{_named(settings.host)}:{port}", plane.uploads.http_url)
             finally:
                 await status.enter_graceful_shutdown()
-                plane.notifier.close()
-                await server.stop(settings.shutdown_grace_s)
+                await stopped(server, plane, settings.shutdown_grace_s)
     finally:
         http_socket.close()
 
 
-def grpc_server(plane: ControlPlane) -> tuple[aio.Server, health.aio.HealthServicer]:
+def grpc_server(plane: ControlPlane, observer: Observer) -> tuple[aio.Server, health.aio.HealthServicer]:
     """Return a server with all services, not started yet, and what tells its health."""
-    size = plane.settings.limits.message_bytes
-    server = aio.server(
-        options=(
-            *GRPC_OPTIONS,
-            ("grpc.max_receive_message_length", size),
-            ("grpc.max_send_message_length", size),
-        )
-    )
+    settings = plane.settings
+    server = bare_server(settings.limits.message_bytes, settings.token_file, settings.connection_age_s)
     status = health.aio.HealthServicer()
     for service, servicers in servicers_of(plane):
-        server.add_generic_rpc_handlers(service_handlers(service, *servicers))
+        server.add_generic_rpc_handlers(service_handlers(service, *servicers, observer=observer))
     health_pb2_grpc.add_HealthServicer_to_server(status, server)
     return server, status
+
+
+def bare_server(message_bytes: int, token_file: Path | None, connection_age_s: float) -> aio.Server:
+    """Return a server without services, for messages of some size and callers who know a token of a file.
+
+    Clients are told to connect anew when a connection is `connection_age_s` old (0: never): then they come to another
+    server where this one takes no new ones, and no call is lost. Streams of an old connection go on.
+    """
+    options = [
+        *GRPC_OPTIONS,
+        ("grpc.max_receive_message_length", message_bytes),
+        ("grpc.max_send_message_length", message_bytes),
+    ]
+    if connection_age_s:
+        options.append(("grpc.max_connection_age_ms", int(connection_age_s * 1000)))
+        options.append(("grpc.max_connection_age_grace_ms", STREAM_MS))
+    guards = [] if token_file is None else [Guard(SecretFile(token_file))]
+    return aio.server(interceptors=guards, options=options)
+
+
+async def stopped(server: aio.Server, plane: ControlPlane, grace_s: float) -> None:
+    """Stop a server: connections are told to go (GOAWAY) before streams end, so that clients go on elsewhere."""
+    stopping = asyncio.ensure_future(server.stop(grace_s))
+    await asyncio.sleep(0)
+    plane.notifier.close()
+    await stopping
 
 
 def servicers_of(plane: ControlPlane) -> Sequence[tuple[ServiceDescriptor, Sequence[object]]]:
@@ -128,6 +158,7 @@ def servicers_of(plane: ControlPlane) -> Sequence[tuple[ServiceDescriptor, Seque
         (_service(maintenance_pb2, "MaintenanceService"), (MaintenanceServicer(plane),)),
         (_service(caching_pb2, "CachingService"), (CachingServicer(plane),)),
         (_service(datacatalog_pb2, "DataCatalog"), (DataCatalogServicer(plane),)),
+        (_service(cacheservice_pb2, "CacheService"), (CacheServicer(plane),)),
         (_service(calls_pb2, "CallService"), (CallServicer(plane),)),
         (_service(auth_pb2, "AuthMetadataService"), (AuthMetadataServicer(),)),
         (_service(identity_pb2, "IdentityService"), (IdentityServicer(),)),
@@ -176,11 +207,15 @@ def unusable(what: str, host: str, port: int, error: OSError) -> Refusal:
     return refusal(Status.FAILED_PRECONDITION, "address-unusable", f"{host}:{port} cannot be used for {what}: {reason}")
 
 
-def _bound(server: aio.Server, settings: Settings) -> int:
+def bound(server: aio.Server, host: str, port: int, tls: TlsFiles | None) -> int:
+    """Let a server listen; return the port. Raises DiagnosticError."""
     # A port that is taken is found by trying it: grpc says only that binding failed.
-    if settings.grpc_port:
-        listening(settings.host, settings.grpc_port, "gRPC").close()
-    return server.add_insecure_port(f"{_named(settings.host)}:{settings.grpc_port}")
+    if port:
+        listening(host, port, "gRPC").close()
+    address = f"{_named(host)}:{port}"
+    if tls is None:
+        return server.add_insecure_port(address)
+    return server.add_secure_port(address, tls.credentials())
 
 
 def _named(host: str) -> str:

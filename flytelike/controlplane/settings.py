@@ -1,6 +1,9 @@
 """What can be chosen about a control plane."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from flytelike.controlplane.tls import TlsFiles
 
 DEFAULT_DOMAINS = (("development", "Development"), ("staging", "Staging"), ("production", "Production"))
 """Flyte's domains: id and display name."""
@@ -31,12 +34,17 @@ class Settings:
     `database_url` is SQLAlchemy's (`sqlite:///folder/file.db` or `postgresql+psycopg://...`).
     `store_base` is the uri below which everything is stored; uploads go to
     `<store_base>/<upload_prefix>`, the raw data of tasks to `raw_output_prefix` (by default
-    `<store_base>/data`). A port of 0 takes a free one. `public_host` is the name by which
+    `<store_base>/data`). A port of 0 takes a free one. `http_host` is the
+    HTTP port's address where it is not `host`. `public_host` is the name by which
     clients reach the HTTP port; by default `host`. `upload_secret` signs upload urls; servers that
     share a database share it too, and without one each start makes its own. `max_parallelism`
     is used where neither request nor launch plan says one (0: no limit). Cached results that say no time of
     their own are kept for `cache_ttl_ns`; where those of one project have more than `cache_bytes_max` together,
-    the ones unused for longest are evicted (0: no limit).
+    the ones unused for longest are evicted (0: no limit). `public_url` is the whole address by which clients reach the
+    HTTP port, where it is another than the one listened on. With a `token_file`, who calls the API sends one of its
+    lines; with `tls`, both ports speak it. Where other servers work on the same database, what they left undone is
+    looked for every `reconcile_s` seconds (0: only at the start). Clients are told to connect anew when a connection is
+    `connection_age_s` old (0: never).
     """
 
     database_url: str
@@ -44,6 +52,7 @@ class Settings:
     host: str = "127.0.0.1"
     grpc_port: int = 8089
     http_port: int = 8088
+    http_host: str = ""
     public_host: str = ""
     upload_prefix: str = "uploads"
     raw_output_prefix: str = ""
@@ -54,6 +63,11 @@ class Settings:
     cache_ttl_ns: int = 0
     cache_bytes_max: int = 0
     shutdown_grace_s: float = 5.0
+    public_url: str = ""
+    token_file: Path | None = None
+    tls: TlsFiles | None = None
+    reconcile_s: float = 0.0
+    connection_age_s: float = 0.0
     limits: Limits = field(default_factory=Limits)
 
     @property

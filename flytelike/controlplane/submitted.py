@@ -78,6 +78,7 @@ def _take_task(out: Submitted, request: task_pb2.TaskCreateRequest, faults: Faul
 def _take_workflow(out: Submitted, request: workflow_pb2.WorkflowCreateRequest, faults: Faults) -> None:
     identifier = _identifier(out, request.id, ResourceKind.WORKFLOW, faults)
     fill_identifier(_whole(identifier), request.spec.template.id)
+    check_priority(request.spec.template.metadata.quality_of_service, faults)
     template = _decoded(lambda: workflow_template_from_proto(request.spec.template), faults)
     if template is not None:
         _put(out.workflows, identifier, replace(template, id=identifier), faults)

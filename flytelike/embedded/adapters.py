@@ -9,6 +9,7 @@ from flytelike.controlplane.signals import Reached
 from flytelike.model.failure import Failure, Fault
 from flytelike.model.ids import ExecutionId, Identifier, NodeExecutionId, TaskExecutionId
 from flytelike.model.launch import LaunchRequest
+from flytelike.model.queued import Queued
 from flytelike.model.trouble import Trouble
 from propeller.engine import Engine
 from propeller.executors.process import AttemptLogs
@@ -44,6 +45,11 @@ class LaunchedByEngine:
         """Return what the engine waits for."""
         assert self._engine is not None, "the platform was composed"
         return self._engine.troubles
+
+    async def queued(self, execution: ExecutionId) -> Sequence[Queued]:
+        """Return what of an execution waits for a worker."""
+        assert self._engine is not None, "the platform was composed"
+        return await self._engine.queued(execution)
 
     async def signalled(self, execution: ExecutionId, signal: str) -> None:
         """Tell the engine that a signal was given."""

@@ -1,5 +1,6 @@
 """The embedded platform: control plane, engine and workers in this process, on one data folder."""
 
+import asyncio
 import os
 import tempfile
 from contextlib import AsyncExitStack
@@ -29,9 +30,12 @@ from flytelike.embedded.secret_folder import SecretFolder
 from flytelike.embedded.secrets import SecretsOfPlatform
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.storage import Store, StoreConfig
+from propeller.allocation import LocalAllocator
+from propeller.core.fairness import Quota
 from propeller.engine import Engine, EngineSettings, Ports
 from propeller.engine.loop_clock import LoopClock
 from propeller.executors.process import ProcessExecutor, ProcessSettings
+from propeller.executors.process.scratch import sweep
 from propeller.ports import StoreError
 from propeller.stores.blobs import BlobsOnStore
 from propeller.stores.sql import SqlStateStore
@@ -85,6 +89,9 @@ class Platform:
         # A path rather than a `file://` uri: stock Flyte code takes only the former for a file of this machine.
         folder, base = self.folder, str(self.folder.store)
         workers = self._workers(base)
+        # What a killed platform left goes at once, and not only when the first worker is wanted.
+        sweeping = asyncio.create_task(asyncio.to_thread(sweep), name="sweep_scratch")
+        stack.push_async_callback(asyncio.wait, [sweeping])
         store = Store(StoreConfig())
         launcher, logs = LaunchedByEngine(), LogsOfWorkers()
         metadata, states, log_files = f"{base}/metadata/propeller", StatesOfEngine(), LogFiles()
@@ -114,7 +121,9 @@ class Platform:
         )
         # The folder's lock keeps other processes out: who holds the lease is one that died.
         engine = Engine(ports, engine_settings(metadata, settings.raw_prefix, policies))
-        executor = ProcessExecutor(workers, store, engine, SecretsOfPlatform(SecretFolder(folder.secrets)))
+        allocator = LocalAllocator({(): Quota(limit=workers.machine)}, ports.clock)
+        secrets = SecretsOfPlatform(SecretFolder(folder.secrets))
+        executor = ProcessExecutor(workers, store, engine, allocator, secrets)
         logs.connect(executor.logs)
         log_files.connect(executor.logs)
         launcher.connect(engine)

@@ -9,6 +9,7 @@ from flytelike.embedded.folder import DataFolder
 from flytelike.embedded.platform import Platform, PlatformOptions
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.remote import Client, ServerUnreachable
+from flytelike.remote.access import OPEN, Access
 
 CONNECT_TIMEOUT_S = 5.0
 JOIN_TIMEOUT_S = 20.0
@@ -30,7 +31,7 @@ async def session(server: str, data: Path, *, start: bool, tell: Tell) -> AsyncI
         DiagnosticError: `no-server` when none runs and `start` is off, or a fault of the folder.
     """
     if server:
-        async with reached(server, CONNECT_TIMEOUT_S) as client:
+        async with reached(server, CONNECT_TIMEOUT_S, Access.from_env()) as client:
             yield client
         return
     folder = DataFolder.at(data)
@@ -76,9 +77,9 @@ async def answers(endpoint: str) -> bool:
 
 
 @asynccontextmanager
-async def reached(endpoint: str, timeout_s: float) -> AsyncIterator[Client]:
+async def reached(endpoint: str, timeout_s: float, access: Access = OPEN) -> AsyncIterator[Client]:
     """Yield a client that is connected; raises ServerUnreachable."""
-    async with Client(endpoint) as client:
+    async with Client(endpoint, access) as client:
         if not await client.ready(timeout_s):
             raise ServerUnreachable("UNAVAILABLE", f"no platform answers at {endpoint}")
         yield client

@@ -34,6 +34,7 @@ class NodeChanged:
     were taken, why they were not. `cache` is what is to be told of the cache now. `graph` is the
     digest of the closure of the nodes that the node's own task gave, if it is dynamic. `waits` says what it waits
     for from now on, such as `approval "release"`, and `waits_until_ns` until when at most; 0 for as long as it takes.
+    `priority` is what it and the nodes around it add to the execution's.
     """
 
     path: NodePath
@@ -50,11 +51,16 @@ class NodeChanged:
     graph: Digest = Digest("")  # noqa: RUF009 - a NewType's call is a constant
     waits: str = ""
     waits_until_ns: int = 0
+    priority: int = 0
+
+
+NEXT_ATTEMPT = "its next attempt"
+"""What a node waits for after an attempt with a `next_ns`, in words that complete "waits for ..."."""
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptChanged:
-    """An attempt of a task node entered a phase."""
+    """An attempt of a task node entered a phase. One that failed tells when the next begins, if there is a pause."""
 
     path: NodePath
     attempt: int
@@ -62,6 +68,7 @@ class AttemptChanged:
     phase: TaskPhase
     at_ns: int
     failure: Failure | None = None
+    next_ns: int = 0
 
 
 class ElementSpan(NamedTuple):

@@ -112,8 +112,12 @@ def cache_policy(task: CachePolicy, node: NodeMetadata) -> CachePolicy:
 
 @dataclass(frozen=True, slots=True)
 class WorkflowMetadata:
-    """The policies of a workflow."""
+    """The policies of a workflow.
+
+    `priority` is that of its executions where neither they nor their launch plan say their own; None says none.
+    """
 
     on_failure: FailurePolicy = FailurePolicy.FAIL_IMMEDIATELY
     interruptible: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
+    priority: int | None = None

@@ -4,7 +4,16 @@ from dataclasses import dataclass
 
 from flytelike.model.ids import ExecutionId
 
-PASSING = frozenset({"disk-full", "database-locked", "database-unavailable", "cluster-unavailable"})
+PASSING = frozenset(
+    {
+        "disk-full",
+        "database-locked",
+        "database-unavailable",
+        "cluster-unavailable",
+        "control-plane-unavailable",
+        "object-store-unavailable",
+    }
+)
 """Codes of diagnostics that tell of such a trouble."""
 
 

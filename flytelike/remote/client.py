@@ -11,6 +11,7 @@ from grpc import aio
 
 from flytelike.codec.diagnostics import diagnostic_from_proto
 from flytelike.model.diagnostic import Diagnostic
+from flytelike.remote.access import OPEN, Access
 from flytelike.remote.errors import RemoteError, ServerUnreachable
 from flytelike_idl.service import (
     admin_pb2_grpc,
@@ -44,10 +45,10 @@ CHANNEL_OPTIONS = (
 class Client:
     """A connection to one control plane. Use it as an async context manager."""
 
-    def __init__(self, endpoint: str) -> None:
-        """Prepare a channel to `endpoint` (`host:port`, `dns:///host:port` or `unix:/path`)."""
+    def __init__(self, endpoint: str, access: Access = OPEN) -> None:
+        """Prepare a channel to `endpoint`: `host:port`, `https://host:port`, `dns:///host:port` or `unix:/path`."""
         self.endpoint = endpoint
-        self.channel: aio.Channel = aio.insecure_channel(endpoint, options=CHANNEL_OPTIONS)
+        self.channel: aio.Channel = access.channel(endpoint, CHANNEL_OPTIONS)
         self.admin = admin_pb2_grpc.AdminServiceStub(self.channel)
         self.data = dataproxy_pb2_grpc.DataProxyServiceStub(self.channel)
         self.registration = registration_pb2_grpc.RegistrationServiceStub(self.channel)

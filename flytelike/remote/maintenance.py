@@ -35,6 +35,17 @@ async def troubles(client: Client, execution: ExecutionId | None = None) -> Sequ
         raise
 
 
+async def queued(client: Client, execution: ExecutionId) -> Sequence[pb.QueuedAttempt]:
+    """Return what of an execution waits for a worker, with its place in line."""
+    request = pb.ListQueuedRequest(id=execution_id_to_proto(execution))
+    try:
+        return (await client.call(client.maintenance.ListQueued(request))).attempts
+    except RemoteError as error:
+        if error.status == "UNIMPLEMENTED":  # Flyte's own servers don't tell.
+            return ()
+        raise
+
+
 async def retention(client: Client) -> pb.GetRetentionResponse:
     """Return what the platform's owner has decided."""
     return await client.call(client.maintenance.GetRetention(pb.GetRetentionRequest()))

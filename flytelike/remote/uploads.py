@@ -75,6 +75,8 @@ def put_request(
     if request.type not in {"http", "https"}:
         raise RemoteError("INTERNAL", f"the server gave an upload address that is not HTTP: {url}")
     request.add_header("Content-Length", str(size_bytes))
+    # Else urllib says that it is a form, which servers try to read as one.
+    request.add_header("Content-Type", "application/octet-stream")
     request.add_header("Content-MD5", base64.b64encode(md5).decode())
     for name, value in headers.items():
         request.add_header(name, value)

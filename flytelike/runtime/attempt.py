@@ -57,12 +57,14 @@ class _Work:
 class Ended:
     """How an attempt ended: with a failure, or well. `outputs` are serialised as they were stored.
 
-    `gave_nodes` tells that it left nodes to run next instead.
+    `gave_nodes` tells that it left nodes to run next instead. `stored` tells that who looks into the object store
+    learns how it ended: a failure may be that the store is away.
     """
 
     failure: Failure | None
     outputs: bytes | None = None
     gave_nodes: bool = False
+    stored: bool = True
 
 
 class Runner:
@@ -113,8 +115,7 @@ class Runner:
             failure = of_runtime(error)
         else:
             return Ended(None, outputs)
-        self._tell(invocation, failure)
-        return Ended(failure)
+        return Ended(failure, stored=self._tell(invocation, failure))
 
     def run_container(
         self, invocation: ContainerInvocation, own: Mapping[str, str], inputs: bytes | None = None
@@ -131,8 +132,7 @@ class Runner:
             failure = of_runtime(error)
         else:
             return Ended(None, outputs)
-        self._tell(invocation, failure)
-        return Ended(failure)
+        return Ended(failure, stored=self._tell(invocation, failure))
 
     def run_given(
         self,
@@ -243,12 +243,16 @@ class Runner:
             imported()
         return task
 
-    def _tell(self, invocation: Invocation | ContainerInvocation, failure: Failure) -> None:
+    def _tell(self, invocation: Invocation | ContainerInvocation, failure: Failure) -> bool:
+        """Leave the failure's document behind, if that can be done."""
         message = failure_to_document(failure)
         message.error.timestamp.GetCurrentTime()
         # Whoever waits also learns the failure from this process; the document is for later readers.
-        with contextlib.suppress(OSError, StorageError):
+        try:
             self._put(invocation, ERROR, message.SerializeToString(deterministic=True))
+        except (OSError, StorageError):
+            return False
+        return True
 
     def _put(self, invocation: Invocation | ContainerInvocation, name: str, document: bytes) -> None:
         uri = f"{invocation.output_prefix.rstrip('/')}/{name}"

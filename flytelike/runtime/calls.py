@@ -27,6 +27,7 @@ from flytelike.remote import executions
 from flytelike.remote.client import Client
 from flytelike.remote.errors import RemoteError
 from flytelike.runtime.failures import user_error
+from flytelike.runtime.offloaded import loaded
 from flytelike.storage import Store
 from flytelike_idl.core import literals_pb2
 from flytelike_idl.service.calls_pb2 import CallState
@@ -154,7 +155,8 @@ class PlatformCalls:
             if not state.output_uri:
                 return {}
             data = await self._store.get_async(state.output_uri, max_bytes=OUTPUTS_BYTES_MAX)
-            return dict(literal_map_from_proto(literals_pb2.LiteralMap.FromString(data)))
+            outputs = literal_map_from_proto(literals_pb2.LiteralMap.FromString(data))
+            return {name: await asyncio.to_thread(loaded, found, self._store) for name, found in outputs.items()}
         if phase is WorkflowPhase.ABORTED:
             raise EagerException(call.name, CHILD_ABORTED, state.abort_cause or "it was aborted", state.name)
         failure = failure_from_proto(state.error)

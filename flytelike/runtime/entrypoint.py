@@ -1,7 +1,8 @@
 """`flytelike-execute`: runs one attempt of a task under Flyte's task contract.
 
 Exits 0 once `outputs.pb` or `error.pb` is written, whichever it is, as Flyte's own entry point
-does; 1 for a failed task when FLYTE_FAIL_ON_ERROR is true; 2 for a wrong command line.
+does; 1 for a failed task when FLYTE_FAIL_ON_ERROR is true; 2 for a wrong command line; 75 (sysexits' EX_TEMPFAIL) when
+neither could be written, since the object store is away.
 """
 
 import os
@@ -13,6 +14,11 @@ from pathlib import Path
 from flytelike.runtime.arguments import PROGRAM, ArgumentsError, parse
 from flytelike.runtime.attempt import Runner
 from flytelike.storage import Store, StoreConfig
+
+STORE_RETRY_S = 180.0
+"""How long an object store that is away is waited for: what the task has computed is worth it."""
+
+NOT_STORED = os.EX_TEMPFAIL
 
 FAIL_ON_ERROR = "FLYTE_FAIL_ON_ERROR"
 
@@ -26,11 +32,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{PROGRAM}: {error}\n")
         return 2
     with tempfile.TemporaryDirectory(prefix="flytelike-", ignore_cleanup_errors=True) as scratch:
-        runner = Runner(Store(StoreConfig.from_env(durable=True)), Path(scratch))
-        failure = runner.run(invocation, os.environ).failure
+        runner = Runner(Store(StoreConfig.from_env(durable=True, retry_s=STORE_RETRY_S)), Path(scratch))
+        ended = runner.run(invocation, os.environ)
+    failure = ended.failure
     if failure is None:
         return 0
     sys.stderr.write(f"{failure.message}\n")
+    if not ended.stored:
+        return NOT_STORED
     return 1 if os.environ.get(FAIL_ON_ERROR, "").lower() == "true" else 0
 
 

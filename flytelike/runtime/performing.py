@@ -60,12 +60,14 @@ async def _performed(
 
 async def _connected(make: "type[Client]") -> "Client":
     """Return a connection to the platform; one that has just started tells its address a moment later."""
+    from flytelike.remote.access import Access  # noqa: PLC0415 - loads grpc, which other tasks need not
+
     told = os.environ.get(ENDPOINT, "")
     waited_s = 0.0
     while told and waited_s < PATIENCE_S:
         address = _address(told)
         if address:
-            client = make(address)
+            client = make(address, Access.from_env())
             if await client.ready(TRY_S):
                 return client
             await client.channel.close()

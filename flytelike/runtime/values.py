@@ -4,9 +4,11 @@ from collections.abc import Mapping
 
 from google.protobuf.message import DecodeError
 
+from flytelike.codec.faults import MalformedError
 from flytelike.codec.literals import literal_map_from_proto, literal_map_to_proto
+from flytelike.codec.offloading import OFFLOAD_BYTES_MIN, OFFLOADED_BYTES_MAX, fill_offloaded_value, offloaded_name
 from flytelike.model.diagnostic import DiagnosticError
-from flytelike.model.literals import Literal
+from flytelike.model.literals import Collection, Literal, Map
 from flytelike.runtime.contract import RunnableTask
 from flytelike.runtime.failures import (
     INPUT_MISMATCH,
@@ -16,6 +18,7 @@ from flytelike.runtime.failures import (
     AttemptError,
     user_error,
 )
+from flytelike.runtime.offloaded import loaded
 from flytelike.runtime.source_trace import headline
 from flytelike.storage import StorageError
 from flytelike.types import registry
@@ -42,6 +45,11 @@ def decode_inputs(document: bytes, task: RunnableTask, context: ValueContext) ->
         literal = literals.get(name)
         if literal is None:
             faults.append(f"input {name} is not given")
+            continue
+        try:
+            literal = loaded(literal, context.store)  # that it cannot be read just now is the store's trouble
+        except MalformedError as error:
+            faults.append(f"input {name} lies in the store by itself, and is damaged there: {_text(error)}")
             continue
         try:
             values[name] = registry.to_python(literal, declared.hint, context)
@@ -87,7 +95,33 @@ def encode_values(values: Mapping[str, object], task: RunnableTask, context: Val
             faults.append(f"output {name}, a {type(value).__name__}, cannot be stored as {shown(hint)}: {_text(error)}")
     if faults:
         raise user_error(code, "; ".join(faults))
-    return literal_map_to_proto(literals).SerializeToString(deterministic=True)
+    return _document(literals, task, context)
+
+
+def _document(literals: Mapping[str, Literal], task: RunnableTask, context: ValueContext) -> bytes:
+    """Return the document of outputs; lists and maps that are too large for it are kept by themselves."""
+    outputs = literal_map_to_proto(literals)
+    document = outputs.SerializeToString(deterministic=True)
+    if len(document) <= OFFLOAD_BYTES_MIN:
+        return document
+    faults: list[str] = []
+    for name, literal in literals.items():
+        if not isinstance(literal.value, Collection | Map):
+            continue
+        message = outputs.literals[name]
+        size_bytes = message.ByteSize()
+        if size_bytes > OFFLOADED_BYTES_MAX:
+            faults.append(f"output {name} is {size_bytes} bytes, the limit is {OFFLOADED_BYTES_MAX}: give it as a file")
+        elif size_bytes > OFFLOAD_BYTES_MIN:
+            data = message.SerializeToString(deterministic=True)
+            uri = context.new_uri(offloaded_name(name))
+            context.store.put(uri, data)
+            message.Clear()
+            message.hash = literal.hash
+            fill_offloaded_value(uri, len(data), registry.literal_type_of(task.signature.outputs.hints[name]), message)
+    if faults:
+        raise user_error(OUTPUT_NOT_ENCODABLE, "; ".join(faults))
+    return outputs.SerializeToString(deterministic=True)
 
 
 def _parse(document: bytes) -> Mapping[str, Literal]:

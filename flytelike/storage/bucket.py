@@ -60,7 +60,11 @@ def s3_bucket(name: str, config: S3Config) -> Bucket:
             "allow_http": config.endpoint.startswith("http://"),
             "timeout": timedelta(seconds=config.timeout_s),
         },
-        retry_config={"max_retries": config.retries_max, "retry_timeout": timedelta(seconds=config.retry_s)},
+        retry_config={
+            "max_retries": config.retries_max,
+            "retry_timeout": timedelta(seconds=config.retry_s),
+            "backoff": {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=3), "base": 2},
+        },
     )
     return Bucket(store, f"s3://{name}")
 

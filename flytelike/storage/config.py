@@ -5,13 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
+RETRY_S = 30.0
+
 
 @dataclass(frozen=True, slots=True)
 class S3Config:
     """How S3-compatible stores are reached. What is empty is found as the AWS tools find it.
 
     Times are in seconds: `timeout_s` for one request, `retry_s` for a request with all its
-    repetitions.
+    repetitions, whose number `retries_max` bounds, too.
     """
 
     endpoint: str = ""
@@ -20,8 +22,8 @@ class S3Config:
     secret_access_key: str = field(default="", repr=False)
     session_token: str = field(default="", repr=False)
     timeout_s: float = 60.0
-    retry_s: float = 30.0
-    retries_max: int = 5
+    retry_s: float = RETRY_S
+    retries_max: int = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class StoreConfig:
     s3: S3Config = field(default_factory=S3Config)
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str] | None = None, *, durable: bool = False) -> Self:
+    def from_env(cls, env: Mapping[str, str] | None = None, *, durable: bool = False, retry_s: float = RETRY_S) -> Self:
         """Read the S3 settings from the environment.
 
         `FLYTE_AWS_ENDPOINT`, `FLYTE_AWS_ACCESS_KEY_ID` and `FLYTE_AWS_SECRET_ACCESS_KEY` are the
@@ -55,5 +57,6 @@ class StoreConfig:
                 access_key_id=first("FLYTE_AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY_ID"),
                 secret_access_key=first("FLYTE_AWS_SECRET_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY"),
                 session_token=first("AWS_SESSION_TOKEN"),
+                retry_s=retry_s,
             ),
         )

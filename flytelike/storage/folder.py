@@ -19,12 +19,14 @@ from typing import BinaryIO, Self
 
 from flytelike.storage.digest import digest_of_stream
 from flytelike.storage.errors import InvalidUri, NotFound, TooLarge, UnsafePath, from_os_error
-from flytelike.storage.packs import Packed, Packs
+from flytelike.storage.packs import PACK, Packed, Packs
 from flytelike.storage.stored import Head, Uploaded
 from flytelike.storage.uri import RESERVED, file_uri
 
 DEPTH_MAX = 100
 """Deepest folder that is walked; deeper ones are almost surely a mistake."""
+SYNCED_AT_ONCE = 500
+"""How many files below a folder are synced together, each of their folders once."""
 FRESH_FOLDERS = 3
 """How many folders above an object `sync` takes for new."""
 
@@ -170,6 +172,18 @@ class Folder:
                     sync_path(path)
         except OSError as error:
             raise from_os_error(file_uri(path), error) from None
+
+    def sync_below(self, key: str, stopped: Callable[[], bool] = lambda: False) -> None:
+        """Sync all files below a folder, its pack, and the folders they lie in; some at a time."""
+        try:
+            below = (path for _, path in files_below(key, strict=False))
+            while paths := list(itertools.islice(below, SYNCED_AT_ONCE)):
+                self.sync_all(paths, stopped)
+        except FileNotFoundError:
+            return  # Nothing was ever written there, or it is being deleted.
+        except OSError as error:
+            raise from_os_error(file_uri(key), error) from None
+        self.sync_all([f"{key}/{PACK}"], stopped)
 
     def reader(self, uri: str, key: str) -> BinaryIO:
         """Open a file for reading."""

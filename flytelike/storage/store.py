@@ -29,8 +29,8 @@ from flytelike.storage.writing import StoredWriter
 if TYPE_CHECKING:
     from flytelike.storage.bucket import Bucket
 
-GET_BYTES_MAX = 256 << 20
-"""Default bound of what `get` reads into memory."""
+GET_BYTES_MAX = 576 << 20
+"""Default bound of what `get` reads into memory: the largest value that is kept by itself, and some room."""
 INLINE_BYTES_MAX = 256 << 10
 """Local files up to this size are read and written on the event loop: a thread costs more than they do."""
 EXPIRES_S_MAX = 7 * 24 * 3600
@@ -253,6 +253,12 @@ class Store:
         locations = [parse(uri) for uri in uris]
         self._folder.sync_all([found.key for found in locations if found.scheme is Scheme.FILE], stopped)
 
+    def sync_below(self, folder: str, stopped: Callable[[], bool] = lambda: False) -> None:
+        """Do as `sync` for all objects below a folder, packed ones too; ends early as `sync_all` does."""
+        location = parse(folder)
+        if location.scheme is Scheme.FILE:
+            self._folder.sync_below(location.key, stopped)
+
     def open_read(self, uri: str) -> BinaryIO:
         """Open an object as a seekable file; pieces are fetched as they are read. Close it."""
         location = parse(uri)
@@ -319,6 +325,14 @@ class Store:
         stop = threading.Event()
         try:
             await in_thread(lambda: self.sync_all(uris, stop.is_set))
+        finally:
+            stop.set()
+
+    async def sync_below_async(self, folder: str) -> None:
+        """Do as `sync_below`; who cancels does not wait for more than one file."""
+        stop = threading.Event()
+        try:
+            await in_thread(lambda: self.sync_below(folder, stop.is_set))
         finally:
             stop.set()
 

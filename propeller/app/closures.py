@@ -33,9 +33,8 @@ class StoredClosures(Closures):
     @override
     async def get(self, uri: str, digest: Digest) -> WorkflowClosure:
         """Return a closure. Raises KeyError when there is none, MalformedError when it is not the one that is meant."""
-        found = self._kept.get(digest)
+        found = self.kept(digest)
         if found is not None:
-            self._kept.move_to_end(digest)
             return found
         try:
             message = parse(compiler_pb2.CompiledWorkflowClosure, await self._store.get_async(uri))
@@ -43,10 +42,21 @@ class StoredClosures(Closures):
             raise KeyError(f"there is no closure at {uri}") from None
         if digest_of(message) != digest:
             raise MalformedError(f"what lies at {uri} is not the closure {digest}")
-        self._kept[digest] = found = closure_from_proto(message)
+        return self.keep(digest, closure_from_proto(message))
+
+    def kept(self, digest: Digest) -> WorkflowClosure | None:
+        """Return a closure that was kept."""
+        found = self._kept.get(digest)
+        if found is not None:
+            self._kept.move_to_end(digest)
+        return found
+
+    def keep(self, digest: Digest, closure: WorkflowClosure) -> WorkflowClosure:
+        """Keep a closure instead of the one unused for longest; return it."""
+        self._kept[digest] = closure
         if len(self._kept) > CLOSURES_KEPT:
             self._kept.popitem(last=False)
-        return found
+        return closure
 
     @override
     async def compile(self, execution: ExecutionId, task: TaskTemplate, futures_uri: str) -> Digest:

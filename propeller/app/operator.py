@@ -10,11 +10,21 @@ from typing import Self
 
 from flytelike.model.ids import ExecutionId, NodeExecutionId
 from flytelike.storage import Store, StoreConfig
+from propeller.allocation import LocalAllocator
 from propeller.app.closures import StoredClosures
+from propeller.app.cluster_resources import ClusterResources, ClusterResourceSettings
+from propeller.app.control_plane import ControlPlaneConnection, ControlPlaneSettings, neighbours_of
+from propeller.app.control_plane.news import hear_of_children
+from propeller.app.duty import Duty
+from propeller.app.health import Health
+from propeller.app.metrics import operator_metrics
+from propeller.app.monitoring import monitored
 from propeller.app.neighbours import Neighbours
+from propeller.app.prepared_namespaces import PreparedNamespaces
 from propeller.app.shard import Shard, Surroundings
 from propeller.app.sharding import shard_of
 from propeller.app.shards import Shards
+from propeller.core.fairness import Quota
 from propeller.engine import Engine
 from propeller.engine.loop_clock import LoopClock
 from propeller.executors.pod import PodExecutor, PodExecutorSettings
@@ -22,14 +32,20 @@ from propeller.executors.process import ProcessExecutor, ProcessSettings
 from propeller.kube.client import ClientSettings, KubernetesClient
 from propeller.kube.lease import Leases
 from propeller.kube.ports import FLYTE_WORKFLOWS, Json, Selection
+from propeller.kube.resource import owner_reference
 from propeller.kube.watch import Gone, Listed, ObjectKey, Seen, Watch
 from propeller.ports import Executor
-from propeller.ports_secrets import NoSecrets
 
 _LOG = logging.getLogger(__name__)
 
+STORE_RETRY_S = 10.0
+"""How long a call waits for an object store that is away; the engine asks again, and says what it waits for."""
+
 LEASE_GROUP = "propeller"
 """What the leases of operators are labelled with."""
+
+CLUSTER_RESOURCES = "propeller-cluster-resources"
+"""The Lease of who keeps namespaces as they should be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +66,9 @@ class OperatorOptions:
         ttl_s: How long after its end an object is left before it is deleted; for ever if None.
         client: How the API server is reached.
         pods: How tasks run as pods; without it they run as processes beside the operator.
+        cluster_resources: What belongs into the namespaces of projects; they are left alone without it.
+        control_plane: How the control plane is reached that it works for; it works for none without.
+        monitoring: `HOST:PORT` for probes and metrics; no port without.
     """
 
     database: str
@@ -64,20 +83,26 @@ class OperatorOptions:
     ttl_s: float | None = None
     client: ClientSettings = field(default_factory=ClientSettings)
     pods: PodExecutorSettings | None = None
+    cluster_resources: ClusterResourceSettings | None = None
+    control_plane: ControlPlaneSettings | None = None
+    monitoring: str = ""
 
 
 class Operator:
     """A running operator, as an async context manager. Entering raises KubernetesError."""
 
     def __init__(self, options: OperatorOptions, neighbours: Neighbours | None = None) -> None:
-        """Prepare; nothing is opened yet. Without `neighbours`, it works for no control plane."""
+        """Prepare; nothing is opened yet. `neighbours` are those of a control plane in this process."""
         self._neighbours = neighbours or Neighbours()
         self.options = options
+        self.health = Health()
+        self.monitoring = ""
         self.ready = asyncio.Event()
         self._stack = AsyncExitStack()
         self._latest: dict[ObjectKey, Json] = {}
         self._shards: Shards | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._prepared: PreparedNamespaces | None = None
 
     async def __aenter__(self) -> Self:
         """Begin to listen, and to take shards."""
@@ -105,13 +130,32 @@ class Operator:
 
     def child_ended(self, parent: NodeExecutionId, attempt: int, child: ExecutionId) -> None:
         """Take the news that the execution which an attempt of a launch-plan node started has ended."""
-        for shard in self._shards.running() if self._shards is not None else ():
+        for shard in self._running():
             shard.engine.child_ended(parent, attempt, child)
+
+    def look_at_children(self) -> None:
+        """Ask how children go that are waited for: the end of some may not have been told."""
+        for shard in self._running():
+            shard.engine.look_at_children()
+
+    def _running(self) -> list[Shard]:
+        return list(self._shards.running()) if self._shards is not None else []
+
+    async def _watched(self, stack: AsyncExitStack) -> None:
+        """Answer probes."""
+        if self.options.monitoring:
+            registry = operator_metrics(lambda: self.health.ready, self._running)
+            self.monitoring = await stack.enter_async_context(monitored(self.options.monitoring, self.health, registry))
 
     async def _start(self, stack: AsyncExitStack) -> None:
         options = self.options
+        await self._watched(stack)
         client = await stack.enter_async_context(KubernetesClient(options.client))
-        store = Store(StoreConfig())
+        store = Store(StoreConfig.from_env(retry_s=STORE_RETRY_S))
+        connection = None
+        if options.control_plane is not None:
+            connection = await stack.enter_async_context(ControlPlaneConnection(options.control_plane))
+            self._neighbours = neighbours_of(connection, store)
         around = Surroundings(
             objects=client,
             data=store,
@@ -133,15 +177,31 @@ class Operator:
                     shard.reconciler.seen(key, document)
             return shard
 
-        self._shards = Shards(leases, options.shards, start)
+        self._shards = Shards(leases, options.shards, start, health=self.health)
         stack.push_async_callback(self._shards.close)
+        if options.cluster_resources is not None:
+            self._prepare_namespaces(client, namespace, options.cluster_resources)
         watch = Watch(client, Selection(FLYTE_WORKFLOWS, options.namespace))
         loop = asyncio.get_running_loop()
-        self._tasks = [
+        self._tasks += [
             loop.create_task(self._listen(watch), name="propeller-watch"),
             loop.create_task(self._shards.run(), name="propeller-shards"),
         ]
+        if connection is not None:
+            hearing = hear_of_children(connection, self.child_ended, self.look_at_children)
+            self._tasks.append(loop.create_task(hearing, name="propeller-news"))
         stack.push_async_callback(self._stop)
+
+    def _prepare_namespaces(self, client: KubernetesClient, namespace: str, settings: ClusterResourceSettings) -> None:
+        """Have one of all replicas keep namespaces as they should be, and all wait for it with their pods."""
+        options, loop = self.options, asyncio.get_running_loop()
+        leases = Leases(client, namespace, LEASE_GROUP, options.holder, options.lease_s)
+        duty = Duty(leases, CLUSTER_RESOURCES, ClusterResources(client, settings).run)
+        self._prepared = PreparedNamespaces(client)
+        self._tasks += [
+            loop.create_task(self._prepared.run(), name="propeller-namespaces"),
+            loop.create_task(duty.run(), name=CLUSTER_RESOURCES),
+        ]
 
     async def _listen(self, watch: Watch) -> None:
         async for item in watch.news():
@@ -157,6 +217,7 @@ class Operator:
                         shard.reconciler.gone(key)
                 case Listed():
                     _LOG.info("listening to %s", self.options.namespace or "all namespaces")
+                    self.health.started()
                     self.ready.set()
 
     def _shard(self, document: Json) -> Shard | None:
@@ -174,11 +235,20 @@ class Operator:
     def _executor(self, number: int, client: KubernetesClient, store: Store, engine: Engine) -> Executor:
         pods = self.options.pods
         if pods is None:
-            return ProcessExecutor(self._workers(), store, engine, NoSecrets())
+            workers = self._workers()
+            allocator = LocalAllocator({(): Quota(limit=workers.machine)}, LoopClock())
+            return ProcessExecutor(workers, store, engine, allocator)
+        env = {"FLYTELIKE_UPLOAD_PREFIX": f"{self.options.store_base}/uploads", **pods.pods.env}
+        pods = replace(pods, pods=replace(pods.pods, env=env))
         if number:
             # Each shard looks at its own pods alone: those of others are not for it to judge.
             pods = replace(pods, pods=replace(pods.pods, platform=f"{pods.pods.platform}.{number}"))
-        return PodExecutor(pods, client, client, store, engine)
+        return PodExecutor(pods, client, client, store, engine, admission=self._prepared, owner_of=self._owner)
+
+    def _owner(self, namespace: str, execution: ExecutionId) -> Json | None:
+        """Return a reference to an execution's object, if it lies in a namespace: what belongs to it goes with it."""
+        document = self._latest.get(ObjectKey(namespace, execution.name))
+        return None if document is None else owner_reference(document, execution)
 
     def _workers(self) -> ProcessSettings:
         options = self.options

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
+from propeller.app.health import Health
 from propeller.app.shard import Shard
 from propeller.app.sharding import moves
 from propeller.kube.errors import KubernetesError, Refused
@@ -54,8 +55,10 @@ class Shards:
         count: int,
         start: Callable[[int, str], Awaitable[Shard]],
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        health: Health | None = None,
     ) -> None:
         """Share `count` shards, each started by `start` with its number and the name of who may own its store."""
+        self._health = health or Health()
         self._leases = leases
         self._count = count
         self._start = start
@@ -84,13 +87,21 @@ class Shards:
             try:
                 await self.beat()
                 failures = 0
+                self._health.note("leases", "")
             except Refused:
                 raise
             except KubernetesError as error:
                 failures += 1
                 if failures == 1:
                     _LOG.warning("leases cannot be renewed; what runs goes on: %s", error)
+                self._health.note("leases", f"they cannot be renewed: {error}")
+            self._health.note("shards", self._unstarted())
             await self._pause(self._leases.duration_s / BEATS)
+
+    def _unstarted(self) -> str:
+        """Return why shards of this replica do not run."""
+        found = [f"shard {number}: {owned.failure}" for number, owned in self._owned.items() if owned.failure]
+        return "; ".join(found)
 
     async def beat(self) -> None:
         """Renew, let go of what is another's, take what is free, hand over what is too much."""

@@ -132,7 +132,7 @@ def _fail(turn: Turn, place: Place, state: Started | Running, failure: Failure) 
         case RetryLater(user_failures=users, system_failures=systems, pause_ns=pause_ns):
             until_ns = turn.now_ns + pause_ns
             turn.move(place, Cause.BACKED_OFF, BackingOff(until_ns, users, systems))
-            turn.tell_attempt(place, work, attempt, TaskPhase.RETRYABLE_FAILED, failure)
+            turn.tell_attempt(place, work, attempt, TaskPhase.RETRYABLE_FAILED, failure, next_ns=until_ns)
             turn.commands.append(deadline.retry(place.path, attempt + 1, until_ns))
 
 

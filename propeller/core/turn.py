@@ -223,14 +223,22 @@ class Turn:
                 graph,
                 waits.what,
                 waits.until_ns,
+                self._priority(place),
             )
         )
 
     def tell_attempt(
-        self, place: Place, work: TaskWork, attempt: int, phase: TaskPhase, failure: Failure | None = None
+        self,
+        place: Place,
+        work: TaskWork,
+        attempt: int,
+        phase: TaskPhase,
+        failure: Failure | None = None,
+        *,
+        next_ns: int = 0,
     ) -> None:
-        """Record that an attempt of a task node entered a phase."""
-        self.records.append(AttemptChanged(place.path, attempt, work.task, phase, self.now_ns, failure))
+        """Record that an attempt of a task node entered a phase; `next_ns` is when a pause ends that follows."""
+        self.records.append(AttemptChanged(place.path, attempt, work.task, phase, self.now_ns, failure, next_ns))
 
     def tell_elements(
         self,

@@ -5,6 +5,7 @@ from typing import TypeAlias, assert_never
 
 from flytelike.codec.elements import ListsOfOutputs, mapped_inputs
 from flytelike.codec.faults import MalformedError
+from flytelike.codec.offloading import fill_offloaded_value, offloaded_name
 from flytelike.codec.parse import parse, serialise
 from flytelike.codec.types import fill_literal_type
 from flytelike.model.caching import CacheStatus
@@ -195,9 +196,25 @@ class Arrays:
                     missing = lists.put(element.element, wrap(parse(pb.LiteralMap, data)))
                     if missing:
                         raise BindingFailed(f"element {element.element} gave no {', '.join(missing)}")
-            if lists.bytes > self._settings.outputs_bytes_max:
-                raise _too_large(lists.bytes, self._settings.outputs_bytes_max)
-        return lists.document()
+            if lists.bytes > self._settings.offloaded_bytes_max:
+                raise _too_large(lists.bytes, self._settings.offloaded_bytes_max)
+        return await self._document(run, path, attempt, lists)
+
+    async def _document(self, run: Run, path: NodePath, attempt: int, lists: ListsOfOutputs) -> bytes:
+        """Return the outputs' document; large lists are kept beside it, where the attempt's data lie."""
+        large = pb.LiteralMap()
+        raw = places.raw_prefix(self._raw_root(run), run.id, path, attempt)
+        for name in lists.larger_than(self._settings.offload_bytes_min):
+            uri, data = f"{raw}/{offloaded_name(name)}", lists.take(name)
+            await self._blobs.write(uri, data)
+            await self._blobs.sync(uri)
+            kind = run.program.interface(path).outputs[name].type
+            fill_offloaded_value(uri, len(data), kind, large.literals[name])
+        # Of two maps, one behind the other is their union.
+        return lists.document() + large.SerializeToString(deterministic=True)
+
+    def _raw_root(self, run: Run) -> str:
+        return run.request.raw_output_prefix or self._settings.raw_output_prefix
 
     # --- within -----------------------------------------------------------------------------
 
@@ -215,7 +232,6 @@ class Arrays:
         task = run.program.closure.tasks[command.task]
         overrides = inner.overrides if isinstance(inner, TaskTarget) else TaskOverrides()
         prefix = self._settings.metadata_prefix
-        raw_root = run.request.raw_output_prefix or self._settings.raw_output_prefix
         work = run.state.plan.place(path).node.work
         assert isinstance(work, ArrayWork), "only arrays have elements"
         return ArraySpec(
@@ -225,7 +241,7 @@ class Arrays:
             launch_plan=run.request.launch_plan,
             inputs_uri=places.inputs_uri(prefix, run.id, path),
             output_prefix=places.output_prefix(prefix, run.id, path, attempt),
-            raw_output_prefix=places.raw_prefix(raw_root, run.id, path, attempt),
+            raw_output_prefix=places.raw_prefix(self._raw_root(run), run.id, path, attempt),
             length=_length(inputs, target),
             shared=target.bound_inputs,
             picks_own=not target.original_interface,

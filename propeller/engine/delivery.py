@@ -56,6 +56,11 @@ class Delivery:
         self._drop_alarm: Alarm | None = None
         self._over: asyncio.Future[None] | None = None
 
+    @property
+    def waiting(self) -> int:
+        """How many records wait in memory."""
+        return len(self._waiting)
+
     def start(self) -> None:
         """Begin, with what an earlier engine left in the store."""
         self._wake.set()

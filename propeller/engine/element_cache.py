@@ -212,6 +212,11 @@ class ElementCache:
         """Reserve the work of elements; who does not get it waits, unless its result has come in the meantime."""
         scope, rest = scope_of(path, 0), answers.misses
         taken = await self._reservations.take(run, {element_path(scope, one.index): one.digest for one in rest})
+        if not isinstance(run.state.get(path), Mapped):
+            # The array ended while the catalog answered: what it is given now nobody would ever let go.
+            await self.let_all_go(run, path, 0)
+            answers.misses = []
+            return
         ours = [one for one in rest if element_path(scope, one.index) not in taken]
         found: Mapping[str, CacheEntry] = {}
         if again and ours:

@@ -9,9 +9,11 @@ from flytelike.model.diagnostic import Diagnostic
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ExecutionId, NodeExecutionId
 from flytelike.model.launch import LaunchRequest
+from flytelike.model.queued import Queued
 from flytelike.model.trouble import Trouble
 from propeller.core.events import AbortRequested, AttemptFailed, AttemptRunning, Event
 from propeller.core.header import Header, Limits
+from propeller.core.node_state import ChildRunning
 from propeller.engine.delivery import Delivery
 from propeller.engine.driver import Driver
 from propeller.engine.effects import Effects
@@ -56,7 +58,7 @@ class Engine:
         self._delivery = Delivery(store, sink, clock, settings, self._troubles)
         self._sealer = Sealer(store, blobs, clock, settings)
         self._retention = Retention(store, clock, settings)
-        self._lease = Lease(store, clock, settings, self._replaced_by)
+        self._lease = Lease(store, clock, settings, self._troubles, self._replaced_by)
         self._driver = Driver(store, self._delivery, clock, settings, self._troubles, self._replaced_by)
         programs = Programs(ports.closures)
         self._effects = Effects(self._driver.post, self._give, self._values, ports, settings, programs)
@@ -77,6 +79,21 @@ class Engine:
     def troubles(self) -> Sequence[Trouble]:
         """What executions wait for now that is no fault of theirs: one for each kind, the oldest first."""
         return self._troubles.current()
+
+    async def queued(self, execution: ExecutionId) -> Sequence[Queued]:
+        """Return what of an execution waits for a worker, and where in the executor's line."""
+        executor = self._effects.executor
+        return await executor.queued(execution) if executor is not None else ()
+
+    @property
+    def executions(self) -> int:
+        """How many executions are in memory."""
+        return len(self._driver.runs)
+
+    @property
+    def history_waiting(self) -> int:
+        """How many records the sink has not taken, of those in memory."""
+        return self._delivery.waiting
 
     def waits_for(self, execution: ExecutionId) -> str:
         """Return what an execution waits for, in one phrase; empty if it goes on, or is not in memory."""
@@ -215,6 +232,14 @@ class Engine:
         run = self._driver.runs.get(parent.execution)
         if run is not None and not self._closed:
             self._errands.add(run, [TakeChild(parent.path, attempt, child)])
+
+    def look_at_children(self) -> None:
+        """Ask how each child goes that is waited for: the end of some may not have been told."""
+        for run in [] if self._closed else list(self._driver.runs.values()):
+            for path, children in run.children.items():
+                state = run.state.get(path)
+                if isinstance(state, ChildRunning) and (child := children.get(state.attempt)) is not None:
+                    self._errands.add(run, [TakeChild(path, state.attempt, child)])
 
     async def signalled(self, execution: ExecutionId, signal: str) -> None:
         """Take the news that a signal was given: the gates that wait for it look at it.

@@ -2,6 +2,7 @@
 
 import msgpack
 
+from flytelike.codec.types import literal_type_from_proto
 from flytelike.model.types import (
     BlobType,
     CollectionType,
@@ -40,6 +41,8 @@ def fits(literal: pb.Literal, type_: LiteralType) -> bool:
             return isinstance(kind, MapType) and all(fits(value, kind.value) for value in values)
         case "scalar":
             return _fits_scalar(literal.scalar, type_)
+        case "offloaded_metadata":
+            return literal_type_from_proto(literal.offloaded_metadata.inferred_type).kind == kind
         case _:
             return False
 

@@ -10,21 +10,34 @@ import logging
 from collections.abc import Callable
 
 from propeller.engine.settings import EngineSettings
+from propeller.engine.troubles import Troubles, cause_of
 from propeller.ports import Alarm, Clock, NotOwner, Owned, StateStore, StoreError
 
 _LOG = logging.getLogger(__name__)
+
+_LEASE = "lease"
 
 
 class Lease:
     """The engine's lease on its store. Without a holder's name there is none."""
 
     def __init__(
-        self, store: StateStore, clock: Clock, settings: EngineSettings, lost: Callable[[NotOwner], None]
+        self,
+        store: StateStore,
+        clock: Clock,
+        settings: EngineSettings,
+        troubles: Troubles,
+        lost: Callable[[NotOwner], None],
     ) -> None:
-        """Prepare; `lost` is called once when another engine has taken over."""
+        """Prepare; `lost` is called once when another engine has taken over.
+
+        What keeps the lease from being renewed is noted in `troubles`: it is what an engine that has nothing
+        else to write learns of its store.
+        """
         self._store = store
         self._clock = clock
         self._settings = settings
+        self._troubles = troubles
         self._lost = lost
         self._alarm: Alarm | None = None
         self._task: asyncio.Task[None] | None = None
@@ -86,6 +99,10 @@ class Lease:
             return
         except StoreError as error:
             _LOG.warning("the lease could not be renewed, trying again: %s", error)
+            if (cause := cause_of(error)) is not None:
+                self._troubles.note(_LEASE, cause)
+        else:
+            self._troubles.over(_LEASE)
         self._task = None
         if not self._closed:
             self._wait()

@@ -15,9 +15,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from flytelike.model.ids import ROOT, ExecutionId
+from flytelike.model.ids import ROOT, ExecutionId, NodePath
 from propeller.core.header import ExecutionSucceeded
 from propeller.core.node_state import LeftOut, Skipped, Succeeded
+from propeller.core.plan import ArrayWork, TaskWork, Work, parent_of
 from propeller.engine import places
 from propeller.engine.encoding import encode
 from propeller.engine.run import SEAL, Run
@@ -42,12 +43,15 @@ class Ended:
     version: int
     header: bytes
     documents: tuple[str, ...]
+    folder: str = ""
+    """All that lies below it is to be synced, too; empty where `documents` are all there are."""
 
     @staticmethod
     def of(run: Run, prefix: str) -> "Ended":
         """Return what is to be sealed of a run; `prefix` is where metadata lies."""
         header = encode([run.state.header, run.sequence])
-        return Ended(run.id, run.version, header, tuple(_documents(run, prefix)))
+        folder = places.folder(prefix, run.id) if _dropped_elements(run) else ""
+        return Ended(run.id, run.version, header, tuple(_documents(run, prefix)), folder)
 
 
 class Sealer:
@@ -110,6 +114,9 @@ class Sealer:
         try:
             for first in range(0, len(documents), DOCUMENTS_AT_ONCE):
                 await self._blobs.sync_all(documents[first : first + DOCUMENTS_AT_ONCE])
+            for one in ended:
+                if one.folder:
+                    await self._blobs.sync_below(one.folder)
             await asyncio.gather(*(self._drop_mark(one) for one in ended))
         except Exception as error:  # noqa: BLE001 - whatever the ports do, it is tried again
             self._failures += 1
@@ -138,6 +145,16 @@ def _documents(run: Run, prefix: str) -> Iterator[str]:
             yield places.inputs_uri(prefix, run.id, path)
         if isinstance(node, Succeeded):
             yield places.outputs_uri(prefix, run.id, path, node.attempt)
+
+
+def _dropped_elements(run: Run) -> bool:
+    """Tell whether elements of arrays had states of their own: nobody knows any more which documents they left."""
+    scopes = {key.partition("#")[0] for key in run.state.chunks}
+    return any(_has_nodes(run.state.plan.place(parent_of(NodePath(scope))).node.work) for scope in scopes)
+
+
+def _has_nodes(work: Work) -> bool:
+    return isinstance(work, ArrayWork) and not isinstance(work.element.work, TaskWork)
 
 
 def _break_off(task: asyncio.Task[None]) -> None:

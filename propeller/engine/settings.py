@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from flytelike.codec.offloading import OFFLOAD_BYTES_MIN, OFFLOADED_BYTES_MAX
+
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
@@ -12,6 +14,8 @@ class EngineSettings:
         raw_output_prefix: The one for data that tasks write, when the launch request names none.
         inline_outputs_bytes_max: Outputs up to this size are kept in the store of record too.
         outputs_bytes_max: Larger `outputs.pb` fail their attempt: large values belong into files.
+        offload_bytes_min: Lists of what an array's elements gave that are larger are kept beside the document.
+        offloaded_bytes_max: If they are larger than this together, the array fails.
         cache_bytes_max: Memory for inputs and outputs of nodes.
         executions_max: How many executions are in memory; further ones wait, those that a
             launch-plan node started do not (their parents wait for them).
@@ -48,6 +52,8 @@ class EngineSettings:
     raw_output_prefix: str
     inline_outputs_bytes_max: int = 64 * 1024
     outputs_bytes_max: int = 64 * 1024 * 1024
+    offload_bytes_min: int = OFFLOAD_BYTES_MIN
+    offloaded_bytes_max: int = OFFLOADED_BYTES_MAX
     cache_bytes_max: int = 64 * 1024 * 1024
     executions_max: int = 1000
     events_max: int = 1000

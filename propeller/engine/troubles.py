@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from flytelike.model.diagnostic import DiagnosticError
 from flytelike.model.ids import ExecutionId
 from flytelike.model.trouble import PASSING, Trouble
-from flytelike.storage import OutOfSpace
-from propeller.ports import BlobsFull, Clock, Conflict, Owned, StoreError
+from flytelike.storage import OutOfSpace, Unavailable
+from propeller.ports import BlobsAway, BlobsFull, Clock, Conflict, Owned, StoreError
 
 _LOG = logging.getLogger(__name__)
 
@@ -38,6 +38,8 @@ def cause_of(error: Exception) -> Cause | None:
             return None if error.lasting else Cause(error.code, error.message)
         case BlobsFull() | OutOfSpace():
             return Cause("disk-full", str(error))
+        case BlobsAway() | Unavailable():
+            return Cause("object-store-unavailable", str(error))
         case DiagnosticError():
             found = next((it for it in error.diagnostics if it.code in PASSING), None)
             return None if found is None else Cause(found.code, found.headline)

@@ -65,9 +65,12 @@ class Values:
 
     async def _loaded(self, inputs: pb.LiteralMap) -> pb.LiteralMap:
         """Return inputs with those that lie in the object store read from there, so that elements can be told apart."""
-        for name, literal in inputs.literals.items():
-            if literal.WhichOneof("value") == "offloaded_metadata":
-                inputs.literals[name].CopyFrom(parse(pb.Literal, await self._read(literal.offloaded_metadata.uri)))
+        for literal in inputs.literals.values():
+            inner = literal
+            while inner.WhichOneof("value") == "scalar" and inner.scalar.WhichOneof("value") == "union":
+                inner = inner.scalar.union.value
+            if inner.WhichOneof("value") == "offloaded_metadata":
+                inner.CopyFrom(parse(pb.Literal, await self._read(inner.offloaded_metadata.uri)))
         return inputs
 
     async def store_inputs(self, run: Run, path: NodePath) -> tuple[pb.LiteralMap, str]:

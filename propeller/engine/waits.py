@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import islice
 
+from flytelike.model.history import NEXT_ATTEMPT
 from propeller.core.node_state import AtGate, BackingOff, WaitingForCache
 from propeller.core.plan import SignalWork
 from propeller.engine.run import Run
@@ -35,6 +36,6 @@ def _waits(run: Run) -> Iterator[tuple[str, str, bool]]:
             case WaitingForCache():
                 yield path, "a result that is computed elsewhere", False
             case BackingOff():
-                yield path, "another try", False
+                yield path, NEXT_ATTEMPT, False
             case _:
                 pass

@@ -13,6 +13,8 @@ from functools import partial
 from typing_extensions import override
 
 from flytelike.model.failure import Failure, Fault
+from flytelike.model.ids import ExecutionId
+from flytelike.model.queued import Queued
 from propeller.core.elements import Span, spans_of
 from propeller.executors.ending import Ending, GaveNodes
 from propeller.ports import AttemptKey, AttemptListener, AttemptSpec, Executor
@@ -105,6 +107,12 @@ class MemoryExecutor(Executor):
                 del self._elements[attempt], self._live[attempt]
                 taken.append((index, attempt.attempt))
         return spans_of(sorted(taken))
+
+    @override
+    async def queued(self, execution: ExecutionId) -> Sequence[Queued]:
+        waiting = [it.spec.key for it in self._queue if self._live.get(it.spec.key) is it]
+        places = enumerate(waiting, 1)
+        return [Queued(it.path, it.attempt, at, len(waiting)) for at, it in places if it.execution == execution]
 
     @override
     async def close(self) -> None:

@@ -37,7 +37,10 @@ def names_in(words: tuple[str, ...]) -> frozenset[str]:
 
 
 def render(
-    words: tuple[str, ...], variable: Callable[[str], str | None], value: Callable[[str], Literal | None]
+    words: tuple[str, ...],
+    variable: Callable[[str], str | None],
+    value: Callable[[str], Literal | None],
+    written: Callable[[str], str] = str,
 ) -> tuple[str, ...]:
     """Return the words with every template replaced.
 
@@ -45,6 +48,7 @@ def render(
         words: A command and its arguments.
         variable: Gives a variable by its name in lower case; None if there is none.
         value: Gives an input by name, for `{{.inputs.NAME}}`.
+        written: How the text of an input is put there.
 
     Raises:
         TemplateError: A name is unknown, or an input is missing or has no text.
@@ -60,7 +64,7 @@ def render(
         literal = value(key)
         if literal is None:
             raise TemplateError(f"{part.written}: there is no input {key}")
-        return _text(literal, key)
+        return written(_text(literal, key))
 
     return tuple(
         [

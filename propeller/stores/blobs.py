@@ -5,8 +5,8 @@ import contextlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from flytelike.storage import Contents, InvalidUri, NotFound, OutOfSpace, StorageError, Store
-from propeller.ports import BlobsFull, BlobsUnavailable
+from flytelike.storage import Contents, InvalidUri, NotFound, OutOfSpace, StorageError, Store, Unavailable
+from propeller.ports import BlobsAway, BlobsFull, BlobsUnavailable
 
 
 @dataclass(slots=True, eq=False)
@@ -42,7 +42,7 @@ class BlobsOnStore:
         try:
             return await asyncio.to_thread(digests)
         except StorageError as error:
-            raise _unavailable(error) from error
+            raise _elsewhere(error) from error
 
     async def read(self, uri: str) -> bytes:
         """Return an object's bytes."""
@@ -92,7 +92,7 @@ class BlobsOnStore:
         try:
             return await self._store.measure_async(uris)
         except StorageError as error:
-            raise _unavailable(error) from error
+            raise _elsewhere(error) from error
 
     async def sync(self, uri: str) -> None:
         """Make an object survive a power cut."""
@@ -110,7 +110,25 @@ class BlobsOnStore:
         except StorageError as error:
             raise _unavailable(error) from error
 
+    async def sync_below(self, folder: str) -> None:
+        """Make all below a folder survive a power cut."""
+        try:
+            await self._store.sync_below_async(folder)
+        except StorageError as error:
+            raise _unavailable(error) from error
+
 
 def _unavailable(error: StorageError) -> BlobsUnavailable:
     """Return what an error of the object store means to the engine."""
+    match error:
+        case OutOfSpace():
+            return BlobsFull(str(error))
+        case Unavailable():
+            return BlobsAway(str(error))
+        case _:
+            return BlobsUnavailable(str(error))
+
+
+def _elsewhere(error: StorageError) -> BlobsUnavailable:
+    """Return the same for data that values name: it may lie in a store that never answers."""
     return BlobsFull(str(error)) if isinstance(error, OutOfSpace) else BlobsUnavailable(str(error))

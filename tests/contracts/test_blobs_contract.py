@@ -61,6 +61,15 @@ async def test_what_is_not_there_is_told_apart(place: tuple[Blobs, At]) -> None:
     assert list(await blobs.digests([at("a"), at("none")])) == [at("a")]
 
 
+async def test_all_below_a_folder_is_synced_whether_it_is_written_or_packed_or_missing(place: tuple[Blobs, At]) -> None:
+    blobs, at = place
+    await blobs.sync_below(at("run"))
+    await blobs.write(at("run/deep/a"), b"1")
+    await blobs.pack(at("run"), {"b": b"2"})
+    await blobs.sync_below(at("run"))
+    assert [await blobs.read(at(f"run/{name}")) for name in ("deep/a", "b")] == [b"1", b"2"]
+
+
 async def test_equal_content_has_one_digest_wherever_it_lies(place: tuple[Blobs, At]) -> None:
     blobs, at = place
     await blobs.write(at("a"), b"x")

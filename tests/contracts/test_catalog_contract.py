@@ -9,8 +9,10 @@ import pytest
 
 from flytelike.model.caching import CacheEntry, CacheKey, CacheSource, CatalogUse, Claim
 from flytelike.model.ids import ExecutionId, NodePath
+from propeller.app.control_plane.ports import RemoteCatalog
 from propeller.ports_catalog import Catalog
 from propeller.stores.memory_catalog import MemoryCatalog
+from tests.contracts.over_the_wire import over_the_wire
 from tests.unit.controlplane.builders import settings_for, started
 
 pytestmark = pytest.mark.anyio
@@ -34,15 +36,19 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+@pytest.fixture(params=["memory", "sqlite", "wire", pytest.param("postgres", marks=pytest.mark.postgres)])
 async def catalog(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> AsyncIterator[Catalog]:
     if request.param == "memory":
         yield MemoryCatalog(clock.now_ns)
         return
-    url = f"sqlite:///{tmp_path}/cp.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    url = request.getfixturevalue("postgres_url") if request.param == "postgres" else f"sqlite:///{tmp_path}/cp.db"
     async with started(settings_for(tmp_path, url)) as plane:
         plane.catalog._clock = clock
-        yield plane.catalog
+        if request.param != "wire":
+            yield plane.catalog
+            return
+        async with over_the_wire(plane) as connection:
+            yield RemoteCatalog(connection)
 
 
 def key(x: str = "1") -> CacheKey:

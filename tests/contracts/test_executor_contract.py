@@ -132,6 +132,25 @@ async def test_running_comes_before_the_end(world: World) -> None:
     assert [event for event, key in world.listener.events if key == spec.key] == ["running", "ended"]
 
 
+async def test_who_waits_for_a_worker_is_told_its_place_and_who_runs_is_not(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    if kind == "pod":
+        pytest.skip("pods are lined up by the cluster's scheduler")
+    world = await world_of(kind, tmp_path, request, slots=1)
+    specs = [world.site.attempt("wait_for_ever", {"pid_file": str(tmp_path / f"pid{n}")}) for n in range(3)]
+    for spec in specs:
+        await world.executor.start(spec)
+    await world.listener.ran(specs[0].key)
+    assert await world.executor.queued(specs[0].key.execution) == []
+    for place, spec in enumerate(specs[1:], 1):
+        (told,) = await world.executor.queued(spec.key.execution)
+        assert (told.path, told.attempt, told.place, told.of) == (spec.key.path, 0, place, 2)
+    await world.executor.abort(specs[1].key, "enough")
+    assert [it.place for it in await world.executor.queued(specs[2].key.execution)] == [1]
+    await world.close()
+
+
 async def test_starting_again_while_it_runs_does_nothing(world: World, waiting: AttemptSpec) -> None:
     await world.executor.start(waiting)
     await world.listener.ran(waiting.key)

@@ -20,21 +20,13 @@ OLDER = {
 }
 """Suites that name their port as the type of their fixture."""
 BESIDE = {
+    "AllocationListener": (
+        "tests/contracts/test_allocator_contract.py",
+        "executors listen; what they are told is what the allocators' suite is about",
+    ),
     "AttemptListener": (
         "tests/contracts/test_executor_contract.py",
         "the engine alone listens; what it is told, and when, is what the executors' suite is about",
-    ),
-    "Children": (
-        "tests/unit/controlplane/test_executions_api.py",
-        "the control plane alone starts executions; an operator without one refuses all",
-    ),
-    "Closures": (
-        "tests/unit/controlplane/test_graphs.py",
-        "the control plane alone compiles; an operator without one reads closures, and refuses graphs",
-    ),
-    "EventSink": (
-        "tests/unit/controlplane/test_executions_api.py",
-        "the control plane alone keeps history: twice told is told once; the others keep none",
     ),
     "Launcher": (
         "tests/unit/controlplane/test_executions_api.py",

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from flytelike.controlplane.errors import Refusal, Status
 from flytelike.controlplane.listing import Filter, ListQuery, Operator
 from flytelike.controlplane.migrations.upgrade import HEAD, known_revisions, migrate, upgrade
 from flytelike.controlplane.registry import CONFLICT, CREATED, UNCHANGED
-from flytelike.controlplane.repository.executions import changed_nodes, find_execution, list_nodes
+from flytelike.controlplane.repository.executions import changed_nodes, find_execution, find_node, list_nodes
 from flytelike.controlplane.repository.history import HistoryGap
 from flytelike.controlplane.schema import metadata
 from flytelike.model.failure import Failure, Fault
@@ -258,6 +259,33 @@ async def test_uris_and_failures_are_gathered(plane: ControlPlane) -> None:
     await plane.record(story.node("n0", NodePhase.FAILED, failure=BOOM).entries)
     node = await plane.reading.node(NodeExecutionId(execution_id(), NodePath("n0")))
     assert (node.input_uri, node.closure.error.code, node.closure.duration.seconds) == ("in", BOOM.code, 1)
+
+
+@pytest.mark.parametrize("parts", [(5,), (1, 2, 3, 4, 5), (2, 5)])
+@pytest.mark.parametrize(
+    ("after", "waits"),
+    [
+        ([], ("its next attempt", 7)),
+        ([TaskPhase.QUEUED], ("", 0)),
+        ([NodePhase.ABORTED], ("", 0)),
+    ],
+)
+async def test_a_node_says_until_when_it_waits_for_its_next_attempt(
+    plane: ControlPlane, parts: tuple[int, ...], after: list[TaskPhase | NodePhase], waits: tuple[str, int]
+) -> None:
+    await execute(plane)
+    story = Story().run(WorkflowPhase.RUNNING).node("n0", NodePhase.RUNNING).attempt("n0", TaskPhase.QUEUED)
+    story.attempt("n0", TaskPhase.RETRYABLE_FAILED, 0, BOOM, next_ns=7)
+    for phase in after:
+        story = story.attempt("n0", phase, 1) if isinstance(phase, TaskPhase) else story.node("n0", phase)
+    for first, last in pairwise((0, *parts)):
+        await plane.record(story.entries[first:last])
+    execution = await plane.executions.row(execution_id())
+    row = await plane.database.read(lambda c: find_node(c, execution.id, NodePath("n0")))
+    assert row is not None
+    assert (row.waits, row.waits_until) == waits
+    last_of_node = 5 if after else 4
+    assert row.sequence == last_of_node, "who watches sees it"
 
 
 async def test_changed_nodes_come_oldest_change_first(plane: ControlPlane) -> None:

@@ -12,13 +12,15 @@ from flytelike.model.ids import NodePath
 from flytelike.model.phases import NodePhase, WorkflowPhase
 from flytelike.model.types import INTEGER, STRING
 from flytelike_idl.core import literals_pb2
+from propeller.app.control_plane.ports import RemoteSignals
 from propeller.ports_signals import SignalRefused, Signals, SignalWanted
+from tests.contracts.over_the_wire import over_the_wire
 from tests.unit.controlplane.builders import Story, create_execution, execution_id, module, number, served, settings_for
 from tests.unit.propeller_engine.fakes import FakeSignals
 
 pytestmark = pytest.mark.anyio
 S = 1_000_000_000
-PORTS = {"Signals": ("SignalsOfPlane", "FakeSignals")}
+PORTS = {"Signals": ("SignalsOfPlane", "RemoteSignals", "FakeSignals")}
 WANTED = SignalWanted(execution_id(), "more", INTEGER, NodePath("n0"), False, 5 * S, 0, "")
 Give = Callable[[int], Awaitable[None]]
 
@@ -28,7 +30,7 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(params=["fake", "sqlite"])
+@pytest.fixture(params=["fake", "sqlite", "wire"])
 async def kept(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[Signals, Give]]:
     """A keeper of signals for an execution whose nodes `n0` and `n1` run, and how `more` is given."""
     if request.param == "fake":
@@ -48,7 +50,11 @@ async def kept(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
         async def given(value: int) -> None:
             await running.plane.signals.give(WANTED.execution, WANTED.signal, literal_to_proto(number(value)), "me")
 
-        yield SignalsOfPlane(running.plane), given
+        if request.param == "sqlite":
+            yield SignalsOfPlane(running.plane), given
+            return
+        async with over_the_wire(running.plane) as connection:
+            yield RemoteSignals(connection), given
 
 
 async def test_a_signal_that_was_given_is_there_for_every_gate_that_asks(kept: tuple[Signals, Give]) -> None:

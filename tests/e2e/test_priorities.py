@@ -1,6 +1,7 @@
 """Priorities on the real thing: with one worker, what is more urgent overtakes what came before."""
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -141,6 +142,10 @@ async def test_with_one_worker_what_is_more_urgent_overtakes(
     assert Path(log).read_text().split() == ["urgent", "sooner", "child", "preferred", "plain", "later", "low"]
     await show_execution(site.client, urgent.name, *PLACE, as_json=False)
     assert "priority 500" in capsys.readouterr().out
+    await show_execution(site.client, both.name, *PLACE, as_json=False)
+    assert ", priority 300" in capsys.readouterr().out
+    await show_execution(site.client, both.name, *PLACE, as_json=True)
+    assert sorted(node["priority"] for node in json.loads(capsys.readouterr().out)["nodes"]) == [0, 300]
 
 
 async def test_the_server_refuses_a_priority_out_of_bounds(site: Site) -> None:

@@ -11,7 +11,7 @@ from google.protobuf import json_format
 
 from flytelike.codec.closures import closure_from_proto, closure_to_proto
 from flytelike.model.closure import WorkflowClosure
-from flytelike.model.history import NodeChanged, Record
+from flytelike.model.history import AttemptChanged, NodeChanged, Record
 from flytelike.model.ids import NodePath
 from flytelike_idl.core import compiler_pb2 as pb
 from propeller.core.decision import Decision
@@ -101,7 +101,13 @@ def told(decision: Decision) -> Plain:
 
 
 def _silent(record: Record) -> Record:
-    return replace(record, waits="", waits_until_ns=0) if isinstance(record, NodeChanged) else record
+    match record:
+        case NodeChanged():
+            return replace(record, waits="", waits_until_ns=0, priority=0)
+        case AttemptChanged():
+            return replace(record, next_ns=0)
+        case _:
+            return record
 
 
 def _closure(message: dict[str, Any]) -> WorkflowClosure:

@@ -36,6 +36,24 @@ class Server:
         """Return SQLAlchemy's url of a database."""
         return f"postgresql+psycopg://postgres@/{database}?host={self.folder}"
 
+    def restart(self) -> None:
+        """Let it die in the midst of its work, and start it again. Only for a server of the test's own."""
+        found = programs()
+        assert found is not None
+        control(
+            found,
+            "pg_ctl",
+            "restart",
+            "-w",
+            "-s",
+            "-m",
+            "immediate",
+            "-D",
+            str(self.folder),
+            "-l",
+            f"{self.folder}/log",
+        )
+
     def run(self, statement: str, database: str) -> None:
         """Create or drop a database."""
         with psycopg.connect(f"host={self.folder} user=postgres dbname=postgres", autocommit=True) as connection:
@@ -89,6 +107,18 @@ def postgres_url(postgres: Server) -> Iterator[str]:
         yield postgres.url(database)
     finally:
         postgres.run("DROP DATABASE {} WITH (FORCE)", database)
+
+
+@pytest.fixture
+def own_postgres(postgres: Server) -> Iterator[Server]:
+    """A server of the test's own, which may be restarted."""
+    folder = programs()
+    assert folder is not None
+    data = start(folder)
+    try:
+        yield Server(data)
+    finally:
+        stop(folder, data)
 
 
 @contextmanager

@@ -37,10 +37,8 @@ def _type(kind: types_pb2.LiteralType) -> bool:
     match kind.WhichOneof("type"):
         case "simple":
             return kind.simple not in _PLAIN
-        case "collection_type":
-            return _type(kind.collection_type)
-        case "map_value_type":
-            return _type(kind.map_value_type)
+        case "collection_type" | "map_value_type":
+            return True  # Large ones lie in the store by themselves, whatever they hold.
         case "union_type":
             return any(_type(variant) for variant in kind.union_type.variants)
         case "enum_type":

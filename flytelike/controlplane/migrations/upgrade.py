@@ -8,8 +8,15 @@ from flytelike.controlplane.database import Database, corrupt
 from flytelike.controlplane.errors import Refusal, Status, refusal
 from flytelike.controlplane.schema import metadata
 
-HEAD = "0014"
+HEAD = "0016"
 """The newest revision; a test holds it equal to the newest file in `versions`."""
+
+READABLE_SINCE = "0016"
+"""The oldest version of Flytelike, named by its newest revision, that can work on tables of this revision.
+
+It is written into the database, so that servers of the former version go on while those of this one take over. Raise it
+to `HEAD` with a revision that the former version could not work on.
+"""
 
 QUICK_CHECK_PAGES_MAX = 4_096
 """Databases up to this size are checked for damage at each start (a few milliseconds)."""
@@ -23,6 +30,31 @@ def upgrade(database: Database) -> None:
     """
     if database.read_now(_state) != HEAD:
         database.write_now(_bring_up)
+
+
+def check(database: Database) -> None:
+    """Look whether the database's tables are such that this version can work on them; change nothing.
+
+    Raises:
+        Refusal: `older-database`, `newer-database` or `corrupt-database`.
+    """
+    database.read_now(check_revision)
+
+
+def check_revision(connection: Connection) -> None:
+    """Do what `check` does, within a transaction."""
+    found = _state(connection)
+    if found == HEAD:
+        return
+    if found is None or found in known_revisions():
+        raise older(found)
+    if readable_since(connection) > HEAD:
+        raise newer(found)
+
+
+def readable_since(connection: Connection) -> str:
+    """Return what a newer version has written of who can work on its tables."""
+    return str(connection.execute(text("SELECT readable_since FROM schema_support")).scalar())
 
 
 def known_revisions() -> list[str]:
@@ -60,10 +92,12 @@ def _bring_up(connection: Connection) -> None:
         metadata.create_all(connection, checkfirst=False)
         connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
         connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
+        connection.execute(text("INSERT INTO schema_support VALUES (:since)"), {"since": READABLE_SINCE})
         return
     if found not in known_revisions():
         raise newer(found)
     migrate(connection, HEAD)
+    connection.execute(text("UPDATE schema_support SET readable_since = :since"), {"since": READABLE_SINCE})
 
 
 def migrate(connection: Connection, target: str) -> None:
@@ -75,6 +109,17 @@ def migrate(connection: Connection, target: str) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.attributes["connection"] = connection
     command.upgrade(config, target)
+
+
+def older(found: str | None) -> Refusal:
+    """Return the refusal for a database that this version has not migrated yet."""
+    state = "is empty" if found is None else f"has revision {found}"
+    return refusal(
+        Status.FAILED_PRECONDITION,
+        "older-database",
+        f"the control plane's database {state}; this Flytelike works on revision {HEAD}",
+        "run `flytelike db upgrade`",
+    )
 
 
 def newer(found: str) -> Refusal:

@@ -4,7 +4,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, bindparam, insert, literal_column, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    insert,
+    literal_column,
+    null,
+    select,
+    update,
+)
 
 from flytelike.controlplane.listing import ListQuery
 from flytelike.controlplane.repository.pages import Field, Fields, instant, member, paged
@@ -24,7 +36,7 @@ _PLAN_STATES = {"INACTIVE": INACTIVE, "ACTIVE": ACTIVE}
 
 @dataclass(frozen=True, slots=True)
 class NewEntity:
-    """A version to keep. `type` is a task's; `closure_uri` a workflow's; `workflow` a launch plan's."""
+    """A version to keep. `type` is a task's; `closure_uri` and `priority` a workflow's; `workflow` a launch plan's."""
 
     id: Identifier
     digest: str
@@ -34,6 +46,7 @@ class NewEntity:
     closure_uri: str = ""
     workflow: Identifier | None = None
     system_generated: bool = False
+    priority: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +96,7 @@ def _select(table: Table) -> Select[*tuple[Any, ...]]:
     columns: list[ColumnElement[Any]] = [table.c[name] for name in _COMMON]
     columns.append(table.c.closure_uri if table is workflows else literal_column("''"))
     columns.append(table.c.state if table is launch_plans else literal_column("0"))
+    columns.append(table.c.priority if table is workflows else null())
     return select(*columns)
 
 
@@ -129,7 +143,7 @@ def add_entities(connection: Connection, new: Iterable[NewEntity], now_ns: int) 
         if entity.id.kind is ResourceKind.TASK:
             values["type"] = entity.type
         if entity.id.kind is ResourceKind.WORKFLOW:
-            values["closure_uri"] = entity.closure_uri
+            values |= {"closure_uri": entity.closure_uri, "priority": entity.priority}
         if entity.workflow is not None:
             values |= {"workflow_name": entity.workflow.name, "workflow_version": entity.workflow.version}
         connection.execute(insert(TABLES[entity.id.kind]), values)

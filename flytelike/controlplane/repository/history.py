@@ -137,6 +137,7 @@ def _folded(fold: ExecutionFold, execution: ExecutionId, entries: list[HistoryEn
 
 def _write(connection: Connection, folds: Sequence[ExecutionFold]) -> None:
     _UPSERT_NODES.run(connection, [row for fold in folds for row in fold.nodes.values()])
+    _UPDATE_WAITS.run(connection, [row for fold in folds for row in fold.waits.values()])
     write_arrays(connection, [array for fold in folds for array in fold.arrays.values()])
     _UPSERT_ATTEMPTS.run(connection, [row for fold in folds for row in fold.attempts.values()])
     _UPDATE_EXECUTIONS.run(connection, [fold.execution_params() for fold in folds])
@@ -184,6 +185,17 @@ _LOCK = Prepared(
     )
 )
 _UPSERT_NODES = Prepared(lambda dialect: _upsert(dialect, node_executions, list(NodePhase)))
+_UPDATE_WAITS = Prepared(
+    lambda _: (
+        update(node_executions)
+        .where(
+            node_executions.c.execution == bindparam("of_execution"),
+            node_executions.c.path == bindparam("of_path"),
+            *(node_executions.c.phase != literal_column(str(phase.value)) for phase in NodePhase if phase.terminal),
+        )
+        .values({name: bindparam(f"new_{name}") for name in ("waits", "waits_until", "updated_at", "sequence")})
+    )
+)
 _UPSERT_ATTEMPTS = Prepared(lambda dialect: _upsert(dialect, task_executions, list(TaskPhase)))
 _UPDATE_EXECUTIONS = Prepared(
     lambda _: (

@@ -12,7 +12,14 @@ from flytelike.codec.failures import failure_to_proto
 from flytelike.controlplane.repository.elements import ArrayFold
 from flytelike.model.caching import CacheNote
 from flytelike.model.failure import Failure
-from flytelike.model.history import AttemptChanged, ElementsChanged, ExecutionChanged, HistoryEntry, NodeChanged
+from flytelike.model.history import (
+    NEXT_ATTEMPT,
+    AttemptChanged,
+    ElementsChanged,
+    ExecutionChanged,
+    HistoryEntry,
+    NodeChanged,
+)
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
 
 Params = dict[str, str | int | bool | bytes | None]
@@ -41,6 +48,8 @@ class ExecutionFold:
         self.nodes: dict[str, Params] = {}
         self.attempts: dict[tuple[str, int], Params] = {}
         self.arrays: dict[str, ArrayFold] = {}
+        self.waits: dict[str, Params] = {}
+        """What nodes without a row here wait for now, since an attempt of theirs failed or the next one began."""
         self._was_terminal = phase.terminal
         self._changes: Params = {"started_at": 0, "error": None, "error_code": "", "outputs_uri": "", "abort_cause": ""}
         self._updated_at = 0
@@ -105,6 +114,7 @@ class ExecutionFold:
                 "note": "",
                 "waits": "",
                 "waits_until": 0,
+                "priority": record.priority,
                 "cache_status": 0,
                 "cache_why": "",
                 "cache_key": "",
@@ -131,6 +141,7 @@ class ExecutionFold:
         if entry.child is not None:
             row["child"] = entry.child.name
         row["waits"], row["waits_until"] = record.waits, record.waits_until_ns
+        self.waits.pop(record.path, None)
         if record.note:
             row["note"] = record.note
         if record.cache is not None:
@@ -169,9 +180,26 @@ class ExecutionFold:
             row["sequence"] = entry.sequence
             return
         row["phase"] = int(record.phase)
+        if record.next_ns or record.attempt:
+            self._wait(entry, record)
         if entry.log_uri:
             row["log_uri"] = entry.log_uri
         _gather(row, entry, record.at_ns, record.failure, running=record.phase is TaskPhase.RUNNING)
+
+    def _wait(self, entry: HistoryEntry, record: AttemptChanged) -> None:
+        """Say that the attempt's node waits for the next one, or does not any more."""
+        waits: Params = {
+            "waits": NEXT_ATTEMPT if record.next_ns else "",
+            "waits_until": record.next_ns,
+            "updated_at": record.at_ns,
+            "sequence": entry.sequence,
+        }
+        row = self.nodes.get(record.path)
+        if row is None:
+            new = {f"new_{column}": value for column, value in waits.items()}
+            self.waits[record.path] = {"of_execution": self.row_id, "of_path": record.path, **new}
+        elif not NodePhase(int(row["phase"] or 0)).terminal:
+            row.update(waits)
 
 
 def _note(row: Params, note: CacheNote) -> None:

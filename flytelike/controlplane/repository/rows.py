@@ -18,6 +18,7 @@ class EntityRow:
     updated_at: int
     closure_uri: str = ""
     state: int = 0
+    priority: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,7 @@ class NodeRow:
     waits_until: int = 0
     elements_cached: int = 0
     elements_recovered: int = 0
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,14 @@ that cannot be parsed is the client's fault, and nothing that goes wrong is told
 stock client would take that for a reason to log in.
 """
 
+import asyncio
 import logging
 import re
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias
 
 import grpc
@@ -23,6 +27,7 @@ from flytelike.controlplane.rpc.status import WireError, wire_error
 
 Unary = Callable[[Message], Awaitable[Message]]
 Stream = Callable[[Message], AsyncIterator[Message]]
+Observer = Callable[[str, str, float], None]
 Context: TypeAlias = "aio.ServicerContext[bytes, bytes]"
 
 OURS, STOCK = "flytelike", "flyteidl"
@@ -33,9 +38,19 @@ ALONE = "datacatalog."
 log = logging.getLogger(__name__)
 
 
-def service_handlers(service: ServiceDescriptor, *servicers: object) -> list[grpc.GenericRpcHandler]:
-    """Return the handlers of a service, whose RPCs `servicers` answer together, under both names."""
-    methods = {method.name: _method_handler(method, servicers) for method in service.methods}
+def nobody(rpc: str, status: str, seconds: float) -> None:
+    """Look at calls and forget them."""
+    del rpc, status, seconds
+
+
+def service_handlers(
+    service: ServiceDescriptor, *servicers: object, observer: Observer = nobody
+) -> list[grpc.GenericRpcHandler]:
+    """Return the handlers of a service, whose RPCs `servicers` answer together, under both names.
+
+    `observer` is told of each call: its RPC, the name of its status, and how long it took; of streams when they end.
+    """
+    methods = {method.name: _method_handler(method, servicers, observer) for method in service.methods}
     return [grpc.method_handlers_generic_handler(name, methods) for name in names_of(service)]
 
 
@@ -56,38 +71,42 @@ def answer_of(rpc: str, servicers: Sequence[object]) -> Any:  # noqa: ANN401 - a
     return next((getattr(servicer, name) for servicer in servicers if hasattr(servicer, name)), None)
 
 
-def _method_handler(method: MethodDescriptor, servicers: Sequence[object]) -> "grpc.RpcMethodHandler[bytes, bytes]":
+def _method_handler(
+    method: MethodDescriptor, servicers: Sequence[object], observer: Observer
+) -> "grpc.RpcMethodHandler[bytes, bytes]":
     answer = answer_of(method.name, servicers)
     request_class = GetMessageClass(method.input_type)
     if answer is None:
         return grpc.unary_unary_rpc_method_handler(_unimplemented(method))
     if method.server_streaming:
-        return grpc.unary_stream_rpc_method_handler(_stream(method, request_class, answer))
-    return grpc.unary_unary_rpc_method_handler(_unary(method, request_class, answer))
+        return grpc.unary_stream_rpc_method_handler(_stream(method, request_class, answer, observer))
+    return grpc.unary_unary_rpc_method_handler(_unary(method, request_class, answer, observer))
 
 
 def _unary(
-    method: MethodDescriptor, request_class: type[Message], answer: Unary
+    method: MethodDescriptor, request_class: type[Message], answer: Unary, observer: Observer
 ) -> Callable[[bytes, Context], Awaitable[bytes]]:
     async def handle(data: bytes, context: Context) -> bytes:
-        try:
-            response = await answer(_parsed(request_class, data))
-            return response.SerializeToString()
-        except Exception as error:  # noqa: BLE001 - the one place where whatever happened becomes an answer
-            await _abort(context, method, error)
+        with _observed(method, observer) as seen:
+            try:
+                response = await answer(_parsed(request_class, data))
+                return response.SerializeToString()
+            except Exception as error:  # noqa: BLE001 - the one place where whatever happened becomes an answer
+                await _abort(context, method, error, seen)
 
     return handle
 
 
 def _stream(
-    method: MethodDescriptor, request_class: type[Message], answer: Stream
+    method: MethodDescriptor, request_class: type[Message], answer: Stream, observer: Observer
 ) -> Callable[[bytes, Context], AsyncIterator[bytes]]:
     async def handle(data: bytes, context: Context) -> AsyncIterator[bytes]:
-        try:
-            async for response in answer(_parsed(request_class, data)):
-                yield response.SerializeToString()
-        except Exception as error:  # noqa: BLE001 - as above
-            await _abort(context, method, error)
+        with _observed(method, observer) as seen:
+            try:
+                async for response in answer(_parsed(request_class, data)):
+                    yield response.SerializeToString()
+            except Exception as error:  # noqa: BLE001 - as above
+                await _abort(context, method, error, seen)
 
     return handle
 
@@ -110,8 +129,28 @@ def _parsed(request_class: type[Message], data: bytes) -> Message:
         raise MalformedMessage(f"the request is not a {request_class.DESCRIPTOR.full_name}") from None
 
 
-async def _abort(context: Context, method: MethodDescriptor, error: Exception) -> NoReturn:
+@dataclass(slots=True)
+class _Seen:
+    """How a call ends; a client that goes away cancels it."""
+
+    status: str = "OK"
+
+
+@contextmanager
+def _observed(method: MethodDescriptor, observer: Observer) -> Iterator[_Seen]:
+    seen, began = _Seen(), time.perf_counter()
+    try:
+        yield seen
+    except (asyncio.CancelledError, GeneratorExit):
+        seen.status = "CANCELLED"
+        raise
+    finally:
+        observer(f"{method.containing_service.name}/{method.name}", seen.status, time.perf_counter() - began)
+
+
+async def _abort(context: Context, method: MethodDescriptor, error: Exception, seen: _Seen) -> NoReturn:
     told = _told(method, error)
+    seen.status = told.code.name
     await context.abort(told.code, told.text, told.trailing_metadata)
 
 

@@ -57,6 +57,20 @@ class MaintenanceServicer:
                 told.since.FromNanoseconds(trouble.since_ns)
         return out
 
+    async def list_queued(self, request: pb.ListQueuedRequest) -> pb.ListQueuedResponse:
+        """Tell what of an execution waits for a worker; one that is not known has nothing that waits."""
+        queued = await self._launcher.queued(execution_of(request.id))
+        return pb.ListQueuedResponse(
+            attempts=[
+                pb.QueuedAttempt(node_id=it.path, attempt=it.attempt, place=it.place, of=it.of, what=it.what)
+                for it in queued[:QUEUED_MAX]
+            ]
+        )
+
+
+QUEUED_MAX = 1_000
+"""How many that wait one answer tells."""
+
 
 def wish_of(request: pb.CollectGarbageRequest) -> Wish:
     """Return what a request asks for; raises Refusal INVALID_ARGUMENT with every fault."""

@@ -3,15 +3,17 @@
 from pathlib import PurePosixPath
 
 from flytelike.model.failure import Failure
-from propeller.executors.codes import ENDED_EARLY, OUTPUTS_NOT_FOUND
+from propeller.executors.codes import ENDED_EARLY, NOT_STORED, NOT_STORED_EXIT, OUTPUTS_NOT_FOUND
 from propeller.executors.command import OURS
 from propeller.executors.ending import Ending
-from propeller.executors.pod.endings import user_failure
+from propeller.executors.pod.endings import system_failure, user_failure
 from propeller.executors.pod.faults import Faults
 from propeller.executors.pod.observation import Broken, Exited
-from propeller.executors.pod.task_pod import task_pod
+from propeller.executors.pod.task_pod import primary_container, task_pod
 from propeller.executors.results import Results
 from propeller.ports import AttemptSpec
+
+_AWAY = "The attempt has ended, but the object store was away for too long to keep how."
 
 
 def is_ours(spec: AttemptSpec) -> bool:
@@ -19,7 +21,7 @@ def is_ours(spec: AttemptSpec) -> bool:
     own = task_pod(spec, Faults())
     if own is None:
         return False
-    (primary,) = (one for one in own.pod["spec"]["containers"] if one["name"] == own.primary)
+    primary = primary_container(own)
     words = [*(primary.get("command") or ()), *(primary.get("args") or ())]
     return bool(words) and PurePosixPath(str(words[0])).name == OURS
 
@@ -39,7 +41,8 @@ async def judged(spec: AttemptSpec, news: Exited | Broken, results: Results, tai
     if isinstance(found, Failure):
         return found
     if isinstance(news, Broken) and not (ours and found):
-        ending = _with_tail(news.failure, tail)
+        away = ours and news.exit_code == NOT_STORED_EXIT
+        ending = _with_tail(system_failure(NOT_STORED, _AWAY) if away else news.failure, tail)
     elif isinstance(found, bool):
         ending = None if found or not (declared or ours) else _without_outputs(spec, tail, ours=ours)
     else:

@@ -27,8 +27,10 @@ async def remove(objects: Objects, place: ObjectKey, uid: str = "") -> None:
             await objects.merge(PODS, *place, {"metadata": {"finalizers": None}})
         except ObjectNotFound:
             return
-        except ObjectChanged:
-            return  # another one has its name now
+        except ObjectChanged as error:
+            if await _another(objects, place, uid):
+                return
+            _LOG.info("the pod %s is removed later: %s", place.name, error)
         except Refused as error:
             _LOG.warning("the pod %s cannot be removed: %s", place.name, error)
             return
@@ -38,3 +40,14 @@ async def remove(objects: Objects, place: ObjectKey, uid: str = "") -> None:
             return
         await asyncio.sleep(pause_s)
         pause_s = min(pause_s * 2, _PAUSE_MAX_S)
+
+
+async def _another(objects: Objects, place: ObjectKey, uid: str) -> bool:
+    """Tell whether another pod has the name now. An API server that is busy with this one says the same of it."""
+    try:
+        found = await objects.get(PODS, *place)
+    except ObjectNotFound:
+        return True
+    except KubernetesError:
+        return False
+    return bool(uid) and found["metadata"]["uid"] != uid

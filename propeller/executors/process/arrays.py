@@ -9,9 +9,10 @@ from propeller.core.elements import Span
 from propeller.executors.command import OURS
 from propeller.executors.process.element_queue import Element, ElementQueue
 from propeller.executors.process.images import ImageEnvironment
-from propeller.executors.process.plan import WarmPlan, memory_limit, plan_of, shows_attempt
+from propeller.executors.process.plan import WarmPlan, needs_of, plan_of, shows_attempt
 from propeller.executors.results import Results
 from propeller.ports import AttemptKey, AttemptSpec
+from propeller.ports_allocation import MAP_ELEMENTS
 from propeller.ports_elements import ArraySpec, ElementsOrder
 
 Start = Callable[[AttemptSpec], Awaitable[None]]
@@ -38,9 +39,9 @@ class Arrays:
         if found is not None:
             return found
         of_all = _of_all(spec)
-        limit = memory_limit(of_all)
-        if isinstance(limit, Failure):
-            return limit
+        needs = needs_of(of_all, {MAP_ELEMENTS: 1})
+        if isinstance(needs, Failure):
+            return needs
         if shows_attempt(of_all) or spec.task.secrets or spec.task.metadata.is_eager:
             return None  # secrets are each attempt's own, and who waits for others takes no slot from them
         plan = plan_of(of_all, {}, self._images)
@@ -48,7 +49,7 @@ class Arrays:
             return plan
         if not isinstance(plan, WarmPlan) or PurePosixPath(plan.args[0]).name != OURS:
             return None
-        queue = self._queues[spec.key] = ElementQueue(spec, plan, limit)
+        queue = self._queues[spec.key] = ElementQueue(spec, plan, needs.memory_bytes, needs.amounts)
         return queue
 
     def forget_idle(self, queue: ElementQueue) -> None:

@@ -83,8 +83,8 @@ class Batches:
         """Tell whether the worker of a number runs elements."""
         return worker in self._by_worker
 
-    def give(self, queue: ElementQueue, slots: int) -> None:
-        """Give the next elements of an array to a worker."""
+    def give(self, queue: ElementQueue, slots: int) -> int:
+        """Give the next elements of an array to a worker; return its number."""
         elements = queue.take(slots)
         each = len(elements) == 1 or bool(queue.spec.deadline_ns)
         plan = queue.plan
@@ -95,6 +95,7 @@ class Batches:
             self._logs.begin(_key(batch, elements[0]))
         if worker.pid:
             self.started(worker)
+        return worker.number
 
     def started(self, worker: Worker) -> None:
         """Begin to count an element's time, and its memory."""
@@ -179,6 +180,10 @@ class Batches:
         if batch.stop is None:
             batch.stop = OverMemory(used_bytes, limit_bytes)
             self._workers.signal(batch.worker, signal.SIGKILL)
+
+    def stop(self, worker: int, why: Stop) -> None:
+        """Stop what runs in a worker."""
+        self._stop(self._by_worker[worker], why)
 
     def abort(self, key: AttemptKey, reason: str) -> None:
         """Stop all that runs of an array."""

@@ -84,6 +84,11 @@ class EagerSlots(Generic[T]):
         for level in sorted(waiting):
             yield from waiting[level].clear()
 
+    def orders(self) -> Iterator[list[T]]:
+        """Yield who waits, level by level, in the order in which they would be taken."""
+        for waiting in self._waiting.values():
+            yield waiting.order()
+
     def _free(self) -> int | None:
         """Return the deepest level of which somebody waits and may run."""
         return next((level for level in sorted(self._waiting, reverse=True) if self._admits(level)), None)

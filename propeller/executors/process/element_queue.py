@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 
 from flytelike.model.failure import Failure
 from propeller.core.elements import Span
+from propeller.core.fairness import Amounts
 from propeller.executors.process.plan import WarmPlan
 from propeller.ports_elements import ArraySpec, ElementResult
 
@@ -21,18 +22,25 @@ Element = tuple[int, int]
 class ElementQueue:
     """What waits of one array. Elements are known until `ended`, so that none is run twice at a time."""
 
-    __slots__ = ("_known", "_mean_s", "_waiting", "held_up", "in_line", "memory_bytes", "plan", "spec", "stopped")
+    __slots__ = (
+        "_known",
+        "_mean_s",
+        "_waiting",
+        "amounts",
+        "held_up",
+        "memory_bytes",
+        "plan",
+        "spec",
+        "stopped",
+    )
 
-    def __init__(self, spec: ArraySpec, plan: WarmPlan, memory_bytes: int) -> None:
-        """Begin empty; `memory_bytes` is what an element may use, 0 for no limit.
-
-        `in_line` is the executor's note that the array waits for a slot.
-        """
+    def __init__(self, spec: ArraySpec, plan: WarmPlan, memory_bytes: int, amounts: Amounts) -> None:
+        """Begin empty; `memory_bytes` is what an element may use, 0 for no limit, `amounts` what one asks for."""
         self.spec = spec
         self.plan = plan
         self.memory_bytes = memory_bytes
+        self.amounts = amounts
         self.stopped = False
-        self.in_line = False
         self.held_up: Failure | None = None
         """Why elements of it wait for the machine, until the executor has seen to it."""
         self._waiting: deque[Element] = deque()

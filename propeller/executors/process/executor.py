@@ -15,29 +15,31 @@ from typing_extensions import override
 from flytelike.codec.worker_frames import Done, ElementsDone
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ExecutionId
+from flytelike.model.queued import Queued
 from flytelike.storage import NotFound, Store
 from propeller.core.elements import Span, spans_of
+from propeller.core.fairness import Shortage
 from propeller.executors.command import bad_task
 from propeller.executors.ending import NO_GRAPHS, Ending, GaveNodes
 from propeller.executors.process.arrays import Arrays
 from propeller.executors.process.batches import Batches
-from propeller.executors.process.eager_slots import EagerSlots
 from propeller.executors.process.element_queue import ElementQueue
 from propeller.executors.process.environment import asks_platform, base_environment, platform_address
 from propeller.executors.process.held_up import HeldUp, disk_is_full
-from propeller.executors.process.line import Line
 from propeller.executors.process.live_attempt import LiveAttempt, cancel, redacted
 from propeller.executors.process.logs import AttemptLogs
 from propeller.executors.process.memory import kernel_kills
 from propeller.executors.process.outcome import (
     LOST,
     Aborted,
+    GrantLost,
     OverMemory,
     Stop,
     TimedOut,
     explained_failure,
     failure_of_exit,
     failure_of_full_disk,
+    failure_of_never,
     failure_of_no_outputs,
     failure_of_start,
     failure_of_stop,
@@ -46,9 +48,9 @@ from propeller.executors.process.plan import (
     ProgramPlan,
     WarmPlan,
     data_files,
-    memory_limit,
     missing_program,
     needs_inputs,
+    needs_of,
     plan_of,
     task_document,
     uses_task_template,
@@ -56,12 +58,14 @@ from propeller.executors.process.plan import (
 from propeller.executors.process.recent import Recent
 from propeller.executors.process.secrets import GivenSecrets, gathered
 from propeller.executors.process.settings import ProcessSettings
+from propeller.executors.process.slots import Slots, SlotsListener, Who
 from propeller.executors.process.watch import MemoryWatch
 from propeller.executors.process.worker import Worker
 from propeller.executors.process.workers import Workers, WorkersListener
 from propeller.executors.process.zygote import ZygoteFailed
 from propeller.executors.results import Results
 from propeller.ports import AttemptKey, AttemptListener, AttemptSpec, Executor
+from propeller.ports_allocation import Allocator
 from propeller.ports_elements import ElementResult, ElementsOrder
 from propeller.ports_secrets import NoSecrets, Secrets
 
@@ -77,22 +81,28 @@ class _Run:
 _RUN = _Run()
 
 
-class ProcessExecutor(Executor, WorkersListener):
+class ProcessExecutor(Executor, WorkersListener, SlotsListener):
     """The embedded platform's executor. Make it on the event loop that will use it.
 
     Attempts of `flytelike-execute` run in warm workers, one at a time each; any other command
-    runs as a program of its own. At most `settings.slots` attempts run, the next as `Line` says; those of
+    runs as a program of its own. Attempts begin when the allocator grants what they ask for; those of
     eager tasks have slots apart, so that what they wait for finds one (see `EagerSlots`).
 
     Args:
         settings: How many, how long, how large.
         store: The object store, for documents that do not lie on this machine.
         listener: Told how attempts go.
+        allocator: Says which attempt is next.
         secrets: Gives the secrets that tasks ask for; without it there are none.
     """
 
     def __init__(
-        self, settings: ProcessSettings, store: Store, listener: AttemptListener, secrets: Secrets | None = None
+        self,
+        settings: ProcessSettings,
+        store: Store,
+        listener: AttemptListener,
+        allocator: Allocator,
+        secrets: Secrets | None = None,
     ) -> None:
         self._settings = settings
         self._secrets = secrets or NoSecrets()
@@ -102,9 +112,7 @@ class ProcessExecutor(Executor, WorkersListener):
         self._workers = Workers(settings, base_environment(settings), self)
         self._watch = MemoryWatch(settings.memory_poll_s, self._over_memory)
         self._live: dict[AttemptKey, LiveAttempt] = {}
-        self._line: Line[LiveAttempt | ElementQueue] = Line(time.monotonic, _gone)
-        self._eager = self._eager_slots()
-        self._taken = 0
+        self._slots = Slots(allocator, settings, self)
         self._arrays = Arrays(self._results, settings.images)
         self._held_up = HeldUp[AttemptSpec | ElementQueue](settings.disks, listener, self._go_on)
         self._batches = Batches(
@@ -146,10 +154,7 @@ class ProcessExecutor(Executor, WorkersListener):
         if not isinstance(verdict, _Run):
             self._end(attempt, verdict)
             return
-        if attempt.eager:
-            self._eager.wait(attempt, attempt.level, spec.key.execution.project, spec.priority)
-        else:
-            self._line.put(attempt, spec.key.execution.project, spec.priority)
+        self._slots.put(attempt)
         self._pump()
 
     @override
@@ -168,7 +173,7 @@ class ProcessExecutor(Executor, WorkersListener):
             await self._arrays.start_each(order, self.start)
         else:
             queue.add(order.elements)
-            self._line_up(queue)
+            self._slots.put_elements(queue)
             self._pump()
 
     @override
@@ -190,6 +195,10 @@ class ProcessExecutor(Executor, WorkersListener):
                 self._arrays.ended(attempt_key)
                 taken.append(element)
         return spans_of(sorted(taken))
+
+    @override
+    async def queued(self, execution: ExecutionId) -> Sequence[Queued]:
+        return await self._slots.queued(execution)
 
     @override
     async def abort(self, key: AttemptKey, reason: str) -> None:
@@ -221,10 +230,8 @@ class ProcessExecutor(Executor, WorkersListener):
         if self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
         self._live.clear()
-        self._line.clear()
-        self._eager = self._eager_slots()
+        self._slots.clear()
         self._by_worker.clear()
-        self._taken = 0
         self.logs.close()
 
     # --- from a spec to a process ---------------------------------------------------------
@@ -232,10 +239,10 @@ class ProcessExecutor(Executor, WorkersListener):
     async def _prepare(self, attempt: LiveAttempt) -> "Ending | _Run":
         """Return `_RUN` to run the attempt; else its news."""
         spec = attempt.spec
-        limit = memory_limit(spec)
-        if isinstance(limit, Failure):
-            return limit
-        attempt.memory_bytes = limit
+        needs = needs_of(spec)
+        if isinstance(needs, Failure):
+            return needs
+        attempt.memory_bytes, attempt.amounts = needs.memory_bytes, needs.amounts
         inputs = {}
         if needs_inputs(spec):
             try:
@@ -267,51 +274,54 @@ class ProcessExecutor(Executor, WorkersListener):
         return _RUN
 
     def _pump(self) -> None:
-        while (self._eager or (self._line and self._in_use < self._settings.slots)) and not self._closed:
+        while self._slots and not self._closed:
             if not self._workers.ready:
                 self._later(self._revive())
                 return
-            match self._eager.take() if self._eager else self._line.take():
+            match self._slots.take():
                 case ElementQueue() as queue:
-                    queue.in_line = False
-                    if queue.spec.key not in self._held_up:
-                        self._give(queue, self._settings.slots)
+                    self._give(queue)
                 case LiveAttempt() as attempt:
                     self._dispatch(attempt)
                 case None:
                     pass
 
-    def _eager_slots(self) -> EagerSlots[LiveAttempt]:
-        return EagerSlots(self._settings.eager_slots, lambda: Line(time.monotonic, _gone))
-
-    @property
-    def _in_use(self) -> int:
-        """How many slots of tasks that are not eager are taken."""
-        return self._taken + len(self._batches)
-
-    def _give(self, queue: ElementQueue, slots: int) -> None:
+    def _give(self, queue: ElementQueue) -> None:
         """Give a batch of an array to a worker; the rest waits behind whoever waits already and is as urgent."""
-        queue.in_line = False
-        if queue:
-            self._batches.give(queue, slots)
-        self._line_up(queue)
+        if queue and queue.spec.key not in self._held_up:
+            self._slots.hold(queue, self._batches.give(queue, self._settings.slots))
+            self._slots.put_elements(queue)
+        else:
+            self._slots.withdraw(queue)
 
-    def _line_up(self, queue: ElementQueue) -> None:
-        """Let what waits of an array wait for a slot, once."""
-        if queue and not queue.in_line:
-            queue.in_line = True
-            self._line.put(queue, queue.spec.key.execution.project, queue.spec.priority)
+    @override
+    def slot_free(self) -> None:
+        # Not at once: whoever gave the slot back is in the middle of telling of it.
+        asyncio.get_running_loop().call_soon(self._pump)
+
+    @override
+    def slot_refused(self, who: Who, shortages: tuple[Shortage, ...]) -> None:
+        failure = failure_of_never(shortages)
+        if isinstance(who, ElementQueue):
+            self._tell_elements(who.spec.key, who.give_up(failure))
+        else:
+            self._end(who, failure)
+
+    @override
+    def slot_lost(self, worker: int) -> None:
+        if self._batches.owns(worker):
+            self._batches.stop(worker, GrantLost())
+        else:
+            self._stop(self._by_worker[worker], GrantLost())
 
     async def _revive(self) -> None:
         try:
             await self._workers.open()
         except (ZygoteFailed, OSError) as error:
             # Whoever waits is told: the engine tries again with back-off, and knows when to give up.
-            waiting = [*self._line.clear(), *self._eager.drain()]
             failure = failure_of_start(0, str(error), "a worker")
-            for attempt in waiting:
+            for attempt in self._slots.drain():
                 if isinstance(attempt, ElementQueue):
-                    attempt.in_line = False
                     self._tell_elements(attempt.spec.key, attempt.give_up(failure))
                 else:
                     self._end(attempt, failure)
@@ -331,10 +341,7 @@ class ProcessExecutor(Executor, WorkersListener):
                 raise RuntimeError("an attempt without a plan was queued")
         attempt.worker = worker
         self._by_worker[worker.number] = attempt
-        if attempt.eager:
-            self._eager.hold(attempt.level)
-        else:
-            self._taken += 1
+        self._slots.hold(attempt, worker.number)
         if worker.pid:
             self.started(worker)
 
@@ -378,13 +385,14 @@ class ProcessExecutor(Executor, WorkersListener):
         if self._batches.owns(worker.number):
             self._batches.elements_done(worker, done)
 
-    def _batch_over(self, queue: ElementQueue) -> None:
+    def _batch_over(self, queue: ElementQueue, worker: Worker) -> None:
         """Let what a batch left wait again."""
+        self._slots.leave(worker.number)
         if queue.held_up is not None and not queue.stopped:
             self._held_up.add(queue.spec.key, queue, queue.held_up)
             queue.held_up = None
         else:
-            self._line_up(queue)
+            self._slots.put_elements(queue)
         self._arrays.forget_idle(queue)
         self._pump()
 
@@ -393,7 +401,7 @@ class ProcessExecutor(Executor, WorkersListener):
         if self._batches.owns(worker.number):
             queue, reusable = self._batches.done(worker)
             self._workers.release(worker, done, reusable=reusable)
-            self._batch_over(queue)
+            self._batch_over(queue, worker)
             return
         attempt = self._left(worker)
         # What an author's module keeps of a secret must not reach an attempt that did not ask for it.
@@ -414,7 +422,7 @@ class ProcessExecutor(Executor, WorkersListener):
     @override
     def ended(self, worker: Worker, status: int) -> None:
         if self._batches.owns(worker.number):
-            self._batch_over(self._batches.ended(worker, status))
+            self._batch_over(self._batches.ended(worker, status), worker)
             return
         attempt = self._left(worker)
         if attempt is None:
@@ -428,7 +436,7 @@ class ProcessExecutor(Executor, WorkersListener):
     @override
     def not_started(self, worker: Worker, error: int, message: str) -> None:
         if self._batches.owns(worker.number):
-            self._batch_over(self._batches.not_started(worker, error, message))
+            self._batch_over(self._batches.not_started(worker, error, message), worker)
             return
         attempt = self._left(worker)
         if attempt is not None:
@@ -440,7 +448,7 @@ class ProcessExecutor(Executor, WorkersListener):
     @override
     def lost(self, worker: Worker) -> None:
         if self._batches.owns(worker.number):
-            self._batch_over(self._batches.lost(worker))
+            self._batch_over(self._batches.lost(worker), worker)
             return
         attempt = self._left(worker)
         if attempt is not None:
@@ -449,12 +457,8 @@ class ProcessExecutor(Executor, WorkersListener):
 
     def _left(self, worker: Worker) -> LiveAttempt | None:
         """Take the attempt off its worker; its slot is free."""
-        attempt = self._by_worker.pop(worker.number, None)
-        if attempt is not None and attempt.eager:
-            self._eager.leave(attempt.level)
-        elif attempt is not None:
-            self._taken -= 1
-        return attempt
+        self._slots.leave(worker.number)
+        return self._by_worker.pop(worker.number, None)
 
     def _over_memory(self, worker: int, used_bytes: int, limit_bytes: int) -> None:
         if self._batches.owns(worker):
@@ -550,7 +554,7 @@ class ProcessExecutor(Executor, WorkersListener):
         """Run again what waited for room."""
         for waiting in waited:
             if isinstance(waiting, ElementQueue):
-                self._line_up(waiting)
+                self._slots.put_elements(waiting)
             else:
                 self._later(self.start(waiting))
         self._pump()
@@ -559,6 +563,8 @@ class ProcessExecutor(Executor, WorkersListener):
         cancel(attempt)
         if attempt.worker is not None:
             self._watch.remove(attempt.worker.number)
+        else:
+            self._slots.withdraw(attempt)
         key = attempt.spec.key
         if attempt.folder is not None:
             self._later(asyncio.to_thread(shutil.rmtree, attempt.folder, True))
@@ -592,8 +598,3 @@ class ProcessExecutor(Executor, WorkersListener):
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _gone(waiting: "LiveAttempt | ElementQueue") -> bool:
-    """Tell whether somebody in line waits no more: it was aborted."""
-    return waiting.stopped if isinstance(waiting, ElementQueue) else waiting.stop is not None

@@ -59,6 +59,14 @@ class Line(Generic[T]):
                     return found
         return None
 
+    def order(self) -> list[T]:
+        """Return everybody who waits, in the order in which they would be taken if nobody came meanwhile."""
+        ranked = {
+            project: deque(found for _, _, found in sorted(waiting, key=_turn) if not self._gone(found))
+            for project, waiting in self._projects.items()
+        }
+        return [ranked[project].popleft() for project in self._turns if ranked.get(project)]
+
     def clear(self) -> list[T]:
         """Return everybody who waits, in some order; nobody does then."""
         found = list(self._all())
@@ -71,3 +79,7 @@ class Line(Generic[T]):
             for _, _, found in waiting:
                 if not self._gone(found):
                     yield found
+
+
+def _turn(entry: tuple[float, int, object]) -> tuple[float, int]:
+    return entry[:2]

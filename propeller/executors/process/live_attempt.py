@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from flytelike.model.failure import Failure
+from propeller.core.fairness import Amounts
 from propeller.executors.process.outcome import Stop
 from propeller.executors.process.plan import Plan
 from propeller.executors.process.redaction import Redactor
@@ -27,6 +28,7 @@ class LiveAttempt:
     secrets: GivenSecrets = NONE_GIVEN
     redactor: Redactor | None = None
     folder: Path | None = None
+    amounts: Amounts = field(default_factory=dict)
 
     @property
     def eager(self) -> bool:

@@ -15,6 +15,8 @@ from flytelike.model.failure import Failure
 from flytelike.model.graph import DataFiles
 from flytelike.model.literals import Literal
 from flytelike.model.policies import ResourceName
+from propeller.core.fairness import Amounts
+from propeller.executors.asking import amounts_of
 from propeller.executors.command import (
     OURS,
     bad_task,
@@ -25,6 +27,7 @@ from propeller.executors.command import (
 )
 from propeller.executors.process.environment import AttemptEnvironment, environment_of
 from propeller.executors.process.images import ImageEnvironment, environment_for
+from propeller.executors.process.settings import TASK_DEFAULTS
 from propeller.executors.process.worker import WorkerKey
 from propeller.executors.quantity import bytes_of
 from propeller.executors.templates import TemplateError, names_in
@@ -173,8 +176,24 @@ def missing_program(spec: AttemptSpec, plan: Plan | None) -> str:
     )
 
 
-def memory_limit(spec: AttemptSpec) -> int | Failure:
-    """Return the memory the attempt may use, in bytes; 0 for no limit."""
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What an attempt asks for, and the memory it may use in bytes, 0 for no limit."""
+
+    amounts: Amounts
+    memory_bytes: int
+
+
+def needs_of(spec: AttemptSpec, more: Amounts | None = None) -> Needs | Failure:
+    """Return what an attempt needs, and `more` that every one of its kind does."""
+    amounts = amounts_of(spec.task, {**TASK_DEFAULTS, **(more or {})})
+    if isinstance(amounts, Failure):
+        return amounts
+    limit = _memory_limit(spec)
+    return limit if isinstance(limit, Failure) else Needs(amounts, limit)
+
+
+def _memory_limit(spec: AttemptSpec) -> int | Failure:
     container = spec.task.container
     quantity = container.resources.limits.get(ResourceName.MEMORY, "") if container is not None else ""
     if not quantity:

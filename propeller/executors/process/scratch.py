@@ -14,6 +14,9 @@ from pathlib import Path
 PREFIX = "ftl-"
 """Short, because authors' libraries put sockets into TMPDIR, whose paths may have 108 bytes."""
 
+TRIES = 20
+"""How often a removal is tried that others may have got into the way of: each takes more of the folder away."""
+
 
 def make() -> tuple[str, int]:
     """Make a folder; return it with the descriptor that holds its lock: close that once the folder is gone."""
@@ -25,6 +28,14 @@ def make() -> tuple[str, int]:
         if os.path.isdir(folder):  # noqa: PTH112 - a text already
             return folder, lock
         os.close(lock)  # Somebody swept between the two lines.
+
+
+def remove(folder: str) -> None:
+    """Remove a folder that nobody writes to any more; parts of it may be on their way out by other hands."""
+    for _ in range(TRIES):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not os.path.lexists(folder):
+            return
 
 
 def sweep() -> None:

@@ -15,7 +15,7 @@ from propeller.executors.process.plan import ProgramPlan, WarmPlan
 from propeller.executors.process.pool import IdlePool
 from propeller.executors.process.settings import ProcessSettings
 from propeller.executors.process.worker import Output, Worker
-from propeller.executors.process.zygote import Zygote
+from propeller.executors.process.zygote import Zygote, ZygoteFailed
 
 
 class WorkersListener(Protocol):
@@ -77,7 +77,7 @@ class Workers:
     async def close(self) -> None:
         """End every process and wait for it."""
         if self._opening is not None:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, ZygoteFailed):
                 self._zygote = await self._opening
         zygote, self._zygote = self._zygote, None
         for worker in self._alive.values():

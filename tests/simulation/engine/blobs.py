@@ -37,6 +37,9 @@ class SimulatedBlobs:
         for uri in uris:
             self.unsynced.pop(uri, None)
 
+    def sync_below(self, folder: str) -> None:
+        self.sync_all([uri for uri in self.unsynced if uri.startswith(f"{folder}/")])
+
     def power_cut(self, rng: random.Random) -> None:
         """Lose what was not synced, or have it by luck."""
         for uri, before in self.unsynced.items():

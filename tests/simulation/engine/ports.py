@@ -174,6 +174,9 @@ class Blobs(Port):
     async def sync_all(self, uris: Collection[str]) -> None:
         await self._life.call(lambda: self._world.blobs.sync_all(uris), BlobsAway)
 
+    async def sync_below(self, folder: str) -> None:
+        await self._life.call(lambda: self._world.blobs.sync_below(folder), BlobsAway)
+
 
 class SimulatedCatalog(Port):
     """The catalog as one engine sees it."""

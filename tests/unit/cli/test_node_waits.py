@@ -10,6 +10,7 @@ from flytelike.cli.tree import NodeRow, Tree, shown_time
 from flytelike.model.phases import NodePhase
 from flytelike_idl.admin import node_execution_pb2
 from flytelike_idl.service import watch_pb2
+from flytelike_idl.service.maintenance_pb2 import QueuedAttempt
 
 
 def node(waits: str, until: datetime | None = None, *, note: str = "") -> node_execution_pb2.NodeExecution:
@@ -67,6 +68,15 @@ def test_that_a_wait_is_over_is_a_change() -> None:
     assert not rows(tree, node("an equal task that runs already"))
     (row,) = rows(tree, node(""))
     assert not row.remark
+
+
+def test_a_node_tells_its_place_in_line_and_an_array_that_of_its_next_element() -> None:
+    tree = Tree("run")
+    rows(tree, node(""))
+    tree.line_up([QueuedAttempt(node_id=f"n0.0.{number}", place=7 - number, of=9) for number in range(3)])
+    assert tree.rows["n0"].remark == "waits for a worker, place 5 of 9 in line"
+    tree.line_up([QueuedAttempt(node_id="n0", place=1, of=1)])
+    assert "place 5" in tree.rows["n0"].remark, "what it waits for already comes first"
 
 
 def test_times_of_today_need_no_date() -> None:

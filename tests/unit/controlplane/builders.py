@@ -37,6 +37,7 @@ from flytelike.model.launch import LaunchRequest
 from flytelike.model.literals import Literal, Primitive
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
 from flytelike.model.policies import TaskMetadata
+from flytelike.model.queued import Queued
 from flytelike.model.trouble import Trouble
 from flytelike.model.types import INTEGER, LiteralType
 from flytelike.storage import Store
@@ -226,8 +227,10 @@ class Story:
         )
         return self._add(record, inputs_uri=inputs_uri, output_uri=output_uri, child=child)
 
-    def attempt(self, path: str, phase: TaskPhase, attempt: int = 0, failure: Failure | None = None) -> "Story":
-        record = AttemptChanged(NodePath(path), attempt, task_id(), phase, self.at_ns, failure)
+    def attempt(
+        self, path: str, phase: TaskPhase, attempt: int = 0, failure: Failure | None = None, next_ns: int = 0
+    ) -> "Story":
+        record = AttemptChanged(NodePath(path), attempt, task_id(), phase, self.at_ns, failure, next_ns)
         return self._add(record, log_uri=f"file:///logs/{path}/{attempt}")
 
     @property
@@ -259,7 +262,11 @@ class FakeLauncher:
         self.signals: list[tuple[ExecutionId, str]] = []
         self.failing = False
         self.waits_for: list[Trouble] = []
+        self.in_line: dict[ExecutionId, list[Queued]] = {}
         self.told = asyncio.Event()
+
+    async def queued(self, execution: ExecutionId) -> Sequence[Queued]:
+        return self.in_line.get(execution, ())
 
     def troubles(self) -> Sequence[Trouble]:
         return self.waits_for

@@ -12,6 +12,7 @@ from flytelike.controlplane.repository.executions import unfinished_business
 from flytelike.embedded.adapters import ChildrenOfPlane
 from flytelike.embedded.closures import ClosuresOfPlane
 from flytelike.model.ids import NodeExecutionId, NodePath
+from flytelike.model.queued import Queued
 from flytelike.model.trouble import Trouble
 from flytelike.remote import Client, RemoteError, ServerUnreachable, executions, maintenance
 from flytelike.storage import OutOfSpace, Store, StoreConfig
@@ -65,6 +66,14 @@ async def test_who_asks_is_told_what_executions_wait_for(running: Running) -> No
             ("store-unavailable", "away", 0),
         ]
         assert [it.code for it in await maintenance.troubles(client, here)] == ["database-locked", "store-unavailable"]
+
+
+async def test_who_asks_is_told_the_place_of_work_that_waits_for_a_worker(running: Running) -> None:
+    running.launcher.in_line = {execution_id(): [Queued(NodePath("n0"), 1, 3, 12, "1 CPU")]}
+    async with Client(running.addresses.grpc) as client:
+        (told,) = await maintenance.queued(client, execution_id())
+        assert (told.node_id, told.attempt, told.place, told.of, told.what) == ("n0", 1, 3, 12, "1 CPU")
+        assert not await maintenance.queued(client, execution_id("other"))
 
 
 async def test_a_client_is_told_why_and_not_that_nobody_answers(

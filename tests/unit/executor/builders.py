@@ -19,6 +19,9 @@ from flytelike.model.policies import ResourceName, Resources, TaskMetadata
 from flytelike.model.types import INTEGER
 from flytelike.storage import Store, StoreConfig
 from flytelike_idl.core import literals_pb2
+from propeller.allocation import LocalAllocator
+from propeller.core.fairness import Quota
+from propeller.engine.loop_clock import LoopClock
 from propeller.executors.process import ProcessExecutor, ProcessSettings
 from propeller.ports import AttemptKey, AttemptSpec
 from propeller.ports_elements import ArraySpec, ElementResult
@@ -221,6 +224,11 @@ def retried(spec: AttemptSpec) -> AttemptSpec:
     return replace(spec, key=key, output_prefix=f"{prefix}/{key.attempt}")
 
 
+def alone(settings: ProcessSettings) -> LocalAllocator:
+    """Return an allocator of all that the machine has."""
+    return LocalAllocator({(): Quota(limit=settings.machine)}, LoopClock())
+
+
 class Bench:
     """A site with a process executor that runs its attempts."""
 
@@ -231,7 +239,8 @@ class Bench:
         self.listener = Listener()
         store = Store(StoreConfig())
         given = {"slots": 2, "durable": False, "grace_s": 0.2, "memory_poll_s": 0.01, "env": self.site.env, **settings}
-        self.executor = ProcessExecutor(ProcessSettings(logs=root / "logs", **given), store, self.listener)
+        settings = ProcessSettings(logs=root / "logs", **given)
+        self.executor = ProcessExecutor(settings, store, self.listener, alone(settings))
 
     async def run(self, task: str, inputs: Mapping[str, object] | None = None, **options: object) -> "Ended":
         """Run an attempt of a task to its end."""

@@ -66,6 +66,18 @@ def test_priorities_of_one_project_take_nothing_from_another() -> None:
     assert waiting.all() == ["p1", "q0", "p0"]
 
 
+@given(COMERS, st.sets(st.integers(0, 39)))
+def test_the_order_that_is_told_is_the_one_in_which_they_are_taken(
+    comers: list[tuple[str, int, int]], gone: set[int]
+) -> None:
+    waiting = Waiting(gone={str(number) for number in gone})
+    for number, (project, priority, after_s) in enumerate(comers):
+        waiting.put(str(number), priority, project, after_s=after_s)
+    told = waiting.line.order()
+    assert told == waiting.all()
+    assert waiting.line.order() == []
+
+
 def test_who_has_gone_is_passed_over() -> None:
     waiting = Waiting()
     for name in "abc":

@@ -1,6 +1,7 @@
 """Scratch folders: nobody's is swept away while it lives, and those of the dead go with the next start."""
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -43,3 +44,19 @@ def test_what_is_no_folder_of_ours_stays(temporary: Path) -> None:
     assert (temporary / "elsewhere" / "precious").exists()
     assert (temporary / "ftl-link").is_symlink()
     assert (temporary / "ftl-file").exists()
+
+
+def test_a_removal_goes_on_until_nothing_is_left(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who removes a part at the same time makes one try end early."""
+    folder, lock = scratch.make()
+    Path(folder, "1").mkdir()
+    os.close(lock)
+    whole, disturbed = shutil.rmtree, iter([True, True, False])
+
+    def rmtree(path: str, *, ignore_errors: bool) -> None:
+        if not next(disturbed):
+            whole(path, ignore_errors=ignore_errors)
+
+    monkeypatch.setattr("propeller.executors.process.scratch.shutil.rmtree", rmtree)
+    scratch.remove(folder)
+    assert list(temporary.iterdir()) == []

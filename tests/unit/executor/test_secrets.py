@@ -11,7 +11,7 @@ from flytelike.storage import Store, StoreConfig
 from propeller.executors.process import ProcessExecutor, ProcessSettings
 from propeller.ports import AttemptSpec
 from propeller.ports_secrets import Secrets, SecretsUnavailable
-from tests.unit.executor.builders import Bench
+from tests.unit.executor.builders import Bench, alone
 
 pytestmark = pytest.mark.anyio
 
@@ -33,7 +33,7 @@ async def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     monkeypatch.setenv("_FSEC_OF_PLATFORM", "not-for-tasks")
     bench = Bench(tmp_path)
     settings = ProcessSettings(logs=tmp_path / "logs", slots=2, durable=False, env=bench.site.env)
-    bench.executor = ProcessExecutor(settings, Store(StoreConfig()), bench.listener, Known())
+    bench.executor = ProcessExecutor(settings, Store(StoreConfig()), bench.listener, alone(settings), Known())
     yield bench
     await bench.close()
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from flytelike.model.history import NodeChanged
+from flytelike.model.history import AttemptChanged, NodeChanged
 from propeller.core.header import Limits
 from propeller.core.wait import NO_WAIT, Wait, for_equal_work, for_place, for_signal, for_time
-from tests.unit.propeller_core.builders import Run, gate, graph, ok, passed, run_of, task
+from tests.unit.propeller_core.builders import FLAKE, LOST, Run, err, gate, graph, ok, passed, run_of, task
 
 S = 1_000_000_000
 
@@ -45,3 +45,13 @@ def test_a_node_that_is_held_tells_the_limit() -> None:
     assert waits(run)["b"] == ("one of 1 places (max_parallelism)", 0)
     run.on(ok("a"))
     assert waits(run)["b"] == ("", 0)
+
+
+def test_an_attempt_that_is_followed_by_a_pause_tells_when_the_next_one_begins() -> None:
+    run = run_of(graph(task("a", retries=1)))
+    run.on(err("a", FLAKE, at=5 * S))
+    told = [record for record in run.decision.records if isinstance(record, AttemptChanged)]
+    assert [record.next_ns for record in told] == [0, 0], "the author's retry begins at once"
+    run.on(err("a", LOST, attempt=1, at=9 * S))
+    told = [record for record in run.decision.records if isinstance(record, AttemptChanged)]
+    assert [record.next_ns for record in told] == [10 * S]

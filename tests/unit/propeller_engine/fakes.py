@@ -114,6 +114,10 @@ class FakeBlobs:
         self._check()
         self.synced.update(uri for uri in uris if uri in self.objects)
 
+    async def sync_below(self, folder: str) -> None:
+        self._check()
+        self.synced.update(uri for uri in self.objects if uri.startswith(f"{folder}/"))
+
 
 class FakeSink:
     """Keeps what it is told, like the control plane: in order, each record once."""

@@ -1,14 +1,18 @@
 """Elements of a map and the cache: results are taken without a run, kept, and equal work is done once."""
 
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
+from typing_extensions import override
 
-from flytelike.model.caching import CacheStatus, CacheUse, Reserved
+from flytelike.model.caching import CacheStatus, CacheUse, Claim, Reserved
 from flytelike.model.history import ElementsChanged
 from flytelike.model.launch import LaunchRequest
 from flytelike.model.phases import TaskPhase, WorkflowPhase
 from propeller.ports import AttemptSpec
+from propeller.stores.memory_catalog import MemoryCatalog
 from tests.unit.propeller_engine.builders import closure, fan, repeated, request, step
 from tests.unit.propeller_engine.fakes import S, user_failure
 from tests.unit.propeller_engine.test_lookups import Away, CachingWorld, cached
@@ -202,6 +206,33 @@ def test_who_waits_takes_over_when_the_other_map_ends_without_results(end: str) 
             await engine.abort(request("e1").id, "enough")
         await world.settle()
         assert world.elements(request("e2")) == [0, 1, 2, 3]
+        await engine.close()
+
+    live(body())
+
+
+def test_an_array_that_ends_while_the_catalog_answers_keeps_nothing_reserved() -> None:
+    class Slow(MemoryCatalog):
+        answers: asyncio.Event
+
+        @override
+        async def reserve(self, claims: Sequence[Claim], lease_ns: int) -> Mapping[str, Reserved]:
+            await self.answers.wait()
+            return await super().reserve(claims, lease_ns)
+
+    async def body() -> None:
+        world = MapWorld(serializable=True)
+        world.catalog = slow = Slow(world.clock.now_ns)
+        slow.answers = asyncio.Event()
+        engine = await world.engine()
+        await engine.submit(request())
+        await world.settle()
+        await engine.abort(request().id, "enough")
+        await world.settle()
+        slow.answers.set()
+        await world.settle()
+        assert slow.reserved == {}
+        assert world.elements(request()) == []
         await engine.close()
 
     live(body())

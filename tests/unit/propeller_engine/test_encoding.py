@@ -161,9 +161,9 @@ FROZEN = {
     80: "ExecutionChanged phase at_ns failure cause",
     81: (
         "NodeChanged path parent spec_node_id phase at_ns failure is_parent is_child_execution name note cache graph"
-        " waits waits_until_ns"
+        " waits waits_until_ns priority"
     ),
-    82: "AttemptChanged path attempt task phase at_ns failure",
+    82: "AttemptChanged path attempt task phase at_ns failure next_ns",
     83: "ElementsChanged path attempt at_ns length open succeeded failed changes failures cache recovered",
 }
 """What is stored since version 1. Only add lines, and fields at a line's end (with defaults)."""

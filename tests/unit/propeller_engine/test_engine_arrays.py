@@ -7,6 +7,8 @@ import pytest
 
 from flytelike.model.graph import MinSuccesses, MinSuccessRatio
 from flytelike.model.phases import WorkflowPhase
+from flytelike_idl.core import literals_pb2 as pb
+from flytelike_idl.core import types_pb2
 from propeller.ports import AttemptSpec
 from propeller.ports_elements import ElementResult
 from tests.unit.propeller_engine.builders import closure, fan, repeated, request, step
@@ -87,13 +89,34 @@ def test_small_outputs_lie_in_the_store_alone_and_large_ones_in_the_object_store
 
 def test_lists_that_grow_too_large_fail_the_array_with_words() -> None:
     async def body() -> None:
-        world = World(closure([*FAN, step("a", *OVER, each=repeated())]), settings=settings(outputs_bytes_max=25))
+        world = World(closure([*FAN, step("a", *OVER, each=repeated())]), settings=settings(offloaded_bytes_max=25))
         world.executor.script = script
         assert await world.executed(request()) is WorkflowPhase.FAILED
         failure = world.entries(request().id)[-1].record.failure
         assert failure
         assert failure.code == "OutputsTooLarge"
         assert "let elements give large values as files" in failure.message
+
+    live(body())
+
+
+def test_large_lists_lie_by_themselves_and_who_goes_through_them_has_their_items() -> None:
+    async def body() -> None:
+        outer = [*FAN, step("a", *OVER, each=repeated()), step("b", "a")]
+        world = World(closure(outer), settings=settings(offload_bytes_min=10))
+        world.executor.script = lambda spec: {"o": index_of(spec) if spec.key.path.startswith("a.") else 1}
+        assert await world.executed(request()) is WorkflowPhase.SUCCEEDED
+        outputs = pb.LiteralMap.FromString(world.blobs.objects["mem://meta/p-d-e1/a/data/0/outputs.pb"])
+        told = outputs.literals["o"].offloaded_metadata
+        assert told.uri.endswith("/e1-a-0/o_offloaded_metadata.pb")
+        assert told.inferred_type.collection_type.simple == types_pb2.INTEGER
+        assert told.uri in world.blobs.synced
+        kept = world.blobs.objects[told.uri]
+        assert told.size_bytes == len(kept)
+        items = pb.Literal.FromString(kept).collection.literals
+        assert [item.scalar.primitive.integer for item in items] == [0, 1, 2, 3]
+        passed = pb.LiteralMap.FromString(world.blobs.objects["mem://meta/p-d-e1/b/data/inputs.pb"])
+        assert told.uri in str(passed), "who takes it whole is told where it lies"
 
     live(body())
 

@@ -416,6 +416,29 @@ def test_a_launch_plan_node_is_an_execution_of_its_own() -> None:
     live(body())
 
 
+def test_an_end_that_was_not_told_is_found_by_looking() -> None:
+    """News of children may be lost on the way; who waits asks again when it is told to look."""
+
+    async def body() -> None:
+        world = parent_of_child()
+        engine = await world.engine()
+        await engine.submit(request())
+        await world.settle()
+        engine.look_at_children()
+        await world.settle()
+        assert world.phase(request().id) is WorkflowPhase.RUNNING
+        world.blobs.objects["mem://out"] = literals({"o": 5})
+        world.children.children[CHILD].status = ChildStatus(WorkflowPhase.SUCCEEDED, "mem://out")
+        engine.look_at_children()
+        await world.ended(request().id)
+        assert world.phase(request().id) is WorkflowPhase.SUCCEEDED
+        engine.look_at_children()
+        await engine.close()
+        engine.look_at_children()
+
+    live(body())
+
+
 @pytest.mark.parametrize(
     ("status", "code"),
     [

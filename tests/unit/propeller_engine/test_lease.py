@@ -5,10 +5,11 @@ import logging
 from dataclasses import replace
 
 import pytest
+from typing_extensions import override
 
 from flytelike.model.phases import WorkflowPhase
 from propeller.engine import Engine
-from propeller.ports import NotOwner, Owned
+from propeller.ports import NotOwner, Owned, StoreLocked
 from propeller.stores.memory import MemoryStateStore
 from tests.unit.propeller_engine.builders import chain, closure, request
 from tests.unit.propeller_engine.fakes import FakeClock, S, user_failure
@@ -104,6 +105,32 @@ def test_an_engine_that_was_replaced_stops_and_stores_nothing(by: str) -> None:
         await bob.ended(request().id)
         assert bob.phase(request().id) is WorkflowPhase.SUCCEEDED
         await slept.close()
+        await engine.close()
+
+    live(body())
+
+
+def test_an_engine_with_nothing_to_write_learns_that_its_store_is_locked_and_says_so() -> None:
+    class Locked(MemoryStateStore):
+        locked = False
+
+        @override
+        async def renew(self, lease_ns: int) -> None:
+            if self.locked:
+                raise StoreLocked("another process holds the database")
+            await super().renew(lease_ns)
+
+    async def body() -> None:
+        store = Locked()
+        world = World(closure(chain(1)), store=store, settings=replace(SETTINGS, holder="ada"))
+        engine = await world.engine()
+        store.locked = True
+        await minutes(world, 1)
+        (trouble,) = engine.troubles
+        assert (trouble.code, trouble.executions) == ("database-locked", frozenset())
+        store.locked = False
+        await minutes(world, 1)
+        assert engine.troubles == []
         await engine.close()
 
     live(body())

@@ -7,7 +7,7 @@ from typing_extensions import override
 
 from propeller.engine.run import SEAL
 from propeller.ports import BlobsUnavailable
-from tests.unit.propeller_engine.builders import chain, closure, request, step
+from tests.unit.propeller_engine.builders import chain, closure, fan, repeated, request, step
 from tests.unit.propeller_engine.fakes import FakeBlobs
 from tests.unit.propeller_engine.kinds import branch, constant, task, workflow
 from tests.unit.propeller_engine.kinds import closure as joined
@@ -131,6 +131,25 @@ def test_a_seal_that_fails_is_tried_again() -> None:
             await world.settle()
             world.clock.advance(1_000_000_000)
         assert await marks(world) == []
+        await engine.close()
+
+    live(body())
+
+
+def test_the_documents_of_elements_that_had_states_of_their_own_last_too() -> None:
+    async def body() -> None:
+        outer = [*fan(2), step("a", "n0", "n1", workflow="w", each=repeated())]
+        world = World(closure(outer, {"w": chain(2)}))
+        engine = await world.engine()
+        await engine.submit(request())
+        await world.ended(request().id)
+        await world.settle()
+        world.clock.advance(SETTINGS.seal_pause_ns)
+        await world.settle()
+        before = dict(world.blobs.objects)
+        assert f"{FOLDER}/a.0.1.0.n1/data/0/outputs.pb" in before
+        power_cut(world)
+        assert world.blobs.objects == before
         await engine.close()
 
     live(body())

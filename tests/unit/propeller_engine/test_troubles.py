@@ -7,10 +7,11 @@ import pytest
 
 from flytelike.controlplane.errors import Status, refusal
 from flytelike.model.phases import WorkflowPhase
-from flytelike.storage import OutOfSpace
+from flytelike.storage import OutOfSpace, Unavailable
 from propeller.engine import EngineSettings
 from propeller.engine.troubles import Cause, Troubles, cause_of
 from propeller.ports import (
+    BlobsAway,
     BlobsFull,
     BlobsUnavailable,
     Conflict,
@@ -39,6 +40,8 @@ LOCKED = refusal(Status.UNAVAILABLE, "database-locked", "somebody holds it")
         (LOCKED, "database-locked"),
         (refusal(Status.INVALID_ARGUMENT, "invalid-name", "not a name"), None),
         (refusal(Status.RESOURCE_EXHAUSTED, "too-many-values", "too many"), None),
+        (BlobsAway("connection refused"), "object-store-unavailable"),
+        (Unavailable("s3://b/x", "connection refused"), "object-store-unavailable"),
         (BlobsUnavailable("access denied"), None),
         (Conflict("another owner"), None),
         (Owned("a", 1), None),

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from flytelike.runtime.entrypoint import main
+from flytelike.storage import Store, Unavailable
+from propeller.executors.codes import NOT_STORED_EXIT
 from tests.unit.executor.builders import Site, output
 
 
@@ -39,6 +41,24 @@ def test_an_authors_failure_is_told_by_its_document(tmp_path: Path, env: dict[st
     assert done.returncode == status
     assert "ValueError: boom" in done.stderr
     assert Path(prefix, "error.pb").exists()
+
+
+@pytest.mark.parametrize("task", ["double", "fail"])
+def test_it_says_so_by_its_exit_code_when_nothing_can_be_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str
+) -> None:
+    """Neither outputs nor a failure: whoever looks for a document must not think that the program ended early."""
+    site = Site(tmp_path)
+    spec = site.attempt(task, {"n": 21} if task == "double" else {"text": "boom"})
+    for name, value in site.env.items():
+        monkeypatch.setenv(name, value)
+
+    def away(_store: Store, uri: str, *_: object, **__: object) -> None:
+        raise Unavailable(uri, "connection refused")
+
+    monkeypatch.setattr(Store, "put", away)
+    words = ["--inputs", spec.inputs_uri, "--output-prefix", spec.output_prefix, "--code", site.code]
+    assert main([*words, "--", "module", "chores", "task", task]) == NOT_STORED_EXIT
 
 
 def test_a_wrong_command_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -58,6 +58,19 @@ def test_many_files_are_synced_with_each_folder_once(
     assert sorted(synced[3:]) == [".", "a", "a/1", "a/2"]
 
 
+def test_a_folder_is_synced_with_all_its_files_and_its_pack(
+    store: storage.Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put(f"{tmp_path}/run/a/x", b"1")
+    store.put(f"{tmp_path}/other/y", b"1")
+    store.pack(f"{tmp_path}/run", {"b": b"2"})
+    synced: list[str] = []
+    monkeypatch.setattr(folder, "sync_path", lambda path: synced.append(os.path.relpath(path, tmp_path)))
+    asyncio.run(store.sync_below_async(f"{tmp_path}/run"))
+    assert {"run/a/x", "run/a", "run/documents.flytelike-pack", "run"} <= set(synced)
+    assert not any(path.startswith("other") for path in synced)
+
+
 def test_files_that_are_not_there_are_passed_over_in_a_sync_of_many(store: storage.Store, tmp_path: Path) -> None:
     store.put(f"{tmp_path}/here", b"1")
     store.sync_all([f"{tmp_path}/gone", f"{tmp_path}/here"])

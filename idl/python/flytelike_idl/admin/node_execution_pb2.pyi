@@ -169,6 +169,7 @@ class NodeExecutionMetaData(message.Message):
     IS_EAGER_FIELD_NUMBER: builtins.int
     NAME_FIELD_NUMBER: builtins.int
     NOTE_FIELD_NUMBER: builtins.int
+    PRIORITY_FIELD_NUMBER: builtins.int
     retry_group: builtins.str
     is_parent_node: builtins.bool
     spec_node_id: builtins.str
@@ -179,6 +180,8 @@ class NodeExecutionMetaData(message.Message):
     """What the author's code calls the node, often the name of its task or workflow."""
     note: builtins.str
     """What people want to know beside the phase: whence results were taken over, or why they were not."""
+    priority: builtins.int
+    """What the node and those around it add to the execution's priority (ExecutionSpec.quality_of_service)."""
     def __init__(
         self,
         *,
@@ -190,10 +193,11 @@ class NodeExecutionMetaData(message.Message):
         is_eager: builtins.bool = ...,
         name: builtins.str = ...,
         note: builtins.str = ...,
+        priority: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["is_array", b"is_array", "is_dynamic", b"is_dynamic", "is_eager", b"is_eager", "is_parent_node", b"is_parent_node", "name", b"name", "note", b"note", "retry_group", b"retry_group", "spec_node_id", b"spec_node_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["is_array", b"is_array", "is_dynamic", b"is_dynamic", "is_eager", b"is_eager", "is_parent_node", b"is_parent_node", "name", b"name", "note", b"note", "priority", b"priority", "retry_group", b"retry_group", "spec_node_id", b"spec_node_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -20,19 +20,6 @@ class SyncAgentServiceStub:
     ExecuteTaskSync: _aio.StreamStreamMultiCallable[_agent_pb2.ExecuteTaskSyncRequest, _agent_pb2.ExecuteTaskSyncResponse]
     """Run a job and return its outputs."""
 
-class SyncAgentServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Agents that answer with the result of a job."""
-
-    @_abc_1.abstractmethod
-    def ExecuteTaskSync(
-        self,
-        request_iterator: _abc.AsyncIterator[_agent_pb2.ExecuteTaskSyncRequest],
-        context: _aio.ServicerContext[_abc.AsyncIterator[_agent_pb2.ExecuteTaskSyncRequest], _abc.AsyncIterator[_agent_pb2.ExecuteTaskSyncResponse]],
-    ) -> _abc.AsyncIterator[_agent_pb2.ExecuteTaskSyncResponse]:
-        """Run a job and return its outputs."""
-
-def add_SyncAgentServiceServicer_to_server(servicer: SyncAgentServiceServicer, server: _aio.Server) -> None: ...
-
 class AsyncAgentServiceStub:
     """Agents that start jobs elsewhere and are asked about them."""
 
@@ -48,51 +35,6 @@ class AsyncAgentServiceStub:
     GetTaskLogs: _aio.UnaryStreamMultiCallable[_agent_pb2.GetTaskLogsRequest, _agent_pb2.GetTaskLogsResponse]
     """Return what a job printed."""
 
-class AsyncAgentServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Agents that start jobs elsewhere and are asked about them."""
-
-    @_abc_1.abstractmethod
-    def CreateTask(
-        self,
-        request: _agent_pb2.CreateTaskRequest,
-        context: _aio.ServicerContext[_agent_pb2.CreateTaskRequest, _abc.Awaitable[_agent_pb2.CreateTaskResponse]],
-    ) -> _abc.Awaitable[_agent_pb2.CreateTaskResponse]:
-        """Start a job."""
-
-    @_abc_1.abstractmethod
-    def GetTask(
-        self,
-        request: _agent_pb2.GetTaskRequest,
-        context: _aio.ServicerContext[_agent_pb2.GetTaskRequest, _abc.Awaitable[_agent_pb2.GetTaskResponse]],
-    ) -> _abc.Awaitable[_agent_pb2.GetTaskResponse]:
-        """Return how far a job is."""
-
-    @_abc_1.abstractmethod
-    def DeleteTask(
-        self,
-        request: _agent_pb2.DeleteTaskRequest,
-        context: _aio.ServicerContext[_agent_pb2.DeleteTaskRequest, _abc.Awaitable[_agent_pb2.DeleteTaskResponse]],
-    ) -> _abc.Awaitable[_agent_pb2.DeleteTaskResponse]:
-        """End a job."""
-
-    @_abc_1.abstractmethod
-    def GetTaskMetrics(
-        self,
-        request: _agent_pb2.GetTaskMetricsRequest,
-        context: _aio.ServicerContext[_agent_pb2.GetTaskMetricsRequest, _abc.Awaitable[_agent_pb2.GetTaskMetricsResponse]],
-    ) -> _abc.Awaitable[_agent_pb2.GetTaskMetricsResponse]:
-        """Return samples of a job's metrics."""
-
-    @_abc_1.abstractmethod
-    def GetTaskLogs(
-        self,
-        request: _agent_pb2.GetTaskLogsRequest,
-        context: _aio.ServicerContext[_agent_pb2.GetTaskLogsRequest, _abc.AsyncIterator[_agent_pb2.GetTaskLogsResponse]],
-    ) -> _abc.AsyncIterator[_agent_pb2.GetTaskLogsResponse]:
-        """Return what a job printed."""
-
-def add_AsyncAgentServiceServicer_to_server(servicer: AsyncAgentServiceServicer, server: _aio.Server) -> None: ...
-
 class AgentMetadataServiceStub:
     """Which agents a server has."""
 
@@ -101,24 +43,3 @@ class AgentMetadataServiceStub:
     """Return an agent."""
     ListAgents: _aio.UnaryUnaryMultiCallable[_agent_pb2.ListAgentsRequest, _agent_pb2.ListAgentsResponse]
     """Return all agents."""
-
-class AgentMetadataServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Which agents a server has."""
-
-    @_abc_1.abstractmethod
-    def GetAgent(
-        self,
-        request: _agent_pb2.GetAgentRequest,
-        context: _aio.ServicerContext[_agent_pb2.GetAgentRequest, _abc.Awaitable[_agent_pb2.GetAgentResponse]],
-    ) -> _abc.Awaitable[_agent_pb2.GetAgentResponse]:
-        """Return an agent."""
-
-    @_abc_1.abstractmethod
-    def ListAgents(
-        self,
-        request: _agent_pb2.ListAgentsRequest,
-        context: _aio.ServicerContext[_agent_pb2.ListAgentsRequest, _abc.Awaitable[_agent_pb2.ListAgentsResponse]],
-    ) -> _abc.Awaitable[_agent_pb2.ListAgentsResponse]:
-        """Return all agents."""
-
-def add_AgentMetadataServiceServicer_to_server(servicer: AgentMetadataServiceServicer, server: _aio.Server) -> None: ...

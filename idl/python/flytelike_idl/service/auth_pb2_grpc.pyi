@@ -21,24 +21,3 @@ class AuthMetadataServiceStub:
     """Return the authorisation server's metadata."""
     GetPublicClientConfig: _aio.UnaryUnaryMultiCallable[_auth_pb2.PublicClientAuthConfigRequest, _auth_pb2.PublicClientAuthConfigResponse]
     """Return the settings of clients without a secret."""
-
-class AuthMetadataServiceServicer(metaclass=_abc_1.ABCMeta):
-    """How clients log in. It answers without a login."""
-
-    @_abc_1.abstractmethod
-    def GetOAuth2Metadata(
-        self,
-        request: _auth_pb2.OAuth2MetadataRequest,
-        context: _aio.ServicerContext[_auth_pb2.OAuth2MetadataRequest, _abc.Awaitable[_auth_pb2.OAuth2MetadataResponse]],
-    ) -> _abc.Awaitable[_auth_pb2.OAuth2MetadataResponse]:
-        """Return the authorisation server's metadata."""
-
-    @_abc_1.abstractmethod
-    def GetPublicClientConfig(
-        self,
-        request: _auth_pb2.PublicClientAuthConfigRequest,
-        context: _aio.ServicerContext[_auth_pb2.PublicClientAuthConfigRequest, _abc.Awaitable[_auth_pb2.PublicClientAuthConfigResponse]],
-    ) -> _abc.Awaitable[_auth_pb2.PublicClientAuthConfigResponse]:
-        """Return the settings of clients without a secret."""
-
-def add_AuthMetadataServiceServicer_to_server(servicer: AuthMetadataServiceServicer, server: _aio.Server) -> None: ...

@@ -23,26 +23,3 @@ class CallServiceStub:
     """
     WatchCalls: _aio.UnaryStreamMultiCallable[_calls_pb2.WatchCallsRequest, _calls_pb2.WatchCallsResponse]
     """The calls that a node has made, then each that ends, until the stream is closed."""
-
-class CallServiceServicer(metaclass=_abc_1.ABCMeta):
-    """What an eager task asks for while it runs: each of its calls is an execution of its own."""
-
-    @_abc_1.abstractmethod
-    def StartCall(
-        self,
-        request: _calls_pb2.StartCallRequest,
-        context: _aio.ServicerContext[_calls_pb2.StartCallRequest, _abc.Awaitable[_calls_pb2.StartCallResponse]],
-    ) -> _abc.Awaitable[_calls_pb2.StartCallResponse]:
-        """Starts the execution of a call. The name is made of what is called: asked again, by a later attempt or
-        after a crash, the execution that was started before is meant. FAILED_PRECONDITION once the caller has ended.
-        """
-
-    @_abc_1.abstractmethod
-    def WatchCalls(
-        self,
-        request: _calls_pb2.WatchCallsRequest,
-        context: _aio.ServicerContext[_calls_pb2.WatchCallsRequest, _abc.AsyncIterator[_calls_pb2.WatchCallsResponse]],
-    ) -> _abc.AsyncIterator[_calls_pb2.WatchCallsResponse]:
-        """The calls that a node has made, then each that ends, until the stream is closed."""
-
-def add_CallServiceServicer_to_server(servicer: CallServiceServicer, server: _aio.Server) -> None: ...

@@ -21,18 +21,3 @@ class DerivationServiceStub:
     def __init__(self, channel: _aio.Channel) -> None: ...
     Derive: _aio.UnaryUnaryMultiCallable[_derivation_pb2.DeriveRequest, _derivation_pb2.DeriveResponse]
     """Plan an execution from an earlier one, and create it unless only the plan is asked for."""
-
-class DerivationServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Creates executions from earlier ones. Flyte's RecoverExecution and RelaunchExecution know neither other versions
-    and inputs, nor tell in advance what will run.
-    """
-
-    @_abc_1.abstractmethod
-    def Derive(
-        self,
-        request: _derivation_pb2.DeriveRequest,
-        context: _aio.ServicerContext[_derivation_pb2.DeriveRequest, _abc.Awaitable[_derivation_pb2.DeriveResponse]],
-    ) -> _abc.Awaitable[_derivation_pb2.DeriveResponse]:
-        """Plan an execution from an earlier one, and create it unless only the plan is asked for."""
-
-def add_DerivationServiceServicer_to_server(servicer: DerivationServiceServicer, server: _aio.Server) -> None: ...

@@ -36,35 +36,3 @@ class ExternalPluginServiceStub:
     @_deprecated("""This method has been marked as deprecated using proto method options.""")
     def DeleteTask(self) -> _aio.UnaryUnaryMultiCallable[_external_plugin_service_pb2.TaskDeleteRequest, _external_plugin_service_pb2.TaskDeleteResponse]:
         """End a job."""
-
-class ExternalPluginServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Jobs outside, in the older form; agents have taken its place."""
-
-    @_deprecated("""Start a job.""")
-    @_abc_1.abstractmethod
-    def CreateTask(
-        self,
-        request: _external_plugin_service_pb2.TaskCreateRequest,
-        context: _aio.ServicerContext[_external_plugin_service_pb2.TaskCreateRequest, _abc.Awaitable[_external_plugin_service_pb2.TaskCreateResponse]],
-    ) -> _abc.Awaitable[_external_plugin_service_pb2.TaskCreateResponse]:
-        """Start a job."""
-
-    @_deprecated("""Return how far a job is.""")
-    @_abc_1.abstractmethod
-    def GetTask(
-        self,
-        request: _external_plugin_service_pb2.TaskGetRequest,
-        context: _aio.ServicerContext[_external_plugin_service_pb2.TaskGetRequest, _abc.Awaitable[_external_plugin_service_pb2.TaskGetResponse]],
-    ) -> _abc.Awaitable[_external_plugin_service_pb2.TaskGetResponse]:
-        """Return how far a job is."""
-
-    @_deprecated("""End a job.""")
-    @_abc_1.abstractmethod
-    def DeleteTask(
-        self,
-        request: _external_plugin_service_pb2.TaskDeleteRequest,
-        context: _aio.ServicerContext[_external_plugin_service_pb2.TaskDeleteRequest, _abc.Awaitable[_external_plugin_service_pb2.TaskDeleteResponse]],
-    ) -> _abc.Awaitable[_external_plugin_service_pb2.TaskDeleteResponse]:
-        """End a job."""
-
-def add_ExternalPluginServiceServicer_to_server(servicer: ExternalPluginServiceServicer, server: _aio.Server) -> None: ...

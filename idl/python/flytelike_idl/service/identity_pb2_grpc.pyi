@@ -19,16 +19,3 @@ class IdentityServiceStub:
     def __init__(self, channel: _aio.Channel) -> None: ...
     UserInfo: _aio.UnaryUnaryMultiCallable[_identity_pb2.UserInfoRequest, _identity_pb2.UserInfoResponse]
     """Return the caller's identity."""
-
-class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Who the caller is."""
-
-    @_abc_1.abstractmethod
-    def UserInfo(
-        self,
-        request: _identity_pb2.UserInfoRequest,
-        context: _aio.ServicerContext[_identity_pb2.UserInfoRequest, _abc.Awaitable[_identity_pb2.UserInfoResponse]],
-    ) -> _abc.Awaitable[_identity_pb2.UserInfoResponse]:
-        """Return the caller's identity."""
-
-def add_IdentityServiceServicer_to_server(servicer: IdentityServiceServicer, server: _aio.Server) -> None: ...

@@ -454,3 +454,83 @@ class Trouble(message.Message):
     _ClearFieldArgType: _TypeAlias = typing.Literal["code", b"code", "executions", b"executions", "message", b"message", "since", b"since"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ListQueuedRequest(message.Message):
+    """Asks what of an execution waits for a worker."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    ID_FIELD_NUMBER: builtins.int
+    @builtins.property
+    def id(self) -> identifier_pb2.WorkflowExecutionIdentifier:
+        """The execution."""
+
+    def __init__(
+        self,
+        *,
+        id: identifier_pb2.WorkflowExecutionIdentifier | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["id", b"id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ListQueuedResponse(message.Message):
+    """What of an execution waits for a worker."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    ATTEMPTS_FIELD_NUMBER: builtins.int
+    @builtins.property
+    def attempts(self) -> containers.RepeatedCompositeFieldContainer[QueuedAttempt]:
+        """Those that wait, of very many some."""
+
+    def __init__(
+        self,
+        *,
+        attempts: abc.Iterable[QueuedAttempt] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["attempts", b"attempts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class QueuedAttempt(message.Message):
+    """An attempt, or the next elements of an array, that waits for a worker."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    NODE_ID_FIELD_NUMBER: builtins.int
+    ATTEMPT_FIELD_NUMBER: builtins.int
+    PLACE_FIELD_NUMBER: builtins.int
+    OF_FIELD_NUMBER: builtins.int
+    WHAT_FIELD_NUMBER: builtins.int
+    node_id: builtins.str
+    """The node's id; of an element that waits by itself, the element's."""
+    attempt: builtins.int
+    """Which attempt of it, from 0."""
+    place: builtins.int
+    """Its place in line, from 1. Who comes later and is more urgent may overtake it."""
+    of: builtins.int
+    """How many wait in that line."""
+    what: builtins.str
+    """What it waits for, as a phrase: the limits in its way, and what of them is in use."""
+    def __init__(
+        self,
+        *,
+        node_id: builtins.str = ...,
+        attempt: builtins.int = ...,
+        place: builtins.int = ...,
+        of: builtins.int = ...,
+        what: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["attempt", b"attempt", "node_id", b"node_id", "of", b"of", "place", b"place", "what", b"what"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...

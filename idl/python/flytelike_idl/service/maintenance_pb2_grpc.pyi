@@ -25,34 +25,7 @@ class MaintenanceServiceStub:
     """What the platform's owner has decided about how long things stay."""
     ListTroubles: _aio.UnaryUnaryMultiCallable[_maintenance_pb2.ListTroublesRequest, _maintenance_pb2.ListTroublesResponse]
     """What executions wait for now that is no fault of theirs, such as a full disk."""
-
-class MaintenanceServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Keeps a platform tidy: what nobody needs any more is deleted."""
-
-    @_abc_1.abstractmethod
-    def CollectGarbage(
-        self,
-        request: _maintenance_pb2.CollectGarbageRequest,
-        context: _aio.ServicerContext[_maintenance_pb2.CollectGarbageRequest, _abc.AsyncIterator[_maintenance_pb2.CollectGarbageResponse]],
-    ) -> _abc.AsyncIterator[_maintenance_pb2.CollectGarbageResponse]:
-        """Deletes executions that ended long ago with their data, cached results, and what nobody names. Tells
-        how far it is; the last message has the report. FAILED_PRECONDITION while another collection goes on.
-        """
-
-    @_abc_1.abstractmethod
-    def GetRetention(
-        self,
-        request: _maintenance_pb2.GetRetentionRequest,
-        context: _aio.ServicerContext[_maintenance_pb2.GetRetentionRequest, _abc.Awaitable[_maintenance_pb2.GetRetentionResponse]],
-    ) -> _abc.Awaitable[_maintenance_pb2.GetRetentionResponse]:
-        """What the platform's owner has decided about how long things stay."""
-
-    @_abc_1.abstractmethod
-    def ListTroubles(
-        self,
-        request: _maintenance_pb2.ListTroublesRequest,
-        context: _aio.ServicerContext[_maintenance_pb2.ListTroublesRequest, _abc.Awaitable[_maintenance_pb2.ListTroublesResponse]],
-    ) -> _abc.Awaitable[_maintenance_pb2.ListTroublesResponse]:
-        """What executions wait for now that is no fault of theirs, such as a full disk."""
-
-def add_MaintenanceServiceServicer_to_server(servicer: MaintenanceServiceServicer, server: _aio.Server) -> None: ...
+    ListQueued: _aio.UnaryUnaryMultiCallable[_maintenance_pb2.ListQueuedRequest, _maintenance_pb2.ListQueuedResponse]
+    """What of an execution waits for a worker, and how many are before it. Empty where the platform does not line up
+    work itself, as in a cluster.
+    """

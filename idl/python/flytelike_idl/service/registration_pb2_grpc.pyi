@@ -23,20 +23,3 @@ class RegistrationServiceStub:
     """Compile and store all entities, or none. Entities that exist with the same content are reported
     as UNCHANGED. When any diagnostic is an error nothing is stored.
     """
-
-class RegistrationServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Registers what belongs together in one transaction. Flyte has single creates only, which can
-    leave half a module visible when one of them is refused.
-    """
-
-    @_abc_1.abstractmethod
-    def Register(
-        self,
-        request: _registration_pb2.RegisterRequest,
-        context: _aio.ServicerContext[_registration_pb2.RegisterRequest, _abc.Awaitable[_registration_pb2.RegisterResponse]],
-    ) -> _abc.Awaitable[_registration_pb2.RegisterResponse]:
-        """Compile and store all entities, or none. Entities that exist with the same content are reported
-        as UNCHANGED. When any diagnostic is an error nothing is stored.
-        """
-
-def add_RegistrationServiceServicer_to_server(servicer: RegistrationServiceServicer, server: _aio.Server) -> None: ...

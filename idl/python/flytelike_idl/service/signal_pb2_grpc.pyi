@@ -23,32 +23,3 @@ class SignalServiceStub:
     """Return a page of an execution's signals."""
     SetSignal: _aio.UnaryUnaryMultiCallable[_signal_pb2.SignalSetRequest, _signal_pb2.SignalSetResponse]
     """Give a signal its value."""
-
-class SignalServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Values that gates of executions wait for."""
-
-    @_abc_1.abstractmethod
-    def GetOrCreateSignal(
-        self,
-        request: _signal_pb2.SignalGetOrCreateRequest,
-        context: _aio.ServicerContext[_signal_pb2.SignalGetOrCreateRequest, _abc.Awaitable[_signal_pb2.Signal]],
-    ) -> _abc.Awaitable[_signal_pb2.Signal]:
-        """Return a signal, making it when it is not there."""
-
-    @_abc_1.abstractmethod
-    def ListSignals(
-        self,
-        request: _signal_pb2.SignalListRequest,
-        context: _aio.ServicerContext[_signal_pb2.SignalListRequest, _abc.Awaitable[_signal_pb2.SignalList]],
-    ) -> _abc.Awaitable[_signal_pb2.SignalList]:
-        """Return a page of an execution's signals."""
-
-    @_abc_1.abstractmethod
-    def SetSignal(
-        self,
-        request: _signal_pb2.SignalSetRequest,
-        context: _aio.ServicerContext[_signal_pb2.SignalSetRequest, _abc.Awaitable[_signal_pb2.SignalSetResponse]],
-    ) -> _abc.Awaitable[_signal_pb2.SignalSetResponse]:
-        """Give a signal its value."""
-
-def add_SignalServiceServicer_to_server(servicer: SignalServiceServicer, server: _aio.Server) -> None: ...

@@ -26,35 +26,3 @@ class WatchServiceStub:
     """What an attempt printed, from `offset` on. With `follow`, stays open until the attempt ended."""
     ListElements: _aio.UnaryUnaryMultiCallable[_watch_pb2.ListElementsRequest, _watch_pb2.ListElementsResponse]
     """How it is with the elements of an array, by index, in pages."""
-
-class WatchServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Streams what Flyte's API can only be polled for."""
-
-    @_abc_1.abstractmethod
-    def WatchExecution(
-        self,
-        request: _watch_pb2.WatchExecutionRequest,
-        context: _aio.ServicerContext[_watch_pb2.WatchExecutionRequest, _abc.AsyncIterator[_watch_pb2.WatchExecutionResponse]],
-    ) -> _abc.AsyncIterator[_watch_pb2.WatchExecutionResponse]:
-        """The current state of an execution and its nodes, then each change, until it ends. The stream
-        closes after the final phase was sent, and with UNAVAILABLE when the server goes down
-        meanwhile.
-        """
-
-    @_abc_1.abstractmethod
-    def StreamTaskLogs(
-        self,
-        request: _watch_pb2.StreamTaskLogsRequest,
-        context: _aio.ServicerContext[_watch_pb2.StreamTaskLogsRequest, _abc.AsyncIterator[_watch_pb2.StreamTaskLogsResponse]],
-    ) -> _abc.AsyncIterator[_watch_pb2.StreamTaskLogsResponse]:
-        """What an attempt printed, from `offset` on. With `follow`, stays open until the attempt ended."""
-
-    @_abc_1.abstractmethod
-    def ListElements(
-        self,
-        request: _watch_pb2.ListElementsRequest,
-        context: _aio.ServicerContext[_watch_pb2.ListElementsRequest, _abc.Awaitable[_watch_pb2.ListElementsResponse]],
-    ) -> _abc.Awaitable[_watch_pb2.ListElementsResponse]:
-        """How it is with the elements of an array, by index, in pages."""
-
-def add_WatchServiceServicer_to_server(servicer: WatchServiceServicer, server: _aio.Server) -> None: ...

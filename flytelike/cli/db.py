@@ -1,0 +1,58 @@
+"""`flytelike db`: the tables of a cluster's control plane."""
+
+import json
+from collections.abc import Callable
+
+import click
+
+from flytelike.cli.context import json_option
+from flytelike.cli.exit_code import ExitCode
+from flytelike.controlplane.database import Database
+from flytelike.controlplane.migrations import upgrade as migrations
+
+
+@click.group("db", short_help="Upgrade or check the database of a cluster's control plane.")
+def command() -> None:
+    """Bring the tables of a cluster's control plane up to date, or look whether they are.
+
+    The embedded platform (`flytelike up`) does it by itself.
+    """
+
+
+database_option = click.option(
+    "--database", envvar="FLYTELIKE_DATABASE", show_envvar=True, required=True, help="The database: postgresql://..."
+)
+
+
+@command.command()
+@database_option
+@json_option
+def upgrade(*, database: str, as_json: bool) -> int:
+    """Bring the tables up to date; harmless if they are, and if several do it at once.
+
+    Servers of the former version go on working on them, unless the release notes say otherwise.
+    """
+    done(database, migrations.upgrade, "is up to date", as_json=as_json)
+    return ExitCode.SUCCESS
+
+
+@command.command()
+@database_option
+@json_option
+def check(*, database: str, as_json: bool) -> int:
+    """Exit with 0 if this version can work on the tables; else say what to do."""
+    done(database, migrations.check, "can be worked on", as_json=as_json)
+    return ExitCode.SUCCESS
+
+
+def done(url: str, work: Callable[[Database], None], told: str, *, as_json: bool) -> None:
+    """Do something with a database, and tell of it."""
+    from flytelike.cluster.options import database_url  # noqa: PLC0415 - loads the Kubernetes client
+
+    database = Database(database_url(url))
+    try:
+        work(database)
+    finally:
+        database.close()
+    head = migrations.HEAD
+    click.echo(json.dumps({"revision": head}) if as_json else f"the database {told}: revision {head}")

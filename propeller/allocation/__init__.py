@@ -1,0 +1,9 @@
+"""Who may begin: allocators that keep the grants of the fair queue.
+
+`LocalAllocator` keeps them in this process, for a platform of one engine, with which its grants begin and end.
+The rules of who is next are `propeller.core.fairness`'s; this room knows no executor and no engine.
+"""
+
+from propeller.allocation.local import LocalAllocator
+
+__all__ = ["LocalAllocator"]

@@ -1,0 +1,83 @@
+"""Grants of one process."""
+
+from collections.abc import Mapping
+
+from typing_extensions import override
+
+from propeller.core.fairness import FairQueue, Quota, Request, TooLarge, Waiting
+from propeller.ports import Clock
+from propeller.ports_allocation import AllocationListener, Allocator, Ask, Tenants
+
+
+class LocalAllocator(Allocator):
+    """Grants at once what fits. Nothing is stored: whoever holds a grant ends with this process.
+
+    Args:
+        quotas: By path (team, project, domain); `()` is the whole platform.
+        clock: Tells how long things have waited.
+        tenants: Which team a project belongs to.
+    """
+
+    def __init__(self, quotas: Mapping[tuple[str, ...], Quota], clock: Clock, tenants: Tenants | None = None) -> None:
+        self._queue = FairQueue(quotas)
+        self._clock = clock
+        self._tenants = tenants or Tenants()
+        self._listeners: dict[str, AllocationListener] = {}
+        self._granting = False
+        self._closed = False
+
+    @override
+    def ask(self, ask: Ask, listener: AllocationListener) -> None:
+        if ask.id in self._listeners or self._closed:
+            return
+        now = self._clock.now_ns()
+        path = self._tenants.path(ask.project, ask.domain)
+        self._listeners[ask.id] = listener
+        request = Request(ask.id, path, ask.amounts, now, ask.priority)
+        if not self._granting and self._queue.grant_unasked(request, now):
+            listener.granted(ask.id)
+            return
+        try:
+            self._queue.ask(request, now)
+        except TooLarge as refused:
+            del self._listeners[ask.id]
+            listener.refused(ask.id, refused.shortages)
+            return
+        self._grant()
+
+    @override
+    def give_back(self, ask_id: str) -> None:
+        if self._listeners.pop(ask_id, None) is None:
+            return
+        self._queue.withdraw(ask_id)
+        self._queue.give_back(ask_id, self._clock.now_ns())
+        self._grant()
+
+    @override
+    async def why(self, ask_id: str) -> Waiting | None:
+        return self._queue.why(ask_id)
+
+    @override
+    async def close(self) -> None:
+        self._closed = True
+        self._listeners.clear()
+
+    def set_quota(self, path: tuple[str, ...], quota: Quota) -> None:
+        """Change a quota; what a larger one lets go on does so at once."""
+        self._queue.set_quota(path, quota, self._clock.now_ns())
+        self._grant()
+
+    def used(self, path: tuple[str, ...] = ()) -> Mapping[str, int]:
+        """Return what is granted at and below a path."""
+        return self._queue.used(path)
+
+    def _grant(self) -> None:
+        """Grant all that may go on. Who is told may ask and give back meanwhile: that is seen to here, too."""
+        if self._granting:
+            return
+        self._granting = True
+        try:
+            while not self._closed and (request := self._queue.next_grant(self._clock.now_ns())) is not None:
+                self._listeners[request.id].granted(request.id)
+        finally:
+            self._granting = False

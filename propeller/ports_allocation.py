@@ -1,0 +1,73 @@
+"""What work needs before it may begin: its part of resources that many share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from propeller.core.fairness import Amounts, Shortage, Waiting
+
+CPU = "cpu"
+"""Thousandths of a processor."""
+MEMORY = "memory"
+"""Bytes."""
+GPU = "gpu"
+"""Devices of any kind; those of one kind are counted as `gpu/<kind>` too."""
+ATTEMPTS = "attempts"
+"""Attempts of tasks that run."""
+MAP_ELEMENTS = "map_elements"
+"""Those of them that belong to arrays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What one thing needs, granted whole or not at all: an attempt, or a gang of processes that work together.
+
+    `id` names it for ever: who asks again after a restart asks for the same. `priority` orders what is asked for
+    one project and domain.
+    """
+
+    id: str
+    project: str
+    domain: str
+    amounts: Amounts
+    priority: int = 0
+
+
+class AllocationListener(Protocol):
+    """Told by an allocator. Called on the event loop; returns at once."""
+
+    def granted(self, ask_id: str) -> None:
+        """Tell that the work may begin. Perhaps called before `ask` has returned."""
+
+    def refused(self, ask_id: str, shortages: tuple[Shortage, ...]) -> None:
+        """Tell that it can never be granted: it is more than the limits named, of which nothing is used up."""
+
+    def lost(self, ask_id: str) -> None:
+        """Tell that what was granted is somebody else's now, since nothing was heard from here for too long."""
+
+
+class Allocator(Protocol):
+    """Grants what is asked in fair order, so that no limit is ever exceeded. Made and called on one event loop."""
+
+    def ask(self, ask: Ask, listener: AllocationListener) -> None:
+        """Let something wait for what it needs. What is known already is not asked twice."""
+
+    def give_back(self, ask_id: str) -> None:
+        """End a grant, or wait no longer. Unknown ones are ignored: ends may be told twice."""
+
+    async def why(self, ask_id: str) -> Waiting | None:
+        """Return what something waits for; None when it does not wait."""
+
+    async def close(self) -> None:
+        """Give everything back, and grant nothing more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tenants:
+    """Which team a project belongs to. Projects of no team are those of the team `""`."""
+
+    teams: Mapping[str, str] = field(default_factory=dict)
+
+    def path(self, project: str, domain: str) -> tuple[str, ...]:
+        """Return the places that something counts for, outermost first: team, project, domain."""
+        return (self.teams.get(project, ""), project, domain)
