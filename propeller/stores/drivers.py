@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from typing_extensions import override
 
 from propeller.ports import StoreCorrupt, StoreError, StoreFull, StoreLocked
+from propeller.stores.schema import say_for_postgresql
 from propeller.stores.statements import Row
 
 FULL_BYTES = 1 << 20
@@ -215,7 +216,10 @@ class PostgresDriver:
         self._schema = f"propeller_{part}" if part else ""
         made = (f"CREATE SCHEMA IF NOT EXISTS {self._schema}",) if part else ()
         self.exclusive: Sequence[str] = ("BEGIN", "SELECT pg_advisory_xact_lock(7461920)", *made)
+        from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - heavy, and not needed for SQLite
+
         self._dialect = postgresql.dialect(paramstyle="pyformat")  # type: ignore[no-untyped-call]
+        say_for_postgresql()
 
     @property
     def dialect(self) -> sa.Dialect:
