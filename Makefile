@@ -49,12 +49,18 @@ test: $(READY) ## install what the tests need and run them
 	@tests/services/install.sh
 	@tests/wire/install.sh >/dev/null || test "$$CI" != true
 	@$(BIN)/python -m tests.kube.programs control-plane >/dev/null || test "$$CI" != true
+	@$(BIN)/python -m tests.kube.programs helm >/dev/null || test "$$CI" != true
+	@tests/kube/install.sh
+	@$(BIN)/python -m tests.kube.programs node >/dev/null || test "$$CI" != true
 	@$(BIN)/pytest -n 2 --dist worksteal -q
 
 .PHONY: test-kube
-test-kube: $(READY) ## build a Kubernetes control plane if there is none (minutes, once a machine) and test on it
+test-kube: $(READY) ## build Kubernetes if it is not there (minutes, once a machine) and test on it
 	@$(BIN)/python -m tests.kube.programs control-plane >/dev/null
-	@$(BIN)/pytest -q tests/kube tests/unit/propeller_kube tests/contracts/test_objects_contract.py
+	@$(BIN)/python -m tests.kube.programs helm >/dev/null
+	@tests/kube/install.sh
+	@$(BIN)/python -m tests.kube.programs node >/dev/null
+	@$(BIN)/pytest -q tests/kube tests/chart tests/unit/propeller_kube tests/contracts/test_objects_contract.py
 
 .PHONY: test-torch
 test-torch: $(READY) ## install PyTorch (gigabytes) in an environment of its own and test its plugin

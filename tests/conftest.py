@@ -8,7 +8,12 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 settings.load_profile("default")
 
-pytest_plugins = ["tests.services.kubernetes", "tests.services.postgres"]
+pytest_plugins = [
+    "tests.services.helm",
+    "tests.services.kubernetes",
+    "tests.services.kubernetes_node",
+    "tests.services.postgres",
+]
 
 # Gigabytes that no machine installs for all tests: `make test-torch` brings them and runs these.
 collect_ignore_glob = [] if find_spec("torch") else ["optional/*"]

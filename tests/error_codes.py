@@ -13,16 +13,18 @@ CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
 NO_CODES = frozenset(
     """
     exec-attempt exec-domain exec-name exec-node exec-project task-version
-    controlplane-certificates controlplane-dispatch controlplane-replica propeller-news propeller-token-file
+    controlplane-certificates controlplane-dispatch controlplane-marking controlplane-replica propeller-news
+    propeller-token-file
     signing-key-file token-file
     cache-key-metadata content-length content-md5 content-security-policy controlplane-listen controlplane-read
     controlplane-write
+    flytelike-carry flytelike-fetch flytelike-inputs flytelike-outputs flytelike-store
     date-time default-init eager-exec end-node ephemeral-storage
     left-out not-chosen not-done not-there
     flyte-authorization flyte-shared-memory flytelike-container flytelike-digest flytelike-execute
     flytelike-propeller flytelike-secrets flytelike-session flytelike-signals flytelike-storing flytelike-trace
     flytelike-values github-dark grpc-status-details-bin js-default launch-plans memory-watch pod-logs propeller-close
-    propeller-delivery
+    propeller-cluster-resources propeller-delivery propeller-namespaces
     primary-init propeller-lease propeller-retention propeller-sealer propeller-store propeller-store-reader
     propeller-shards propeller-watch
     pyflyte-fast-execute python-task raw-container serialization-format site-packages start-node

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from typing_extensions import override
 
+from flytelike.cluster.namespaces import Namespaces
 from flytelike.controlplane.errors import Refusal, Status, refusal
 from flytelike.controlplane.ports import Launcher
 from flytelike.model.ids import ExecutionId
@@ -13,6 +14,7 @@ from flytelike.model.queued import Queued
 from flytelike.model.trouble import Trouble
 from propeller.kube.errors import KubernetesError, ObjectExists, ObjectNotFound
 from propeller.kube.ports import FLYTE_WORKFLOWS, Json, Objects
+from propeller.kube.project_domain import namespace_name
 from propeller.kube.resource import resource_from_json, resource_of, resource_to_json, signal_note
 
 CAUSE_MAX = 1024
@@ -26,9 +28,10 @@ class AnotherExecution(Exception):
 class LaunchedByObjects(Launcher):
     """Creates and changes objects. Each call may be made again: objects are named by their execution."""
 
-    def __init__(self, objects: Objects) -> None:
-        """Create through `objects`."""
+    def __init__(self, objects: Objects, *, makes_namespaces: bool = True) -> None:
+        """Create through `objects`; also the namespace of the first execution of a project's domain."""
         self._objects = objects
+        self._namespaces = Namespaces(objects) if makes_namespaces else None
 
     @override
     async def launch(self, request: LaunchRequest) -> None:
@@ -40,7 +43,13 @@ class LaunchedByObjects(Launcher):
             Refusal: The API server does not do it (`cluster-unavailable`).
         """
         with _answering():
-            await self._create(request)
+            try:
+                await self._create(request)
+            except ObjectNotFound:
+                if self._namespaces is None:
+                    raise
+                await self._namespaces.ensure(request.id.project, request.id.domain)
+                await self._create(request)
 
     async def _create(self, request: LaunchRequest) -> None:
         namespace = namespace_of(request.id)
@@ -96,5 +105,5 @@ def _answering() -> Iterator[None]:
 
 
 def namespace_of(execution: ExecutionId) -> str:
-    """Return the namespace of a project's domain, as Flyte names it."""
-    return f"{execution.project}-{execution.domain}"
+    """Return the namespace of an execution's object."""
+    return namespace_name(execution.project, execution.domain)

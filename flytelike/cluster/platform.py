@@ -49,7 +49,7 @@ class ClusterPlatform:
 
     async def _start(self, stack: AsyncExitStack) -> None:
         client = await stack.enter_async_context(KubernetesClient(self.options.client))
-        store = Store(StoreConfig())
+        store = Store(StoreConfig.from_env())
         plane = ControlPlane(self.settings, store, LaunchedByObjects(client))
         await plane.start()
         stack.push_async_callback(plane.close)

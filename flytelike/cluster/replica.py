@@ -11,9 +11,11 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
 from typing import Self, TypeVar
 
+from flytelike.cluster.archiving import mark_archived
 from flytelike.cluster.launching import LaunchedByObjects
 from flytelike.cluster.logs import LogsInStore, ended_in
 from flytelike.cluster.metrics import PlaneMetrics
+from flytelike.cluster.namespaces import Namespaces
 from flytelike.cluster.options import ReplicaOptions
 from flytelike.cluster.propeller_server import serve_propeller
 from flytelike.controlplane.app import ControlPlane
@@ -73,6 +75,7 @@ class Replica:
             logs.connect(ended_in(plane.reading))
             self._plane = plane
             stack.push_async_callback(plane.close)
+            self._namespaces = Namespaces(client)
             self._serving = asyncio.create_task(self._serve(), name="controlplane-replica")
         except BaseException:
             await stack.aclose()
@@ -114,6 +117,8 @@ class Replica:
         tls, tokens = self.options.propeller_tls(), self.options.secrets.propeller_token_file
         self.propeller = await self._enter(serve_propeller(plane, self.options.propeller, tokens, tls, observe))
         self.health.started()
+        marking = asyncio.create_task(mark_archived(plane, self._namespaces), name="controlplane-marking")
+        self._stack.callback(marking.cancel)
         _LOG.info("clients at %s, operators at %s", self.addresses.grpc, self.propeller)
         while True:
             await asyncio.sleep(LOOK_S)

@@ -135,6 +135,9 @@ class _Planner:
         if left is not None and change is None and not dirty and self._keep_graph(node, left, path):
             return False
         if isinstance(node.target, ArrayTarget):
+            unchanged = change is None and not dirty
+            if left is not None and self._look_at_elements(level, (old, node), left, path, fresh, whole=unchanged):
+                return False
             told = self._elements(node.target, left)
             if left is not None and change is None and not dirty and told:
                 self.reuse[path] = ReusedNode(Way.CONTINUE, left.source)
@@ -171,6 +174,49 @@ class _Planner:
         del self.nodes[start:]
         self._tell(path, left, node, _Verdict(Action.PARTLY, Reason.INSIDE))
         self.nodes.extend(inside)
+        return True
+
+    def _look_at_elements(
+        self,
+        level: _Level,
+        array: tuple[Node, Node],
+        left: EarlierNode,
+        path: NodePath,
+        fresh: Mapping[NodeId, str],
+        *,
+        whole: bool,
+    ) -> bool:
+        """Plan the elements of an array that are sub-workflows or executions; with `whole` they may be reused as such.
+
+        They are told together: there may be a hundred thousand.
+        """
+        before, now = array[0].target, array[1].target
+        if not isinstance(before, ArrayTarget) or not isinstance(now, ArrayTarget):
+            return False
+        one, other = before.node, now.node
+        if isinstance(other.target, TaskTarget) or any(it in fresh for it in array[1].upstream):
+            return False
+        workflows = self.callees.sub_workflow(one, other)
+        dirty = dict(_dirty_bindings(level, array[1], fresh))
+        start, reused, begun = len(self.nodes), 0, 0
+        for index, there in self.earlier.within(NodePath(f"{left.source.path}.0")).items():
+            element = NodePath(f"{path}.0.{index}")
+            scope, known = self.earlier.scope_in(there.source.path), len(self.reuse)
+            if whole and there.done:
+                self.reuse[element] = ReusedNode(Way.TAKE_IF_INPUTS_EQUAL, there.source)
+                reused += 1
+            elif there.source.child:
+                self.reuse[element] = ReusedNode(Way.CONTINUE, there.source)
+                begun += 1
+            elif workflows is not None and scope is not None:
+                self.scope(_Level(*workflows, scope, NodePath(f"{element}.0"), dirty))
+                begun += len(self.reuse) > known
+        del self.nodes[start:]
+        if not reused and not begun:
+            return False
+        of = f" of {left.elements[1]:,}" if left.elements is not None else ""
+        told = f"{reused:,}{of} elements reused" + (f", {begun:,} go on inside" if begun else "")
+        self._tell(path, left, array[1], _Verdict(Action.PARTLY, Reason.INSIDE, told))
         return True
 
     def _keep_graph(self, node: Node, left: EarlierNode, path: NodePath) -> bool:
@@ -211,9 +257,9 @@ class _Planner:
         return True
 
     def _elements(self, target: ArrayTarget, left: EarlierNode | None) -> str:
-        """Return how many elements are reused of an array that did not end well; nothing where that is not known.
+        """Return how many tasks are reused of an array that did not end well; nothing where that is not known.
 
-        Known is what tasks gave: of elements without outputs, and of those that are no tasks, nothing is kept.
+        Known is what they gave: of elements without outputs nothing is kept.
         """
         inner = target.node.target
         if left is None or left.elements is None or not isinstance(inner, TaskTarget):

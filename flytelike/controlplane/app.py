@@ -16,6 +16,7 @@ from flytelike.controlplane.executions import Executions, Tools
 from flytelike.controlplane.finding import Finding
 from flytelike.controlplane.graphs import Graphs
 from flytelike.controlplane.history import History
+from flytelike.controlplane.kept_results import KeptResults
 from flytelike.controlplane.listening import ListeningNotifier
 from flytelike.controlplane.migrations.upgrade import check, upgrade
 from flytelike.controlplane.notifier import Notifier
@@ -83,6 +84,7 @@ class ControlPlane:
         self.signals = Signals(self.database, self.dispatch, self.clock)
         self.catalog = Catalog(self.database, self.clock, settings)
         self.datasets = Datasets(self.database, self.catalog, store, settings, self.clock)
+        self.kept_results = KeptResults(self.database, self.catalog, store, settings, self.clock)
         self.cache = CacheInspection(self.database, self.catalog, self.clock)
         self.reading = Reading(self.database, store, settings)
         self.uploads = Uploads(store, settings, self.clock)

@@ -107,12 +107,7 @@ class Datasets:
         found = await self.artifact(dataset, name)
         key = key_of(dataset, found.id)
         if key.digest != found.row.digest:
-            raise refusal(
-                Status.FAILED_PRECONDITION,
-                "result-of-task",
-                f"the artifact {found.id} was computed by a task, and is what computing it again would give",
-                "evict it with `flytelike cache evict`, or execute with --overwrite-cache",
-            )
+            raise result_of_task(found.id)
         await self._keep(key, data, metadata)
         about = pb.Artifact.FromString(found.about)
         about.metadata.CopyFrom(metadata)
@@ -254,6 +249,28 @@ def source_of(key: CacheKey, metadata: pb.Metadata) -> CacheSource:
         NodePath(told.get("exec-node", "")),
         int(attempt) if attempt.isascii() and attempt.isdecimal() and len(attempt) < 6 else 0,
         told.get("task-version", ""),
+    )
+
+
+def made_by(source: CacheSource) -> Mapping[str, str]:
+    """Return who computed a task's result, by the names that Flyte's propeller uses."""
+    return {
+        "task-version": source.task_version,
+        "exec-project": source.execution.project,
+        "exec-domain": source.execution.domain,
+        "exec-name": source.execution.name,
+        "exec-node": source.path,
+        "exec-attempt": str(source.attempt),
+    }
+
+
+def result_of_task(artifact_id: str) -> Refusal:
+    """Return the refusal to write over what a task computed."""
+    return refusal(
+        Status.FAILED_PRECONDITION,
+        "result-of-task",
+        f"the artifact {artifact_id} was computed by a task, and is what computing it again would give",
+        "evict it with `flytelike cache evict`, or execute with --overwrite-cache",
     )
 
 

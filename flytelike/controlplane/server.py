@@ -16,6 +16,7 @@ from grpc_health.v1 import health, health_pb2_grpc
 from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.errors import Refusal, Status, refusal
 from flytelike.controlplane.guard import Guard
+from flytelike.controlplane.rpc.cache_service import CacheServicer
 from flytelike.controlplane.rpc.caching import CachingServicer
 from flytelike.controlplane.rpc.calls import CallServicer
 from flytelike.controlplane.rpc.data import DataServicer
@@ -32,6 +33,7 @@ from flytelike.controlplane.rpc.signals import SignalServicer
 from flytelike.controlplane.rpc.watching import WatchServicer
 from flytelike.controlplane.secret_files import SecretFile
 from flytelike.controlplane.tls import TlsFiles
+from flytelike_idl.cacheservice import cacheservice_pb2
 from flytelike_idl.datacatalog import datacatalog_pb2
 from flytelike_idl.service import (
     admin_pb2,
@@ -156,6 +158,7 @@ def servicers_of(plane: ControlPlane) -> Sequence[tuple[ServiceDescriptor, Seque
         (_service(maintenance_pb2, "MaintenanceService"), (MaintenanceServicer(plane),)),
         (_service(caching_pb2, "CachingService"), (CachingServicer(plane),)),
         (_service(datacatalog_pb2, "DataCatalog"), (DataCatalogServicer(plane),)),
+        (_service(cacheservice_pb2, "CacheService"), (CacheServicer(plane),)),
         (_service(calls_pb2, "CallService"), (CallServicer(plane),)),
         (_service(auth_pb2, "AuthMetadataService"), (AuthMetadataServicer(),)),
         (_service(identity_pb2, "IdentityService"), (IdentityServicer(),)),

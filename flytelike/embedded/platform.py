@@ -22,6 +22,7 @@ from flytelike.embedded.adapters import (
 )
 from flytelike.embedded.closures import ClosuresOfPlane
 from flytelike.embedded.folder import DataFolder, Endpoint
+from flytelike.embedded.garbage import rarely_collected
 from flytelike.embedded.images import image_environments
 from flytelike.embedded.keepers import EngineLayout, LogFiles, StatesOfEngine
 from flytelike.embedded.retention import policies_in
@@ -135,6 +136,7 @@ class Platform:
         self.endpoint = Endpoint(addresses.grpc, addresses.http, os.getpid())
         folder.announce(self.endpoint)
         stack.callback(folder.retract)
+        stack.enter_context(rarely_collected())
 
     async def _states(self) -> SqlStateStore:
         """Open the engine's database; its faults become diagnostics."""

@@ -59,24 +59,42 @@ def run_container(
     Raises:
         AttemptError: The program failed or left other outputs than the task declares.
     """
-    task = _task(invocation, store)
-    assert task.container is not None
-    data = task.container.data or DataFiles()
+    task = read_task(invocation.task_uri, store)
     inputs, outputs = scratch / "inputs", scratch / "outputs"
     for folder in (inputs, outputs):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-    if data.download is not DownloadMode.NONE:
-        _provide(document, inputs, data, store)
+    provide_inputs(task, document, inputs, store)
     command = [
         word.replace(invocation.input_mark, str(inputs)).replace(invocation.output_mark, str(outputs))
         for word in invocation.command
     ]
     _run(command, {name: value for name, value in os.environ.items() if name not in _OF_PLATFORM - own.keys()})
-    _raise_told(outputs)
+    return collected_outputs(task, outputs, invocation.raw_output_prefix, store)
+
+
+def provide_inputs(task: TaskTemplate, document: bytes, folder: Path, store: Store) -> None:
+    """Write a task's inputs, as a serialised document has them, to files in a folder.
+
+    Raises:
+        AttemptError: They are not to be had, or cannot be files.
+    """
+    data = _data_of(task)
+    if data.download is not DownloadMode.NONE:
+        _provide(document, folder, data, store)
+
+
+def collected_outputs(task: TaskTemplate, folder: Path, raw_output_prefix: str, store: Store) -> bytes:
+    """Return the document of the outputs that a task's program left as files in a folder; large data are stored.
+
+    Raises:
+        AttemptError: The program says there that it failed, or left other outputs than the task declares.
+    """
+    data = _data_of(task)
+    _raise_told(folder)
     declared = {} if data.upload is UploadMode.NONE else task.interface.outputs
     found, faults = read_outputs(
-        {name: variable.type for name, variable in declared.items()}, outputs, invocation.raw_output_prefix, store
+        {name: variable.type for name, variable in declared.items()}, folder, raw_output_prefix, store
     )
     if faults:
         code = OUTPUTS_NOT_FOUND if all(found.missing for found in faults) else OUTPUT_MISMATCH
@@ -86,11 +104,16 @@ def run_container(
     return literal_map_to_proto(found).SerializeToString(deterministic=True)
 
 
-def _task(invocation: ContainerInvocation, store: Store) -> TaskTemplate:
+def read_task(uri: str, store: Store) -> TaskTemplate:
+    """Return the template of a task, which the platform has stored. Raises AttemptError."""
     try:
-        return task_template_from_proto(tasks_pb2.TaskTemplate.FromString(store.get(invocation.task_uri)))
+        return task_template_from_proto(tasks_pb2.TaskTemplate.FromString(store.get(uri)))
     except (NotFound, DecodeError, MalformedError) as error:
         raise system_error(ARGUMENTS, f"the task's template cannot be read: {error}") from error
+
+
+def _data_of(task: TaskTemplate) -> DataFiles:
+    return (task.container.data if task.container is not None else None) or DataFiles()
 
 
 def _provide(document: bytes, folder: Path, data: DataFiles, store: Store) -> None:

@@ -14,6 +14,7 @@ import click
 from typing_extensions import override
 
 from flytelike.model.diagnostic import DiagnosticError
+from propeller.app.cluster_resource_file import cluster_resources_from_file
 from propeller.app.control_plane import ControlPlaneSettings
 from propeller.app.operator import Operator, OperatorOptions
 from propeller.app.pod_file import pods_from_file
@@ -74,6 +75,7 @@ def option(name: str, text: str, **more: Any) -> Callable[[Callable[..., object]
 @click.option("--context", default="", help="The context in the kubeconfig.")
 @option("--slots", "How many tasks of a shard run at once.", type=click.IntRange(min=1), default=None)
 @option("--pods", "Run tasks as pods, made as this YAML file says.", type=FILE)
+@option("--cluster-resources", "Keep in the namespaces of projects what this YAML file says.", type=FILE)
 @option("--holder", "Who it is; the same name goes on at once after a restart.", default=socket.gethostname)
 @option("--shards", "How many shards all replicas share.", type=click.IntRange(1, 1024), default=1)
 @option("--lease", "Seconds until a silent replica is replaced.", type=click.IntRange(3, 3600), default=15)
@@ -88,6 +90,7 @@ def operator(**given: Any) -> None:  # noqa: ANN401 - click's
 def options_of(given: dict[str, Any]) -> OperatorOptions:
     """Return the options for what was given. Raises DiagnosticError."""
     made = None if given["pods"] is None else pods_from_file(given["pods"], f"{given['store'].rstrip('/')}/logs")
+    resources = given["cluster_resources"]
     plane = None
     if given["control_plane"]:
         plane = ControlPlaneSettings(
@@ -112,6 +115,7 @@ def options_of(given: dict[str, Any]) -> OperatorOptions:
             kubeconfig=given["kubeconfig"] or os.environ.get("KUBECONFIG", ""), context=given["context"]
         ),
         pods=made,
+        cluster_resources=None if resources is None else cluster_resources_from_file(resources),
         control_plane=plane,
         monitoring=given["monitoring_bind_address"],
     )

@@ -12,12 +12,15 @@ from flytelike.model.ids import ExecutionId, NodeExecutionId
 from flytelike.storage import Store, StoreConfig
 from propeller.allocation import LocalAllocator
 from propeller.app.closures import StoredClosures
+from propeller.app.cluster_resources import ClusterResources, ClusterResourceSettings
 from propeller.app.control_plane import ControlPlaneConnection, ControlPlaneSettings, neighbours_of
 from propeller.app.control_plane.news import hear_of_children
+from propeller.app.duty import Duty
 from propeller.app.health import Health
 from propeller.app.metrics import operator_metrics
 from propeller.app.monitoring import monitored
 from propeller.app.neighbours import Neighbours
+from propeller.app.prepared_namespaces import PreparedNamespaces
 from propeller.app.shard import Shard, Surroundings
 from propeller.app.sharding import shard_of
 from propeller.app.shards import Shards
@@ -29,6 +32,7 @@ from propeller.executors.process import ProcessExecutor, ProcessSettings
 from propeller.kube.client import ClientSettings, KubernetesClient
 from propeller.kube.lease import Leases
 from propeller.kube.ports import FLYTE_WORKFLOWS, Json, Selection
+from propeller.kube.resource import owner_reference
 from propeller.kube.watch import Gone, Listed, ObjectKey, Seen, Watch
 from propeller.ports import Executor
 
@@ -39,6 +43,9 @@ STORE_RETRY_S = 10.0
 
 LEASE_GROUP = "propeller"
 """What the leases of operators are labelled with."""
+
+CLUSTER_RESOURCES = "propeller-cluster-resources"
+"""The Lease of who keeps namespaces as they should be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,7 @@ class OperatorOptions:
         ttl_s: How long after its end an object is left before it is deleted; for ever if None.
         client: How the API server is reached.
         pods: How tasks run as pods; without it they run as processes beside the operator.
+        cluster_resources: What belongs into the namespaces of projects; they are left alone without it.
         control_plane: How the control plane is reached that it works for; it works for none without.
         monitoring: `HOST:PORT` for probes and metrics; no port without.
     """
@@ -75,6 +83,7 @@ class OperatorOptions:
     ttl_s: float | None = None
     client: ClientSettings = field(default_factory=ClientSettings)
     pods: PodExecutorSettings | None = None
+    cluster_resources: ClusterResourceSettings | None = None
     control_plane: ControlPlaneSettings | None = None
     monitoring: str = ""
 
@@ -93,6 +102,7 @@ class Operator:
         self._latest: dict[ObjectKey, Json] = {}
         self._shards: Shards | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._prepared: PreparedNamespaces | None = None
 
     async def __aenter__(self) -> Self:
         """Begin to listen, and to take shards."""
@@ -169,9 +179,11 @@ class Operator:
 
         self._shards = Shards(leases, options.shards, start, health=self.health)
         stack.push_async_callback(self._shards.close)
+        if options.cluster_resources is not None:
+            self._prepare_namespaces(client, namespace, options.cluster_resources)
         watch = Watch(client, Selection(FLYTE_WORKFLOWS, options.namespace))
         loop = asyncio.get_running_loop()
-        self._tasks = [
+        self._tasks += [
             loop.create_task(self._listen(watch), name="propeller-watch"),
             loop.create_task(self._shards.run(), name="propeller-shards"),
         ]
@@ -179,6 +191,17 @@ class Operator:
             hearing = hear_of_children(connection, self.child_ended, self.look_at_children)
             self._tasks.append(loop.create_task(hearing, name="propeller-news"))
         stack.push_async_callback(self._stop)
+
+    def _prepare_namespaces(self, client: KubernetesClient, namespace: str, settings: ClusterResourceSettings) -> None:
+        """Have one of all replicas keep namespaces as they should be, and all wait for it with their pods."""
+        options, loop = self.options, asyncio.get_running_loop()
+        leases = Leases(client, namespace, LEASE_GROUP, options.holder, options.lease_s)
+        duty = Duty(leases, CLUSTER_RESOURCES, ClusterResources(client, settings).run)
+        self._prepared = PreparedNamespaces(client)
+        self._tasks += [
+            loop.create_task(self._prepared.run(), name="propeller-namespaces"),
+            loop.create_task(duty.run(), name=CLUSTER_RESOURCES),
+        ]
 
     async def _listen(self, watch: Watch) -> None:
         async for item in watch.news():
@@ -220,7 +243,12 @@ class Operator:
         if number:
             # Each shard looks at its own pods alone: those of others are not for it to judge.
             pods = replace(pods, pods=replace(pods.pods, platform=f"{pods.pods.platform}.{number}"))
-        return PodExecutor(pods, client, client, store, engine)
+        return PodExecutor(pods, client, client, store, engine, admission=self._prepared, owner_of=self._owner)
+
+    def _owner(self, namespace: str, execution: ExecutionId) -> Json | None:
+        """Return a reference to an execution's object, if it lies in a namespace: what belongs to it goes with it."""
+        document = self._latest.get(ObjectKey(namespace, execution.name))
+        return None if document is None else owner_reference(document, execution)
 
     def _workers(self) -> ProcessSettings:
         options = self.options

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Sequence
 from itertools import islice
 
-from flytelike.model.history import HistoryEntry
+from flytelike.model.history import ExecutionChanged, HistoryEntry
 from flytelike.model.ids import ExecutionId
 from propeller.engine.settings import EngineSettings
 from propeller.engine.telling import Telling, telling_in
@@ -44,6 +44,8 @@ class Delivery:
         self._waiting: deque[HistoryEntry] = deque()
         self._behind = True
         self._missed = True
+        self._urgent = False
+        self._gathering = False
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._closing = False
@@ -65,13 +67,17 @@ class Delivery:
         self._task = asyncio.get_running_loop().create_task(self._run(), name="propeller-delivery")
 
     def add(self, telling: Telling) -> None:
-        """Take records that were committed."""
+        """Take records that were committed; others gather with them, but for those of an execution itself."""
         if len(self._waiting) + len(telling.records) > self._settings.history_waiting_max:
             self._behind = True
         if self._behind:
             self._missed = True
         else:
             self._waiting.extend(telling.entries())
+        if any(isinstance(record, ExecutionChanged) for record in telling.records):
+            self._urgent = True
+        if self._gathering and self._pressing:
+            self._go_on()
         self._wake.set()
 
     def look_again(self) -> None:
@@ -105,13 +111,14 @@ class Delivery:
                         return  # It is in the store; the next engine tells it.
                     await self._pause(min(self._settings.pause_ns(self._failures), PAUSE_NS_MAX))
                 elif batch and not self._closing:
-                    await self._pause(self._settings.history_pause_ns)
+                    await self._gather()
             if self._closing:
                 await self._drop()
                 return
 
     async def _next(self) -> Sequence[HistoryEntry]:
         """Return the oldest entries, from memory or from the store; none when all is told."""
+        self._urgent = False
         if self._waiting:
             return list(islice(self._waiting, self._settings.history_batch))
         await self._drop()  # What is told already is not read back.
@@ -181,6 +188,21 @@ class Delivery:
             _LOG.warning("delivered history could not be dropped yet: %s", error)
             self._told, self._told_count = {**told, **self._told}, self._told_count + len(told)
             self._drop_later()
+
+    @property
+    def _pressing(self) -> bool:
+        """Whether there is more to tell than can gain by waiting."""
+        return self._urgent or self._behind or len(self._waiting) >= self._settings.history_batch
+
+    async def _gather(self) -> None:
+        """Let records come together: those of one node lead to one row, however many they are."""
+        due_ns = self._clock.now_ns() + self._settings.history_gather_ns
+        await self._pause(self._settings.history_pause_ns)
+        left_ns = due_ns - self._clock.now_ns()
+        if self._waiting and left_ns > 0 and not self._pressing:
+            self._gathering = True
+            await self._pause(left_ns)
+            self._gathering = False
 
     async def _pause(self, pause_ns: int) -> None:
         """Wait for the clock, or until the engine closes."""

@@ -80,6 +80,11 @@ class Engine:
         """What executions wait for now that is no fault of theirs: one for each kind, the oldest first."""
         return self._troubles.current()
 
+    async def queued(self, execution: ExecutionId) -> Sequence[Queued]:
+        """Return what of an execution waits for a worker, and where in the executor's line."""
+        executor = self._effects.executor
+        return await executor.queued(execution) if executor is not None else ()
+
     @property
     def executions(self) -> int:
         """How many executions are in memory."""
@@ -89,11 +94,6 @@ class Engine:
     def history_waiting(self) -> int:
         """How many records the sink has not taken, of those in memory."""
         return self._delivery.waiting
-
-    async def queued(self, execution: ExecutionId) -> Sequence[Queued]:
-        """Return what of an execution waits for a worker, and where in the executor's line."""
-        executor = self._effects.executor
-        return await executor.queued(execution) if executor is not None else ()
 
     def waits_for(self, execution: ExecutionId) -> str:
         """Return what an execution waits for, in one phrase; empty if it goes on, or is not in memory."""

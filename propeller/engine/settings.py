@@ -30,6 +30,8 @@ class EngineSettings:
         history_waiting_max: How many wait in memory; when there are more, they are read back
             from the store.
         history_pause_ns: The shortest time between two calls of the sink, so that records gather.
+        history_gather_ns: How long records of nodes wait at most after such a call, so that those of one node
+            gather. Those of an execution, its end above all, do not wait for it.
         history_keep_ns: How long told records stay in the store at most, if there are few.
         close_patience_ns: How long `close` waits for the sink, and for the sync of what has ended.
         seal_pause_ns: How long after its end an execution's documents are synced, so that those of many
@@ -63,6 +65,7 @@ class EngineSettings:
     history_batch: int = 1000
     history_waiting_max: int = 20_000
     history_pause_ns: int = 10_000_000
+    history_gather_ns: int = 50_000_000
     history_keep_ns: int = 1_000_000_000
     close_patience_ns: int = 5_000_000_000
     seal_pause_ns: int = 1_000_000_000

@@ -1,6 +1,6 @@
 """A container's command for one attempt: Flyte's template variables, filled in."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from flytelike.model.failure import Failure, Fault
 from flytelike.model.literals import Literal
@@ -28,9 +28,14 @@ def command_words(spec: AttemptSpec) -> tuple[str, ...]:
     return (*container.command, *container.args) if container is not None else ()
 
 
-def rendered(words: tuple[str, ...], spec: AttemptSpec, inputs: Mapping[str, Literal]) -> tuple[str, ...]:
-    """Return words with the variables of an attempt filled in. Raises `TemplateError`."""
-    return render(words, lambda name: _variable(name, spec), inputs.get)
+def rendered(
+    words: tuple[str, ...], spec: AttemptSpec, inputs: Mapping[str, Literal], written: Callable[[str], str] = str
+) -> tuple[str, ...]:
+    """Return words with the variables of an attempt filled in; `written` is how the text of an input is put there.
+
+    Raises `TemplateError`.
+    """
+    return render(words, lambda name: _variable(name, spec), inputs.get, written)
 
 
 def unique_key(key: AttemptKey) -> str:

@@ -33,11 +33,14 @@ class TemplateError(Exception):
 @lru_cache(maxsize=1024)
 def names_in(words: tuple[str, ...]) -> frozenset[str]:
     """Return the names of all templates used, in lower case; those of inputs as `inputs.<name>`."""
-    return frozenset(part.name for word in _parsed(words) for part in word if isinstance(part, _Variable))
+    return frozenset(part.name for word in _parsed(words) for part in word or () if isinstance(part, _Variable))
 
 
 def render(
-    words: tuple[str, ...], variable: Callable[[str], str | None], value: Callable[[str], Literal | None]
+    words: tuple[str, ...],
+    variable: Callable[[str], str | None],
+    value: Callable[[str], Literal | None],
+    written: Callable[[str], str] = str,
 ) -> tuple[str, ...]:
     """Return the words with every template replaced.
 
@@ -45,6 +48,7 @@ def render(
         words: A command and its arguments.
         variable: Gives a variable by its name in lower case; None if there is none.
         value: Gives an input by name, for `{{.inputs.NAME}}`.
+        written: How the text of an input is put there.
 
     Raises:
         TemplateError: A name is unknown, or an input is missing or has no text.
@@ -60,10 +64,13 @@ def render(
         literal = value(key)
         if literal is None:
             raise TemplateError(f"{part.written}: there is no input {key}")
-        return _text(literal, key)
+        return written(_text(literal, key))
 
     return tuple(
-        "".join([part if isinstance(part, str) else replaced(part) for part in word]) for word in _parsed(words)
+        [
+            written if word is None else "".join([it if isinstance(it, str) else replaced(it) for it in word])
+            for written, word in zip(words, _parsed(words), strict=True)
+        ]
     )
 
 
@@ -74,17 +81,19 @@ class _Variable:
 
 
 @lru_cache(maxsize=1024)  # every attempt of a task has the same words
-def _parsed(words: tuple[str, ...]) -> tuple[tuple["str | _Variable", ...], ...]:
+def _parsed(words: tuple[str, ...]) -> tuple[tuple["str | _Variable", ...] | None, ...]:
     return tuple(_parts(word) for word in words)
 
 
-def _parts(word: str) -> tuple["str | _Variable", ...]:
+def _parts(word: str) -> tuple["str | _Variable", ...] | None:
+    """Return what a word is made of; None if nothing in it is to be replaced."""
     parts: list[str | _Variable] = []
     at = 0
     for match in _TEMPLATE.finditer(word):
         parts += [word[at : match.start()], _Variable(_folded(match[1]), match[0])]
         at = match.end()
-    return (*parts, word[at:])
+    parts = [part for part in (*parts, word[at:]) if part]
+    return tuple(parts) if any(isinstance(part, _Variable) for part in parts) else None
 
 
 def _folded(name: str) -> str:

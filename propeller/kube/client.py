@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from kubernetes.aio.client.rest import RESTResponse
 
 MERGE = "application/merge-patch+json"
+APPLY = "application/apply-patch+yaml"
+"""JSON is YAML, too."""
 JSON = "application/json"
 
 OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -116,6 +118,12 @@ class KubernetesClient(Objects, PodLogs):
     ) -> Json:
         path = address(kind, namespace, name, subresource)
         return await self._call("PATCH", path, {"fieldValidation": "Strict"}, dict(patch), MERGE)
+
+    @override
+    async def apply(self, kind: ResourceKind, namespace: str, document: Json, manager: str) -> Json:
+        path = address(kind, namespace, document["metadata"]["name"])
+        query = {"fieldManager": manager, "force": "true", "fieldValidation": "Strict"}
+        return await self._call("PATCH", path, query, document, APPLY)
 
     @override
     async def delete(

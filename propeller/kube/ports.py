@@ -10,7 +10,7 @@ Json: TypeAlias = dict[str, Any]
 
 
 class ResourceKind(NamedTuple):
-    """A kind of objects that lie in namespaces, as addresses spell it. The group of the first kinds is empty."""
+    """A kind of objects, as addresses spell it. The group of the first kinds is empty."""
 
     group: str
     version: str
@@ -20,6 +20,8 @@ class ResourceKind(NamedTuple):
 PODS = ResourceKind("", "v1", "pods")
 EVENTS = ResourceKind("", "v1", "events")
 POD_TEMPLATES = ResourceKind("", "v1", "podtemplates")
+NAMESPACES = ResourceKind("", "v1", "namespaces")
+"""They lie in no namespace: theirs is empty."""
 FLYTE_WORKFLOWS = ResourceKind("flytelike.dev", "v1alpha1", "flyteworkflows")
 
 
@@ -77,6 +79,13 @@ class Objects(Protocol):
         self, kind: ResourceKind, namespace: str, name: str, patch: Mapping[str, Any], subresource: str = ""
     ) -> Json:
         """Change the fields that are given (RFC 7386). With a `resourceVersion`, only the object of that version."""
+
+    async def apply(self, kind: ResourceKind, namespace: str, document: Json, manager: str) -> Json:
+        """Have the fields that a document gives be as it says, whoever else set them; the object is made if need be.
+
+        What `manager` applied before and does not any more is taken away again (server-side apply). Nothing is written
+        where all is so already.
+        """
 
     async def delete(
         self, kind: ResourceKind, namespace: str, name: str, uid: str = "", grace_s: int | None = None

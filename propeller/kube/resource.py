@@ -1,4 +1,4 @@
-"""The custom resource `FlyteWorkflow` as a value, and as Kubernetes' JSON. Its schema: `helm/flytelike/crds`.
+"""The custom resource `FlyteWorkflow` as a value, and as Kubernetes' JSON. Its schema: `helm/flytelike/files/crds`.
 
 The object is a handle: names, digests, places and counters. It is as small for a large workflow as for a small one.
 """
@@ -101,6 +101,18 @@ def resource_to_json(resource: WorkflowResource) -> dict[str, Any]:
         },
         "spec": spec,
     }
+
+
+def owner_reference(document: Mapping[str, Any], execution: ExecutionId) -> dict[str, Any] | None:
+    """Return what an object of the same namespace says that belongs to an execution's object.
+
+    None when the document is that of another execution.
+    """
+    told = {"project": execution.project, "domain": execution.domain, "name": execution.name}
+    if (document.get("spec") or {}).get("execution") != told:
+        return None
+    named = {name: document["metadata"][name] for name in ("name", "uid")}
+    return {"apiVersion": f"{GROUP}/{VERSION}", "kind": KIND, **named, "controller": True}
 
 
 def resource_from_json(document: Mapping[str, Any]) -> WorkflowResource:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from propeller.kube.errors import Expired, ObjectChanged, ObjectExists, ObjectNotFound
-from propeller.kube.ports import FLYTE_WORKFLOWS, Change, Objects, Selection
+from propeller.kube.ports import FLYTE_WORKFLOWS, Change, Json, Objects, ResourceKind, Selection
 from tests.kube.examples import document
 from tests.kube.fake_objects import FakeObjects
 from tests.services.kubernetes import connected
@@ -60,6 +60,29 @@ def test_a_name_is_taken_once(run) -> None:
         await objects.create(FLYTE_WORKFLOWS, namespace, document("e1", namespace))
         with pytest.raises(ObjectExists):
             await objects.create(FLYTE_WORKFLOWS, namespace, document("e1", namespace))
+
+    run(body)
+
+
+QUOTAS = ResourceKind("", "v1", "resourcequotas")
+
+
+def quota(hard: dict[str, str], **labels: str) -> Json:
+    metadata = {"name": "q", "labels": labels}
+    return {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata, "spec": {"hard": hard}}
+
+
+def test_what_is_applied_is_so_afterwards_whoever_changed_it(run) -> None:
+    async def body(objects: Objects, namespace: str) -> None:
+        made = await objects.apply(QUOTAS, namespace, quota({"pods": "5", "secrets": "3"}, a="1"), "us")
+        assert made["spec"]["hard"] == {"pods": "5", "secrets": "3"}
+        again = await objects.apply(QUOTAS, namespace, quota({"pods": "5", "secrets": "3"}, a="1"), "us")
+        assert again["metadata"]["resourceVersion"] == made["metadata"]["resourceVersion"], "nothing was to be written"
+        theirs = {"metadata": {"labels": {"theirs": "yes"}}, "spec": {"hard": {"pods": "500"}}}
+        await objects.merge(QUOTAS, namespace, "q", theirs)
+        back = await objects.apply(QUOTAS, namespace, quota({"pods": "5"}, a="1"), "us")
+        assert back["spec"]["hard"] == {"pods": "5"}, "put back, and taken away what is not applied any more"
+        assert back["metadata"]["labels"] == {"a": "1", "theirs": "yes"}, "what others added stays"
 
     run(body)
 

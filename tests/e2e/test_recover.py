@@ -87,6 +87,30 @@ def mapped(rows: int = 6) -> str:
     return total(xs=map_task(score)(x=load(rows=rows)))
 
 
+@task
+def prep(x: int) -> int:
+    note(f"prep{x}")
+    return x
+
+
+@workflow
+def part(x: int) -> int:
+    return score(x=prep(x=x))
+
+
+planned_part = LaunchPlan.get_or_create(part, name="planned_part")
+
+
+@workflow
+def mapped_parts(rows: int = 5) -> str:
+    return total(xs=map_task(part, concurrency=1)(x=load(rows=rows)))
+
+
+@workflow
+def mapped_plans(rows: int = 5) -> str:
+    return total(xs=map_task(planned_part, concurrency=1)(x=load(rows=rows)))
+
+
 @workflow
 def chosen(rows: int = 10) -> str:
     xs = load(rows=rows)
@@ -261,6 +285,23 @@ def test_a_map_runs_only_the_elements_that_had_not_succeeded(run: Run, project: 
     mended = run("recover", "pipe.py", "mapped", "--from", "holed2", "--json")
     assert mended.document["outputs"] == {"o0": "total 244"}, mended.stderr
     assert sorted(ran().split()) == [f"score{x}" for x in range(6)]
+
+
+@pytest.mark.parametrize("workflow", ["mapped_parts", "mapped_plans"])
+def test_a_map_goes_on_inside_of_elements_that_have_nodes(
+    run: Run, project: Path, ran: Callable[[], str], workflow: str
+) -> None:
+    assert run("execute", "pipe.py", workflow, "--execution-name", "first").code == 1
+    assert ran() == "load prep0 score0 prep1 score1 prep2 score2 prep3 score3"
+    again = run("recover", "first", "--json")
+    assert (again.code, ran()) == (1, "score3"), "the same version fails again, and runs nothing else before"
+    planned = run("recover", "pipe.py", workflow, "--from", "first", "--dry-run")
+    assert "3 of 5 elements reused" in planned.stdout, planned.stdout
+    mend(project, "100 // (x - 3)", "100 // (x - 9)")
+    mended = run("recover", "pipe.py", workflow, "--from", "first", "--json")
+    assert mended.code == 0, mended.stderr
+    assert ran() == "score0 score1 score2 score3 prep4 score4", "what did not change is reused inside of all"
+    assert mended.document["outputs"] == {"o0": f"total {sum(100 // (x - 9) for x in range(5))}"}
 
 
 def test_a_branch_goes_on_inside_of_its_case(run: Run, project: Path, ran: Callable[[], str]) -> None:

@@ -41,7 +41,7 @@ EXPLAINED = {
     r"(message|field) flytelike\.service\.(Execution|Node|Attempt|Elements)Changed(\..*)?": "told, too",
     r"(message|field) flytelike\.service\.Element(Span|Failure)(\..*)?": "told, too",
     r"(message|field) flytelike\.service\.((Start|Abort|Get|Watch)Child\w*|ChildEnded)(\..*)?": "children",
-    r"(message|field) flytelike\.service\.((Compile|Get)Graph|AwaitSignal)\w*(\..*)?": "graphs and signals",
+    r"(message|field) flytelike\.service\.((Compile|Get)Graph|AwaitSignal)\w*(\..*)?": "graphs, signals",
     r"(message|field) flytelike\.service\.Result(Key|Input|Source|Use)(\..*)?": "results",
     r"(message|field) flytelike\.service\.(LookUp|Keep|Drop)Results\w*(\..*)?": "results",
     r"(message|field) flytelike\.service\.(Work(Claim|Reserved)|(Reserve|Release)Work|CountUses)\w*(\..*)?": "so",

@@ -4,24 +4,23 @@ No controllers, no scheduler, no node: objects are kept, checked, watched and au
 acts on them. Both programs die with the thread that started them, however it ends.
 """
 
-import ctypes
-import os
 import secrets
 import shutil
-import signal
 import socket
 import ssl
 import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.kube.children import NotStarted, die_with_parent, end
 
 READY_S = 90
 """How long a machine with much else to do may take to start the programs; a quiet one takes three seconds."""
@@ -32,13 +31,6 @@ TRIES = 3
 ADMIN = "admin"
 
 ETCD = "unix://localhost:1"
-
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None, use_errno=True)
-
-
-class NotStarted(Exception):
-    """A program ended instead of getting ready. Carries the end of what it logged."""
 
 
 class KubectlFailed(Exception):
@@ -114,14 +106,10 @@ class ControlPlane:
 
     def start_api(self) -> None:
         """Start the API server on the port that it had, and wait until it is ready. Raises NotStarted."""
-        certificates = self.folder / "certificates"
         self._api = self._run(
             "kube-apiserver",
             f"--etcd-servers={ETCD}",
-            "--bind-address=127.0.0.1",
-            "--advertise-address=127.0.0.1",
-            f"--secure-port={self.port}",
-            f"--cert-dir={certificates}",
+            f"--cert-dir={self.folder}/certificates",
             "--service-account-issuer=https://kubernetes.default.svc",
             f"--service-account-key-file={self.folder}/accounts.pub",
             f"--service-account-signing-key-file={self.folder}/accounts.key",
@@ -129,19 +117,23 @@ class ControlPlane:
             "--authorization-mode=Node,RBAC",
             "--service-cluster-ip-range=10.96.0.0/24",
             "--allow-privileged=true",
-            "--disable-admission-plugins=ServiceAccount",
             "--endpoint-reconciler-type=none",
             "--profiling=false",
+            *self._own_flags(),
         )
         self._wait_until_ready()
 
+    def facts(self) -> Mapping[str, int]:
+        """Return what others must know to use it."""
+        return {"port": self.port}
+
     def kill_api(self) -> None:
         """End the API server as a crash would."""
-        _kill(self._api)
+        self._end(self._api)
 
     def kill_etcd(self) -> None:
         """End etcd as a crash would."""
-        _kill(self._etcd)
+        self._end(self._etcd)
 
     def stop(self) -> None:
         """End both programs and remove all they wrote."""
@@ -156,6 +148,25 @@ class ControlPlane:
         if done.returncode:
             raise KubectlFailed(f"kubectl {' '.join(words)}: {done.stderr or done.stdout}")
         return done.stdout
+
+    # --- what another kind of control plane does otherwise ----------------------------------------
+
+    def _own_flags(self) -> Sequence[str]:
+        """Return the API server's flags that depend on where it runs."""
+        loopback = ("--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", f"--secure-port={self.port}")
+        return (*loopback, "--disable-admission-plugins=ServiceAccount")
+
+    def _accounts(self) -> Sequence[str]:
+        """Return lines of the file of tokens, beside the admin's and users'."""
+        return ()
+
+    def _command(self, *words: str) -> Sequence[str]:
+        """Return how a program is started."""
+        return words
+
+    def _end(self, process: "subprocess.Popen[bytes] | None") -> None:
+        """End a program as a crash would."""
+        end(process)
 
     # --- within -------------------------------------------------------------------------------
 
@@ -172,18 +183,19 @@ class ControlPlane:
         (self.folder / "accounts.pub").write_bytes(public)
         lines = [f'{secrets.token_hex(16)},{ADMIN},{ADMIN},"system:masters"']
         lines += [f"{secrets.token_hex(16)},{user},{user}" for user in self.users]
+        lines += self._accounts()
         (self.folder / "tokens.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     def _run(self, program: str, *flags: str) -> "subprocess.Popen[bytes]":
         with (self.folder / f"{program}.log").open("ab") as log:
             return subprocess.Popen(
-                [self.programs / program, *flags],
+                self._command(str(self.programs / program), *flags),
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call, no lock
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, no lock
             )
 
     def _wait_until_ready(self) -> None:
@@ -191,7 +203,7 @@ class ControlPlane:
         due = time.monotonic() + READY_S
         while not self._ready():
             if self._api.poll() is not None or time.monotonic() > due:
-                _kill(self._api)
+                self._end(self._api)
                 raise NotStarted(self._end_of_logs())
             time.sleep(0.05)
 
@@ -234,14 +246,3 @@ def free_port() -> int:
         found.bind(("127.0.0.1", 0))
         port: int = found.getsockname()[1]
         return port
-
-
-def _die_with_parent() -> None:
-    """Have the kernel end this process with the one that starts it."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _kill(process: "subprocess.Popen[bytes] | None") -> None:
-    if process is not None and process.poll() is None:
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()

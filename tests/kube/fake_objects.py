@@ -17,7 +17,8 @@ class FakeObjects(Objects):
         self.breaks: list[KubernetesError] = []
         self.calls: list[str] = []
         self._objects: dict[tuple[ResourceKind, str, str], Json] = {}
-        self._log: list[tuple[int, ResourceKind, WatchEvent]] = []
+        self._applied: dict[tuple[ResourceKind, str, str, str], Json] = {}
+        self._log: list[tuple[int, ResourceKind, WatchEvent, Json | None]] = []
         self._version = 100
         self._forgotten = 0
         self._cuts = 0
@@ -64,6 +65,18 @@ class FakeObjects(Objects):
         self._check_version(old, patch.get("metadata", {}))
         return await self._update(kind, old, _merged(old, patch), subresource)
 
+    async def apply(self, kind, namespace, document, manager):
+        self._call("apply")
+        name = document["metadata"]["name"]
+        key = (kind, namespace, name)
+        before, self._applied[*key, manager] = self._applied.get((*key, manager), {}), copy.deepcopy(document)
+        if key not in self._objects:
+            made = copy.deepcopy(document)
+            made["metadata"] |= {"uid": f"uid-{self._version}", "generation": 1, "namespace": namespace}
+            return await self._put(key, made, Change.ADDED)
+        old = self._found(kind, namespace, name)
+        return await self._update(kind, old, _merged(_without(old, before, document), document), "")
+
     async def delete(self, kind, namespace, name, uid="", grace_s=None):
         self._call("delete")
         old = self._found(kind, namespace, name)
@@ -84,8 +97,9 @@ class FakeObjects(Objects):
         while True:
             if at < self._forgotten:
                 raise Expired(410, "Expired", f"version {at} is too old")
-            for event in list(self._since(at, selection)):
-                at = int(event.object["metadata"]["resourceVersion"])
+            told = list(self._since(at, selection))
+            at = self._version  # what changed of other kinds is not waited for
+            for event in told:
                 yield copy.deepcopy(event)
             async with self._changed:
                 if cuts == self._cuts and at >= self._version:
@@ -115,7 +129,7 @@ class FakeObjects(Objects):
         """Tell the watches that nothing changed up to a new version."""
         self._version += 1
         event = WatchEvent(Change.BOOKMARK, {"metadata": {"resourceVersion": str(self._version)}})
-        self._log.append((self._version, kind, event))
+        self._log.append((self._version, kind, event, None))
         async with self._changed:
             self._changed.notify_all()
 
@@ -128,13 +142,14 @@ class FakeObjects(Objects):
             raise self.trouble.pop(0)
 
     def _since(self, at: int, selection: Selection) -> Iterator[WatchEvent]:
-        for version, kind, event in self._log:
-            if (
-                version > at
-                and kind == selection.kind
-                and (event.change is Change.BOOKMARK or _in(selection, event.object))
-            ):
+        for version, kind, event, before in self._log:
+            if version <= at or kind != selection.kind:
+                continue
+            if event.change is Change.BOOKMARK or _in(selection, event.object):
                 yield event
+            elif before is not None and _in(selection, before):
+                # To who looks at certain labels alone, what lost them is gone.
+                yield WatchEvent(Change.DELETED, event.object)
 
     def _found(self, kind: ResourceKind, namespace: str, name: str) -> Json:
         found = self._objects.get((kind, namespace, name))
@@ -163,8 +178,8 @@ class FakeObjects(Objects):
     async def _put(self, key: tuple[ResourceKind, str, str], new: Json, change: Change) -> Json:
         self._version += 1
         new["metadata"]["resourceVersion"] = str(self._version)
-        self._objects[key] = new
-        return await self._tell(key[0], WatchEvent(change, copy.deepcopy(new)))
+        before, self._objects[key] = self._objects.get(key), new
+        return await self._tell(key[0], WatchEvent(change, copy.deepcopy(new)), before)
 
     async def _drop(self, kind: ResourceKind, old: Json) -> Json:
         self._version += 1
@@ -173,8 +188,8 @@ class FakeObjects(Objects):
         del self._objects[kind, old["metadata"]["namespace"], old["metadata"]["name"]]
         return await self._tell(kind, WatchEvent(Change.DELETED, old))
 
-    async def _tell(self, kind: ResourceKind, event: WatchEvent) -> Json:
-        self._log.append((self._version, kind, event))
+    async def _tell(self, kind: ResourceKind, event: WatchEvent, before: Json | None = None) -> Json:
+        self._log.append((self._version, kind, event, before))
         async with self._changed:
             self._changed.notify_all()
         if self.breaks:
@@ -184,11 +199,23 @@ class FakeObjects(Objects):
 
 def _in(selection: Selection, item: Json) -> bool:
     metadata = item["metadata"]
-    wanted = dict(pair.split("=") for pair in selection.labels.split(",") if pair)
+    wanted = [pair.partition("=") for pair in selection.labels.split(",") if pair]
     labels = metadata.get("labels", {})
     return selection.namespace in {"", metadata.get("namespace", "")} and all(
-        labels.get(key) == value for key, value in wanted.items()
+        labels.get(key) == value if equals else key in labels for key, equals, value in wanted
     )
+
+
+def _without(old: Any, before: Any, now: Any) -> Any:
+    """Return an object without the fields that were applied before and are not any more."""
+    if not isinstance(before, dict) or not isinstance(old, dict):
+        return old
+    now = now if isinstance(now, dict) else {}
+    return {
+        key: _without(value, before[key], now.get(key)) if key in before else value
+        for key, value in old.items()
+        if key not in before or key in now or isinstance(value, dict)
+    }
 
 
 def _merged(old: Any, patch: Mapping[str, Any]) -> Any:

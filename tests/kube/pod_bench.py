@@ -10,8 +10,8 @@ from typing import Any
 
 from flytelike.storage import Store, StoreConfig
 from propeller.executors.pod import PodExecutor, PodExecutorSettings, PodSettings
-from propeller.executors.pod.creating import Pauses
 from propeller.executors.pod.labels import selector
+from propeller.executors.pod.settings import Pauses
 from propeller.kube.ports import PODS, Selection
 from propeller.ports import AttemptKey, AttemptSpec
 from propeller.ports_elements import ArraySpec
@@ -34,7 +34,9 @@ class PodBench:
         self.listener = Listener()
         self.namespace = f"pods-{uuid.uuid4().hex[:12]}"
         pods = PodSettings(platform=self.namespace, namespace=self.namespace, env=self.site.env, grace_s=1)
-        self.settings = PodExecutorSettings(replace(pods, **settings.pop("pods", {})), f"{root}/logs", **settings)
+        self.settings = PodExecutorSettings(
+            replace(pods, **settings.pop("pods", {})), f"{root}/logs", **{"pauses": QUICK, **settings}
+        )
         self.plane = plane
         self.slots = slots
         self.client = connected(plane)
@@ -51,7 +53,7 @@ class PodBench:
     def new_executor(self) -> PodExecutor:
         """Return an executor as a restarted platform has it."""
         store = Store(StoreConfig())
-        return PodExecutor(self.settings, self.client, self.client, store, self.listener, pauses=QUICK)
+        return PodExecutor(self.settings, self.client, self.client, store, self.listener)
 
     async def restart(self) -> None:
         """Close the executor and make a new one, which knows nothing; the listener forgets too."""

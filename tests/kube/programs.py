@@ -21,6 +21,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 TOOLS = Path(__file__).resolve().parent / "tools"
+HELM_TOOLS = TOOLS.parents[1] / "chart/tools"
 
 SETS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
@@ -34,11 +35,15 @@ SETS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
             "kube-scheduler": "k8s.io/kubernetes/cmd/kube-scheduler",
         },
+        "helm": {
+            "helm": "helm.sh/helm/v3/cmd/helm",
+        },
     }
 )
 """What tests need together: names of programs, and the packages they are built from."""
 
 VERSION_PACKAGE = "k8s.io/component-base/version"
+HELM_VERSION_PACKAGES = ("helm.sh/helm/v3/pkg/chartutil", "helm.sh/helm/v3/pkg/lint/rules")
 
 
 def cache() -> Path:
@@ -51,18 +56,18 @@ def kubernetes_version() -> str:
     return _in_go_mod(r"^\s*(?:require )?k8s\.io/kubernetes (v\S+)")
 
 
-def folder(go: str) -> Path:
-    """Return where the programs lie that are built by a version of Go, such as `go1.24.11`."""
-    digest = hashlib.sha256(go.encode())
-    for part in (TOOLS / "go.mod", TOOLS / "go.sum"):
+def folder(go: str, kind: str) -> Path:
+    """Return where a set's programs lie that are built by a version of Go, such as `go1.24.11`."""
+    digest, module = hashlib.sha256(go.encode()), _module(kind)
+    for part in (module / "go.mod", module / "go.sum"):
         digest.update(part.read_bytes())
-    return cache() / f"kube-{digest.hexdigest()[:12]}"
+    return cache() / f"{'helm' if kind == 'helm' else 'kube'}-{digest.hexdigest()[:12]}"
 
 
 def find(kind: str) -> Path | None:
     """Return the folder of a set's programs, whichever Go they were built by; None if some are not there."""
     candidates = [found for found in (_go_here(), _go_kept()) if found is not None]
-    for at in (folder(_version_of(go)) for go in candidates):
+    for at in (folder(_version_of(go), kind) for go in candidates):
         if all((at / name).exists() for name in SETS[kind]):
             return at
     return None
@@ -75,26 +80,43 @@ def build(kind: str) -> Path:
         return found
     with locked("go"):
         go = _go_here() or _go_kept() or _fetch_go()
-    target = folder(_version_of(go))
+    target = folder(_version_of(go), kind)
     with locked(target.name):
         for name in SETS[kind]:
             if not (target / name).exists():
                 print(f"Building {name} for the tests on Kubernetes into {target} (minutes, once) ...", file=sys.stderr)
-                _compile(go, SETS[kind][name], target / name)
+                _compile(go, kind, target / name)
     return target
 
 
-def _compile(go: Path, package: str, target: Path) -> None:
+def _module(kind: str) -> Path:
+    return HELM_TOOLS if kind == "helm" else TOOLS
+
+
+def _stamps(kind: str) -> dict[str, str]:
+    """Return the variables by which programs know their versions."""
     version = kubernetes_version()
     _, major, minor, _ = re.split(r"[v.]", version, maxsplit=3)
+    if kind == "helm":
+        # Which Kubernetes charts are rendered for and linted against where no cluster is asked.
+        known = {
+            f"{place}.k8sVersion{part}": value
+            for place in HELM_VERSION_PACKAGES
+            for part, value in (("Major", major), ("Minor", minor))
+        }
+        return {"helm.sh/helm/v3/internal/version.version": _in_go_mod(r"helm\.sh/helm/v3 (v\S+)", HELM_TOOLS), **known}
     stamps = {"gitVersion": version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
-    flags = " ".join(["-s -w", *(f"-X {VERSION_PACKAGE}.{key}={value}" for key, value in stamps.items())])
+    return {f"{VERSION_PACKAGE}.{key}": value for key, value in stamps.items()}
+
+
+def _compile(go: Path, kind: str, target: Path) -> None:
+    flags = " ".join(["-s -w", *(f"-X {name}={value}" for name, value in _stamps(kind).items())])
     env = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-buildvcs=false -mod=readonly"}
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".building-") as scratch:
         made = Path(scratch) / target.name
-        command = [str(go), "build", "-trimpath", "-ldflags", flags, "-o", str(made), package]
-        subprocess.run(command, cwd=TOOLS, env=env, check=True, stdout=sys.stderr)
+        command = [str(go), "build", "-trimpath", "-ldflags", flags, "-o", str(made), SETS[kind][target.name]]
+        subprocess.run(command, cwd=_module(kind), env=env, check=True, stdout=sys.stderr)
         made.rename(target)
 
 
@@ -139,8 +161,8 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
 
 
-def _in_go_mod(pattern: str) -> str:
-    found = re.search(pattern, (TOOLS / "go.mod").read_text(encoding="utf-8"), re.MULTILINE)
+def _in_go_mod(pattern: str, module: Path = TOOLS) -> str:
+    found = re.search(pattern, (module / "go.mod").read_text(encoding="utf-8"), re.MULTILINE)
     assert found is not None, f"go.mod has nothing like {pattern}"
     return found.group(1)
 

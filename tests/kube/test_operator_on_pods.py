@@ -81,6 +81,25 @@ def test_a_chain_runs_pod_by_pod(site: Site, run: Callable[[LaunchRequest, Body]
     run(site.request("e1", chain(3)), body)
 
 
+def test_a_pod_belongs_to_its_executions_object(site: Site, run: Callable[[LaunchRequest, Body], None]) -> None:
+    """Whatever becomes of the operator, the pod goes with the object."""
+
+    async def body(cluster: Cluster) -> None:
+        async with operating(cluster.options):
+            async with asyncio.timeout(60):
+                while not cluster.node.started:
+                    await asyncio.sleep(0.02)
+            (pod,) = (await cluster.client.page(Selection(PODS, cluster.namespace), 10)).items
+            execution = await cluster.client.get(FLYTE_WORKFLOWS, cluster.namespace, "e1")
+            (owner,) = pod["metadata"]["ownerReferences"]
+            assert (owner["kind"], owner["uid"]) == ("FlyteWorkflow", execution["metadata"]["uid"])
+            patch = {"spec": {"abort": {"cause": "enough"}}}
+            await cluster.client.merge(FLYTE_WORKFLOWS, cluster.namespace, "e1", patch)
+            await cluster.ended()
+
+    run(site.request("e1", chain(1), "import time; time.sleep(600)"), body)
+
+
 def test_what_a_failing_program_said_is_in_the_status(site: Site, run: Callable[[LaunchRequest, Body], None]) -> None:
     async def body(cluster: Cluster) -> None:
         async with operating(cluster.options):

@@ -120,6 +120,12 @@ async def test_a_pod_that_fails_is_told_and_removed(bench: PodBench, image: str,
     await bench.no_pods()
 
 
+async def test_a_pod_that_was_never_seen_running_is_told_to_have_run(bench: PodBench) -> None:
+    spec = of_image(shell(bench, "true"), "fault/memory")
+    await failure_of(bench, spec)
+    assert bench.listener.count("running", spec.key) == 1
+
+
 async def test_a_volume_that_cannot_be_mounted_is_told_by_its_event(bench: PodBench) -> None:
     spec = of_image(shell(bench, "true"), "fault/mounting")
     await bench.executor.start(spec)

@@ -20,7 +20,7 @@ from tests.kube.control_plane import ControlPlane
 from tests.kube.keeper import shared_control_plane
 
 ROOT = Path(__file__).resolve().parents[2]
-CRD = ROOT / "helm/flytelike/crds/flyteworkflows.yaml"
+CRD = ROOT / "helm/flytelike/files/crds/flyteworkflows.yaml"
 
 _numbers = count()
 
@@ -40,10 +40,7 @@ def kube_programs() -> Path:
 @pytest.fixture(scope="session")
 def api_server(kube_programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """The test run's control plane, with our custom resource. It is not to be stopped."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    with shared_control_plane(kube_programs, shared) as plane:
+    with shared_control_plane(kube_programs, shared_folder(tmp_path_factory)) as plane:
         establish(plane)
         yield plane
 
@@ -66,6 +63,12 @@ def namespace(api_server: ControlPlane) -> str:
     name = f"test-{os.getpid()}-{next(_numbers)}"
     api_server.kubectl("create", "namespace", name)
     return name  # No controller would empty it; it goes with the control plane.
+
+
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that all processes of this test run have in common."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 def establish(plane: ControlPlane) -> None:

@@ -94,6 +94,12 @@ def describe_artifact(connection: Connection, digest: str, about: bytes, partiti
     connection.execute(insert.on_conflict_do_update(index_elements=["digest"], set_=fresh))
 
 
+def about_artifact(connection: Connection, digest: str) -> bytes:
+    """Return what a client says of a result; nothing for a task's."""
+    found = connection.execute(select(catalog_artifacts.c.about).where(catalog_artifacts.c.digest == digest)).scalar()
+    return bytes(found or b"")
+
+
 def artifacts(
     connection: Connection, dataset: Dataset, wanted: Wanted, page: Page, now_ns: int
 ) -> list[tuple[EntryRow, bytes]]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from flytelike.codec.literals import duration_to_ns, fill_duration, fill_timestamp
 from flytelike.controlplane.app import ControlPlane
-from flytelike.controlplane.datasets import TAG, Artifact, wanted_id, wanted_tag
+from flytelike.controlplane.datasets import TAG, Artifact, made_by, wanted_id, wanted_tag
 from flytelike.controlplane.errors import Faults, Refusal, Status, invalid, refusal
 from flytelike.controlplane.naming import check_org
 from flytelike.controlplane.repository.datasets import Dataset, Page, Wanted
@@ -104,7 +104,7 @@ class DataCatalogServicer:
         """Take the turn to make a result, or learn who has it."""
         dataset = _reservation(request.reservation_id, request.owner_id)
         heartbeat_ns = duration_to_ns(request.heartbeat_interval) if request.HasField("heartbeat_interval") else 0
-        heartbeat_ns = min(heartbeat_ns, HEARTBEAT_NS_MAX) if heartbeat_ns > 0 else HEARTBEAT_NS
+        heartbeat_ns = heartbeat_of(heartbeat_ns)
         tag, lease_ns = request.reservation_id.tag_name, HEARTBEATS * heartbeat_ns
         held = await self._datasets.reserve(dataset, tag, request.owner_id, lease_ns)
         out = pb.Reservation(reservation_id=request.reservation_id, owner_id=held.holder)
@@ -120,6 +120,11 @@ class DataCatalogServicer:
 
 
 # --- requests ---------------------------------------------------------------------------
+
+
+def heartbeat_of(asked_ns: int) -> int:
+    """Return how often a turn is kept, where that much is asked for; 0 asks for nothing."""
+    return min(asked_ns, HEARTBEAT_NS_MAX) if asked_ns > 0 else HEARTBEAT_NS
 
 
 def dataset_of(message: pb.DatasetID) -> Dataset:
@@ -250,19 +255,6 @@ def _artifact(dataset: Dataset, one: Artifact) -> pb.Artifact:
     for tag in (*one.tags, *((TAG + one.id,) if computed else ())):
         out.tags.add(name=tag, artifact_id=one.id, dataset=_id(dataset))
     if computed:
-        out.metadata.key_map.update(_made_by(one))
+        out.metadata.key_map.update(made_by(one.row.entry().source))
     fill_timestamp(one.row.created_at, out.created_at)
     return out
-
-
-def _made_by(one: Artifact) -> Mapping[str, str]:
-    """Return who computed a task's result, by the names that Flyte's propeller uses."""
-    source = one.row.entry().source
-    return {
-        "task-version": source.task_version,
-        "exec-project": source.execution.project,
-        "exec-domain": source.execution.domain,
-        "exec-name": source.execution.name,
-        "exec-node": source.path,
-        "exec-attempt": str(source.attempt),
-    }

@@ -40,7 +40,8 @@ class PodAttempt:
     @property
     def has_run(self) -> bool:
         """Whether a container of its pod is known to have run to an end."""
-        statuses = ((self.pod or {}).get("status") or {}).get("containerStatuses") or ()
+        status = (self.pod or {}).get("status") or {}
+        statuses = (*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ()))
         return any("terminated" in (one.get("state") or {}) for one in statuses)
 
     def see(self, pod: Json) -> None:

@@ -4,31 +4,17 @@ import asyncio
 import random
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from flytelike.model.failure import Failure
 from propeller.executors.pod.endings import system_failure
 from propeller.executors.pod.labels import key_of_pod
 from propeller.executors.pod.refusal import TryLater, refusal_of
-from propeller.executors.pod.settings import Json
+from propeller.executors.pod.settings import Json, Pauses
 from propeller.kube.errors import KubernetesError, ObjectExists, ObjectNotFound
 from propeller.kube.ports import PODS, Objects
 from propeller.kube.watch import ObjectKey
 
 Told = Callable[[TryLater], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Pauses:
-    """How long is waited before a pod is tried again, in seconds; each time twice as long, up to the longest.
-
-    Flyte's are 1 s to 20 s for quotas.
-    """
-
-    first_s: float = 0.2
-    longest_s: float = 30.0
-    quota_first_s: float = 1.0
-    quota_longest_s: float = 20.0
 
 
 class PodMaker:

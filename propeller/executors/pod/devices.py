@@ -45,15 +45,16 @@ def with_shared_memory(pod: Json, primary: str, wanted: tasks_pb2.SharedMemory, 
     volume: Json = {"name": name, "emptyDir": {"medium": "Memory"}}
     if wanted.size_limit:
         volume["emptyDir"]["sizeLimit"] = wanted.size_limit
+    field = "containers" if any(one["name"] == primary for one in spec["containers"]) else "initContainers"
     containers = []
-    for container in spec["containers"]:
+    for container in spec[field]:
         mounts = container.get("volumeMounts", [])
         if container["name"] == primary:
             if any(mount.get("mountPath") == path for mount in mounts):
                 faults.add("conflicting-shared-memory", f"something else is mounted at `{path}` already")
             container = {**container, "volumeMounts": [*mounts, {"name": name, "mountPath": path}]}  # noqa: PLW2901
         containers.append(container)
-    return {**pod, "spec": {**spec, "containers": containers, "volumes": [*spec.get("volumes", ()), volume]}}
+    return {**pod, "spec": {**spec, field: containers, "volumes": [*spec.get("volumes", ()), volume]}}
 
 
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"

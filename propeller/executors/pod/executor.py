@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 
 from typing_extensions import override
 
@@ -14,8 +14,9 @@ from flytelike.storage import StorageError, Store
 from propeller.core.elements import Span
 from propeller.executors.codes import INTERRUPTED, TIMEOUT_EXPIRED
 from propeller.executors.ending import NO_GRAPHS, Ending, GaveNodes
+from propeller.executors.pod.admission import Admission, AllAdmitted
 from propeller.executors.pod.attempt import PodAttempt
-from propeller.executors.pod.creating import Pauses, PodMaker
+from propeller.executors.pod.creating import PodMaker
 from propeller.executors.pod.elements import ElementPods
 from propeller.executors.pod.endings import system_failure, user_failure
 from propeller.executors.pod.judging import judged
@@ -24,7 +25,7 @@ from propeller.executors.pod.log_readers import LogReaders
 from propeller.executors.pod.manifest import namespace_of
 from propeller.executors.pod.names import pod_name
 from propeller.executors.pod.observation import Broken, Exited, Running, Waiting, observe
-from propeller.executors.pod.preparing import Ended, Preparer
+from propeller.executors.pod.preparing import Ended, OwnerOf, Preparer, no_owner
 from propeller.executors.pod.refusal import TryLater
 from propeller.executors.pod.removing import remove
 from propeller.executors.pod.settings import Json, PodExecutorSettings
@@ -62,8 +63,8 @@ class PodExecutor(Executor):
         pod_logs: What its pods print.
         store: The object store, for documents and logs.
         listener: Told how attempts go.
-        pauses: How long is waited before a pod is tried again.
-        now_ns: The time, in nanoseconds since 1970.
+        admission: Says when a pod may be made; all may at once without it.
+        owner_of: What pods go with when it is deleted.
     """
 
     def __init__(
@@ -74,18 +75,18 @@ class PodExecutor(Executor):
         store: Store,
         listener: AttemptListener,
         *,
-        pauses: Pauses | None = None,
-        now_ns: Callable[[], int] = time.time_ns,
+        admission: Admission | None = None,
+        owner_of: OwnerOf = no_owner,
     ) -> None:
         self._settings = settings
         self._objects = objects
         self._listener = listener
-        self._now_ns = now_ns
         self._results = Results(store)
         self.logs = StoredLogs(store, settings.logs, settings.log_bytes)
         self._readers = LogReaders(pod_logs, self.logs, settings.streams, settings.log_wait_s, self._later)
-        self._preparer = Preparer(settings.pods, objects, self._results)
-        self._maker = PodMaker(objects, settings.creations, pauses or Pauses())
+        self._preparer = Preparer(settings.pods, objects, self._results, owner_of)
+        self._maker = PodMaker(objects, settings.creations, settings.pauses)
+        self._admission = admission or AllAdmitted()
         self._elements = ElementPods(self._results)
         self._strangers = Strangers()
         self._live: dict[AttemptKey, PodAttempt] = {}
@@ -255,17 +256,23 @@ class PodExecutor(Executor):
         def told(why: TryLater) -> None:
             self._wait(attempt, NO_ROOM if why.for_resources else CLUSTER_UNAVAILABLE, why.reason)
 
+        def waits(what: Diagnostic) -> None:
+            self._wait(attempt, what.code, what.headline)
+
+        await self._admission.admitted(attempt.spec.key, pod, waits)
         return await self._maker.made(pod, told)
 
     async def _followed(self, attempt: PodAttempt) -> Exited | Broken | Failure:
         """Return how the pod ended, or that it ran for too long."""
         limit_ns = attempt.spec.deadline_ns
         while True:
-            pod, now_ns, due_ns = attempt.pod, self._now_ns(), 0
+            pod, now_ns, due_ns = attempt.pod, time.time_ns(), 0
             assert pod is not None, "it was made"
             news = observe(pod, now_ns, self._settings.patience, attempt.events)
             match news:
-                case Exited() | Broken():
+                case Exited(since_ns=since_ns) | Broken(since_ns=since_ns):
+                    if since_ns:  # a short one may never be seen running
+                        self._began(attempt, since_ns, since_ns + _RECENT_NS)
                     return news
                 case _ if attempt.gone:
                     text = "The pod vanished before it told how it ended: somebody removed it by force."
@@ -327,6 +334,7 @@ class PodExecutor(Executor):
         attempt = self._live.pop(key, None)
         if attempt is not None:
             del self._by_place[attempt.place]
+            self._admission.released(key)
             if attempt.held_up:
                 self._listener.held_up(key, None)
         return attempt
@@ -342,7 +350,7 @@ class PodExecutor(Executor):
     def _tell(self, key: AttemptKey, ending: Ending) -> None:
         if self._closed:
             return
-        now_ns = self._now_ns()
+        now_ns = time.time_ns()
         element = self._elements.ended(key)
         match ending:
             case GaveNodes() | Failure() | None if element is not None:

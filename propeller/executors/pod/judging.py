@@ -9,7 +9,7 @@ from propeller.executors.ending import Ending
 from propeller.executors.pod.endings import system_failure, user_failure
 from propeller.executors.pod.faults import Faults
 from propeller.executors.pod.observation import Broken, Exited
-from propeller.executors.pod.task_pod import task_pod
+from propeller.executors.pod.task_pod import primary_container, task_pod
 from propeller.executors.results import Results
 from propeller.ports import AttemptSpec
 
@@ -21,7 +21,7 @@ def is_ours(spec: AttemptSpec) -> bool:
     own = task_pod(spec, Faults())
     if own is None:
         return False
-    (primary,) = (one for one in own.pod["spec"]["containers"] if one["name"] == own.primary)
+    primary = primary_container(own)
     words = [*(primary.get("command") or ()), *(primary.get("args") or ())]
     return bool(words) and PurePosixPath(str(words[0])).name == OURS
 

@@ -18,6 +18,7 @@ ATTEMPT = f"{DOMAIN}/attempt"
 TASK = f"{DOMAIN}/task"
 WORKFLOW = f"{DOMAIN}/workflow"
 INTERRUPTIBLE = f"{DOMAIN}/interruptible"
+KUEUE_QUEUE = "kueue.x-k8s.io/queue-name"
 FINALIZER = f"{DOMAIN}/attempt"
 """Keeps a pod until its end is told and its output is stored, whoever deletes it."""
 
@@ -70,6 +71,9 @@ def _labels(spec: AttemptSpec, settings: PodSettings) -> dict[str, str]:
         WORKFLOW: spec.workflow.name,
         INTERRUPTIBLE: "true" if spec.interruptible else "false",
     }
+    queue = settings.kueue_queue.replace("{project}", execution.project).replace("{domain}", execution.domain)
+    if queue:
+        told[KUEUE_QUEUE] = queue
     return {name: label_value(value) for name, value in told.items()}
 
 

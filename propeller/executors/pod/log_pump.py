@@ -13,8 +13,8 @@ from propeller.ports import AttemptKey
 _LOG = logging.getLogger(__name__)
 
 _PAUSE_S, _PAUSE_MAX_S = 0.2, 30.0
-_NEWS_S = 5.0
-"""A log that ends tells that its container has ended. The news of that takes a while; a cut tells the same."""
+_NEWS_S = 2.0
+"""A log that ends tells that its container has ended. The news of that takes a while; no new kubelet is as quick."""
 
 
 async def pump(
@@ -22,7 +22,8 @@ async def pump(
 ) -> None:
     """Keep all that a container prints, until it ends or its pod is gone.
 
-    After a cut the log is read from its beginning; what is kept already is passed over.
+    After a cut the log is read from its beginning; what is kept already is passed over. A kubelet that stops closes
+    logs as if their containers had ended, so after any trouble the log is read once more at the end.
 
     Args:
         source: The API server.
@@ -32,16 +33,19 @@ async def pump(
         ended: Set once the container is known to have ended.
     """
     pause_s = _PAUSE_S
+    smooth = True  # until something has happened that may have cut the log short
     while True:
         over = ended.is_set()
         try:
             await _once(source, logs, key, place, follow=not over)
-            if over or await _set_within(ended, _NEWS_S):
+            if over or (await _set_within(ended, _NEWS_S) and smooth):
                 break
+            smooth = False
             pause_s = _PAUSE_S
         except ObjectNotFound:
             break
         except (KubernetesError, StorageError) as error:
+            smooth = False
             if over and isinstance(error, Refused):
                 break
             _LOG.debug("the log of %s is read again: %s", place[1], error)

@@ -49,7 +49,7 @@ def pod_words(spec: AttemptSpec) -> tuple[str, ...]:
 def manifest(order: PodOrder, settings: PodSettings) -> Json:
     """Return the pod of an attempt. Raises `DiagnosticError` with all that is wrong with it."""
     faults = Faults()
-    own = task_pod(order.spec, faults)
+    own = task_pod(order.spec, faults, settings.own_image)
     if own is None:
         raise DiagnosticError(faults.found)
     try:
@@ -118,7 +118,7 @@ def _container(container: Json, order: PodOrder, own: TaskPod, settings: PodSett
     result = dict(container)
     for words in ("command", "args"):
         try:
-            filled = rendered(tuple(map(str, container.get(words) or ())), spec, order.inputs)
+            filled = rendered(tuple(map(str, container.get(words) or ())), spec, order.inputs, _literally)
         except TemplateError as error:
             faults.add("unknown-template-variable", f"in `{words}` of container `{name}`: {error}")
             continue
@@ -135,12 +135,20 @@ def _container(container: Json, order: PodOrder, own: TaskPod, settings: PodSett
     return laid_over(laid_over(beneath, result), {"env": env_entries(spec.env)})
 
 
+def _literally(value: str) -> str:
+    """Return an input's text as Kubernetes gives it to the program unchanged: it would fill in `$(VARIABLE)` there."""
+    return value.replace("$", "$$")
+
+
 def _life(given: Json, spec: AttemptSpec, settings: PodSettings) -> Json:
     """Return how long a pod lives, and in whose name: never restarted, for the next attempt is another pod."""
     life: Json = {"restartPolicy": "Never"}
     account = service_account(spec.task) or settings.service_account
     if account and not given.get("serviceAccountName"):
         life["serviceAccountName"] = account
+    rank = _priority_class(spec.priority, settings)
+    if rank and not given.get("priorityClassName"):
+        life["priorityClassName"] = rank
     if "terminationGracePeriodSeconds" not in given:
         life["terminationGracePeriodSeconds"] = settings.grace_s
     if spec.deadline_ns:
@@ -148,6 +156,12 @@ def _life(given: Json, spec: AttemptSpec, settings: PodSettings) -> Json:
         seconds = -(-spec.deadline_ns // 1_000_000_000) + settings.start_allowance_s
         life["activeDeadlineSeconds"] = min(seconds, given.get("activeDeadlineSeconds") or seconds)
     return life
+
+
+def _priority_class(priority: int, settings: PodSettings) -> str:
+    """Return the class that is for the highest priorities of those that an attempt reaches."""
+    reached = [(least, name) for name, least in settings.priority_classes.items() if priority >= least]
+    return max(reached)[1] if reached else ""
 
 
 def _containers(pod: Json) -> Iterable[Json]:

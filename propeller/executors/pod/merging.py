@@ -61,7 +61,13 @@ def from_template(template: Json, pod: Json, primary: str) -> Json:
         own = pod.get("spec", {}).get(name)
         if own:
             first_of = primary if name == "containers" else own[0].get("name", "")
-            result["spec"][name] = [_container(below[name], one, default, first, first_of) for one in own]
+            result["spec"][name] = [
+                # A plain program does the task's work before the pod's own container (`plain`).
+                _container(below["containers"], one, DEFAULT, PRIMARY, primary)
+                if one.get("name") == primary
+                else _container(below[name], one, default, first, first_of)
+                for one in own
+            ]
     return result
 
 

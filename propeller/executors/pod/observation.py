@@ -14,6 +14,7 @@ from flytelike.model.failure import Failure, Fault
 from propeller.executors.codes import INTERRUPTED, OOM_KILLED
 from propeller.executors.pod.endings import failure_of_disruption, failure_of_exit, failure_of_reason
 from propeller.executors.pod.manifest import PRIMARY_ANNOTATION
+from propeller.executors.pod.plain import STORE
 from propeller.executors.pod.settings import Json, Patience
 from propeller.executors.pod.starting import Trouble, trouble_of_start
 
@@ -41,21 +42,31 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """Its program ended by itself and without complaint; its documents tell how the attempt went."""
+    """Its program ended by itself and without complaint; its documents tell how the attempt went.
+
+    `since_ns` is when its work began.
+    """
 
     at_ns: int
+    since_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """Its program ended badly, or will never run. `exit_code` is its program's own, if it has one."""
+    """Its program ended badly, or will never run.
+
+    `exit_code` is its program's own, if it has one; `since_ns` is when its work began, 0 if it did not.
+    """
 
     at_ns: int
     failure: Failure
     exit_code: int = 0
+    since_ns: int = 0
 
 
 _NO_SECRET = re.compile(r"not found|references non-existent")
+_MOUNTED = frozenset({"Pulling", "Pulled", "Created", "Started", "Failed", "BackOff"})
+"""What is told of a pod's containers once all its volumes are there."""
 _DELETED = Failure(INTERRUPTED, "The pod was deleted, not by the platform.", Fault.SYSTEM, retryable=True)
 
 Observation: TypeAlias = Waiting | Running | Exited | Broken
@@ -73,14 +84,18 @@ def observe(pod: Json, now_ns: int, patience: Patience, events: Sequence[Json] =
     status = pod.get("status") or {}
     primary = _primary(pod, status)
     ended = (primary.get("state") or {}).get("terminated")
+    if _goes_on(status, primary, ended):
+        return Running(_time((ended or {}).get("startedAt")) or now_ns)
     if status.get("phase") == "Failed" or ended is not None:
         broken = failure_of_reason(status) or failure_of_disruption(status) or _failure_of_deletion(pod, ended)
         if broken is None and ended is not None:
-            broken = failure_of_exit(ended)
+            broken = failure_of_exit(ended) or _failure_of_store(status, primary)
             if broken is None:
-                return Exited(_time(ended.get("finishedAt")) or now_ns)
+                return Exited(_time(ended.get("finishedAt")) or now_ns, _time(ended.get("startedAt")))
         failure = broken or _failure_of_init(pod) or _unknown(status)
-        return Broken(_ended_ns(ended, now_ns), failure, (ended or {}).get("exitCode", 0))
+        ended = ended or {}
+        code, began_ns = ended.get("exitCode", 0), _time(ended.get("startedAt"))
+        return Broken(_ended_ns(ended, now_ns), failure, code, began_ns)
     init = _failure_of_init(pod)
     if init is not None:
         return Broken(now_ns, init)
@@ -95,11 +110,31 @@ def observe(pod: Json, now_ns: int, patience: Patience, events: Sequence[Json] =
 
 def _primary(pod: Json, status: Json) -> Json:
     name = ((pod.get("metadata") or {}).get("annotations") or {}).get(PRIMARY_ANNOTATION)
-    for container in status.get("containerStatuses") or ():
+    for container in (*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ())):
         if container.get("name") == name:
             found: Json = container
             return found
     return {}
+
+
+def _goes_on(status: Json, primary: Json, ended: Json | None) -> bool:
+    """Tell whether a plain program has ended well, and its outputs are still being stored."""
+    early = primary in (status.get("initContainerStatuses") or ())
+    well = ended is not None and failure_of_exit(ended) is None
+    return early and well and status.get("phase") not in {"Succeeded", "Failed"}
+
+
+def _failure_of_store(status: Json, primary: Json) -> Failure | None:
+    """Return the failure of what was to store the outputs of a plain program that ended well."""
+    if primary not in (status.get("initContainerStatuses") or ()):
+        return None
+    for container in status.get("containerStatuses") or ():
+        ended = (container.get("state") or {}).get("terminated")
+        failure = failure_of_exit(ended) if container.get("name") == STORE and ended is not None else None
+        if failure is not None:
+            text = f"What the task left could not be stored. {failure.message}"
+            return Failure("OutputsNotStored", text, Fault.SYSTEM, retryable=True)
+    return None
 
 
 def _waiting(status: Json, primary: Json, now_ns: int, patience: Patience, events: Sequence[Json]) -> Observation:
@@ -134,12 +169,22 @@ def _given_time(trouble: Trouble, since_ns: int, now_ns: int) -> Observation:
 
 
 def _mount_trouble(events: Sequence[Json], patience: Patience) -> Trouble | None:
-    for event in reversed(events):
+    """Return why a pod's volumes are not there, if the last thing known of them is that."""
+    for event in sorted(events, key=_event_time, reverse=True):
+        if event.get("reason") in _MOUNTED:
+            return None
         if event.get("reason") in {"FailedMount", "FailedAttachVolume"}:
             text = f"A volume of the pod cannot be mounted: {event.get('message') or ''}".rstrip()
             at_fault = Fault.USER if _NO_SECRET.search(text) else Fault.SYSTEM
             return Trouble(event["reason"], Failure(event["reason"], text, at_fault, True), patience.container_ns)
     return None
+
+
+def _event_time(event: Json) -> tuple[int, bool]:
+    """Return an event's place in time: seconds are whole, and within one the good news came last."""
+    series = event.get("series") or {}
+    told = series.get("lastObservedTime") or event.get("lastTimestamp") or event.get("eventTime")
+    return _time(told), event.get("reason") in _MOUNTED
 
 
 def _failure_of_deletion(pod: Json, ended: Json | None) -> Failure | None:

@@ -1,11 +1,13 @@
 """From an attempt to the manifest that is sent, or to its end where nothing has to run."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flytelike.codec.tasks import task_template_to_proto
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.model.failure import Failure
+from flytelike.model.ids import ExecutionId
 from flytelike.storage import NotFound
 from propeller.executors.command import bad_task, shows_inputs, shows_task_template
 from propeller.executors.ending import Ending
@@ -20,6 +22,14 @@ from propeller.ports import AttemptSpec
 
 _LOG = logging.getLogger(__name__)
 
+OwnerOf = Callable[[str, ExecutionId], Json | None]
+"""Gives the reference to the object of a namespace that stands for an execution; None where there is none."""
+
+
+def no_owner(_namespace: str, _execution: ExecutionId) -> Json | None:
+    """Return None: nothing in the cluster stands for executions."""
+    return None
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:
@@ -31,9 +41,10 @@ class Ended:
 class Preparer:
     """Prepares attempts: their documents are stored, their templates read."""
 
-    def __init__(self, settings: PodSettings, objects: Objects, results: Results) -> None:
+    def __init__(self, settings: PodSettings, objects: Objects, results: Results, owner_of: OwnerOf) -> None:
         """Read templates from the API server and documents from the store."""
         self._settings = settings
+        self._owner_of = owner_of
         self._objects = objects
         self._results = results
 
@@ -57,7 +68,8 @@ class Preparer:
         if isinstance(template, Failure):
             return Ended(template)
         try:
-            pod = manifest(PodOrder(spec, inputs, template), self._settings)
+            owner = self._owner_of(namespace_of(spec.key, self._settings), spec.key.execution)
+            pod = manifest(PodOrder(spec, inputs, template, owner), self._settings)
         except DiagnosticError as error:
             return Ended(failure_of_faults(error.diagnostics))
         if marked:

@@ -45,6 +45,8 @@ def _forbidden(message: str) -> Refusal:
     quota = _QUOTA.search(message)
     if quota is not None:
         return _over_quota(quota, message)
+    if "status unknown for quota" in message:
+        return TryLater(message, for_resources=True)  # a new quota, which nobody has counted up yet
     if "violates PodSecurity" in message:
         return user_failure(
             "PodSecurityViolated", f"The namespace's security profile forbids the pod: {message}", retryable=False

@@ -41,6 +41,19 @@ class Patience:
 
 
 @dataclass(frozen=True, slots=True)
+class Pauses:
+    """How long is waited before a pod is tried again, in seconds; each time twice as long, up to the longest.
+
+    Flyte's are 1 s to 20 s for quotas.
+    """
+
+    first_s: float = 0.2
+    longest_s: float = 30.0
+    quota_first_s: float = 1.0
+    quota_longest_s: float = 20.0
+
+
+@dataclass(frozen=True, slots=True)
 class PodSettings:
     """What all pods have in common.
 
@@ -63,8 +76,11 @@ class PodSettings:
         accelerator_label: The label of nodes that tells the GPU device.
         partition_label: The label of nodes that tells the size of a GPU's partitions.
         profile: The Pod Security Standard.
+        kueue_queue: Kueue's LocalQueue for pods, with `{project}` and `{domain}` filled in; none if empty.
         run_as_user: The user of containers; the image's own if None, which then must be a number other than 0.
         secret_name: The Secret object for requests without a group.
+        priority_classes: `PriorityClass` objects by name, and from which priority on each is for; none below all.
+        own_image: The platform's image, for what it does itself in pods: carrying the files of plain containers.
         env: Variables for every container: the platform's address, the object store, and so on.
         grace_s: Time between SIGTERM and SIGKILL.
         start_allowance_s: How long pulling images and starting may take before a pod's own deadline counts it.
@@ -89,8 +105,11 @@ class PodSettings:
     accelerator_label: str = "k8s.amazonaws.com/accelerator"
     partition_label: str = "k8s.amazonaws.com/gpu-partition-size"
     profile: SecurityProfile = SecurityProfile.RESTRICTED
+    kueue_queue: str = ""
     run_as_user: int | None = None
     secret_name: str = "flytelike"  # noqa: S105 - the name of an object
+    priority_classes: Mapping[str, int] = field(default_factory=dict)
+    own_image: str = "flytelike/python:0.1"
     env: Mapping[str, str] = field(default_factory=dict)
     grace_s: int = 30
     start_allowance_s: int = 600
@@ -105,6 +124,7 @@ class PodExecutorSettings:
         pods: How pods are made.
         logs: Uri below which what pods print is kept.
         patience: How long troubles of starting pods are waited for.
+        pauses: How long is waited before a pod is tried to be made again.
         watched: The namespace whose pods are watched; all without one.
         creations: How many pods are created at the same time.
         streams: How many logs are followed at the same time; those of other pods are read when they have ended.
@@ -118,6 +138,7 @@ class PodExecutorSettings:
     pods: PodSettings
     logs: str
     patience: Patience = field(default_factory=Patience)
+    pauses: Pauses = field(default_factory=Pauses)
     watched: str = ""
     creations: int = 16
     streams: int = 1000

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -15,6 +15,7 @@ from flytelike_idl.core import security_pb2, tasks_pb2
 from propeller.executors.pod.faults import Faults
 from propeller.executors.pod.merging import laid_over
 from propeller.executors.pod.names import is_dns_label
+from propeller.executors.pod.plain import with_files
 from propeller.executors.pod.settings import Json
 from propeller.ports import AttemptSpec
 
@@ -35,12 +36,22 @@ class TaskPod:
     resources: Resources
 
 
-def task_pod(spec: AttemptSpec, faults: Faults) -> TaskPod | None:
-    """Return the pod that an attempt's task describes; None, with the faults told, when nothing can be made of it."""
+def task_pod(spec: AttemptSpec, faults: Faults, image: str = "") -> TaskPod | None:
+    """Return the pod that an attempt's task describes; None, with the faults told, when nothing can be made of it.
+
+    `image` is the platform's own, for what it does in the pods of plain containers.
+    """
     task = spec.task
     try:
         found = _described(task, faults)
-        return None if found is None else _checked(_overridden(spec.overrides, found), faults)
+        checked = None if found is None else _checked(_overridden(spec.overrides, found), faults)
+        if checked is None or task.container is None or task.container.data is None:
+            return checked
+        pod = {
+            **checked.pod,
+            "spec": with_files(checked.pod["spec"], checked.primary, task.container.data, image, faults),
+        }
+        return replace(checked, pod=pod)
     except (DecodeError, MalformedError, ValueError) as error:
         faults.add("invalid-pod-template", f"the pod of task {task.id} cannot be read: {error}")
         return None
@@ -66,12 +77,6 @@ def _described(task: TaskTemplate, faults: Faults) -> TaskPod | None:
     metadata = tasks_pb2.TaskMetadata.FromString(task.extra.get("metadata", b"")).metadata
     own = _metadata(metadata)
     if task.container is not None:
-        if task.container.data is not None:
-            faults.add(
-                "plain-container-as-pod",
-                f"the task {task.id} is a container that reads and writes plain files, which pods do not bring yet",
-                "give it a command of the task contract, or run it on a platform without a cluster",
-            )
         pod = {"metadata": own, "spec": {"containers": [_container(task.container)]}}
         return TaskPod(pod, DEFAULT_PRIMARY, task.container.resources)
     if "k8s_pod" not in task.extra:
@@ -144,6 +149,13 @@ def _container(container: Container) -> Json:
     if container.env:
         result["env"] = env_entries(container.env)
     return result
+
+
+def primary_container(found: TaskPod) -> Json:
+    """Return the container that does a task's work: that of a plain program runs as an init container."""
+    spec = found.pod["spec"]
+    containers: list[Json] = [*spec["containers"], *(spec.get("initContainers") or ())]
+    return next(one for one in containers if one["name"] == found.primary)
 
 
 def env_entries(variables: Mapping[str, str]) -> list[Json]:

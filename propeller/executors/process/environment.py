@@ -46,8 +46,10 @@ class AttemptEnvironment:
 def environment_of(spec: AttemptSpec) -> AttemptEnvironment:
     """Return the environment that an attempt's task, node and execution ask for."""
     declared = spec.task.container.env if spec.task.container is not None else {}
-    asked = {**declared, **spec.env}
     own = contract_variables(spec)
+    if not declared and not spec.env:
+        return AttemptEnvironment(own, (), fresh=False)
+    asked = {**declared, **spec.env}
     shared: dict[str, str] = {}
     for name, value in asked.items():
         (own if _OF_ATTEMPT.match(name) else shared)[name] = value

@@ -138,7 +138,7 @@ class ProcessExecutor(Executor, WorkersListener, SlotsListener):
             self._tell(spec.key, *known)
             return
         attempt = self._live[spec.key] = LiveAttempt(spec)
-        self.logs.begin(spec.key)
+        self.logs.begin(spec.key, first=spec.fresh)
         try:
             verdict = await self._prepare(attempt)
         except Exception as error:  # noqa: BLE001 - whatever it is, the engine must hear of the attempt's end
@@ -540,6 +540,7 @@ class ProcessExecutor(Executor, WorkersListener, SlotsListener):
         key = attempt.spec.key
         self._forget(attempt)
         if isinstance(news, Failure) and self._held_up.by(news) and not self._closed:
+            self.logs.drop(key)  # It will begin as if for the first time.
             self._held_up.add(key, attempt.spec, news)
             return
         self._recent.add(key, news, outputs)

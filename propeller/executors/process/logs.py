@@ -71,12 +71,16 @@ class AttemptLogs:
             data = rest if newline else data
         return data.decode(errors="replace").rstrip()
 
-    def begin(self, key: AttemptKey) -> None:
-        """Expect output of the attempt; what an earlier try of it left is dropped."""
-        path = self._place(key)  # text, not a Path: this is on every attempt's way
+    def begin(self, key: AttemptKey, *, first: bool = False) -> None:
+        """Expect output of the attempt; what an earlier try of it left is dropped, unless this is the `first`."""
+        if not first:
+            self.drop(key)
+        self._live[key] = _Writer(self._place(key), self._limit)
+
+    def drop(self, key: AttemptKey) -> None:
+        """Forget what an earlier try of the attempt printed."""
         with contextlib.suppress(OSError):
-            os.unlink(path)  # noqa: PTH108 - see above
-        self._live[key] = _Writer(path, self._limit)
+            os.unlink(self._place(key))  # noqa: PTH108 - text, not a Path: this may be on every attempt's way
 
     def append(self, key: AttemptKey, data: bytes) -> None:
         """Keep more output."""

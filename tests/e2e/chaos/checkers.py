@@ -142,6 +142,17 @@ def done_once_for_all(lives: int, losses: int, ledger: Ledger) -> Iterator[str]:
             yield f"{other} did what {node} was doing"
 
 
+async def elements_kept_waiting_count_for_nothing(client: Client, view: View, losses: int) -> list[str]:
+    """Elements that found the disk full are in the attempt in which they found it, but for workers that were killed."""
+    faults = []
+    for (name, path), node in view.nodes.items():
+        if name == "mapped-files" and node.metadata.is_array:
+            async for element in executions.elements(client, node.id):
+                if element.attempt > losses:
+                    faults.append(f"element {element.index} of {name}-{path} is in attempt {element.attempt}")
+    return faults
+
+
 async def nothing_to_do(data: Path) -> bool:
     """Wait until the engine has carried out and told all; False if it does not come to that."""
     for _ in range(300):

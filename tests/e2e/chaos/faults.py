@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import os
 import random
+import shutil
 import sqlite3
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -39,13 +40,17 @@ class FullDisk(Fault):
     """Nothing can be written to the data folder's disk, a small one of its own."""
 
     def __init__(self) -> None:
-        super().__init__("a full disk", "disk-full")
+        # Elements of `mapped_files` wait for the disk to be full, so that some surely meet it.
+        super().__init__("a full disk", "disk-full", {"CHAOS_FULL_DISK": "1"})
 
     async def happen(self, site: Site, drawn: random.Random) -> None:
         """Fill the disk, and free it again."""
         ballast = site.data.parent / "ballast"
         filling = asyncio.create_task(_keep_full(ballast))
         try:
+            while shutil.disk_usage(site.data).free > len(BLOCK):
+                await asyncio.sleep(0.02)
+            (site.root / "full").touch()
             # Longer than an attempt's retries take: none of them is to be used up.
             await asyncio.sleep(drawn.uniform(7.5, 10))
             await told(site, self.code)

@@ -31,6 +31,8 @@ from flytelike import (
 )
 from flytelike.types.file import FlyteFile
 
+FULL = Path(os.environ.get("CHAOS_LEDGER", "ledger")).parent / "full"
+"""Is there from the moment on when the disk gets full."""
 SOON = RetryStrategy(count=3, backoff=Backoff(base=timedelta(milliseconds=30)))
 
 
@@ -161,6 +163,20 @@ def size_of(file: FlyteFile) -> int:
     return size
 
 
+@task
+def write_when_full(number: int) -> FlyteFile:
+    """Give a file while there is no room for it, if that is to come: the first try is made then, and waits for room."""
+    note("begin", "write_when_full")
+    until = time.monotonic() + 60
+    while "CHAOS_FULL_DISK" in os.environ and not FULL.exists() and time.monotonic() < until:
+        time.sleep(0.02)  # until the disk is full
+    path = Path(current_context().working_directory) / "out.txt"
+    path.write_text(str(number) * 200_000)
+    given = FlyteFile(str(path))
+    note("end", "write_when_full")
+    return given
+
+
 # --- workflows ------------------------------------------------------------------------------
 
 
@@ -283,6 +299,11 @@ def checkpoints(number: int) -> str:
 @workflow
 def files(number: int) -> int:
     return total(numbers=[size_of(file=write(kilobytes=40, number=i)) for i in range(1, 9)])
+
+
+@workflow
+def mapped_files(number: int) -> int:
+    return total(numbers=map_task(size_of)(file=map_task(write_when_full, concurrency=1)(number=[*range(1, 6)])))
 
 
 @workflow

@@ -61,6 +61,7 @@ CASES = (
     _well("checkpoints", 3, "half"),
     _well("kinds.kinds", 3, "from a shell, 3", "kinds"),
     _well("files", 0, 327_680),
+    _well("mapped_files", 0, 1_000_000),
     Case("late", "late", 3, FAILED, error="RetriesExhausted|TimeoutExpired"),
     Case("stopped", "stopped", 3, ABORTED),
     Case("mended", "mended", 3, FAILED, error="USER:ValueError"),

@@ -89,6 +89,7 @@ async def lived_through(site: Site, storm: Storm) -> list[str]:
         faults += checkers.attempts_add_up(view, attempts)
         faults += checkers.nothing_lost_or_repeated(view, attempts, dict(witness.succeeded_ns), ledger)
         losses = sum(storm.counted[kill] for kill in LOSSES)
+        faults += await checkers.elements_kept_waiting_count_for_nothing(client, view, losses)
         faults += checkers.done_once_for_all(site.lives, losses, ledger)
         faults += checkers.houses_agree(site.data, view)
         faults += checkers.all_can_go(site, view)

@@ -325,6 +325,70 @@ def test_a_map_that_failed_goes_on_with_its_elements(tmp_path: Path) -> None:
     assert plan.reuse[NodePath("n1")].way is Way.CONTINUE
 
 
+PARTS = """
+from flytelike import map_task, task, workflow
+
+@task
+def load(rows: int) -> list[int]:
+    return list(range(rows))
+
+@task
+def prep(x: int) -> int:
+    return x
+
+@task
+def score(x: int) -> int:
+    return x
+
+@workflow
+def part(x: int) -> int:
+    return score(x=prep(x=x))
+
+@workflow
+def pipe(rows: int) -> list[int]:
+    return map_task(part)(x=load(rows=rows))
+"""
+DONE_IN_0, FAILED_IN_1 = {"n0": "SUCCEEDED", "n1": "SUCCEEDED"}, {"n0": "SUCCEEDED", "n1": "FAILED"}
+CHECKPOINT = "0 elements reused, 1 go on inside"
+"""What failed is unchanged, and finds its checkpoint."""
+LEFT_BY_PARTS = {
+    "n0": "SUCCEEDED",
+    "n1": "FAILED",
+    "n1.0.0": "SUCCEEDED",
+    "n1.0.1": "FAILED",
+    "n1.0.2": "ABORTED",
+    **{f"n1.0.0.0.{node}": phase for node, phase in DONE_IN_0.items()},
+    **{f"n1.0.1.0.{node}": phase for node, phase in FAILED_IN_1.items()},
+}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reused", "told"),
+    [
+        ("", "", {"n0", "n1.0.0", "n1.0.1.0.n0"}, "1 elements reused, 1 go on inside"),
+        (
+            "def score(x: int) -> int:\n    return x",
+            "def score(x: int) -> int:\n    return x + 1",
+            {"n0", "n1.0.0.0.n0", "n1.0.1.0.n0"},
+            "0 elements reused, 2 go on inside",
+        ),
+        ("def prep(x: int) -> int:\n    return x", "def prep(x: int) -> int:\n    return -x", {"n0"}, CHECKPOINT),
+        ("return list(range(rows))", "return list(range(2 * rows))", set(), CHECKPOINT),
+    ],
+    ids=["nothing changed", "what failed changed", "the first changed", "what gives the items changed"],
+)
+def test_elements_with_nodes_are_looked_into(
+    tmp_path: Path, before: str, after: str, reused: set[str], told: str
+) -> None:
+    old, new = closure(tmp_path, PARTS), closure(tmp_path, PARTS.replace(before, after) if before else PARTS)
+    plan = plan_recovery(old, new, earlier(LEFT_BY_PARTS))
+    ways = {path for path, node in plan.reuse.items() if node.way is Way.TAKE_IF_INPUTS_EQUAL}
+    assert ways == reused
+    [array] = [node for node in plan.nodes if node.path == "n1"]
+    assert (array.action, array.detail) == (Action.PARTLY, told)
+    assert len(plan.nodes) == 2, "elements are told together"
+
+
 @pytest.mark.parametrize(
     ("change", "succeeded"),
     [("return x", 812), ("return list(range(rows))", 812), ("", 0)],

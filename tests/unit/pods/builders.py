@@ -84,7 +84,8 @@ def codes(spec: AttemptSpec | TaskTemplate, settings: PodSettings | None = None)
 def primary_of(pod: dict[str, Any]) -> dict[str, Any]:
     """Return the container that does the work."""
     name = pod["metadata"]["annotations"]["flytelike.dev/primary-container"]
-    return next(one for one in pod["spec"]["containers"] if one["name"] == name)
+    containers = [*pod["spec"]["containers"], *pod["spec"].get("initContainers", ())]
+    return next(one for one in containers if one["name"] == name)
 
 
 def variables(container: dict[str, Any]) -> dict[str, Any]:

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from flytelike.model.failure import Failure
-from propeller.executors.pod.creating import Pauses, PodMaker
+from propeller.executors.pod.creating import PodMaker
 from propeller.executors.pod.refusal import TryLater
 from propeller.executors.pod.removing import remove
+from propeller.executors.pod.settings import Pauses
 from propeller.kube.errors import ObjectNotFound, error_of
 from propeller.kube.ports import PODS
 from propeller.kube.watch import ObjectKey

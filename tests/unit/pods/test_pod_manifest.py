@@ -58,6 +58,43 @@ def required(pod: dict[str, Any]) -> list[Any]:
     ]
 
 
+def test_the_text_of_an_input_reaches_the_program_unchanged() -> None:
+    """Kubernetes fills in `$(VARIABLE)`, which an author may use and a caller may not."""
+    text = Literal(Primitive("$(_FSEC_DB_WORD) costs $$5"))
+    task = task_of(container=Container("img", ("run",), ("{{.inputs.text}}", "$(HOME)")))
+    container = primary_of(built(attempt(task), PLAIN, inputs={"text": text}))
+    assert container["args"] == ["$$(_FSEC_DB_WORD) costs $$$$5", "$(HOME)"]
+
+
+@pytest.mark.parametrize(
+    ("priority", "name"), [(-1000, "low"), (-1, "low"), (0, None), (99, None), (100, "high"), (1000, "high")]
+)
+def test_a_priority_becomes_the_class_that_is_for_it(priority: int, name: str | None) -> None:
+    settings = replace(PLAIN, priority_classes={"high": 100, "": 0, "low": -1000})
+    assert built(attempt(priority=priority), settings)["spec"].get("priorityClassName") == name
+
+
+def test_a_pods_own_priority_class_counts() -> None:
+    own = {"priorityClassName": "mine", "containers": [{"name": "primary", "image": "i"}]}
+    pod = built(attempt(pod_task(own)), replace(PLAIN, priority_classes={"all": -1000}))
+    assert pod["spec"]["priorityClassName"] == "mine"
+
+
+def test_a_plain_container_runs_between_what_carries_its_files() -> None:
+    data = DataFiles("/in", "/out")
+    task = task_of(container=Container("img", ("run",), ("/in/a",), Resources({MEMORY: "1Gi"}), data=data))
+    pod = built(attempt(task), replace(PLAIN, own_image="ours:1", profile=SecurityProfile.RESTRICTED))
+    before, (after,) = pod["spec"]["initContainers"], pod["spec"]["containers"]
+    assert [one["name"] for one in (*before, after)] == ["flytelike-fetch", "primary", "flytelike-store"]
+    assert [one["image"] for one in (*before, after)] == ["ours:1", "img", "ours:1"]
+    folders = [[mount["mountPath"] for mount in one["volumeMounts"]] for one in (*before, after)]
+    assert folders == [["/in"], ["/in", "/out"], ["/out"]]
+    assert (before[1]["command"], before[1]["args"]) == (["run"], ["/in/a"])
+    assert before[1]["resources"]["limits"] == {"memory": "1Gi"}
+    assert after["command"][:4] == ["flytelike-carry", "store", "--task", "s3://data/e1/n0/data/0/task.pb"]
+    assert all(one["securityContext"]["capabilities"] == {"drop": ["ALL"]} for one in (*before, after))
+
+
 def test_a_container_becomes_a_pod_that_is_never_restarted() -> None:
     pod = built(attempt(task_of(container=Container("img", ("run",), ("{{.input}}", "{{.inputs.n}}")))), PLAIN,
                 inputs={"n": Literal(Primitive(5))})  # fmt: skip
@@ -266,7 +303,8 @@ def test_what_breaks_the_restricted_profile_is_refused_unless_the_platform_allow
     [
         (task_of(container=None), "missing-command"),
         (task_of(extra={"k8s_pod": b"\xff\xff"}), "invalid-pod-template"),
-        (task_of(container=Container("i", args=("run",), data=DataFiles())), "plain-container-as-pod"),
+        (task_of(container=Container("i", args=("run",), data=DataFiles("in", "/out"))), "invalid-pod-template"),
+        (task_of(container=Container("i", args=("run",), data=DataFiles("/data", "/data/"))), "invalid-pod-template"),
         (pod_task({"containers": "x"}), "invalid-pod-template"),
         (pod_task({"containers": [{"name": "Bad Name"}]}, "Bad Name"), "invalid-pod-template"),
         (pod_task({"containers": [{"name": "a"}, {"name": "a"}]}, "a"), "invalid-pod-template"),
@@ -333,3 +371,11 @@ def test_the_service_account_of_the_task_counts() -> None:
     task = task_of(extra={"security_context": context.SerializeToString()})
     assert built(task, PodSettings(service_account="all"))["spec"]["serviceAccountName"] == "trainer"
     assert built(task_of(), PodSettings(service_account="all"))["spec"]["serviceAccountName"] == "all"
+
+
+@pytest.mark.parametrize(
+    ("queue", "label"), [("", None), ("{project}-{domain}", "flights-development"), ("all", "all")]
+)
+def test_pods_are_handed_to_a_queue_of_kueue_s(queue: str, label: str | None) -> None:
+    labels = built(attempt(), PodSettings(kueue_queue=queue))["metadata"]["labels"]
+    assert labels.get("kueue.x-k8s.io/queue-name") == label

@@ -394,7 +394,58 @@ def test_it_runs_while_its_primary_container_does(found: dict[str, Any]) -> None
     ids=["alone", "before-the-others", "better-than-the-others", "deleted-afterwards"],
 )
 def test_it_has_ended_well_when_its_primary_container_has(found: dict[str, Any]) -> None:
-    assert seen(found) == Exited(ns(9))
+    assert seen(found) == Exited(ns(9), since_ns=ns(2))
+
+
+@pytest.mark.parametrize(
+    ("found", "since_ns"),
+    [
+        (pod(terminated(3), phase="Failed"), ns(2)),
+        (pod(terminated(128, "StartError", startedAt="1970-01-01T00:00:00Z"), phase="Failed"), 0),
+        (pod(phase="Failed", reason="Evicted"), 0),
+    ],
+    ids=["ran", "did-not-start", "has-no-container"],
+)
+def test_what_failed_tells_since_when_it_had_run(found: dict[str, Any], since_ns: int) -> None:
+    broken = seen(found)
+    assert isinstance(broken, Broken)
+    assert broken.since_ns == since_ns
+
+
+PLAIN_ENDED = terminated(0, "Completed")
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (pod(container("flytelike-store", waiting={"reason": "PodInitializing"}), init=[running()]), Running(ns(2))),
+        (pod(running("flytelike-store"), phase="Running", init=[PLAIN_ENDED]), Running(ns(2))),
+        (pod(terminated(0, name="flytelike-store"), phase="Succeeded", init=[PLAIN_ENDED]), Exited(ns(9), ns(2))),
+    ],
+    ids=["runs", "its-outputs-are-stored", "they-are"],
+)
+def test_a_plain_program_runs_before_the_pods_own_container(found: dict[str, Any], expected: Observation) -> None:
+    assert seen(found) == expected
+
+
+@pytest.mark.parametrize(
+    ("found", "code", "fault"),
+    [
+        (pod(phase="Failed", init=[terminated(3)]), "NonZeroExit", Fault.USER),
+        (pod(phase="Failed", init=[terminated(137, "OOMKilled")]), "OOMKilled", Fault.USER),
+        (
+            pod(terminated(1, name="flytelike-store"), phase="Failed", init=[PLAIN_ENDED]),
+            "OutputsNotStored",
+            Fault.SYSTEM,
+        ),
+        (pod(phase="Failed", init=[terminated(1, name="flytelike-fetch")]), "InitContainerFailed", Fault.USER),
+    ],
+    ids=["program", "memory", "store", "fetch"],
+)
+def test_each_part_of_a_plain_programs_pod_may_fail(found: dict[str, Any], code: str, fault: Fault) -> None:
+    broken = seen(found)
+    assert isinstance(broken, Broken)
+    assert (broken.failure.code, broken.failure.fault) == (code, fault)
 
 
 def test_a_deleted_pod_is_waited_for_while_its_machine_may_tell_how_it_ended() -> None:
@@ -417,3 +468,13 @@ def test_a_volume_that_cannot_be_mounted_is_known_by_its_event(message: str, fau
     told = failure(pod(waiting("ContainerCreating")), 1000, events)
     assert (told.code, told.fault) == ("FailedMount", fault)
     assert message in told.message
+
+
+def test_a_volume_that_was_mounted_at_last_is_no_trouble() -> None:
+    """Its image may take longer to pull than volumes are waited for."""
+    mount = {"reason": "FailedMount", "type": "Warning", "message": "timed out waiting for the condition"}
+    pulling = {"reason": "Pulling", "type": "Normal", "message": 'Pulling image "large"'}
+    events = [{**pulling, "lastTimestamp": at(4)}, {**mount, "lastTimestamp": at(3)}]
+    assert seen(pod(waiting("ContainerCreating")), 1000, events) == Waiting("ContainerCreating", "")
+    again = [events[0], {**mount, "lastTimestamp": at(5)}]
+    assert failure(pod(waiting("ContainerCreating")), 1000, again).code == "FailedMount"

@@ -76,6 +76,7 @@ def test_a_refusal_is_told_as_what_it_is(status: int, message: str, code: str, f
     ("status", "message", "for_resources"),
     [
         (403, QUOTA.format(asked="limits.cpu=2,pods=1"), True),
+        (403, 'pods "p" is forbidden: status unknown for quota: team, resources: pods,requests.cpu', True),
         (429, "too many requests", False),
         (500, "etcdserver: leader changed", False),
         (503, "apiserver is shutting down", False),

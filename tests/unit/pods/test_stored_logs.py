@@ -124,6 +124,23 @@ async def test_a_log_that_is_cut_is_kept_once(tmp_path: Path, cuts: tuple[int, .
     assert source.reads == len(cuts) + 1
 
 
+async def test_a_log_that_was_closed_early_after_a_cut_is_read_to_its_end(tmp_path: Path) -> None:
+    """As a kubelet does that was killed and has just come back."""
+    ended = asyncio.Event()
+
+    class Early(Source):
+        async def log(self, namespace: str, pod: str, container: str, *, follow: bool) -> Any:
+            self.reads += 1
+            yield self.text if self.reads == 3 else self.text[:3]
+            if self.reads == 1:
+                raise error_of(0, "", "cut")
+            ended.set()
+
+    logs, source = logs_in(tmp_path), Early(b"one two")
+    await pump(source, logs, KEY, ("ns", "p", "primary"), ended)
+    assert (await all_of(logs), source.reads) == (b"one two", 3)
+
+
 async def test_a_reader_goes_on_where_one_before_a_restart_stopped(tmp_path: Path) -> None:
     first = logs_in(tmp_path)
     await (await first.write(KEY)).write(b"one t")

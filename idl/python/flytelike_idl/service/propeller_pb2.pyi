@@ -247,7 +247,7 @@ class NodeChanged(message.Message):
     waits_until_ns: builtins.int
     """Until when at most, in nanoseconds since 1970; 0 for as long as it takes."""
     priority: builtins.int
-    """Its rank among others."""
+    """What it and the nodes around it add to the execution's priority."""
     @builtins.property
     def failure(self) -> PropellerFailure:
         """Why it failed."""

@@ -1,0 +1,136 @@
+"""A pod executor on a cluster with a real node; attempts keep their documents in the cluster's object store."""
+
+import asyncio
+import uuid
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from flytelike.model.failure import Failure
+from flytelike.model.policies import ResourceName, Resources
+from flytelike.sdk.settings import DEFAULT_IMAGE
+from flytelike.storage import Store, StoreConfig
+from propeller.executors.pod import Patience, PodExecutor, PodExecutorSettings
+from propeller.executors.pod.labels import key_of_pod
+from propeller.kube.ports import PODS, Selection
+from propeller.ports import AttemptKey, AttemptSpec
+from tests.kube.node_cluster import NodeCluster
+from tests.kube.node_platform import pod_settings
+from tests.kube.pod_bench import QUICK
+from tests.kube.pod_status import Json
+from tests.services.kubernetes import connected
+from tests.unit.executor.builders import Listener, Site
+
+SECOND = 1_000_000_000
+
+IMPATIENT = Patience(image_ns=2 * SECOND, container_ns=15 * SECOND, config_ns=2 * SECOND, node_ns=2 * SECOND)
+"""A busy kubelet may take seconds to mount a pod's token."""
+
+
+class NodeBench:
+    """Attempts as pods in a namespace of their own, where the *restricted* profile is enforced."""
+
+    def __init__(self, root: Path, cluster: NodeCluster, base: str, **settings: Any) -> None:
+        self.cluster = cluster
+        self.base = base
+        self.site = Site(root)
+        self.listener = Listener()
+        self.namespace = f"pods-{uuid.uuid4().hex[:12]}"
+        pods = pod_settings(cluster, self.namespace, namespace=self.namespace, **settings.pop("pods", {}))
+        given = {"patience": IMPATIENT, "events_s": 1.0, "pauses": QUICK, "watched": self.namespace, **settings}
+        self.settings = PodExecutorSettings(pods, f"{base}/logs", **given)
+        self.client = connected(cluster.plane)
+        self._stack = AsyncExitStack()
+
+    async def open(self) -> None:
+        """Make the namespace and begin."""
+        await self.kubectl("create", "namespace", self.namespace)
+        await self.kubectl("label", "namespace", self.namespace, "pod-security.kubernetes.io/enforce=restricted")
+        await self._stack.enter_async_context(self.client)
+        self.executor = self._new()
+
+    def _new(self) -> PodExecutor:
+        store = Store(StoreConfig.from_env())
+        return PodExecutor(self.settings, self.client, self.client, store, self.listener)
+
+    async def restart(self) -> None:
+        """Make a new executor, which knows nothing."""
+        await self.executor.close()
+        self.listener.__init__()  # type: ignore[misc]
+        self.executor = self._new()
+
+    async def kubectl(self, *words: str, stdin: str | None = None) -> str:
+        """Run kubectl as the admin."""
+        return await asyncio.to_thread(self.cluster.plane.kubectl, *words, stdin=stdin)
+
+    def shell(self, text: str, *, image: str = DEFAULT_IMAGE, **options: Any) -> AttemptSpec:
+        """Return an attempt of a shell script. `asks` are its requests and limits, the others those of `Site.spec`."""
+        return self.program("sh", "-c", text, image=image, **options)
+
+    def program(self, *words: str, image: str = DEFAULT_IMAGE, **options: Any) -> AttemptSpec:
+        """Return an attempt of any program, as `shell` does."""
+        asks: dict[ResourceName, str] = options.pop("asks", {})
+        spec = self.site.spec(words, **options)
+        assert spec.task.container is not None
+        container = replace(spec.task.container, image=image)
+        if asks:
+            container = replace(container, resources=Resources(requests=asks, limits=asks))
+        folder = f"{self.base}/runs/{spec.key.execution.name}"
+        return replace(
+            spec,
+            task=replace(spec.task, container=container),
+            inputs=b"",
+            inputs_uri=f"{folder}/inputs.pb",
+            output_prefix=f"{folder}/{spec.key.attempt}",
+            raw_output_prefix=f"{folder}/raw",
+        )
+
+    async def end_of(self, spec: AttemptSpec) -> Failure | None:
+        """Start an attempt and wait for its end."""
+        await self.executor.start(spec)
+        return await self.ended(spec.key)
+
+    async def ended(self, key: AttemptKey, within_s: float = 90) -> Failure | None:
+        """Return how an attempt ended."""
+        async with asyncio.timeout(within_s):
+            while key not in self.listener.ends:
+                await asyncio.sleep(0.05)
+        return self.listener.ends[key]
+
+    async def ran(self, key: AttemptKey) -> None:
+        """Return once an attempt runs."""
+        async with asyncio.timeout(60):
+            while ("running", key) not in self.listener.events:
+                await asyncio.sleep(0.05)
+
+    async def waits_for(self, key: AttemptKey, text: str) -> None:
+        """Return once an attempt says that it waits for something."""
+        async with asyncio.timeout(60):
+            while text not in self.executor.waits_for(key):
+                await asyncio.sleep(0.05)
+
+    async def pods(self) -> list[Json]:
+        """Return the pods that are there."""
+        return [*(await self.client.page(Selection(PODS, self.namespace), 500)).items]
+
+    async def pod(self, key: AttemptKey) -> Json:
+        """Return the pod of an attempt."""
+        (found,) = [one for one in await self.pods() if key_of_pod(one) == key]
+        return found
+
+    async def no_pods(self) -> None:
+        """Return when all pods are gone."""
+        async with asyncio.timeout(60):
+            while await self.pods():
+                await asyncio.sleep(0.1)
+
+    async def log(self, key: AttemptKey, *, follow: bool = False) -> bytes:
+        """Return what an attempt printed."""
+        return b"".join([data async for data, _ in self.executor.logs.stream(key, follow=follow)])
+
+    async def close(self) -> None:
+        """Stop, and let the cluster remove what is left."""
+        await self.executor.close()
+        await self.kubectl("-n", self.namespace, "delete", "pods", "--all", "--force", "--wait=false")
+        await self._stack.aclose()
