@@ -151,7 +151,9 @@ class KubernetesClient(Objects, PodLogs):
         }
         path = address(selection.kind, selection.namespace)
         try:
-            response = await self._send("GET", path, query, None, JSON, timeout_s + self._settings.timeout_s)
+            # That it watches is answered at once; only news may be long in coming.
+            async with asyncio.timeout(self._settings.timeout_s):
+                response = await self._send("GET", path, query, None, JSON, timeout_s + self._settings.timeout_s)
             async with _streamed(response) as answer:
                 if response.status != 200:
                     raise _error(response.status, await response.read())
