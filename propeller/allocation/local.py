@@ -62,15 +62,6 @@ class LocalAllocator(Allocator):
         self._closed = True
         self._listeners.clear()
 
-    def set_quota(self, path: tuple[str, ...], quota: Quota) -> None:
-        """Change a quota; what a larger one lets go on does so at once."""
-        self._queue.set_quota(path, quota, self._clock.now_ns())
-        self._grant()
-
-    def used(self, path: tuple[str, ...] = ()) -> Mapping[str, int]:
-        """Return what is granted at and below a path."""
-        return self._queue.used(path)
-
     def _grant(self) -> None:
         """Grant all that may go on. Who is told may ask and give back meanwhile: that is seen to here, too."""
         if self._granting:

@@ -19,6 +19,8 @@ AGING_NS = 60_000_000_000
 PATIENCE_NS = 30_000_000_000
 AHEAD_NS = 60_000_000_000
 """How long a grant is taken to last before any has ended."""
+POSSIBLE_MAX = 10_000
+"""How many places and shapes that fit are remembered."""
 HELD_MAX = 5
 """How many of those who use a resource are named."""
 MEMORY = 0.05
@@ -86,6 +88,8 @@ class FairQueue:
         if (request.path, request.shape) not in self._possible:
             if never := tuple(each for each in _shortages(places, request, alone=True) if each.never):
                 raise TooLarge(request, never)
+            if len(self._possible) >= POSSIBLE_MAX:
+                self._possible.clear()
             self._possible.add((request.path, request.shape))
         self._waiting[request.id] = request
         for above, place in pairwise(places):
