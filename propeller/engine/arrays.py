@@ -114,12 +114,17 @@ class Arrays:
             return
         for some in parts(command.elements, LOOKED_UP_AT_ONCE):
             is_open = opened(run, path)
-            wanted: Sequence[Span] = spans_of(it for it in each(some) if is_open(*it))
+            unended = [it for it in each(some) if is_open(*it)]
+            # They may run already: what is found for them now would come too late.
+            offered = spans_of(it for it in unended if array.offered.get(it[0]) == it[1])
+            wanted: Sequence[Span] = spans_of(it for it in unended if array.offered.get(it[0]) != it[1])
             if path in run.reuse:
                 wanted = await self._recovery.rest(run, array, command, wanted, self._uri)
             if asks and wanted:
                 wanted = await self._cache.misses(run, array, command, wanted, self._uri)
-            await self._run(run, array, command, wanted, executor)
+            if asks:
+                array.offered.update(each(wanted))
+            await self._run(run, array, command, [*offered, *wanted], executor)
 
     async def _run(
         self, run: Run, array: OpenedArray, command: StartElements, spans: Sequence[Span], executor: Executor

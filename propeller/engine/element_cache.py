@@ -128,7 +128,7 @@ class ElementCache:
         told: dict[CacheStatus, list[ElementOutputs]] = {}
         is_open = opened(run, path)
         for one in given:
-            key = array.keys.pop(one.kept.element, None) if is_open(one.kept.element, one.kept.attempt) else None
+            key = array.ended(one.kept.element) if is_open(one.kept.element, one.kept.attempt) else None
             if key is None:
                 told.setdefault(CacheStatus.LOOKUP_FAILURE, []).append(one.kept)
             else:
@@ -158,7 +158,7 @@ class ElementCache:
         claims, is_open = [], opened(run, path)
         for index, attempt in failed:
             if is_open(index, attempt):
-                array.keys.pop(index, None)
+                array.ended(index)
                 claim = self._reservations.end(run, element_path(scope_of(path, 0), index))
                 claims.extend([claim] if claim is not None else [])
         await self._reservations.release_all(claims)

@@ -34,6 +34,7 @@ class OpenedArray:
     """What is known of an array while its elements run: how they are started, unless it is to be stopped.
 
     `key` is what the keys of its elements' work have in common, `keys` are those of elements that run or wait.
+    `offered` are those that the executor may have, with their attempts: they are not looked up again.
     `waiting` are elements whose work somebody else does, with the instant to ask again; `freed` those of them that
     are about to. `earlier` is what an earlier execution's elements gave that serves, None before anybody looked.
     """
@@ -42,9 +43,15 @@ class OpenedArray:
     stopped: bool = False
     key: CacheKey | None = None
     keys: dict[int, CacheKey] = field(default_factory=dict)
+    offered: dict[int, int] = field(default_factory=dict)
     waiting: dict[int, int] = field(default_factory=dict)
     freed: list[tuple[int, int]] = field(default_factory=list)
     earlier: "Mapping[int, ElementOutputs] | None" = None
+
+    def ended(self, index: int) -> CacheKey | None:
+        """Take in that an attempt of an element ended; return the key of its work, if it has one."""
+        self.offered.pop(index, None)
+        return self.keys.pop(index, None)
 
 
 @dataclass(frozen=True, slots=True)
