@@ -21,7 +21,9 @@ import pytest
 from psycopg import sql
 
 PROGRAMS = "/usr/lib/postgresql/*/bin"
-OPTIONS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=''", "max_connections=200")
+OPTIONS = ("fsync=off", "full_page_writes=off", "listen_addresses=''", "max_connections=200")
+RELAXED = "synchronous_commit=off"
+"""For a server that nobody kills: one that dies would lose what it had said to be committed."""
 
 _numbers = count()
 
@@ -83,7 +85,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         shared = shared.parent
     with locked(shared) as state:
         users = state.read_text().split() if state.exists() else []
-        data = Path(users.pop(0)) if users else start(folder)
+        data = Path(users.pop(0)) if users else start(folder, *OPTIONS, RELAXED)
         state.write_text(" ".join([str(data), *users, str(os.getpid())]))
     try:
         yield Server(data)
@@ -111,10 +113,10 @@ def postgres_url(postgres: Server) -> Iterator[str]:
 
 @pytest.fixture
 def own_postgres(postgres: Server) -> Iterator[Server]:
-    """A server of the test's own, which may be restarted."""
+    """A server of the test's own, which may be restarted: it keeps what it said to be committed."""
     folder = programs()
     assert folder is not None
-    data = start(folder)
+    data = start(folder, *OPTIONS)
     try:
         yield Server(data)
     finally:
@@ -129,7 +131,7 @@ def locked(shared: Path) -> Iterator[Path]:
         yield shared / "postgres.state"
 
 
-def start(folder: Path) -> Path:
+def start(folder: Path, *settings: str) -> Path:
     """Start a server and return its data folder, which holds its socket too."""
     data = Path(tempfile.mkdtemp(prefix="flytelike-pg-"))
     if (user := unprivileged()) is not None:
@@ -137,7 +139,7 @@ def start(folder: Path) -> Path:
     control(
         folder, "initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--no-locale"
     )
-    options = " ".join(f"-c {option}" for option in (*OPTIONS, f"unix_socket_directories={data}"))
+    options = " ".join(f"-c {option}" for option in (*settings, f"unix_socket_directories={data}"))
     control(folder, "pg_ctl", "start", "-w", "-s", "-D", str(data), "-l", str(data / "log"), "-o", options)
     return data
 
