@@ -43,9 +43,9 @@ class Settings:
     their own are kept for `cache_ttl_ns`; where those of one project have more than `cache_bytes_max` together,
     the ones unused for longest are evicted (0: no limit). `public_url` is the whole address by which clients reach the
     HTTP port, where it is another than the one listened on. With `tls`, both ports speak it. Where other servers work
-    on the same database, what they left undone is looked for every `reconcile_s` seconds (0: only at the start). Clients
-    are told to connect anew when a connection is `connection_age_s` old (0: never). `access` says who may call, and
-    `token_file` holds tokens of those who may do everything; without either, anybody may.
+    on the same database, what they left undone is looked for every `reconcile_s` seconds (0: only at the start).
+    Clients are told to connect anew when a connection is `connection_age_s` old (0: never). `access` says who may call,
+    and `token_file` holds tokens of those who may do everything; without either, anybody may.
     """
 
     database_url: str
