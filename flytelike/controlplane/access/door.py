@@ -235,5 +235,14 @@ def _denied(identity: Identity, action: Action, place: Place) -> Refusal:
         Status.PERMISSION_DENIED,
         "permission-denied",
         f"{identity.user} is no {role} of {place}",
-        f"somebody who administers it may say: flytelike grant add user:{identity.user} {role}",
+        f"who administers it may say: flytelike grant add user:{identity.user} {role} {_options(place)}",
     )
+
+
+def _options(place: Place) -> str:
+    """Return a place as `flytelike grant` takes it."""
+    if place.team:
+        return f"--team {place.team}"
+    if place.domain:
+        return f"-p {place.project} -d {place.domain}"
+    return f"-p {place.project}" if place.project else "--platform"

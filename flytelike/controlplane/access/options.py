@@ -5,6 +5,9 @@ from dataclasses import dataclass
 HEADER = "flyte-authorization"
 """Where clients are told to send their token; `authorization` is understood, too."""
 
+REDIRECT_URI = "http://localhost:53593/callback"
+"""Where stock clients listen for the answer of a browser."""
+
 DAY_NS = 24 * 3600 * 1_000_000_000
 
 
@@ -31,7 +34,7 @@ class OidcOptions:
     leeway_s: int = 30
     client_id: str = ""
     scopes: tuple[str, ...] = ("openid", "offline_access")
-    redirect_uri: str = "http://localhost:53593/callback"
+    redirect_uri: str = REDIRECT_URI
     jwks_url: str = ""
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from google.protobuf.descriptor import MethodDescriptor
+from grpc import aio
 
 from flytelike.controlplane.access.roles import Action, Place, Rights, Role, rights_of
 from flytelike.controlplane.access.table import RULES
@@ -184,12 +185,11 @@ def permitted(rights: Rights, needed: object) -> bool:
 
 
 async def answered(world: Guarded, method: MethodDescriptor, path: str, data: bytes, user: str) -> list[bytes]:
-    from grpc import aio
-
     try:
         return await world.call(path, data, user, stream=method.server_streaming)
     except aio.AioRpcError as error:
-        assert error.code().name not in {"INTERNAL", "UNKNOWN"}, (path, error.details())
+        if error.code().name in {"INTERNAL", "UNKNOWN"}:
+            raise
         return []
 
 
