@@ -31,6 +31,12 @@ VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "secret": ("flytelike.cli.secret", "Keep the secrets that tasks ask for."),
     "cache": ("flytelike.cli.cache", "Show or evict cached results."),
     "project": ("flytelike.cli.project", "Create and list projects."),
+    "login": ("flytelike.cli.login", "Log in at a server's identity provider."),
+    "logout": ("flytelike.cli.logout", "Forget the login at a server."),
+    "whoami": ("flytelike.cli.whoami", "Show who you are to the platform, and your roles."),
+    "token": ("flytelike.cli.token", "Create, list and revoke tokens."),
+    "grant": ("flytelike.cli.grant", "Give roles to users and groups, or take them away."),
+    "audit": ("flytelike.cli.audit", "Show who changed what."),
     "explain": ("flytelike.cli.explain", "Tell what an error code means, or why a node was (not) cached."),
     "completion": ("flytelike.cli.completion", "Print the completion script of a shell."),
 }

@@ -16,6 +16,7 @@ from grpc_health.v1 import health, health_pb2_grpc
 from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.errors import Refusal, Status, refusal
 from flytelike.controlplane.guard import Guard
+from flytelike.controlplane.rpc.access import AccessServicer
 from flytelike.controlplane.rpc.cache_service import CacheServicer
 from flytelike.controlplane.rpc.caching import CachingServicer
 from flytelike.controlplane.rpc.calls import CallServicer
@@ -36,6 +37,7 @@ from flytelike.controlplane.tls import TlsFiles
 from flytelike_idl.cacheservice import cacheservice_pb2
 from flytelike_idl.datacatalog import datacatalog_pb2
 from flytelike_idl.service import (
+    access_pb2,
     admin_pb2,
     auth_pb2,
     caching_pb2,
@@ -110,10 +112,11 @@ async def serve(plane: ControlPlane, observer: Observer = nobody) -> AsyncIterat
 def grpc_server(plane: ControlPlane, observer: Observer) -> tuple[aio.Server, health.aio.HealthServicer]:
     """Return a server with all services, not started yet, and what tells its health."""
     settings = plane.settings
-    server = bare_server(settings.limits.message_bytes, settings.token_file, settings.connection_age_s)
+    server = bare_server(settings.limits.message_bytes, None, settings.connection_age_s)
     status = health.aio.HealthServicer()
+    door = plane.door()
     for service, servicers in servicers_of(plane):
-        server.add_generic_rpc_handlers(service_handlers(service, *servicers, observer=observer))
+        server.add_generic_rpc_handlers(service_handlers(service, *servicers, observer=observer, door=door))
     health_pb2_grpc.add_HealthServicer_to_server(status, server)
     return server, status
 
@@ -160,8 +163,9 @@ def servicers_of(plane: ControlPlane) -> Sequence[tuple[ServiceDescriptor, Seque
         (_service(datacatalog_pb2, "DataCatalog"), (DataCatalogServicer(plane),)),
         (_service(cacheservice_pb2, "CacheService"), (CacheServicer(plane),)),
         (_service(calls_pb2, "CallService"), (CallServicer(plane),)),
-        (_service(auth_pb2, "AuthMetadataService"), (AuthMetadataServicer(),)),
+        (_service(auth_pb2, "AuthMetadataService"), (AuthMetadataServicer(plane),)),
         (_service(identity_pb2, "IdentityService"), (IdentityServicer(),)),
+        (_service(access_pb2, "AccessService"), (AccessServicer(plane),)),
         (_service(signal_pb2, "SignalService"), (SignalServicer(plane),)),
     )
 
