@@ -69,7 +69,7 @@ async def cold() -> Cold:
         try:
             first, second, third = (site.attempt("nothing", module="benched") for _ in range(3))
             marks = [time.perf_counter()]
-            await start_zygote(executor)
+            await executor.open()
             marks.append(time.perf_counter())
             await executor.start(first)
             await listener.ran(first.key)
@@ -102,11 +102,6 @@ async def warm_starts() -> list[float]:
         finally:
             await executor.close()
     return taken[20:]
-
-
-async def start_zygote(executor: ProcessExecutor) -> None:
-    """Do what the first attempt on a platform waits for; return once processes can be made."""
-    await executor._workers.open()  # noqa: SLF001 - what is measured is a part that nobody else sees
 
 
 def executor_on(site: Site, listener: Listener, slots: int) -> ProcessExecutor:

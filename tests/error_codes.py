@@ -21,7 +21,8 @@ NO_CODES = frozenset(
     flytelike-carry flytelike-fetch flytelike-inputs flytelike-outputs flytelike-store
     date-time default-init eager-exec end-node ephemeral-storage
     left-out not-chosen not-done not-there
-    flyte-authorization flyte-shared-memory flytelike-container flytelike-digest flytelike-execute
+    flyte-authorization flyte-shared-memory flytelike-carry flytelike-container flytelike-digest flytelike-execute
+    flytelike-fetch flytelike-inputs flytelike-outputs flytelike-store
     flytelike-propeller flytelike-secrets flytelike-session flytelike-signals flytelike-storing flytelike-trace
     flytelike-values github-dark grpc-status-details-bin js-default launch-plans memory-watch pod-logs propeller-close
     propeller-cluster-resources propeller-delivery propeller-namespaces

@@ -51,7 +51,18 @@ def test_other_names_are_told_to_be_missing(room: str) -> None:
         _ = importlib.import_module(room).nothing
 
 
-HEAVY = ("grpc", "google.protobuf", "pandas", "polars", "pyarrow", "sqlalchemy", "typeguard", "obstore", "rich")
+HEAVY = (
+    "asyncio",
+    "grpc",
+    "google.protobuf",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "sqlalchemy",
+    "typeguard",
+    "obstore",
+    "rich",
+)
 
 
 def test_importing_the_authors_names_loads_nothing_heavy() -> None:

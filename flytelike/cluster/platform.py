@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from flytelike.cluster.launching import LaunchedByObjects
+from flytelike.cluster.logs import LogsInStore, ended_in
 from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.server import Addresses, serve
 from flytelike.controlplane.settings import Settings
@@ -50,7 +51,11 @@ class ClusterPlatform:
     async def _start(self, stack: AsyncExitStack) -> None:
         client = await stack.enter_async_context(KubernetesClient(self.options.client))
         store = Store(StoreConfig.from_env())
-        plane = ControlPlane(self.settings, store, LaunchedByObjects(client))
+        pods = self.options.pods
+        logs = None if pods is None else LogsInStore(store, pods.logs)
+        plane = ControlPlane(self.settings, store, LaunchedByObjects(client), logs=logs)
+        if logs is not None:
+            logs.connect(ended_in(plane.reading))
         await plane.start()
         stack.push_async_callback(plane.close)
         neighbours = Neighbours(

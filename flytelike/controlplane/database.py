@@ -10,7 +10,7 @@ over: `glance` reads them where it is called.
 import asyncio
 import shutil
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,6 +33,14 @@ SQLITE_BUSY_MS = 5_000
 """How long a write waits for another process that writes the same file, before it is told."""
 FULL_BYTES = 1 << 20
 """A disk with less room than this counts as full."""
+POSTGRES_PATIENCE: Mapping[str, Any] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""A server that vanished without a word is given up after half a minute (libpq's settings)."""
 RETRIED_SQLSTATES = frozenset({"40001", "40P01"})
 """PostgreSQL's serialization failure and deadlock."""
 
@@ -166,7 +174,9 @@ class Database:
 
 def _engine(url: URL, connections: int) -> Engine:
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_size=connections, max_overflow=0, pool_pre_ping=True)
+        return create_engine(
+            url, pool_size=connections, max_overflow=0, pool_pre_ping=True, connect_args=dict(POSTGRES_PATIENCE)
+        )
     engine = create_engine(url, pool_size=connections + 1, max_overflow=0, connect_args={"check_same_thread": False})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

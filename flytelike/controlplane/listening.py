@@ -16,6 +16,7 @@ from sqlalchemy.engine import URL
 from typing_extensions import override
 
 from flytelike.controlplane.child_news import ChildEnded
+from flytelike.controlplane.database import POSTGRES_PATIENCE
 from flytelike.controlplane.notifier import Notifier
 from flytelike.model.ids import ExecutionId, NodeExecutionId, NodePath
 
@@ -73,7 +74,9 @@ class ListeningNotifier(Notifier):
         pause_s = PAUSE_S
         while not self.closed:
             try:
-                async with await psycopg.AsyncConnection.connect(self._address, autocommit=True) as connection:
+                async with await psycopg.AsyncConnection.connect(
+                    self._address, autocommit=True, **POSTGRES_PATIENCE
+                ) as connection:
                     await connection.execute(f"LISTEN {CHILDREN_CHANNEL}")
                     await connection.execute(f"LISTEN {CHANNEL}")
                     pause_s = PAUSE_S

@@ -4,6 +4,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Connection,
     ForeignKey,
     Index,
     Integer,
@@ -14,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    event,
     false,
 )
 
@@ -118,7 +120,6 @@ Index(
     launch_plans.c.name,
     unique=True,
     sqlite_where=launch_plans.c.state == 1,
-    postgresql_where=launch_plans.c.state == 1,
 )
 
 descriptions = Table(
@@ -199,7 +200,6 @@ Index(
     "ix_executions_deleting",
     executions.c.id,
     sqlite_where=executions.c.deleting_at != 0,
-    postgresql_where=executions.c.deleting_at != 0,
 )
 
 leases = Table(
@@ -339,7 +339,7 @@ signals = Table(
 )
 """`type`: core.LiteralType; `value`: core.Literal."""
 
-Index("ix_signals_untold", signals.c.untold, sqlite_where=signals.c.untold, postgresql_where=signals.c.untold)
+Index("ix_signals_untold", signals.c.untold, sqlite_where=signals.c.untold)
 
 gates = Table(
     "gates",
@@ -459,3 +459,13 @@ catalog_uses = Table(
 
 schema_support = Table("schema_support", metadata, Column("readable_since", String(32), nullable=False))
 """One row: the oldest version, named by its newest revision, that can work on these tables."""
+
+
+@event.listens_for(metadata, "before_create")
+def _say_for_postgresql(target: MetaData, connection: Connection, **_: object) -> None:
+    """Say in PostgreSQL's name too which rows an index is of: above, that loads a dialect SQLite does not need."""
+    if connection.dialect.name == "postgresql":
+        for index in (index for table in target.tables.values() for index in table.indexes):
+            where = index.dialect_options["sqlite"]["where"]
+            if where is not None:
+                index.dialect_kwargs["postgresql_where"] = where

@@ -1,7 +1,8 @@
 """`flytelike-carry`: brings a plain container its inputs as files, and stores the files it leaves as outputs.
 
 It runs in the pod of such a container, before and after it, as Flyte's co-pilot does. What went wrong is written to
-`error.pb`. Exits 0 when the pod is to go on, 1 when its program has nothing to do, 2 for a wrong command line.
+`error.pb`. Exits 0 when the pod is to go on, 1 when its program has nothing to do, 2 for a wrong command line, 75
+(sysexits' EX_TEMPFAIL) when nothing could be written, since the object store is away.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from pathlib import Path
 from flytelike.codec.failures import failure_to_document
 from flytelike.model.failure import Failure
 from flytelike.runtime.container import collected_outputs, provide_inputs, read_task
+from flytelike.runtime.entrypoint import NOT_STORED, STORE_RETRY_S
 from flytelike.runtime.failures import INPUTS_NOT_FOUND, AttemptError, of_runtime, system_error
 from flytelike.storage import NotFound, StorageError, Store, StoreConfig
 
@@ -22,7 +24,7 @@ PROGRAM = "flytelike-carry"
 def main(argv: Sequence[str] | None = None) -> int:
     """Do what `argv` says (default: the process's arguments); return the exit code."""
     asked = _parser().parse_args(sys.argv[1:] if argv is None else list(argv))
-    store = Store(StoreConfig.from_env(durable=True))
+    store = Store(StoreConfig.from_env(durable=True, retry_s=STORE_RETRY_S))
     work: Callable[[argparse.Namespace, Store], None] = asked.work
     try:
         work(asked, store)
@@ -33,7 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         return 0
     sys.stderr.write(f"{failure.message}\n")
-    return 0 if _told(failure, asked.output_prefix, store) and asked.work is _store else 1
+    if not _told(failure, asked.output_prefix, store):
+        return NOT_STORED
+    return 0 if asked.work is _store else 1
 
 
 def _fetch(asked: argparse.Namespace, store: Store) -> None:

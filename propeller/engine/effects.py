@@ -180,10 +180,15 @@ class Effects:
         previous = await previous_checkpoint(run, path, attempt, raw_root, self._blobs)
         raw = places.raw_prefix(raw_root, run.id, path, attempt)
         spec = self._spec(run, command, raw, previous, inputs if small else None)
-        if not small:
+        aside = run.state.plan.place(path).node.aside
+        if aside or not small:
             await self._blobs.write(spec.inputs_uri, inputs)
+        if aside:
+            # A failure node is told of a failure that is forgotten once its workflow is tried again: from then on
+            # nobody can bind this anew after a power cut.
+            await self._blobs.sync(spec.inputs_uri)
         await self._running().start(spec)
-        if small:  # the attempt has them; the document is for those who look
+        if small and not aside:  # the attempt has them; the document is for those who look
             await self._pack(run, places.inputs_name(path), inputs)
 
     async def _pack(self, run: Run, name: str, document: bytes) -> None:

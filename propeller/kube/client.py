@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -150,8 +151,10 @@ class KubernetesClient(Objects, PodLogs):
         }
         path = address(selection.kind, selection.namespace)
         try:
-            response = await self._send("GET", path, query, None, JSON, timeout_s + self._settings.timeout_s)
-            async with response.response as answer:
+            # That it watches is answered at once; only news may be long in coming.
+            async with asyncio.timeout(self._settings.timeout_s):
+                response = await self._send("GET", path, query, None, JSON, timeout_s + self._settings.timeout_s)
+            async with _streamed(response) as answer:
                 if response.status != 200:
                     raise _error(response.status, await response.read())
                 async for line in _lines(answer):
@@ -165,7 +168,7 @@ class KubernetesClient(Objects, PodLogs):
         query = {"container": container, "follow": "true" if follow else ""}
         try:
             response = await self._send("GET", path, query, None, JSON, LOG_S if follow else self._settings.timeout_s)
-            async with response.response as answer:
+            async with _streamed(response) as answer:
                 if response.status != 200:
                     raise _error(response.status, await response.read())
                 async for data in answer.content.iter_any():
@@ -241,6 +244,18 @@ def _no_answer() -> tuple[type[BaseException], ...]:
     import aiohttp  # noqa: PLC0415 - loaded by those who use Kubernetes only
 
     return (aiohttp.ClientError, TimeoutError, OSError)
+
+
+@asynccontextmanager
+async def _streamed(response: "RESTResponse") -> "AsyncIterator[aiohttp.ClientResponse]":
+    """Hold an answer open. What is not read to its end is cut off: nobody waits for a farewell of TLS."""
+    async with response.response as answer:
+        try:
+            yield answer
+        finally:
+            transport = answer.connection.transport if answer.connection is not None else None
+            if transport is not None:
+                transport.abort()
 
 
 async def _lines(answer: "aiohttp.ClientResponse") -> AsyncIterator[bytes]:

@@ -6,16 +6,17 @@ turns the driver library's exceptions into `StoreError`s.
 
 import shutil
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from typing_extensions import override
 
 from propeller.ports import StoreCorrupt, StoreError, StoreFull, StoreLocked
+from propeller.stores.schema import say_for_postgresql
 from propeller.stores.statements import Row
 
 FULL_BYTES = 1 << 20
@@ -26,6 +27,15 @@ CHECKED_BYTES_MAX = 64 * 1024 * 1024
 LOCK_TIMEOUT_S = 2.0
 """How long a write waits for another process that writes the same SQLite file, before it is told."""
 
+
+PATIENCE: Mapping[str, Any] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""A PostgreSQL that vanished without a word is given up after half a minute (libpq's settings)."""
 
 IDLE_MS_MAX = 10_000
 """How long PostgreSQL lets an engine that has begun a transaction say nothing, before it takes it back."""
@@ -206,7 +216,10 @@ class PostgresDriver:
         self._schema = f"propeller_{part}" if part else ""
         made = (f"CREATE SCHEMA IF NOT EXISTS {self._schema}",) if part else ()
         self.exclusive: Sequence[str] = ("BEGIN", "SELECT pg_advisory_xact_lock(7461920)", *made)
+        from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - heavy, and not needed for SQLite
+
         self._dialect = postgresql.dialect(paramstyle="pyformat")  # type: ignore[no-untyped-call]
+        say_for_postgresql()
 
     @property
     def dialect(self) -> sa.Dialect:
@@ -217,7 +230,7 @@ class PostgresDriver:
         """Connect. Raises `psycopg.Error`."""
         import psycopg  # noqa: PLC0415 - an optional library, loaded where PostgreSQL is used
 
-        connection = psycopg.connect(self._url, autocommit=True, connect_timeout=10)
+        connection = psycopg.connect(self._url, autocommit=True, **PATIENCE)
         # A commit goes through two statements a row: preparing them at first use pays at once.
         connection.prepare_threshold = 1
         if durability is Durability.PROCESS:

@@ -222,7 +222,7 @@ def test_only_who_must_reaches_operators_port(helm: Helm) -> None:
             {"PodDisruptionBudget"},
         ),
     ],
-    ids=lambda value: next(iter(value)),
+    ids=["crds", "rbac", "network policies", "accounts", "cluster resources", "budgets"],
 )
 def test_what_is_turned_off_is_not_there(helm: Helm, switch: Document, kinds: set[str]) -> None:
     def found(values: Document) -> set[str]:

@@ -18,7 +18,8 @@ from tests.kube.control_plane import ControlPlane
 _HOP = frozenset({"host", "content-length", "transfer-encoding", "connection"})
 
 FAULTS = ("busy", "broken", "changed", "slow", "lost", "cut")
-"""429 before anything was done; 500 before; 409 for writes; a late answer; done, but the answer lost; a watch cut."""
+"""429 before anything was done; 500 before; somebody else changes what is to be written (409, if the writer said which
+version it saw); a late answer; done, but the answer lost; a watch cut."""
 
 
 class FaultyApi:
@@ -83,7 +84,7 @@ class FaultyApi:
             case "broken":
                 return _status(500, "InternalError")
             case "changed":
-                return _status(409, "Conflict")
+                await self._touch(request)
             case "slow":
                 await asyncio.sleep(self._slow_s)
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP}
@@ -94,6 +95,19 @@ class FaultyApi:
                 return await self._passed_on(request, answer, fault)
         except aiohttp.ClientError:
             return _status(503, "ServiceUnavailable")
+
+    async def _touch(self, request: web.Request) -> None:
+        """Change the object that a request is about to write."""
+        above, _, rest = request.path.partition("/namespaces/")
+        namespace, plural, name, *_ = rest.split("/")
+        headers = {
+            "Authorization": request.headers.get("Authorization", ""),
+            "Content-Type": "application/merge-patch+json",
+        }
+        patch = {"metadata": {"annotations": {"tests.flytelike.dev/touched": str(self.done["changed"])}}}
+        url = f"{self._target}{above}/namespaces/{namespace}/{plural}/{name}"
+        async with self._session.patch(url, headers=headers, json=patch) as answer:
+            await answer.read()
 
     async def _passed_on(self, request: web.Request, answer: aiohttp.ClientResponse, fault: str) -> web.StreamResponse:
         if fault == "lost":

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from tests.kube.children import NotStarted, die_with_parent, end
 ROOT = Path(__file__).resolve().parents[2]
 
 CGROUPS = Path("/sys/fs/cgroup")
+
+GONE_S = 10
 
 
 @dataclass
@@ -117,10 +120,15 @@ def control_groups(name: str) -> list[Path]:
 def remove_groups_of(prefix: str) -> None:
     """Remove the control groups of machines whose names begin so, the innermost first.
 
-    One whose processes the kernel still ends stays; whoever removes what was abandoned comes again.
+    The kernel takes a moment to end what was killed in them.
     """
-    for pattern in control_groups(f"{prefix}*"):
-        for group in pattern.parent.glob(pattern.name):
+    due = time.monotonic() + GONE_S
+    while True:
+        groups = [group for pattern in control_groups(f"{prefix}*") for group in pattern.parent.glob(pattern.name)]
+        for group in groups:
             for folder, _, _ in os.walk(group, topdown=False):
                 with contextlib.suppress(OSError):
                     os.rmdir(folder)
+        if not any(group.exists() for group in groups) or time.monotonic() > due:
+            return
+        time.sleep(0.02)

@@ -15,6 +15,7 @@ from propeller.executors.pod import Patience, PodExecutor, PodExecutorSettings
 from propeller.executors.pod.labels import key_of_pod
 from propeller.kube.ports import PODS, Selection
 from propeller.ports import AttemptKey, AttemptSpec
+from tests.kube.control_plane import KubectlFailed
 from tests.kube.node_cluster import NodeCluster
 from tests.kube.node_platform import pod_settings
 from tests.kube.pod_bench import QUICK
@@ -97,6 +98,18 @@ class NodeBench:
             while key not in self.listener.ends:
                 await asyncio.sleep(0.05)
         return self.listener.ends[key]
+
+    async def let_go(self, key: AttemptKey) -> None:
+        """Make `/tmp/go` in an attempt's container. Raises KubectlFailed.
+
+        Whoever waits for it may end before the kubelet says that it is there.
+        """
+        name = (await self.pod(key))["metadata"]["name"]
+        try:
+            await self.kubectl("-n", self.namespace, "exec", name, "--", "touch", "/tmp/go")
+        except KubectlFailed as error:
+            if "exit code 137" not in str(error):
+                raise
 
     async def ran(self, key: AttemptKey) -> None:
         """Return once an attempt runs."""

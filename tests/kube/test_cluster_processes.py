@@ -2,11 +2,10 @@
 
 import asyncio
 import json
-import os
+import secrets
 import subprocess
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -21,8 +20,6 @@ from tests.services.kubernetes import connected
 from tests.wire.recording import environment_folder
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.timeout(300)]
-
-_numbers = count()
 
 STEPS = 8
 CHAIN = """
@@ -72,7 +69,7 @@ def bucket() -> Iterator[Bucket]:
 
 @pytest.fixture
 def site(api_server: ControlPlane, postgres_url: str, bucket: Bucket, tmp_path: Path) -> Iterator[ClusterSite]:
-    site = ClusterSite(tmp_path, api_server, postgres_url, bucket, f"p{os.getpid()}-{next(_numbers)}")
+    site = ClusterSite(tmp_path, api_server, postgres_url, bucket, f"p{secrets.token_hex(4)}")
     (tmp_path / "flows.py").write_text(FLOWS)
     (tmp_path / "steps.py").write_text(CHAIN.format(ledger=str(tmp_path / "ledger"), steps=STEPS))
     api_server.kubectl("create", "namespace", site.namespace)

@@ -106,18 +106,23 @@ def test_once_all_is_as_it_should_be_nothing_is_written(run: Any) -> None:
     async def body(client: KubernetesClient, place: str) -> None:
         async with keeping(client, settings(resync_s=0.05)):
             await until(client, NAMESPACES, "", place, prepared)
-            versions = [await versions_in(client, place)]
+            before = await versions_in(client, place)
             for _ in range(10):
                 await asyncio.sleep(0.05)  # several times looked at anew
-            versions.append(await versions_in(client, place))
-        assert versions[0] == versions[1]
+            assert await versions_in(client, place) == before
 
     run(body)
 
 
-async def versions_in(client: KubernetesClient, place: str) -> list[str]:
-    found = [(await client.page(Selection(kind, place), 10)).items for kind in KINDS.values() if kind != NAMESPACES]
-    return [it["metadata"]["resourceVersion"] for items in found for it in items]
+async def versions_in(client: KubernetesClient, place: str) -> dict[str, tuple[str, object]]:
+    """Return the versions of what was made of templates, each with who set what of it last."""
+    kinds = [kind for kind in KINDS.values() if kind != NAMESPACES]
+    found = {kind.plural: (await client.page(Selection(kind, place, f"{MANAGED}=true"), 10)).items for kind in kinds}
+    return {
+        f"{plural}/{it['metadata']['name']}": (it["metadata"]["resourceVersion"], it["metadata"]["managedFields"])
+        for plural, items in found.items()
+        for it in items
+    }
 
 
 def test_what_the_api_server_does_not_take_is_told_and_mended(run: Any) -> None:

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from flytelike.model.failure import Fault
+from propeller.ports import AttemptKey
 from tests.kube import keeper
+from tests.kube.control_plane import KubectlFailed
 from tests.kube.node_bench import NodeBench
 from tests.kube.node_cluster import NodeCluster
 from tests.kube.node_platform import bucket
@@ -56,21 +58,23 @@ async def test_a_pod_goes_on_while_its_kubelet_is_dead(bench: NodeBench) -> None
     spec = bench.shell("echo one; while [ ! -e /tmp/go ]; do sleep 0.1; done; echo two")
     await bench.executor.start(spec)
     await bench.ran(spec.key)
-    before = await bench.pod(spec.key)
     bench.cluster.node.kill_kubelet()
     bench.cluster.node.start_kubelet()
-    name = before["metadata"]["name"]
     async with asyncio.timeout(60):
-        while True:
-            try:
-                await bench.kubectl("-n", bench.namespace, "exec", name, "--", "touch", "/tmp/go")
-            except Exception:  # the kubelet is not back yet
-                await asyncio.sleep(0.2)
-            else:
-                break
+        while not await reached(bench, spec.key):
+            await asyncio.sleep(0.2)
     assert await bench.ended(spec.key) is None
     assert await bench.log(spec.key) == b"one\ntwo\n"
     await bench.kubectl("uncordon", "node-1")
+
+
+async def reached(bench: NodeBench, key: AttemptKey) -> bool:
+    """Tell whether the kubelet was there to let an attempt go on."""
+    try:
+        await bench.let_go(key)
+    except KubectlFailed:
+        return False
+    return True
 
 
 async def test_an_attempt_on_a_machine_that_is_lost_is_made_again_elsewhere(bench: NodeBench) -> None:

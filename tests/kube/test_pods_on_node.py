@@ -113,8 +113,7 @@ async def test_what_a_program_prints_is_followed_and_outlives_its_pod(bench: Nod
     async with asyncio.timeout(30):
         while not await bench.log(spec.key):
             await asyncio.sleep(0.05)
-    name = (await bench.pod(spec.key))["metadata"]["name"]
-    await bench.kubectl("-n", bench.namespace, "exec", name, "--", "touch", "/tmp/go")
+    await bench.let_go(spec.key)
     assert b"".join([piece async for piece, _ in pieces]) == b"first\nlast\n"
     assert await bench.ended(spec.key) is None
     assert await bench.log(spec.key) == b"first\nlast\n"
@@ -140,6 +139,29 @@ async def test_an_eviction_is_no_fault_of_the_task(bench: NodeBench) -> None:
     assert failure is not None
     assert (failure.code, failure.fault, failure.retryable) == ("Interrupted", Fault.SYSTEM, True)
     assert "evicted" in failure.message
+
+
+async def test_a_high_priority_takes_the_place_of_a_low_one(bench: NodeBench, tmp_path: Path) -> None:
+    """By the scheduler, which is told by classes; the attempt that had to go was interrupted."""
+    names = {word: f"{word}-{bench.namespace}" for word in ("high", "low")}
+    for word, value in (("high", 1000), ("low", -1000)):
+        document = {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "value": value}
+        await bench.kubectl("create", "-f", "-", stdin=json.dumps({**document, "metadata": {"name": names[word]}}))
+    classes = {"priority_classes": {names["high"]: 1, names["low"]: -1000}}
+    other = NodeBench(tmp_path, bench.cluster, f"{bench.base}/priorities", pods=classes)
+    await other.open()
+    most = await other.kubectl("get", "nodes", "-o", "jsonpath={.items[0].status.allocatable.cpu}")
+    asks = {ResourceName.CPU: f"{int(most) * 600}m", ResourceName.MEMORY: "32Mi"}
+    low = replace(other.shell("sleep 600", asks=asks), priority=-5)
+    high = replace(other.shell("true", asks=asks), priority=5)
+    await other.executor.start(low)
+    await other.ran(low.key)
+    assert await other.end_of(high) is None
+    failure = await other.ended(low.key)
+    assert failure is not None
+    assert (failure.code, failure.fault) == ("Interrupted", Fault.SYSTEM)
+    assert "preempted by a pod of higher priority" in failure.message
+    await other.close()
 
 
 async def test_a_quota_is_waited_for_as_the_controller_counts_it(bench: NodeBench, tmp_path: Path) -> None:

@@ -11,15 +11,25 @@ Shape: TypeAlias = tuple[tuple[str, int], ...]
 """Amounts that are asked, by name in order and without zeros: equal for requests that fit alike."""
 
 
+_SHAPES: dict[tuple[tuple[str, int], ...], Shape] = {}
+_SHAPES_MAX = 1_000
+
+
 def shape_of(asked: Amounts) -> Shape:
     """The shape of what is asked.
 
     Raises:
         ValueError: a negative amount.
     """
-    if any(amount < 0 for amount in asked.values()):
+    items = tuple(asked.items())
+    if (known := _SHAPES.get(items)) is not None:
+        return known
+    if any(amount < 0 for _, amount in items):
         raise ValueError(f"an amount cannot be negative: {dict(asked)}")
-    return tuple(sorted((name, amount) for name, amount in asked.items() if amount))
+    if len(_SHAPES) >= _SHAPES_MAX:
+        _SHAPES.clear()
+    shape = _SHAPES[items] = tuple(sorted(item for item in items if item[1]))
+    return shape
 
 
 def add(used: dict[str, int], asked: Shape) -> None:

@@ -64,6 +64,8 @@ class FairQueue:
         self._by_path: dict[tuple[str, ...], tuple[Place, ...]] = {}
         self._possible: set[tuple[tuple[str, ...], Shape]] = set()
         """What fits where nothing else runs: it was looked at before."""
+        self._exhausted = False
+        """Whether nothing that waits may go on, until something is given back."""
         self._waiting: dict[str, Request] = {}
         self._granted: dict[str, tuple[Request, int]] = {}
         self._ahead_ns = float(AHEAD_NS)
@@ -92,6 +94,8 @@ class FairQueue:
         for place in places:
             place.let_wait(request.shape)
         places[-1].line.add(request)
+        if self._exhausted and _innermost_short(places, request.shape) is None:
+            self._exhausted = False
 
     def grant_unasked(self, request: Request, now_ns: int) -> bool:
         """Grant a request at once if nothing waits and it fits: what `ask` and `next_grant` would come to."""
@@ -104,7 +108,7 @@ class FairQueue:
 
     def next_grant(self, now_ns: int) -> Request | None:
         """Grant the request that is next by the fair order and fits; none when nothing that waits may go on now."""
-        if not self._waiting:
+        if self._exhausted or not self._waiting:
             return None
         bars: Bars = {}
         for place in self._in_fair_order(self._root, bars, now_ns):
@@ -112,6 +116,7 @@ class FairQueue:
                 self._leave_line(request)
                 self._take(request, now_ns)
                 return request
+        self._exhausted = True
         return None
 
     def restore(self, request: Request, now_ns: int) -> None:
@@ -123,6 +128,7 @@ class FairQueue:
         """End a grant. One that is not granted is left as it is: ends may be told twice."""
         if (grant := self._granted.pop(request_id, None)) is not None:
             request, since_ns = grant
+            self._exhausted = False
             self._ahead_ns += MEMORY * (now_ns - since_ns - self._ahead_ns)
             for place in self._places(request.path):
                 place.gives_back(request.shape, self._root.quota.limit, now_ns)
@@ -131,14 +137,17 @@ class FairQueue:
         """Let a request wait no longer, as when its execution was aborted."""
         if (request := self._waiting.get(request_id)) is not None:
             self._leave_line(request)
+            self._exhausted = False
 
     def set_quota(self, path: tuple[str, ...], quota: Quota, now_ns: int) -> None:
         """Change a quota. What is granted stays granted, though it may be more than the new limit now."""
         self._quotas[path] = quota
         self._possible.clear()
-        self._places(path)[-1].quota = quota
+        self._exhausted = False
+        capacity = self._quotas[()].limit if () in self._quotas else {}
+        self._places(path)
         for place in _all(self._root):
-            place.rank(self._root.quota.limit, now_ns)
+            place.bound(self._quotas.get(place.path, place.quota), capacity, now_ns)
 
     def used(self, path: tuple[str, ...]) -> dict[str, int]:
         """Return what is granted at and below a path: resource -> amount."""
@@ -160,6 +169,8 @@ class FairQueue:
             return None
         if (wanted := _innermost_short(places, head.shape)) is None:
             place.head = None
+            if not bars:
+                return head
         elif now_ns - place.stuck_since(head, now_ns) >= self._patience_ns:
             bars.setdefault(wanted[0], set()).add(wanted[1])
         return place.line.first(lambda shape: all(each.lets(shape, bars.get(each, ())) for each in places))
@@ -200,6 +211,9 @@ class FairQueue:
             above = places[-1]
             if name not in above.children:
                 above.children[name] = self._made(path[:depth])
+                if len(above.children) > 1:
+                    for child in above.children.values():
+                        child.compare(self._root.quota.limit)
             places.append(above.children[name])
         found = self._by_path[path] = tuple(places)
         return found

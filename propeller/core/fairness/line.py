@@ -41,6 +41,8 @@ class Line:
 
     def head(self) -> Request | None:
         """Return the first of all."""
+        if len(self._heaps) == 1:
+            return next(iter(self._heaps.values()))[0][-1]
         return self.first(lambda _: True)
 
     def first(self, fits: Callable[[Shape], bool]) -> Request | None:

@@ -1,6 +1,5 @@
 """One place in the tree of quotas: the platform, a team, a project, a domain of it."""
 
-from collections import Counter
 from collections.abc import Collection
 
 from propeller.core.fairness import amounts
@@ -30,9 +29,10 @@ class Place:
         self.head: tuple[Request, int] | None = None
         """The head of the line when it last did not fit, and since when it does not."""
         self._below_guarantee = bool(quota.guaranteed)
+        self._compared = False
         self._had = 0.0
         self._had_at_ns = 0
-        self._waiting: Counter[Shape] = Counter()
+        self._waiting: dict[Shape, int] = {}
 
     @property
     def waits(self) -> bool:
@@ -42,7 +42,8 @@ class Place:
     def had(self, now_ns: int) -> float:
         """How much it has had, in nanoseconds of the whole platform over its weight."""
         if now_ns > self._had_at_ns:
-            self._had += self.share * (now_ns - self._had_at_ns)
+            if self._had_at_ns:
+                self._had += self.share * (now_ns - self._had_at_ns)
             self._had_at_ns = now_ns
         return self._had
 
@@ -64,38 +65,62 @@ class Place:
 
     def takes(self, asked: Shape, capacity: Amounts, now_ns: int) -> None:
         """Count a grant at or below this place."""
-        self.had(now_ns)
+        if self._compared:
+            self.had(now_ns)
         amounts.add(self.used, asked)
-        self.rank(capacity, now_ns)
+        if self._compared:
+            self._rank(capacity)
 
     def gives_back(self, asked: Shape, capacity: Amounts, now_ns: int) -> None:
         """Count the end of a grant at or below this place."""
-        self.had(now_ns)
+        if self._compared:
+            self.had(now_ns)
         amounts.subtract(self.used, asked)
-        self.rank(capacity, now_ns)
+        if self._compared:
+            self._rank(capacity)
 
-    def rank(self, capacity: Amounts, now_ns: int) -> None:
-        """Work out its share of the whole platform's limits, and whether it has its guarantee."""
+    def compare(self, capacity: Amounts) -> None:
+        """Count what it has from now on: it has siblings. One without is always the next one of its kind."""
+        if not self._compared:
+            self._compared = True
+            self._rank(capacity)
+
+    def bound(self, quota: Quota, capacity: Amounts, now_ns: int) -> None:
+        """Count by another quota, or another capacity of the whole platform, from now on."""
         self.had(now_ns)
+        self.quota = quota
+        self._rank(capacity)
+
+    def _rank(self, capacity: Amounts) -> None:
+        """Work out its share of the whole platform's limits, and whether it has its guarantee."""
+        used = self.used
         guaranteed = self.quota.guaranteed
         self._below_guarantee = bool(guaranteed) and all(
-            self.used.get(name, 0) < amount for name, amount in guaranteed.items()
+            used.get(name, 0) < least for name, least in guaranteed.items()
         )
-        share = max((used / capacity[name] for name, used in self.used.items() if capacity.get(name)), default=0.0)
+        share = 0.0
+        for name, amount in used.items():
+            whole = capacity.get(name)
+            if whole and amount > share * whole:
+                share = amount / whole
         self.share = share / self.quota.weight
 
     def let_wait(self, asked: Shape) -> None:
         """Count one that waits at or below this place."""
-        self._waiting[asked] += 1
+        self._waiting[asked] = self._waiting.get(asked, 0) + 1
 
     def let_go(self, asked: Shape) -> None:
         """Count one less."""
-        self._waiting[asked] -= 1
-        if not self._waiting[asked]:
+        left = self._waiting[asked] - 1
+        if left:
+            self._waiting[asked] = left
+        else:
             del self._waiting[asked]
 
     def lets_any(self, barred: Collection[str]) -> bool:
         """Whether anything waits at or below it that its own limit lets go on."""
+        if not (self.quota.limit or barred):
+            return bool(self._waiting)
         return any(self.lets(shape, barred) for shape in self._waiting)
 
     def lets(self, asked: Shape, barred: Collection[str]) -> bool:

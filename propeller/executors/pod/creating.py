@@ -109,8 +109,14 @@ class PodMaker:
         """Make a pod. What was sent is waited for by `settled`, even if the caller is cancelled."""
         posting = asyncio.get_running_loop().create_task(self._objects.create(PODS, place.namespace, pod))
         self._posting[place] = posting
-        posting.add_done_callback(lambda _: self._posting.pop(place, None))
+        posting.add_done_callback(lambda _: self._over(place, posting))
         return await asyncio.shield(posting)
+
+    def _over(self, place: ObjectKey, posting: "asyncio.Task[Json]") -> None:
+        """Forget that a pod is being made. What came of it is nobody's news when the caller was cancelled."""
+        self._posting.pop(place, None)
+        if not posting.cancelled():
+            posting.exception()
 
     def _taken(self, pod: Json, found: Json) -> Json | Failure:
         """Return a pod that is there already, if it is the same attempt's."""

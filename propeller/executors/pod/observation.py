@@ -11,10 +11,10 @@ from datetime import datetime
 from typing import TypeAlias
 
 from flytelike.model.failure import Failure, Fault
-from propeller.executors.codes import INTERRUPTED, OOM_KILLED
+from propeller.executors.codes import INTERRUPTED, NOT_STORED, OOM_KILLED
 from propeller.executors.pod.endings import failure_of_disruption, failure_of_exit, failure_of_reason
 from propeller.executors.pod.manifest import PRIMARY_ANNOTATION
-from propeller.executors.pod.plain import STORE
+from propeller.executors.pod.plain import FETCH, STORE
 from propeller.executors.pod.settings import Json, Patience
 from propeller.executors.pod.starting import Trouble, trouble_of_start
 
@@ -133,7 +133,7 @@ def _failure_of_store(status: Json, primary: Json) -> Failure | None:
         failure = failure_of_exit(ended) if container.get("name") == STORE and ended is not None else None
         if failure is not None:
             text = f"What the task left could not be stored. {failure.message}"
-            return Failure("OutputsNotStored", text, Fault.SYSTEM, retryable=True)
+            return Failure(NOT_STORED, text, Fault.SYSTEM, retryable=True)
     return None
 
 
@@ -205,6 +205,9 @@ def _failure_of_init(pod: Json) -> Failure | None:
         failure = failure_of_exit(ended) if ended is not None else None
         if failure is None or container.get("name") in lasting:
             continue
+        if container.get("name") == FETCH:
+            text = f"The inputs could not be brought to the program. {failure.message}"
+            return Failure("InputsNotBrought", text, Fault.SYSTEM, retryable=True)
         text = f"The init container `{container.get('name')}` failed, so that the task could not begin: "
         code = failure.code if failure.code in {OOM_KILLED, INTERRUPTED} else "InitContainerFailed"
         return replace(failure, code=code, message=text + failure.message)

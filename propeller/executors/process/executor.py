@@ -129,6 +129,10 @@ class ProcessExecutor(Executor, WorkersListener, SlotsListener):
         if not self._workers.ready:
             self._later(self._revive())
 
+    async def open(self) -> None:
+        """Return once processes can be made; the first attempt waits for that else. Raises ZygoteFailed or OSError."""
+        await self._workers.open()
+
     @override
     async def start(self, spec: AttemptSpec) -> None:
         if spec.key in self._live or spec.key in self._held_up or self._closed:

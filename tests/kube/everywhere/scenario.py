@@ -137,6 +137,7 @@ async def played(endpoint: str, folder: Path) -> None:
             await _begin(client, case)
         await executions.recover(client, ExecutionId(PROJECT, DOMAIN, "mended"), RECOVERED.name)
         await asyncio.gather(*(_ended(client, case) for case in (*THEN, RECOVERED)))
+        assert await printed(client, "mended") == b"adding 3 and 1\n"
 
 
 async def _begin(client: Client, case: Case) -> None:
@@ -144,6 +145,14 @@ async def _begin(client: Client, case: Case) -> None:
     plan = Identifier(ResourceKind.LAUNCH_PLAN, PROJECT, DOMAIN, name, "1")
     options = executions.ExecutionOptions(name=case.name)
     await executions.create(client, PROJECT, DOMAIN, plan, {"number": Literal(Primitive(case.number))}, options)
+
+
+async def printed(client: Client, name: str) -> bytes:
+    """Return what the first attempt of the first task of an execution printed, by the API."""
+    for node in await executions.nodes(client, ExecutionId(PROJECT, DOMAIN, name)):
+        for attempt in await executions.attempts(client, node.id):
+            return b"".join([data async for data in executions.logs(client, attempt.id, follow=True)])
+    raise AssertionError(f"{name} has no attempt")
 
 
 async def _answer(client: Client) -> None:

@@ -62,6 +62,8 @@ class EngineArrayJudge(ArrayJudge):
                 for index in range(first, first + length) if phase == TaskPhase.SUCCEEDED else ():
                     element = self.elements[index]
                     element.results[element.attempt].append(None)
+                    if self.checker.outlived:
+                        element.live = None  # Its worker outlived an engine, and ends by itself: nobody waits for it.
         if self.checker.clock_was_turned:
             for element in self.elements.values():
                 element.paused_ns = 0

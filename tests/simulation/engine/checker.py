@@ -39,6 +39,8 @@ class EngineChecker(Checker):
     ends_unheard: bool = False
     sees_lookups: bool = False
     takes: bool = True
+    outlived: bool = False
+    """Whether workers go on when their engine dies."""
 
     @override
     def __post_init__(self) -> None:

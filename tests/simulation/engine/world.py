@@ -95,6 +95,7 @@ class EngineWorld:
                 agenda=agenda,
                 ends_unheard=weather.ends_unheard,
                 takes=request.cache is CacheUse.USE,
+                outlived=weather.survives,
             )
             for request in requests
         }

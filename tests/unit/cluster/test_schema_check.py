@@ -35,8 +35,8 @@ def test_there_must_be_tables(database: Database) -> None:
 
 
 def test_older_tables_are_to_be_upgraded_first(database: Database) -> None:
-    database.write_now(lambda connection: migrate(connection, "0014"))
-    with pytest.raises(Refusal, match=r"revision 0014.*older-database") as refused:
+    database.write_now(lambda connection: migrate(connection, "0015"))
+    with pytest.raises(Refusal, match=r"revision 0015.*older-database") as refused:
         check(database)
     assert refused.value.diagnostics[0].help == ("run `flytelike db upgrade`",)
     upgrade(database)
@@ -57,7 +57,7 @@ def test_newer_tables_say_who_can_work_on_them(database: Database, since: str, w
 
 
 def test_an_upgrade_writes_who_can_work_on_the_tables(database: Database) -> None:
-    database.write_now(lambda connection: migrate(connection, "0014"))
+    database.write_now(lambda connection: migrate(connection, "0015"))
     upgrade(database)
     found = database.read_now(lambda connection: connection.execute(text("SELECT * FROM schema_support")).all())
     assert [tuple(row) for row in found] == [(READABLE_SINCE,)]

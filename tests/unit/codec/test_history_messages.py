@@ -66,6 +66,7 @@ records = st.one_of(
         words.map(Digest),
         words,
         instants,
+        st.integers(-1000, 1000),
     ),
     st.builds(AttemptChanged, paths, counts, tasks, st.sampled_from(TaskPhase), instants, perhaps_failed, instants),
     st.builds(

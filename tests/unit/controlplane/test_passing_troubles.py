@@ -51,6 +51,19 @@ async def test_what_cannot_be_read_now_is_handed_over_later(running: Running, mo
     assert [request.id for request in running.launcher.launched] == [execution_id()]
 
 
+async def test_what_a_server_that_died_left_undone_is_handed_over_by_another(running: Running) -> None:
+    """It had written the execution down, and died before it told the launcher."""
+    running.launcher.failing = True
+    await running.registration.Register(module())
+    await running.admin.CreateExecution(create_execution("run"))
+    assert running.launcher.launched == []
+    await running.plane.dispatch.close()
+    running.launcher.failing = False
+    running.plane.dispatch.keep_looking(0.01)
+    await asyncio.wait_for(running.launcher.told.wait(), 30)
+    assert running.launcher.launched[0].id == execution_id()
+
+
 async def test_who_asks_is_told_what_executions_wait_for(running: Running) -> None:
     here, elsewhere = execution_id(), execution_id("other")
     running.launcher.waits_for = [

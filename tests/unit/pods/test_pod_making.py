@@ -1,6 +1,7 @@
 """Making pods while the API server is in trouble: once, whatever it answers."""
 
 import asyncio
+import gc
 from typing import Any
 
 import pytest
@@ -79,25 +80,49 @@ async def test_nobody_overtakes_in_the_line_for_a_quota() -> None:
     assert order == [0, 1, 2, 3, 4]
 
 
-async def test_a_pod_that_is_being_made_when_it_is_aborted_is_waited_for(pod: dict[str, Any]) -> None:
-    class Slow(FakeObjects):
-        async def create(self, kind: Any, namespace: str, document: Any) -> Any:
-            await go.wait()
-            return await super().create(kind, namespace, document)
+class Slow(FakeObjects):
+    """Makes a pod once it may."""
 
-    go, objects = asyncio.Event(), Slow()
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = asyncio.Event()
+
+    async def create(self, kind: Any, namespace: str, document: Any) -> Any:
+        await self.go.wait()
+        return await super().create(kind, namespace, document)
+
+
+async def aborted_while_it_is_made(objects: Slow, pod: dict[str, Any]) -> "asyncio.Future[None]":
+    """Return what is done when a pod whose maker was cancelled is not being made any more."""
     maker = PodMaker(objects, 4, QUICK)
-    place = ObjectKey(pod["metadata"]["namespace"], pod["metadata"]["name"])
     making = asyncio.ensure_future(maker.made(pod, lambda _: None))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     making.cancel()
-    settled = asyncio.ensure_future(maker.settled(place))
+    settled = asyncio.ensure_future(maker.settled(ObjectKey(pod["metadata"]["namespace"], pod["metadata"]["name"])))
     await asyncio.sleep(0)
+    return settled
+
+
+async def test_a_pod_that_is_being_made_when_it_is_aborted_is_waited_for(pod: dict[str, Any]) -> None:
+    objects = Slow()
+    settled = await aborted_while_it_is_made(objects, pod)
     assert not settled.done()
-    go.set()
+    objects.go.set()
     await settled
-    assert (await objects.get(PODS, *place))["metadata"]["name"] == place.name
+    assert await objects.get(PODS, pod["metadata"]["namespace"], pod["metadata"]["name"])
+
+
+async def test_that_an_aborted_pod_could_not_be_made_is_nobodys_trouble(pod: dict[str, Any]) -> None:
+    """Else the event loop would tell of an exception that nobody has looked at."""
+    objects, complaints = Slow(), list[dict[str, Any]]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    settled = await aborted_while_it_is_made(objects, pod)
+    objects.trouble = [error_of(0, "", "server disconnected")]
+    objects.go.set()
+    await settled
+    gc.collect()
+    assert complaints == []
 
 
 async def test_removing_lets_go_of_the_pod_and_is_fine_with_none(pod: dict[str, Any]) -> None:

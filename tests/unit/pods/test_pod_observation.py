@@ -438,7 +438,7 @@ def test_a_plain_program_runs_before_the_pods_own_container(found: dict[str, Any
             "OutputsNotStored",
             Fault.SYSTEM,
         ),
-        (pod(phase="Failed", init=[terminated(1, name="flytelike-fetch")]), "InitContainerFailed", Fault.USER),
+        (pod(phase="Failed", init=[terminated(1, name="flytelike-fetch")]), "InputsNotBrought", Fault.SYSTEM),
     ],
     ids=["program", "memory", "store", "fetch"],
 )

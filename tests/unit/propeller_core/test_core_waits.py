@@ -32,9 +32,15 @@ def test_words(wait: Wait, what: str, until_ns: int) -> None:
 
 
 def test_gates_tell_their_signal_and_until_when() -> None:
-    run = run_of(graph(gate("g", "a", timeout_ns=5 * S), gate("h", "a", sleep_ns=9 * S), task("a"), outputs=False))
+    gates = (gate("g", "a", timeout_ns=5 * S), gate("h", "a", sleep_ns=9 * S), gate("i", "a"))
+    run = run_of(graph(*gates, task("a"), outputs=False))
     run.on(ok("a", at=2 * S))
-    assert waits(run) == {"a": ("", 0), "g": ('approval "signal-g"', 7 * S), "h": ("its time", 11 * S)}
+    assert waits(run) == {
+        "a": ("", 0),
+        "g": ('approval "signal-g"', 7 * S),
+        "h": ("its time", 11 * S),
+        "i": ('approval "signal-i"', 0),
+    }
     run.on(passed("g"))
     assert waits(run)["g"] == ("", 0)
 
