@@ -75,6 +75,8 @@ class FakeKubelet:
         self.unschedulable = ""
         self._free = slots
         self._backlog: dict[ObjectKey, Json] = {}
+        self._bound: set[ObjectKey] = set()
+        """Pods that have room here and were not seen since."""
         self.started: list[str] = []
         self._client = client
         self._selector = selector
@@ -123,6 +125,7 @@ class FakeKubelet:
                     self._later(self._see(key, pod))
                 case Gone(key):
                     self._backlog.pop(key, None)
+                    self._later(self._unbind(key))
                 case Listed():
                     pass
 
@@ -131,8 +134,13 @@ class FakeKubelet:
         known = self._pods.get(metadata["uid"])
         if not pod["spec"].get("nodeName"):
             await self._schedule(key, pod)
-        elif pod["spec"]["nodeName"] == self.name and known is None and not metadata.get("deletionTimestamp"):
+        elif pod["spec"]["nodeName"] == self.name and known is None:
             one = self._pods[metadata["uid"]] = _Pod(pod)
+            self._bound.discard(key)
+            if metadata.get("deletionTimestamp"):  # It was bound and deleted before anything of it was seen.
+                await self._drop(one)
+                await self._release()
+                return
             self.started.append(key.name)
             one.work = self._later(self._occupy(one))
         elif known is not None and metadata.get("deletionTimestamp") and not known.stopping:
@@ -142,7 +150,7 @@ class FakeKubelet:
     async def _schedule(self, key: ObjectKey, pod: Json) -> None:
         if pod["metadata"].get("deletionTimestamp") or pod["status"].get("conditions"):
             return
-        if not self._free and key not in self._backlog:
+        if not self._free:
             self._backlog[key] = pod
             why = "0/1 nodes are available: 1 Too many pods."
         else:
@@ -153,11 +161,18 @@ class FakeKubelet:
                 await self._client.merge(PODS, *key, {"status": {"conditions": [told]}}, "status")
             return
         self._free -= 1
+        self._bound.add(key)
         target = {"apiVersion": "v1", "kind": "Node", "name": self.name}
         binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": key.name}, "target": target}
         try:
             await self._client._call("POST", address(PODS, *key, "binding"), None, binding)
         except (ObjectNotFound, ObjectExists, ObjectChanged):
+            await self._unbind(key)
+
+    async def _unbind(self, key: ObjectKey) -> None:
+        """Give the room back of a pod that will not run."""
+        if key in self._bound:
+            self._bound.remove(key)
             await self._release()
 
     async def _release(self) -> None:
@@ -227,6 +242,8 @@ class FakeKubelet:
             one.states[name] = terminated(128, "1970-01-01T00:00:00Z", "StartError", text)
         else:
             one.states[name] = running(now())
+            if one.stopping:  # Nobody saw it when the pod was stopped.
+                kill(made.process.pid, signal.SIGKILL)
         made.over = made.process is None
         return made.process
 
@@ -260,6 +277,10 @@ class FakeKubelet:
             except TimeoutError:
                 self._signal(one, signal.SIGKILL)
                 await one.work
+        await self._drop(one)
+
+    async def _drop(self, one: _Pod) -> None:
+        """Let the API server forget a pod that does not run."""
         metadata = one.pod["metadata"]
         with contextlib.suppress(ObjectNotFound, ObjectChanged):
             await self._client.delete(PODS, metadata["namespace"], metadata["name"], metadata["uid"], 0)

@@ -46,6 +46,8 @@ ROWS_AT_ONCE = 1_000
 """Few enough that a transaction takes some milliseconds: others write meanwhile."""
 STEPS_TOLD = 50
 """After so many parts of a step it is told how far it is."""
+ENGINE_LOOKS, ENGINE_LOOK_S = 20, 0.05
+"""How often the engine is asked again whether it is through with executions, and the pause before each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +216,7 @@ class Collector:
     async def _drop(self, batch: Sequence[Member], report: Report, kept: Collection[ExecutionId]) -> None:
         for member in batch:
             report.log_bytes += await self._tools.logs.delete_logs(member.execution)
-        held = set(await self._tools.states.forget([member.execution for member in batch]))
+        held = await self._held([member.execution for member in batch])
         free = [member for member in batch if member.execution not in held]
         stay = {member.id for member in free if member.execution in kept}
         # Those of which only the name was left are told no second time.
@@ -226,6 +228,19 @@ class Collector:
         while numbers:
             work = partial(rows.delete_rows, numbers=numbers, rows_max=ROWS_AT_ONCE, names_stay=stay, now_ns=now_ns)
             numbers = numbers[await self._database.write(work) :]
+
+    async def _held(self, executions: Sequence[ExecutionId]) -> set[ExecutionId]:
+        """Have the engine forget executions; return those that it holds on to although it was given a moment.
+
+        It tells the last of an execution's history shortly after its end.
+        """
+        held = set(await self._tools.states.forget(executions))
+        for _ in range(ENGINE_LOOKS if held else 0):
+            await asyncio.sleep(ENGINE_LOOK_S)
+            held = set(await self._tools.states.forget(sorted(held, key=str)))
+            if not held:
+                break
+        return held
 
 
 async def give_back(database: Database) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from propeller.core.fairness import Amounts
 from propeller.executors.process.eager_slots import slots_for
 from propeller.executors.process.images import ImageEnvironment
-from propeller.ports_allocation import ATTEMPTS, CPU, GPU, MEMORY
+from propeller.ports_allocation import ATTEMPTS, CPU, MEMORY
 
 TASK_DEFAULTS: Amounts = {CPU: 1000}
 """What an attempt asks for that says nothing of it."""
@@ -29,7 +29,6 @@ class ProcessSettings:
     Attributes:
         logs: Folder for what attempts print.
         slots: How many attempts run at once, and how many processors they may use.
-        gpus: How many GPUs this machine has for attempts.
         eager_slots: How many attempts of eager tasks run beside them: they wait for others most of the time. By default
             as many as a quarter of the memory is enough for, at most 128.
         idle_workers: How many warm workers may wait for work beside the running ones.
@@ -53,7 +52,6 @@ class ProcessSettings:
 
     logs: Path
     slots: int = field(default_factory=_cpu_count)
-    gpus: int = 0
     eager_slots: int = field(default_factory=lambda: slots_for(_memory_bytes()))
     idle_workers: int = field(default_factory=_cpu_count)
     idle_s: float = 300.0
@@ -78,5 +76,5 @@ class ProcessSettings:
 
     @property
     def machine(self) -> Amounts:
-        """What all attempts together may use: the outermost quota."""
-        return {ATTEMPTS: self.slots, CPU: self.slots * 1000, MEMORY: _memory_bytes(), GPU: self.gpus}
+        """What all attempts together may use: the outermost quota. GPUs are not counted here."""
+        return {ATTEMPTS: self.slots, CPU: self.slots * 1000, MEMORY: _memory_bytes()}
