@@ -8,10 +8,11 @@ from typing import TypeAlias
 import pytest
 from typing_extensions import override
 
+from flytelike.model.quota import ATTEMPTS
 from propeller.allocation import LocalAllocator, SharedAllocator, SharedSettings
 from propeller.core.fairness import Quota, Shortage
 from propeller.engine.loop_clock import LoopClock
-from propeller.ports_allocation import ATTEMPTS, AllocationListener, Allocator, Ask
+from propeller.ports_allocation import AllocationListener, Allocator, Ask
 
 pytestmark = pytest.mark.anyio
 PORTS = {"Allocator": ("LocalAllocator", "SharedAllocator")}

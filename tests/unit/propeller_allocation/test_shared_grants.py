@@ -11,11 +11,12 @@ import pytest
 from sqlalchemy import create_engine, select
 from typing_extensions import override
 
+from flytelike.model.quota import ATTEMPTS
 from propeller.allocation import SharedAllocator, SharedSettings
 from propeller.allocation.ledger import HolderReplaced
 from propeller.allocation.schema import asks
 from propeller.core.fairness import Quota, Shortage
-from propeller.ports_allocation import ATTEMPTS, AllocationListener, Ask
+from propeller.ports_allocation import AllocationListener, Ask
 
 pytestmark = pytest.mark.anyio
 LIMIT = 4

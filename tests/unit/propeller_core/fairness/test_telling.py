@@ -2,7 +2,8 @@
 
 import pytest
 
-from propeller.core.fairness import Shortage, shown_amount, shown_place, shown_shortages
+from flytelike.model.quota import shown_amount
+from propeller.core.fairness import Shortage, shown_place, shown_shortages
 
 
 @pytest.mark.parametrize(
