@@ -13,7 +13,7 @@ CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
 NO_CODES = frozenset(
     """
     exec-attempt exec-domain exec-name exec-node exec-project task-version
-    controlplane-certificates controlplane-dispatch controlplane-marking controlplane-replica propeller-news
+    controlplane-certificates controlplane-dispatch controlplane-marking propeller-allocation controlplane-replica propeller-news
     propeller-token-file
     signing-key-file token-file
     cache-key-metadata content-length content-md5 content-security-policy controlplane-listen controlplane-read
@@ -36,7 +36,7 @@ NO_CODES = frozenset(
 
 COMPOSED = frozenset(
     """
-    artifact-exists dataset-exists tag-exists unknown-artifact unknown-dataset
+    artifact-exists dataset-exists tag-exists team-exists unknown-quota unknown-artifact unknown-dataset
     launch-plan-not-found task-not-found workflow-not-found
     unknown-active-launch-plan unknown-attribute unknown-data unknown-deck unknown-description unknown-execution
     unknown-graph

@@ -30,7 +30,10 @@ VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "delete": ("flytelike.cli.delete", "Delete executions, whatever their age."),
     "secret": ("flytelike.cli.secret", "Keep the secrets that tasks ask for."),
     "cache": ("flytelike.cli.cache", "Show or evict cached results."),
-    "project": ("flytelike.cli.project", "Create and list projects."),
+    "project": ("flytelike.cli.project", "Create, show and change projects."),
+    "team": ("flytelike.cli.team", "Create, show and change teams, who own projects."),
+    "quota": ("flytelike.cli.quota", "Show what teams and projects may use and use now; set it."),
+    "apply": ("flytelike.cli.apply", "Make teams, projects and quotas what a file says."),
     "explain": ("flytelike.cli.explain", "Tell what an error code means, or why a node was (not) cached."),
     "completion": ("flytelike.cli.completion", "Print the completion script of a shell."),
 }

@@ -27,6 +27,7 @@ from flytelike.controlplane.recovery import Recovery
 from flytelike.controlplane.registry import Registry
 from flytelike.controlplane.settings import Settings
 from flytelike.controlplane.signals import Signals
+from flytelike.controlplane.tenancy.tenancy import TenancyCases
 from flytelike.controlplane.uploads import Uploads
 from flytelike.controlplane.watch import Watch
 from flytelike.model.history import HistoryEntry
@@ -69,7 +70,8 @@ class ControlPlane:
         url = self.database.engine.url
         self.notifier = Notifier() if self.database.sqlite else ListeningNotifier(url)
         self.history = History(self.database, self.notifier)
-        self.projects = Projects(self.database, settings, self.clock)
+        self.tenancy = TenancyCases(self.database, settings, self.clock)
+        self.projects = Projects(self.database, settings, self.clock, self.tenancy.refresh)
         self.registry = Registry(self.database, store, settings, self.clock)
         self.graphs = Graphs(self.database, store, settings)
         self.finding = Finding(self.database, store, self.clock)
@@ -98,7 +100,9 @@ class ControlPlane:
             DiagnosticError: `corrupt-database`, `newer-database`, `older-database` or `database-unavailable`.
         """
         await asyncio.to_thread(upgrade if migrate else check, self.database)
+        await self.database.write(self.tenancy.add_defaults)
         await self.database.write(self.projects.add_defaults)
+        await self.tenancy.refresh()
         await self.notifier.start()
 
     async def reconcile(self) -> None:

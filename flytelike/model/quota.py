@@ -137,5 +137,10 @@ def shown_number(resource: str, amount: int) -> str:
 
 def shown_amounts(amounts: Amounts) -> str:
     """Return amounts in a phrase, in the order of `RESOURCES`."""
-    order = sorted(amounts, key=lambda name: (RESOURCES.index(name.partition("/")[0]), name))
-    return ", ".join(f"{name} {shown_number(name, amounts[name])}" for name in order)
+    return ", ".join(f"{name} {shown_number(name, amounts[name])}" for name in sorted(amounts, key=resource_order))
+
+
+def resource_order(name: str) -> tuple[int, str]:
+    """Return a key to sort resources by as people list them; those that nobody knows come last."""
+    kind = name.partition("/")[0]
+    return (RESOURCES.index(kind) if kind in RESOURCES else len(RESOURCES)), name

@@ -50,7 +50,7 @@ async def allocator(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIter
     """Two attempts at once; project `small` one of them."""
     quotas: Quotas = {
         (): Quota(limit={ATTEMPTS: 2}),
-        ("", "small"): Quota(limit={ATTEMPTS: 1}),
+        ("default", "small"): Quota(limit={ATTEMPTS: 1}),
     }
     if request.param == "local":
         yield LocalAllocator(quotas, LoopClock())
@@ -121,7 +121,7 @@ async def test_what_can_never_be_granted_is_refused_with_the_limits_in_its_way(a
     told = Told()
     allocator.ask(ask("a", "small", attempts=3), told)
     await settled(allocator)
-    assert {it.path for it in told.refused_ids["a"]} == {(), ("", "small")}
+    assert {it.path for it in told.refused_ids["a"]} == {(), ("default", "small")}
     allocator.ask(ask("b"), told)
     await settled(allocator)
     assert told.granted_ids == ["b"]
@@ -144,7 +144,7 @@ async def test_one_that_waits_says_why(allocator: Allocator) -> None:
     waiting = await allocator.why("b")
     assert waiting is not None
     assert (waiting.place, waiting.length) == (1, 1)
-    assert [(it.path, it.used, it.limit) for it in waiting.shortages] == [(("", "small"), 1, 1)]
+    assert [(it.path, it.used, it.limit) for it in waiting.shortages] == [(("default", "small"), 1, 1)]
     assert await allocator.why("a") is None
 
 

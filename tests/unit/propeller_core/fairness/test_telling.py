@@ -27,7 +27,6 @@ def test_amounts(resource: str, amount: int, shown: str) -> None:
     [
         ((), "the platform"),
         (("ml",), "team ml"),
-        (("",), "all projects without a team"),
         (("ml", "vision"), "project vision"),
         (("ml", "vision", "production"), "vision/production"),
     ],
