@@ -13,7 +13,7 @@ CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
 NO_CODES = frozenset(
     """
     exec-attempt exec-domain exec-name exec-node exec-project task-version
-    controlplane-certificates controlplane-dispatch controlplane-marking propeller-allocation controlplane-replica propeller-news
+    controlplane-certificates controlplane-dispatch controlplane-marking controlplane-replica propeller-news
     propeller-token-file
     signing-key-file token-file
     cache-key-metadata content-length content-md5 content-security-policy controlplane-listen controlplane-read
@@ -25,7 +25,7 @@ NO_CODES = frozenset(
     flytelike-fetch flytelike-inputs flytelike-outputs flytelike-store
     flytelike-propeller flytelike-secrets flytelike-session flytelike-signals flytelike-storing flytelike-trace
     flytelike-values github-dark grpc-status-details-bin js-default launch-plans memory-watch pod-logs propeller-close
-    propeller-cluster-resources propeller-delivery propeller-namespaces
+    propeller-allocation propeller-cluster-resources propeller-delivery propeller-namespaces
     primary-init propeller-lease propeller-retention propeller-sealer propeller-store propeller-store-reader
     propeller-shards propeller-watch
     pyflyte-fast-execute python-task raw-container serialization-format site-packages start-node

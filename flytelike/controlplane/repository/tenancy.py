@@ -9,8 +9,8 @@ from flytelike.codec.parse import serialise
 from flytelike.controlplane.repository.prepared import upsert
 from flytelike.controlplane.repository.projects import ProjectRow, add_project
 from flytelike.controlplane.schema import projects, quotas, teams
-from flytelike.controlplane.tenancy.wishes import OwnedProject, Team, Tenancy
 from flytelike.model.quota import DEFAULT_TEAM, QuotaPlace, QuotaTerms
+from flytelike.model.tenancy import OwnedProject, Team, Tenancy
 from flytelike_idl.admin import common_pb2, project_pb2
 
 ARCHIVED = (project_pb2.Project.ARCHIVED, project_pb2.Project.SYSTEM_ARCHIVED)

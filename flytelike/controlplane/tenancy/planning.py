@@ -13,18 +13,15 @@ from flytelike.controlplane.tenancy.wishes import (
     Action,
     Change,
     FieldChange,
-    Labels,
     Mode,
-    OwnedProject,
     ProjectWish,
     QuotaWish,
-    Team,
     TeamWish,
-    Tenancy,
     Wanted,
     Wish,
 )
 from flytelike.model.quota import DEFAULT_TEAM, QuotaPlace, QuotaTerms, shown_amounts
+from flytelike.model.tenancy import Labels, OwnedProject, Team, Tenancy
 
 LABELS_MAX = 16
 LABEL_CHARACTERS_MAX = 63

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from math import isfinite
 
 from flytelike.controlplane.errors import Faults
-from flytelike.controlplane.tenancy.wishes import Tenancy
 from flytelike.model.quota import (
     AMOUNT_MAX,
     DEFAULT_TEAM,
@@ -17,6 +16,7 @@ from flytelike.model.quota import (
     shown_amount,
     shown_number,
 )
+from flytelike.model.tenancy import Tenancy
 
 WEIGHT_MAX = 1_000_000.0
 NAMES_MAX = 50

@@ -6,19 +6,9 @@ from hypothesis import strategies as st
 
 from flytelike.controlplane.errors import Faults
 from flytelike.controlplane.tenancy.planning import Plan, planned
-from flytelike.controlplane.tenancy.wishes import (
-    Action,
-    Mode,
-    OwnedProject,
-    ProjectWish,
-    QuotaWish,
-    Team,
-    TeamWish,
-    Tenancy,
-    Wanted,
-    Wish,
-)
+from flytelike.controlplane.tenancy.wishes import Action, Mode, ProjectWish, QuotaWish, TeamWish, Wanted, Wish
 from flytelike.model.quota import DEFAULT_TEAM, QuotaPlace, QuotaTerms
+from flytelike.model.tenancy import OwnedProject, Team, Tenancy
 
 DOMAINS = ["development", "production"]
 THERE = Tenancy(
