@@ -26,7 +26,7 @@ NO_CODES = frozenset(
     flytelike-fetch flytelike-inputs flytelike-outputs flytelike-store
     flytelike-propeller flytelike-secrets flytelike-session flytelike-signals flytelike-storing flytelike-trace
     flytelike-values github-dark grpc-status-details-bin js-default launch-plans memory-watch pod-logs propeller-close
-    propeller-cluster-resources propeller-delivery propeller-namespaces
+    propeller-allocation propeller-cluster-resources propeller-delivery propeller-namespaces
     primary-init propeller-lease propeller-retention propeller-sealer propeller-store propeller-store-reader
     propeller-shards propeller-watch
     pyflyte-fast-execute python-task raw-container serialization-format site-packages start-node
@@ -37,7 +37,7 @@ NO_CODES = frozenset(
 
 COMPOSED = frozenset(
     """
-    artifact-exists dataset-exists tag-exists unknown-artifact unknown-dataset
+    artifact-exists dataset-exists tag-exists team-exists unknown-quota unknown-artifact unknown-dataset
     launch-plan-not-found task-not-found workflow-not-found
     unknown-active-launch-plan unknown-attribute unknown-data unknown-deck unknown-description unknown-execution
     unknown-graph

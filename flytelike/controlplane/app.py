@@ -30,9 +30,11 @@ from flytelike.controlplane.projects import Projects
 from flytelike.controlplane.reading import Reading
 from flytelike.controlplane.recovery import Recovery
 from flytelike.controlplane.registry import Registry
+from flytelike.controlplane.repository.tenancy import read_owners
 from flytelike.controlplane.secret_files import SecretFile
 from flytelike.controlplane.settings import Settings
 from flytelike.controlplane.signals import Signals
+from flytelike.controlplane.tenancy.tenancy import TenancyCases
 from flytelike.controlplane.uploads import Uploads
 from flytelike.controlplane.watch import Watch
 from flytelike.model.history import HistoryEntry
@@ -75,7 +77,8 @@ class ControlPlane:
         url = self.database.engine.url
         self.notifier = Notifier() if self.database.sqlite else ListeningNotifier(url)
         self.history = History(self.database, self.notifier)
-        self.projects = Projects(self.database, settings, self.clock)
+        self.tenancy = TenancyCases(self.database, settings, self.clock)
+        self.projects = Projects(self.database, settings, self.clock, self.tenancy.refresh)
         self.registry = Registry(self.database, store, settings, self.clock)
         self.graphs = Graphs(self.database, store, settings)
         self.finding = Finding(self.database, store, self.clock)
@@ -96,7 +99,7 @@ class ControlPlane:
         self.uploads = Uploads(store, settings, self.clock)
         self.watch = Watch(self.database, self.notifier)
         access = settings.access
-        self.book = AccessBook(self.database, self.clock, access.admins)
+        self.book = AccessBook(self.database, self.clock, access.admins, read_owners)
         self.audit = AuditLog(self.database, self.clock, access.audit_ns)
         self.provider = Provider(access.oidc) if access.oidc else None
         self.access = Access(self.database, self.clock, self.book)
@@ -110,7 +113,9 @@ class ControlPlane:
             DiagnosticError: `corrupt-database`, `newer-database`, `older-database` or `database-unavailable`.
         """
         await asyncio.to_thread(upgrade if migrate else check, self.database)
+        await self.database.write(self.tenancy.add_defaults)
         await self.database.write(self.projects.add_defaults)
+        await self.tenancy.refresh()
         await self.notifier.start()
 
     async def reconcile(self) -> None:

@@ -279,6 +279,7 @@ def project_message(row: ProjectRow, domains: tuple[tuple[str, str], ...]) -> pr
         description=row.description,
         labels=common_pb2.Labels.FromString(row.labels),
         state=row.state,  # type: ignore[arg-type] # the values are the same
+        team=row.team,
         domains=[project_pb2.Domain(id=domain, name=name) for domain, name in domains],
     )
 

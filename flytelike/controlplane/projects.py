@@ -1,5 +1,7 @@
 """Projects and domains: who may keep things where."""
 
+from collections.abc import Awaitable, Callable
+
 from sqlalchemy import Connection
 
 from flytelike.codec.parse import serialise
@@ -18,7 +20,10 @@ from flytelike.controlplane.repository.projects import (
     project_ids,
     update_project,
 )
+from flytelike.controlplane.repository.tenancy import find_team, hold_tenancy
 from flytelike.controlplane.settings import Settings
+from flytelike.controlplane.tenancy.planning import check_owner
+from flytelike.model.quota import DEFAULT_TEAM
 from flytelike_idl.admin import common_pb2, project_pb2
 
 NAME_MAX = 64
@@ -41,8 +46,11 @@ def check_place(connection: Connection, settings: Settings, project: str, domain
 class Projects:
     """The use cases of projects."""
 
-    def __init__(self, database: Database, settings: Settings, clock: Clock) -> None:
-        """Keep projects in `database`."""
+    def __init__(
+        self, database: Database, settings: Settings, clock: Clock, owners_changed: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Keep projects in `database`; `owners_changed` is called once a project was given to a team."""
+        self._owners_changed = owners_changed
         self._database = database
         self._settings = settings
         self._clock = clock
@@ -62,14 +70,17 @@ class Projects:
         faults.check()
         now = self._clock.now_ns()
         labels = serialise(project.labels)
-        row = ProjectRow(project.id, project.name or project.id, project.description, labels, 0, now, now)
+        team = project.team or DEFAULT_TEAM
+        row = ProjectRow(project.id, project.name or project.id, project.description, labels, 0, now, now, team)
 
         def add(connection: Connection) -> None:
+            check_new_owner(connection, team)
             if find_project(connection, row.id) is not None:
                 raise refusal(Status.ALREADY_EXISTS, "project-exists", f"there is a project {row.id!r} already")
             add_project(connection, row)
 
         await self._database.write(add)
+        await self._tell_owners(project.team)
 
     async def update(self, project: project_pb2.Project) -> None:
         """Change a project's name, description, labels and state; raises Refusal NOT_FOUND."""
@@ -84,8 +95,17 @@ class Projects:
         }
         if project.name:
             values["name"] = project.name
-        if not await self._database.write(lambda connection: update_project(connection, project.id, values)):
+        if project.team:
+            values["team"] = project.team
+
+        def change(connection: Connection) -> bool:
+            if project.team:
+                check_new_owner(connection, project.team)
+            return update_project(connection, project.id, values)
+
+        if not await self._database.write(change):
             raise not_found("project", repr(project.id))
+        await self._tell_owners(project.team)
 
     async def get(self, project: str) -> project_pb2.Project:
         """Return a project; raises Refusal NOT_FOUND."""
@@ -105,6 +125,18 @@ class Projects:
 
         rows = await self._database.read(look)
         return [project_message(row, self._settings.domains) for row in rows]
+
+    async def _tell_owners(self, team: str) -> None:
+        if team:
+            await self._owners_changed()
+
+
+def check_new_owner(connection: Connection, team: str) -> None:
+    """Refuse a team that cannot be given projects."""
+    faults = Faults()
+    hold_tenancy(connection)
+    check_owner(find_team(connection, team), team, faults)
+    faults.check()
 
 
 def _check_texts(project: project_pb2.Project, faults: Faults) -> None:

@@ -62,7 +62,31 @@ projects = Table(
     Column("state", SmallInteger, nullable=False),
     _instant("created_at"),
     _instant("updated_at"),
+    _text("team", default="default"),
 )
+
+teams = Table(
+    "teams",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    _text("description"),
+    _text("labels", default="{}"),
+    Column("archived", Boolean, nullable=False),
+    _instant("created_at"),
+    _instant("updated_at"),
+)
+"""`labels`: a JSON object."""
+
+quotas = Table(
+    "quotas",
+    metadata,
+    Column("team", String(64), primary_key=True),
+    Column("project", String(64), primary_key=True),
+    Column("domain", String(64), primary_key=True),
+    _text("terms"),
+    _instant("updated_at"),
+)
+"""A team's quota names the team only, a project's the project, a domain's both project and domain. `terms`: JSON."""
 
 named_entities = Table(
     "named_entities",

@@ -31,6 +31,7 @@ from flytelike.controlplane.rpc.maintenance import MaintenanceServicer
 from flytelike.controlplane.rpc.projects import ProjectServicer
 from flytelike.controlplane.rpc.registration import RegistrationServicer
 from flytelike.controlplane.rpc.signals import SignalServicer
+from flytelike.controlplane.rpc.tenancy import TenancyServicer
 from flytelike.controlplane.rpc.watching import WatchServicer
 from flytelike.controlplane.secret_files import SecretFile
 from flytelike.controlplane.tls import TlsFiles
@@ -48,6 +49,7 @@ from flytelike_idl.service import (
     maintenance_pb2,
     registration_pb2,
     signal_pb2,
+    tenancy_pb2,
     watch_pb2,
 )
 
@@ -162,6 +164,7 @@ def servicers_of(plane: ControlPlane) -> Sequence[tuple[ServiceDescriptor, Seque
         (_service(caching_pb2, "CachingService"), (CachingServicer(plane),)),
         (_service(datacatalog_pb2, "DataCatalog"), (DataCatalogServicer(plane),)),
         (_service(cacheservice_pb2, "CacheService"), (CacheServicer(plane),)),
+        (_service(tenancy_pb2, "TenancyService"), (TenancyServicer(plane),)),
         (_service(calls_pb2, "CallService"), (CallServicer(plane),)),
         (_service(auth_pb2, "AuthMetadataService"), (AuthMetadataServicer(plane),)),
         (_service(identity_pb2, "IdentityService"), (IdentityServicer(),)),

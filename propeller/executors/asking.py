@@ -6,10 +6,10 @@ from math import ceil
 from flytelike.model.failure import Failure
 from flytelike.model.graph import TaskTemplate
 from flytelike.model.policies import ResourceName
+from flytelike.model.quantity import amount_of
+from flytelike.model.quota import ATTEMPTS, CPU, GPU, MEMORY
 from propeller.core.fairness import Amounts
 from propeller.executors.command import bad_task
-from propeller.executors.quantity import amount_of
-from propeller.ports_allocation import ATTEMPTS, CPU, GPU, MEMORY
 
 _COUNTED = {ResourceName.CPU: (CPU, 1000), ResourceName.MEMORY: (MEMORY, 1), ResourceName.GPU: (GPU, 1)}
 

@@ -36,6 +36,7 @@ EXPLAINED = {
     r"(message|field) flytelike\.service\.(ListTroubles\w*|Trouble)(\..*)?": "what the platform waits for",
     r"(message|field) flytelike\.service\.(ListQueued\w*|QueuedAttempt)(\..*)?": "what waits for a worker",
     r"rpc flytelike\.service\.(Call|Registration|Derivation|Watch|Caching|Maintenance|Propeller)Service\..*": "ours",
+    r"rpc flytelike\.service\.TenancyService\..*": "ours",
     r"field flytelike\.core\.(QualityOfService|NodeMetadata|TaskMetadata)\.priority": "9230: priorities as numbers",
     r"(message|field) flytelike\.service\.(RecordHistory\w*|HistoryEntry|PropellerFailure)(\..*)?": "told",
     r"(message|field) flytelike\.service\.(Execution|Node|Attempt|Elements)Changed(\..*)?": "told, too",
@@ -45,6 +46,9 @@ EXPLAINED = {
     r"(message|field) flytelike\.service\.Result(Key|Input|Source|Use)(\..*)?": "results",
     r"(message|field) flytelike\.service\.(LookUp|Keep|Drop)Results\w*(\..*)?": "results",
     r"(message|field) flytelike\.service\.(Work(Claim|Reserved)|(Reserve|Release)Work|CountUses)\w*(\..*)?": "so",
+    r"field flytelike\.admin\.Project\.team": "9360: who owns a project",
+    r"(message|field|value) flytelike\.service\.\w*(Tenancy|Quota)\w*(\..*)?": "quotas",
+    r"(message|field) flytelike\.service\.(Team|TeamWish|ProjectWish|ListTeams\w*)(\..*)?": "teams",
     r"(message|field) flytelike\.service\.(StartCall|WatchCalls|CallState)\w*(\..*)?": "calls of eager tasks",
 }
 

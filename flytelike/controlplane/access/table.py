@@ -229,6 +229,11 @@ RULES: Mapping[str, Rule] = {
             "ListQueued": READ,
         },
     ),
+    **_of(
+        "TenancyService",
+        # Who owns what, and what they may use, is above teams; each sees what is theirs.
+        {"ApplyTenancy": PLATFORM_ADMIN, "ListTeams": KNOWN, "ListQuotas": KNOWN},
+    ),
     **_of("AuthMetadataService", dict.fromkeys(["GetOAuth2Metadata", "GetPublicClientConfig"], OPEN)),
     **_of("IdentityService", {"UserInfo": KNOWN}),
     **_of(

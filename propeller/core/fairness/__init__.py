@@ -12,7 +12,7 @@ from propeller.core.fairness.amounts import Amounts
 from propeller.core.fairness.fair_queue import FairQueue, TooLarge
 from propeller.core.fairness.quota import Quota
 from propeller.core.fairness.request import Request
-from propeller.core.fairness.telling import shown_amount, shown_place, shown_shortages
+from propeller.core.fairness.telling import shown_place, shown_shortages
 from propeller.core.fairness.waiting import Shortage, Waiting
 
 __all__ = [
@@ -23,7 +23,6 @@ __all__ = [
     "Shortage",
     "TooLarge",
     "Waiting",
-    "shown_amount",
     "shown_place",
     "shown_shortages",
 ]

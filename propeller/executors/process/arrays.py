@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 
 from flytelike.codec.elements import element_inputs
 from flytelike.model.failure import Failure
+from flytelike.model.quota import MAP_ELEMENTS
 from propeller.core.elements import Span
 from propeller.executors.command import OURS
 from propeller.executors.process.element_queue import Element, ElementQueue
@@ -12,7 +13,6 @@ from propeller.executors.process.images import ImageEnvironment
 from propeller.executors.process.plan import WarmPlan, needs_of, plan_of, shows_attempt
 from propeller.executors.results import Results
 from propeller.ports import AttemptKey, AttemptSpec
-from propeller.ports_allocation import MAP_ELEMENTS
 from propeller.ports_elements import ArraySpec, ElementsOrder
 
 Start = Callable[[AttemptSpec], Awaitable[None]]

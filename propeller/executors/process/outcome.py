@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias, assert_never
 
 from flytelike.model.failure import Failure, Fault
-from propeller.core.fairness import Shortage, shown_amount, shown_place
+from flytelike.model.quota import shown_amount
+from propeller.core.fairness import Shortage, shown_place
 from propeller.executors.codes import (
     DISK_FULL,
     ENDED_EARLY,

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from flytelike.model.quota import ATTEMPTS, CPU, MEMORY
 from propeller.core.fairness import Amounts
 from propeller.executors.process.eager_slots import slots_for
 from propeller.executors.process.images import ImageEnvironment
-from propeller.ports_allocation import ATTEMPTS, CPU, MEMORY
 
 TASK_DEFAULTS: Amounts = {CPU: 1000}
 """What an attempt asks for that says nothing of it."""

@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from flytelike.model.ids import ExecutionId
 from flytelike.model.queued import Queued
+from flytelike.model.quota import CPU, MEMORY
 from propeller.core.fairness import Amounts, Shortage, shown_shortages
 from propeller.executors.process.eager_slots import EagerSlots
 from propeller.executors.process.element_queue import ElementQueue
@@ -16,7 +17,7 @@ from propeller.executors.process.line import Line
 from propeller.executors.process.live_attempt import LiveAttempt
 from propeller.executors.process.settings import ProcessSettings
 from propeller.ports import AttemptKey
-from propeller.ports_allocation import CPU, MEMORY, AllocationListener, Allocator, Ask
+from propeller.ports_allocation import AllocationListener, Allocator, Ask
 
 QUEUED_MAX = 200
 """How many of those that wait are looked at: who asks wants some of them."""

@@ -1,0 +1,155 @@
+"""TenancyService: teams, the projects they own, and quotas."""
+
+from flytelike.controlplane.access.caller import caller
+from flytelike.controlplane.access.roles import Rights
+from flytelike.controlplane.app import ControlPlane
+from flytelike.controlplane.errors import Faults, invalid
+from flytelike.controlplane.messages import timestamp
+from flytelike.controlplane.repository.tenancy import TeamRow
+from flytelike.controlplane.tenancy.planning import Plan
+from flytelike.controlplane.tenancy.wishes import Mode, ProjectWish, QuotaWish, TeamWish, Wanted, Wish
+from flytelike.model.quota import QuotaPlace, QuotaTerms
+from flytelike_idl.service import tenancy_pb2 as pb
+
+WISHES_MAX = 10_000
+ROWS = 100
+ROWS_MAX = 1_000
+
+
+class TenancyServicer:
+    """The RPCs of tenancy."""
+
+    def __init__(self, plane: ControlPlane) -> None:
+        """Answer with the use cases of `plane`."""
+        self._tenancy = plane.tenancy
+
+    async def apply_tenancy(self, request: pb.ApplyTenancyRequest) -> pb.ApplyTenancyResponse:
+        """Carry wishes out, or tell what they would change."""
+        if len(request.wishes) > WISHES_MAX:
+            raise invalid("too-many-values", f"{len(request.wishes)} wishes at once; at most {WISHES_MAX} are allowed")
+        faults = Faults()
+        wanted = [wanted_of(wish, faults) for wish in request.wishes]
+        faults.check()
+        plan = await self._tenancy.apply(
+            [wish for wish in wanted if wish is not None], dry_run=request.dry_run, expected=request.plan
+        )
+        return plan_message(plan)
+
+    async def list_teams(self, request: pb.ListTeamsRequest) -> pb.ListTeamsResponse:
+        """Return a page of the teams that the caller may know of."""
+        limit, offset = page_of(request.limit, request.token)
+        among = caller().rights.teams_seen()
+        rows = await self._tenancy.teams(limit + 1, offset, request.name, among, archived=request.archived)
+        token = str(offset + limit) if len(rows) > limit else ""
+        return pb.ListTeamsResponse(teams=[team_message(row) for row in rows[:limit]], token=token)
+
+    async def list_quotas(self, request: pb.ListQuotasRequest) -> pb.ListQuotasResponse:
+        """Return a page of the quotas that the caller may know of: their teams', their projects'."""
+        limit, offset = page_of(request.limit, request.token)
+        rights = caller().rights
+        found = [it for it in self._tenancy.quotas(request.team, request.project) if may_know(rights, it[1])]
+        page = found[offset : offset + limit]
+        out = pb.ListQuotasResponse(token=str(offset + limit) if len(found) > offset + limit else "")
+        for team, place, terms in page:
+            out.quotas.add(quota=quota_message(place, terms), team=team)
+        return out
+
+
+def may_know(rights: Rights, place: QuotaPlace) -> bool:
+    """Tell whether somebody with these rights may know of a place's quota."""
+    if place.project:
+        return rights.sees(place.project)
+    teams = rights.teams_seen()
+    return teams is None or place.team in teams
+
+
+def page_of(limit: int, token: str) -> tuple[int, int]:
+    """Return how many rows a page has, and where it begins; raises Refusal INVALID_ARGUMENT."""
+    if token and not (token.isascii() and token.isdigit() and len(token) < 10):
+        raise invalid("invalid-token", f"{token[:40]!r} is no token of an earlier page")
+    return min(limit or ROWS, ROWS_MAX), int(token or 0)
+
+
+def wanted_of(message: pb.TenancyWish, faults: Faults) -> Wanted | None:
+    """Return a wish; notes what is wrong with it."""
+    if message.create and message.change:
+        faults.add("invalid-wish", "a wish asks that its thing is there and that it is not")
+    mode = Mode.CREATE if message.create else Mode.CHANGE if message.change else Mode.ANY
+    wish = _wish(message, faults)
+    return None if wish is None else Wanted(wish, mode)
+
+
+def _wish(message: pb.TenancyWish, faults: Faults) -> Wish | None:
+    match message.WhichOneof("wish"):
+        case "team":
+            team = message.team
+            return TeamWish(
+                team.name,
+                team.description if team.HasField("description") else None,
+                dict(team.labels.values) if team.HasField("labels") else None,
+                team.archived if team.HasField("archived") else None,
+            )
+        case "project":
+            project = message.project
+            return ProjectWish(
+                project.id,
+                project.description if project.HasField("description") else None,
+                dict(project.labels.values) if project.HasField("labels") else None,
+                project.team if project.HasField("team") else None,
+                project.archived if project.HasField("archived") else None,
+            )
+        case "quota":
+            place = place_of(message.quota.quota.place, faults)
+            terms = None if message.quota.remove else terms_of(message.quota.quota)
+            return None if place is None else QuotaWish(place, terms)
+        case None:
+            faults.add("invalid-wish", "a wish names neither team nor project nor quota")
+            return None
+
+
+def place_of(message: pb.QuotaPlace, faults: Faults) -> QuotaPlace | None:
+    """Return a place; notes one that cannot be."""
+    try:
+        return QuotaPlace(message.team, message.project, message.domain)
+    except ValueError as error:
+        faults.add("invalid-quota", str(error))
+        return None
+
+
+def terms_of(message: pb.Quota) -> QuotaTerms:
+    """Return what a quota says; nothing is checked."""
+    return QuotaTerms(dict(message.limits), dict(message.guaranteed), message.weight or 1.0)
+
+
+def plan_message(plan: Plan) -> pb.ApplyTenancyResponse:
+    """Return the message of a plan."""
+    out = pb.ApplyTenancyResponse(plan=plan.digest)
+    for change in plan.changes:
+        told = out.changes.add(kind=change.kind, name=change.name)
+        told.action = change.action.value  # type: ignore[assignment] # the values are the same
+        for field in change.fields:
+            told.fields.add(name=field.name, before=field.before, after=field.after)
+    return out
+
+
+def team_message(row: TeamRow) -> pb.Team:
+    """Return the message of a team."""
+    team = row.team
+    return pb.Team(
+        name=team.name,
+        description=team.description,
+        labels=team.labels,
+        archived=team.archived,
+        projects=row.projects,
+        created_at=timestamp(row.created_at),
+    )
+
+
+def quota_message(place: QuotaPlace, terms: QuotaTerms) -> pb.Quota:
+    """Return the message of a quota."""
+    return pb.Quota(place=place_message(place), limits=terms.limits, guaranteed=terms.guaranteed, weight=terms.weight)
+
+
+def place_message(place: QuotaPlace) -> pb.QuotaPlace:
+    """Return the message of a place."""
+    return pb.QuotaPlace(team=place.team, project=place.project, domain=place.domain)

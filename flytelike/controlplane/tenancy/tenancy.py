@@ -1,0 +1,133 @@
+"""The use cases of teams and quotas."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from flytelike.controlplane.database import Database
+from flytelike.controlplane.errors import Faults, Status, refusal
+from flytelike.controlplane.ports import Clock
+from flytelike.controlplane.repository.tenancy import (
+    TeamRow,
+    add_default_team,
+    hold_tenancy,
+    list_teams,
+    read_owners,
+    read_quotas,
+    read_tenancy,
+    write_tenancy,
+)
+from flytelike.controlplane.settings import Settings
+from flytelike.controlplane.tenancy.planning import Plan, planned
+from flytelike.controlplane.tenancy.wishes import Wanted
+from flytelike.model.quota import DEFAULT_TEAM, QuotaPlace, QuotaTerms
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What decides who may begin: quotas, and whose each project is (those not named are the default team's)."""
+
+    quotas: Mapping[QuotaPlace, QuotaTerms] = field(default_factory=dict)
+    teams: Mapping[str, str] = field(default_factory=dict)
+
+    def team_of(self, project: str) -> str:
+        """Return the team that owns a project."""
+        return self.teams.get(project, DEFAULT_TEAM)
+
+    def places(self, project: str, domain: str) -> tuple[QuotaPlace, ...]:
+        """Return the places that something in a project's domain counts for, outermost first."""
+        team = QuotaPlace(team=self.team_of(project))
+        return QuotaPlace(), team, QuotaPlace(project=project), QuotaPlace(project=project, domain=domain)
+
+
+class TenancyCases:
+    """Changes and tells of teams, projects' owners and quotas."""
+
+    def __init__(self, database: Database, settings: Settings, clock: Clock) -> None:
+        """Keep them in `database`."""
+        self._database = database
+        self._clock = clock
+        self._domains = [domain for domain, _ in settings.domains]
+        self._listeners: list[Callable[[Rules], None]] = []
+        self.rules = Rules()
+        """Those in force, as this server knows them."""
+
+    def on_changed(self, listener: Callable[[Rules], None]) -> None:
+        """Call `listener` on the event loop when the rules have changed."""
+        self._listeners.append(listener)
+
+    def add_defaults(self, connection: Connection) -> None:
+        """Make the team that is there from the start."""
+        add_default_team(connection, self._clock.now_ns())
+
+    async def refresh(self) -> None:
+        """Take in the rules as they are now, and tell of them if they are others."""
+        rules = await self._database.read(_rules)
+        if rules == self.rules:
+            return
+        self.rules = rules
+        for listener in self._listeners:
+            listener(rules)
+
+    async def apply(self, wanted: Sequence[Wanted], *, dry_run: bool, expected: str = "") -> Plan:
+        """Carry wishes out, all or nothing, and return what changed.
+
+        Args:
+            wanted: What is wished.
+            dry_run: Change nothing.
+            expected: The digest of the plan that is to be carried out; empty for whatever comes out.
+
+        Raises:
+            Refusal: INVALID_ARGUMENT with all faults, or FAILED_PRECONDITION `plan-outdated`.
+        """
+        now_ns = self._clock.now_ns()
+
+        def work(connection: Connection) -> Plan:
+            if not dry_run:
+                hold_tenancy(connection)
+            before, faults = read_tenancy(connection), Faults()
+            plan = planned(before, wanted, self._domains, faults)
+            faults.check()
+            if expected and plan.digest != expected:
+                raise refusal(
+                    Status.FAILED_PRECONDITION,
+                    "plan-outdated",
+                    "something else was changed since the plan was made",
+                    "look at the plan as it is now, and apply that",
+                )
+            if not dry_run:
+                write_tenancy(connection, before, plan.after, now_ns)
+            return plan
+
+        if dry_run:
+            return await self._database.read(work)
+        plan = await self._database.write(work)
+        await self.refresh()
+        return plan
+
+    async def teams(
+        self, limit: int, offset: int, name: str, among: Collection[str] | None, *, archived: bool
+    ) -> list[TeamRow]:
+        """Return a page of teams, by name; None for `among` stands for all that there are."""
+        return await self._database.read(
+            lambda connection: list_teams(connection, limit, offset, name, archived=archived, among=among)
+        )
+
+    def quotas(self, team: str, project: str) -> list[tuple[str, QuotaPlace, QuotaTerms]]:
+        """Return quotas with the teams they belong to: the platform's, then those of each team with its projects'.
+
+        Args:
+            team: Only those of this team; empty for all.
+            project: Only those of this project; empty for all.
+        """
+        found = [(self._owner(place), place, terms) for place, terms in self.rules.quotas.items()]
+        kept = [it for it in found if (not team or it[0] == team) and (not project or it[1].project == project)]
+        return sorted(kept, key=lambda it: (it[0], not it[1].team, it[1]))
+
+    def _owner(self, place: QuotaPlace) -> str:
+        return place.team or (self.rules.team_of(place.project) if place.project else "")
+
+
+def _rules(connection: Connection) -> Rules:
+    return Rules(read_quotas(connection), read_owners(connection))
