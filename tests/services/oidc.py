@@ -313,7 +313,7 @@ def application(provider: Provider) -> Flask:
 
 
 class _Quiet(WSGIRequestHandler):
-    def log(self, type: str, message: str, *args: Any) -> None:
+    def log(self, *_: Any) -> None:
         """Say nothing: addresses have codes in them."""
 
 
