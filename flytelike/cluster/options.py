@@ -51,6 +51,7 @@ class ReplicaOptions:
     cache_ttl_s: int = 0
     cache_bytes_max: int = 0
     access: AccessOptions = field(default_factory=AccessOptions)
+    retention: Path | None = None
     client: ClientSettings = field(default_factory=ClientSettings)
 
     def check(self) -> None:
