@@ -9,6 +9,7 @@ import click
 
 from flytelike.cli.context import connected, json_option, platform_options
 from flytelike.remote import administration
+from flytelike.remote import login as ways
 from flytelike.remote.credentials import Credentials, Login
 
 
@@ -30,21 +31,27 @@ def command(*, device: bool, no_browser: bool, as_json: bool, server: str, data:
         if not no_browser:
             webbrowser.open(address)
 
-    async def run() -> str:
-        from flytelike.remote import login as ways  # noqa: PLC0415 - grpc and an HTTP server, after the arguments are read
-
-        async with connected(server, data, start=False) as client:
-            offer = await ways.offer_of(client)
-        if device:
-            login = await asyncio.to_thread(ways.on_device, offer, lambda text: click.echo(text, err=True))
-        else:
-            login = await asyncio.to_thread(ways.in_browser, offer, open_browser)
-        keep(server, login)
-        async with connected(server, data, start=False) as client:
-            return (await administration.access(client)).user
-
-    user = asyncio.run(run())
+    offer = asyncio.run(offered(server, data))
+    # Not within the event loop: an interrupt ends it at once.
+    if device:
+        login = ways.on_device(offer, lambda text: click.echo(text, err=True))
+    else:
+        login = ways.in_browser(offer, open_browser)
+    keep(server, login)
+    user = asyncio.run(known(server, data))
     click.echo(json.dumps({"user": user, "server": server}) if as_json else f"logged in to {server} as {user}")
+
+
+async def offered(server: str, data: Path) -> ways.LoginOffer:
+    """Return how one logs in at a server."""
+    async with connected(server, data, start=False) as client:
+        return await ways.offer_of(client)
+
+
+async def known(server: str, data: Path) -> str:
+    """Return as whom the server knows one now."""
+    async with connected(server, data, start=False) as client:
+        return (await administration.access(client)).user
 
 
 def keep(server: str, login: Login) -> None:

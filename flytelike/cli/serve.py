@@ -92,8 +92,8 @@ def options_of(given: dict[str, Any]) -> ReplicaOptions:
         grace_s=given["grace"],
         cache_ttl_s=given["cache_ttl"],
         cache_bytes_max=given["cache_size"],
-        retention=given["retention_file"],
         access=access_of(given),
+        retention=given["retention_file"],
         client=ClientSettings(kubeconfig=given["kubeconfig"], context=given["context"]),
     )
 

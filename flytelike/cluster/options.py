@@ -50,8 +50,8 @@ class ReplicaOptions:
     grace_s: float = 20.0
     cache_ttl_s: int = 0
     cache_bytes_max: int = 0
-    retention: Path | None = None
     access: AccessOptions = field(default_factory=AccessOptions)
+    retention: Path | None = None
     client: ClientSettings = field(default_factory=ClientSettings)
 
     def check(self) -> None:

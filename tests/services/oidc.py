@@ -22,7 +22,7 @@ from authlib.oauth2.rfc8628 import (
 from flask import Flask, jsonify, request
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, RSAKey
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 PUBLIC, PROGRAM, SECRET = "command-line", "a-program", "of-a-program"
 AUDIENCE = "flytelike"
@@ -293,7 +293,8 @@ def application(provider: Provider) -> Flask:
 
     @app.get("/authorize")
     def authorize() -> Any:
-        return server.create_authorization_response(grant_user=provider.person)
+        grant = server.get_consent_grant(end_user=provider.person)
+        return server.create_authorization_response(grant_user=provider.person, grant=grant)
 
     @app.post("/token")
     def token() -> Any:
@@ -311,6 +312,11 @@ def application(provider: Provider) -> Flask:
     return app
 
 
+class _Quiet(WSGIRequestHandler):
+    def log(self, *_: Any) -> None:
+        """Say nothing: addresses have codes in them."""
+
+
 @contextmanager
 def running_provider() -> Iterator[Provider]:
     """Yield a provider that answers on loopback by plain HTTP, as is allowed there."""
@@ -318,7 +324,7 @@ def running_provider() -> Iterator[Provider]:
 
     os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"
     provider = Provider()
-    server = make_server("127.0.0.1", 0, application(provider), threaded=True)
+    server = make_server("127.0.0.1", 0, application(provider), threaded=True, request_handler=_Quiet)
     provider.issuer = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
