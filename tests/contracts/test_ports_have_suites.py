@@ -41,6 +41,14 @@ BESIDE = {
         "one asks the allocator beside it; without one nobody knows what attempts use",
     ),
     "States": ("tests/unit/propeller_engine/test_retention.py", "a part of StateStore, whose suite holds all of it"),
+    "Strangers": (
+        "tests/unit/cluster/test_forgetting.py",
+        "only a cluster has any: the objects that the API server tells of",
+    ),
+    "States": (
+        "tests/unit/propeller_engine/test_retention.py",
+        "a part of StateStore, whose suite holds all of it; in a cluster it goes by objects (test_forgetting.py)",
+    ),
 }
 """Ports without a suite, by the file that tests their one full adapter, and why. The list only gets shorter."""
 
