@@ -14,9 +14,9 @@ NO_CODES = frozenset(
     """
     access-uses audit-cancelled x-request-id
     exec-attempt exec-domain exec-name exec-node exec-project task-version
-    controlplane-certificates controlplane-dispatch controlplane-marking controlplane-replica propeller-news
-    propeller-token-file
-    signing-key-file
+    controlplane-certificates controlplane-dispatch controlplane-holding controlplane-marking
+    controlplane-replica propeller-news propeller-token-file
+    signing-key-file token-file
     cache-key-metadata content-length content-md5 content-security-policy controlplane-listen controlplane-read
     controlplane-write
     flytelike-carry flytelike-fetch flytelike-inputs flytelike-outputs flytelike-store

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import click
 from typing_extensions import override
 
 from flytelike.cli.context import connected, json_option, platform_options
+from flytelike.cli.quantities import Age
 from flytelike.cli.tenancy_plan import carry_out, tell
 from flytelike.model.quota import (
     RESOURCES,
@@ -17,6 +19,7 @@ from flytelike.model.quota import (
     amount_from,
     is_resource,
     resource_order,
+    shown_amounts,
     shown_number,
 )
 from flytelike.remote import tenancy
@@ -79,7 +82,7 @@ def command(context: click.Context) -> None:
 @platform_options
 def list_(*, team: str, project: str, as_json: bool, server: str, data: Path) -> None:
     """List quotas, and what is used of them now."""
-    found = asyncio.run(_quotas(server, data, team, project))
+    found = asyncio.run(_quotas(server, data, team, project, used=True))
     if as_json:
         click.echo(json.dumps([document_of(use) for use in found], indent=2))
         return
@@ -100,6 +103,29 @@ def get(*, place: QuotaPlace, as_json: bool, server: str, data: Path) -> None:
         return
     for line in lines_of(use):
         click.echo(line)
+
+
+@command.command("history")
+@click.argument("place", type=Place())
+@click.option("--since", "age_s", type=Age(), default="1d", show_default=True, help="From so long ago on, such as 12h.")
+@json_option
+@platform_options
+def history(*, place: QuotaPlace, age_s: int, as_json: bool, server: str, data: Path) -> None:
+    """Show what was used at PLACE over time: a line for a minute in which something had changed."""
+
+    async def run() -> list[pb.QuotaSample]:
+        async with connected(server, data, start=True) as client:
+            since_ns = time.time_ns() - age_s * 1_000_000_000
+            return [sample async for sample in tenancy.samples(client, place, since_ns)]
+
+    found = asyncio.run(run())
+    if as_json:
+        documents = [{"at": one.at.ToJsonString(), "used": dict(one.used), "waiting": one.waiting} for one in found]
+        click.echo(json.dumps(documents, indent=2))
+        return
+    for one in found:
+        waiting = f"  {one.waiting} waiting" if one.waiting else ""
+        click.echo(f"{one.at.ToDatetime():%Y-%m-%d %H:%M} UTC  {shown_amounts(one.used) or 'nothing'}{waiting}")
 
 
 @command.command("set")
@@ -181,9 +207,9 @@ def _merged(now: Mapping[str, int], said: Sequence[tuple[str, int | None]]) -> d
     return {name: amount for name, amount in merged.items() if amount is not None}
 
 
-async def _quotas(server: str, data: Path, team: str, project: str) -> list[pb.QuotaUse]:
+async def _quotas(server: str, data: Path, team: str, project: str, *, used: bool = False) -> list[pb.QuotaUse]:
     async with connected(server, data, start=True) as client:
-        return [use async for use in tenancy.quotas(client, team, project)]
+        return [use async for use in tenancy.quotas(client, team, project, used=used)]
 
 
 async def _quota(server: str, data: Path, place: QuotaPlace) -> pb.QuotaUse:

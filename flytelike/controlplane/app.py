@@ -34,7 +34,9 @@ from flytelike.controlplane.repository.tenancy import read_owners
 from flytelike.controlplane.secret_files import SecretFile
 from flytelike.controlplane.settings import Settings
 from flytelike.controlplane.signals import Signals
+from flytelike.controlplane.tenancy.holding import Holding
 from flytelike.controlplane.tenancy.tenancy import TenancyCases
+from flytelike.controlplane.tenancy.usage import Usage
 from flytelike.controlplane.uploads import Uploads
 from flytelike.controlplane.watch import Watch
 from flytelike.model.history import HistoryEntry
@@ -83,13 +85,19 @@ class ControlPlane:
         self.graphs = Graphs(self.database, store, settings)
         self.finding = Finding(self.database, store, self.clock)
         self.dispatch = Dispatch(self.database, launcher, settings)
-        tools = Tools(self.database, store, settings, self.clock, self.registry, self.dispatch, self.notifier)
+        self.holding = Holding(self.database, self.tenancy, self.dispatch, self.clock)
+        tools = Tools(
+            self.database, store, settings, self.clock, self.registry, self.dispatch, self.notifier, self.holding
+        )
         self.executions = Executions(tools)
         self.recovery = Recovery(tools, self.executions)
         self.children = Children(self.executions, self.recovery, store, settings.limits.launch_plan_depth)
         depth_max = settings.limits.launch_plan_depth
         self.calls = Calls(self.executions, self.database, self.notifier, depth_max)
         self.history.on_calls_ending(self.dispatch.soon)
+        self.history.on_ended(self.holding.soon)
+        self.usage = Usage(self.database, self.tenancy, self.clock)
+        self.history.on_recorded(self.usage.touched)
         self.signals = Signals(self.database, self.dispatch, self.clock)
         self.catalog = Catalog(self.database, self.clock, settings)
         self.datasets = Datasets(self.database, self.catalog, store, settings, self.clock)
@@ -120,6 +128,7 @@ class ControlPlane:
 
     async def reconcile(self) -> None:
         """Hand over to the launcher what was decided before a crash; call it once the launcher works."""
+        await self.holding.release()
         await self.dispatch.reconcile_or_retry()
         if self.settings.reconcile_s:
             self.dispatch.keep_looking(self.settings.reconcile_s)
@@ -147,6 +156,8 @@ class ControlPlane:
         self.notifier.close()
         await self.maintenance.close()
         await self.notifier.stop()
+        await self.holding.close()
+        await self.usage.close()
         await self.dispatch.close()
         await self.catalog.close()
         if self._door is not None:

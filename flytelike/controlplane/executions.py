@@ -40,6 +40,8 @@ from flytelike.controlplane.repository.rows import ExecutionRow
 from flytelike.controlplane.runnable import Runnable, inherit, runnable_launch_plan, runnable_task
 from flytelike.controlplane.settings import Settings
 from flytelike.controlplane.single_task import workflow_for
+from flytelike.controlplane.tenancy.fitting import Fitting
+from flytelike.controlplane.tenancy.holding import Holding
 from flytelike.model.graph import Node
 from flytelike.model.ids import ExecutionId, Identifier, NodeExecutionId, ResourceKind
 from flytelike.model.literals import LiteralMap
@@ -105,6 +107,7 @@ class Tools:
     registry: Registry
     dispatch: Dispatch
     notifier: Notifier
+    holding: Holding
 
 
 class Executions:
@@ -119,6 +122,8 @@ class Executions:
         self._registry = tools.registry
         self._dispatch = tools.dispatch
         self._notifier = tools.notifier
+        self._holding = tools.holding
+        self._fitting = Fitting(tools.store)
 
     async def create(self, request: execution_pb2.ExecutionCreateRequest, principal: str) -> ExecutionId:
         """Create an execution and have it started; raises Refusal with every fault of the request."""
@@ -179,6 +184,8 @@ class Executions:
         if runnable.row.priority is not None and said_priority(wanted.spec.quality_of_service) is None:
             fill_priority(runnable.row.priority, wanted.spec.quality_of_service)
         check_priority(wanted.spec.quality_of_service, faults)
+        place = wanted.id.project, wanted.id.domain
+        await self._fitting.check(self._holding.rules, place, runnable.row.closure_uri, faults)
         faults.check()
         return Checked(wanted, runnable, inputs)
 
@@ -197,7 +204,8 @@ class Executions:
             if find_execution(connection, wanted.id) is not None:
                 raise refusal(Status.ALREADY_EXISTS, "execution-exists", f"there is an execution {wanted.id} already")
             check_deletion(connection, wanted)
-            row = add_execution(connection, values, wanted.spec.labels.values)
+            held = {} if wanted.parent is not None else self._holding.judged(connection, wanted.id, wanted.spec)
+            row = add_execution(connection, {**values, **held}, wanted.spec.labels.values)
             if wanted.parent is not None and wanted.parent.eager:
                 update_execution(connection, wanted.parent.node.execution, {"calls": True})
             return row
@@ -222,6 +230,7 @@ class Executions:
             "phase": WorkflowPhase.ABORTING.value,
             "abort_cause": cause[:CAUSE_CHARACTERS_MAX],
             "abort_principal": principal,
+            "held_since": 0,  # It is let go, to be ended.
             "updated_at": self._clock.now_ns(),
         }
 

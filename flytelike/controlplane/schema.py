@@ -88,6 +88,19 @@ quotas = Table(
 )
 """A team's quota names the team only, a project's the project, a domain's both project and domain. `terms`: JSON."""
 
+quota_samples = Table(
+    "quota_samples",
+    metadata,
+    Column("team", String(64), primary_key=True),
+    Column("project", String(64), primary_key=True),
+    Column("domain", String(64), primary_key=True),
+    Column("at", BigInteger, primary_key=True, autoincrement=False),
+    _text("used"),
+    Column("waiting", Integer, nullable=False),
+    Index(None, "at"),
+)
+"""What was used at a place when it had changed, at most once a minute. `at`: the minute; `used`: JSON."""
+
 named_entities = Table(
     "named_entities",
     metadata,
@@ -213,6 +226,10 @@ executions = Table(
     # Whether an eager task called it, and whether its own eager tasks have called any.
     Column("eager", Boolean, nullable=False, server_default=false()),
     Column("calls", Boolean, nullable=False, server_default=false()),
+    # Since when a limit on running executions keeps it from starting; 0 once it may. And its place in line: the
+    # smallest goes first.
+    _instant("held_since"),
+    _instant("held_order"),
     UniqueConstraint("project", "domain", "name"),
     Index(None, "project", "domain", "parent_name", "parent_path"),
     Index(None, "project", "domain", "created_at"),
@@ -224,6 +241,13 @@ Index(
     "ix_executions_deleting",
     executions.c.id,
     sqlite_where=executions.c.deleting_at != 0,
+)
+
+Index(
+    "ix_executions_held",
+    executions.c.held_order,
+    sqlite_where=executions.c.held_since != 0,
+    postgresql_where=executions.c.held_since != 0,
 )
 
 leases = Table(

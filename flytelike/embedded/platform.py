@@ -25,13 +25,13 @@ from flytelike.embedded.folder import DataFolder, Endpoint
 from flytelike.embedded.garbage import rarely_collected
 from flytelike.embedded.images import image_environments
 from flytelike.embedded.keepers import EngineLayout, LogFiles, StatesOfEngine
+from flytelike.embedded.quotas import UsesOfAllocator, quotas_of, tenants_of
 from flytelike.embedded.retention import policies_in
 from flytelike.embedded.secret_folder import SecretFolder
 from flytelike.embedded.secrets import SecretsOfPlatform
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.storage import Store, StoreConfig
 from propeller.allocation import LocalAllocator
-from propeller.core.fairness import Quota
 from propeller.engine import Engine, EngineSettings, Ports
 from propeller.engine.loop_clock import LoopClock
 from propeller.executors.process import ProcessExecutor, ProcessSettings
@@ -121,7 +121,10 @@ class Platform:
         )
         # The folder's lock keeps other processes out: who holds the lease is one that died.
         engine = Engine(ports, engine_settings(metadata, settings.raw_prefix, policies))
-        allocator = LocalAllocator({(): Quota(limit=workers.machine)}, ports.clock)
+        rules = plane.tenancy.rules
+        allocator = LocalAllocator(quotas_of(rules, workers.machine), ports.clock, tenants_of(rules))
+        plane.tenancy.on_changed(lambda new: allocator.change(quotas_of(new, workers.machine), tenants_of(new)))
+        plane.tenancy.connect(UsesOfAllocator(allocator))
         secrets = SecretsOfPlatform(SecretFolder(folder.secrets))
         executor = ProcessExecutor(workers, store, engine, allocator, secrets)
         logs.connect(executor.logs)

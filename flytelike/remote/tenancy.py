@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 
+from flytelike.codec.ids import execution_id_to_proto
+from flytelike.model.ids import ExecutionId
 from flytelike.model.quota import QuotaPlace, QuotaTerms
 from flytelike.remote.client import Client
 from flytelike_idl.admin import project_pb2
@@ -35,9 +37,14 @@ async def teams(client: Client, name: str = "", *, archived: bool = False) -> As
         request.token = page.token
 
 
-async def quotas(client: Client, team: str = "", project: str = "") -> AsyncIterator[pb.QuotaUse]:
-    """Yield quotas with what is used of them: those of a team, of a project, or all."""
-    request = pb.ListQuotasRequest(team=team, project=project)
+async def quotas(
+    client: Client, team: str = "", project: str = "", *, used: bool = False
+) -> AsyncIterator[pb.QuotaUse]:
+    """Yield quotas with what is used of them: those of a team, of a project, or all.
+
+    With `used`, places that have none are told of, too, as long as something is in use there.
+    """
+    request = pb.ListQuotasRequest(team=team, project=project, used=used)
     while True:
         page = await client.call(client.tenancy.ListQuotas(request))
         for quota in page.quotas:
@@ -45,6 +52,25 @@ async def quotas(client: Client, team: str = "", project: str = "") -> AsyncIter
         if not page.token:
             return
         request.token = page.token
+
+
+async def samples(client: Client, place: QuotaPlace, since_ns: int = 0) -> AsyncIterator[pb.QuotaSample]:
+    """Yield what was used at a place from an instant on, oldest first."""
+    request = pb.ListQuotaSamplesRequest(place=_place(place))
+    request.since.FromNanoseconds(since_ns)
+    while True:
+        page = await client.call(client.tenancy.ListQuotaSamples(request))
+        for sample in page.samples:
+            yield sample
+        if not page.token:
+            return
+        request.token = page.token
+
+
+async def waits(client: Client, execution: ExecutionId) -> Sequence[pb.QuotaWait]:
+    """Return what of an execution waits for its part of what many share; raises RemoteError."""
+    request = pb.ExplainQuotaWaitRequest(id=execution_id_to_proto(execution))
+    return (await client.call(client.tenancy.ExplainQuotaWait(request))).waits
 
 
 async def project(client: Client, name: str) -> project_pb2.Project:
@@ -81,7 +107,7 @@ def project_wish(
 
 def quota_wish(place: QuotaPlace, terms: QuotaTerms | None) -> pb.TenancyWish:
     """Return the wish for a quota; without terms, that there is none."""
-    quota = pb.Quota(place=pb.QuotaPlace(team=place.team, project=place.project, domain=place.domain))
+    quota = pb.Quota(place=_place(place))
     if terms is None:
         return pb.TenancyWish(quota=pb.QuotaWish(quota=quota, remove=True))
     quota.limits.update(terms.limits)
@@ -93,3 +119,7 @@ def quota_wish(place: QuotaPlace, terms: QuotaTerms | None) -> pb.TenancyWish:
 def place_from(message: pb.QuotaPlace) -> QuotaPlace:
     """Return the place of a message."""
     return QuotaPlace(message.team, message.project, message.domain)
+
+
+def _place(place: QuotaPlace) -> pb.QuotaPlace:
+    return pb.QuotaPlace(team=place.team, project=place.project, domain=place.domain)

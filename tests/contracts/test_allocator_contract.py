@@ -9,7 +9,8 @@ import pytest
 from typing_extensions import override
 
 from flytelike.model.quota import ATTEMPTS
-from propeller.allocation import LocalAllocator, SharedAllocator, SharedSettings
+from propeller.allocation import LocalAllocator
+from propeller.allocation.shared import SharedAllocator, SharedSettings
 from propeller.core.fairness import Quota, Shortage
 from propeller.engine.loop_clock import LoopClock
 from propeller.ports_allocation import AllocationListener, Allocator, Ask

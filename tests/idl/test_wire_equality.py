@@ -47,6 +47,7 @@ EXPLAINED = {
     r"(message|field) flytelike\.service\.(LookUp|Keep|Drop)Results\w*(\..*)?": "results",
     r"(message|field) flytelike\.service\.(Work(Claim|Reserved)|(Reserve|Release)Work|CountUses)\w*(\..*)?": "so",
     r"field flytelike\.admin\.Project\.team": "9360: who owns a project",
+    r"field flytelike\.admin\.ExecutionClosure\.waits": "9361: what an execution is held back for",
     r"(message|field|value) flytelike\.service\.\w*(Tenancy|Quota)\w*(\..*)?": "quotas",
     r"(message|field) flytelike\.service\.(Team|TeamWish|ProjectWish|ListTeams\w*)(\..*)?": "teams",
     r"(message|field) flytelike\.service\.(StartCall|WatchCalls|CallState)\w*(\..*)?": "calls of eager tasks",

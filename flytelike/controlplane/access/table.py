@@ -232,7 +232,13 @@ RULES: Mapping[str, Rule] = {
     **_of(
         "TenancyService",
         # Who owns what, and what they may use, is above teams; each sees what is theirs.
-        {"ApplyTenancy": PLATFORM_ADMIN, "ListTeams": KNOWN, "ListQuotas": KNOWN},
+        {
+            "ApplyTenancy": PLATFORM_ADMIN,
+            "ListTeams": KNOWN,
+            "ListQuotas": KNOWN,
+            "ListQuotaSamples": Rule(where=scope("place")),
+            "ExplainQuotaWait": READ,
+        },
     ),
     **_of("AuthMetadataService", dict.fromkeys(["GetOAuth2Metadata", "GetPublicClientConfig"], OPEN)),
     **_of("IdentityService", {"UserInfo": KNOWN}),

@@ -6,8 +6,11 @@ from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.errors import Faults, invalid
 from flytelike.controlplane.messages import timestamp
 from flytelike.controlplane.repository.tenancy import TeamRow
+from flytelike.controlplane.rpc.requests import execution_of
 from flytelike.controlplane.tenancy.planning import Plan
+from flytelike.controlplane.tenancy.usage import NOTHING
 from flytelike.controlplane.tenancy.wishes import Mode, ProjectWish, QuotaWish, TeamWish, Wanted, Wish
+from flytelike.model.queued import Queued
 from flytelike.model.quota import QuotaPlace, QuotaTerms
 from flytelike_idl.service import tenancy_pb2 as pb
 
@@ -22,6 +25,10 @@ class TenancyServicer:
     def __init__(self, plane: ControlPlane) -> None:
         """Answer with the use cases of `plane`."""
         self._tenancy = plane.tenancy
+        self._usage = plane.usage
+        self._holding = plane.holding
+        self._executions = plane.executions
+        self._launcher = plane.launcher
 
     async def apply_tenancy(self, request: pb.ApplyTenancyRequest) -> pb.ApplyTenancyResponse:
         """Carry wishes out, or tell what they would change."""
@@ -46,13 +53,36 @@ class TenancyServicer:
     async def list_quotas(self, request: pb.ListQuotasRequest) -> pb.ListQuotasResponse:
         """Return a page of the quotas that the caller may know of: their teams', their projects'."""
         limit, offset = page_of(request.limit, request.token)
-        rights = caller().rights
-        found = [it for it in self._tenancy.quotas(request.team, request.project) if may_know(rights, it[1])]
+        rights, uses = caller().rights, await self._usage.now()
+        more = [place for place, use in uses.items() if use.waiting or any(use.used.values())] if request.used else ()
+        every = self._tenancy.quotas(request.team, request.project, more)
+        found = [it for it in every if may_know(rights, it[1])]
         page = found[offset : offset + limit]
         out = pb.ListQuotasResponse(token=str(offset + limit) if len(found) > offset + limit else "")
         for team, place, terms in page:
-            out.quotas.add(quota=quota_message(place, terms), team=team)
+            use = uses.get(place, NOTHING)
+            out.quotas.add(quota=quota_message(place, terms), team=team, used=use.used, waiting=use.waiting)
         return out
+
+    async def list_quota_samples(self, request: pb.ListQuotaSamplesRequest) -> pb.ListQuotaSamplesResponse:
+        """Return a page of samples."""
+        limit, offset = page_of(request.limit, request.token)
+        faults = Faults()
+        place = place_of(request.place, faults)
+        faults.check()
+        assert place is not None, "it was checked"
+        rows = await self._usage.samples(place, request.since.ToNanoseconds(), limit + 1, offset)
+        out = pb.ListQuotaSamplesResponse(token=str(offset + limit) if len(rows) > limit else "")
+        for row in rows[:limit]:
+            out.samples.add(at=timestamp(row.at_ns), used=row.use.used, waiting=row.use.waiting)
+        return out
+
+    async def explain_quota_wait(self, request: pb.ExplainQuotaWaitRequest) -> pb.ExplainQuotaWaitResponse:
+        """Return what of an execution waits, and why."""
+        execution = execution_of(request.id)
+        held = await self._holding.why(await self._executions.row(execution))
+        found = [held] if held is not None else await self._launcher.queued(execution)
+        return pb.ExplainQuotaWaitResponse(waits=[wait_message(one) for one in found])
 
 
 def may_know(rights: Rights, place: QuotaPlace) -> bool:
@@ -129,6 +159,20 @@ def plan_message(plan: Plan) -> pb.ApplyTenancyResponse:
         told.action = change.action.value  # type: ignore[assignment] # the values are the same
         for field in change.fields:
             told.fields.add(name=field.name, before=field.before, after=field.after)
+    return out
+
+
+def wait_message(queued: Queued) -> pb.QuotaWait:
+    """Return the message of something that waits."""
+    out = pb.QuotaWait(node_id=queued.path, attempt=queued.attempt, place=queued.place, of=queued.of)
+    if queued.since_ns:
+        out.since.CopyFrom(timestamp(queued.since_ns))
+    for short in queued.shortfalls:
+        told = out.shortfalls.add(place=place_message(short.place), resource=short.resource)
+        told.asked, told.used, told.limit = short.asked, short.used, short.limit
+        told.never = short.asked > short.limit
+        for name, amount in short.held:
+            told.held.add(name=name, amount=amount)
     return out
 
 

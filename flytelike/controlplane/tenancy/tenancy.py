@@ -1,13 +1,12 @@
 """The use cases of teams and quotas."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from sqlalchemy import Connection
 
 from flytelike.controlplane.database import Database
 from flytelike.controlplane.errors import Faults, Status, refusal
-from flytelike.controlplane.ports import Clock
+from flytelike.controlplane.ports import Clock, Meter, NoMeter
 from flytelike.controlplane.repository.tenancy import (
     TeamRow,
     add_default_team,
@@ -20,25 +19,9 @@ from flytelike.controlplane.repository.tenancy import (
 )
 from flytelike.controlplane.settings import Settings
 from flytelike.controlplane.tenancy.planning import Plan, planned
+from flytelike.controlplane.tenancy.rules import Rules
 from flytelike.controlplane.tenancy.wishes import Wanted
-from flytelike.model.quota import DEFAULT_TEAM, QuotaPlace, QuotaTerms
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What decides who may begin: quotas, and whose each project is (those not named are the default team's)."""
-
-    quotas: Mapping[QuotaPlace, QuotaTerms] = field(default_factory=dict)
-    teams: Mapping[str, str] = field(default_factory=dict)
-
-    def team_of(self, project: str) -> str:
-        """Return the team that owns a project."""
-        return self.teams.get(project, DEFAULT_TEAM)
-
-    def places(self, project: str, domain: str) -> tuple[QuotaPlace, ...]:
-        """Return the places that something in a project's domain counts for, outermost first."""
-        team = QuotaPlace(team=self.team_of(project))
-        return QuotaPlace(), team, QuotaPlace(project=project), QuotaPlace(project=project, domain=domain)
+from flytelike.model.quota import QuotaPlace, QuotaTerms
 
 
 class TenancyCases:
@@ -50,8 +33,13 @@ class TenancyCases:
         self._clock = clock
         self._domains = [domain for domain, _ in settings.domains]
         self._listeners: list[Callable[[Rules], None]] = []
+        self.meter: Meter = NoMeter()
         self.rules = Rules()
         """Those in force, as this server knows them."""
+
+    def connect(self, meter: Meter) -> None:
+        """Take who tells what attempts use."""
+        self.meter = meter
 
     def on_changed(self, listener: Callable[[Rules], None]) -> None:
         """Call `listener` on the event loop when the rules have changed."""
@@ -114,14 +102,18 @@ class TenancyCases:
             lambda connection: list_teams(connection, limit, offset, name, archived=archived, among=among)
         )
 
-    def quotas(self, team: str, project: str) -> list[tuple[str, QuotaPlace, QuotaTerms]]:
+    def quotas(
+        self, team: str, project: str, more: Iterable[QuotaPlace] = ()
+    ) -> list[tuple[str, QuotaPlace, QuotaTerms]]:
         """Return quotas with the teams they belong to: the platform's, then those of each team with its projects'.
 
         Args:
             team: Only those of this team; empty for all.
             project: Only those of this project; empty for all.
+            more: Places that are told of, too, though they have no quota.
         """
-        found = [(self._owner(place), place, terms) for place, terms in self.rules.quotas.items()]
+        known = {**{place: QuotaTerms() for place in more}, **self.rules.quotas}
+        found = [(self._owner(place), place, terms) for place, terms in known.items()]
         kept = [it for it in found if (not team or it[0] == team) and (not project or it[1].project == project)]
         return sorted(kept, key=lambda it: (it[0], not it[1].team, it[1]))
 

@@ -1,8 +1,9 @@
 """Places and shortages in words."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from flytelike.model.quota import shown_amount, shown_number
+from flytelike.model.queued import Shortfall
+from flytelike.model.quota import QuotaPlace, shown_amount, shown_number
 from propeller.core.fairness.waiting import Shortage
 
 
@@ -17,6 +18,22 @@ def shown_place(path: tuple[str, ...]) -> str:
             return f"project {project}"
         case _:
             return f"{path[1]}/{path[2]}"
+
+
+def place_of(path: Sequence[str]) -> QuotaPlace:
+    """Return whose quota one is by its path: team, project, domain."""
+    match path:
+        case (team,):
+            return QuotaPlace(team=team)
+        case (_, project, *rest):
+            return QuotaPlace(project=project, domain=rest[0] if rest else "")
+        case _:
+            return QuotaPlace()
+
+
+def shortfalls(shortages: Iterable[Shortage]) -> tuple[Shortfall, ...]:
+    """Return shortages as those are told of them who know no paths."""
+    return tuple(Shortfall(place_of(it.path), it.resource, it.asked, it.used, it.limit, it.held) for it in shortages)
 
 
 def shown_shortages(shortages: Iterable[Shortage]) -> str:

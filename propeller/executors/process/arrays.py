@@ -10,7 +10,7 @@ from propeller.core.elements import Span
 from propeller.executors.command import OURS
 from propeller.executors.process.element_queue import Element, ElementQueue
 from propeller.executors.process.images import ImageEnvironment
-from propeller.executors.process.plan import WarmPlan, needs_of, plan_of, shows_attempt
+from propeller.executors.process.plan import Needs, WarmPlan, needs_of, plan_of, shows_attempt
 from propeller.executors.results import Results
 from propeller.ports import AttemptKey, AttemptSpec
 from propeller.ports_elements import ArraySpec, ElementsOrder
@@ -72,6 +72,10 @@ class Arrays:
     def own_attempts(self, key: AttemptKey) -> Mapping[AttemptKey, Element]:
         """Return the elements of an array that are attempts of their own."""
         return {one: (index, one.attempt) for one, (array, index) in self._attempts.items() if array == key}
+
+    def needs(self, spec: AttemptSpec) -> Needs | Failure:
+        """Return what an attempt needs that may be an element's own."""
+        return needs_of(spec, {MAP_ELEMENTS: 1} if spec.key in self._attempts else None)
 
     def ended(self, key: AttemptKey) -> tuple[AttemptKey, int] | None:
         """Return the array and the index of an element's attempt that ended, if it is one."""

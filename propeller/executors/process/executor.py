@@ -50,7 +50,6 @@ from propeller.executors.process.plan import (
     data_files,
     missing_program,
     needs_inputs,
-    needs_of,
     plan_of,
     task_document,
     uses_task_template,
@@ -239,7 +238,7 @@ class ProcessExecutor(Executor, WorkersListener, SlotsListener):
     async def _prepare(self, attempt: LiveAttempt) -> "Ending | _Run":
         """Return `_RUN` to run the attempt; else its news."""
         spec = attempt.spec
-        needs = needs_of(spec)
+        needs = self._arrays.needs(spec)
         if isinstance(needs, Failure):
             return needs
         attempt.memory_bytes, attempt.amounts = needs.memory_bytes, needs.amounts

@@ -10,7 +10,7 @@ from typing_extensions import override
 from flytelike.model.ids import ExecutionId
 from flytelike.model.queued import Queued
 from flytelike.model.quota import CPU, MEMORY
-from propeller.core.fairness import Amounts, Shortage, shown_shortages
+from propeller.core.fairness import Amounts, Shortage, shortfalls, shown_shortages
 from propeller.executors.process.eager_slots import EagerSlots
 from propeller.executors.process.element_queue import ElementQueue
 from propeller.executors.process.line import Line
@@ -131,7 +131,8 @@ class Slots(AllocationListener):
         for who, name in [it for it in self._asks.items() if it[0].spec.key.execution == execution][:QUEUED_MAX]:
             if (waiting := await self._allocator.why(name)) is not None:
                 what = shown_shortages(waiting.shortages)
-                found.append(Queued(who.spec.key.path, who.spec.key.attempt, waiting.place, waiting.length, what))
+                key, since_ns, short = who.spec.key, waiting.since_ns, shortfalls(waiting.shortages)
+                found.append(Queued(key.path, key.attempt, waiting.place, waiting.length, what, since_ns, short))
         return found
 
     def clear(self) -> None:

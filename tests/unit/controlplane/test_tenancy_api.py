@@ -8,7 +8,7 @@ import grpc
 import pytest
 from grpc import aio
 
-from flytelike.controlplane.tenancy.tenancy import Rules
+from flytelike.controlplane.tenancy.rules import Rules
 from flytelike.controlplane.tenancy.wishes import TeamWish, Wanted
 from flytelike.model.quota import QuotaPlace, QuotaTerms
 from flytelike.remote.tenancy import project_wish, quota_wish, team_wish

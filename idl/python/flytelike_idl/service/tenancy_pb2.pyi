@@ -5,6 +5,7 @@ isort:skip_file
 """
 
 from collections import abc as abc
+from flytelike_idl.core import identifier_pb2 as identifier_pb2
 from google.protobuf import descriptor as descriptor
 from google.protobuf import message as message
 from google.protobuf import timestamp_pb2 as timestamp_pb2
@@ -717,5 +718,279 @@ class ListQuotasResponse(message.Message):
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = typing.Literal["quotas", b"quotas", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ListQuotaSamplesRequest(message.Message):
+    """Asks for a page of samples."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    PLACE_FIELD_NUMBER: builtins.int
+    SINCE_FIELD_NUMBER: builtins.int
+    LIMIT_FIELD_NUMBER: builtins.int
+    TOKEN_FIELD_NUMBER: builtins.int
+    limit: builtins.int
+    """How many; 0 leaves it to the server."""
+    token: builtins.str
+    """Where the page begins: a `token` of the page before."""
+    @builtins.property
+    def place(self) -> QuotaPlace:
+        """Where."""
+
+    @builtins.property
+    def since(self) -> timestamp_pb2.Timestamp:
+        """From then on; unset: all that are kept."""
+
+    def __init__(
+        self,
+        *,
+        place: QuotaPlace | None = ...,
+        since: timestamp_pb2.Timestamp | None = ...,
+        limit: builtins.int = ...,
+        token: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["place", b"place", "since", b"since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["limit", b"limit", "place", b"place", "since", b"since", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class QuotaSample(message.Message):
+    """What was used in a minute."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    @typing.final
+    class UsedEntry(message.Message):
+        DESCRIPTOR: descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.int
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    AT_FIELD_NUMBER: builtins.int
+    USED_FIELD_NUMBER: builtins.int
+    WAITING_FIELD_NUMBER: builtins.int
+    waiting: builtins.int
+    """How many attempts waited."""
+    @builtins.property
+    def at(self) -> timestamp_pb2.Timestamp:
+        """The minute."""
+
+    @builtins.property
+    def used(self) -> containers.ScalarMap[builtins.str, builtins.int]:
+        """What was in use, in units as limits have them."""
+
+    def __init__(
+        self,
+        *,
+        at: timestamp_pb2.Timestamp | None = ...,
+        used: abc.Mapping[builtins.str, builtins.int] | None = ...,
+        waiting: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["at", b"at", "used", b"used", "waiting", b"waiting"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ListQuotaSamplesResponse(message.Message):
+    """A page of samples."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    SAMPLES_FIELD_NUMBER: builtins.int
+    TOKEN_FIELD_NUMBER: builtins.int
+    token: builtins.str
+    """Where the next page begins; empty on the last one."""
+    @builtins.property
+    def samples(self) -> containers.RepeatedCompositeFieldContainer[QuotaSample]:
+        """Oldest first."""
+
+    def __init__(
+        self,
+        *,
+        samples: abc.Iterable[QuotaSample] | None = ...,
+        token: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["samples", b"samples", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ExplainQuotaWaitRequest(message.Message):
+    """Asks why something waits."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    ID_FIELD_NUMBER: builtins.int
+    @builtins.property
+    def id(self) -> identifier_pb2.WorkflowExecutionIdentifier:
+        """The execution."""
+
+    def __init__(
+        self,
+        *,
+        id: identifier_pb2.WorkflowExecutionIdentifier | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["id", b"id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ExplainQuotaWaitResponse(message.Message):
+    """What of an execution waits, of very much some."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    WAITS_FIELD_NUMBER: builtins.int
+    @builtins.property
+    def waits(self) -> containers.RepeatedCompositeFieldContainer[QuotaWait]:
+        """The execution itself, or its attempts."""
+
+    def __init__(
+        self,
+        *,
+        waits: abc.Iterable[QuotaWait] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["waits", b"waits"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class QuotaWait(message.Message):
+    """Something that waits for its part."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    NODE_ID_FIELD_NUMBER: builtins.int
+    ATTEMPT_FIELD_NUMBER: builtins.int
+    SINCE_FIELD_NUMBER: builtins.int
+    PLACE_FIELD_NUMBER: builtins.int
+    OF_FIELD_NUMBER: builtins.int
+    SHORTFALLS_FIELD_NUMBER: builtins.int
+    node_id: builtins.str
+    """The node; empty where the whole execution is held back."""
+    attempt: builtins.int
+    """Which attempt of it, from 0."""
+    place: builtins.int
+    """Its place in line, from 1. Who comes later and is more urgent may overtake it."""
+    of: builtins.int
+    """How many wait in that line: those of the same project and domain."""
+    @builtins.property
+    def since(self) -> timestamp_pb2.Timestamp:
+        """Since when it waits."""
+
+    @builtins.property
+    def shortfalls(self) -> containers.RepeatedCompositeFieldContainer[QuotaShortfall]:
+        """The limits in its way; without any it waits for its turn."""
+
+    def __init__(
+        self,
+        *,
+        node_id: builtins.str = ...,
+        attempt: builtins.int = ...,
+        since: timestamp_pb2.Timestamp | None = ...,
+        place: builtins.int = ...,
+        of: builtins.int = ...,
+        shortfalls: abc.Iterable[QuotaShortfall] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["since", b"since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["attempt", b"attempt", "node_id", b"node_id", "of", b"of", "place", b"place", "shortfalls", b"shortfalls", "since", b"since"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class QuotaShortfall(message.Message):
+    """A limit in the way."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    PLACE_FIELD_NUMBER: builtins.int
+    RESOURCE_FIELD_NUMBER: builtins.int
+    ASKED_FIELD_NUMBER: builtins.int
+    USED_FIELD_NUMBER: builtins.int
+    LIMIT_FIELD_NUMBER: builtins.int
+    HELD_FIELD_NUMBER: builtins.int
+    NEVER_FIELD_NUMBER: builtins.int
+    resource: builtins.str
+    """Of what."""
+    asked: builtins.int
+    """How much is asked for, in units as limits have them."""
+    used: builtins.int
+    """How much is in use."""
+    limit: builtins.int
+    """The limit."""
+    never: builtins.bool
+    """It can never go on under this limit."""
+    @builtins.property
+    def place(self) -> QuotaPlace:
+        """Whose it is."""
+
+    @builtins.property
+    def held(self) -> containers.RepeatedCompositeFieldContainer[QuotaHolder]:
+        """Who uses it, the largest first: it is freed as theirs ends."""
+
+    def __init__(
+        self,
+        *,
+        place: QuotaPlace | None = ...,
+        resource: builtins.str = ...,
+        asked: builtins.int = ...,
+        used: builtins.int = ...,
+        limit: builtins.int = ...,
+        held: abc.Iterable[QuotaHolder] | None = ...,
+        never: builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["place", b"place"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["asked", b"asked", "held", b"held", "limit", b"limit", "never", b"never", "place", b"place", "resource", b"resource", "used", b"used"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class QuotaHolder(message.Message):
+    """Who uses a part of a limit."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    AMOUNT_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """A team, project or domain."""
+    amount: builtins.int
+    """How much."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        amount: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["amount", b"amount", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

@@ -51,3 +51,13 @@ class TenancyServiceStub:
                 request_serializer=flytelike_dot_service_dot_tenancy__pb2.ListQuotasRequest.SerializeToString,
                 response_deserializer=flytelike_dot_service_dot_tenancy__pb2.ListQuotasResponse.FromString,
                 _registered_method=True)
+        self.ListQuotaSamples = channel.unary_unary(
+                '/flytelike.service.TenancyService/ListQuotaSamples',
+                request_serializer=flytelike_dot_service_dot_tenancy__pb2.ListQuotaSamplesRequest.SerializeToString,
+                response_deserializer=flytelike_dot_service_dot_tenancy__pb2.ListQuotaSamplesResponse.FromString,
+                _registered_method=True)
+        self.ExplainQuotaWait = channel.unary_unary(
+                '/flytelike.service.TenancyService/ExplainQuotaWait',
+                request_serializer=flytelike_dot_service_dot_tenancy__pb2.ExplainQuotaWaitRequest.SerializeToString,
+                response_deserializer=flytelike_dot_service_dot_tenancy__pb2.ExplainQuotaWaitResponse.FromString,
+                _registered_method=True)

@@ -25,3 +25,7 @@ class TenancyServiceStub:
     """Teams, by name."""
     ListQuotas: _aio.UnaryUnaryMultiCallable[_tenancy_pb2.ListQuotasRequest, _tenancy_pb2.ListQuotasResponse]
     """Quotas, by place, with what is used now."""
+    ListQuotaSamples: _aio.UnaryUnaryMultiCallable[_tenancy_pb2.ListQuotaSamplesRequest, _tenancy_pb2.ListQuotaSamplesResponse]
+    """What was used at a place over time, oldest first. There is a sample for a minute in which something changed."""
+    ExplainQuotaWait: _aio.UnaryUnaryMultiCallable[_tenancy_pb2.ExplainQuotaWaitRequest, _tenancy_pb2.ExplainQuotaWaitResponse]
+    """What of an execution waits for its part of what many share, and why. Empty when nothing does."""
