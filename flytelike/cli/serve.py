@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 import os
 import signal
 import sys
@@ -15,7 +14,7 @@ import click
 from flytelike.cli.context import json_option
 from flytelike.cli.exit_code import ExitCode
 from flytelike.cli.quantities import Age, Size
-from flytelike.cluster.options import ClientSettings, ReplicaOptions, Secrets, from_file
+from flytelike.cluster.options import ClientSettings, ReplicaOptions, Secrets, from_file, log_to_stderr
 from flytelike.cluster.replica import Replica
 from flytelike.controlplane.access.options import REDIRECT_URI, AccessOptions, OidcOptions
 
@@ -70,7 +69,7 @@ def command(*, as_json: bool, **given: Any) -> int:  # noqa: ANN401 - click's
 
     Executions become FlyteWorkflow objects, which `propeller operator` executes.
     """
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr()
     replica = Replica(options_of(given))
     asyncio.run(serve(replica, lambda: tell(replica, as_json=as_json)))
     return ExitCode.SUCCESS

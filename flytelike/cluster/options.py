@@ -10,11 +10,12 @@ from flytelike.controlplane.secret_files import KEY_BYTES_MIN, SecretFile
 from flytelike.controlplane.settings import Settings
 from flytelike.controlplane.tls import TlsFiles
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
+from propeller.app.logs import log_to_stderr
 from propeller.app.monitoring import address_of
 from propeller.app.settings_file import from_file
 from propeller.kube.client import ClientSettings
 
-__all__ = ["ClientSettings", "ReplicaOptions", "Secrets", "from_file"]
+__all__ = ["ClientSettings", "ReplicaOptions", "Secrets", "from_file", "log_to_stderr"]
 
 CONNECTION_AGE = 0.7
 """The part of the drain after which connections are made anew: all have gone elsewhere when it ends."""
@@ -38,7 +39,7 @@ class Secrets:
 class ReplicaOptions:
     """How a replica is run; addresses are `HOST:PORT`, times in seconds."""
 
-    database: str
+    database: str = field(repr=False)
     store: str
     grpc: str = "127.0.0.1:8089"
     http: str = "127.0.0.1:8088"

@@ -48,7 +48,7 @@ class Settings:
     and `token_file` holds tokens of those who may do everything; without either, anybody may.
     """
 
-    database_url: str
+    database_url: str = field(repr=False)
     store_base: str
     host: str = "127.0.0.1"
     grpc_port: int = 8089
@@ -57,7 +57,7 @@ class Settings:
     public_host: str = ""
     upload_prefix: str = "uploads"
     raw_output_prefix: str = ""
-    upload_secret: bytes = b""
+    upload_secret: bytes = field(default=b"", repr=False)
     domains: tuple[tuple[str, str], ...] = DEFAULT_DOMAINS
     projects: tuple[str, ...] = DEFAULT_PROJECTS
     max_parallelism: int = 0

@@ -17,10 +17,10 @@ _PATTERNS = (
     # The password in an address.
     (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://[^\s/:@'\"]*):[^\s/@'\"]+@"), rf"\1:{HIDDEN}@"),
     # What makes a signed address one, and settings by the names that secrets have.
+    (re.compile(r"(?i)([?&](?:x-amz-)?(?:signature|credential|security-token)=)[^\s&\"']+"), rf"\1{HIDDEN}"),
     (
         re.compile(
-            r"(?i)\b((?:x-amz-)?signature|x-amz-credential|x-amz-security-token|password|passwd|secret|client_secret"
-            r"|access_token|refresh_token|id_token|api_?key|secret_access_key|code_verifier)"
+            r"(?i)\b(password|passwd|client_secret|secret_access_key|access_token|refresh_token|id_token|code_verifier)"
             r"(\"?'?\s*[=:]\s*\"?'?)[^\s&\"',;)}\]]+"
         ),
         rf"\1\2{HIDDEN}",

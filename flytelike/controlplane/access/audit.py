@@ -14,6 +14,7 @@ from flytelike.controlplane.database import Database
 from flytelike.controlplane.errors import Refusal
 from flytelike.controlplane.ports import Clock
 from flytelike.controlplane.repository.audit import AuditFilter, AuditRow, add_entry, drop_entries, list_entries
+from flytelike.model.redaction import redacted
 
 HOUR_NS = 3600 * 1_000_000_000
 TARGET_MAX = 500
@@ -61,7 +62,7 @@ class AuditLog:
             deed.method,
             deed.project,
             deed.domain,
-            deed.target[:TARGET_MAX],
+            redacted(deed.target)[:TARGET_MAX],
             origin.peer,
             origin.request_id,
             outcome,

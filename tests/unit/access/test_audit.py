@@ -82,12 +82,10 @@ async def test_who_made_an_execution_stands_in_it(world: Guarded) -> None:
 
 
 async def test_what_was_tried_in_vain_is_noted_too(world: Guarded) -> None:
-    request = create_execution("second").SerializeToString()
-    assert (
-        await world.status("/flyteidl.service.AdminService/CreateExecution", request, "mallory") == "PERMISSION_DENIED"
-    )
-    assert await world.status("/flyteidl.service.AdminService/CreateExecution", b"", "ann") == "PERMISSION_DENIED"
-    taken = create_execution("run").SerializeToString()
+    path = "/flyteidl.service.AdminService/CreateExecution"
+    request, taken = (create_execution(name).SerializeToString() for name in ("second", "run"))
+    assert await world.status(path, request, "mallory") == "PERMISSION_DENIED"
+    assert await world.status(path, b"", "ann") == "PERMISSION_DENIED"
     assert await world.status(path, taken, "ann") == "ALREADY_EXISTS"
     entries = await world.running.plane.audit.entries(ALL, 0, 10)
     assert [(one.actor, one.outcome) for one in entries] == [
