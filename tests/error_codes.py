@@ -40,7 +40,7 @@ COMPOSED = frozenset(
     artifact-exists dataset-exists tag-exists team-exists unknown-quota unknown-artifact unknown-dataset
     launch-plan-not-found task-not-found workflow-not-found
     unknown-active-launch-plan unknown-attribute unknown-data unknown-deck unknown-description unknown-execution
-    unknown-graph
+    unknown-graph unknown-grant unknown-token
     unknown-launch-plan unknown-log unknown-node-execution unknown-project unknown-task unknown-task-execution
     unknown-value unknown-workflow
     """.split()

@@ -209,8 +209,8 @@ class _Callback(http.server.BaseHTTPRequestHandler):
             self.server.answer = found
         body = b"You are logged in. This page can be closed." if genuine and "code" in found else b"This is no login."
         self.send_response(200 if genuine else 400)
-        self.send_header("content-type", "text/plain")
-        self.send_header("content-length", str(len(body)))
+        self.send_header("Content-Type", "text/plain")
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 

@@ -75,7 +75,7 @@ class Door:
         """Return whose a token is.
 
         Raises:
-            Refusal: UNAUTHENTICATED `login-required` without one, `invalid-token` for one that is not accepted;
+            Refusal: UNAUTHENTICATED `login-required` without one, `token-not-accepted` for one that is not accepted;
                 UNAVAILABLE when database or provider do not answer.
         """
         if not token:
@@ -223,7 +223,7 @@ def outcome_of(error: BaseException | None) -> tuple[str, str]:
 def _unknown() -> Refusal:
     return refusal(
         Status.UNAUTHENTICATED,
-        "invalid-token",
+        "token-not-accepted",
         "the token is not known here, has expired or was revoked",
         "log in with `flytelike login`, or ask for a new token",
     )

@@ -32,7 +32,7 @@ async def verified(token: str, options: OidcOptions, provider: Provider) -> Veri
     """Return whose an access token is.
 
     Raises:
-        Refusal: UNAUTHENTICATED `invalid-token`: it is not the provider's, not for us, or not now; UNAVAILABLE
+        Refusal: UNAUTHENTICATED `token-not-accepted`: it is not the provider's, not for us, or not now; UNAVAILABLE
             `identity-provider-unavailable`.
     """
     import jwt  # noqa: PLC0415 - only servers with a provider need it
@@ -103,5 +103,8 @@ def _text(claims: Mapping[str, Any], name: str) -> str:
 def rejected(why: str) -> Refusal:
     """Return the refusal of a token."""
     return refusal(
-        Status.UNAUTHENTICATED, "invalid-token", f"the token is not accepted: {why}", "log in with `flytelike login`"
+        Status.UNAUTHENTICATED,
+        "token-not-accepted",
+        f"the token is not accepted: {why}",
+        "log in with `flytelike login`",
     )

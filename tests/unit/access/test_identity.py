@@ -73,7 +73,7 @@ async def test_a_token_says_whose_it_is_until_it_is_revoked(plane: ControlPlane)
     door = door_of(plane)
     assert await door.identify(made.token) == Identity("ann", via=Via.TOKEN, name="laptop", credential=made.row.id)
     await plane.access.revoke_token(Caller(), made.row.id)
-    assert await refused(door, made.token) == "invalid-token"
+    assert await refused(door, made.token) == "token-not-accepted"
 
 
 async def test_of_a_token_only_its_digest_is_kept(plane: ControlPlane) -> None:
@@ -95,12 +95,12 @@ async def test_a_token_expires(plane: ControlPlane) -> None:
             await door.identify(made.token)
         except Refusal:
             break
-    assert await refused(door, made.token) == "invalid-token"
+    assert await refused(door, made.token) == "token-not-accepted"
 
 
 @pytest.mark.parametrize("token", ["", "flt_", "flt_abc_def", "a.b.c", "x" * 20_000, "\udcff", "Bearer"])
 async def test_what_is_no_token_is_turned_away(plane: ControlPlane, token: str) -> None:
-    assert await refused(door_of(plane), token) == ("invalid-token" if token else "login-required")
+    assert await refused(door_of(plane), token) == ("token-not-accepted" if token else "login-required")
 
 
 async def test_a_revocation_elsewhere_counts_here(plane: ControlPlane, tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ async def test_a_revocation_elsewhere_counts_here(plane: ControlPlane, tmp_path:
         await door.identify(made.token)
         await plane.access.revoke_token(Caller(), made.row.id)
         other.book.changed()  # as when FRESH_S have passed
-        assert await refused(door, made.token) == "invalid-token"
+        assert await refused(door, made.token) == "token-not-accepted"
 
 
 async def test_it_is_noted_when_a_token_was_used(plane: ControlPlane) -> None:
@@ -143,7 +143,7 @@ async def test_a_line_of_the_servers_file_may_do_everything(plane: ControlPlane,
     (tmp_path / "tokens").write_text("0123456789abcdef\n")
     door = Door(plane.book, plane.audit, root_tokens=SecretFile(tmp_path / "tokens"))
     assert (await door.identify("0123456789abcdef")).root
-    assert await refused(door, "0123456789abcdee") == "invalid-token"
+    assert await refused(door, "0123456789abcdee") == "token-not-accepted"
 
 
 # --- OpenID Connect ---------------------------------------------------------------------------
@@ -176,13 +176,13 @@ async def test_a_providers_token_says_who_it_is_and_their_groups(plane: ControlP
 async def test_a_token_for_others_or_another_time_is_refused(
     plane: ControlPlane, provider: Provider, claims: dict[str, object]
 ) -> None:
-    assert await refused(door_of(plane, provider), provider.token(**claims)) == "invalid-token"
+    assert await refused(door_of(plane, provider), provider.token(**claims)) == "token-not-accepted"
 
 
 async def test_clocks_may_be_apart_by_the_leeway(plane: ControlPlane, provider: Provider) -> None:
     late = provider.token(exp=int(time.time()) - 10)
     await door_of(plane, provider, leeway_s=60).identify(late)
-    assert await refused(door_of(plane, provider, leeway_s=1), late) == "invalid-token"
+    assert await refused(door_of(plane, provider, leeway_s=1), late) == "token-not-accepted"
 
 
 async def test_a_signature_of_somebody_else_is_refused(plane: ControlPlane, provider: Provider) -> None:
@@ -197,7 +197,7 @@ async def test_a_signature_of_somebody_else_is_refused(plane: ControlPlane, prov
         jwt.encode(claims, "x" * 64, algorithm="HS256", headers={"kid": "unknown"}),
     ]
     for token in forged:
-        assert await refused(door, token) == "invalid-token"
+        assert await refused(door, token) == "token-not-accepted"
 
 
 async def test_a_new_key_is_fetched_and_the_old_one_forgotten(plane: ControlPlane, provider: Provider) -> None:
@@ -207,10 +207,10 @@ async def test_a_new_key_is_fetched_and_the_old_one_forgotten(plane: ControlPlan
     former = provider.token()
     await door.identify(former)
     provider.rotate(curve=True)
-    assert await refused(door, provider.token()) == "invalid-token", "the provider was asked a moment ago"
+    assert await refused(door, provider.token()) == "token-not-accepted", "the provider was asked a moment ago"
     now[0] += 11
     await door.identify(provider.token())
-    assert await refused(door, former[:-4] + "AAAA") == "invalid-token"
+    assert await refused(door, former[:-4] + "AAAA") == "token-not-accepted"
 
 
 async def test_the_provider_is_asked_once_for_many_tokens(plane: ControlPlane, provider: Provider) -> None:
@@ -259,9 +259,9 @@ def test_groups_are_where_the_setting_says(claims: dict[str, object], path: str,
 async def test_an_address_that_is_not_verified_names_nobody(plane: ControlPlane, provider: Provider) -> None:
     door = door_of(plane, provider, user_claim="email")
     assert (await door.identify(provider.token(email="a@b.org", email_verified=True))).user == "a@b.org"
-    assert await refused(door, provider.token(email="a@b.org", email_verified=False)) == "invalid-token"
+    assert await refused(door, provider.token(email="a@b.org", email_verified=False)) == "token-not-accepted"
 
 
 async def test_no_provider_no_provider_tokens(plane: ControlPlane, provider: Provider) -> None:
-    assert await refused(door_of(plane), provider.token()) == "invalid-token"
+    assert await refused(door_of(plane), provider.token()) == "token-not-accepted"
     assert replace(plane.settings).guarded is False

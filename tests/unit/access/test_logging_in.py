@@ -115,7 +115,7 @@ def test_tokens_are_made_listed_and_revoked(monkeypatch: pytest.MonkeyPatch) -> 
     assert made["token"] not in run("token", "list").output  # type: ignore[index]
     assert run("token", "revoke", made["id"]).exit_code == 0  # type: ignore[index]
     monkeypatch.setenv("FLYTELIKE_TOKEN", made["token"])  # type: ignore[index]
-    assert "invalid-token" in str(run("whoami").exception.diagnostics)  # type: ignore[union-attr]
+    assert "token-not-accepted" in str(run("whoami").exception.diagnostics)  # type: ignore[union-attr]
 
 
 def test_roles_are_given_and_taken(server: SharedServer) -> None:
