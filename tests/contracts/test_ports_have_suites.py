@@ -40,7 +40,6 @@ BESIDE = {
         "tests/unit/embedded/test_quotas_in_force.py",
         "one asks the allocator beside it; without one nobody knows what attempts use",
     ),
-    "States": ("tests/unit/propeller_engine/test_retention.py", "a part of StateStore, whose suite holds all of it"),
     "Strangers": (
         "tests/unit/cluster/test_forgetting.py",
         "only a cluster has any: the objects that the API server tells of",

@@ -12,9 +12,9 @@ from sqlalchemy import create_engine, select
 from typing_extensions import override
 
 from flytelike.model.quota import ATTEMPTS
-from propeller.allocation.shared import SharedAllocator, SharedSettings
 from propeller.allocation.ledger import HolderReplaced
 from propeller.allocation.schema import asks
+from propeller.allocation.shared import SharedAllocator, SharedSettings
 from propeller.core.fairness import Quota, Shortage
 from propeller.ports_allocation import AllocationListener, Ask
 
