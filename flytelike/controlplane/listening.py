@@ -84,9 +84,9 @@ class ListeningNotifier(Notifier):
                 async with await psycopg.AsyncConnection.connect(
                     self._address, autocommit=True, **POSTGRES_PATIENCE
                 ) as connection:
+                    await connection.execute(f"LISTEN {RULES_CHANNEL}")
                     await connection.execute(f"LISTEN {CHILDREN_CHANNEL}")
                     await connection.execute(f"LISTEN {CHANNEL}")
-                    await connection.execute(f"LISTEN {RULES_CHANNEL}")
                     pause_s = PAUSE_S
                     self._began()
                     await self._hear(connection)
