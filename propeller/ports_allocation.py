@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from flytelike.model.quota import DEFAULT_TEAM
-from propeller.core.fairness import Amounts, Shortage, Waiting
+from propeller.core.fairness import Amounts, Quota, Shortage, Waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,19 @@ class Allocator(Protocol):
 
     async def close(self) -> None:
         """Give everything back, and grant nothing more."""
+
+
+class QuotaSource(Protocol):
+    """Tells the quotas as they are now. Called from any thread; answers at once."""
+
+    def quotas(self) -> Mapping[tuple[str, ...], Quota]:
+        """Return quotas by path (team, project, domain); `()` is the whole platform."""
+
+    def tenants(self) -> "Tenants":
+        """Return which team a project belongs to."""
+
+    async def known(self) -> None:
+        """Return once the quotas are known. Called on the event loop."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,8 +79,8 @@ class ControlPlane:
         url = self.database.engine.url
         self.notifier = Notifier() if self.database.sqlite else ListeningNotifier(url)
         self.history = History(self.database, self.notifier)
-        self.tenancy = TenancyCases(self.database, settings, self.clock)
-        self.projects = Projects(self.database, settings, self.clock, self.tenancy.refresh)
+        self.tenancy = TenancyCases(self.database, settings, self.clock, self.notifier)
+        self.projects = Projects(self.database, settings, self.clock, self.tenancy)
         self.registry = Registry(self.database, store, settings, self.clock)
         self.graphs = Graphs(self.database, store, settings)
         self.finding = Finding(self.database, store, self.clock)
@@ -156,6 +156,7 @@ class ControlPlane:
         self.notifier.close()
         await self.maintenance.close()
         await self.notifier.stop()
+        await self.tenancy.close()
         await self.holding.close()
         await self.usage.close()
         await self.dispatch.close()

@@ -4,7 +4,7 @@ Where several servers share a database, `listening` does it across them.
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy import Connection
@@ -20,6 +20,7 @@ class Notifier:
         """Start without watchers."""
         self.children = ChildNews()
         self._watchers: dict[ExecutionId, set[asyncio.Event]] = {}
+        self._rules_listeners: list[Callable[[], None]] = []
         self._closed = False
 
     async def start(self) -> None:
@@ -33,6 +34,18 @@ class Notifier:
 
         Called on the database's threads.
         """
+
+    def tell_rules(self, connection: Connection) -> None:
+        """Tell other servers, with the transaction that changes quotas; there are none here."""
+
+    def on_rules(self, listener: Callable[[], None]) -> None:
+        """Call `listener` on the event loop when another server may have changed quotas."""
+        self._rules_listeners.append(listener)
+
+    def rules_changed(self) -> None:
+        """Take in that another server may have changed quotas."""
+        for listener in self._rules_listeners:
+            listener()
 
     @contextmanager
     def watching(self, execution: ExecutionId) -> Iterator[asyncio.Event]:

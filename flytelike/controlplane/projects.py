@@ -1,7 +1,5 @@
 """Projects and domains: who may keep things where."""
 
-from collections.abc import Awaitable, Callable
-
 from sqlalchemy import Connection
 
 from flytelike.codec.parse import serialise
@@ -23,6 +21,7 @@ from flytelike.controlplane.repository.projects import (
 from flytelike.controlplane.repository.tenancy import find_team, hold_tenancy
 from flytelike.controlplane.settings import Settings
 from flytelike.controlplane.tenancy.planning import check_owner
+from flytelike.controlplane.tenancy.tenancy import TenancyCases
 from flytelike.model.quota import DEFAULT_TEAM
 from flytelike_idl.admin import common_pb2, project_pb2
 
@@ -46,11 +45,9 @@ def check_place(connection: Connection, settings: Settings, project: str, domain
 class Projects:
     """The use cases of projects."""
 
-    def __init__(
-        self, database: Database, settings: Settings, clock: Clock, owners_changed: Callable[[], Awaitable[None]]
-    ) -> None:
-        """Keep projects in `database`; `owners_changed` is called once a project was given to a team."""
-        self._owners_changed = owners_changed
+    def __init__(self, database: Database, settings: Settings, clock: Clock, tenancy: TenancyCases) -> None:
+        """Keep projects in `database`; `tenancy` hears whose they are."""
+        self._tenancy = tenancy
         self._database = database
         self._settings = settings
         self._clock = clock
@@ -74,7 +71,7 @@ class Projects:
         row = ProjectRow(project.id, project.name or project.id, project.description, labels, 0, now, now, team)
 
         def add(connection: Connection) -> None:
-            check_new_owner(connection, team)
+            self._given(connection, team)
             if find_project(connection, row.id) is not None:
                 raise refusal(Status.ALREADY_EXISTS, "project-exists", f"there is a project {row.id!r} already")
             add_project(connection, row)
@@ -100,7 +97,7 @@ class Projects:
 
         def change(connection: Connection) -> bool:
             if project.team:
-                check_new_owner(connection, project.team)
+                self._given(connection, project.team)
             return update_project(connection, project.id, values)
 
         if not await self._database.write(change):
@@ -126,17 +123,17 @@ class Projects:
         rows = await self._database.read(look)
         return [project_message(row, self._settings.domains) for row in rows]
 
+    def _given(self, connection: Connection, team: str) -> None:
+        """Refuse a team that cannot be given projects, and tell other servers."""
+        faults = Faults()
+        hold_tenancy(connection)
+        check_owner(find_team(connection, team), team, faults)
+        faults.check()
+        self._tenancy.tell(connection)
+
     async def _tell_owners(self, team: str) -> None:
         if team:
-            await self._owners_changed()
-
-
-def check_new_owner(connection: Connection, team: str) -> None:
-    """Refuse a team that cannot be given projects."""
-    faults = Faults()
-    hold_tenancy(connection)
-    check_owner(find_team(connection, team), team, faults)
-    faults.check()
+            await self._tenancy.refresh()
 
 
 def _check_texts(project: project_pb2.Project, faults: Faults) -> None:

@@ -146,6 +146,7 @@ async def stopped(server: aio.Server, plane: ControlPlane, grace_s: float) -> No
     stopping = asyncio.ensure_future(server.stop(grace_s))
     await asyncio.sleep(0)
     plane.notifier.close()
+    plane.tenancy.stop_watching()
     await stopping
 
 

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 
+from typing_extensions import override
+
+from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.ports import PlaceUse
 from flytelike.controlplane.tenancy.rules import Rules
 from flytelike.model.quota import SHARED, Amounts, QuotaPlace
 from propeller.allocation import LocalAllocator
 from propeller.core.fairness import Quota, place_of
-from propeller.ports_allocation import Tenants
+from propeller.ports_allocation import QuotaSource, Tenants
 
 
 def quotas_of(rules: Rules, machine: Amounts) -> dict[tuple[str, ...], Quota]:
@@ -49,3 +52,23 @@ class UsesOfAllocator:
     def uses(self) -> Mapping[QuotaPlace, PlaceUse]:
         """Return what is used now, by place."""
         return {place_of(use.path): PlaceUse(use.used, use.waiting) for use in self._allocator.uses()}
+
+
+class QuotasOfPlane(QuotaSource):
+    """The quotas of a control plane in this process."""
+
+    def __init__(self, plane: ControlPlane) -> None:
+        """Ask `plane`, which is started."""
+        self._tenancy = plane.tenancy
+
+    @override
+    def quotas(self) -> Mapping[tuple[str, ...], Quota]:
+        return quotas_of(self._tenancy.rules, {})
+
+    @override
+    def tenants(self) -> Tenants:
+        return tenants_of(self._tenancy.rules)
+
+    @override
+    async def known(self) -> None:
+        """They are: the control plane has read them when it started."""

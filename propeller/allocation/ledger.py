@@ -106,6 +106,12 @@ class Ledger:
         self._seen = answer.change
         return answer
 
+    def resign(self) -> None:
+        """Let others decide at once: nothing is waited for here."""
+        statement = update(state).where(state.c.decider == self._holder, state.c.until_ms != 0)
+        with self._engine.begin() as connection:
+            connection.execute(statement.values(until_ms=0))
+
     def why(self, ask_id: str) -> Waiting | None:
         """Return what something waits for."""
         if self._decider is not None:

@@ -63,14 +63,18 @@ class SharedAllocator(Allocator):
         self._closed = False
 
     async def __aenter__(self) -> Self:
-        """Register, and go on by itself. Raises SQLAlchemyError when the database cannot be used."""
-        await self.open()
-        self._going = asyncio.create_task(self._go_on(), name="allocation")
+        """Do as `begin`."""
+        await self.begin()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Give everything back."""
         await self.close()
+
+    async def begin(self) -> None:
+        """Register, and go on by itself. Raises SQLAlchemyError when the database cannot be used."""
+        await self.open()
+        self._going = asyncio.create_task(self._go_on(), name="allocation")
 
     async def open(self) -> None:
         """Register; what was granted before a restart is there for who asks for it again."""
@@ -112,6 +116,13 @@ class SharedAllocator(Allocator):
 
     @override
     async def close(self) -> None:
+        await self._end_with(self._ledger.leave)
+
+    async def hand_over(self) -> None:
+        """End, and leave what is granted to whoever goes by the same name next, for as long as it is kept."""
+        await self._end_with(lambda: None)
+
+    async def _end_with(self, last: Callable[[], None]) -> None:
         if self._closed:
             return
         self._closed = True
@@ -119,7 +130,7 @@ class SharedAllocator(Allocator):
             self._going.cancel()
             await asyncio.wait([self._going])
         try:
-            await self._in_thread(self._ledger.leave)
+            await self._in_thread(last)
         except SQLAlchemyError as error:
             _LOG.warning("grants could not be given back, they end by themselves: %s", error)
         await self._in_thread(self._ledger.close)
@@ -156,11 +167,13 @@ class SharedAllocator(Allocator):
         renewed = loop.time()
         while True:
             try:
-                due = loop.time() - renewed > self._settings.ttl_s / 3
-                if due or self._new or self._ended or await self._in_thread(self._ledger.changed):
-                    self._woken.clear()
+                due = bool(self._asks) and loop.time() - renewed > self._settings.ttl_s / 3
+                self._woken.clear()
+                if due or self._new or self._ended or (self._waits and await self._in_thread(self._ledger.changed)):
                     await self.turn()
                     renewed = loop.time()
+                    if not self._waits:
+                        await self._in_thread(self._ledger.resign)
             except SQLAlchemyError as error:
                 _LOG.warning("the database of grants cannot be used, trying again: %s", error)
             except HolderReplaced:
@@ -168,10 +181,22 @@ class SharedAllocator(Allocator):
                 self._lose()
                 return
             try:
-                async with asyncio.timeout(self._settings.look_s):
+                async with asyncio.timeout(self._pause_s):
                     await self._woken.wait()
             except TimeoutError:
                 continue
+
+    @property
+    def _waits(self) -> bool:
+        """Whether anything that was asked for is not granted yet."""
+        return len(self._asks) > len(self._held)
+
+    @property
+    def _pause_s(self) -> float | None:
+        """How long nothing has to be done: who waits looks what the others do, who has something renews."""
+        if self._waits or self._new or self._ended:
+            return self._settings.look_s
+        return self._settings.ttl_s / 3 if self._asks else None
 
     def _put(self, ask: Ask) -> None:
         self._new[ask.id] = NewAsk(ask, self._tenants().path(ask.project, ask.domain))

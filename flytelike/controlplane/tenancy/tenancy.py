@@ -1,11 +1,15 @@
 """The use cases of teams and quotas."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from sqlalchemy import Connection
 
 from flytelike.controlplane.database import Database
 from flytelike.controlplane.errors import Faults, Status, refusal
+from flytelike.controlplane.notifier import Notifier
 from flytelike.controlplane.ports import Clock, Meter, NoMeter
 from flytelike.controlplane.repository.tenancy import (
     TeamRow,
@@ -23,13 +27,19 @@ from flytelike.controlplane.tenancy.rules import Rules
 from flytelike.controlplane.tenancy.wishes import Wanted
 from flytelike.model.quota import QuotaPlace, QuotaTerms
 
+log = logging.getLogger(__name__)
+
 
 class TenancyCases:
     """Changes and tells of teams, projects' owners and quotas."""
 
-    def __init__(self, database: Database, settings: Settings, clock: Clock) -> None:
-        """Keep them in `database`."""
+    def __init__(self, database: Database, settings: Settings, clock: Clock, notifier: Notifier) -> None:
+        """Keep them in `database`; other servers on it tell of changes through `notifier`."""
         self._database = database
+        self._notifier = notifier
+        self._refreshing: set[asyncio.Task[None]] = set()
+        self._watchers: set[asyncio.Event] = set()
+        notifier.on_rules(self._refresh_soon)
         self._clock = clock
         self._domains = [domain for domain, _ in settings.domains]
         self._listeners: list[Callable[[Rules], None]] = []
@@ -49,6 +59,10 @@ class TenancyCases:
         """Make the team that is there from the start."""
         add_default_team(connection, self._clock.now_ns())
 
+    def tell(self, connection: Connection) -> None:
+        """Tell other servers, with the transaction that gives a project to a team."""
+        self._notifier.tell_rules(connection)
+
     async def refresh(self) -> None:
         """Take in the rules as they are now, and tell of them if they are others."""
         rules = await self._database.read(_rules)
@@ -57,6 +71,29 @@ class TenancyCases:
         self.rules = rules
         for listener in self._listeners:
             listener(rules)
+        for event in self._watchers:
+            event.set()
+
+    @contextmanager
+    def watching(self) -> Iterator[asyncio.Event]:
+        """Yield an event that is set at each change of the rules from now on; the watcher clears it before it looks."""
+        event = asyncio.Event()
+        self._watchers.add(event)
+        try:
+            yield event
+        finally:
+            self._watchers.discard(event)
+
+    def stop_watching(self) -> None:
+        """Wake all watchers for the last time."""
+        for event in self._watchers:
+            event.set()
+
+    async def close(self) -> None:
+        """Look at no more changes."""
+        for task in self._refreshing:
+            task.cancel()
+        await asyncio.gather(*self._refreshing, return_exceptions=True)
 
     async def apply(self, wanted: Sequence[Wanted], *, dry_run: bool, expected: str = "") -> Plan:
         """Carry wishes out, all or nothing, and return what changed.
@@ -86,6 +123,7 @@ class TenancyCases:
                 )
             if not dry_run:
                 write_tenancy(connection, before, plan.after, now_ns)
+                self._notifier.tell_rules(connection)
             return plan
 
         if dry_run:
@@ -116,6 +154,17 @@ class TenancyCases:
         found = [(self._owner(place), place, terms) for place, terms in known.items()]
         kept = [it for it in found if (not team or it[0] == team) and (not project or it[1].project == project)]
         return sorted(kept, key=lambda it: (it[0], not it[1].team, it[1]))
+
+    def _refresh_soon(self) -> None:
+        task = asyncio.get_running_loop().create_task(self._refreshed(), name="controlplane-rules")
+        self._refreshing.add(task)
+        task.add_done_callback(self._refreshing.discard)
+
+    async def _refreshed(self) -> None:
+        try:
+            await self.refresh()
+        except Exception:
+            log.exception("quotas that another server has changed could not be read")
 
     def _owner(self, place: QuotaPlace) -> str:
         return place.team or (self.rules.team_of(place.project) if place.project else "")

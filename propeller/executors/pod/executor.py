@@ -15,7 +15,7 @@ from flytelike.storage import StorageError, Store
 from propeller.core.elements import Span
 from propeller.executors.codes import INTERRUPTED, TIMEOUT_EXPIRED
 from propeller.executors.ending import NO_GRAPHS, Ending, GaveNodes
-from propeller.executors.pod.admission import Admission, AllAdmitted
+from propeller.executors.pod.admission import Admission, AllAdmitted, NeverAdmitted
 from propeller.executors.pod.attempt import PodAttempt
 from propeller.executors.pod.creating import PodMaker
 from propeller.executors.pod.elements import ElementPods
@@ -240,6 +240,7 @@ class PodExecutor(Executor):
         if attempt.pod is None:
             known = self._strangers.take(attempt.place, attempt.spec.key)
             if known is not None:
+                self._admission.resumed(attempt.spec.key, known)
                 attempt.see(known)
         if attempt.pod is None:
             prepared = await self._preparer.prepared(attempt.spec)
@@ -265,7 +266,10 @@ class PodExecutor(Executor):
         def waits(what: Diagnostic) -> None:
             self._wait(attempt, what.code, what.headline)
 
-        await self._admission.admitted(attempt.spec.key, pod, waits)
+        try:
+            await self._admission.admitted(attempt.spec.key, pod, waits)
+        except NeverAdmitted as never:
+            return never.failure
         return await self._maker.made(pod, told)
 
     async def _followed(self, attempt: PodAttempt) -> Exited | Broken | Failure:

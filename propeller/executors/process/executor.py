@@ -21,6 +21,7 @@ from propeller.core.elements import Span, spans_of
 from propeller.core.fairness import Shortage
 from propeller.executors.command import bad_task
 from propeller.executors.ending import NO_GRAPHS, Ending, GaveNodes
+from propeller.executors.never import failure_of_never
 from propeller.executors.process.arrays import Arrays
 from propeller.executors.process.batches import Batches
 from propeller.executors.process.element_queue import ElementQueue
@@ -39,7 +40,6 @@ from propeller.executors.process.outcome import (
     explained_failure,
     failure_of_exit,
     failure_of_full_disk,
-    failure_of_never,
     failure_of_no_outputs,
     failure_of_start,
     failure_of_stop,
