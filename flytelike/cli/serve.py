@@ -11,20 +11,14 @@ from typing import Any
 
 import click
 
+from flytelike.cli.access_options import access_of, access_options, option
 from flytelike.cli.context import json_option
 from flytelike.cli.exit_code import ExitCode
 from flytelike.cli.quantities import Age, Size
 from flytelike.cluster.options import ClientSettings, ReplicaOptions, Secrets, from_file, log_to_stderr
 from flytelike.cluster.replica import Replica
-from flytelike.controlplane.access.options import REDIRECT_URI, AccessOptions, OidcOptions
 
 FILE = click.Path(dir_okay=False, path_type=Path)
-
-
-def option(name: str, text: str, **more: Any) -> Callable[[Callable[..., object]], Callable[..., object]]:  # noqa: ANN401 - click's
-    """Return an option that can be given as an environment variable, too."""
-    variable = f"FLYTELIKE_{name.removeprefix('--').replace('-', '_').upper()}"
-    return click.option(name, envvar=variable, show_envvar=True, help=text, **more)
 
 
 @click.command("serve", short_help="Run the control plane of a cluster until stopped.")
@@ -39,16 +33,7 @@ def option(name: str, text: str, **more: Any) -> Callable[[Callable[..., object]
 @option("--monitoring-bind-address", "For probes and metrics.", default="127.0.0.1:8086", show_default=True)
 @option("--public-url", "Address of the HTTP port as clients reach it.", default="")
 @option("--token-file", "Tokens of clients who may do everything, a line each.", type=FILE)
-@option("--require-login", "Callers must say who they are: by a token, if nothing else.", is_flag=True)
-@option("--admin", "Who administers the platform: user:NAME or group:NAME; may be repeated.", multiple=True)
-@option("--oidc-issuer", "The identity provider whose access tokens are accepted: https://...", default="")
-@option("--oidc-audience", "Whom its tokens must be meant for.", default="")
-@option("--oidc-user-claim", "The claim with the user's name.", default="sub", show_default=True)
-@option("--oidc-groups-claim", "The claim with the user's groups.", default="groups", show_default=True)
-@option("--oidc-client-id", "The public client as which command lines log in.", default="")
-@option("--oidc-scopes", "What they ask for.", default="openid offline_access", show_default=True)
-@option("--oidc-redirect-uri", "Where browsers bring the answer.", default=REDIRECT_URI, show_default=True)
-@option("--audit-retention", "How long the audit log reaches back; 0s: for ever.", type=Age(), default="400d")
+@access_options
 @option("--propeller-token-file", "Tokens of operators, a line each.", type=FILE)
 @option("--signing-key-file", "Signs addresses of uploads and downloads; the same for all replicas.", type=FILE)
 @option("--tls-cert-file", "Certificate of the ports.", type=FILE)
@@ -95,25 +80,6 @@ def options_of(given: dict[str, Any]) -> ReplicaOptions:
         retention=given["retention_file"],
         client=ClientSettings(kubeconfig=given["kubeconfig"], context=given["context"]),
     )
-
-
-def access_of(given: dict[str, Any]) -> AccessOptions:
-    """Return who may call; raises click.UsageError."""
-    oidc = None
-    if given["oidc_issuer"]:
-        if not given["oidc_audience"]:
-            raise click.UsageError("--oidc-issuer needs --oidc-audience: tokens for others must not be accepted")
-        oidc = OidcOptions(
-            given["oidc_issuer"],
-            given["oidc_audience"],
-            user_claim=given["oidc_user_claim"],
-            groups_claim=given["oidc_groups_claim"],
-            client_id=given["oidc_client_id"],
-            scopes=tuple(given["oidc_scopes"].split()),
-            redirect_uri=given["oidc_redirect_uri"],
-        )
-    audit_ns = given["audit_retention"] * 1_000_000_000
-    return AccessOptions(given["require_login"], oidc, tuple(given["admin"]), audit_ns)
 
 
 async def serve(replica: Replica, watched: Callable[[], None]) -> None:

@@ -101,7 +101,7 @@ class ReplicaOptions:
 
     def _faults(self) -> Iterator[Diagnostic]:
         secrets = self.secrets
-        known = self.access.required or self.access.oidc is not None or secrets.token_file is not None
+        known = self.access.guards or secrets.token_file is not None
         for option, address, needed, guarded in (
             ("grpc", self.grpc, "token-file, --oidc-issuer or --require-login", known),
             ("http", self.http, "signing-key-file", secrets.signing_key_file is not None),

@@ -75,7 +75,7 @@ class Settings:
     @property
     def guarded(self) -> bool:
         """Whether callers must say who they are."""
-        return self.access.required or self.access.oidc is not None or self.token_file is not None
+        return self.access.guards or self.token_file is not None
 
     @property
     def base(self) -> str:

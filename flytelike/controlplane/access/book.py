@@ -6,6 +6,7 @@ that much later at most.
 """
 
 import asyncio
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -27,9 +28,11 @@ from flytelike.controlplane.access.roles import (
 )
 from flytelike.controlplane.access.tokens import digest_of, holds
 from flytelike.controlplane.database import Database
-from flytelike.controlplane.errors import Faults
+from flytelike.controlplane.errors import Faults, Refusal
 from flytelike.controlplane.ports import Clock
 from flytelike.controlplane.repository.access import TokenRow, find_token, list_grants, note_use, stamp
+
+_LOG = logging.getLogger(__name__)
 
 FRESH_S = 2.0
 USED_NS = 60 * 1_000_000_000
@@ -163,4 +166,8 @@ class AccessBook:
         written: dict[str, int] = {}
         while self._used.items() - written.items():
             written = dict(self._used)
-            await self._database.write(lambda connection, used=written: note_use(connection, used))  # type: ignore[misc]
+            try:
+                await self._database.write(lambda connection, used=written: note_use(connection, used))  # type: ignore[misc]
+            except Refusal as error:
+                _LOG.warning("it could not be noted when tokens were used: %s", error)
+                return

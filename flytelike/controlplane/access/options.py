@@ -53,3 +53,8 @@ class AccessOptions:
     oidc: OidcOptions | None = None
     admins: tuple[str, ...] = ()
     audit_ns: int = 400 * DAY_NS
+
+    @property
+    def guards(self) -> bool:
+        """Whether callers must say who they are."""
+        return self.required or self.oidc is not None

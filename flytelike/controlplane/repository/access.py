@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, literal_column, select, update
 
 from flytelike.controlplane.repository.prepared import Prepared, upsert
 from flytelike.controlplane.schema import access_grants, access_tokens
@@ -46,14 +46,16 @@ _STAMP = Prepared(
         select(func.count()).select_from(access_grants).scalar_subquery(),
         select(func.max(access_grants.c.created_at)).scalar_subquery(),
         select(func.max(access_grants.c.id)).scalar_subquery(),
-        select(func.max(access_tokens.c.revoked_at)).scalar_subquery(),
-        select(func.count()).select_from(access_tokens).scalar_subquery(),
+        select(func.count())
+        .select_from(access_tokens)
+        .where(access_tokens.c.revoked_at != literal_column("0"))
+        .scalar_subquery(),
     )
 )
 
 
 def stamp(connection: Connection) -> tuple[int, ...]:
-    """Return what is another value once a grant came or went, or a token was revoked."""
+    """Return what is another value once a grant came or went, or a token was revoked; clocks have no part in that."""
     row = _STAMP.first(connection, {})
     assert row is not None
     return tuple(int(value or 0) for value in row)

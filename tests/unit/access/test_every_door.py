@@ -17,6 +17,7 @@ from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.rpc.dispatch import names_of
 from flytelike.controlplane.server import servicers_of
 from flytelike.storage import Store
+from flytelike_idl.service import propeller_pb2
 from tests.unit.access.aiming import Aim, aimed, crossed
 from tests.unit.access.world import OTHER, Guarded, guarded, user_grant
 from tests.unit.controlplane.builders import DOMAIN, PROJECT, FakeLauncher, settings_for
@@ -132,6 +133,13 @@ def test_a_role_reaches_as_far_as_it_says(role: Role, place: Place, tmp_path: Pa
         covers = everywhere or not (on_platform(method) or wider(needed, place))
         assert permitted(rights, needed) == (covers and role.reach >= rule.action), (key(method), needed)
     plane.database.close()
+
+
+async def test_operators_rpcs_are_not_on_the_clients_port(world: Guarded) -> None:
+    service = propeller_pb2.DESCRIPTOR.services_by_name["PropellerService"]
+    for method in service.methods:
+        for name in names_of(service):
+            assert await world.status(f"/{name}/{method.name}", b"", "root") == "UNIMPLEMENTED"
 
 
 # --- HTTP ---------------------------------------------------------------------------------------

@@ -164,10 +164,10 @@ async def test_a_providers_token_says_who_it_is_and_their_groups(plane: ControlP
         {"iss": "https://evil.example.com"},
         {"aud": "another"},
         {"aud": None},
-        {"exp": int(time.time()) - 60},
+        {"exp": -60},
         {"exp": None},
-        {"nbf": int(time.time()) + 3600},
-        {"iat": int(time.time()) + 3600},
+        {"nbf": 3600},
+        {"iat": 3600},
         {"sub": None},
         {"sub": ""},
     ],
@@ -176,7 +176,9 @@ async def test_a_providers_token_says_who_it_is_and_their_groups(plane: ControlP
 async def test_a_token_for_others_or_another_time_is_refused(
     plane: ControlPlane, provider: Provider, claims: dict[str, object]
 ) -> None:
-    assert await refused(door_of(plane, provider), provider.token(**claims)) == "token-not-accepted"
+    now = int(time.time())
+    told = {name: now + value if isinstance(value, int) else value for name, value in claims.items()}
+    assert await refused(door_of(plane, provider), provider.token(**told)) == "token-not-accepted"
 
 
 async def test_clocks_may_be_apart_by_the_leeway(plane: ControlPlane, provider: Provider) -> None:
