@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
+from flytelike.controlplane.attributes.attributes import Attributes
 from flytelike.controlplane.cache_inspection import CacheInspection
 from flytelike.controlplane.calls import Calls
 from flytelike.controlplane.catalog import Catalog
@@ -74,13 +75,22 @@ class ControlPlane:
         self.history = History(self.database, self.notifier)
         self.tenancy = TenancyCases(self.database, settings, self.clock, self.notifier)
         self.projects = Projects(self.database, settings, self.clock, self.tenancy)
+        self.attributes = Attributes(self.database, store, settings, self.clock)
         self.registry = Registry(self.database, store, settings, self.clock)
         self.graphs = Graphs(self.database, store, settings)
         self.finding = Finding(self.database, store, self.clock)
         self.dispatch = Dispatch(self.database, launcher, settings)
         self.holding = Holding(self.database, self.tenancy, self.dispatch, self.clock)
         tools = Tools(
-            self.database, store, settings, self.clock, self.registry, self.dispatch, self.notifier, self.holding
+            self.database,
+            store,
+            settings,
+            self.clock,
+            self.registry,
+            self.dispatch,
+            self.notifier,
+            self.holding,
+            self.attributes,
         )
         self.executions = Executions(tools)
         self.recovery = Recovery(tools, self.executions)

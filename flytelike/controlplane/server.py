@@ -16,6 +16,7 @@ from grpc_health.v1 import health, health_pb2_grpc
 from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.errors import Refusal, Status, refusal
 from flytelike.controlplane.guard import Guard
+from flytelike.controlplane.rpc.attributes import AttributeServicer
 from flytelike.controlplane.rpc.cache_service import CacheServicer
 from flytelike.controlplane.rpc.caching import CachingServicer
 from flytelike.controlplane.rpc.calls import CallServicer
@@ -152,7 +153,7 @@ def servicers_of(plane: ControlPlane) -> Sequence[tuple[ServiceDescriptor, Seque
     return (
         (
             _service(admin_pb2, "AdminService"),
-            (EntityServicer(plane), ExecutionServicer(plane), ProjectServicer(plane)),
+            (EntityServicer(plane), ExecutionServicer(plane), ProjectServicer(plane), AttributeServicer(plane)),
         ),
         (_service(dataproxy_pb2, "DataProxyService"), (DataServicer(plane),)),
         (_service(registration_pb2, "RegistrationService"), (RegistrationServicer(plane),)),
