@@ -8,6 +8,7 @@ from flytelike.controlplane.access.book import AccessBook
 from flytelike.controlplane.access.door import Door
 from flytelike.controlplane.access.keys import Provider
 from flytelike.controlplane.access.use_cases import Access
+from flytelike.controlplane.attributes.attributes import Attributes
 from flytelike.controlplane.cache_inspection import CacheInspection
 from flytelike.controlplane.calls import Calls
 from flytelike.controlplane.catalog import Catalog
@@ -81,13 +82,22 @@ class ControlPlane:
         self.history = History(self.database, self.notifier)
         self.tenancy = TenancyCases(self.database, settings, self.clock, self.notifier)
         self.projects = Projects(self.database, settings, self.clock, self.tenancy)
+        self.attributes = Attributes(self.database, store, settings, self.clock)
         self.registry = Registry(self.database, store, settings, self.clock)
         self.graphs = Graphs(self.database, store, settings)
         self.finding = Finding(self.database, store, self.clock)
         self.dispatch = Dispatch(self.database, launcher, settings)
         self.holding = Holding(self.database, self.tenancy, self.dispatch, self.clock)
         tools = Tools(
-            self.database, store, settings, self.clock, self.registry, self.dispatch, self.notifier, self.holding
+            self.database,
+            store,
+            settings,
+            self.clock,
+            self.registry,
+            self.dispatch,
+            self.notifier,
+            self.holding,
+            self.attributes,
         )
         self.executions = Executions(tools)
         self.recovery = Recovery(tools, self.executions)

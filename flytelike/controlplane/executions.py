@@ -10,6 +10,8 @@ from flytelike.codec.literals import literal_map_from_proto, literal_map_to_prot
 from flytelike.codec.parse import parse, serialise
 from flytelike.codec.priority import fill_priority, said_priority
 from flytelike.codec.reuse import reuse_list_to_proto
+from flytelike.controlplane.attributes.attributes import Attributes
+from flytelike.controlplane.attributes.merging import inherit_settings
 from flytelike.controlplane.database import Database
 from flytelike.controlplane.dispatch import Dispatch
 from flytelike.controlplane.errors import Faults, Status, not_found, refusal
@@ -27,6 +29,7 @@ from flytelike.controlplane.ports import Clock
 from flytelike.controlplane.priorities import check_priority
 from flytelike.controlplane.projects import check_place
 from flytelike.controlplane.registry import Registry
+from flytelike.controlplane.repository.attributes import Target
 from flytelike.controlplane.repository.executions import (
     Values,
     add_execution,
@@ -108,6 +111,7 @@ class Tools:
     dispatch: Dispatch
     notifier: Notifier
     holding: Holding
+    attributes: Attributes
 
 
 class Executions:
@@ -124,6 +128,7 @@ class Executions:
         self._notifier = tools.notifier
         self._holding = tools.holding
         self._fitting = Fitting(tools.store)
+        self._attributes = tools.attributes
 
     async def create(self, request: execution_pb2.ExecutionCreateRequest, principal: str) -> ExecutionId:
         """Create an execution and have it started; raises Refusal with every fault of the request."""
@@ -181,6 +186,10 @@ class Executions:
         replayed = {name: value for name, value in wanted.replayed.items() if name in asked}
         inputs = complete_inputs({**replayed, **wanted.inputs}, runnable.parameters, runnable.fixed, faults)
         inherit(wanted.spec, runnable.options)
+        target = Target(wanted.id.project, wanted.id.domain, runnable.workflow.name)
+        if settings := await self._attributes.over(target):
+            inherit_settings(wanted.spec, settings)
+            runnable = replace(runnable, row=await self._attributes.assigned(runnable.row, settings))
         if runnable.row.priority is not None and said_priority(wanted.spec.quality_of_service) is None:
             fill_priority(runnable.row.priority, wanted.spec.quality_of_service)
         check_priority(wanted.spec.quality_of_service, faults)

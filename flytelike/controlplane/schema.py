@@ -88,6 +88,18 @@ quotas = Table(
 )
 """A team's quota names the team only, a project's the project, a domain's both project and domain. `terms`: JSON."""
 
+matchable_attributes = Table(
+    "matchable_attributes",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("domain", String(64), primary_key=True),
+    Column("workflow", Text, primary_key=True),
+    Column("kind", SmallInteger, primary_key=True, autoincrement=False),
+    _bytes("body"),
+    _instant("updated_at"),
+)
+"""`kind`: admin.MatchableResource; `body`: admin.MatchingAttributes."""
+
 quota_samples = Table(
     "quota_samples",
     metadata,

@@ -17,6 +17,7 @@ from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.errors import Refusal, Status, refusal
 from flytelike.controlplane.guard import Guard
 from flytelike.controlplane.rpc.access import AccessServicer
+from flytelike.controlplane.rpc.attributes import AttributeServicer
 from flytelike.controlplane.rpc.cache_service import CacheServicer
 from flytelike.controlplane.rpc.caching import CachingServicer
 from flytelike.controlplane.rpc.calls import CallServicer
@@ -155,7 +156,7 @@ def servicers_of(plane: ControlPlane) -> Sequence[tuple[ServiceDescriptor, Seque
     return (
         (
             _service(admin_pb2, "AdminService"),
-            (EntityServicer(plane), ExecutionServicer(plane), ProjectServicer(plane)),
+            (EntityServicer(plane), ExecutionServicer(plane), ProjectServicer(plane), AttributeServicer(plane)),
         ),
         (_service(dataproxy_pb2, "DataProxyService"), (DataServicer(plane),)),
         (_service(registration_pb2, "RegistrationService"), (RegistrationServicer(plane),)),

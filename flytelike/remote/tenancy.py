@@ -73,6 +73,12 @@ async def waits(client: Client, execution: ExecutionId) -> Sequence[pb.QuotaWait
     return (await client.call(client.tenancy.ExplainQuotaWait(request))).waits
 
 
+async def config(client: Client, project: str, domain: str, workflow: str) -> Sequence[pb.TenancyConfigValue]:
+    """Return what holds for executions of a workflow, and where each value comes from; raises RemoteError."""
+    request = pb.ExplainTenancyConfigRequest(project=project, domain=domain, workflow=workflow)
+    return (await client.call(client.tenancy.ExplainTenancyConfig(request))).values
+
+
 async def project(client: Client, name: str) -> project_pb2.Project:
     """Return a project; raises RemoteError."""
     return await client.call(client.admin.GetProject(project_pb2.ProjectGetRequest(id=name)))

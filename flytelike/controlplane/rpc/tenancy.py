@@ -5,6 +5,7 @@ from flytelike.controlplane.access.roles import Rights
 from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.errors import Faults, invalid
 from flytelike.controlplane.messages import timestamp
+from flytelike.controlplane.repository.attributes import Target
 from flytelike.controlplane.repository.tenancy import TeamRow
 from flytelike.controlplane.rpc.requests import execution_of
 from flytelike.controlplane.tenancy.planning import Plan
@@ -29,6 +30,7 @@ class TenancyServicer:
         self._holding = plane.holding
         self._executions = plane.executions
         self._launcher = plane.launcher
+        self._attributes = plane.attributes
 
     async def apply_tenancy(self, request: pb.ApplyTenancyRequest) -> pb.ApplyTenancyResponse:
         """Carry wishes out, or tell what they would change."""
@@ -83,6 +85,20 @@ class TenancyServicer:
         held = await self._holding.why(await self._executions.row(execution))
         found = [held] if held is not None else await self._launcher.queued(execution)
         return pb.ExplainQuotaWaitResponse(waits=[wait_message(one) for one in found])
+
+    async def explain_tenancy_config(self, request: pb.ExplainTenancyConfigRequest) -> pb.ExplainTenancyConfigResponse:
+        """Return what holds for executions of a workflow."""
+        faults = Faults()
+        for field in ("project", "domain", "workflow"):
+            if not getattr(request, field):
+                faults.add("missing-field", f"the request names no {field}")
+        faults.check()
+        out = pb.ExplainTenancyConfigResponse()
+        for value in await self._attributes.explain(Target(request.project, request.domain, request.workflow)):
+            told = out.values.add(name=value.name, value=value.value, source=value.source)
+            for hidden, source in value.hidden:
+                told.hidden.add(name=value.name, value=hidden, source=source)
+        return out
 
 
 def may_know(rights: Rights, place: QuotaPlace) -> bool:

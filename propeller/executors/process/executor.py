@@ -112,7 +112,7 @@ class ProcessExecutor(Executor, WorkersListener, SlotsListener):
         self._watch = MemoryWatch(settings.memory_poll_s, self._over_memory)
         self._live: dict[AttemptKey, LiveAttempt] = {}
         self._slots = Slots(allocator, settings, self)
-        self._arrays = Arrays(self._results, settings.images)
+        self._arrays = Arrays(self._results, settings)
         self._held_up = HeldUp[AttemptSpec | ElementQueue](settings.disks, listener, self._go_on)
         self._batches = Batches(
             self._workers, self.logs, self._watch, settings.grace_s, self._tell_elements, self._held_up.by
@@ -328,8 +328,8 @@ class ProcessExecutor(Executor, WorkersListener, SlotsListener):
 
     def _dispatch(self, attempt: LiveAttempt) -> None:
         plan = attempt.plan
-        if attempt.secrets and plan is not None:
-            plan = replace(plan, env={**plan.env, **self._mounted(attempt)})
+        if plan is not None and (handed := self._handed(attempt)):
+            plan = replace(plan, env={**plan.env, **handed})
         match plan:
             case WarmPlan():
                 worker = self._workers.run(plan)
@@ -344,11 +344,12 @@ class ProcessExecutor(Executor, WorkersListener, SlotsListener):
         if worker.pid:
             self.started(worker)
 
-    def _mounted(self, attempt: LiveAttempt) -> Mapping[str, str]:
-        """Return the variables that give an attempt its secrets, those in files written."""
+    def _handed(self, attempt: LiveAttempt) -> Mapping[str, str]:
+        """Return the variables that give an attempt its GPUs and its secrets, those in files written."""
+        given = self._slots.devices(attempt)
         if attempt.secrets.need_files:
             attempt.folder = self._workers.private_folder()
-        return attempt.secrets.mounted(attempt.folder or Path())
+        return {**given, **attempt.secrets.mounted(attempt.folder or Path())} if attempt.secrets else given
 
     # --- what processes tell --------------------------------------------------------------
 
@@ -403,8 +404,8 @@ class ProcessExecutor(Executor, WorkersListener, SlotsListener):
             self._batch_over(queue, worker)
             return
         attempt = self._left(worker)
-        # What an author's module keeps of a secret must not reach an attempt that did not ask for it.
-        reusable = attempt is not None and attempt.stop is None and not attempt.secrets
+        # What a module keeps of a secret, or of a GPU, must not reach an attempt that did not ask for it.
+        reusable = attempt is not None and attempt.stop is None and not (attempt.secrets or attempt.devices)
         self._workers.release(worker, done, reusable=reusable)
         if attempt is None:
             return

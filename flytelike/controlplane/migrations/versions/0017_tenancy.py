@@ -24,6 +24,15 @@ def upgrade() -> None:
     held = sa.text("held_since != 0")
     op.create_index("ix_executions_held", "executions", ["held_order"], sqlite_where=held, postgresql_where=held)
     op.create_table(
+        "matchable_attributes",
+        sa.Column("project", sa.String(64), primary_key=True),
+        sa.Column("domain", sa.String(64), primary_key=True),
+        sa.Column("workflow", sa.Text(), primary_key=True),
+        sa.Column("kind", sa.SmallInteger(), primary_key=True, autoincrement=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), server_default="0", nullable=False),
+    )
+    op.create_table(
         "quota_samples",
         sa.Column("team", sa.String(64), primary_key=True),
         sa.Column("project", sa.String(64), primary_key=True),

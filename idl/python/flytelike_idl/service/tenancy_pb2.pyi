@@ -994,3 +994,87 @@ class QuotaHolder(message.Message):
     _ClearFieldArgType: _TypeAlias = typing.Literal["amount", b"amount", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ExplainTenancyConfigRequest(message.Message):
+    """Asks for a workflow's settings."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    PROJECT_FIELD_NUMBER: builtins.int
+    DOMAIN_FIELD_NUMBER: builtins.int
+    WORKFLOW_FIELD_NUMBER: builtins.int
+    project: builtins.str
+    """Its project."""
+    domain: builtins.str
+    """Its domain."""
+    workflow: builtins.str
+    """Its name, which is its launch plan's, too."""
+    def __init__(
+        self,
+        *,
+        project: builtins.str = ...,
+        domain: builtins.str = ...,
+        workflow: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["domain", b"domain", "project", b"project", "workflow", b"workflow"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ExplainTenancyConfigResponse(message.Message):
+    """A workflow's settings."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    VALUES_FIELD_NUMBER: builtins.int
+    @builtins.property
+    def values(self) -> containers.RepeatedCompositeFieldContainer[TenancyConfigValue]:
+        """What anybody has said something about."""
+
+    def __init__(
+        self,
+        *,
+        values: abc.Iterable[TenancyConfigValue] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class TenancyConfigValue(message.Message):
+    """A value, and where it comes from."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    VALUE_FIELD_NUMBER: builtins.int
+    SOURCE_FIELD_NUMBER: builtins.int
+    HIDDEN_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """Of what."""
+    value: builtins.str
+    """As people read it."""
+    source: builtins.str
+    """`launch plan`, `workflow P/D/W`, `domain P/D`, `project P` or `platform`."""
+    @builtins.property
+    def hidden(self) -> containers.RepeatedCompositeFieldContainer[TenancyConfigValue]:
+        """What it goes before, the most specific first."""
+
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        value: builtins.str = ...,
+        source: builtins.str = ...,
+        hidden: abc.Iterable[TenancyConfigValue] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["hidden", b"hidden", "name", b"name", "source", b"source", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...

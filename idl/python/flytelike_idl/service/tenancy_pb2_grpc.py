@@ -61,3 +61,8 @@ class TenancyServiceStub:
                 request_serializer=flytelike_dot_service_dot_tenancy__pb2.ExplainQuotaWaitRequest.SerializeToString,
                 response_deserializer=flytelike_dot_service_dot_tenancy__pb2.ExplainQuotaWaitResponse.FromString,
                 _registered_method=True)
+        self.ExplainTenancyConfig = channel.unary_unary(
+                '/flytelike.service.TenancyService/ExplainTenancyConfig',
+                request_serializer=flytelike_dot_service_dot_tenancy__pb2.ExplainTenancyConfigRequest.SerializeToString,
+                response_deserializer=flytelike_dot_service_dot_tenancy__pb2.ExplainTenancyConfigResponse.FromString,
+                _registered_method=True)

@@ -29,3 +29,5 @@ class TenancyServiceStub:
     """What was used at a place over time, oldest first. There is a sample for a minute in which something changed."""
     ExplainQuotaWait: _aio.UnaryUnaryMultiCallable[_tenancy_pb2.ExplainQuotaWaitRequest, _tenancy_pb2.ExplainQuotaWaitResponse]
     """What of an execution waits for its part of what many share, and why. Empty when nothing does."""
+    ExplainTenancyConfig: _aio.UnaryUnaryMultiCallable[_tenancy_pb2.ExplainTenancyConfigRequest, _tenancy_pb2.ExplainTenancyConfigResponse]
+    """What holds for the executions of a workflow that say nothing themselves, and where each value comes from."""
