@@ -4,7 +4,7 @@ from importlib.metadata import version
 
 from flytelike.controlplane.access.caller import caller
 from flytelike.controlplane.app import ControlPlane
-from flytelike.controlplane.errors import Faults
+from flytelike.controlplane.errors import Faults, not_found
 from flytelike.controlplane.listing import next_token
 from flytelike.controlplane.naming import check_org
 from flytelike.controlplane.rpc.requests import list_query
