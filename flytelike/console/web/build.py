@@ -35,7 +35,7 @@ class NodeMissing(Exception):
 def main() -> int:
     """Build or check; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="types, lints and unit tests of the sources; build nothing")
+    parser.add_argument("--check", action="store_true", help="types, lints, unit tests of the sources; build nothing")
     wanted = parser.parse_args()
     try:
         if wanted.check:

@@ -91,7 +91,7 @@ export function useLiveRun(id: RunId, since: bigint | undefined, ended: boolean)
 }
 
 function withNews(old: GetRunResponse, news: WatchRunResponse): GetRunResponse {
-  return { ...old, run: news.run ?? old.run, nodes: news.counts, sequence: news.sequence } as GetRunResponse;
+  return { ...old, run: news.run ?? old.run, nodes: news.counts, sequence: news.sequence };
 }
 
 type Pages = readonly (readonly [readonly unknown[], ListRunNodesResponse | undefined])[];

@@ -1,6 +1,7 @@
 // Literals as plain values, to be shown.
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { unpack } from "./msgpack";
+import { BlobType_BlobDimensionality } from "../gen/flytelike/core/types_pb";
 import type { Literal, Scalar } from "../gen/flytelike/core/literals_pb";
 
 /** A value that lies in the store: a file, a folder, a table, or one that is too large. */
@@ -54,14 +55,14 @@ function scalar(found: Scalar): Plain {
     }
     case "blob":
       return {
-        stored: value.value.metadata?.type?.dimensionality === 1 ? "folder" : "file",
+        stored: value.value.metadata?.type?.dimensionality === BlobType_BlobDimensionality.MULTIPART ? "folder" : "file",
         uri: value.value.uri,
         format: value.value.metadata?.type?.format ?? "",
       };
     case "binary":
       return value.value.tag === "msgpack" ? (unpack(value.value.value) as Plain) : `${value.value.value.length} bytes`;
     case "generic":
-      return value.value as Plain;
+      return value.value;
     case "structuredDataset": {
       const type = value.value.metadata?.structuredDatasetType;
       const columns = type?.columns.map((column) => ({ name: column.name, type: column.literalType?.type.case ?? "" }));

@@ -81,17 +81,17 @@ export const cacheWords: Readonly<Record<CatalogCacheStatus, string>> = {
   [CatalogCacheStatus.CACHE_EVICTED]: "evicted",
 };
 
-export const RUN_FILTERS: readonly { readonly word: string; readonly phases: readonly RunPhase[] }[] = [
-  { word: "running", phases: [RunPhase.QUEUED, RunPhase.RUNNING, RunPhase.SUCCEEDING, RunPhase.FAILING, RunPhase.ABORTING] },
-  { word: "succeeded", phases: [RunPhase.SUCCEEDED] },
-  { word: "failed", phases: [RunPhase.FAILED, RunPhase.TIMED_OUT] },
-  { word: "aborted", phases: [RunPhase.ABORTED] },
+export const RUN_FILTERS: readonly { readonly word: string; readonly tone: Tone; readonly phases: readonly RunPhase[] }[] = [
+  { word: "running", tone: "busy", phases: [RunPhase.QUEUED, RunPhase.RUNNING, RunPhase.SUCCEEDING, RunPhase.FAILING, RunPhase.ABORTING] },
+  { word: "succeeded", tone: "good", phases: [RunPhase.SUCCEEDED] },
+  { word: "failed", tone: "bad", phases: [RunPhase.FAILED, RunPhase.TIMED_OUT] },
+  { word: "aborted", tone: "odd", phases: [RunPhase.ABORTED] },
 ];
 
-export const NODE_FILTERS: readonly { readonly word: string; readonly phases: readonly NodePhase[] }[] = [
-  { word: "running", phases: [NodePhase.RUNNING, NodePhase.DYNAMIC_RUNNING, NodePhase.FAILING] },
-  { word: "queued", phases: [NodePhase.UNDEFINED, NodePhase.QUEUED] },
-  { word: "failed", phases: [NodePhase.FAILED, NodePhase.TIMED_OUT] },
-  { word: "succeeded", phases: [NodePhase.SUCCEEDED, NodePhase.RECOVERED] },
-  { word: "other", phases: [NodePhase.SKIPPED, NodePhase.ABORTED] },
+export const NODE_FILTERS: readonly { readonly word: string; readonly tone: Tone; readonly phases: readonly NodePhase[] }[] = [
+  { word: "running", tone: "busy", phases: [NodePhase.RUNNING, NodePhase.DYNAMIC_RUNNING, NodePhase.FAILING] },
+  { word: "queued", tone: "idle", phases: [NodePhase.UNDEFINED, NodePhase.QUEUED] },
+  { word: "failed", tone: "bad", phases: [NodePhase.FAILED, NodePhase.TIMED_OUT] },
+  { word: "succeeded", tone: "good", phases: [NodePhase.SUCCEEDED, NodePhase.RECOVERED] },
+  { word: "other", tone: "odd", phases: [NodePhase.SKIPPED, NodePhase.ABORTED] },
 ];

@@ -1,5 +1,5 @@
 // Literal types in an author's words.
-import { type LiteralType, SimpleType, type UnionType } from "../gen/flytelike/core/types_pb";
+import { BlobType_BlobDimensionality, type LiteralType, SimpleType, type UnionType } from "../gen/flytelike/core/types_pb";
 
 const SIMPLE: Readonly<Record<SimpleType, string>> = {
   [SimpleType.NONE]: "None",
@@ -16,7 +16,7 @@ const SIMPLE: Readonly<Record<SimpleType, string>> = {
 
 /** The class that a structured type stands for, as its JSON schema names it. */
 export function schemaOf(type: LiteralType): JsonSchema | undefined {
-  return type.metadata as JsonSchema | undefined;
+  return type.metadata;
 }
 
 export interface JsonSchema {
@@ -48,7 +48,7 @@ export function typeWords(type: LiteralType | undefined): string {
     case "mapValueType":
       return `dict[str, ${typeWords(kind.value)}]`;
     case "blob":
-      return kind.value.dimensionality === 1 ? "FlyteDirectory" : "FlyteFile";
+      return kind.value.dimensionality === BlobType_BlobDimensionality.MULTIPART ? "FlyteDirectory" : "FlyteFile";
     case "enumType":
       return kind.value.values.map((value) => JSON.stringify(value)).join(" | ");
     case "structuredDatasetType":

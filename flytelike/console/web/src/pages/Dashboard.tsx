@@ -5,7 +5,7 @@ import { type Place, pages } from "../api/client";
 import { keys } from "../api/keys";
 import { useLiveDomain } from "../api/live";
 import type { DashboardBar, GetDashboardResponse, PhaseCount } from "../gen/flytelike/service/console_pb";
-import { RUN_FILTERS, runLook } from "../lib/phases";
+import { RUN_FILTERS } from "../lib/phases";
 import { duration, exact, ms } from "../lib/time";
 import { Empty, Fault } from "../parts/Fault";
 import { RunTable } from "../parts/RunRows";
@@ -60,9 +60,9 @@ function Board({ place, data }: { readonly place: Place; readonly data: GetDashb
     <>
       <section className="card" aria-label="Executions">
         <div className="row" style={{ gap: 28, marginBottom: 10 }}>
-          {RUN_FILTERS.map(({ word, phases }) => (
+          {RUN_FILTERS.map(({ word, tone }) => (
             <Link key={word} to="/p/$project/$domain/executions" params={place} search={{ phase: word }} style={{ color: "inherit" }}>
-              <div className={`big t-${runLook(phases.at(-1) === undefined ? 0 : phases[0] ?? 0).tone}`}>
+              <div className={`big t-${tone}`}>
                 {(word === "running" ? data.running : countOf(data.phases, word)).toLocaleString()}
               </div>
               <div className="soft">{word}</div>
@@ -151,9 +151,8 @@ function Bars({ bars }: { readonly bars: readonly DashboardBar[] }): JSX.Element
       <div className="bars" role="img" aria-label={`Executions over time, at most ${most} in a bar`}>
         {bars.map((bar) => (
           <div key={ms(bar.since)} title={barWords(bar)}>
-            {RUN_FILTERS.map(({ word }) => {
+            {RUN_FILTERS.map(({ word, tone }) => {
               const count = countOf(bar.phases, word);
-              const tone = { running: "busy", succeeded: "good", failed: "bad", aborted: "odd" }[word] ?? "idle";
               return count > 0 && <span key={word} className={`f-${tone}`} style={{ height: `${(100 * count) / most}%` }} />;
             })}
           </div>

@@ -28,7 +28,7 @@ const LIMIT = 200;
 
 /** Tasks, workflows or launch plans by name, with how their last executions went. */
 export function Entities({ kind }: { readonly kind: Kind }): JSX.Element {
-  const place = useParams({ strict: false }) as Place;
+  const place = useParams({ from: "/p/$project/$domain" });
   const search: { text?: string } = useSearch({ strict: false });
   const navigate = useNavigate();
   useTitle(`${kind.title} in ${place.project} / ${place.domain}`);

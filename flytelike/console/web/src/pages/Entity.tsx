@@ -103,7 +103,9 @@ const NAMES: Readonly<Record<number, string>> = { 1: "CPU", 2: "GPU", 3: "memory
 
 /** One task, workflow or launch plan: its versions, and one of them in full. */
 export function Entity({ kind }: { readonly kind: Kind }): JSX.Element {
-  const { entity, ...place } = useParams({ strict: false }) as Place & { entity: string };
+  const { entity = "", ...rest } = useParams({ strict: false });
+  const { project = "", domain = "" } = rest;
+  const place = { project, domain };
   const search: EntitySearch = useSearch({ strict: false });
   const navigate = useNavigate();
   useTitle(entity);

@@ -45,7 +45,7 @@ export function Executions(): JSX.Element {
   const rows = found.data?.pages.flatMap((page) => page.runs) ?? [];
   const total = found.data?.pages[0]?.total ?? 0;
   const box = useRef<HTMLDivElement>(null);
-  // eslint-disable-next-line react-hooks/incompatible-library
+   
   const shown = useVirtualizer({ count: rows.length, getScrollElement: () => box.current, estimateSize: () => ROW, overscan: 12, scrollPaddingStart: ROW });
   const last = shown.getVirtualItems().at(-1)?.index ?? 0;
   const { hasNextPage, isFetchingNextPage, fetchNextPage } = found;

@@ -1,6 +1,6 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
-import { type FormEvent, type JSX, useState } from "react";
+import { type JSX, type SubmitEvent, useState } from "react";
 import { admin, pages } from "../api/client";
 import { Sort_Direction } from "../gen/flytelike/admin/common_pb";
 import type { Parameter } from "../gen/flytelike/core/interface_pb";
@@ -91,13 +91,13 @@ function Form({ launched, place }: FormProps): JSX.Element {
         ...place,
         name,
         inputs: { literals },
-        spec: { launchPlan: launched.id, overwriteCache: overwrite, metadata: { mode: 0 } },
+        spec: { launchPlan: launched.id, overwriteCache: overwrite },
       }),
     onSuccess: ({ id }) => {
       if (id) void navigate({ to: "/p/$project/$domain/executions/$name", params: { ...place, name: id.name } });
     },
   });
-  const submit = (event: FormEvent): void => {
+  const submit = (event: SubmitEvent): void => {
     event.preventDefault();
     const given = pasted === undefined ? values : parsed(pasted);
     if (typeof given === "string") {

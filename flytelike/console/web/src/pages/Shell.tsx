@@ -38,9 +38,9 @@ export function Shell(): JSX.Element {
         </Link>
         <nav aria-label="Place">{place && <Where place={place} />}</nav>
         <span className="grow" />
-        <button type="button" onClick={() => setShown("search")} aria-label="Search">
+        <button type="button" onClick={() => setShown("search")}>
           <span aria-hidden="true">⌕</span>
-          <span className="hide">Search</span> <span className="kbd hide">Ctrl K</span>
+          <span className="hide-text">Search</span> <span className="kbd hide">Ctrl K</span>
         </button>
         <Theme />
         <button type="button" className="plain hide" onClick={() => setShown("keys")} aria-label="Keys">

@@ -79,7 +79,7 @@ function Strip({ states, onChoose }: StripProps): JSX.Element {
   };
   return (
     // The buttons above and below do by keyboard what the strip does by mouse.
-    // eslint-disable-next-line jsx-a11y/no-noninteractive-element-interactions, jsx-a11y/click-events-have-key-events
+     
     <canvas
       ref={canvas}
       role="img"

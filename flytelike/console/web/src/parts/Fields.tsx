@@ -165,7 +165,7 @@ function Property({ name, schema, root, value, onChange }: StructProps & { reado
         {name} <code className="soft">{schema.title ?? kind}</code>
       </label>
       {schema.enum ? (
-        <select id={id} value={String(shown as string)} onChange={(event) => onChange(event.target.value)}>
+        <select id={id} value={String(shown)} onChange={(event) => onChange(event.target.value)}>
           {schema.enum.map((one) => (
             <option key={String(one)}>{String(one)}</option>
           ))}

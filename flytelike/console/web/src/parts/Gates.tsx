@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { type FormEvent, type JSX, useState } from "react";
+import { type JSX, type SubmitEvent, useState } from "react";
 import { type RunId, signals } from "../api/client";
 import { keys } from "../api/keys";
 import type { WaitingGate } from "../gen/flytelike/admin/gate_pb";
@@ -59,7 +59,7 @@ function GateForm({ id, signal, gate }: FormProps): JSX.Element | null {
     setWrong(faults[0]?.text);
     if (literal && faults.length === 0) give.mutate(literal);
   };
-  const submit = (event: FormEvent): void => {
+  const submit = (event: SubmitEvent): void => {
     event.preventDefault();
     send(value);
   };

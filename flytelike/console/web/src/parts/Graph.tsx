@@ -64,6 +64,8 @@ export default function Graph({ graph, selected, onSelect, onOpen }: Props): JSX
         nodesFocusable={false}
         edgesFocusable={false}
         elementsSelectable={false}
+        onNodeClick={(_event, node) => node.data.select()}
+        onNodeDoubleClick={(_event, node) => node.data.open?.()}
         onlyRenderVisibleElements
         aria-label="Graph"
       >
@@ -75,7 +77,7 @@ export default function Graph({ graph, selected, onSelect, onOpen }: Props): JSX
 }
 
 function CardNode({ data }: NodeProps<Card>): JSX.Element {
-  const { of, on, select, open } = data;
+  const { of, on } = data;
   const worst = NODE_FILTERS.find(({ word, phases }) => word !== "queued" && of.phases.some((it) => phases.includes(it.phase)));
   const phase = of.phases.find((it) => worst?.phases.includes(it.phase))?.phase ?? of.phases[0]?.phase;
   const look = phase === undefined ? undefined : nodeLook(phase);
@@ -87,8 +89,6 @@ function CardNode({ data }: NodeProps<Card>): JSX.Element {
       <button
         type="button"
         className={`gnode nopan b-${look?.tone ?? "none"}${on ? " on" : ""}${of.count > 1 ? " group" : ""}`}
-        onClick={select}
-        onDoubleClick={open}
         title={[of.target?.name, of.condition, of.file && `${of.file}:${of.line}`].filter(Boolean).join("\n")}
       >
         <span className="row" style={{ flexWrap: "nowrap", gap: 4 }}>

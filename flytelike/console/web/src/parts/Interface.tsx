@@ -9,7 +9,8 @@ interface Props {
 
 /** The inputs or outputs of something, with their types. */
 export function Interface({ title, variables }: Props): JSX.Element {
-  const entries = Object.entries(variables);
+  const place = ({ span }: Variable): number => (span?.line ?? 0) * 1000 + (span?.column ?? 0);
+  const entries = Object.entries(variables).sort(([, a], [, b]) => place(a) - place(b));
   return (
     <section className="card" aria-label={title}>
       <h2>{title}</h2>

@@ -36,7 +36,7 @@ export function Log({ id, path, attempt }: Props): JSX.Element {
     return found.at(-1) === "" ? found.slice(0, -1) : found;
   }, [text, wanted]);
   const box = useRef<HTMLDivElement>(null);
-  // eslint-disable-next-line react-hooks/incompatible-library
+   
   const rows = useVirtualizer({ count: lines.length, getScrollElement: () => box.current, estimateSize: () => LINE, overscan: 20 });
   useEffect(() => {
     if (tail && lines.length > 0) rows.scrollToIndex(lines.length - 1);

@@ -2,7 +2,7 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { type JSX, type KeyboardEvent, type ReactNode, useEffect, useRef, useState } from "react";
 import type { RunId } from "../api/client";
 import { type NodeFilter, useNodePages } from "../api/nodes";
-import type { RunNode } from "../gen/flytelike/service/console_pb";
+import type { ElementCounts, RunNode } from "../gen/flytelike/service/console_pb";
 import { nodeLook } from "../lib/phases";
 import { Empty, Fault } from "./Fault";
 import { Phase } from "./Phase";
@@ -25,7 +25,7 @@ export function NodeList({ id, filter, selected, onSelect, columns, head, row }:
   const box = useRef<HTMLDivElement>(null);
   const [range, setRange] = useState<readonly [number, number]>([0, 60]);
   const found = useNodePages(id, filter, range[0], range[1]);
-  // eslint-disable-next-line react-hooks/incompatible-library
+   
   const rows = useVirtualizer({
     count: found.total,
     getScrollElement: () => box.current,
@@ -102,7 +102,7 @@ function NodeName({ node, onSelect }: { readonly node: RunNode; readonly onSelec
 /** What a node's row says beside its name. */
 export function nodeRow(node: RunNode): ReactNode {
   const counts = node.elements;
-  const said = node.waits || (counts ? `${counts.succeeded + counts.failed} of ${counts.length}` : "") || node.message || node.note;
+  const said = (node.waits && `waits for ${node.waits}`) || (counts ? elementWords(counts) : "") || node.message || node.note;
   return (
     <>
       <Phase look={nodeLook(node.phase, node.cacheStatus)} />
@@ -115,6 +115,11 @@ export function nodeRow(node: RunNode): ReactNode {
       </span>
     </>
   );
+}
+
+function elementWords({ length, succeeded, failed, cached }: ElementCounts): string {
+  const more = [cached && `${cached.toLocaleString()} cached`, failed && `${failed.toLocaleString()} failed`].filter(Boolean);
+  return `${succeeded.toLocaleString()} of ${length.toLocaleString()}${more.length > 0 ? `, ${more.join(", ")}` : ""}`;
 }
 
 function kindOf(node: RunNode): string {

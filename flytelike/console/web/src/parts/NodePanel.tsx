@@ -3,6 +3,7 @@ import { Link } from "@tanstack/react-router";
 import { type JSX, useEffect, useRef, useState } from "react";
 import { type RunId, maintenance, pages } from "../api/client";
 import { keys } from "../api/keys";
+import { CatalogCacheStatus } from "../gen/flytelike/core/catalog_pb";
 import type { GetRunNodeResponse, RunAttempt } from "../gen/flytelike/service/console_pb";
 import { cacheWords, nodeLook, taskLook } from "../lib/phases";
 import { Elements } from "./Elements";
@@ -96,7 +97,7 @@ function Views({ id, path, data }: ViewsProps): JSX.Element {
             <Log key={shown} id={id} path={path} attempt={shown} />
           </>
         )}
-        {view === "values" && <Values id={id} path={path} state={`${data.hasInputs}${data.hasOutputs}`} />}
+        {view === "values" && <Values id={id} path={path} state={data.hasOutputs ? "ended" : "begun"} />}
         {view === "deck" && <iframe className="deck" title="Report" sandbox="allow-scripts" src={sameOrigin(data.deckUrl)} />}
       </div>
     </Tabs>
@@ -169,7 +170,7 @@ function Summary({ id, path, data }: ViewsProps): JSX.Element {
             </dd>
           </>
         )}
-        {node.cacheStatus !== 0 && (
+        {node.cacheStatus !== CatalogCacheStatus.CACHE_DISABLED && (
           <>
             <dt>Cache</dt>
             <dd>

@@ -1,6 +1,6 @@
 import type { JSX } from "react";
 import type { NodePhaseCount } from "../gen/flytelike/service/console_pb";
-import { type Look, NODE_FILTERS, nodeLook } from "../lib/phases";
+import { type Look, NODE_FILTERS } from "../lib/phases";
 
 /** A phase: its sign and its word. */
 export function Phase({ look, bare = false }: { readonly look: Look; readonly bare?: boolean }): JSX.Element {
@@ -15,9 +15,9 @@ export function Phase({ look, bare = false }: { readonly look: Look; readonly ba
 /** How many nodes are how, as a bar with its words. */
 export function NodeMeter({ counts }: { readonly counts: readonly NodePhaseCount[] }): JSX.Element {
   const total = counts.reduce((sum, { count }) => sum + count, 0);
-  const parts = NODE_FILTERS.map(({ word, phases }) => ({
+  const parts = NODE_FILTERS.map(({ word, tone, phases }) => ({
     word,
-    tone: nodeLook(phases[0] ?? 0).tone,
+    tone,
     count: counts.reduce((sum, { phase, count }) => sum + (phases.includes(phase) ? count : 0), 0),
   })).filter(({ count }) => count > 0);
   const said = parts.map(({ word, count }) => `${count} ${word}`).join(", ");
