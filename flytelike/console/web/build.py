@@ -60,7 +60,7 @@ def build() -> None:
         if stamp.is_file() and stamp.read_text() == digest:
             return
         install()
-        run("scripts/generate.mjs")
+        generate()
         run("node_modules/typescript/bin/tsc", "--noEmit")
         draft = STATIC.with_name(f".static-{os.getpid()}")
         try:
@@ -77,7 +77,7 @@ def check() -> None:
     node_version()
     with locked():
         install()
-        run("scripts/generate.mjs")
+        generate()
     run("node_modules/typescript/bin/tsc", "--noEmit")
     run("node_modules/eslint/bin/eslint.js", "--max-warnings", "0", ".")
     run("node_modules/vitest/vitest.mjs", "run", "--silent", "--reporter", "dot")
@@ -117,6 +117,17 @@ def install() -> None:
     if not link.is_symlink() or link.readlink() != place / "node_modules":
         link.unlink(missing_ok=True)
         link.symlink_to(place / "node_modules")
+
+
+def generate() -> None:
+    """Generate the typed client, unless it is that of the same messages already: others may be reading it."""
+    digest = hashlib.sha256((WEB / "package-lock.json").read_bytes())
+    for file in sorted(PROTO.rglob("*.proto")):
+        digest.update(file.read_bytes())
+    stamp = WEB / "src" / "gen" / STAMP
+    if not stamp.is_file() or stamp.read_text() != digest.hexdigest():
+        run("scripts/generate.mjs")
+        stamp.write_text(digest.hexdigest())
 
 
 def sources_digest() -> str:

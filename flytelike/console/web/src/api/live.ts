@@ -1,8 +1,9 @@
 // Streams that go on: resumed where they were after a cut, closed while nobody looks (a browser has six connections).
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
-import type { GetRunResponse, ListRunNodesResponse, RunNode, WatchRunResponse } from "../gen/flytelike/service/console_pb";
+import type { GetRunResponse, ListRunNodesResponse, WatchRunResponse } from "../gen/flytelike/service/console_pb";
 import { type Place, type RunId, pages } from "./client";
+import { patched } from "../lib/patched";
 import { keys } from "./keys";
 
 const PAUSE_MS = 1000;
@@ -92,24 +93,6 @@ export function useLiveRun(id: RunId, since: bigint | undefined, ended: boolean)
 
 function withNews(old: GetRunResponse, news: WatchRunResponse): GetRunResponse {
   return { ...old, run: news.run ?? old.run, nodes: news.counts, sequence: news.sequence };
-}
-
-type Pages = readonly (readonly [readonly unknown[], ListRunNodesResponse | undefined])[];
-
-/** Pages of nodes with changed ones put in their places; `fresh` tells that some stand on no page. */
-export function patched(found: Pages, nodes: readonly RunNode[]): { pages: Pages; fresh: boolean } {
-  const news = new Map(nodes.map((node) => [node.path, node]));
-  const seen = new Set<string>();
-  const out = found.flatMap(([key, page]) => {
-    if (!page?.nodes.some((node) => news.has(node.path))) return [];
-    const changed = page.nodes.map((node) => {
-      const other = news.get(node.path);
-      if (other) seen.add(node.path);
-      return other && other.sequence >= node.sequence ? other : node;
-    });
-    return [[key, { ...page, nodes: changed }] as const];
-  });
-  return { pages: out, fresh: seen.size < news.size };
 }
 
 /** Keeps the lists of a domain up to date. */

@@ -55,7 +55,7 @@ export function Derive({ id, onClose }: Props): JSX.Element {
         <Fault error={plan.error ?? make.error} />
         {plan.isSuccess && (
           <p className="soft" style={{ marginTop: 8 }} role="status">
-            {reused} of {nodes.length} nodes are reused, the others run.
+            {runs === Runs.ALL ? "All nodes run; nothing is reused." : `${reused} of ${nodes.length} nodes are reused, the others run.`}
           </p>
         )}
         {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
