@@ -142,6 +142,7 @@ def tell_ready(endpoint: Endpoint, folder: DataFolder, seconds: float, *, as_jso
         click.echo(
             f"flytelike is ready in {seconds:.2f} s: grpc {endpoint.grpc}, http {endpoint.http}, data {folder.root}"
         )
+        click.echo(f"  the console:                {endpoint.http}/console/", err=True)
         click.echo("  next, in another terminal:  flytelike execute FILE.py WORKFLOW", err=True)
     sys.stdout.flush()
 

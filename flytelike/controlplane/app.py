@@ -26,12 +26,14 @@ from flytelike.controlplane.kept_results import KeptResults
 from flytelike.controlplane.listening import ListeningNotifier
 from flytelike.controlplane.migrations.upgrade import check, upgrade
 from flytelike.controlplane.notifier import Notifier
+from flytelike.controlplane.overview import Overview
 from flytelike.controlplane.ports import Clock, Launcher, LogReader, NoLogs, SystemClock
 from flytelike.controlplane.projects import Projects
 from flytelike.controlplane.reading import Reading
 from flytelike.controlplane.recovery import Recovery
 from flytelike.controlplane.registry import Registry
 from flytelike.controlplane.repository.tenancy import read_owners
+from flytelike.controlplane.runs import Runs
 from flytelike.controlplane.secret_files import SecretFile
 from flytelike.controlplane.settings import Settings
 from flytelike.controlplane.signals import Signals
@@ -114,6 +116,8 @@ class ControlPlane:
         self.kept_results = KeptResults(self.database, self.catalog, store, settings, self.clock)
         self.cache = CacheInspection(self.database, self.catalog, self.clock)
         self.reading = Reading(self.database, store, settings)
+        self.overview = Overview(self.database, self.finding, self.clock)
+        self.runs = Runs(self.database, store, self.finding, self.graphs)
         self.uploads = Uploads(store, settings, self.clock)
         self.watch = Watch(self.database, self.notifier)
         access = settings.access

@@ -21,6 +21,8 @@ from flytelike.controlplane.rpc.attributes import AttributeServicer
 from flytelike.controlplane.rpc.cache_service import CacheServicer
 from flytelike.controlplane.rpc.caching import CachingServicer
 from flytelike.controlplane.rpc.calls import CallServicer
+from flytelike.controlplane.rpc.console import ConsoleServicer
+from flytelike.controlplane.rpc.console_watching import ConsoleWatchServicer
 from flytelike.controlplane.rpc.data import DataServicer
 from flytelike.controlplane.rpc.data_catalog import DataCatalogServicer
 from flytelike.controlplane.rpc.derivation import DerivationServicer
@@ -36,6 +38,8 @@ from flytelike.controlplane.rpc.tenancy import TenancyServicer
 from flytelike.controlplane.rpc.watching import WatchServicer
 from flytelike.controlplane.secret_files import SecretFile
 from flytelike.controlplane.tls import TlsFiles
+from flytelike.controlplane.web.identity import TokenAuthority
+from flytelike.controlplane.web.same_origin import SameOrigin, names_of
 from flytelike_idl.cacheservice import cacheservice_pb2
 from flytelike_idl.datacatalog import datacatalog_pb2
 from flytelike_idl.service import (
@@ -44,6 +48,7 @@ from flytelike_idl.service import (
     auth_pb2,
     caching_pb2,
     calls_pb2,
+    console_pb2,
     dataproxy_pb2,
     derivation_pb2,
     identity_pb2,
@@ -102,7 +107,7 @@ async def serve(plane: ControlPlane, observer: Observer = nobody) -> AsyncIterat
         server, status = grpc_server(plane, observer)
         port = bound(server, settings.host, settings.grpc_port, settings.tls)
         await server.start()
-        async with serving_http(plane, http_socket):
+        async with serving_http(plane, http_socket, observer):
             try:
                 yield Addresses(f"{_named(settings.host)}:{port}", plane.uploads.http_url)
             finally:
@@ -172,15 +177,22 @@ def servicers_of(plane: ControlPlane) -> Sequence[tuple[ServiceDescriptor, Seque
         (_service(identity_pb2, "IdentityService"), (IdentityServicer(),)),
         (_service(access_pb2, "AccessService"), (AccessServicer(plane),)),
         (_service(signal_pb2, "SignalService"), (SignalServicer(plane),)),
+        (_service(console_pb2, "ConsoleService"), (ConsoleServicer(plane), ConsoleWatchServicer(plane))),
     )
 
 
 @asynccontextmanager
-async def serving_http(plane: ControlPlane, listener: socket.socket) -> AsyncIterator[None]:
-    """Serve uploads and downloads on an open socket while the context is open."""
+async def serving_http(
+    plane: ControlPlane, listener: socket.socket, observer: Observer = nobody
+) -> AsyncIterator[None]:
+    """Serve transfers, the console and its API on an open socket while the context is open."""
     from flytelike.controlplane.http_server import HttpServer  # noqa: PLC0415 - loads a web server
+    from flytelike.controlplane.web.connect import Door, routes  # noqa: PLC0415 - as above
 
-    server = HttpServer(plane, listener)
+    settings = plane.settings
+    tokens = None if settings.token_file is None else SecretFile(settings.token_file)
+    door = Door(SameOrigin(names_of(settings)), TokenAuthority(tokens), settings.limits.message_bytes)
+    server = HttpServer(plane, listener, routes(servicers_of(plane), door, observer))
     await server.start()
     try:
         yield
