@@ -11,6 +11,7 @@ from flytelike.codec.closures import closure_from_proto, task_closure_from_proto
 from flytelike.codec.launch_plans import launch_plan_from_proto
 from flytelike.codec.parse import parse
 from flytelike.compiler.changes import Change, changes
+from flytelike.controlplane.access.roles import PLATFORM, Action, Rights
 from flytelike.controlplane.database import Database
 from flytelike.controlplane.errors import Faults, invalid
 from flytelike.controlplane.finding import Finding
@@ -18,6 +19,7 @@ from flytelike.controlplane.listing import parse_filters
 from flytelike.controlplane.ports import Clock
 from flytelike.controlplane.repository import overviews as repository
 from flytelike.controlplane.repository.overviews import Health, NameRow, Place, PlaceCounts, RunPage
+from flytelike.controlplane.repository.projects import project_ids
 from flytelike.controlplane.repository.rows import ExecutionRow, GateRow
 from flytelike.model.graph import Entity
 from flytelike.model.ids import Identifier, ResourceKind
@@ -106,15 +108,18 @@ class Overview:
 
         return await self._database.read(look)
 
-    async def search(self, text: str) -> Found:
-        """Return what has a text in its name."""
+    async def search(self, text: str, rights: Rights) -> Found:
+        """Return what has a text in its name, in the projects that somebody with these rights may know of."""
         wanted = text.strip()[:TEXT_MAX]
 
         def look(connection: Connection) -> Found:
+            seen = None
+            if not rights.allows(Action.READ, PLATFORM):
+                seen = [project for project in project_ids(connection) if rights.sees(project)]
             return Found(
-                repository.search_projects(connection, wanted, HITS_MAX),
-                repository.search_names(connection, wanted, HITS_MAX),
-                repository.search_runs(connection, wanted, HITS_MAX),
+                repository.search_projects(connection, wanted, HITS_MAX, seen),
+                repository.search_names(connection, wanted, HITS_MAX, seen),
+                repository.search_runs(connection, wanted, HITS_MAX, seen),
             )
 
         return await self._database.read(look) if wanted else Found([], [], [])

@@ -38,7 +38,6 @@ from flytelike.controlplane.rpc.tenancy import TenancyServicer
 from flytelike.controlplane.rpc.watching import WatchServicer
 from flytelike.controlplane.secret_files import SecretFile
 from flytelike.controlplane.tls import TlsFiles
-from flytelike.controlplane.web.identity import TokenAuthority
 from flytelike.controlplane.web.same_origin import SameOrigin, names_of
 from flytelike_idl.cacheservice import cacheservice_pb2
 from flytelike_idl.datacatalog import datacatalog_pb2
@@ -187,12 +186,13 @@ async def serving_http(
 ) -> AsyncIterator[None]:
     """Serve transfers, the console and its API on an open socket while the context is open."""
     from flytelike.controlplane.http_server import HttpServer  # noqa: PLC0415 - loads a web server
-    from flytelike.controlplane.web.connect import Door, routes  # noqa: PLC0415 - as above
+    from flytelike.controlplane.web.connect import Entrance, routes  # noqa: PLC0415 - as above
+    from flytelike.controlplane.web.session import Session  # noqa: PLC0415 - as above
 
-    settings = plane.settings
-    tokens = None if settings.token_file is None else SecretFile(settings.token_file)
-    door = Door(SameOrigin(names_of(settings)), TokenAuthority(tokens), settings.limits.message_bytes)
-    server = HttpServer(plane, listener, routes(servicers_of(plane), door, observer))
+    settings, origin, door = plane.settings, SameOrigin(names_of(plane.settings)), plane.door()
+    entrance = Entrance(origin, door, settings.limits.message_bytes)
+    session = Session(origin, door, secure=settings.tls is not None or settings.public_url.startswith("https:"))
+    server = HttpServer(plane, listener, [*routes(servicers_of(plane), entrance, observer), *session.routes()])
     await server.start()
     try:
         yield

@@ -230,6 +230,29 @@ RULES: Mapping[str, Rule] = {
         },
     ),
     **_of(
+        "ConsoleService",
+        {
+            **dict.fromkeys(["GetHome", "Search"], KNOWN),
+            **dict.fromkeys(
+                [
+                    "GetDashboard",
+                    "ListRuns",
+                    "GetRun",
+                    "ListRunNodes",
+                    "GetRunNode",
+                    "GetElementStates",
+                    "DrawGraph",
+                    "PreviewValues",
+                    "ListEntities",
+                    "CompareVersions",
+                    "WatchRun",
+                    "WatchDomain",
+                ],
+                READ,
+            ),
+        },
+    ),
+    **_of(
         "TenancyService",
         # Who owns what, and what they may use, is above teams; each sees what is theirs.
         {
@@ -238,6 +261,7 @@ RULES: Mapping[str, Rule] = {
             "ListQuotas": KNOWN,
             "ListQuotaSamples": Rule(where=scope("place")),
             "ExplainQuotaWait": READ,
+            "ExplainTenancyConfig": READ,
         },
     ),
     **_of("AuthMetadataService", dict.fromkeys(["GetOAuth2Metadata", "GetPublicClientConfig"], OPEN)),

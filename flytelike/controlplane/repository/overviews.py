@@ -1,6 +1,6 @@
 """Counts and rankings over many rows, so that no page has to ask for each of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
@@ -226,33 +226,45 @@ def last_runs(connection: Connection, place: Place, names: Sequence[str]) -> dic
     return found
 
 
-def search_names(connection: Connection, text: str, limit: int) -> list[tuple[int, str, str, str]]:
-    """Return kind, project, domain and name of entities with a text in their names, the shortest first."""
+def search_names(
+    connection: Connection, text: str, limit: int, among: Collection[str] | None = None
+) -> list[tuple[int, str, str, str]]:
+    """Return kind, project, domain and name of entities with a text in their names, the shortest first.
+
+    `among` are the projects that are looked at; None for all.
+    """
     name = named_entities.c
     statement = (
         select(name.kind, name.project, name.domain, name.name)
-        .where(_has(name.name, text), name.state == 0)
+        .where(_has(name.name, text), name.state == 0, *_among(name.project, among))
         .order_by(func.length(name.name), name.name)
         .limit(limit)
     )
     return [(kind, project, domain, called) for kind, project, domain, called in connection.execute(statement)]
 
 
-def search_runs(connection: Connection, text: str, limit: int) -> list[ExecutionRow]:
-    """Return executions with a text in their names, the newest first."""
+def search_runs(
+    connection: Connection, text: str, limit: int, among: Collection[str] | None = None
+) -> list[ExecutionRow]:
+    """Return executions with a text in their names, the newest first; `among` as in `search_names`."""
     statement = (
-        _RUN.where(_has(executions.c.name, text), executions.c.deleting_at == 0)
+        _RUN.where(_has(executions.c.name, text), executions.c.deleting_at == 0, *_among(executions.c.project, among))
         .order_by(executions.c.created_at.desc())
         .limit(limit)
     )
     return [ExecutionRow(*row) for row in connection.execute(statement)]
 
 
-def search_projects(connection: Connection, text: str, limit: int) -> list[str]:
-    """Return the ids of projects with a text in id or name."""
+def search_projects(connection: Connection, text: str, limit: int, among: Collection[str] | None = None) -> list[str]:
+    """Return the ids of projects with a text in id or name; `among` as in `search_names`."""
     row = projects.c
-    statement = select(row.id).where(or_(_has(row.id, text), _has(row.name, text)), row.state == 0).order_by(row.id)
+    named = or_(_has(row.id, text), _has(row.name, text))
+    statement = select(row.id).where(named, row.state == 0, *_among(row.id, among)).order_by(row.id)
     return [found[0] for found in connection.execute(statement.limit(limit))]
+
+
+def _among(project: ColumnElement[str], among: Collection[str] | None) -> list[ColumnElement[bool]]:
+    return [] if among is None else [project.in_(among)]
 
 
 def derived_from(connection: Connection, place: Place, reference: str, limit: int) -> list[str]:

@@ -4,6 +4,9 @@ from collections.abc import Iterable, Mapping
 
 from flytelike.codec.caching import source_from_json
 from flytelike.codec.ids import identifier_to_proto
+from flytelike.controlplane.access.caller import caller
+from flytelike.controlplane.access.roles import Action
+from flytelike.controlplane.access.roles import Place as AccessPlace
 from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.drawing import Drawing
 from flytelike.controlplane.listing import ListQuery
@@ -52,8 +55,9 @@ class ConsoleServicer:
         self._uploads = plane.uploads
 
     async def get_home(self, _request: pb.GetHomeRequest) -> pb.GetHomeResponse:
-        """Return projects with how it goes in them."""
-        projects = await self._projects.list(ListQuery(sort_key="id", ascending=True, limit=PROJECTS_MAX))
+        """Return the projects that the caller may know of, with how it goes in them."""
+        rights = caller().rights
+        projects = await self._projects.list(ListQuery(sort_key="id", ascending=True, limit=PROJECTS_MAX), rights)
         counts = {(found.project, found.domain): found for found in await self._overview.places()}
         return pb.GetHomeResponse(
             projects=[
@@ -61,7 +65,11 @@ class ConsoleServicer:
                     id=project.id,
                     name=project.name,
                     description=project.description,
-                    domains=[self._domain(project.id, domain, name, counts) for domain, name in self._domains],
+                    domains=[
+                        self._domain(project.id, domain, name, counts)
+                        for domain, name in self._domains
+                        if rights.allows(Action.READ, AccessPlace(project.id, domain))
+                    ],
                 )
                 for project in projects
                 if project.state == 0
@@ -196,9 +204,15 @@ class ConsoleServicer:
 
     async def search(self, request: pb.SearchRequest) -> pb.SearchResponse:
         """Return what has a text in its name."""
-        found = await self._overview.search(request.text)
+        rights = caller().rights
+        found = await self._overview.search(request.text, rights)
         place = (request.place.project, request.place.domain)
-        hits = sorted(hits_of(found), key=lambda hit: (hit.place.project, hit.place.domain) != place)
+        seen = [
+            hit
+            for hit in hits_of(found)
+            if not hit.place.project or rights.allows(Action.READ, AccessPlace(hit.place.project, hit.place.domain))
+        ]
+        hits = sorted(seen, key=lambda hit: (hit.place.project, hit.place.domain) != place)
         return pb.SearchResponse(hits=hits)
 
     def _domain(self, project: str, domain: str, name: str, counts: Mapping[Place, PlaceCounts]) -> pb.HomeDomain:

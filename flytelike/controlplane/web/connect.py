@@ -10,9 +10,9 @@ import gzip
 import json
 import struct
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import grpc
 from google.protobuf import json_format
@@ -24,9 +24,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
+from flytelike.controlplane.access.audit import Origin
+from flytelike.controlplane.access.door import Door, request_id_in
 from flytelike.controlplane.rpc.dispatch import MalformedMessage, Observer, answer_of, nobody, observed, told_of
 from flytelike.controlplane.rpc.status import WireError
-from flytelike.controlplane.web.identity import Authority, Denied
+from flytelike.controlplane.web.identity import Denied, token_of
 from flytelike.controlplane.web.same_origin import SameOrigin
 
 PREFIX = "/api"
@@ -98,23 +100,33 @@ _CODECS: Mapping[str, Codec] = {codec.name: codec for codec in (JsonCodec(), Bin
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
-    """What stands before all RPCs: who may come in, and how much they may bring."""
+class Entrance:
+    """What stands before all RPCs: whose pages may call, who may come in (all, without a door), and with how much."""
 
     origin: SameOrigin
-    authority: Authority
+    door: Door | None
     bytes_max: int
+
+
+class _Received(NamedTuple):
+    """A request, and how it comes in."""
+
+    message: Message
+    passage: AbstractAsyncContextManager[None]
 
 
 class Rpc:
     """One RPC behind HTTP."""
 
-    def __init__(self, method: MethodDescriptor, answer: Any, door: Door, observer: Observer) -> None:  # noqa: ANN401 - a method of some RPC's type
+    def __init__(self, method: MethodDescriptor, answer: Any, entrance: Entrance, observer: Observer) -> None:  # noqa: ANN401 - a method of some RPC's type
         """Answer with `answer`, None for what nobody answers."""
         self._method = method
         self._request = GetMessageClass(method.input_type)
         self._answer = answer
-        self._door = door
+        self._entrance = entrance
+        self._name = f"{method.containing_service.name}/{method.name}"
+        door = entrance.door
+        self._door = None if door is None or door.opens(self._name) else door
         self._observer = observer
 
     async def handle(self, request: Request) -> Response:
@@ -127,20 +139,20 @@ class Rpc:
             wanted = " or ".join(f"{prefix}{name}" for name in _CODECS)
             return Response(status_code=415, headers={"accept-post": wanted, **HEADERS})
         try:
-            message = await self._received(request, codec, enveloped=streams)
+            received = await self._received(request, codec, enveloped=streams)
             timeout_s = _timeout_s(request)
         except Exception as error:  # noqa: BLE001 - whatever it is becomes an answer
             return self._refused(error, codec, streams=streams)
         if streams:
-            parts = self._stream(message, codec, timeout_s)
+            parts = self._stream(received, codec, timeout_s)
             return StreamingResponse(parts, media_type=f"{prefix}{codec.name}", headers=HEADERS)
-        return await self._unary(request, message, codec, timeout_s)
+        return await self._unary(request, received, codec, timeout_s)
 
-    async def _unary(self, request: Request, message: Message, codec: Codec, timeout_s: float | None) -> Response:
+    async def _unary(self, request: Request, received: _Received, codec: Codec, timeout_s: float | None) -> Response:
         with observed(self._method, self._observer) as seen:
             try:
-                async with _deadline(timeout_s):
-                    data = codec.encode(await self._answer(message))
+                async with _deadline(timeout_s), received.passage:
+                    data = codec.encode(await self._answer(received.message))
             except Exception as error:  # noqa: BLE001 - as above
                 told = self._told(error)
                 seen.status = told.code.name
@@ -151,11 +163,11 @@ class Rpc:
             headers |= {"content-encoding": "gzip", "vary": "accept-encoding"}
         return Response(data, media_type=f"application/{codec.name}", headers=headers)
 
-    async def _stream(self, message: Message, codec: Codec, timeout_s: float | None) -> AsyncIterator[bytes]:
+    async def _stream(self, received: _Received, codec: Codec, timeout_s: float | None) -> AsyncIterator[bytes]:
         with observed(self._method, self._observer) as seen:
             try:
-                async with _deadline(timeout_s):
-                    async for part in self._answer(message):
+                async with _deadline(timeout_s), received.passage:
+                    async for part in self._answer(received.message):
                         yield envelope(codec.encode(part))
             except Exception as error:  # noqa: BLE001 - as above
                 told = self._told(error)
@@ -164,21 +176,25 @@ class Rpc:
                 return
         yield _end(None)
 
-    async def _received(self, request: Request, codec: Codec, *, enveloped: bool) -> Message:
-        """Return the message of a request that may come in; raises Denied and MalformedMessage."""
-        door = self._door
-        door.origin.check(request.headers)
-        identity = door.authority.identify(request.headers, request.cookies)
+    async def _received(self, request: Request, codec: Codec, *, enveloped: bool) -> _Received:
+        """Return a request of somebody who may be known; raises Denied, Refusal and MalformedMessage."""
+        self._entrance.origin.check(request.headers)
+        door, identity = self._door, None
+        if door is not None:
+            identity = await door.identify(token_of(request.headers, request.cookies))
         if self._answer is None:
             raise Denied(WireError(grpc.StatusCode.UNIMPLEMENTED, f"{self._method.name} is not available here"))
-        data = await _body(request, door.bytes_max)
+        data = await _body(request, self._entrance.bytes_max)
         message = codec.decode(self._request, opened(data) if enveloped else data)
-        await door.authority.authorise(identity, self._method, message)
-        return message
+        if door is None or identity is None:
+            return _Received(message, nullcontext())
+        peer = f"{request.client.host}:{request.client.port}" if request.client else ""
+        origin = Origin(peer, request_id_in(request.headers.items()))
+        return _Received(message, door.passage(identity, self._name, message, origin))
 
     def _refused(self, error: Exception, codec: Codec, *, streams: bool) -> Response:
         told = self._told(error)
-        self._observer(f"{self._method.containing_service.name}/{self._method.name}", told.code.name, 0.0)
+        self._observer(self._name, told.code.name, 0.0)
         if streams:
             return Response(_end(told), media_type=f"application/connect+{codec.name}", headers=HEADERS)
         return _error_response(told)
@@ -192,13 +208,13 @@ class Rpc:
 
 
 def routes(
-    services: Sequence[tuple[ServiceDescriptor, Sequence[object]]], door: Door, observer: Observer = nobody
+    services: Sequence[tuple[ServiceDescriptor, Sequence[object]]], entrance: Entrance, observer: Observer = nobody
 ) -> list[BaseRoute]:
     """Return a route for each RPC: `/api/<package.Service>/<Method>`."""
     return [
         Route(
             f"{PREFIX}/{service.full_name}/{method.name}",
-            Rpc(method, answer_of(method.name, servicers), door, observer).handle,
+            Rpc(method, answer_of(method.name, servicers), entrance, observer).handle,
             methods=["POST"],
         )
         for service, servicers in services
