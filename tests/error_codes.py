@@ -12,7 +12,7 @@ CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
 
 NO_CODES = frozenset(
     """
-    access-uses audit-cancelled x-request-id
+    access-uses audit-cancelled owner-token x-request-id
     exec-attempt exec-domain exec-name exec-node exec-project task-version
     controlplane-certificates controlplane-dispatch controlplane-holding controlplane-marking
     controlplane-replica propeller-news propeller-token-file

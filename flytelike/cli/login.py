@@ -11,6 +11,7 @@ from flytelike.cli.context import connected, json_option, platform_options
 from flytelike.remote import administration
 from flytelike.remote import login as ways
 from flytelike.remote.credentials import Credentials, Login
+from flytelike.remote.offers import offer_of
 
 
 @click.command("login", short_help="Log in at a server's identity provider.")
@@ -45,7 +46,7 @@ def command(*, device: bool, no_browser: bool, as_json: bool, server: str, data:
 async def offered(server: str, data: Path) -> ways.LoginOffer:
     """Return how one logs in at a server."""
     async with connected(server, data, start=False) as client:
-        return await ways.offer_of(client)
+        return await offer_of(client)
 
 
 async def known(server: str, data: Path) -> str:

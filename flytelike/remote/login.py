@@ -20,9 +20,7 @@ from urllib.request import Request, urlopen
 from typing_extensions import override
 
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
-from flytelike.remote.client import Client
 from flytelike.remote.credentials import Login
-from flytelike_idl.service import auth_pb2, auth_pb2_grpc
 
 ANSWER_S = 30.0
 ANSWER_BYTES_MAX = 1024 * 1024
@@ -54,30 +52,6 @@ class LoginOffer:
         """What every way asks for."""
         asked = {"client_id": self.client_id, "scope": " ".join(self.scopes)}
         return asked | ({"audience": self.audience} if self.audience else {})
-
-
-async def offer_of(client: Client) -> LoginOffer:
-    """Return how one logs in at a server.
-
-    Raises:
-        DiagnosticError: `login-not-offered`.
-        RemoteError: the server does not answer.
-    """
-    stub = auth_pb2_grpc.AuthMetadataServiceStub(client.channel)
-    metadata = await client.call(stub.GetOAuth2Metadata(auth_pb2.OAuth2MetadataRequest()))
-    public = await client.call(stub.GetPublicClientConfig(auth_pb2.PublicClientAuthConfigRequest()))
-    if not (metadata.token_endpoint and public.client_id):
-        told = f"{client.endpoint} names no identity provider to log in at"
-        raise DiagnosticError([Diagnostic("login-not-offered", told, help=("ask for a token: FLYTELIKE_TOKEN",))])
-    return LoginOffer(
-        metadata.authorization_endpoint,
-        metadata.token_endpoint,
-        metadata.device_authorization_endpoint,
-        public.client_id,
-        public.redirect_uri,
-        tuple(public.scopes),
-        public.audience,
-    )
 
 
 def in_browser(offer: LoginOffer, show: Open, patience_s: float = PATIENCE_S) -> Login:

@@ -33,8 +33,14 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture
+async def plane(tmp_path: Path) -> AsyncIterator[ControlPlane]:
+    async with started(settings_for(tmp_path)) as plane:
+        yield plane
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-async def plane(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ControlPlane]:
+async def any_plane(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ControlPlane]:
     url = "" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
     async with started(settings_for(tmp_path, url)) as plane:
         yield plane
@@ -68,17 +74,17 @@ async def refused(door: Door, token: str) -> str:
 # --- tokens -----------------------------------------------------------------------------------
 
 
-async def test_a_token_says_whose_it_is_until_it_is_revoked(plane: ControlPlane) -> None:
-    made = await plane.access.create_token(Caller(), "ann", "laptop", None)
-    door = door_of(plane)
+async def test_a_token_says_whose_it_is_until_it_is_revoked(any_plane: ControlPlane) -> None:
+    made = await any_plane.access.create_token(Caller(), "ann", "laptop", None)
+    door = door_of(any_plane)
     assert await door.identify(made.token) == Identity("ann", via=Via.TOKEN, name="laptop", credential=made.row.id)
-    await plane.access.revoke_token(Caller(), made.row.id)
+    await any_plane.access.revoke_token(Caller(), made.row.id)
     assert await refused(door, made.token) == "token-not-accepted"
 
 
-async def test_of_a_token_only_its_digest_is_kept(plane: ControlPlane) -> None:
-    made = await plane.access.create_token(Caller(), "ann", "", None)
-    row = await plane.database.read(lambda connection: token_by_id(connection, made.row.id))
+async def test_of_a_token_only_its_digest_is_kept(any_plane: ControlPlane) -> None:
+    made = await any_plane.access.create_token(Caller(), "ann", "", None)
+    row = await any_plane.database.read(lambda connection: token_by_id(connection, made.row.id))
     assert row is not None
     assert row.digest == digest_of(made.token)
     secret = made.token.rpartition("_")[2]
@@ -86,9 +92,9 @@ async def test_of_a_token_only_its_digest_is_kept(plane: ControlPlane) -> None:
     assert len(made.token) > 50
 
 
-async def test_a_token_expires(plane: ControlPlane) -> None:
-    made = await plane.access.create_token(Caller(), "ann", "", 3 * SECOND_NS)
-    door = door_of(plane)
+async def test_a_token_expires(any_plane: ControlPlane) -> None:
+    made = await any_plane.access.create_token(Caller(), "ann", "", 3 * SECOND_NS)
+    door = door_of(any_plane)
     # The test's clock moves on by a second each time it is read.
     for _ in range(10):
         try:
@@ -99,49 +105,49 @@ async def test_a_token_expires(plane: ControlPlane) -> None:
 
 
 @pytest.mark.parametrize("token", ["", "flt_", "flt_abc_def", "a.b.c", "x" * 20_000, "\udcff", "Bearer"])
-async def test_what_is_no_token_is_turned_away(plane: ControlPlane, token: str) -> None:
-    assert await refused(door_of(plane), token) == ("token-not-accepted" if token else "login-required")
+async def test_what_is_no_token_is_turned_away(any_plane: ControlPlane, token: str) -> None:
+    assert await refused(door_of(any_plane), token) == ("token-not-accepted" if token else "login-required")
 
 
-async def test_a_revocation_elsewhere_counts_here(plane: ControlPlane, tmp_path: Path) -> None:
-    made = await plane.access.create_token(Caller(), "ann", "", 0)
-    url = plane.settings.database_url
+async def test_a_revocation_elsewhere_counts_here(any_plane: ControlPlane, tmp_path: Path) -> None:
+    made = await any_plane.access.create_token(Caller(), "ann", "", 0)
+    url = any_plane.settings.database_url
     async with started(settings_for(tmp_path, url)) as other:
         door = door_of(other)
         await door.identify(made.token)
-        await plane.access.revoke_token(Caller(), made.row.id)
+        await any_plane.access.revoke_token(Caller(), made.row.id)
         other.book.changed()  # as when FRESH_S have passed
         assert await refused(door, made.token) == "token-not-accepted"
 
 
-async def test_it_is_noted_when_a_token_was_used(plane: ControlPlane) -> None:
-    made = await plane.access.create_token(Caller(), "ann", "", 0)
-    await door_of(plane).identify(made.token)
-    await plane.book.close()
-    (row,) = await plane.access.tokens(Caller(), "ann", "", 10)
+async def test_it_is_noted_when_a_token_was_used(any_plane: ControlPlane) -> None:
+    made = await any_plane.access.create_token(Caller(), "ann", "", 0)
+    await door_of(any_plane).identify(made.token)
+    await any_plane.book.close()
+    (row,) = await any_plane.access.tokens(Caller(), "ann", "", 10)
     assert row.used_at > row.created_at
 
 
-async def test_people_make_tokens_for_themselves_but_not_with_one(plane: ControlPlane) -> None:
+async def test_people_make_tokens_for_themselves_but_not_with_one(any_plane: ControlPlane) -> None:
     ann = Caller(Identity("ann", via=Via.OIDC), NOTHING)
-    made = await plane.access.create_token(ann, "", "", None)
+    made = await any_plane.access.create_token(ann, "", "", None)
     assert made.row.user == "ann"
     with pytest.raises(Refusal, match="permission-denied"):
-        await plane.access.create_token(ann, "bob", "", None)
+        await any_plane.access.create_token(ann, "bob", "", None)
     with pytest.raises(Refusal, match="permission-denied"):
-        await plane.access.create_token(Caller(Identity("ann", via=Via.TOKEN), NOTHING), "", "", None)
+        await any_plane.access.create_token(Caller(Identity("ann", via=Via.TOKEN), NOTHING), "", "", None)
 
 
-async def test_who_has_the_database_gets_in(plane: ControlPlane) -> None:
-    made = await plane.database.write(lambda connection: bootstrap(connection, "ann", "", 0, 1))
-    door = door_of(plane)
+async def test_who_has_the_database_gets_in(any_plane: ControlPlane) -> None:
+    made = await any_plane.database.write(lambda connection: bootstrap(connection, "ann", "", 0, 1))
+    door = door_of(any_plane)
     identity = await door.identify(made.token)
-    assert (await plane.book.rights(identity)).platform
+    assert (await any_plane.book.rights(identity)).platform
 
 
-async def test_a_line_of_the_servers_file_may_do_everything(plane: ControlPlane, tmp_path: Path) -> None:
+async def test_a_line_of_the_servers_file_may_do_everything(any_plane: ControlPlane, tmp_path: Path) -> None:
     (tmp_path / "tokens").write_text("0123456789abcdef\n")
-    door = Door(plane.book, plane.audit, root_tokens=SecretFile(tmp_path / "tokens"))
+    door = Door(any_plane.book, any_plane.audit, root_tokens=SecretFile(tmp_path / "tokens"))
     assert (await door.identify("0123456789abcdef")).root
     assert await refused(door, "0123456789abcdee") == "token-not-accepted"
 
