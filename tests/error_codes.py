@@ -14,7 +14,8 @@ NO_CODES = frozenset(
     """
     exec-attempt exec-domain exec-name exec-node exec-project task-version
     controlplane-certificates controlplane-dispatch controlplane-holding controlplane-marking
-    controlplane-replica propeller-news propeller-token-file
+    controlplane-replica controlplane-rules controlplane-samples nvidia-smi propeller-quotas
+    propeller-news propeller-token-file
     signing-key-file token-file
     cache-key-metadata content-length content-md5 content-security-policy controlplane-listen controlplane-read
     controlplane-write
