@@ -15,7 +15,8 @@ NO_CODES = frozenset(
     access-uses audit-cancelled owner-token x-request-id
     exec-attempt exec-domain exec-name exec-node exec-project task-version
     controlplane-certificates controlplane-dispatch controlplane-holding controlplane-marking
-    controlplane-replica propeller-news propeller-token-file
+    controlplane-replica controlplane-rules controlplane-samples nvidia-smi propeller-quotas
+    propeller-news propeller-token-file
     signing-key-file token-file
     cache-key-metadata content-length content-md5 content-security-policy controlplane-listen controlplane-read
     controlplane-write

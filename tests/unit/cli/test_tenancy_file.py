@@ -43,9 +43,9 @@ def test_a_file_becomes_wishes(tmp_path: Path) -> None:
 
 def test_every_fault_is_told_with_its_line(tmp_path: Path) -> None:
     quota = "    quota:\n      limits:\n        cpu: lots\n        tpu: 3\n      weight: 0\n"
-    told = faults(tmp_path, f"teams:\n  a:\n    descripton: x\n{quota}")
+    told = faults(tmp_path, f"teams:\n  a:\n    note: x\n{quota}")
     assert [line for line, _ in sorted(told)] == [3, 6, 7, 8]
-    assert "teams.a.descripton: there is no such setting" in [text for _, text in told]
+    assert "teams.a.note: there is no such setting" in [text for _, text in told]
 
 
 @pytest.mark.parametrize(
