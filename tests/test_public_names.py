@@ -13,7 +13,7 @@ PUBLIC = {
         Backoff Cache ContainerTask Deck DeckField Documentation EagerException FlyteDirectory FlyteError FlyteFile
         FlytePickle FlyteRecoverableException HashMethod ImperativeWorkflow JSON LaunchPlan Priority
         PythonFunctionWorkflow
-        Resources RetryStrategy Secret StructuredDataset Task TaskMetadata Timeout Workflow WorkflowFailurePolicy
+        Resources RetryStrategy ReusePolicy Secret StructuredDataset Task TaskMetadata Timeout Workflow WorkflowFailurePolicy
         approve conditional create_node current_context dynamic eager is_false is_none is_true kwtypes map_task
         reference_launch_plan reference_task reference_workflow sleep task wait_for_input workflow
     """.split(),

@@ -45,6 +45,8 @@ EXPLAINED = {
     r"(message|field) flytelike\.service\.Result(Key|Input|Source|Use)(\..*)?": "results",
     r"(message|field) flytelike\.service\.(LookUp|Keep|Drop)Results\w*(\..*)?": "results",
     r"(message|field) flytelike\.service\.(Work(Claim|Reserved)|(Reserve|Release)Work|CountUses)\w*(\..*)?": "so",
+    r"field flytelike\.core\.TaskMetadata\.reuse": "9400: pods that are kept",
+    r"(message|field) flytelike\.core\.ReusePolicy(\..*)?": "a message of ours",
     r"(message|field) flytelike\.service\.(StartCall|WatchCalls|CallState)\w*(\..*)?": "calls of eager tasks",
 }
 
