@@ -200,7 +200,8 @@ class _Keeper:
         """An attempt has ended, as its documents tell; if they could not be stored, the code says so."""
         if done.failure is not None:
             _say(f"{done.failure.message}\n".encode())
-        child.rss_bytes = child.rss_bytes or done.rss_bytes
+        if not child.rss_bytes:
+            child.rss_bytes = done.rss_bytes
         grown = done.rss_bytes - child.rss_bytes > _RSS_GROWTH_BYTES
         if done.retire or grown or child.attempts >= _ATTEMPTS_MAX or self._kill_at:
             self._bury()
