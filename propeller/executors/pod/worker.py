@@ -36,7 +36,7 @@ class Worker:
     attempts: dict[str, PodAttempt] = field(default_factory=dict)
     begun: OrderedDict[str, Begun] = field(default_factory=OrderedDict)
     ended: OrderedDict[str, Ended] = field(default_factory=OrderedDict)
-    posting: asyncio.Task[bool] | None = None
+    posting: asyncio.Task[None] | None = None
     log: asyncio.Task[None] | None = None
     read: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while its log is known as far as the log goes, once it has ended."""

@@ -255,8 +255,19 @@ class Workers:
 
         What was sent is waited for by `_settled`, even if the caller is cancelled.
         """
-        worker.posting = asyncio.get_running_loop().create_task(self._post(worker, annotations))
-        return await asyncio.shield(worker.posting)
+        outcome: list[bool | KubernetesError] = []
+
+        async def post() -> None:
+            try:
+                outcome.append(await self._post(worker, annotations))
+            except KubernetesError as error:
+                outcome.append(error)
+
+        worker.posting = self._later(post())
+        await asyncio.shield(worker.posting)
+        if isinstance(outcome[0], KubernetesError):
+            raise outcome[0]
+        return outcome[0]
 
     async def _settled(self, worker: Worker) -> None:
         """Return when nothing is just being sent to a worker."""
