@@ -247,9 +247,12 @@ class _Keeper:
 
     def _fork(self) -> _Child:
         ours, its = socket.socketpair()
+        # A signal that comes before the child has handlers of its own would be lost on it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM,))
         pid = os.fork()
         if pid == 0:
             self._become(ours, its)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         its.close()
         ours.setblocking(True)
         self._child = _Child(pid, ours, FrameReader())
@@ -261,6 +264,7 @@ class _Keeper:
             for number in (signal.SIGCHLD, signal.SIGTERM):
                 signal.signal(number, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
             for fd in (self._woken, self._wake, self._mailbox.fd):
                 os.close(fd)
             ours.close()
