@@ -15,6 +15,9 @@ from typing import TypeAlias
 ORDER_BYTES_MAX = 64 << 10
 """All annotations of an object may have 256 KiB."""
 
+HOT_S = 1.5
+"""How long after an order has ended a worker looks for the next one in the object store, too."""
+
 _START = b"\x1eflytelike "
 _LINE = re.compile(
     rb"\x1eflytelike ([0-9a-f]{8,64}) (?:(begin) ([0-9]{1,20})|(end) ([0-9]{1,20}) ([0-9]{1,3})( oom)?)\n"
@@ -31,7 +34,7 @@ class Order:
     """One attempt that a pod is to run next; or, with `stop`, to end, whether it has begun or not.
 
     `mark` is a random word in hexadecimal digits; `env` the attempt's own part of the environment. Between SIGTERM and
-    SIGKILL lie `grace_s`.
+    SIGKILL lie `grace_s`. A copy of the order after this one lies at `next_uri` if it comes soon.
     """
 
     mark: str
@@ -39,11 +42,14 @@ class Order:
     env: Mapping[str, str] = field(default_factory=dict)
     stop: bool = False
     grace_s: float = 0.0
+    next_uri: str = ""
 
 
 def order_to_json(order: Order) -> str:
     """Return the text of an order."""
     told = {"mark": order.mark, "args": order.args, "env": dict(order.env), "grace_s": order.grace_s}
+    if order.next_uri:
+        told["next_uri"] = order.next_uri
     return json.dumps({**told, "stop": True} if order.stop else told, sort_keys=True)
 
 
@@ -57,7 +63,7 @@ def order_from_json(text: str) -> Order:
         raise OrderError(f"{type(error).__name__}: {error}") from error
     if re.fullmatch(r"[0-9a-f]{8,64}", mark) is None:
         raise OrderError(f"{mark!r} is no mark")
-    return Order(mark, args, env, stop, grace_s)
+    return Order(mark, args, env, stop, grace_s, str(told.get("next_uri", "")))
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,17 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from flytelike.codec.pod_orders import Begun, Ended, Order, mark_line
+from flytelike.codec.pod_orders import (
+    ORDER_BYTES_MAX,
+    Begun,
+    Ended,
+    Order,
+    OrderError,
+    mark_line,
+    order_from_json,
+)
 from flytelike.codec.worker_frames import Done, FrameError, FrameReader, Run, encode
+from flytelike.runtime import courier
 from flytelike.runtime.burying import bury_all
 from flytelike.runtime.entrypoint import NOT_STORED, STORE_RETRY_S
 from flytelike.runtime.mailbox import Mailbox
@@ -96,6 +105,7 @@ class _Keeper:
         self._kill_at = 0.0
         self._idle_since = time.monotonic()
         self._leaving = False
+        self._courier_pid, self._courier = courier.start()
         self._woken, self._wake = os.pipe()
         os.set_blocking(self._woken, False)
         os.set_blocking(self._wake, False)
@@ -119,6 +129,8 @@ class _Keeper:
                 elif fd == self._woken:
                     with contextlib.suppress(BlockingIOError):
                         os.read(self._woken, 4096)
+                elif fd == self._courier.fileno():
+                    self._fetched()
                 elif self._child is not None and fd == self._child.control.fileno():
                     self._hear(self._child)
             self._reap()
@@ -143,14 +155,37 @@ class _Keeper:
 
     def _ready(self, wait_s: float | None) -> list[int]:
         poll = select.poll()
-        for fd in (self._mailbox.fd, self._woken, *([self._child.control.fileno()] if self._child is not None else [])):
+        ends = [self._courier, *([self._child.control] if self._child is not None else [])]
+        for fd in (self._mailbox.fd, self._woken, *(end.fileno() for end in ends if end.fileno() >= 0)):
             poll.register(fd, select.POLLIN)
         return [fd for fd, _ in poll.poll(None if wait_s is None else wait_s * 1000 + 1)]
 
     # --- orders ---------------------------------------------------------------------------
 
     def _look(self) -> None:
-        order = self._mailbox.read()
+        self._take_order(self._mailbox.read())
+
+    def _fetched(self) -> None:
+        """Take the copy of an order, of which the mailbox will tell soon."""
+        try:
+            data = self._courier.recv(ORDER_BYTES_MAX)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:  # something killed it: the kubelet brings all orders
+            self._courier.close()
+            return
+        with contextlib.suppress(OrderError, UnicodeDecodeError):
+            order = order_from_json(data.decode())
+            if self._current is None:
+                self._take_order(order)
+
+    def _ask_courier(self, uri: str) -> None:
+        with contextlib.suppress(OSError):
+            self._courier.send(uri.encode())
+
+    def _take_order(self, order: Order | None) -> None:
         if order is None or order.mark in self._done or self._leaving:
             return
         current = self._current
@@ -165,6 +200,7 @@ class _Keeper:
             self._begin(order)
 
     def _begin(self, order: Order) -> None:
+        self._ask_courier(".")
         self._current, self._kills, self._kill_at = order, kernel_kills(), 0.0
         child = self._child or self._fork()
         _say(mark_line(Begun(order.mark, time.time_ns())))
@@ -180,14 +216,19 @@ class _Keeper:
         self._idle_since = time.monotonic()
         if not self._leaving:
             self._look()
+            if order is not None and order.next_uri and self._current is None:
+                self._ask_courier(order.next_uri)
 
     # --- the worker -----------------------------------------------------------------------
 
     def _hear(self, child: _Child) -> None:
         frames = []
         try:
-            data = child.control.recv(65536)
+            # Whoever the task forked may hold the other end, too: nobody waits for what may never come.
+            data = child.control.recv(65536, socket.MSG_DONTWAIT)
             frames = child.reader.feed(data)
+        except BlockingIOError:
+            return
         except (ConnectionError, FrameError):
             data = b""
         if not data:  # it ends, or its author's code has closed what is not its own
@@ -216,9 +257,10 @@ class _Keeper:
                 return
             if pid == 0:
                 return
-            if self._child is not None and pid == self._child.pid:
-                self._hear(self._child)  # its last word may still be in the pipe
-                if self._child is None or pid != self._child.pid:
+            child = self._child
+            if child is not None and pid == child.pid:
+                self._hear(child)  # its last word may still be in the pipe
+                if self._child is not child:
                     continue
                 self._bury()
                 code = os.waitstatus_to_exitcode(status)
@@ -242,7 +284,7 @@ class _Keeper:
         child, self._child = self._child, None
         if child is not None:
             child.control.close()
-        bury_all()
+        bury_all(self._courier_pid)
         shutil.rmtree(self._scratch / "worker", ignore_errors=True)
 
     def _fork(self) -> _Child:
@@ -267,6 +309,7 @@ class _Keeper:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
             for fd in (self._woken, self._wake, self._mailbox.fd):
                 os.close(fd)
+            self._courier.close()
             ours.close()
             os.setsid()
             die_with_parent()

@@ -42,6 +42,9 @@ _VOLUME = "flytelike-mailbox"
 _LEFT_ALONE_S = 900
 """How much longer than it should a worker without work waits for its end: the platform may be away for a while."""
 
+_NEXT = "next-order.json"
+"""Below an attempt's documents: a copy of the order that its worker got after it."""
+
 _OF_ATTEMPTS = frozenset({EXECUTION, NODE, ATTEMPT, TASK, WORKFLOW, INTERRUPTIBLE})
 
 
@@ -63,10 +66,11 @@ class Shared:
     kind: WorkerKind
     args: tuple[str, ...]
     env: Mapping[str, str]
+    next_uri: str
 
     def order(self, mark: str) -> Order:
         """Return the order under a mark."""
-        return Order(mark, self.args, self.env)
+        return Order(mark, self.args, self.env, next_uri=self.next_uri)
 
 
 def can_share(spec: AttemptSpec) -> bool:
@@ -88,6 +92,7 @@ def shared(order: PodOrder, settings: PodSettings) -> Shared | None:
         _kind(order, settings),
         rendered(command_words(spec), spec, order.inputs),
         {**contract_variables(spec), **spec.env},
+        f"{spec.output_prefix}/{_NEXT}",
     )
     size = len(order_to_json(found.order("0" * 32)).encode())
     return found if size <= ORDER_BYTES_MAX else None

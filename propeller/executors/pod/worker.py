@@ -21,7 +21,8 @@ class Worker:
     """What is known of a worker.
 
     `mark` is that of the order in its mailbox. `reserved` tells that it is to get another one. `leaving` tells that it
-    gets none any more. `attempts` are those whose output is wanted, by their marks.
+    gets none any more. `ended_s` is when the last order ended, and a copy of the next one
+    may be left at `next_uri`. `attempts` are those whose output is wanted, by their marks.
     """
 
     place: ObjectKey
@@ -30,6 +31,8 @@ class Worker:
     pod: Json | None = None
     version: str = ""
     mark: str = ""
+    next_uri: str = ""
+    ended_s: float = 0.0
     gone: bool = False
     reserved: bool = False
     leaving: bool = False
@@ -76,9 +79,11 @@ class Worker:
         self.version = str(pod["metadata"]["resourceVersion"])
         annotations = pod["metadata"].get("annotations") or {}
         try:
-            self.mark = order_from_json(annotations[ORDER]).mark
+            order = order_from_json(annotations[ORDER])
         except (KeyError, OrderError):
-            self.mark = ""
+            self.mark = self.next_uri = ""
+        else:
+            self.mark, self.next_uri = order.mark, order.next_uri
         self.idle_s = float(annotations.get(IDLE) or 0)
         self.stir()
 

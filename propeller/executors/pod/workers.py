@@ -12,8 +12,9 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from typing import TypeAlias
 
-from flytelike.codec.pod_orders import Ended, Order
+from flytelike.codec.pod_orders import HOT_S, Ended, Order
 from flytelike.model.failure import Failure
+from flytelike.storage import StorageError
 from propeller.executors.codes import INTERRUPTED, KILLED_BY_SIGNAL, NON_ZERO_EXIT
 from propeller.executors.pod.attempt import PodAttempt
 from propeller.executors.pod.creating import PodMaker
@@ -24,7 +25,7 @@ from propeller.executors.pod.manifest import PRIMARY_ANNOTATION
 from propeller.executors.pod.observation import Broken, Exited, Observation, Running, Waiting, observe
 from propeller.executors.pod.refusal import TryLater
 from propeller.executors.pod.removing import remove
-from propeller.executors.pod.reuse import Shared, WorkerKind, given_annotations, stop_annotation, worker_pod
+from propeller.executors.pod.reuse import ORDER, Shared, WorkerKind, given_annotations, stop_annotation, worker_pod
 from propeller.executors.pod.settings import Json, PodExecutorSettings
 from propeller.executors.pod.stored_logs import StoredLogs
 from propeller.executors.pod.worker import Worker, kind_of_pod
@@ -238,11 +239,19 @@ class Workers:
                 return None
             if worker.works:  # another one's, after a restart
                 await attempt.change(None)
-            elif await self._annotated(worker, told):
-                return None
+            else:
+                hot = worker.next_uri if time.monotonic() - worker.ended_s < HOT_S else ""
+                if await self._annotated(worker, told):
+                    if hot:  # it looks there, too, and quicker than the kubelet brings the annotation
+                        self._beside(self._hurry(hot, told[ORDER]))
+                    return None
         if mark not in worker.begun and worker.log is not None:
             self._read(worker)  # from the beginning: it may be there
         return None
+
+    async def _hurry(self, uri: str, order: str) -> None:
+        with suppress(StorageError):  # the kubelet brings it
+            await self._results.put_at(uri, order.encode())
 
     async def _made(self, attempt: PodAttempt, pod: Json, follower: Follower) -> Json | Failure:
         def told(why: TryLater) -> None:
@@ -292,7 +301,8 @@ class Workers:
     async def _followed(
         self, attempt: PodAttempt, worker: Worker, mark: str, follower: Follower
     ) -> Exited | Broken | Failure:
-        limit_ns = attempt.spec.deadline_ns
+        limit_ns, given_ns = attempt.spec.deadline_ns, 0
+        allowed_ns = self._settings.pods.start_allowance_s * 1_000_000_000
         while True:
             now_ns, due_ns = time.time_ns(), 0
             begun, ended = worker.begun.get(mark), worker.ended.get(mark)
@@ -310,11 +320,19 @@ class Workers:
                     due_ns = await follower.starts(attempt, news, worker.pod, now_ns)
                 case Waiting():
                     due_ns = news.gives_up_ns
-                case Running() if begun is not None and limit_ns:
+                case Running() if begun is None:
+                    given_ns = given_ns or now_ns
+                    due_ns = given_ns + allowed_ns
+                    if now_ns >= due_ns:
+                        self._retire(worker)
+                        return Broken(now_ns, system_failure(INTERRUPTED, "Its worker did not take it."))
+                case Running() if limit_ns:
                     due_ns = attempt.running_since_ns + limit_ns
                     if now_ns >= due_ns:
                         self._beside(self._stop(worker, mark))
                         return late(limit_ns)
+                case Running():
+                    pass
             await attempt.change(until(due_ns, now_ns))
 
     def _observed(self, worker: Worker, now_ns: int) -> Observation:
@@ -355,7 +373,7 @@ class Workers:
             attempt.stir()
             self._beside(store_rest(self._logs, attempt.spec.key))
         if ended.mark == worker.mark:
-            worker.reserved = False
+            worker.reserved, worker.ended_s = False, time.monotonic()
             self._freed(worker)
 
     # --- the end ----------------------------------------------------------------------------
