@@ -52,6 +52,7 @@ def option(name: str, text: str, **more: Any) -> Callable[[Callable[..., object]
 @click.option("--context", default="", help="The context in the kubeconfig.")
 @option("--cache-ttl", "How long cached results are kept, such as 30d; 0s: for ever.", type=Age(), default="0s")
 @option("--cache-size", "Data of a project's cached results at most, such as 50G.", type=Size(), default=0)
+@option("--retention-file", "How long executions and cached results stay: a YAML file.", type=FILE)
 @json_option
 def command(*, as_json: bool, **given: Any) -> int:  # noqa: ANN401 - click's
     """Run one replica of the control plane until SIGTERM. Its tables must be up to date: see `flytelike db upgrade`.
@@ -66,7 +67,7 @@ def command(*, as_json: bool, **given: Any) -> int:  # noqa: ANN401 - click's
 
 def options_of(given: dict[str, Any]) -> ReplicaOptions:
     """Return the options for what was given."""
-    secrets = {name: path for name, path in given.items() if name.endswith("_file")}
+    secrets = {name: path for name, path in given.items() if name.endswith("_file") and name != "retention_file"}
     return ReplicaOptions(
         database=given["database"],
         store=given["store"],
@@ -80,6 +81,7 @@ def options_of(given: dict[str, Any]) -> ReplicaOptions:
         grace_s=given["grace"],
         cache_ttl_s=given["cache_ttl"],
         cache_bytes_max=given["cache_size"],
+        retention=given["retention_file"],
         client=ClientSettings(kubeconfig=given["kubeconfig"], context=given["context"]),
     )
 

@@ -42,7 +42,7 @@ class LaunchedByObjects(Launcher):
             AnotherExecution: An object of its name stands for something else.
             Refusal: The API server does not do it (`cluster-unavailable`).
         """
-        with _answering():
+        with answering():
             try:
                 await self._create(request)
             except ObjectNotFound:
@@ -65,7 +65,7 @@ class LaunchedByObjects(Launcher):
         """Write the wish into the object."""
         wish = {"cause": cause[:CAUSE_MAX], "principal": principal[:PRINCIPAL_MAX]}
         try:
-            with _answering():
+            with answering():
                 await self._merge(execution, {"spec": {"abort": wish}})
         except Refusal as error:
             if "abort cannot be changed" not in str(error):
@@ -84,7 +84,7 @@ class LaunchedByObjects(Launcher):
     @override
     async def signalled(self, execution: ExecutionId, signal: str) -> None:
         """Note the signal on the object, so that its operator looks for the value."""
-        with _answering():
+        with answering():
             await self._merge(execution, {"metadata": {"annotations": signal_note(signal)}})
 
     async def _merge(self, execution: ExecutionId, patch: Json) -> None:
@@ -96,7 +96,7 @@ class LaunchedByObjects(Launcher):
 
 
 @contextmanager
-def _answering() -> Iterator[None]:
+def answering() -> Iterator[None]:
     """Turn what the API server did not do into a refusal; the control plane tries again."""
     try:
         yield

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from flytelike.controlplane.errors import Refusal
 from flytelike.controlplane.reading import Reading
-from flytelike.model.ids import NodeExecutionId, NodePath, TaskExecutionId
+from flytelike.model.ids import ExecutionId, NodeExecutionId, NodePath, TaskExecutionId
 from flytelike.model.phases import NodePhase, TaskPhase
 from flytelike.storage import Store
 from propeller.executors.pod.stored_logs import StoredLogs
@@ -31,6 +31,14 @@ class LogsInStore:
     def connect(self, ended: Ended) -> None:
         """Give what tells whether an attempt has ended."""
         self._ended = ended
+
+    async def log_bytes(self, execution: ExecutionId) -> int:
+        """Return how much the attempts of an execution printed, in bytes."""
+        return await self._logs.size(execution)
+
+    async def delete_logs(self, execution: ExecutionId) -> int:
+        """Delete what the attempts of an execution printed, and return how many bytes that was."""
+        return await self._logs.delete(execution)
 
     async def read(self, attempt: TaskExecutionId, offset: int, *, follow: bool) -> AsyncIterator[bytes]:
         """Yield what an attempt printed; with `follow`, until it has ended."""

@@ -49,6 +49,7 @@ class ReplicaOptions:
     grace_s: float = 20.0
     cache_ttl_s: int = 0
     cache_bytes_max: int = 0
+    retention: Path | None = None
     client: ClientSettings = field(default_factory=ClientSettings)
 
     def check(self) -> None:

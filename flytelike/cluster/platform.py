@@ -8,9 +8,11 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
 
+from flytelike.cluster.forgetting import keepers_of
 from flytelike.cluster.launching import LaunchedByObjects
 from flytelike.cluster.logs import LogsInStore, ended_in
 from flytelike.controlplane.app import ControlPlane
+from flytelike.controlplane.collecting.policy import Policies
 from flytelike.controlplane.server import Addresses, serve
 from flytelike.controlplane.settings import Settings
 from flytelike.embedded.adapters import ChildrenOfPlane, SignalsOfPlane
@@ -52,10 +54,11 @@ class ClusterPlatform:
         client = await stack.enter_async_context(KubernetesClient(self.options.client))
         store = Store(StoreConfig.from_env())
         pods = self.options.pods
-        logs = None if pods is None else LogsInStore(store, pods.logs)
-        plane = ControlPlane(self.settings, store, LaunchedByObjects(client), logs=logs)
-        if logs is not None:
-            logs.connect(ended_in(plane.reading))
+        logs = LogsInStore(store, f"{self.settings.base}/logs" if pods is None else pods.logs)
+        keepers = keepers_of(self.settings.base, client, logs, Policies())
+        reader = None if pods is None else logs
+        plane = ControlPlane(self.settings, store, LaunchedByObjects(client), logs=reader, keepers=keepers)
+        logs.connect(ended_in(plane.reading))
         await plane.start()
         stack.push_async_callback(plane.close)
         neighbours = Neighbours(

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from flytelike.cluster.archiving import mark_archived
+from flytelike.cluster.forgetting import keepers_of, rules_in
 from flytelike.cluster.launching import LaunchedByObjects
 from flytelike.cluster.logs import LogsInStore, ended_in
 from flytelike.cluster.metrics import PlaneMetrics
@@ -57,6 +58,7 @@ class Replica:
         self._metrics = PlaneMetrics(self.health)
         self._store = Store(StoreConfig.from_env(retry_s=STORE_RETRY_S))
         self._settings = options.settings()
+        self._rules = rules_in(options.retention)
         self._clock = DatabaseClock()
         self._stack = AsyncExitStack()
         self._servers: list[AsyncExitStack] = []
@@ -71,7 +73,8 @@ class Replica:
             client = await stack.enter_async_context(KubernetesClient(self.options.client))
             logs = LogsInStore(self._store, f"{self._settings.base}/logs")
             launcher = LaunchedByObjects(client)
-            plane = ControlPlane(self._settings, self._store, launcher, logs=logs, clock=self._clock)
+            keepers = keepers_of(self._settings.base, client, logs, self._rules)
+            plane = ControlPlane(self._settings, self._store, launcher, logs=logs, keepers=keepers, clock=self._clock)
             logs.connect(ended_in(plane.reading))
             self._plane = plane
             stack.push_async_callback(plane.close)

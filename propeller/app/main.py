@@ -19,6 +19,7 @@ from propeller.app.control_plane import ControlPlaneSettings
 from propeller.app.operator import Operator, OperatorOptions
 from propeller.app.pod_file import pods_from_file
 from propeller.app.settings_file import from_file
+from propeller.app.shard import STATES_TTL_S
 from propeller.kube.client import ClientSettings
 from propeller.kube.errors import KubernetesError
 from propeller.ports import StoreError
@@ -80,6 +81,13 @@ def option(name: str, text: str, **more: Any) -> Callable[[Callable[..., object]
 @option("--shards", "How many shards all replicas share.", type=click.IntRange(1, 1024), default=1)
 @option("--lease", "Seconds until a silent replica is replaced.", type=click.IntRange(3, 3600), default=15)
 @option("--ttl", "Delete objects so many seconds after their end.", type=click.FloatRange(min=0), default=None)
+@option(
+    "--states-ttl",
+    "Keep the engine's states of what has ended so many seconds.",
+    type=click.FloatRange(min=1),
+    default=STATES_TTL_S,
+    show_default=True,
+)
 @option("--lease-namespace", "Where the Leases of replicas and shards lie.", default="")
 def operator(**given: Any) -> None:  # noqa: ANN401 - click's
     """Execute the FlyteWorkflow objects of a cluster."""
@@ -111,6 +119,7 @@ def options_of(given: dict[str, Any]) -> OperatorOptions:
         lease_s=given["lease"],
         lease_namespace=given["lease_namespace"],
         ttl_s=given["ttl"],
+        states_ttl_s=given["states_ttl"],
         client=ClientSettings(
             kubeconfig=given["kubeconfig"] or os.environ.get("KUBECONFIG", ""), context=given["context"]
         ),

@@ -21,7 +21,7 @@ from propeller.app.metrics import operator_metrics
 from propeller.app.monitoring import monitored
 from propeller.app.neighbours import Neighbours
 from propeller.app.prepared_namespaces import PreparedNamespaces
-from propeller.app.shard import Shard, Surroundings
+from propeller.app.shard import STATES_TTL_S, RememberingExecutor, Shard, Surroundings
 from propeller.app.sharding import shard_of
 from propeller.app.shards import Shards
 from propeller.core.fairness import Quota
@@ -34,7 +34,6 @@ from propeller.kube.lease import Leases
 from propeller.kube.ports import FLYTE_WORKFLOWS, Json, Selection
 from propeller.kube.resource import owner_reference
 from propeller.kube.watch import Gone, Listed, ObjectKey, Seen, Watch
-from propeller.ports import Executor
 
 _LOG = logging.getLogger(__name__)
 
@@ -64,6 +63,7 @@ class OperatorOptions:
         lease_s: How long a replica that is not heard of keeps its shards.
         lease_namespace: Where the Leases lie; the namespace above, or else the one it runs in, without.
         ttl_s: How long after its end an object is left before it is deleted; for ever if None.
+        states_ttl_s: How long the engine keeps the states of what has ended.
         client: How the API server is reached.
         pods: How tasks run as pods; without it they run as processes beside the operator.
         cluster_resources: What belongs into the namespaces of projects; they are left alone without it.
@@ -81,6 +81,7 @@ class OperatorOptions:
     lease_s: int = 15
     lease_namespace: str = ""
     ttl_s: float | None = None
+    states_ttl_s: float = STATES_TTL_S
     client: ClientSettings = field(default_factory=ClientSettings)
     pods: PodExecutorSettings | None = None
     cluster_resources: ClusterResourceSettings | None = None
@@ -166,6 +167,7 @@ class Operator:
             database=options.database,
             store_base=options.store_base,
             ttl_s=options.ttl_s,
+            states_ttl_s=options.states_ttl_s,
         )
         namespace = options.lease_namespace or options.namespace or client.own_namespace
         leases = Leases(client, namespace, LEASE_GROUP, options.holder, options.lease_s)
@@ -232,7 +234,7 @@ class Operator:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _executor(self, number: int, client: KubernetesClient, store: Store, engine: Engine) -> Executor:
+    def _executor(self, number: int, client: KubernetesClient, store: Store, engine: Engine) -> RememberingExecutor:
         pods = self.options.pods
         if pods is None:
             workers = self._workers()

@@ -5,7 +5,8 @@ with this process, and doing it twice changes nothing.
 """
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -22,7 +23,13 @@ from propeller.engine.overview import overview_of
 from propeller.kube.errors import ObjectChanged, ObjectNotFound
 from propeller.kube.fields import MalformedResource
 from propeller.kube.ports import FLYTE_WORKFLOWS, Json, Objects
-from propeller.kube.resource import FINALIZER, WorkflowResource, resource_from_json, signals_of
+from propeller.kube.resource import (
+    FINALIZER,
+    FORGET_ANNOTATION,
+    WorkflowResource,
+    resource_from_json,
+    signals_of,
+)
 from propeller.kube.status import WorkflowStatus, status_to_json
 from propeller.kube.watch import ObjectKey
 from propeller.kube.work_queue import WorkQueue
@@ -34,6 +41,9 @@ STATE_LOST = "StateLost"
 """The code of the failure of an execution that had begun, and of which the engine's store knows nothing."""
 
 DELETED = "its FlyteWorkflow was deleted"
+
+DUPLICATE = "DuplicateExecution"
+"""The code of the failure of an object that stands for the execution of another object."""
 
 
 class Executions(Protocol):
@@ -50,6 +60,9 @@ class Executions(Protocol):
 
     def waits_for(self, execution: ExecutionId) -> str:
         """Return what an execution waits for, in one phrase; empty if it goes on."""
+
+    async def forget(self, executions: Collection[ExecutionId]) -> Collection[ExecutionId]:
+        """Drop the states of executions that have ended; return those that cannot be dropped yet."""
 
 
 @dataclass(slots=True)
@@ -77,6 +90,7 @@ class ReconcilerSettings:
         ttl_s: How long after its end an object is left; for ever if None.
         waits_pause_s: How often it is looked at what an execution waits for, if nothing else is told of it.
         status_pause_s: How long changes of counters gather before they are written. Phases are written at once.
+        forget_pause_s: How long after the engine could not drop an execution yet it is asked again.
         workers: How many objects are looked at at once.
     """
 
@@ -85,6 +99,7 @@ class ReconcilerSettings:
     ttl_s: float | None = None
     waits_pause_s: float = 10.0
     status_pause_s: float = 1.0
+    forget_pause_s: float = 0.5
     workers: int = 8
 
 
@@ -108,13 +123,18 @@ class Reconciler(EventSink):
         self._sink = sink
         self._settings = settings
         self._engine: Executions | None = None
+        self._forget_attempts: Callable[[Collection[ExecutionId]], None] = _nothing
         self._seen: dict[ObjectKey, Json] = {}
+        self._gone: dict[ObjectKey, ExecutionId] = {}
         self._followed: dict[ExecutionId, Followed] = {}
         self._queue: WorkQueue[ObjectKey] = WorkQueue(self._reconcile, settings.workers)
 
-    def start(self, engine: Executions) -> None:
-        """Begin to look at what was seen."""
+    def start(
+        self, engine: Executions, forget_attempts: Callable[[Collection[ExecutionId]], None] | None = None
+    ) -> None:
+        """Begin to look at what was seen. `forget_attempts` has the executor forget those of executions."""
         self._engine = engine
+        self._forget_attempts = forget_attempts or _nothing
         self._queue.start()
 
     async def close(self) -> None:
@@ -130,7 +150,12 @@ class Reconciler(EventSink):
 
     def gone(self, key: ObjectKey) -> None:
         """Take the news that an object is there no longer."""
-        self._seen.pop(key, None)
+        document = self._seen.pop(key, None)
+        if document is not None:
+            with suppress(MalformedResource):
+                resource = resource_from_json(document)
+                if resource.status.failure is None or resource.status.failure.code != DUPLICATE:
+                    self._gone[key] = resource.request.id
         self._queue.add(key)
 
     @override
@@ -157,7 +182,9 @@ class Reconciler(EventSink):
         document = self._seen.get(key)
         if document is None:
             await self._end_orphan(key)
+            await self._forget_gone(key)
             return
+        self._gone.pop(key, None)
         try:
             resource = resource_from_json(document)
         except MalformedResource as error:
@@ -167,7 +194,10 @@ class Reconciler(EventSink):
         if resource.status.phase.terminal:
             self._followed.pop(resource.request.id, None)
             await self._set_free(resource)
-            await self._clear_away(resource)
+            if FORGET_ANNOTATION in resource.metadata.annotations:
+                await self._forget_and_delete(resource)
+            else:
+                await self._clear_away(resource)
             return
         followed = self._followed.get(resource.request.id) or await self._follow(resource)
         if followed is None:
@@ -189,9 +219,13 @@ class Reconciler(EventSink):
         request, key = resource.request, _key(resource)
         metadata = resource.metadata
         wanted: Json = {}
+        labelled = self._settings.labels.items() <= metadata.labels.items()
+        if not labelled and await self._store.load(request.id) is not None:
+            # Nothing of it has begun: what the store has of the name is of an earlier one, whose object is gone.
+            await self._forget(request.id)
         if not metadata.deleting and FINALIZER not in metadata.finalizers:
             wanted["finalizers"] = [*metadata.finalizers, FINALIZER]
-        if not self._settings.labels.items() <= metadata.labels.items():
+        if not labelled:
             wanted["labels"] = dict(self._settings.labels)
         if wanted:
             # Before anything starts: from now on it cannot vanish unseen, and stays where it is.
@@ -264,6 +298,32 @@ class Reconciler(EventSink):
                 await self._engine.abort(execution, DELETED)
                 del self._followed[execution]
 
+    async def _forget(self, execution: ExecutionId) -> bool:
+        """Have nothing left of an execution that has ended; False while the engine is not through with it."""
+        assert self._engine is not None, "the reconciler was started"
+        if await self._engine.forget([execution]):
+            return False
+        self._forget_attempts([execution])
+        return True
+
+    async def _forget_gone(self, key: ObjectKey) -> None:
+        """Forget an execution whose object is gone: another one of its name is to be one of its own."""
+        execution = self._gone.get(key)
+        if execution is None or execution in self._followed:
+            return
+        if await self._forget(execution):
+            self._gone.pop(key, None)
+        else:
+            self._queue.add_later(key, self._settings.waits_pause_s)
+
+    async def _forget_and_delete(self, resource: WorkflowResource) -> None:
+        """Do what the control plane wants of an execution that it deletes: the object goes last, and tells it."""
+        if await self._forget(resource.request.id):
+            with suppress(ObjectNotFound, ObjectChanged):
+                await self._objects.delete(FLYTE_WORKFLOWS, *_key(resource), resource.metadata.uid)
+        else:
+            self._queue.add_later(_key(resource), self._settings.forget_pause_s)
+
     async def _write_status(self, document: Json, resource: WorkflowResource, status: WorkflowStatus) -> None:
         """Write the status if it tells something new; only over the version that was seen."""
         status = replace(status, observed_generation=resource.metadata.generation)
@@ -310,10 +370,14 @@ class Reconciler(EventSink):
     async def _refuse(self, document: Json, resource: WorkflowResource, other: ObjectKey) -> None:
         """Say that another object stands for the same execution."""
         why = f"{other.namespace}/{other.name} is this execution already"
-        failure = Failure("DuplicateExecution", why, Fault.USER, retryable=False)
+        failure = Failure(DUPLICATE, why, Fault.USER, retryable=False)
         refused = WorkflowStatus(WorkflowPhase.FAILED, message=why, failure=failure, ended_ns=self._clock.now_ns())
         if document.get("status", {}).get("phase") is None:
             await self._write_status(document, resource, refused)
+
+
+def _nothing(_executions: Collection[ExecutionId]) -> None:
+    """Forget nothing: of an executor that remembers none."""
 
 
 def _key(resource: WorkflowResource) -> ObjectKey:

@@ -1,10 +1,11 @@
 """One shard's engine, with a store, workers and a reconciler of its own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Self
+from typing import Protocol, Self
 
+from flytelike.model.ids import ExecutionId
 from flytelike.storage import Store
 from propeller.app.neighbours import Neighbours
 from propeller.app.reconciler import Reconciler, ReconcilerSettings
@@ -14,6 +15,16 @@ from propeller.kube.ports import Objects
 from propeller.ports import Clock, Closures, Executor
 from propeller.stores.blobs import BlobsOnStore
 from propeller.stores.sql import SqlStateStore
+
+STATES_TTL_S = 7 * 24 * 3600.0
+"""How long the engine keeps the states of what has ended, by default."""
+
+
+class RememberingExecutor(Executor, Protocol):
+    """An executor that answers a second start of an attempt as the first one."""
+
+    def forget(self, executions: Collection[ExecutionId]) -> None:
+        """Forget how attempts of executions ended, so that others of the same names are none of theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +36,11 @@ class Surroundings:
     closures: Closures
     clock: Clock
     neighbours: Neighbours
-    executor: Callable[[int, Engine], Executor]
+    executor: Callable[[int, Engine], RememberingExecutor]
     database: str
     store_base: str
     ttl_s: float | None = None
+    states_ttl_s: float = STATES_TTL_S
 
 
 class Shard:
@@ -65,11 +77,12 @@ class Shard:
                 signals=around.neighbours.signals,
                 catalog=around.neighbours.catalog,
             )
-            engine = Engine(ports, EngineSettings(metadata, f"{around.store_base}/raw", holder=owner, lease_waits=True))
+            engine = Engine(ports, _engine_settings(around, metadata, owner))
             stack.push_async_callback(engine.close)
-            await engine.start(around.executor(number, engine))
+            executor = around.executor(number, engine)
+            await engine.start(executor)
             stack.push_async_callback(reconciler.close)
-            reconciler.start(engine)
+            reconciler.start(engine, executor.forget)
             return cls(engine, reconciler, stack.pop_all())
 
     @property
@@ -80,3 +93,13 @@ class Shard:
     async def close(self) -> None:
         """Stop: finish commits, end workers. What is not finished goes on with the next one."""
         await self._stack.aclose()
+
+
+def _engine_settings(around: Surroundings, metadata: str, owner: str) -> EngineSettings:
+    return EngineSettings(
+        metadata,
+        f"{around.store_base}/raw",
+        holder=owner,
+        lease_waits=True,
+        retention_ns=int(around.states_ttl_s * 1e9),
+    )

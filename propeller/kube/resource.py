@@ -31,6 +31,9 @@ DOMAIN_LABEL = "flytelike.dev/domain"
 SIGNAL_ANNOTATION = "signal.flytelike.dev/"
 """What the keys of annotations begin with that name signals which were given their values."""
 
+FORGET_ANNOTATION = "flytelike.dev/forget"
+"""On an object whose execution has ended: the engine is to drop what it keeps of it, and the object goes with that."""
+
 OBJECT_BYTES_MAX = 20_000
 """What an object takes at most, whatever the workflow's size."""
 
@@ -103,13 +106,18 @@ def resource_to_json(resource: WorkflowResource) -> dict[str, Any]:
     }
 
 
+def stands_for(document: Mapping[str, Any], execution: ExecutionId) -> bool:
+    """Tell whether an object is that of an execution."""
+    told = {"project": execution.project, "domain": execution.domain, "name": execution.name}
+    return bool((document.get("spec") or {}).get("execution") == told)
+
+
 def owner_reference(document: Mapping[str, Any], execution: ExecutionId) -> dict[str, Any] | None:
     """Return what an object of the same namespace says that belongs to an execution's object.
 
     None when the document is that of another execution.
     """
-    told = {"project": execution.project, "domain": execution.domain, "name": execution.name}
-    if (document.get("spec") or {}).get("execution") != told:
+    if not stands_for(document, execution):
         return None
     named = {name: document["metadata"][name] for name in ("name", "uid")}
     return {"apiVersion": f"{GROUP}/{VERSION}", "kind": KIND, **named, "controller": True}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from flytelike.cluster.forgetting import StatesOfOperators, StrangersInCluster
 from flytelike.cluster.launching import LaunchedByObjects
 from flytelike.cluster.namespaces import Namespaces
 from flytelike.model.ids import ExecutionId, NodePath
@@ -160,6 +161,8 @@ async def use_control_plane(plane: AuditedControlPlane, site: Site) -> None:
         await launcher.launch(requests["e1"])
         await launcher.signalled(requests["waits"].id, "approve")
         await launcher.abort(requests["waits"].id, "enough", "ann")
+        assert len(await StrangersInCluster(client).strangers()) == len(requests)
+        await StatesOfOperators(client).forget([requests["e1"].id])
         await Namespaces(client).mark({"p": True})
         await Namespaces(client).mark({"p": False})
 

@@ -1,20 +1,23 @@
 """What retention relies on: places that depend on the execution alone, logs that are measured and deleted, states."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
+from flytelike.cluster.logs import LogsInStore
 from flytelike.controlplane.collecting.ports import LogKeeper
 from flytelike.embedded.keepers import EngineLayout, LogFiles
 from flytelike.model.ids import ExecutionId, NodePath
+from flytelike.storage import Store, StoreConfig
 from propeller.engine import places
+from propeller.executors.pod.stored_logs import StoredLogs
 from propeller.executors.process import AttemptLogs
 from propeller.ports import AttemptKey
 from tests.unit.controlplane.retention_world import FakeLogFiles
 
 pytestmark = pytest.mark.anyio
-PORTS = {"Layout": ("EngineLayout",), "LogKeeper": ("LogFiles", "FakeLogFiles")}
+PORTS = {"Layout": ("EngineLayout",), "LogKeeper": ("LogFiles", "LogsInStore", "FakeLogFiles")}
 RUN, OTHER = ExecutionId("p", "d", "run"), ExecutionId("p", "d", "other")
 
 
@@ -23,11 +26,13 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-def files(folder: Path) -> LogKeeper:
+KEYS = [AttemptKey(execution, NodePath(path), 0) for execution, path in ((RUN, "n0"), (RUN, "n1/n0"), (OTHER, "n0"))]
+
+
+async def files(folder: Path) -> LogKeeper:
     """The process executor's files: two attempts of `run` and one of `other` printed five bytes each."""
     logs = AttemptLogs(folder, 1_000)
-    for execution, path in ((RUN, "n0"), (RUN, "n1/n0"), (OTHER, "n0")):
-        key = AttemptKey(execution, NodePath(path), 0)
+    for key in KEYS:
         logs.begin(key)
         logs.append(key, b"hello")
         logs.end(key)
@@ -36,14 +41,24 @@ def files(folder: Path) -> LogKeeper:
     return keeper
 
 
-def fake(folder: Path) -> LogKeeper:
+async def stored(folder: Path) -> LogKeeper:
+    """The pod executor's: objects of the store."""
+    store = Store(StoreConfig())
+    logs = StoredLogs(store, f"{folder}/logs", 1_000)
+    for key in KEYS:
+        await (await logs.write(key)).write(b"hello")
+    await logs.close()
+    return LogsInStore(store, f"{folder}/logs")
+
+
+async def fake(folder: Path) -> LogKeeper:
     del folder
     return FakeLogFiles({"run", "other"})
 
 
-@pytest.mark.parametrize("make", [files, fake])
-async def test_logs_go_with_their_execution_alone(make: Callable[[Path], LogKeeper], tmp_path: Path) -> None:
-    keeper = make(tmp_path)
+@pytest.mark.parametrize("make", [files, stored, fake])
+async def test_logs_go_with_their_execution_alone(make: Callable[[Path], Awaitable[LogKeeper]], tmp_path: Path) -> None:
+    keeper = await make(tmp_path)
     size, others = await keeper.log_bytes(RUN), await keeper.log_bytes(OTHER)
     assert size > 0
     assert await keeper.delete_logs(RUN) == size

@@ -36,7 +36,14 @@ BESIDE = {
         "tests/e2e/test_execute.py",
         "one reads the folder of the executor's logs; without one there are none",
     ),
-    "States": ("tests/unit/propeller_engine/test_retention.py", "a part of StateStore, whose suite holds all of it"),
+    "Strangers": (
+        "tests/unit/cluster/test_forgetting.py",
+        "only a cluster has any: the objects that the API server tells of",
+    ),
+    "States": (
+        "tests/unit/propeller_engine/test_retention.py",
+        "a part of StateStore, whose suite holds all of it; in a cluster it goes by objects (test_forgetting.py)",
+    ),
 }
 """Ports without a suite, by the file that tests their one full adapter, and why. The list only gets shorter."""
 

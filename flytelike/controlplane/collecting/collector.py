@@ -20,11 +20,11 @@ from sqlalchemy import Connection
 
 from flytelike.controlplane.cache_inspection import CacheInspection
 from flytelike.controlplane.collecting.policy import CacheRule
-from flytelike.controlplane.collecting.ports import Layout, LogKeeper, States
+from flytelike.controlplane.collecting.ports import Keepers
 from flytelike.controlplane.collecting.report import Report
 from flytelike.controlplane.collecting.selection import Selection
 from flytelike.controlplane.collecting.sources import Cached, Executed, Registered, Signalled
-from flytelike.controlplane.collecting.survey import ReferenceSource, survey_of
+from flytelike.controlplane.collecting.survey import Document, ReferenceSource, Survey, survey_of
 from flytelike.controlplane.collecting.sweep import Ground, Sweep
 from flytelike.controlplane.collecting.wish import Step, Wish
 from flytelike.controlplane.database import Database
@@ -46,8 +46,6 @@ ROWS_AT_ONCE = 1_000
 """Few enough that a transaction takes some milliseconds: others write meanwhile."""
 STEPS_TOLD = 50
 """After so many parts of a step it is told how far it is."""
-ENGINE_LOOKS, ENGINE_LOOK_S = 20, 0.05
-"""How often the engine is asked again whether it is through with executions, and the pause before each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +56,7 @@ class Tools:
     store: Store
     settings: Settings
     clock: Clock
-    layout: Layout
-    logs: LogKeeper
-    states: States
+    keepers: Keepers
     cache: CacheInspection
 
 
@@ -71,7 +67,7 @@ class Collector:
         """Work with `tools`."""
         self._tools = tools
         self._database = tools.database
-        self._executed = Executed(tools.database, tools.store, tools.layout, f"{tools.settings.base}/closures")
+        self._executed = Executed(tools.database, tools.store, tools.keepers.layout, f"{tools.settings.base}/closures")
         self._sources: tuple[ReferenceSource, ...] = (
             Registered(tools.database),
             Cached(tools.database, tools.clock),
@@ -138,7 +134,7 @@ class Collector:
         going = frozenset(selection.going)
         for source in self._sources:
             await source.tell(survey, going)
-        ground = await self._ground(now_ns - wish.grace_ns)
+        ground = await self._ground(now_ns - wish.grace_ns, await self._strangers(survey))
         sweep = Sweep(self._database, self._tools.store, ground, survey, report, selection.going)
         parts = (
             ("data", sweep.data()),
@@ -180,7 +176,21 @@ class Collector:
         settings = self._tools.settings
         return f"{settings.base}/{settings.upload_prefix}"
 
-    async def _ground(self, old_ns: int) -> Ground:
+    async def _strangers(self, survey: Survey) -> frozenset[str]:
+        """Note what executions of others refer to; return the folders of their documents, which stay."""
+        layout = self._tools.keepers.layout
+        folders = set()
+        for stranger in await self._tools.keepers.strangers.strangers():
+            execution = stranger.execution
+            if await self._database.read(partial(rows.find_member, execution=execution)) is None:
+                folder = layout.document_folder(execution)
+                heads = await self._tools.store.list_async(f"{layout.documents}/{folder}")
+                named = [Document(uri, str(execution)) for uri in (stranger.inputs_uri, *(head.uri for head in heads))]
+                await asyncio.to_thread(survey.read, named)
+                folders.add(folder)
+        return frozenset(folders)
+
+    async def _ground(self, old_ns: int, strangers: frozenset[str]) -> Ground:
         settings = self._tools.settings
 
         def look(connection: Connection) -> Ground:
@@ -189,7 +199,8 @@ class Collector:
             domains = tuple(
                 dict.fromkeys([*(known for known, _ in settings.domains), *(domain for _, domain in found)])
             )
-            return Ground(settings, self._tools.layout, projects, domains, surviving.began_ns(connection), old_ns)
+            began_ns = surviving.began_ns(connection)
+            return Ground(settings, self._tools.keepers.layout, projects, domains, began_ns, old_ns, strangers)
 
         return await self._database.read(look)
 
@@ -202,7 +213,7 @@ class Collector:
             after = batch[-1].id
             if report.dry_run:
                 for member in batch:
-                    report.log_bytes += await self._tools.logs.log_bytes(member.execution)
+                    report.log_bytes += await self._tools.keepers.logs.log_bytes(member.execution)
             else:
                 await self._drop(batch, report, kept)
             yield Step("records", report.executions)
@@ -215,7 +226,7 @@ class Collector:
 
     async def _drop(self, batch: Sequence[Member], report: Report, kept: Collection[ExecutionId]) -> None:
         for member in batch:
-            report.log_bytes += await self._tools.logs.delete_logs(member.execution)
+            report.log_bytes += await self._tools.keepers.logs.delete_logs(member.execution)
         held = await self._held([member.execution for member in batch])
         free = [member for member in batch if member.execution not in held]
         stay = {member.id for member in free if member.execution in kept}
@@ -230,14 +241,12 @@ class Collector:
             numbers = numbers[await self._database.write(work) :]
 
     async def _held(self, executions: Sequence[ExecutionId]) -> set[ExecutionId]:
-        """Have the engine forget executions; return those that it holds on to although it was given a moment.
-
-        It tells the last of an execution's history shortly after its end.
-        """
-        held = set(await self._tools.states.forget(executions))
-        for _ in range(ENGINE_LOOKS if held else 0):
-            await asyncio.sleep(ENGINE_LOOK_S)
-            held = set(await self._tools.states.forget(sorted(held, key=str)))
+        """Have the engine forget executions; return those that it holds on to although it was given a moment."""
+        keepers = self._tools.keepers
+        held = set(await keepers.states.forget(executions))
+        for _ in range(keepers.looks if held else 0):
+            await asyncio.sleep(keepers.look_s)
+            held = set(await keepers.states.forget(sorted(held, key=str)))
             if not held:
                 break
         return held

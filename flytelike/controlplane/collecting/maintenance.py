@@ -42,7 +42,7 @@ class Maintenance:
         self.policies = keepers.policies if keepers else Policies()
         self._collector = None
         if keepers is not None:
-            tools = Tools(database, store, settings, clock, keepers.layout, keepers.logs, keepers.states, cache)
+            tools = Tools(database, store, settings, clock, keepers, cache)
             self._collector = Collector(tools)
         self._task: asyncio.Task[None] | None = None
 
@@ -83,7 +83,7 @@ class Maintenance:
                 "no-retention-rules",
                 "nobody has said how long executions stay",
                 "say it now: `flytelike gc --older-than 30d`",
-                "or once and for all, in `retention.yaml` in the data folder",
+                "or once and for all, in `retention.yaml` (docs/retention.md)",
             )
         return replace(wish, rules=self.policies.rules, cache=self.policies.cache)
 

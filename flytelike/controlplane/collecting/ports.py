@@ -63,10 +63,40 @@ class NoLogFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class Stranger:
+    """An execution that the engine may run without the control plane's knowing, and the document of its inputs."""
+
+    execution: ExecutionId
+    inputs_uri: str
+
+
+class Strangers(Protocol):
+    """What the engine was given to run, by whomever."""
+
+    async def strangers(self) -> Sequence[Stranger]:
+        """Return all executions that the engine may run; those of the control plane may be among them."""
+
+
+class NoStrangers:
+    """Of an engine that is told by the control plane alone."""
+
+    async def strangers(self) -> Sequence[Stranger]:
+        """Return none."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
 class Keepers:
-    """Who keeps what belongs to executions beside the control plane, and what the owner has decided."""
+    """Who keeps what belongs to executions beside the control plane, and what the owner has decided.
+
+    An engine that is not through with executions, which tells the last of their history shortly after their end,
+    is asked again `looks` times, each after `look_s` seconds.
+    """
 
     layout: Layout
     logs: LogKeeper = field(default_factory=NoLogFiles)
     states: States = field(default_factory=NoStates)
     policies: Policies = field(default_factory=Policies)
+    strangers: Strangers = field(default_factory=NoStrangers)
+    looks: int = 20
+    look_s: float = 0.05

@@ -26,7 +26,8 @@ _PLAIN = re.compile(r"[^/\\\x00-\x1f]{1,255}\Z")
 class Ground:
     """Where and when is swept. What nobody owns goes only when it was written after `began_ns` and before `old_ns`.
 
-    What is older than the database may belong to one that was moved away; what is new may be named soon.
+    What is older than the database may belong to one that was moved away; what is new may be named soon. Folders of
+    documents of `strangers` stay, which run without the control plane's knowing.
     """
 
     settings: Settings
@@ -35,6 +36,7 @@ class Ground:
     domains: tuple[str, ...]
     began_ns: int
     old_ns: int
+    strangers: frozenset[str] = frozenset()
 
     @property
     def places(self) -> Sequence[tuple[str, str]]:
@@ -79,7 +81,8 @@ class Sweep:
         readings = document_readings(self._ground.projects, self._ground.domains)
         root = self._ground.layout.documents
         async for folder, claim in self._owned(root, readings):
-            await self._document_folder(f"{root}/{folder}", claim)
+            if folder not in self._ground.strangers:
+                await self._document_folder(f"{root}/{folder}", claim)
             yield
 
     async def inputs(self) -> AsyncIterator[None]:

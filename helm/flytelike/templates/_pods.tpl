@@ -96,3 +96,8 @@ readinessProbe:
   timeoutSeconds: 5
   failureThreshold: 2
 {{- end -}}
+
+{{/* Whether anything is ever to be collected. */}}
+{{- define "flytelike.hasRetention" -}}
+{{- with .Values.controlPlane.retention }}{{ if or .executions .cache }}true{{ end }}{{ end }}
+{{- end }}

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 
 from typing_extensions import override
 
@@ -158,6 +158,11 @@ class PodExecutor(Executor):
         withdrawn = self._elements.withdraw(key, elements, self._waits)
         await asyncio.gather(*(self.abort(attempt, "it is not to begin any more") for attempt in withdrawn.attempts))
         return withdrawn.elements
+
+    def forget(self, executions: Collection[ExecutionId]) -> None:
+        """Forget how attempts of executions ended, so that others of the same names are none of theirs."""
+        for key in [key for key in self._recent if key.execution in executions]:
+            del self._recent[key]
 
     @override
     async def queued(self, execution: ExecutionId) -> Sequence[Queued]:

@@ -10,7 +10,7 @@ from flytelike.codec.literals import literal_map_to_proto
 from flytelike.codec.parse import serialise
 from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.collecting.policy import Policies, Rule
-from flytelike.controlplane.collecting.ports import Keepers
+from flytelike.controlplane.collecting.ports import Keepers, Stranger
 from flytelike.controlplane.collecting.report import Report
 from flytelike.controlplane.collecting.wish import Wish
 from flytelike.controlplane.repository.executions import add_execution
@@ -66,6 +66,16 @@ class FakeLogFiles:
         return size
 
 
+@dataclass
+class FakeStrangers:
+    """Executions that somebody else started."""
+
+    there: list[Stranger] = field(default_factory=list)
+
+    async def strangers(self) -> Sequence[Stranger]:
+        return self.there
+
+
 @dataclass(frozen=True)
 class Ran:
     """An execution of a world; others are named by their number. Data places are told by the number of a folder."""
@@ -94,6 +104,7 @@ class World:
     states: FakeStates
     logs: FakeLogFiles
     root: Path
+    strangers: FakeStrangers
     ran: list[Ran] = field(default_factory=list)
 
     def execution(self, number: int) -> ExecutionId:
@@ -206,12 +217,13 @@ async def world(folder: Path, url: str = "", policies: Policies | None = None) -
     settings = settings_for(folder, url)
     clock, states, logs = SetClock(), FakeStates(), FakeLogFiles()
     layout = EngineLayout(f"{settings.base}/metadata/propeller")
-    keepers = Keepers(layout, logs, states, policies or Policies())
+    strangers = FakeStrangers()
+    keepers = Keepers(layout, logs, states, policies or Policies(), strangers)
     plane = ControlPlane(settings, Store(), FakeLauncher(), keepers=keepers, clock=clock)
     await plane.start()
     clock.ns = time.time_ns() + 10 * DAY_NS
     try:
-        yield World(plane, clock, states, logs, folder / "store")
+        yield World(plane, clock, states, logs, folder / "store", strangers)
     finally:
         await plane.close()
 

@@ -9,6 +9,7 @@ from flytelike.controlplane.collecting.durations import duration_ns, duration_te
 from flytelike.controlplane.collecting.maintenance import Maintenance
 from flytelike.controlplane.collecting.owners import data_readings, document_readings
 from flytelike.controlplane.collecting.policy import CacheRule, Ended, Policies, Rule, is_due, rule_for
+from flytelike.controlplane.collecting.ports import Stranger
 from flytelike.controlplane.collecting.references import References, Root
 from flytelike.controlplane.collecting.report import Kept
 from flytelike.controlplane.collecting.survey import survey_of
@@ -17,10 +18,11 @@ from flytelike.controlplane.repository.leases import end_lease, take_lease
 from flytelike.embedded.keepers import EngineLayout
 from flytelike.embedded.retention import policies_in
 from flytelike.model.diagnostic import DiagnosticError
-from flytelike.model.ids import ExecutionId
+from flytelike.model.ids import ExecutionId, NodePath
 from flytelike.model.phases import WorkflowPhase
 from flytelike.storage import Store
 from flytelike.storage.packs import PACK
+from propeller.engine import places
 from tests.unit.controlplane.builders import create_execution, module
 from tests.unit.controlplane.retention_world import DAY_NS, Ran, World, world
 
@@ -315,6 +317,26 @@ async def test_what_nobody_owns_or_names_goes_and_what_is_not_ours_stays(made: W
     assert report.orphans.count == 3
 
 
+async def test_what_others_run_on_the_engine_stays_with_all_that_it_names(made: World) -> None:
+    """Executions without a row here: until they are gone, their documents stay, and data that these refer to."""
+    await made.run([Ran()])
+    stranger = ExecutionId("default", "development", "by-hand")
+    prefix = str(made.root / "metadata/propeller")
+    document = Path(places.outputs_uri(prefix, stranger, NodePath("n0"), 0))
+    document.parent.mkdir(parents=True)
+    document.write_bytes(made.document(0).read_bytes())
+    given = made.root / "by-hand/inputs.pb"
+    given.parent.mkdir()
+    given.write_bytes(b"")
+    made.strangers.there = [Stranger(stranger, str(given)), Stranger(made.execution(0), "")]
+    report = await made.collect(MONTH)
+    assert (document.exists(), made.data(), await made.left()) == (True, {(0, 0)}, set())
+    assert report.kept_examples[0].by == str(stranger)
+    made.strangers.there = []
+    await made.collect(MONTH)
+    assert (document.exists(), made.data(), given.exists()) == (False, set(), True)
+
+
 async def test_a_link_leads_no_deletion_elsewhere(made: World, tmp_path: Path) -> None:
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious/file").write_text("x")
@@ -337,7 +359,7 @@ async def test_with_rules_the_platform_collects_by_itself(
     tools = plane.maintenance._collector._tools
     from flytelike.controlplane.collecting.ports import Keepers
 
-    keepers = Keepers(tools.layout, made.logs, made.states, Policies((MONTH,), every_ns=DAY_NS))
+    keepers = Keepers(tools.keepers.layout, made.logs, made.states, Policies((MONTH,), every_ns=DAY_NS))
     keeping = Maintenance(plane.cache, plane.store, plane.settings, made.clock, keepers)
     keeping.start()
     async with asyncio.timeout(30):

@@ -265,6 +265,11 @@ class FakeExecutor:
         if outcome is not None:
             self.end(spec.key, outcome)
 
+    def forget(self, executions: Collection[ExecutionId]) -> None:
+        """Remember attempts of executions no more."""
+        for key in [key for key in self.ended if key.execution in executions]:
+            del self.ended[key]
+
     def end(self, key: AttemptKey, outcome: "Mapping[str, object] | Failure") -> None:
         """Let an attempt end."""
         if not isinstance(outcome, Failure):

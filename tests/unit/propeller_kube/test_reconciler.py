@@ -18,6 +18,7 @@ from propeller.kube.errors import ObjectChanged, Unavailable
 from propeller.kube.ports import FLYTE_WORKFLOWS, Change, Json, Selection
 from propeller.kube.resource import (
     FINALIZER,
+    FORGET_ANNOTATION,
     WorkflowResource,
     resource_from_json,
     resource_of,
@@ -41,6 +42,7 @@ class Cluster:
 
     def __init__(self, workflow: WorkflowClosure | None = None, ttl_s: float | None = None) -> None:
         self.objects = FakeObjects()
+        self.labels: dict[str, str] = {}
         self.ttl_s = ttl_s
         self.world = World(workflow or closure(chain(3)), clock=LoopClock())  # type: ignore[arg-type]
         self.world.executor.clock = None
@@ -49,11 +51,18 @@ class Cluster:
     @asynccontextmanager
     async def operator(self) -> AsyncIterator[None]:
         world = self.world
-        settings = ReconcilerSettings(world.settings.metadata_prefix, ttl_s=self.ttl_s, status_pause_s=0.001)
+        settings = ReconcilerSettings(
+            world.settings.metadata_prefix,
+            self.labels,
+            self.ttl_s,
+            waits_pause_s=0.01,
+            status_pause_s=0.001,
+            forget_pause_s=0.001,
+        )
         reconciler = Reconciler(self.objects, world.store, world.closures, world.clock, self.history, settings)
         world.sink = reconciler  # type: ignore[assignment]
         engine = await world.engine()
-        reconciler.start(engine)
+        reconciler.start(engine, world.executor.forget)
         watch = Watch(self.objects, Selection(FLYTE_WORKFLOWS), WatchSettings(backoff_s=0.001))
 
         async def listen() -> None:
@@ -300,5 +309,82 @@ def test_without_an_age_objects_stay() -> None:
         async with cluster.operator():
             await cluster.until("e1", ended)
         assert "delete" not in cluster.objects.calls
+
+    live(body)
+
+
+FORGET = {"metadata": {"annotations": {FORGET_ANNOTATION: "deleted"}}}
+
+
+def test_an_execution_that_is_to_be_forgotten_leaves_neither_state_nor_object() -> None:
+    """Another one of its name is executed anew."""
+
+    async def body(cluster: Cluster) -> None:
+        async with cluster.operator():
+            for _ in range(2):
+                await cluster.create(request())
+                await cluster.until("e1", ended)
+                await cluster.objects.merge(FLYTE_WORKFLOWS, NS, "e1", FORGET)
+                await cluster.until_gone("e1")
+                assert await cluster.world.store.load(request().id) is None
+                cluster.history.entries.clear()
+        assert [key.path for key in cluster.world.executor.starts] == ["n0", "n1", "n2"] * 2
+
+    live(body)
+
+
+def test_an_execution_that_has_not_ended_is_not_forgotten() -> None:
+    async def body(cluster: Cluster) -> None:
+        cluster.world.executor.script = lambda _: None
+        async with cluster.operator():
+            await cluster.create(request())
+            await cluster.until("e1", runs)
+            await cluster.objects.merge(FLYTE_WORKFLOWS, NS, "e1", FORGET)
+            await cluster.objects.merge(FLYTE_WORKFLOWS, NS, "e1", {"spec": {"abort": {"cause": "enough"}}})
+            await cluster.until_gone("e1")
+        assert cluster.history.entries[request().id][-1].record.cause == "enough"
+
+    live(body)
+
+
+def test_history_that_nobody_has_taken_yet_is_not_forgotten() -> None:
+    async def body(cluster: Cluster) -> None:
+        async with cluster.operator():
+            await cluster.create(request())
+            await cluster.until("e1", ended)
+            held = [request().id]
+            forget = cluster.world.store.expire
+            cluster.world.store.expire = lambda _: asyncio.sleep(0)  # type: ignore[method-assign]
+            await cluster.objects.merge(FLYTE_WORKFLOWS, NS, "e1", FORGET)
+            for _ in range(3):
+                await cluster.objects.merge(FLYTE_WORKFLOWS, NS, "e1", {"metadata": {"labels": {"a": "b"}}})
+                assert await cluster.found("e1")
+            assert await cluster.world.store.load(held[0]) is not None
+            cluster.world.store.expire = forget  # type: ignore[method-assign]
+            await cluster.until_gone("e1")
+
+    live(body)
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_an_object_of_the_name_of_one_that_is_gone_is_an_execution_of_its_own(*, away: bool) -> None:
+    """Also when no operator saw the first one go."""
+
+    async def body(cluster: Cluster) -> None:
+        cluster.labels = {"shard": "0"}
+        async with cluster.operator():
+            await cluster.create(request())
+            await cluster.until("e1", ended)
+            if not away:
+                await cluster.objects.delete(FLYTE_WORKFLOWS, NS, "e1")
+                while await cluster.world.store.load(request().id) is not None:
+                    await asyncio.sleep(0)
+        if away:
+            await cluster.objects.delete(FLYTE_WORKFLOWS, NS, "e1")
+        cluster.history.entries.clear()
+        await cluster.create(request())
+        async with cluster.operator():
+            await cluster.until("e1", ended)
+        assert len(cluster.world.executor.starts) == 6
 
     live(body)
