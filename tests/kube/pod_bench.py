@@ -81,7 +81,7 @@ class PodBench:
     async def lined_up(self, count: int) -> None:
         """Return when so many attempts wait for a worker."""
         async with asyncio.timeout(60):
-            while self.site.metadata.reuse and len([*self.executor._workers.waiting()]) != count:
+            while self.site.metadata.reuse and len([*self.executor._pool.waiting()]) != count:
                 await asyncio.sleep(0.02)
 
     def _running(self, array: ArraySpec) -> int:

@@ -35,6 +35,7 @@ from propeller.executors.pod.settings import Json, PodExecutorSettings
 from propeller.executors.pod.stored_logs import StoredLogs
 from propeller.executors.pod.strangers import Strangers
 from propeller.executors.pod.worker import kind_of_pod
+from propeller.executors.pod.worker_pool import WorkerPool
 from propeller.executors.pod.workers import Workers
 from propeller.executors.results import Results
 from propeller.kube.errors import KubernetesError
@@ -84,8 +85,9 @@ class PodExecutor(Executor):
         self._preparer = Preparer(settings.pods, objects, self._results, owner_of)
         self._maker = PodMaker(objects, settings.creations, settings.pauses)
         self._admission = admission or AllAdmitted()
-        self._workers = Workers(settings, objects, pod_logs, self._maker, self._results, self.logs, self._later)
-        self._follower = Follower(settings, objects, listener, self._readers, self._workers.make_room)
+        self._pool = WorkerPool(settings, objects, pod_logs, self.logs, self._later)
+        self._workers = Workers(settings, objects, self._maker, self._results, self._pool)
+        self._follower = Follower(settings, objects, listener, self._readers, self._pool.make_room)
         self._elements = ElementPods(self._results)
         self._strangers = Strangers()
         self._live: dict[AttemptKey, PodAttempt] = {}
@@ -168,7 +170,7 @@ class PodExecutor(Executor):
     async def queued(self, execution: ExecutionId) -> Sequence[Queued]:
         return [
             Queued(attempt.spec.key.path, attempt.spec.key.attempt, place, of)
-            for attempt, place, of in self._workers.waiting()
+            for attempt, place, of in self._pool.waiting()
             if attempt.spec.key.execution == execution
         ]
 
@@ -178,7 +180,7 @@ class PodExecutor(Executor):
         if self._closed:
             return
         self._closed = True
-        self._workers.close()
+        self._pool.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -210,7 +212,7 @@ class PodExecutor(Executor):
     def _see(self, place: ObjectKey, pod: Json) -> None:
         attempt = self._by_place.get(place)
         if kind_of_pod(pod):
-            self._workers.see(place, pod)
+            self._pool.see(place, pod)
         elif attempt is None or attempt.spec.key != key_of_pod(pod):
             self._strangers.see(place, pod)
         elif attempt.uid in {"", pod["metadata"]["uid"]}:
@@ -221,7 +223,7 @@ class PodExecutor(Executor):
     def _lose(self, place: ObjectKey) -> None:
         self._maker.freed(place.namespace)
         self._strangers.lose(place)
-        self._workers.lose(place)
+        self._pool.lose(place)
         attempt = self._by_place.get(place)
         if attempt is not None and attempt.pod is not None:
             attempt.lose()
