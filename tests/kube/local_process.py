@@ -103,6 +103,7 @@ def _perform(args: list[str], env: dict[str, str], folder: str, log: str) -> Non
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(env)
+    sys.path[:0] = filter(None, env.get("PYTHONPATH", "").split(os.pathsep))  # as if Python had just been started
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     program = entrypoint if Path(args[0]).name == "flytelike-execute" else reusable
