@@ -31,7 +31,8 @@ def reuse_faults(policy: ReusePolicy | None) -> Iterator[OptionFault]:
     """Tell what is wrong with the `reusable` of a task."""
     if policy is None:
         return
-    replicas, idle_ttl = policy.replicas, policy.idle_ttl
+    replicas: object = policy.replicas
+    idle_ttl: object = policy.idle_ttl
     if isinstance(replicas, bool) or not isinstance(replicas, int) or not 1 <= replicas <= REPLICAS_MAX:
         yield OptionFault("invalid-option", "reusable", f"`replicas` must be a number from 1 to {REPLICAS_MAX}")
     if isinstance(idle_ttl, bool) or not isinstance(idle_ttl, int | timedelta):
