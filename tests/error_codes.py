@@ -26,6 +26,7 @@ NO_CODES = frozenset(
     flyte-authorization flyte-shared-memory flytelike-carry flytelike-container flytelike-digest flytelike-execute
     flytelike-fetch flytelike-inputs flytelike-outputs flytelike-store
     flytelike-propeller flytelike-secrets flytelike-session flytelike-signals flytelike-storing flytelike-trace
+    flytelike-mailbox flytelike-worker
     flytelike-values github-dark grpc-status-details-bin js-default launch-plans memory-watch pod-logs propeller-close
     propeller-allocation propeller-cluster-resources propeller-delivery propeller-namespaces
     primary-init propeller-lease propeller-retention propeller-sealer propeller-store propeller-store-reader

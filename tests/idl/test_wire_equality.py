@@ -53,6 +53,8 @@ EXPLAINED = {
     r"field flytelike\.admin\.ExecutionClosure\.waits": "9361: what an execution is held back for",
     r"(message|field|value) flytelike\.service\.\w*(Tenancy|Quota)\w*(\..*)?": "quotas",
     r"(message|field) flytelike\.service\.(Team|TeamWish|ProjectWish|ListTeams\w*)(\..*)?": "teams",
+    r"field flytelike\.core\.TaskMetadata\.reuse": "9400: pods that are kept",
+    r"(message|field) flytelike\.core\.ReusePolicy(\..*)?": "a message of ours",
     r"(message|field) flytelike\.service\.(StartCall|WatchCalls|CallState)\w*(\..*)?": "calls of eager tasks",
 }
 
