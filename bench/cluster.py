@@ -1,11 +1,10 @@
 """The operator at scale: fake nodes against a real API server and etcd, states in a real PostgreSQL.
 
-`python -m bench.cluster [EXECUTIONS [ELEMENTS [SHARDS...]]]`: executions of ten tasks each, one map, with so many shards
-in one operator. No process is started for a pod: the node writes what its task would give.
+`python -m bench.cluster [EXECUTIONS [ELEMENTS [SHARDS...]]]`: executions of ten tasks each, and one map, with so many
+shards in one operator. No process is started for a pod: the node writes what its task would give.
 """
 
 import asyncio
-import json
 import os
 import re
 import signal
@@ -15,7 +14,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -27,7 +26,7 @@ from flytelike.codec.closures import closure_to_proto
 from flytelike.codec.digest import digest_of
 from flytelike.codec.literals import literal_map_to_proto
 from flytelike.model.closure import WorkflowClosure
-from flytelike.model.graph import BoundCollection, BoundScalar, Container
+from flytelike.model.graph import Binding, BoundCollection, BoundScalar, Container
 from flytelike.model.launch import LaunchRequest
 from flytelike.model.literals import Literal, Primitive
 from propeller.executors.pod.labels import selector
@@ -39,6 +38,8 @@ from propeller.kube.watch import Gone, Listed, Seen, Watch
 from tests.kube import programs
 from tests.kube.control_plane import ControlPlane
 from tests.kube.executing import create
+from tests.kube.fake_kubelet import NODES
+from tests.kube.log_server import LogServer
 from tests.kube.pod_status import now, status, terminated
 from tests.services import postgres
 from tests.services.kubernetes import establish
@@ -47,6 +48,7 @@ from tests.unit.propeller_engine.builders import chain, closure, repeated, reque
 TASKS = 10
 PLACE = "bench"
 OUTPUTS = literal_map_to_proto({"o": Literal(Primitive(7))}).SerializeToString()
+NAME = "fake"
 STARTERS = 64
 """How many things the node does at once."""
 
@@ -86,22 +88,28 @@ class Node:
 
     async def _occupy(self, pod: Json, execution: str) -> None:
         namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
-        target = {"apiVersion": "v1", "kind": "Node", "name": "fake"}
+        target = {"apiVersion": "v1", "kind": "Node", "name": NAME}
         binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": name}, "target": target}
-        folder = Path(pod["spec"]["containers"][0]["args"][-1])
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "outputs.pb").write_bytes(OUTPUTS)
+        write_outputs(pod)
         since = now()
         states = {one["name"]: terminated(0, since) for one in pod["spec"]["containers"]}
         told = {"status": status(pod, "Succeeded", states, since=since)}
         async with self._turns:
             try:
-                await self.client._call("POST", address(PODS, namespace, name, "binding"), None, binding)
+                place = address(PODS, namespace, name, "binding")
+                await self.client._call("POST", place, None, binding)  # noqa: SLF001 - only nodes of tests bind
                 await self.client.merge(PODS, namespace, name, told, "status")
             except (ObjectNotFound, ObjectExists, ObjectChanged):
                 return
         self.calls += 2
         self.ended[execution] = time.perf_counter()
+
+
+def write_outputs(pod: Json) -> None:
+    """Do what a pod's task would."""
+    folder = Path(pod["spec"]["containers"][0]["args"][-1])
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "outputs.pb").write_bytes(OUTPUTS)
 
 
 @dataclass(frozen=True)
@@ -114,7 +122,7 @@ class Site:
 
     def request(self, name: str, made: WorkflowClosure) -> LaunchRequest:
         """Store a workflow; return the request to execute it."""
-        container = Container("registry.example/task:1", ("task", "{{.outputPrefix}}"), ())
+        container = Container("registry.example/task:1", ("task",), ("{{.outputPrefix}}",))
         tasks = {id_: replace(task, container=container) for id_, task in made.tasks.items()}
         message = closure_to_proto(replace(made, tasks=tasks))
         digest = digest_of(message)
@@ -135,7 +143,7 @@ def site() -> Iterator[Site]:
     assert found is not None, "PostgreSQL is not installed"
     with tempfile.TemporaryDirectory(prefix="flytelike-bench-") as scratch:
         folder = Path(scratch)
-        plane = ControlPlane(programs.built("control-plane"), folder / "kube")
+        plane = ControlPlane(programs.build("control-plane"), folder / "kube")
         data = postgres.start(found, *postgres.OPTIONS, postgres.RELAXED)
         try:
             plane.start()
@@ -204,12 +212,31 @@ class Measured:
 async def node(on: Site) -> AsyncIterator[Node]:
     """Run the node, with a client that nothing holds back."""
     settings = ClientSettings(kubeconfig=str(on.plane.kubeconfig), calls_per_second=10_000, burst=10_000)
-    async with KubernetesClient(settings) as client:
+    async with AsyncExitStack() as stack, KubernetesClient(settings) as client:
         running = Node(client)
+        await served(on, client, stack)
         task = asyncio.get_running_loop().create_task(running.run())
         yield running
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def served(on: Site, client: KubernetesClient, stack: AsyncExitStack) -> None:
+    """Answer the API server's questions for logs, and let it know where."""
+    empty = on.folder / "log"
+    empty.touch()
+    logs = LogServer(lambda *_: empty, lambda *_: True)
+    await logs.start(on.folder)
+    stack.push_async_callback(logs.close)
+    if (await client.page(Selection(NODES), 1)).items:
+        await client.delete(NODES, "", NAME)
+    await client.create(NODES, "", {"apiVersion": "v1", "kind": "Node", "metadata": {"name": NAME}})
+    told = {
+        "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}],
+        "daemonEndpoints": {"kubeletEndpoint": {"Port": logs.port}},
+        "conditions": [{"type": "Ready", "status": "True"}],
+    }
+    await client.merge(NODES, "", NAME, {"status": told}, "status")
 
 
 async def measured(on: Site, requests: Sequence[LaunchRequest], shards: int, number: int) -> Measured:
@@ -252,48 +279,46 @@ def many(on: Site, executions: int) -> list[LaunchRequest]:
 def mapped(on: Site, elements: int) -> list[LaunchRequest]:
     """Return one execution of a map."""
     made = closure([step("a", each=repeated())])
-    (workflow,) = made.workflows.values() if hasattr(made, "workflows") else (made.primary,)
-    (array,) = [one for one in workflow.template.nodes if one.id == "a"]
-    (binding,) = array.inputs
-    wide = replace(binding, value=BoundCollection((BoundScalar(Primitive(1)),) * elements))
-    nodes = tuple(replace(one, inputs=(wide,)) if one.id == "a" else one for one in workflow.template.nodes)
-    primary = replace(workflow, template=replace(workflow.template, nodes=nodes))
+    wide = Binding("x", BoundCollection((BoundScalar(Primitive(1)),) * elements))
+    template = made.primary.template
+    nodes = tuple(replace(one, bindings=(wide,)) if one.id == "a" else one for one in template.nodes)
+    primary = replace(made.primary, template=replace(template, nodes=nodes))
     return [on.request("map", replace(made, primary=primary))]
 
 
 def figures(name: str, found: Measured) -> list[Figure]:
     """Return what is told of a measurement."""
-    each = ", ".join(f"{what} {count / found.pods:.2f}" for what, count in found.calls.most_common(8))
+    pods = found.pods
+    each = ", ".join(f"{what} {count / pods:.2f}" for what, count in found.calls.most_common(8))
     out = [
-        Figure(f"{name}: pods", found.pods / found.wall_s, "a second", "", "API server, etcd and node on the same cores"),
-        Figure(f"{name}: operator's processor time a pod", found.cpu_s / found.pods * 1e3, "ms"),
-        Figure(f"{name}: API calls a pod, the node's 2 apart", found.calls.total() / found.pods - 2, "calls", "", each),
+        Figure(f"{name}: pods", pods / found.wall_s, "a second", "", "the processors, which all processes share"),
+        Figure(f"{name}: operator's processor time a pod", found.cpu_s / pods * 1e3, "ms"),
+        Figure(f"{name}: API calls a pod, but the node's", found.calls.total() / pods - 2, "calls", "", each),
         Figure(f"{name}: operator's memory", found.memory / 1e6, "MB"),
-        Figure(f"{name}: etcd's file grew by", found.etcd / found.pods, "B a pod"),
+        Figure(f"{name}: etcd's file grew by", found.etcd / pods, "B a pod"),
     ]
-    if found.overheads:
-        for percent in (50, 99):
-            value = percentile(found.overheads, percent) * 1e3
-            out.append(Figure(f"{name}: pod ended to next pod p{percent}", value, "ms", "< 100 at p50"))
+    for percent in (50, 99) if found.overheads else ():
+        value = percentile(found.overheads, percent) * 1e3
+        out.append(Figure(f"{name}: pod ended to next pod p{percent}", value, "ms", "< 100" if percent == 50 else ""))
     return out
 
 
-async def measure(executions: int = 1_000, elements: int = 10_000, shards: Sequence[int] = (1, 2, 4)) -> list[Figure]:
-    """Measure executions and a map with each number of shards, and ten executions that have the operator for themselves."""
+def measure(executions: int = 1_000, elements: int = 10_000, shards: Sequence[int] = (1, 2, 4)) -> list[Figure]:
+    """Measure executions and a map with each number of shards, and a few executions that are alone."""
     out: list[Figure] = []
     with site() as on:
-        runs = [(f"{number} shard{'s' * (number > 1)}, {executions:,} executions x {TASKS}", number, many(on, executions)) for number in shards]
-        runs += [(f"{number} shard{'s' * (number > 1)}, a map of {elements:,}", number, mapped(on, elements)) for number in shards]
-        runs.append((f"10 executions x {TASKS} alone", 1, many(on, 10)))
+        runs = [(f"10 executions x {TASKS}, 1 shard", 1, many(on, 10))]
+        for count in shards:
+            of = f"{count} shard{'s' * (count > 1)}"
+            runs.append((f"{executions:,} executions x {TASKS}, {of}", count, many(on, executions)))
+            runs.append((f"a map of {elements:,}, {of}", count, mapped(on, elements)))
         for number, (name, count, requests) in enumerate(runs):
-            found = await measured(on, requests, count, number)
-            out += figures(name, found)
-            print(json.dumps([one.document() for one in figures(name, found)]), file=sys.stderr, flush=True)
+            found = figures(name, asyncio.run(measured(on, requests, count, number)))
+            out += found
+            print("\n".join(map(str, found)), file=sys.stderr, flush=True)
     return out
 
 
 if __name__ == "__main__":
-    sizes = [int(word) for word in sys.argv[1:]]
-    given = (*sizes[:2], *([tuple(sizes[2:])] if sizes[2:] else []))
-    for figure in asyncio.run(measure(*given)):
-        print(figure)
+    some, wide, *counts = [*map(int, sys.argv[1:]), *(1_000, 10_000)[len(sys.argv) - 1 :]]
+    measure(some, wide, counts or (1, 2, 4))
