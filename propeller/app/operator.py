@@ -32,7 +32,7 @@ from propeller.executors.process import ProcessExecutor, ProcessSettings
 from propeller.kube.client import ClientSettings, KubernetesClient
 from propeller.kube.lease import Leases
 from propeller.kube.ports import FLYTE_WORKFLOWS, Json, Selection
-from propeller.kube.resource import owner_reference
+from propeller.kube.resource import has_ended, owner_reference, stands_for
 from propeller.kube.watch import Gone, Listed, ObjectKey, Seen, Watch
 
 _LOG = logging.getLogger(__name__)
@@ -245,7 +245,18 @@ class Operator:
         if number:
             # Each shard looks at its own pods alone: those of others are not for it to judge.
             pods = replace(pods, pods=replace(pods.pods, platform=f"{pods.pods.platform}.{number}"))
-        return PodExecutor(pods, client, client, store, engine, admission=self._prepared, owner_of=self._owner)
+        executor = PodExecutor(pods, client, client, store, engine, admission=self._prepared, owner_of=self._owner)
+        executor.is_over = self._is_over
+        # Pods that a former process left are looked after even where no attempt follows.
+        executor.open()
+        return executor
+
+    def _is_over(self, execution: ExecutionId) -> bool:
+        """Tell whether there is no object of an execution that goes on. Nobody knows before all objects are."""
+        return self.ready.is_set() and not any(
+            key.name == execution.name and stands_for(document, execution) and not has_ended(document)
+            for key, document in self._latest.items()
+        )
 
     def _owner(self, namespace: str, execution: ExecutionId) -> Json | None:
         """Return a reference to an execution's object, if it lies in a namespace: what belongs to it goes with it."""
