@@ -18,7 +18,7 @@ class Secrets:
         """Read from `env`; `FLYTE_SECRETS_ENV_PREFIX` and `FLYTE_SECRETS_DEFAULT_DIR` in it say where to look."""
         self._env = env
         self._prefix = env.get("FLYTE_SECRETS_ENV_PREFIX", VARIABLE_PREFIX)
-        self._folder = Path(env.get("FLYTE_SECRETS_DEFAULT_DIR", FOLDER))
+        self._folder = env.get("FLYTE_SECRETS_DEFAULT_DIR", FOLDER)
 
     def get(self, group: str = "", key: str = "", group_version: str = "") -> str:
         """Return a secret's text.
@@ -48,4 +48,4 @@ class Secrets:
 
     def file(self, group: str = "", key: str = "", group_version: str = "") -> Path:
         """Return where a secret's file is, if it is mounted as one."""
-        return self._folder.joinpath(*file_of(SecretRequest(group, key, group_version)))
+        return Path(self._folder, *file_of(SecretRequest(group, key, group_version)))

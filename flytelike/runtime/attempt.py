@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from flytelike.codec.container_arguments import ContainerInvocation
 from flytelike.codec.dynamic_jobs import dynamic_job_to_proto
@@ -42,12 +42,18 @@ EXECUTION_STARTED = "FLYTELIKE_EXECUTION_STARTED_NS"
 """The variable that tells when the execution began: nanoseconds since 1970."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
+class _Loaded(NamedTuple):
+    """A task, and how it gives what it gives."""
+
+    task: RunnableTask
+    give: "Callable[[_Work, Mapping[str, object], ValueContext], DynamicJob | Mapping[str, object]]"
+
+
+class _Work(NamedTuple):
     """A task that is loaded, the document of its inputs, and what it can learn of its attempt."""
 
     invocation: Invocation
-    task: RunnableTask
+    loaded: _Loaded
     document: bytes
     told: TaskContext
     code_root: str
@@ -82,7 +88,7 @@ class Runner:
         self._told_bytes = told_bytes
         self._durable_documents = durable_documents
         self._scratch = scratch
-        self._tasks: dict[tuple[str, str, str], RunnableTask] = {}
+        self._tasks: dict[tuple[str, str, str], _Loaded] = {}
 
     def run(
         self,
@@ -172,14 +178,13 @@ class Runner:
     ) -> DynamicJob | bytes | None:
         code_root = code_folder(invocation.code, env, self._store) if invocation.code else ""
         enter(code_root)
-        task = self._load(invocation, code_root, imported)
+        loaded = self._load(invocation, code_root, imported)
         if document is None:
             document = self._inputs(invocation.inputs_uri)
         told = context_of(invocation, env, self._store, self._scratch)
-        fields = task.report_fields()
-        if fields is None:
-            return self._produce(_Work(invocation, task, document, told, code_root))
-        return self._produce_and_report(_Work(invocation, task, document, told, code_root), fields)
+        work = _Work(invocation, loaded, document, told, code_root)
+        fields = loaded.task.report_fields()
+        return self._produce(work) if fields is None else self._produce_and_report(work, fields)
 
     def _produce_and_report(self, work: "_Work", fields: Sequence[DeckField]) -> DynamicJob | bytes | None:
         """Do as `_produce`, and store a report however it ends."""
@@ -193,7 +198,7 @@ class Runner:
                 self._put(work.invocation, DECK, document)
 
         report = Report(
-            work.task,
+            work.loaded.task,
             title=told.task_id.name or work.invocation.task,
             execution=told.execution_id,
             attempt=told.attempt,
@@ -202,7 +207,7 @@ class Runner:
             store=store,
         )
         try:
-            outputs = self._produce(replace(work, told=replace(told, publish=report.publish)), report)
+            outputs = self._produce(work._replace(told=replace(told, publish=report.publish)), report)
         except AttemptError as error:
             report.publish("failed", error.failure.message)
             raise
@@ -210,21 +215,22 @@ class Runner:
         return outputs
 
     def _produce(self, work: "_Work", report: "Report | None" = None) -> DynamicJob | bytes | None:
+        task, give = work.loaded
         measuring = _unmeasured if report is None else report.measuring
         context = ValueContext(store=self._store, raw_prefix=work.invocation.raw_output_prefix, local_dir=self._scratch)
         with measuring("read the inputs"):
-            inputs = decode_inputs(work.document, work.task, context)
+            inputs = decode_inputs(work.document, task, context)
         if report is not None:
             report.took(inputs)
         try:
             with entered(work.told), measuring("run the task"):
-                given = _given(work, inputs, context)
+                given = give(work, inputs, context)
         except IgnoreOutputs:
             return None
         if isinstance(given, DynamicJob):
             return given
         with measuring("store the outputs"):
-            outputs = encode_values(given, work.task, context)
+            outputs = encode_values(given, task, context)
         if report is not None:
             report.gave(given)
         return outputs
@@ -235,13 +241,13 @@ class Runner:
         except NotFound:
             raise system_error(INPUTS_NOT_FOUND, f"there are no inputs at {uri}") from None
 
-    def _load(self, invocation: Invocation, code_root: str, imported: Callable[[], None]) -> RunnableTask:
+    def _load(self, invocation: Invocation, code_root: str, imported: Callable[[], None]) -> _Loaded:
         key = (code_root, invocation.module, invocation.task)
-        task = self._tasks.get(key)
-        if task is None:
-            task = self._tasks[key] = load_task(invocation.module, invocation.task, code_root)
+        loaded = self._tasks.get(key)
+        if loaded is None:
+            loaded = self._tasks[key] = _loaded(load_task(invocation.module, invocation.task, code_root))
             imported()
-        return task
+        return loaded
 
     def _tell(self, invocation: Invocation | ContainerInvocation, failure: Failure) -> bool:
         """Leave the failure's document behind, if that can be done."""
@@ -291,14 +297,21 @@ def _unmeasured(_what: str) -> contextlib.nullcontext[None]:
     return contextlib.nullcontext()
 
 
-def _given(work: _Work, inputs: Mapping[str, object], context: ValueContext) -> DynamicJob | Mapping[str, object]:
-    """Return what the task gives: its outputs by name, or nodes to run next."""
-    task, code_root = work.task, work.code_root
+def _loaded(task: RunnableTask) -> _Loaded:
+    """Return a task with how it gives its outputs by name, or nodes to run next."""
     if isinstance(task, ExpandableTask):
-        return expanded(task, inputs, work.told.task_id, context, work.invocation.code, code_root)
+        return _Loaded(
+            task,
+            lambda work, inputs, context: expanded(
+                task, inputs, work.told.task_id, context, work.invocation.code, work.code_root
+            ),
+        )
     if isinstance(task, EagerTask):
-        return shaped(performed(task, inputs, work.told, context, code_root), task)
-    return shaped(_call(task, inputs, code_root), task)
+        return _Loaded(
+            task,
+            lambda work, inputs, context: shaped(performed(task, inputs, work.told, context, work.code_root), task),
+        )
+    return _Loaded(task, lambda work, inputs, _: shaped(_call(task, inputs, work.code_root), task))
 
 
 def _call(task: RunnableTask, inputs: Mapping[str, object], code_root: str) -> object:

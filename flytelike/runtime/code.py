@@ -44,11 +44,10 @@ def code_folder(code: str, env: Mapping[str, str], store: Store) -> str:
     match = _DIGEST.fullmatch(code)
     if match is None:
         raise user_error(CODE_NOT_FOUND, f"{code!r} is no code digest; expected sha256:<64 hexadecimal digits>")
-    cache = Path(env.get(CODE_CACHE) or _default_cache(env))
-    folder = cache / match[1]
-    if not folder.is_dir():
-        _fetch(match[1], folder, _bundle_uri(match[1], env), store)
-    return str(folder)
+    folder = f"{env.get(CODE_CACHE) or _default_cache(env)}/{match[1]}"
+    if not os.path.isdir(folder):  # noqa: PTH112 - each attempt comes here, and a Path costs ten times as much
+        _fetch(match[1], Path(folder), _bundle_uri(match[1], env), store)
+    return folder
 
 
 def _default_cache(env: Mapping[str, str]) -> str:

@@ -118,7 +118,8 @@ class ElementRunner:
             document = self._given(order, invocation.inputs_uri, index)
         except AttemptError as error:
             return error.failure
-        outcome = self._runner.run_given(invocation, os.environ, document, self._folder.enter, self._standards.note)
+        env, enter = self._environment.whole, self._folder.enter
+        outcome = self._runner.run_given(invocation, env, document, enter, self._standards.note)
         if isinstance(outcome, bytes) and len(outcome) > INLINE_BYTES_MAX:
             return self._runner.store(invocation, OUTPUTS, outcome)
         return outcome

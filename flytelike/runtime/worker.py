@@ -131,7 +131,7 @@ class _Worker:
             return Ended(user_error(ARGUMENTS, f"the task's container arguments are wrong: {error}").failure)
         return self._runner.run(
             invocation,
-            os.environ,
+            self._environment.whole,
             self._folder.enter,
             self._standards.note,
             inputs=run.inputs,

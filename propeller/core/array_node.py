@@ -160,10 +160,7 @@ def outstanding(state: ExecutionState, place: Place, node: Measuring | Mapped | 
 
 
 def _outstanding_elements(state: ExecutionState, place: Place, mapped: Mapped) -> Iterable[StartElements | SetTimer]:
-    """Yield the tasks that run, and the pauses."""
-    work = place.node.work
-    if not isinstance(work, ArrayWork) or not isinstance(work.element.work, TaskWork):
-        return
+    """Yield the tasks that run, and the pauses; elements of other kinds have states that tell what they wait for."""
     elements = Elements(scope_of(place.path, mapped.attempt), mapped.length, state.chunks.get)
     for number in range(-(-mapped.begun // CHUNK)):
         running = [

@@ -24,11 +24,6 @@ class ElementPhase(IntEnum):
     SUCCEEDED = 3
     FAILED = 4
 
-    @property
-    def ended(self) -> bool:
-        """Whether it is over."""
-        return self >= ElementPhase.SUCCEEDED
-
 
 @dataclass(frozen=True, slots=True)
 class Chunk:

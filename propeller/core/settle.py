@@ -72,13 +72,16 @@ def _after_end(turn: Turn, place: Place) -> None:
     owner = _open_owner(turn, place.scope)
     if isinstance(owner, Mapped):
         array_node.element_ended(turn, turn.plan.place(parent_of(place.scope)), owner, place)
-        return
-    if place.node.branch is not None:
+    elif place.node.branch is not None:
         branch_node.case_ended(turn, place, state)
-        return
-    if place.node.aside:
+    elif place.node.aside:
         _handled(turn, place.scope, state)
-        return
+    else:
+        _follow_up(turn, place, state)
+
+
+def _follow_up(turn: Turn, place: Place, state: EndState) -> None:
+    """Let the nodes below know of the end of one, and its scope if it was the last."""
     match state:
         case Succeeded() | LeftOut():
             _ready_below(turn, place)

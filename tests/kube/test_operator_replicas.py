@@ -11,6 +11,7 @@ from flytelike.model.phases import WorkflowPhase
 from propeller.app.sharding import SHARD_LABEL
 from propeller.app.shards import SHARD
 from propeller.kube.client import KubernetesClient
+from propeller.kube.errors import ObjectNotFound
 from propeller.kube.lease import LEASES, lease_from_json
 from propeller.kube.ports import FLYTE_WORKFLOWS, Objects
 from propeller.kube.resource import resource_from_json
@@ -40,7 +41,11 @@ def live(plane: ControlPlane, body: Callable[[KubernetesClient], Awaitable[None]
 
 
 async def owner_of(objects: Objects, namespace: str, shard: int) -> str:
-    return lease_from_json(await objects.get(LEASES, namespace, f"{SHARD}{shard}")).holder
+    """Return who has a shard; nobody if no replica has asked for it yet."""
+    try:
+        return lease_from_json(await objects.get(LEASES, namespace, f"{SHARD}{shard}")).holder
+    except ObjectNotFound:
+        return ""
 
 
 async def until(happened: Callable[[], Awaitable[bool]]) -> None:

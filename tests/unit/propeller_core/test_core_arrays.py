@@ -1,14 +1,18 @@
 """Arrays: elements begin in a window, end in any order, and decide together."""
 
+from dataclasses import replace
+
 import pytest
 
+from flytelike.model.caching import CacheStatus
 from flytelike.model.graph import MinSuccesses, MinSuccessRatio
+from flytelike.model.history import ElementsChanged
 from flytelike.model.ids import NodePath
-from propeller.core.commands import AbortElements, StartElements
+from propeller.core.commands import AbortElements, SetTimer, StartElements
 from propeller.core.elements import CHUNK, Span
 from propeller.core.header import Limits
 from propeller.core.node_state import Failed, Succeeded
-from propeller.core.plan import NODES_OPEN_MAX, TASKS_OPEN_MAX
+from propeller.core.plan import NODES_OPEN_MAX, TASKS_OPEN_MAX, Plan
 from tests.unit.propeller_core.builders import (
     BUG,
     FLAKE,
@@ -17,9 +21,11 @@ from tests.unit.propeller_core.builders import (
     Run,
     S,
     abort,
+    begin,
     broke,
     child,
     child_ended,
+    closure_of,
     collected,
     done,
     each,
@@ -97,6 +103,22 @@ def test_failures_of_user_and_platform_are_counted_apart_for_each_element() -> N
     assert started(run) == [(Span(1, 1, 2),)]
     run.on(broke("a", 1, FLAKE, attempt=2))
     assert isinstance(state(run, "a"), Failed)
+    (record,) = (it for it in run.decision.records if isinstance(it, ElementsChanged))
+    assert [(failure.element, failure.attempt) for failure in record.failures] == [(1, 2)]
+
+
+def test_the_last_attempt_after_failures_of_the_platform_is_not_interruptible() -> None:
+    run = Run(Plan.of(closure_of(graph(each(task("a", interruptible=True)))), system_retries=1))
+    run.on(begin())
+    run.on(opened("a", 1))
+    seen = []
+    for attempt in range(2):
+        seen += [command.interruptible for command in run.commands if isinstance(command, StartElements)]
+        run.on(broke("a", 0, LOST, attempt))
+        for command in run.commands:
+            assert isinstance(command, SetTimer)
+            run.on(timer("a", command.stamp, at=command.due_ns))
+    assert seen == [True, False]
 
 
 def test_elements_that_the_platform_lost_together_wait_for_one_timer() -> None:
@@ -113,6 +135,32 @@ def test_a_pause_is_asked_for_by_each_event_of_a_batch_as_if_they_came_one_by_on
     run = run_of(graph(each(task("a"), 2)))
     run.on(opened("a", 2))
     assert run.on(broke("a", 0, LOST), broke("a", 1, LOST)) == [f"a/0/pause/0/{S}"] * 2
+
+
+def test_results_that_somebody_had_already_are_told_as_that() -> None:
+    run = run_of(graph(each(task("a"))))
+    run.on(opened("a", 3))
+    run.on(replace(done("a", 0, 1), cache=CacheStatus.HIT, recovered=True))
+    (record,) = run.decision.records
+    assert isinstance(record, ElementsChanged)
+    assert (record.cache, record.recovered) == (CacheStatus.HIT, True)
+
+
+def test_after_a_restart_all_that_runs_is_started_again_a_chunk_at_a_time() -> None:
+    run = run_of(graph(each(task("a"))))
+    run.on(opened("a", 2 * CHUNK + 1))
+    run.on(done("a", *range(CHUNK + 1)))
+    assert run.waits_for() == [f"a/0/start/{CHUNK + 1}/0", f"a/0/start/{2 * CHUNK}/0"]
+
+
+def test_chunks_are_as_long_as_in_states_that_are_kept() -> None:
+    run = run_of(graph(each(task("a"))))
+    run.on(opened("a", 1025))
+    assert {key: len(chunk.phases) for key, chunk in run.state.chunks.items()} == {"a.0#0": 1024, "a.0#1": 1}
+
+
+def test_a_span_ends_behind_its_last_element() -> None:
+    assert Span(3, 2).end == 5
 
 
 def test_it_fails_once_success_is_impossible_and_stops_the_rest() -> None:
@@ -171,7 +219,8 @@ def test_stale_doubled_and_impossible_news_change_nothing() -> None:
     run = run_of(graph(each(task("a", retries=1))))
     run.on(opened("a", 3))
     run.on(broke("a", 0, FLAKE))
-    for event in (done("a", 0), broke("a", 0, FLAKE), done("a", (0, 2)), done("a", 7), done("b", 0), opened("a", 9)):
+    stale = (done("a", 0), broke("a", 0, FLAKE), done("a", (0, 2)), done("b", 0), opened("a", 9))
+    for event in (*stale, done("a", 7), broke("a", 7), collected("a"), uncollectable("a")):
         run.on(event)
         assert run.decision.changes_nothing
     run.on(unopened("a"), timer("a", "0/pause/0/1"), timer("a", "0/pause/x/1"), timer("a", "1/retry"))
@@ -222,6 +271,7 @@ def test_a_failure_beside_it_stops_the_elements() -> None:
 def test_elements_that_are_executions_begin_one_by_one_and_leave_no_states() -> None:
     run = run_of(graph(each(child("a", "lp"), window=2)), limits=Limits(max_parallelism=1))
     assert run.on(opened("a", 3)) == ["a.0.0/0/start", "a.0.1/0/start"]
+    assert run.waits_for() == ["a.0.0/0/start", "a.0.1/0/start"]
     assert run.on(child_ended("a.0.1")) == ["a.0.2/0/start"]
     assert run.states() == {"a": "Mapped", "a.0.0": "ChildRunning", "a.0.2": "ChildRunning"}
     assert run.on(child_ended("a.0.0"), child_ended("a.0.2")) == ["a/0/collect"]
