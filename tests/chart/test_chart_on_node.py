@@ -3,7 +3,9 @@
 import asyncio
 import json
 import secrets
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,7 +14,6 @@ import psycopg
 import pytest
 import yaml
 
-from tests.e2e.cli import flytelike
 from tests.kube.control_plane import free_port
 from tests.kube.image import NAME
 from tests.kube.node_cluster import ADDRESS, NodeCluster
@@ -36,7 +37,6 @@ def twice(n: int) -> int:
     return double(n=double(n=n))
 """
 SMALL = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "1Gi"}}
-GRPC, HTTP, PROPELLER = 8089, 8088, 8087
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ class Release:
         self.project = f"p{secrets.token_hex(4)}"
         self.token = secrets.token_hex(32)
         self.stack = stack
-        self.ports = {GRPC: free_port(), HTTP: free_port(), PROPELLER: free_port()}
+        self.port = free_port()
 
     def kubectl(self, *words: str, stdin: str | None = None) -> str:
         return self.cluster.plane.kubectl(*words, stdin=stdin)
@@ -94,7 +94,6 @@ class Release:
                 "replicas": 1,
                 "drainSeconds": 1,
                 "graceSeconds": 1,
-                "publicUrl": f"http://127.0.0.1:{self.ports[HTTP]}",
                 "resources": SMALL,
             },
             "propeller": {
@@ -103,7 +102,7 @@ class Release:
                 "leaseSeconds": 3,
                 "resources": SMALL,
                 "pods": {"namespace": "{project}-{domain}", "requests": SMALL["requests"], "env": store},
-                "extraEnv": [{"name": "PROPELLER_CONTROL_PLANE", "value": f"{ADDRESS}:{self.ports[PROPELLER]}"}],
+                "extraEnv": [{"name": "PROPELLER_CONTROL_PLANE", "value": f"{ADDRESS}:{self.port}"}],
             },
             "clusterResources": {"enabled": False},
         }
@@ -113,10 +112,8 @@ class Release:
         relay, address = self.cluster.reachable(database)
         self.stack.callback(relay.stop)
         self.kubectl("create", "namespace", self.namespace)
-        urls = {
-            key: f"postgresql://postgres@{address}/{name}"
-            for key, name in (("control-plane", "plane"), ("propeller", "propeller"))
-        }
+        at = f"postgresql://postgres@{address}"
+        urls = {"control-plane": f"{at}/plane", "propeller": f"{at}/propeller"}
         self.secret("databases", urls)
         keys = ("client-tokens", "propeller-tokens", "signing-key")
         self.secret("words", dict.fromkeys(keys, self.token))
@@ -128,49 +125,46 @@ class Release:
         client.close()
         return self.namespace
 
+    @property
+    def address(self) -> str:
+        """The address of the control plane's pod."""
+        return str(self.pods("control-plane")[0]["status"]["podIP"])
+
     def open(self) -> None:
-        """Lead the way to the control plane's pod, as its Services would."""
-        address = self.pods("control-plane")[0]["status"]["podIP"]
-        me, machine = self.cluster.plane, self.cluster.machine
-        for port, here in self.ports.items():
-            place = Place(machine.pid, ADDRESS, here) if port == PROPELLER else Place(_pid(), "127.0.0.1", here)
-            relay = Relay(place, Place(machine.pid, address, port), me.folder / "relay.log")
-            self.stack.callback(relay.stop)
+        """Lead propeller's way to the control plane's pod, as a Service would."""
+        machine = self.cluster.machine
+        listen, connect = Place(machine.pid, ADDRESS, self.port), Place(machine.pid, self.address, 8087)
+        self.stack.callback(Relay(listen, connect, self.cluster.folder / "relay.log").stop)
 
     def pods(self, component: str) -> list[Document]:
-        found = self.kubectl(
-            "get", "pods", "-n", self.namespace, "-l", f"app.kubernetes.io/component={component}", "-o", "json"
-        )
+        selected = ("-n", self.namespace, "-l", f"app.kubernetes.io/component={component}")
+        found = self.kubectl("get", "pods", *selected, "-o", "json")
         return list(json.loads(found)["items"])
 
     def ready(self, component: str) -> bool:
         conditions = [one for pod in self.pods(component) for one in pod["status"].get("conditions", ())]
         return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
-    def cli(self, *words: str) -> Document:
+    def cli(self, *words: str) -> str:
+        """Run our command line on the node, where pods and the object store are found by the addresses they have."""
         token = self.folder / "token"
         token.write_text(self.token)
-        env = {"FLYTELIKE_TOKEN_FILE": str(token)}
-        given = ("--server", f"127.0.0.1:{self.ports[GRPC]}")
-        done = flytelike(self.folder / "home", *words, *given, cwd=self.folder, env=env, timeout_s=150)
-        assert done.code == 0, f"{done.stderr}\n{self.said()}"
-        return done.document if "--json" in words else {}
+        program = str(Path(sys.executable).parent / "flytelike")
+        env = (f"--chdir={self.folder}", f"FLYTELIKE_TOKEN_FILE={token}", f"HOME={self.folder}")
+        command = self.cluster.machine.inside("env", *env, program, *words, "--server", f"{self.address}:8089")
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=150)
+        assert done.returncode == 0, f"{done.stderr}\n{self.said()}"
+        return done.stdout
 
     def said(self) -> str:
         """Return what the release's pods are and have printed."""
         selected = ("-n", self.namespace, "-l", "app.kubernetes.io/part-of=flytelike")
-        return self.kubectl("get", "pods", *selected, "-o", "wide") + self.kubectl("logs", *selected, "--tail=40")
+        return self.kubectl("describe", "pods", *selected) + self.kubectl("logs", *selected, "--tail=40")
 
 
-def _pid() -> int:
-    import os
-
-    return os.getpid()
-
-
-async def until(happened: object, release: Release, within_s: float = 120) -> None:
+async def until(happened: Callable[[], bool], within_s: float = 120) -> None:
     async with asyncio.timeout(within_s):
-        while not await asyncio.to_thread(happened):  # type: ignore[arg-type]
+        while not await asyncio.to_thread(happened):
             await asyncio.sleep(0.3)
 
 
@@ -185,12 +179,12 @@ def test_an_execution_runs_through_what_helm_installs(
         try:
             # Hooks are waited for: the job has made the tables when this returns.
             helm.run("install", "rel", str(CHART), *place, "--timeout", "150s", "--values", "-", stdin=values)
-            asyncio.run(until(lambda: release.ready("control-plane"), release))
+            asyncio.run(until(lambda: release.ready("control-plane")))
             release.open()
-            asyncio.run(until(lambda: release.ready("propeller"), release))
+            asyncio.run(until(lambda: release.ready("propeller")))
             release.cli("project", "create", release.project)
             words = ("--project", release.project, "--domain", "development", "--json")
-            done = release.cli("execute", "flows.py", "twice", "--n", "3", *words)
+            done = json.loads(release.cli("execute", "flows.py", "twice", "--n", "3", *words))
             assert done["outputs"] == {"o0": 12}
         except BaseException:
             print(release.said())
@@ -198,5 +192,5 @@ def test_an_execution_runs_through_what_helm_installs(
         helm.run("uninstall", "rel", *place)
         parts = ("-n", release.namespace, "-l", "app.kubernetes.io/part-of=flytelike", "-o", "name")
         kinds = "pods,deployments,services,jobs,configmaps,secrets,serviceaccounts,roles,rolebindings,networkpolicies"
-        asyncio.run(until(lambda: release.kubectl("get", kinds, *parts) == "", release))
+        asyncio.run(until(lambda: release.kubectl("get", kinds, *parts) == ""))
         assert release.kubectl("get", "clusterroles,clusterrolebindings", *parts[2:]) == ""
