@@ -123,6 +123,10 @@ freeze: $(READY) breaking ## freeze what was added to Flyte's messages: clients 
 bench: $(READY) ## measure, print a table, and write bench/results.json
 	@$(BIN)/python -m bench
 
+.PHONY: bench-cluster
+bench-cluster: $(READY) ## measure the operator at scale, on a real API server (half an hour)
+	@$(BIN)/python -m bench.cluster
+
 .PHONY: simulate
 simulate: $(READY) ## run the simulations of propeller's core and engine on SEEDS seeds (10000)
 	@$(BIN)/python -m tests.simulation.run --seeds $(SEEDS)

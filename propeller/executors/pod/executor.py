@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 
 from typing_extensions import override
 
@@ -98,6 +98,8 @@ class PodExecutor(Executor):
         self._watching: asyncio.Task[None] | None = None
         self._sweeping: asyncio.Task[None] | None = None
         self._closed = False
+        self.is_over: Callable[[ExecutionId], bool] = lambda _: False
+        """Tells that an execution wants nothing of its pods any more. Nobody knows it of those in their midst."""
 
     def open(self) -> None:
         """Begin to watch pods; the first attempt does so else."""
@@ -229,11 +231,16 @@ class PodExecutor(Executor):
             attempt.lose()
 
     async def _sweep(self) -> None:
-        """Remove finished pods that nobody asks for."""
+        """Remove pods that nobody asks for: those that have finished, and those of executions that are over."""
+        age_s = self._settings.orphan_s
         while True:
-            await asyncio.sleep(min(60.0, self._settings.orphan_s))
-            for place, uid in self._strangers.finished_since(self._settings.orphan_s):
+            await asyncio.sleep(min(60.0, age_s))
+            for place, uid in self._strangers.finished_since(age_s):
                 await remove(self._objects, place, uid)
+            for place, uid, execution in self._strangers.unasked_since(min(60.0, age_s)):
+                if self.is_over(execution):
+                    _LOG.warning("the pod %s is removed: its execution is over", place.name)
+                    await remove(self._objects, place, uid)
 
     # --- an attempt's way -------------------------------------------------------------------
 
