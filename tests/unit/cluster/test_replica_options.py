@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from flytelike.cli import serve
+from flytelike.cli.access_options import access_of
 from flytelike.cluster.options import ReplicaOptions, Secrets, database_url
 from flytelike.model.diagnostic import DiagnosticError
 from propeller.app.main import main
@@ -28,6 +30,24 @@ def secret(folder: Path, text: str = "0123456789abcdef" * 4) -> Path:
 def test_a_port_beyond_loopback_wants_a_secret(host: str) -> None:
     open_to_all = ReplicaOptions("sqlite://", "s3://b", f"{host}:1", f"{host}:2", f"{host}:3", f"{host}:4")
     assert codes(open_to_all) == ["unprotected-address"] * 3, "probes and metrics are for everybody"
+
+
+@pytest.mark.parametrize(
+    "words", [["--require-login"], ["--oidc-issuer", "https://login.example", "--oidc-audience", "x"]]
+)
+def test_callers_who_log_in_may_come_from_anywhere(words: list[str]) -> None:
+    command = serve.command.make_context("serve", ["--database", "d", "--store", "s", *words])
+    access = access_of(command.params)
+    asked = ReplicaOptions("sqlite://", "s3://b", ":1", "127.0.0.1:2", "127.0.0.1:3", access=access)
+    asked.check()
+    assert asked.settings().guarded
+
+
+def test_a_provider_without_an_audience_is_refused() -> None:
+    given = ["--database", "d", "--store", "s", "--oidc-issuer", "https://login.example"]
+    context = serve.command.make_context("serve", given)
+    with pytest.raises(click.UsageError, match="--oidc-audience"):
+        access_of(context.params)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
