@@ -3,7 +3,10 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from propeller.allocation.shared import SharedAllocator, SharedSettings
+from propeller.ports import StoreError
 from propeller.ports_allocation import Allocator, QuotaSource
 
 TTL_S = 60.0
@@ -16,7 +19,7 @@ def grants_of(database: str, source: QuotaSource | None) -> Grants:
     """Return what makes the allocator of a shard; none without quotas.
 
     A shard asks by its own name: whoever takes it over has what was granted to it, and who had it before has no say
-    any more.
+    any more. Entering raises StoreError when the database cannot be used.
     """
 
     @asynccontextmanager
@@ -26,7 +29,10 @@ def grants_of(database: str, source: QuotaSource | None) -> Grants:
             return
         settings = SharedSettings(database, f"shard-{number}", ttl_s=TTL_S)
         shared = SharedAllocator(settings, source.quotas, source.tenants)
-        await shared.begin()
+        try:
+            await shared.begin()
+        except SQLAlchemyError as error:
+            raise StoreError(f"the database of grants cannot be used: {error}") from error
         try:
             yield shared
         finally:

@@ -40,14 +40,8 @@ NOT_YET = {
     "CreateNodeEvent",
     "CreateTaskEvent",
     "CreateWorkflowEvent",
-    "DeleteProjectAttributes",
-    "DeleteProjectDomainAttributes",
-    "DeleteWorkflowAttributes",
     "GetExecutionMetrics",
     "ListNodeExecutionsForTask",
-    "UpdateProjectAttributes",
-    "UpdateProjectDomainAttributes",
-    "UpdateWorkflowAttributes",
 }
 """RPCs that this platform does not answer yet; the list only gets shorter."""
 
