@@ -285,7 +285,7 @@ def test_nobody_is_kept_out(shop: Shop, page: Page, axe: str) -> None:
         page.wait_for_load_state("load")
         expect(page.locator("h1").first).to_be_attached()
         page.evaluate(axe)
-        for colours, width in (("light", 1280), ("dark", 1280), ("light", 390)):
+        for colours, width, rules in (("light", 1280, WCAG), ("dark", 1280, CONTRAST), ("light", 390, NARROW)):
             page.emulate_media(color_scheme=colours)
             page.set_viewport_size({"width": width, "height": 800})
             told = page.evaluate("only => axe.run(document, {runOnly: only, resultTypes: ['violations']})", rules)
