@@ -13,6 +13,7 @@ from flytelike.model.caching import CacheUse
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeExecutionId, NodePath, ResourceKind
 from flytelike.model.launch import LaunchRequest
+from flytelike.model.phases import WorkflowPhase
 from propeller.kube.durations import duration_ns, duration_text
 from propeller.kube.fields import Fields, MalformedResource
 from propeller.kube.status import WorkflowStatus, status_from_json
@@ -33,6 +34,8 @@ SIGNAL_ANNOTATION = "signal.flytelike.dev/"
 
 FORGET_ANNOTATION = "flytelike.dev/forget"
 """On an object whose execution has ended: the engine is to drop what it keeps of it, and the object goes with that."""
+
+_ENDS = frozenset(phase.name for phase in WorkflowPhase if phase.terminal)
 
 OBJECT_BYTES_MAX = 20_000
 """What an object takes at most, whatever the workflow's size."""
@@ -114,7 +117,7 @@ def stands_for(document: Mapping[str, Any], execution: ExecutionId) -> bool:
 
 def has_ended(document: Mapping[str, Any]) -> bool:
     """Tell whether the status of an object says that its execution has ended."""
-    return bool((document.get("status") or {}).get("endedAt"))
+    return (document.get("status") or {}).get("phase") in _ENDS
 
 
 def owner_reference(document: Mapping[str, Any], execution: ExecutionId) -> dict[str, Any] | None:

@@ -12,7 +12,14 @@ from flytelike.model.failure import Failure, Fault
 from flytelike.model.phases import WorkflowPhase
 from propeller.kube.durations import duration_ns, duration_text
 from propeller.kube.fields import Fields, MalformedResource
-from propeller.kube.resource import OBJECT_BYTES_MAX, Abort, resource_from_json, resource_of, resource_to_json
+from propeller.kube.resource import (
+    OBJECT_BYTES_MAX,
+    Abort,
+    has_ended,
+    resource_from_json,
+    resource_of,
+    resource_to_json,
+)
 from propeller.kube.status import NodeCounts, WorkflowStatus, status_from_json, status_to_json
 from tests.kube.examples import full_request, request
 from tests.strategies import made
@@ -34,6 +41,12 @@ statuses = made(
     counts,
     counts,
 )
+
+
+@given(statuses)
+def test_a_status_tells_whether_its_execution_has_ended(status: WorkflowStatus) -> None:
+    assert has_ended({"status": status_to_json(status)}) is status.phase.terminal
+    assert not has_ended({})
 
 
 @given(st.integers(0, 10**18))
