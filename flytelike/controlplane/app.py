@@ -90,21 +90,12 @@ class ControlPlane:
         self.finding = Finding(self.database, store, self.clock)
         self.dispatch = Dispatch(self.database, launcher, settings)
         self.holding = Holding(self.database, self.tenancy, self.dispatch, self.clock)
-        tools = Tools(
-            self.database,
-            store,
-            settings,
-            self.clock,
-            self.registry,
-            self.dispatch,
-            self.notifier,
-            self.holding,
-            self.attributes,
-        )
+        parts = (self.registry, self.dispatch, self.notifier, self.holding, self.attributes)
+        tools = Tools(self.database, store, settings, self.clock, *parts)
         self.executions = Executions(tools)
         self.recovery = Recovery(tools, self.executions)
-        self.children = Children(self.executions, self.recovery, store, settings.limits.launch_plan_depth)
         depth_max = settings.limits.launch_plan_depth
+        self.children = Children(self.executions, self.recovery, store, depth_max)
         self.calls = Calls(self.executions, self.database, self.notifier, depth_max)
         self.history.on_calls_ending(self.dispatch.soon)
         self.history.on_ended(self.holding.soon)
