@@ -40,6 +40,12 @@ PORT = click.IntRange(0, 65535)
 )
 @click.option("--slots", type=click.IntRange(1), default=None, help="Tasks run at once.  [default: the CPUs]")
 @click.option(
+    "--gpus",
+    metavar="NAMES",
+    default=None,
+    help="GPUs for tasks that ask for one, such as 0,1; `none` counts none.  [default: those of the machine]",
+)
+@click.option(
     "--eager-slots",
     type=click.IntRange(1),
     default=None,
@@ -66,6 +72,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     http_port: int,
     slots: int | None,
     eager_slots: int | None,
+    gpus: str | None,
     images: tuple[str, ...],
     cache_ttl: int,
     cache_size: int,
@@ -86,6 +93,7 @@ def command(  # noqa: PLR0913 - one parameter an option
         http_port=http_port,
         slots=slots,
         eager_slots=eager_slots,
+        gpus=None if gpus is None else gpu_names(gpus),
         images=images,
         cache_ttl_ns=cache_ttl * 1_000_000_000,
         cache_bytes_max=cache_size,
@@ -97,6 +105,14 @@ def command(  # noqa: PLR0913 - one parameter an option
 
     asyncio.run(serve(folder, options, ready))
     return ExitCode.SUCCESS
+
+
+def gpu_names(text: str) -> tuple[str, ...]:
+    """Return the names of GPUs that are given as `0,1`; none for `none`."""
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if len(set(names)) < len(names):
+        raise click.UsageError(f"--gpus {text}: a GPU is named twice")
+    return () if names == ("none",) else names
 
 
 async def serve(folder: DataFolder, options: PlatformOptions, ready: Callable[[Endpoint], None]) -> None:
@@ -126,6 +142,7 @@ def tell_ready(endpoint: Endpoint, folder: DataFolder, seconds: float, *, as_jso
         click.echo(
             f"flytelike is ready in {seconds:.2f} s: grpc {endpoint.grpc}, http {endpoint.http}, data {folder.root}"
         )
+        click.echo(f"  the console:                {endpoint.http}/console/", err=True)
         click.echo("  next, in another terminal:  flytelike execute FILE.py WORKFLOW", err=True)
     sys.stdout.flush()
 

@@ -26,16 +26,17 @@ from flytelike.embedded.folder import DataFolder, Endpoint
 from flytelike.embedded.garbage import rarely_collected
 from flytelike.embedded.images import image_environments
 from flytelike.embedded.keepers import EngineLayout, LogFiles, StatesOfEngine
+from flytelike.embedded.quotas import UsesOfAllocator, quotas_of, tenants_of
 from flytelike.embedded.retention import policies_in
 from flytelike.embedded.secret_folder import SecretFolder
 from flytelike.embedded.secrets import SecretsOfPlatform
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.storage import Store, StoreConfig
 from propeller.allocation import LocalAllocator
-from propeller.core.fairness import Quota
 from propeller.engine import Engine, EngineSettings, Ports
 from propeller.engine.loop_clock import LoopClock
 from propeller.executors.process import ProcessExecutor, ProcessSettings
+from propeller.executors.process.devices import discovered
 from propeller.executors.process.scratch import sweep
 from propeller.ports import StoreError
 from propeller.stores.blobs import BlobsOnStore
@@ -46,6 +47,7 @@ from propeller.stores.sql import SqlStateStore
 class PlatformOptions:
     """How a platform is run: addresses (port 0 is any free one), and how many tasks and eager functions run at once.
 
+    `gpus` are the names of the GPUs that tasks may be given; None: those that the machine has.
     `images` are the `IMAGE=FOLDER` words; the data folder's `images.yaml` comes after them.
     `cache_ttl_ns`, `cache_bytes_max` and `access` are the control plane's settings of these names.
     """
@@ -55,6 +57,7 @@ class PlatformOptions:
     http_port: int = 0
     slots: int | None = None
     eager_slots: int | None = None
+    gpus: tuple[str, ...] | None = None
     images: tuple[str, ...] = ()
     cache_ttl_ns: int = 0
     cache_bytes_max: int = 0
@@ -94,7 +97,7 @@ class Platform:
         token = folder.give_token() if access.guards else None
         if token is None:
             folder.take_token()
-        workers = self._workers(base, token)
+        workers = await asyncio.to_thread(self._workers, base, token)
         # What a killed platform left goes at once, and not only when the first worker is wanted.
         sweeping = asyncio.create_task(asyncio.to_thread(sweep), name="sweep_scratch")
         stack.push_async_callback(asyncio.wait, [sweeping])
@@ -129,7 +132,10 @@ class Platform:
         )
         # The folder's lock keeps other processes out: who holds the lease is one that died.
         engine = Engine(ports, engine_settings(metadata, settings.raw_prefix, policies))
-        allocator = LocalAllocator({(): Quota(limit=workers.machine)}, ports.clock)
+        rules = plane.tenancy.rules
+        allocator = LocalAllocator(quotas_of(rules, workers.machine), ports.clock, tenants_of(rules))
+        plane.tenancy.on_changed(lambda new: allocator.change(quotas_of(new, workers.machine), tenants_of(new)))
+        plane.tenancy.connect(UsesOfAllocator(allocator))
         secrets = SecretsOfPlatform(SecretFolder(folder.secrets))
         executor = ProcessExecutor(workers, store, engine, allocator, secrets)
         logs.connect(executor.logs)
@@ -175,6 +181,9 @@ class Platform:
             settings = replace(settings, slots=self.options.slots)
         if self.options.eager_slots is not None:
             settings = replace(settings, eager_slots=self.options.eager_slots)
+        gpus = discovered() if self.options.gpus is None else self.options.gpus
+        if gpus:
+            settings = replace(settings, gpus=gpus)
         return settings
 
 

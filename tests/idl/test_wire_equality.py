@@ -39,6 +39,7 @@ EXPLAINED = {
     r"(message|field) flytelike\.service\.(Create|List|Revoke|Delete)(Token|Grant)s?\w*(\..*)?": "tokens, roles",
     r"rpc flytelike\.service\.AccessService\..*": "ours",
     r"rpc flytelike\.service\.(Call|Registration|Derivation|Watch|Caching|Maintenance|Propeller)Service\..*": "ours",
+    r"rpc flytelike\.service\.TenancyService\..*": "ours",
     r"field flytelike\.core\.(QualityOfService|NodeMetadata|TaskMetadata)\.priority": "9230: priorities as numbers",
     r"(message|field) flytelike\.service\.(RecordHistory\w*|HistoryEntry|PropellerFailure)(\..*)?": "told",
     r"(message|field) flytelike\.service\.(Execution|Node|Attempt|Elements)Changed(\..*)?": "told, too",
@@ -48,6 +49,12 @@ EXPLAINED = {
     r"(message|field) flytelike\.service\.Result(Key|Input|Source|Use)(\..*)?": "results",
     r"(message|field) flytelike\.service\.(LookUp|Keep|Drop)Results\w*(\..*)?": "results",
     r"(message|field) flytelike\.service\.(Work(Claim|Reserved)|(Reserve|Release)Work|CountUses)\w*(\..*)?": "so",
+    r"field flytelike\.admin\.Project\.team": "9360: who owns a project",
+    r"field flytelike\.admin\.ExecutionClosure\.waits": "9361: what an execution is held back for",
+    r"(message|field|value) flytelike\.service\.\w*(Tenancy|Quota)\w*(\..*)?": "quotas",
+    r"(message|field) flytelike\.service\.(Team|TeamWish|ProjectWish|ListTeams\w*)(\..*)?": "teams",
+    r"field flytelike\.core\.TaskMetadata\.reuse": "9400: pods that are kept",
+    r"(message|field) flytelike\.core\.ReusePolicy(\..*)?": "a message of ours",
     r"(message|field) flytelike\.service\.(StartCall|WatchCalls|CallState)\w*(\..*)?": "calls of eager tasks",
 }
 

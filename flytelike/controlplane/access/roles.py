@@ -123,6 +123,13 @@ class Rights:
         """Tell whether somebody may know of a project: who may read one of its domains."""
         return self.allows(Action.READ, Place(project)) or any(known == project for known, _ in self.places)
 
+    def teams_seen(self) -> frozenset[str] | None:
+        """Return the teams that somebody may know of: those they have a role in, by a project too; None for all."""
+        if self.platform >= Action.READ:
+            return None
+        known = {*self.projects, *(project for project, _ in self.places)}
+        return frozenset({*self.teams, *(self.team_of.get(project, DEFAULT_TEAM) for project in known)})
+
 
 EVERYTHING = Rights(platform=Action.ADMINISTER)
 NOTHING = Rights()

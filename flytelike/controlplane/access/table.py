@@ -229,6 +229,41 @@ RULES: Mapping[str, Rule] = {
             "ListQueued": READ,
         },
     ),
+    **_of(
+        "ConsoleService",
+        {
+            **dict.fromkeys(["GetHome", "Search"], KNOWN),
+            **dict.fromkeys(
+                [
+                    "GetDashboard",
+                    "ListRuns",
+                    "GetRun",
+                    "ListRunNodes",
+                    "GetRunNode",
+                    "GetElementStates",
+                    "DrawGraph",
+                    "PreviewValues",
+                    "ListEntities",
+                    "CompareVersions",
+                    "WatchRun",
+                    "WatchDomain",
+                ],
+                READ,
+            ),
+        },
+    ),
+    **_of(
+        "TenancyService",
+        # Who owns what, and what they may use, is above teams; each sees what is theirs.
+        {
+            "ApplyTenancy": PLATFORM_ADMIN,
+            "ListTeams": KNOWN,
+            "ListQuotas": KNOWN,
+            "ListQuotaSamples": Rule(where=scope("place")),
+            "ExplainQuotaWait": READ,
+            "ExplainTenancyConfig": READ,
+        },
+    ),
     **_of("AuthMetadataService", dict.fromkeys(["GetOAuth2Metadata", "GetPublicClientConfig"], OPEN)),
     **_of("IdentityService", {"UserInfo": KNOWN}),
     **_of(

@@ -9,6 +9,7 @@ from flytelike.controlplane.listing import ListQuery
 from flytelike.controlplane.repository.pages import Field, Fields, instant, member, paged
 from flytelike.controlplane.repository.prepared import Prepared
 from flytelike.controlplane.schema import projects
+from flytelike.model.quota import DEFAULT_TEAM
 
 _STATES = {"ACTIVE": 0, "ARCHIVED": 1, "SYSTEM_GENERATED": 2, "SYSTEM_ARCHIVED": 3}
 
@@ -18,6 +19,7 @@ PROJECT_FIELDS: Fields = {
     "name": Field(projects.c.name),
     "description": Field(projects.c.description),
     "state": Field(projects.c.state, member(_STATES)),
+    "team": Field(projects.c.team),
     "created_at": Field(projects.c.created_at, instant),
     "updated_at": Field(projects.c.updated_at, instant),
     "project_created_at": Field(projects.c.created_at, instant),
@@ -36,6 +38,7 @@ class ProjectRow:
     state: int
     created_at: int
     updated_at: int
+    team: str = DEFAULT_TEAM
 
     @property
     def active(self) -> bool:

@@ -91,7 +91,7 @@ def _unary(
     request_class = GetMessageClass(method.input_type)
 
     async def handle(data: bytes, context: Context) -> bytes:
-        with _observed(method, observer) as seen:
+        with observed(method, observer) as seen:
             try:
                 if entry is None:
                     return (await answer(_parsed(request_class, data))).SerializeToString()
@@ -110,7 +110,7 @@ def _stream(
     request_class = GetMessageClass(method.input_type)
 
     async def handle(data: bytes, context: Context) -> AsyncIterator[bytes]:
-        with _observed(method, observer) as seen:
+        with observed(method, observer) as seen:
             try:
                 if entry is None:
                     async for response in answer(_parsed(request_class, data)):
@@ -166,15 +166,16 @@ def _parsed(request_class: type[Message], data: bytes) -> Message:
 
 
 @dataclass(slots=True)
-class _Seen:
-    """How a call ends; a client that goes away cancels it."""
+class Seen:
+    """How a call ends, as the name of its status; a client that goes away cancels it."""
 
     status: str = "OK"
 
 
 @contextmanager
-def _observed(method: MethodDescriptor, observer: Observer) -> Iterator[_Seen]:
-    seen, began = _Seen(), time.perf_counter()
+def observed(method: MethodDescriptor, observer: Observer) -> Iterator[Seen]:
+    """Tell `observer` of a call once it has ended; yields where to say how."""
+    seen, began = Seen(), time.perf_counter()
     try:
         yield seen
     except (asyncio.CancelledError, GeneratorExit):
@@ -184,13 +185,13 @@ def _observed(method: MethodDescriptor, observer: Observer) -> Iterator[_Seen]:
         observer(f"{method.containing_service.name}/{method.name}", seen.status, time.perf_counter() - began)
 
 
-async def _abort(context: Context, method: MethodDescriptor, error: Exception, seen: _Seen) -> NoReturn:
-    told = _told(method, error)
+async def _abort(context: Context, method: MethodDescriptor, error: Exception, seen: Seen) -> NoReturn:
+    told = told_of(method, error)
     seen.status = told.code.name
     await context.abort(told.code, told.text, told.trailing_metadata)
 
 
-def _told(method: MethodDescriptor, error: Exception) -> WireError:
+def told_of(method: MethodDescriptor, error: Exception) -> WireError:
     """Return what the client is told; what nobody expected is told by an id that the log carries."""
     if isinstance(error, NotOffered):
         return WireError(grpc.StatusCode.UNIMPLEMENTED, str(error))

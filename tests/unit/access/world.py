@@ -13,6 +13,8 @@ from flytelike.controlplane.access.roles import Grant, Place, Role, Subject, Sub
 from flytelike.controlplane.access.use_cases import bootstrap
 from flytelike.controlplane.schema import metadata
 from flytelike.controlplane.settings import Settings
+from flytelike.controlplane.tenancy.wishes import Mode, ProjectWish, QuotaWish, TeamWish, Wanted
+from flytelike.model.quota import QuotaPlace, QuotaTerms
 from tests.unit.controlplane.builders import PROJECT, Running, create_execution, module, served, succeeded
 
 STREAM_S = 2.0
@@ -20,6 +22,14 @@ STREAM_S = 2.0
 
 OTHER = "other"
 """A project in which others work; `PROJECT` is the one that is populated."""
+
+
+OWNED = (
+    TeamWish(f"team-{PROJECT}", "those who own it", None, None),
+    ProjectWish(PROJECT, None, None, f"team-{PROJECT}", None),
+    QuotaWish(QuotaPlace(team=f"team-{PROJECT}"), QuotaTerms({"attempts": 10}, {}, 1.0)),
+    QuotaWish(QuotaPlace(project=PROJECT), QuotaTerms({"attempts": 5}, {}, 1.0)),
+)
 
 
 def user_grant(user: str, role: Role, place: Place) -> Grant:
@@ -77,6 +87,7 @@ async def guarded(settings: Settings, grants: Mapping[str, Grant | None]) -> Asy
     async with served(settings) as running:
         plane = running.plane
         await plane.registry.register(module())
+        await plane.tenancy.apply([Wanted(wish, Mode.ANY) for wish in OWNED], dry_run=False)
         await plane.executions.create(create_execution(), "victim")
         await plane.record(succeeded())
         tokens = {"root": (await plane.database.write(lambda c: bootstrap(c, "root", "", 0, 1))).token}
