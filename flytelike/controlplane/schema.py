@@ -259,7 +259,6 @@ Index(
     "ix_executions_held",
     executions.c.held_order,
     sqlite_where=executions.c.held_since != 0,
-    postgresql_where=executions.c.held_since != 0,
 )
 
 leases = Table(
