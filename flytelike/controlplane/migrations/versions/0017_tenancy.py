@@ -22,7 +22,7 @@ def upgrade() -> None:
     op.add_column("executions", sa.Column("held_since", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("executions", sa.Column("held_order", sa.BigInteger(), server_default="0", nullable=False))
     held = sa.text("held_since != 0")
-    op.create_index("ix_executions_held", "executions", ["held_order"], sqlite_where=held, postgresql_where=held)
+    op.create_index("ix_executions_held", "executions", ["held_order"], sqlite_where=held)
     op.create_table(
         "matchable_attributes",
         sa.Column("project", sa.String(64), primary_key=True),
