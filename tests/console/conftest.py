@@ -16,7 +16,7 @@ from tests.e2e.cli import ROOT, Up, flytelike, up
 
 SHOP = Path(__file__).with_name("shop.py")
 PLACE = {"project": "flytesnacks", "domain": "development"}
-PATIENCE_MS = 30_000
+PATIENCE_MS = 60_000
 ENDED_S = 60
 
 

@@ -91,7 +91,7 @@ def test_launch_with_a_form_and_watch_it_live(shop: Shop, page: Page) -> None:
     page.get_by_label(re.compile("^limit")).fill("2")
     page.get_by_role("button", name="Launch").click()
     expect(page).to_have_url(re.compile("/executions/"))
-    expect(page.locator(".head").get_by_text("succeeded", exact=True)).to_be_visible()
+    expect(page.locator(".head").first.get_by_text("succeeded", exact=True)).to_be_visible()
     page.get_by_role("button", name=re.compile("^. ?succeeded ?load|load")).first.click()
     node_panel(page).get_by_role("tab", name="Log").click()
     expect(node_panel(page)).to_contain_text("loading 7 orders, 2 at a time")
@@ -149,7 +149,7 @@ def test_recover_after_a_look_at_what_runs_then_compare(shop: Shop, page: Page) 
     dialog.get_by_role("button", name="Execute", exact=True).click()
     expect(page.get_by_role("heading", name=name)).to_have_count(0)
     expect(page.get_by_text("made from")).to_be_visible()
-    expect(page.locator(".head").get_by_text("failed", exact=True)).to_be_visible()
+    expect(page.locator(".head").first.get_by_text("failed", exact=True)).to_be_visible()
     page.goto(shop.of(name))
     page.get_by_role("link", name="compare").click()
     expect(page.get_by_role("rowheader", name="input rows")).to_be_visible()
@@ -165,7 +165,7 @@ def test_approve_a_gate_and_give_a_value(shop: Shop, page: Page) -> None:
     expect(form).to_contain_text('expected int, got "some"')
     form.get_by_role("textbox").fill("9")
     form.get_by_role("button", name="Answer").click()
-    expect(page.locator(".head").get_by_text("succeeded", exact=True)).to_be_visible()
+    expect(page.locator(".head").first.get_by_text("succeeded", exact=True)).to_be_visible()
     page.get_by_role("tab", name="Inputs and outputs").click()
     expect(page.get_by_role("region", name="Outputs")).to_contain_text("9 sold")
 
@@ -178,7 +178,7 @@ def test_read_a_log_while_it_is_written_then_abort(shop: Shop, page: Page) -> No
     expect(node_panel(page)).to_contain_text("live")
     page.get_by_role("button", name="Abort").click()
     expect(page.get_by_text("Aborted: aborted in the console")).to_be_visible()
-    expect(page.locator(".head").get_by_text("aborted", exact=True)).to_be_visible()
+    expect(page.locator(".head").first.get_by_text("aborted", exact=True)).to_be_visible()
 
 
 def test_abort_several_at_once(shop: Shop, page: Page) -> None:
@@ -196,7 +196,7 @@ def test_see_why_a_node_waits(shop: Shop, page: Page) -> None:
     page.goto(f"{shop.of(name)}?node=n1")
     expect(node_panel(page)).to_contain_text('Waits for approval "agreed"')
     shop.call("AdminService/TerminateExecution", id={"project": "flytesnacks", "domain": "development", "name": name})
-    expect(page.locator(".head").get_by_text("aborted", exact=True)).to_be_visible()
+    expect(page.locator(".head").first.get_by_text("aborted", exact=True)).to_be_visible()
 
 
 def test_the_graph_leads_to_nodes_and_into_workflows(shop: Shop, page: Page) -> None:
@@ -261,7 +261,6 @@ def test_two_versions_are_compared(shop: Shop, page: Page) -> None:
 
 def test_a_launch_plan_is_switched_on(shop: Shop, page: Page) -> None:
     page.goto(shop.address("/launch-plans/shop.ticking"))
-    page.get_by_role("button", name=re.compile("^(De)?[Aa]ctivate$")).click()
     first = page.get_by_role("button", name=re.compile("^(De)?[Aa]ctivate$"))
     before = first.inner_text()
     first.click()
