@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -133,7 +133,7 @@ class FakeKubelet:
         metadata = pod["metadata"]
         known = self._pods.get(metadata["uid"])
         if not pod["spec"].get("nodeName"):
-            await self._schedule(key, pod)
+            await self._persistently(lambda: self._schedule(key, pod))
         elif pod["spec"]["nodeName"] == self.name and known is None:
             one = self._pods[metadata["uid"]] = _Pod(pod)
             self._bound.discard(key)
@@ -171,6 +171,10 @@ class FakeKubelet:
             await self._client._call("POST", address(PODS, *key, "binding"), None, binding)
         except (ObjectNotFound, ObjectExists, ObjectChanged):
             await self._unbind(key)
+        except KubernetesError:
+            self._bound.discard(key)
+            self._free += 1
+            raise
 
     async def _unbind(self, key: ObjectKey) -> None:
         """Give the room back of a pod that will not run."""
@@ -310,8 +314,9 @@ class FakeKubelet:
     async def _drop(self, one: _Pod) -> None:
         """Let the API server forget a pod that does not run."""
         metadata = one.pod["metadata"]
+        place = metadata["namespace"], metadata["name"], metadata["uid"]
         with contextlib.suppress(ObjectNotFound, ObjectChanged):
-            await self._client.delete(PODS, metadata["namespace"], metadata["name"], metadata["uid"], 0)
+            await self._persistently(lambda: self._client.delete(PODS, *place, 0))
 
     def _signal(self, one: _Pod, number: signal.Signals) -> None:
         for container in one.containers.values():
@@ -324,13 +329,19 @@ class FakeKubelet:
     async def _tell_status(self, one: _Pod, told: Json) -> None:
         metadata = one.pod["metadata"]
         patch: dict[str, Any] = {"metadata": {"uid": metadata["uid"]}, "status": told}
+        place = metadata["namespace"], metadata["name"]
+        with contextlib.suppress(ObjectNotFound, ObjectChanged):  # deleted by force
+            await self._persistently(lambda: self._client.merge(PODS, *place, patch, "status"))
+
+    async def _persistently(self, call: Callable[[], Awaitable[object]]) -> None:
+        """Call until the API server answers, as kubelets and schedulers do."""
         for _ in range(600):
             try:
-                await self._client.merge(PODS, metadata["namespace"], metadata["name"], patch, "status")
+                await call()
             except (ObjectNotFound, ObjectChanged):
-                return  # deleted by force
+                raise
             except KubernetesError as error:
-                _LOG.info("the status of %s is told later: %s", metadata["name"], error)
+                _LOG.info("the API server is asked again: %s", error)
                 await asyncio.sleep(0.2)
             else:
                 return

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 
 from typing_extensions import override
 
@@ -15,7 +15,7 @@ from flytelike.model.queued import Queued
 from flytelike.storage import StorageError, Store
 from propeller.core.elements import Span
 from propeller.executors.ending import NO_GRAPHS, Ending, GaveNodes
-from propeller.executors.pod.admission import Admission, AllAdmitted
+from propeller.executors.pod.admission import Admission, AllAdmitted, NeverAdmitted
 from propeller.executors.pod.attempt import PodAttempt
 from propeller.executors.pod.creating import PodMaker
 from propeller.executors.pod.elements import ElementPods
@@ -26,7 +26,7 @@ from propeller.executors.pod.labels import key_of_pod, selector
 from propeller.executors.pod.log_readers import TAIL_BYTES, LogReaders
 from propeller.executors.pod.manifest import namespace_of
 from propeller.executors.pod.names import pod_name
-from propeller.executors.pod.observation import Broken
+from propeller.executors.pod.observation import Broken, Exited
 from propeller.executors.pod.preparing import Ended, OwnerOf, Preparer, no_owner
 from propeller.executors.pod.refusal import TryLater
 from propeller.executors.pod.removing import remove
@@ -98,6 +98,8 @@ class PodExecutor(Executor):
         self._watching: asyncio.Task[None] | None = None
         self._sweeping: asyncio.Task[None] | None = None
         self._closed = False
+        self.is_over: Callable[[ExecutionId], bool] = lambda _: False
+        """Tells that an execution wants nothing of its pods any more. Nobody knows it of those in their midst."""
 
     def open(self) -> None:
         """Begin to watch pods; the first attempt does so else."""
@@ -229,11 +231,16 @@ class PodExecutor(Executor):
             attempt.lose()
 
     async def _sweep(self) -> None:
-        """Remove finished pods that nobody asks for."""
+        """Remove pods that nobody asks for: those that have finished, and those of executions that are over."""
+        age_s = self._settings.orphan_s
         while True:
-            await asyncio.sleep(min(60.0, self._settings.orphan_s))
-            for place, uid in self._strangers.finished_since(self._settings.orphan_s):
+            await asyncio.sleep(min(60.0, age_s))
+            for place, uid in self._strangers.finished_since(age_s):
                 await remove(self._objects, place, uid)
+            for place, uid, execution in self._strangers.unasked_since(min(60.0, age_s)):
+                if self.is_over(execution):
+                    _LOG.warning("the pod %s is removed: its execution is over", place.name)
+                    await remove(self._objects, place, uid)
 
     # --- an attempt's way -------------------------------------------------------------------
 
@@ -259,6 +266,7 @@ class PodExecutor(Executor):
         if attempt.pod is None:
             known = self._strangers.take(attempt.place, attempt.spec.key)
             if known is not None:
+                self._admission.resumed(attempt.spec.key, known)
                 attempt.see(known)
         if attempt.pod is None:
             prepared = await self._preparer.prepared(attempt.spec)
@@ -281,27 +289,37 @@ class PodExecutor(Executor):
 
     async def _ending_in_worker(self, attempt: PodAttempt, wanted: Shared) -> Ending:
         spec = attempt.spec
-        await self._admitted(attempt, wanted.kind.pod)
-        attempt.waits_for = "a worker"
-        news = await self._workers.ended(attempt, wanted, self._follower)
+        news = await self._admitted(attempt, wanted.kind.pod) or await self._done_by_worker(attempt, wanted)
         if isinstance(news, Failure):
             await self._results.put_failure(spec.output_prefix, news)
             return news
         tail = await self.logs.tail(spec.key, TAIL_BYTES) if isinstance(news, Broken) else ""
         return await judged(spec, news, self._results, tail)
 
+    async def _done_by_worker(self, attempt: PodAttempt, wanted: Shared) -> Exited | Broken | Failure:
+        attempt.waits_for = "a worker"
+        return await self._workers.ended(attempt, wanted, self._follower)
+
     async def _made(self, attempt: PodAttempt, pod: Json) -> Json | Failure:
         def told(why: TryLater) -> None:
             self._follower.waits(attempt, NO_ROOM if why.for_resources else CLUSTER_UNAVAILABLE, why.reason)
 
-        await self._admitted(attempt, pod)
+        refused = await self._admitted(attempt, pod)
+        if refused is not None:
+            return refused
         return await self._maker.made(pod, told)
 
-    async def _admitted(self, attempt: PodAttempt, pod: Json) -> None:
+    async def _admitted(self, attempt: PodAttempt, pod: Json) -> Failure | None:
+        """Wait until an attempt may begin; return why it never may."""
+
         def waits(what: Diagnostic) -> None:
             self._follower.waits(attempt, what.code, what.headline)
 
-        await self._admission.admitted(attempt.spec.key, pod, waits)
+        try:
+            await self._admission.admitted(attempt.spec.key, pod, waits)
+        except NeverAdmitted as never:
+            return never.failure
+        return None
 
     # --- the end --------------------------------------------------------------------------------
 
