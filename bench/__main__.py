@@ -19,6 +19,7 @@ SUITES = (
     "authoring",
     "compiling",
     "values",
+    "fairness",
     "starting",
     "running",
     "large",

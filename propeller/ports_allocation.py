@@ -4,18 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from propeller.core.fairness import Amounts, Shortage, Waiting
-
-CPU = "cpu"
-"""Thousandths of a processor."""
-MEMORY = "memory"
-"""Bytes."""
-GPU = "gpu"
-"""Devices of any kind; those of one kind are counted as `gpu/<kind>` too."""
-ATTEMPTS = "attempts"
-"""Attempts of tasks that run."""
-MAP_ELEMENTS = "map_elements"
-"""Those of them that belong to arrays."""
+from flytelike.model.quota import DEFAULT_TEAM
+from propeller.core.fairness import Amounts, Quota, Shortage, Waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +52,25 @@ class Allocator(Protocol):
         """Give everything back, and grant nothing more."""
 
 
+class QuotaSource(Protocol):
+    """Tells the quotas as they are now. Called from any thread; answers at once."""
+
+    def quotas(self) -> Mapping[tuple[str, ...], Quota]:
+        """Return quotas by path (team, project, domain); `()` is the whole platform."""
+
+    def tenants(self) -> "Tenants":
+        """Return which team a project belongs to."""
+
+    async def known(self) -> None:
+        """Return once the quotas are known. Called on the event loop."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tenants:
-    """Which team a project belongs to. Projects of no team are those of the team `""`."""
+    """Which team a project belongs to; those that are not named belong to the default team."""
 
     teams: Mapping[str, str] = field(default_factory=dict)
 
     def path(self, project: str, domain: str) -> tuple[str, ...]:
         """Return the places that something counts for, outermost first: team, project, domain."""
-        return (self.teams.get(project, ""), project, domain)
+        return (self.teams.get(project, DEFAULT_TEAM), project, domain)

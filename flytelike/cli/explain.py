@@ -15,11 +15,15 @@ from flytelike.cli.exit_code import ExitCode
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 
 CACHE_WORDS = 3
+WAIT_WORDS = 2
 
 
 @click.command("explain", short_help="Tell what an error code means, or why a node was (not) cached.")
 @click.argument(
-    "words", nargs=-1, metavar="[CODE | cache EXECUTION NODE]", shell_complete=lambda *given: complete(given[-1])
+    "words",
+    nargs=-1,
+    metavar="[CODE | cache EXECUTION NODE | wait EXECUTION | config WORKFLOW]",
+    shell_complete=lambda *given: complete(given[-1]),
 )
 @json_option
 @place_options
@@ -29,14 +33,26 @@ def command(*, words: tuple[str, ...], as_json: bool, project: str, domain: str,
 
     With `cache EXECUTION NODE`: tell why the node's result came from the cache, or which part of what results
     are known by differs from the nearest one that is cached.
+    With `config WORKFLOW`: tell what holds for its executions, and where each value comes from.
+    With `wait EXECUTION`: tell what of it waits, for which limits, at which place in line, and what would free it.
     """
     if words[:1] == ("cache",):
         if len(words) != CACHE_WORDS:
             raise click.UsageError("which node?  flytelike explain cache EXECUTION NODE")
         asyncio.run(explain_cache(words[1], words[2], (project, domain), (server, data), as_json=as_json))
         return ExitCode.SUCCESS
+    if words[:1] == ("config",):
+        if len(words) != WAIT_WORDS:
+            raise click.UsageError("which workflow?  flytelike explain config WORKFLOW")
+        asyncio.run(explain_config(words[1], (project, domain), (server, data), as_json=as_json))
+        return ExitCode.SUCCESS
+    if words[:1] == ("wait",):
+        if len(words) != WAIT_WORDS:
+            raise click.UsageError("which execution?  flytelike explain wait EXECUTION")
+        asyncio.run(explain_wait(words[1], (project, domain), (server, data), as_json=as_json))
+        return ExitCode.SUCCESS
     if len(words) > 1:
-        raise click.UsageError("one code at a time, or `cache EXECUTION NODE`")
+        raise click.UsageError("one code at a time, `cache EXECUTION NODE`, `wait EXECUTION` or `config WORKFLOW`")
     return explain_code(words[0] if words else None, as_json=as_json)
 
 
@@ -48,6 +64,22 @@ async def explain_cache(
 
     async with connected(*platform, start=True) as client:
         await words.show(client, execution, node, place, as_json=as_json)
+
+
+async def explain_wait(execution: str, place: tuple[str, str], platform: tuple[str, Path], *, as_json: bool) -> None:
+    """Print what of an execution waits for its part of what many share, and why."""
+    from flytelike.cli import explain_wait as words  # noqa: PLC0415 - loads protobuf, which the pages need not
+
+    async with connected(*platform, start=True) as client:
+        await words.show(client, execution, place, as_json=as_json)
+
+
+async def explain_config(workflow: str, place: tuple[str, str], platform: tuple[str, Path], *, as_json: bool) -> None:
+    """Print what holds for executions of a workflow, and where each value comes from."""
+    from flytelike.cli import explain_config as words  # noqa: PLC0415 - loads protobuf, which the pages need not
+
+    async with connected(*platform, start=True) as client:
+        await words.show(client, workflow, place, as_json=as_json)
 
 
 def explain_code(code: str | None, *, as_json: bool) -> int:

@@ -25,8 +25,10 @@ from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.child_news import News
 from flytelike.controlplane.errors import Status, refusal
 from flytelike.controlplane.repository.history import HistoryGap
+from flytelike.controlplane.tenancy.rules import Rules
 from flytelike.embedded.adapters import ChildrenOfPlane, SignalsOfPlane
 from flytelike.embedded.closures import ClosuresOfPlane
+from flytelike.embedded.quotas import quotas_of
 from flytelike.model.ids import Digest, NodePath
 from flytelike_idl.service import propeller_pb2 as pb
 from propeller.ports import ChildRefused, GraphRefused
@@ -98,6 +100,17 @@ class PropellerServicer:
                     raise refusal(Status.UNAVAILABLE, "shutting-down", "the server is going down")
                 yield _news(news)
 
+    async def watch_quotas(self, request: pb.WatchQuotasRequest) -> AsyncIterator[pb.WatchQuotasResponse]:
+        """Stream the quotas that attempts are granted by."""
+        del request
+        tenancy = self._plane.tenancy
+        with tenancy.watching() as changed:
+            while not self._plane.notifier.closed:
+                changed.clear()
+                yield _quotas(tenancy.rules)
+                await changed.wait()
+        raise refusal(Status.UNAVAILABLE, "shutting-down", "the server is going down")
+
     async def compile_graph(self, request: pb.CompileGraphRequest) -> pb.CompileGraphResponse:
         """Compile what a dynamic task gave, or say what is wrong with it."""
         for field in ("execution", "task"):
@@ -167,6 +180,13 @@ class PropellerServicer:
         """Count uses."""
         await self._plane.catalog.count([use_from_proto(message) for message in request.uses])
         return pb.CountUsesResponse()
+
+
+def _quotas(rules: Rules) -> pb.WatchQuotasResponse:
+    out = pb.WatchQuotasResponse(teams=rules.teams)
+    for path, quota in quotas_of(rules, {}).items():
+        out.quotas.add(path=path, weight=quota.weight, limits=quota.limit, guaranteed=quota.guaranteed)
+    return out
 
 
 def _news(news: News) -> pb.WatchChildrenResponse:

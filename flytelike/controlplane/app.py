@@ -3,6 +3,12 @@
 import asyncio
 from collections.abc import Sequence
 
+from flytelike.controlplane.access.audit import AuditLog
+from flytelike.controlplane.access.book import AccessBook
+from flytelike.controlplane.access.door import Door
+from flytelike.controlplane.access.keys import Provider
+from flytelike.controlplane.access.use_cases import Access
+from flytelike.controlplane.attributes.attributes import Attributes
 from flytelike.controlplane.cache_inspection import CacheInspection
 from flytelike.controlplane.calls import Calls
 from flytelike.controlplane.catalog import Catalog
@@ -20,13 +26,20 @@ from flytelike.controlplane.kept_results import KeptResults
 from flytelike.controlplane.listening import ListeningNotifier
 from flytelike.controlplane.migrations.upgrade import check, upgrade
 from flytelike.controlplane.notifier import Notifier
+from flytelike.controlplane.overview import Overview
 from flytelike.controlplane.ports import Clock, Launcher, LogReader, NoLogs, SystemClock
 from flytelike.controlplane.projects import Projects
 from flytelike.controlplane.reading import Reading
 from flytelike.controlplane.recovery import Recovery
 from flytelike.controlplane.registry import Registry
+from flytelike.controlplane.repository.tenancy import read_owners
+from flytelike.controlplane.runs import Runs
+from flytelike.controlplane.secret_files import SecretFile
 from flytelike.controlplane.settings import Settings
 from flytelike.controlplane.signals import Signals
+from flytelike.controlplane.tenancy.holding import Holding
+from flytelike.controlplane.tenancy.tenancy import TenancyCases
+from flytelike.controlplane.tenancy.usage import Usage
 from flytelike.controlplane.uploads import Uploads
 from flytelike.controlplane.watch import Watch
 from flytelike.model.history import HistoryEntry
@@ -69,26 +82,50 @@ class ControlPlane:
         url = self.database.engine.url
         self.notifier = Notifier() if self.database.sqlite else ListeningNotifier(url)
         self.history = History(self.database, self.notifier)
-        self.projects = Projects(self.database, settings, self.clock)
+        self.tenancy = TenancyCases(self.database, settings, self.clock, self.notifier)
+        self.projects = Projects(self.database, settings, self.clock, self.tenancy)
+        self.attributes = Attributes(self.database, store, settings, self.clock)
         self.registry = Registry(self.database, store, settings, self.clock)
         self.graphs = Graphs(self.database, store, settings)
         self.finding = Finding(self.database, store, self.clock)
         self.dispatch = Dispatch(self.database, launcher, settings)
-        tools = Tools(self.database, store, settings, self.clock, self.registry, self.dispatch, self.notifier)
+        self.holding = Holding(self.database, self.tenancy, self.dispatch, self.clock)
+        tools = Tools(
+            self.database,
+            store,
+            settings,
+            self.clock,
+            self.registry,
+            self.dispatch,
+            self.notifier,
+            self.holding,
+            self.attributes,
+        )
         self.executions = Executions(tools)
         self.recovery = Recovery(tools, self.executions)
         self.children = Children(self.executions, self.recovery, store, settings.limits.launch_plan_depth)
         depth_max = settings.limits.launch_plan_depth
         self.calls = Calls(self.executions, self.database, self.notifier, depth_max)
         self.history.on_calls_ending(self.dispatch.soon)
+        self.history.on_ended(self.holding.soon)
+        self.usage = Usage(self.database, self.tenancy, self.clock)
+        self.history.on_recorded(self.usage.touched)
         self.signals = Signals(self.database, self.dispatch, self.clock)
         self.catalog = Catalog(self.database, self.clock, settings)
         self.datasets = Datasets(self.database, self.catalog, store, settings, self.clock)
         self.kept_results = KeptResults(self.database, self.catalog, store, settings, self.clock)
         self.cache = CacheInspection(self.database, self.catalog, self.clock)
         self.reading = Reading(self.database, store, settings)
+        self.overview = Overview(self.database, self.finding, self.clock)
+        self.runs = Runs(self.database, store, self.finding, self.graphs)
         self.uploads = Uploads(store, settings, self.clock)
         self.watch = Watch(self.database, self.notifier)
+        access = settings.access
+        self.book = AccessBook(self.database, self.clock, access.admins, read_owners)
+        self.audit = AuditLog(self.database, self.clock, access.audit_ns)
+        self.provider = Provider(access.oidc) if access.oidc else None
+        self.access = Access(self.database, self.clock, self.book)
+        self._door: Door | None = None
         self.maintenance = Maintenance(self.cache, store, settings, self.clock, keepers)
 
     async def start(self, *, migrate: bool = True) -> None:
@@ -98,15 +135,31 @@ class ControlPlane:
             DiagnosticError: `corrupt-database`, `newer-database`, `older-database` or `database-unavailable`.
         """
         await asyncio.to_thread(upgrade if migrate else check, self.database)
+        await self.database.write(self.tenancy.add_defaults)
         await self.database.write(self.projects.add_defaults)
+        await self.tenancy.refresh()
         await self.notifier.start()
 
     async def reconcile(self) -> None:
         """Hand over to the launcher what was decided before a crash; call it once the launcher works."""
+        await self.holding.release()
         await self.dispatch.reconcile_or_retry()
         if self.settings.reconcile_s:
             self.dispatch.keep_looking(self.settings.reconcile_s)
         self.maintenance.start()
+
+    def door(self) -> Door | None:
+        """Return what calls come through; None where anybody may do everything.
+
+        Raises:
+            DiagnosticError: `unusable-secret-file`.
+        """
+        settings = self.settings
+        if self._door is None and settings.guarded:
+            root = None if settings.token_file is None else SecretFile(settings.token_file)
+            provider = self.provider
+            self._door = Door(self.book, self.audit, root_tokens=root, oidc=settings.access.oidc, provider=provider)
+        return self._door
 
     async def record(self, batch: Sequence[HistoryEntry]) -> None:
         """Take history over; see `History.record`."""
@@ -117,6 +170,12 @@ class ControlPlane:
         self.notifier.close()
         await self.maintenance.close()
         await self.notifier.stop()
+        await self.tenancy.close()
+        await self.holding.close()
+        await self.usage.close()
         await self.dispatch.close()
         await self.catalog.close()
+        if self._door is not None:
+            await self._door.close()
+        await self.book.close()
         await asyncio.to_thread(self.database.close)

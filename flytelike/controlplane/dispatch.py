@@ -87,7 +87,7 @@ class Dispatch:
 
     async def _told(self, row: ExecutionRow) -> bool:
         try:
-            if row.sequence == 0:
+            if row.sequence == 0 and not row.held_since:
                 await self._launcher.launch(launch_request(row, self._settings))
             if row.phase == WorkflowPhase.ABORTING:
                 await self._launcher.abort(execution_id(row), row.abort_cause, row.abort_principal)

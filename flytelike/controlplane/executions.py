@@ -10,6 +10,8 @@ from flytelike.codec.literals import literal_map_from_proto, literal_map_to_prot
 from flytelike.codec.parse import parse, serialise
 from flytelike.codec.priority import fill_priority, said_priority
 from flytelike.codec.reuse import reuse_list_to_proto
+from flytelike.controlplane.attributes.attributes import Attributes
+from flytelike.controlplane.attributes.merging import inherit_settings
 from flytelike.controlplane.database import Database
 from flytelike.controlplane.dispatch import Dispatch
 from flytelike.controlplane.errors import Faults, Status, not_found, refusal
@@ -27,6 +29,7 @@ from flytelike.controlplane.ports import Clock
 from flytelike.controlplane.priorities import check_priority
 from flytelike.controlplane.projects import check_place
 from flytelike.controlplane.registry import Registry
+from flytelike.controlplane.repository.attributes import Target
 from flytelike.controlplane.repository.executions import (
     Values,
     add_execution,
@@ -40,6 +43,8 @@ from flytelike.controlplane.repository.rows import ExecutionRow
 from flytelike.controlplane.runnable import Runnable, inherit, runnable_launch_plan, runnable_task
 from flytelike.controlplane.settings import Settings
 from flytelike.controlplane.single_task import workflow_for
+from flytelike.controlplane.tenancy.fitting import Fitting
+from flytelike.controlplane.tenancy.holding import Holding
 from flytelike.model.graph import Node
 from flytelike.model.ids import ExecutionId, Identifier, NodeExecutionId, ResourceKind
 from flytelike.model.literals import LiteralMap
@@ -105,6 +110,8 @@ class Tools:
     registry: Registry
     dispatch: Dispatch
     notifier: Notifier
+    holding: Holding
+    attributes: Attributes
 
 
 class Executions:
@@ -119,6 +126,9 @@ class Executions:
         self._registry = tools.registry
         self._dispatch = tools.dispatch
         self._notifier = tools.notifier
+        self._holding = tools.holding
+        self._fitting = Fitting(tools.store)
+        self._attributes = tools.attributes
 
     async def create(self, request: execution_pb2.ExecutionCreateRequest, principal: str) -> ExecutionId:
         """Create an execution and have it started; raises Refusal with every fault of the request."""
@@ -176,9 +186,15 @@ class Executions:
         replayed = {name: value for name, value in wanted.replayed.items() if name in asked}
         inputs = complete_inputs({**replayed, **wanted.inputs}, runnable.parameters, runnable.fixed, faults)
         inherit(wanted.spec, runnable.options)
+        target = Target(wanted.id.project, wanted.id.domain, runnable.workflow.name)
+        if settings := await self._attributes.over(target):
+            inherit_settings(wanted.spec, settings)
+            runnable = replace(runnable, row=await self._attributes.assigned(runnable.row, settings))
         if runnable.row.priority is not None and said_priority(wanted.spec.quality_of_service) is None:
             fill_priority(runnable.row.priority, wanted.spec.quality_of_service)
         check_priority(wanted.spec.quality_of_service, faults)
+        place = wanted.id.project, wanted.id.domain
+        await self._fitting.check(self._holding.rules, place, runnable.row.closure_uri, faults)
         faults.check()
         return Checked(wanted, runnable, inputs)
 
@@ -197,7 +213,8 @@ class Executions:
             if find_execution(connection, wanted.id) is not None:
                 raise refusal(Status.ALREADY_EXISTS, "execution-exists", f"there is an execution {wanted.id} already")
             check_deletion(connection, wanted)
-            row = add_execution(connection, values, wanted.spec.labels.values)
+            held = {} if wanted.parent is not None else self._holding.judged(connection, wanted.id, wanted.spec)
+            row = add_execution(connection, {**values, **held}, wanted.spec.labels.values)
             if wanted.parent is not None and wanted.parent.eager:
                 update_execution(connection, wanted.parent.node.execution, {"calls": True})
             return row
@@ -222,6 +239,7 @@ class Executions:
             "phase": WorkflowPhase.ABORTING.value,
             "abort_cause": cause[:CAUSE_CHARACTERS_MAX],
             "abort_principal": principal,
+            "held_since": 0,  # It is let go, to be ended.
             "updated_at": self._clock.now_ns(),
         }
 

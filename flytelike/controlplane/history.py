@@ -21,6 +21,8 @@ class History:
         self._notifier = notifier
         self._listeners: list[Callable[[ChildEnded], None]] = []
         self._call_listeners: list[Callable[[], None]] = []
+        self._record_listeners: list[Callable[[], None]] = []
+        self._end_listeners: list[Callable[[], None]] = []
 
     def on_child_ended(self, listener: Callable[[ChildEnded], None]) -> None:
         """Call `listener` on the event loop, after the commit, for each child that ended."""
@@ -29,6 +31,14 @@ class History:
     def on_calls_ending(self, listener: Callable[[], None]) -> None:
         """Call `listener` on the event loop, after the commit, when calls are to end with their callers."""
         self._call_listeners.append(listener)
+
+    def on_recorded(self, listener: Callable[[], None]) -> None:
+        """Call `listener` on the event loop, after the commit, when anything was recorded."""
+        self._record_listeners.append(listener)
+
+    def on_ended(self, listener: Callable[[], None]) -> None:
+        """Call `listener` on the event loop, after the commit, when executions have ended that no other one started."""
+        self._end_listeners.append(listener)
 
     async def record(self, batch: Sequence[HistoryEntry]) -> None:
         """Take the entries over durably; those seen before are ignored.
@@ -49,6 +59,11 @@ class History:
         if any(change.ending for change in changes):
             for call_listener in self._call_listeners:
                 call_listener()
+        for record_listener in self._record_listeners:
+            record_listener()
+        if any(change.ended and change.parent is None for change in changes):
+            for end_listener in self._end_listeners:
+                end_listener()
         children = _ended(changes)
         self._notifier.children.told(children)
         for child in children:

@@ -27,6 +27,7 @@ _LOG = logging.getLogger(__name__)
 
 CHANNEL = "flytelike_changed"
 CHILDREN_CHANNEL = "flytelike_child_ended"
+RULES_CHANNEL = "flytelike_rules"
 PAYLOAD_BYTES_MAX = 7_900
 """PostgreSQL takes payloads of less than 8,000 bytes."""
 FRAME_BYTES = 30
@@ -68,6 +69,12 @@ class ListeningNotifier(Notifier):
         for channel, payload in told:
             connection.execute(text("SELECT pg_notify(:channel, :payload)"), {"channel": channel, "payload": payload})
 
+    @override
+    def tell_rules(self, connection: Connection) -> None:
+        """Tell the other servers with this transaction."""
+        payload = json.dumps([self._name, []])
+        connection.execute(text("SELECT pg_notify(:channel, :payload)"), {"channel": RULES_CHANNEL, "payload": payload})
+
     async def _listen(self) -> None:
         import psycopg  # noqa: PLC0415 - an optional library, loaded where PostgreSQL is used
 
@@ -77,6 +84,7 @@ class ListeningNotifier(Notifier):
                 async with await psycopg.AsyncConnection.connect(
                     self._address, autocommit=True, **POSTGRES_PATIENCE
                 ) as connection:
+                    await connection.execute(f"LISTEN {RULES_CHANNEL}")
                     await connection.execute(f"LISTEN {CHILDREN_CHANNEL}")
                     await connection.execute(f"LISTEN {CHANNEL}")
                     pause_s = PAUSE_S
@@ -95,6 +103,8 @@ class ListeningNotifier(Notifier):
                 continue
             if told.channel == CHILDREN_CHANNEL:
                 self._child_ended(changed)
+            elif told.channel == RULES_CHANNEL:
+                self.rules_changed()
             else:
                 self.changed(ExecutionId(*ids) for ids in changed)
 
@@ -108,6 +118,7 @@ class ListeningNotifier(Notifier):
 
     def _began(self) -> None:
         self.changed_any()
+        self.rules_changed()
         self.children.missed()
         self._answer()
 

@@ -28,6 +28,9 @@ from flytelike_idl.core import compiler_pb2, identifier_pb2, literals_pb2, types
 from flytelike_idl.core import execution_pb2 as core_execution_pb2
 from flytelike_idl.service import watch_pb2
 
+HELD = "others to end: as many executions run as may"
+"""What an execution waits for that is held back."""
+
 
 def timestamp(ns: int) -> Timestamp:
     """Return the message of an instant."""
@@ -105,6 +108,8 @@ def execution_message(row: ExecutionRow) -> execution_pb2.Execution:
         closure.error.ParseFromString(row.error)
     elif row.outputs_uri:
         closure.outputs.uri = row.outputs_uri
+    if row.held_since:
+        closure.waits = HELD
     if row.state_at:
         closure.state_change_details.state = row.state  # type: ignore[assignment] # the values are the same
         closure.state_change_details.principal = row.state_principal
@@ -279,6 +284,7 @@ def project_message(row: ProjectRow, domains: tuple[tuple[str, str], ...]) -> pr
         description=row.description,
         labels=common_pb2.Labels.FromString(row.labels),
         state=row.state,  # type: ignore[arg-type] # the values are the same
+        team=row.team,
         domains=[project_pb2.Domain(id=domain, name=name) for domain, name in domains],
     )
 

@@ -1,12 +1,14 @@
 """What the control plane needs from the world around it."""
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from flytelike.model.ids import ExecutionId, TaskExecutionId
 from flytelike.model.launch import LaunchRequest
 from flytelike.model.queued import Queued
+from flytelike.model.quota import Amounts, QuotaPlace
 from flytelike.model.trouble import Trouble
 
 
@@ -50,6 +52,29 @@ class NoLogs:
         """Raise `LogNotFound`."""
         raise LogNotFound(f"no logs are kept; asked for {attempt.node.path} from {offset}, follow={follow}")
         yield b""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceUse:
+    """What attempts use at and below a place, in units as its quota, and how many wait there."""
+
+    used: Amounts
+    waiting: int
+
+
+class Meter(Protocol):
+    """Tells what attempts use (propeller's allocator knows)."""
+
+    def uses(self) -> Mapping[QuotaPlace, PlaceUse]:
+        """Return what is used now, by place; places where nothing is used and nothing waits may be missing."""
+
+
+class NoMeter:
+    """Knows of no use."""
+
+    def uses(self) -> Mapping[QuotaPlace, PlaceUse]:
+        """Return nothing."""
+        return {}
 
 
 class Clock(Protocol):

@@ -3,6 +3,7 @@
 from sqlalchemy import Connection
 
 from flytelike.codec.parse import serialise
+from flytelike.controlplane.access.roles import EVERYTHING, PLATFORM, Action, Rights
 from flytelike.controlplane.database import Database
 from flytelike.controlplane.errors import Faults, Status, not_found, refusal
 from flytelike.controlplane.listing import ListQuery
@@ -14,9 +15,14 @@ from flytelike.controlplane.repository.projects import (
     add_project,
     find_project,
     list_projects,
+    project_ids,
     update_project,
 )
+from flytelike.controlplane.repository.tenancy import find_team, hold_tenancy
 from flytelike.controlplane.settings import Settings
+from flytelike.controlplane.tenancy.planning import check_owner
+from flytelike.controlplane.tenancy.tenancy import TenancyCases
+from flytelike.model.quota import DEFAULT_TEAM
 from flytelike_idl.admin import common_pb2, project_pb2
 
 NAME_MAX = 64
@@ -39,8 +45,9 @@ def check_place(connection: Connection, settings: Settings, project: str, domain
 class Projects:
     """The use cases of projects."""
 
-    def __init__(self, database: Database, settings: Settings, clock: Clock) -> None:
-        """Keep projects in `database`."""
+    def __init__(self, database: Database, settings: Settings, clock: Clock, tenancy: TenancyCases) -> None:
+        """Keep projects in `database`; `tenancy` hears whose they are."""
+        self._tenancy = tenancy
         self._database = database
         self._settings = settings
         self._clock = clock
@@ -60,14 +67,17 @@ class Projects:
         faults.check()
         now = self._clock.now_ns()
         labels = serialise(project.labels)
-        row = ProjectRow(project.id, project.name or project.id, project.description, labels, 0, now, now)
+        team = project.team or DEFAULT_TEAM
+        row = ProjectRow(project.id, project.name or project.id, project.description, labels, 0, now, now, team)
 
         def add(connection: Connection) -> None:
+            self._given(connection, team)
             if find_project(connection, row.id) is not None:
                 raise refusal(Status.ALREADY_EXISTS, "project-exists", f"there is a project {row.id!r} already")
             add_project(connection, row)
 
         await self._database.write(add)
+        await self._tell_owners(project.team)
 
     async def update(self, project: project_pb2.Project) -> None:
         """Change a project's name, description, labels and state; raises Refusal NOT_FOUND."""
@@ -82,8 +92,17 @@ class Projects:
         }
         if project.name:
             values["name"] = project.name
-        if not await self._database.write(lambda connection: update_project(connection, project.id, values)):
+        if project.team:
+            values["team"] = project.team
+
+        def change(connection: Connection) -> bool:
+            if project.team:
+                self._given(connection, project.team)
+            return update_project(connection, project.id, values)
+
+        if not await self._database.write(change):
             raise not_found("project", repr(project.id))
+        await self._tell_owners(project.team)
 
     async def get(self, project: str) -> project_pb2.Project:
         """Return a project; raises Refusal NOT_FOUND."""
@@ -92,10 +111,29 @@ class Projects:
             raise not_found("project", repr(project))
         return project_message(row, self._settings.domains)
 
-    async def list(self, query: ListQuery) -> list[project_pb2.Project]:
-        """Return a page of projects."""
-        rows = await self._database.read(lambda connection: list_projects(connection, query))
+    async def list(self, query: ListQuery, rights: Rights = EVERYTHING) -> list[project_pb2.Project]:
+        """Return a page of the projects that somebody may know of."""
+
+        def look(connection: Connection) -> list[ProjectRow]:
+            if rights.allows(Action.READ, PLATFORM):
+                return list_projects(connection, query)
+            seen = [project for project in project_ids(connection) if rights.sees(project)]
+            return list_projects(connection, query, seen)
+
+        rows = await self._database.read(look)
         return [project_message(row, self._settings.domains) for row in rows]
+
+    def _given(self, connection: Connection, team: str) -> None:
+        """Refuse a team that cannot be given projects, and tell other servers."""
+        faults = Faults()
+        hold_tenancy(connection)
+        check_owner(find_team(connection, team), team, faults)
+        faults.check()
+        self._tenancy.tell(connection)
+
+    async def _tell_owners(self, team: str) -> None:
+        if team:
+            await self._tenancy.refresh()
 
 
 def _check_texts(project: project_pb2.Project, faults: Faults) -> None:

@@ -62,7 +62,56 @@ projects = Table(
     Column("state", SmallInteger, nullable=False),
     _instant("created_at"),
     _instant("updated_at"),
+    _text("team", default="default"),
 )
+
+teams = Table(
+    "teams",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    _text("description"),
+    _text("labels", default="{}"),
+    Column("archived", Boolean, nullable=False),
+    _instant("created_at"),
+    _instant("updated_at"),
+)
+"""`labels`: a JSON object."""
+
+quotas = Table(
+    "quotas",
+    metadata,
+    Column("team", String(64), primary_key=True),
+    Column("project", String(64), primary_key=True),
+    Column("domain", String(64), primary_key=True),
+    _text("terms"),
+    _instant("updated_at"),
+)
+"""A team's quota names the team only, a project's the project, a domain's both project and domain. `terms`: JSON."""
+
+matchable_attributes = Table(
+    "matchable_attributes",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("domain", String(64), primary_key=True),
+    Column("workflow", Text, primary_key=True),
+    Column("kind", SmallInteger, primary_key=True, autoincrement=False),
+    _bytes("body"),
+    _instant("updated_at"),
+)
+"""`kind`: admin.MatchableResource; `body`: admin.MatchingAttributes."""
+
+quota_samples = Table(
+    "quota_samples",
+    metadata,
+    Column("team", String(64), primary_key=True),
+    Column("project", String(64), primary_key=True),
+    Column("domain", String(64), primary_key=True),
+    Column("at", BigInteger, primary_key=True, autoincrement=False),
+    _text("used"),
+    Column("waiting", Integer, nullable=False),
+    Index(None, "at"),
+)
+"""What was used at a place when it had changed, at most once a minute. `at`: the minute; `used`: JSON."""
 
 named_entities = Table(
     "named_entities",
@@ -189,6 +238,10 @@ executions = Table(
     # Whether an eager task called it, and whether its own eager tasks have called any.
     Column("eager", Boolean, nullable=False, server_default=false()),
     Column("calls", Boolean, nullable=False, server_default=false()),
+    # Since when a limit on running executions keeps it from starting; 0 once it may. And its place in line: the
+    # smallest goes first.
+    _instant("held_since"),
+    _instant("held_order"),
     UniqueConstraint("project", "domain", "name"),
     Index(None, "project", "domain", "parent_name", "parent_path"),
     Index(None, "project", "domain", "created_at"),
@@ -200,6 +253,12 @@ Index(
     "ix_executions_deleting",
     executions.c.id,
     sqlite_where=executions.c.deleting_at != 0,
+)
+
+Index(
+    "ix_executions_held",
+    executions.c.held_order,
+    sqlite_where=executions.c.held_since != 0,
 )
 
 leases = Table(
@@ -456,6 +515,60 @@ catalog_uses = Table(
     Column("saved_ns", BigInteger, nullable=False, server_default="0"),
 )
 """How often results of a task were looked for, and the time that finding them saved."""
+
+access_tokens = Table(
+    "access_tokens",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("digest", String(64), nullable=False, unique=True),
+    _text("user"),
+    _text("name"),
+    _text("created_by"),
+    _instant("created_at"),
+    _instant("expires_at"),
+    _instant("used_at"),
+    _instant("revoked_at"),
+    Index(None, "user"),
+)
+"""Tokens: `id` is the part that is shown, `digest` the SHA-256 of the whole in hexadecimal. An `expires_at` of 0 is
+never."""
+
+access_grants = Table(
+    "access_grants",
+    metadata,
+    _id(),
+    Column("subject_kind", String(8), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("team", String(64), nullable=False, server_default=""),
+    Column("project", String(64), nullable=False, server_default=""),
+    Column("domain", String(64), nullable=False, server_default=""),
+    _text("created_by"),
+    _instant("created_at"),
+    UniqueConstraint("subject_kind", "subject", "role", "team", "project", "domain"),
+)
+"""Roles that users and groups have: in a team's projects, a project, a domain of one; all empty is everywhere."""
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    _id(),
+    _instant("at"),
+    _text("actor"),
+    _text("via"),
+    _text("credential"),
+    _text("method"),
+    _text("project"),
+    _text("domain"),
+    _text("target"),
+    _text("peer"),
+    _text("request_id"),
+    _text("outcome"),
+    _text("detail"),
+    Index(None, "at"),
+    Index(None, "project", "id"),
+)
+"""Who changed what; rows are added, never changed, and go when they are old."""
 
 schema_support = Table("schema_support", metadata, Column("readable_since", String(32), nullable=False))
 """One row: the oldest version, named by its newest revision, that can work on these tables."""

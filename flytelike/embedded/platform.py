@@ -4,11 +4,12 @@ import asyncio
 import os
 import tempfile
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from flytelike.controlplane.access.options import AccessOptions
 from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.collecting.policy import Policies
 from flytelike.controlplane.collecting.ports import Keepers
@@ -25,16 +26,17 @@ from flytelike.embedded.folder import DataFolder, Endpoint
 from flytelike.embedded.garbage import rarely_collected
 from flytelike.embedded.images import image_environments
 from flytelike.embedded.keepers import EngineLayout, LogFiles, StatesOfEngine
+from flytelike.embedded.quotas import UsesOfAllocator, quotas_of, tenants_of
 from flytelike.embedded.retention import policies_in
 from flytelike.embedded.secret_folder import SecretFolder
 from flytelike.embedded.secrets import SecretsOfPlatform
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.storage import Store, StoreConfig
 from propeller.allocation import LocalAllocator
-from propeller.core.fairness import Quota
 from propeller.engine import Engine, EngineSettings, Ports
 from propeller.engine.loop_clock import LoopClock
 from propeller.executors.process import ProcessExecutor, ProcessSettings
+from propeller.executors.process.devices import discovered
 from propeller.executors.process.scratch import sweep
 from propeller.ports import StoreError
 from propeller.stores.blobs import BlobsOnStore
@@ -45,8 +47,9 @@ from propeller.stores.sql import SqlStateStore
 class PlatformOptions:
     """How a platform is run: addresses (port 0 is any free one), and how many tasks and eager functions run at once.
 
+    `gpus` are the names of the GPUs that tasks may be given; None: those that the machine has.
     `images` are the `IMAGE=FOLDER` words; the data folder's `images.yaml` comes after them.
-    `cache_ttl_ns` and `cache_bytes_max` are the control plane's settings of these names.
+    `cache_ttl_ns`, `cache_bytes_max` and `access` are the control plane's settings of these names.
     """
 
     host: str = "127.0.0.1"
@@ -54,9 +57,11 @@ class PlatformOptions:
     http_port: int = 0
     slots: int | None = None
     eager_slots: int | None = None
+    gpus: tuple[str, ...] | None = None
     images: tuple[str, ...] = ()
     cache_ttl_ns: int = 0
     cache_bytes_max: int = 0
+    access: AccessOptions = field(default_factory=AccessOptions)
 
 
 class Platform:
@@ -88,7 +93,11 @@ class Platform:
     async def _start(self, stack: AsyncExitStack) -> None:
         # A path rather than a `file://` uri: stock Flyte code takes only the former for a file of this machine.
         folder, base = self.folder, str(self.folder.store)
-        workers = self._workers(base)
+        access = self.options.access
+        token = folder.give_token() if access.guards else None
+        if token is None:
+            folder.take_token()
+        workers = await asyncio.to_thread(self._workers, base, token)
         # What a killed platform left goes at once, and not only when the first worker is wanted.
         sweeping = asyncio.create_task(asyncio.to_thread(sweep), name="sweep_scratch")
         stack.push_async_callback(asyncio.wait, [sweeping])
@@ -105,6 +114,8 @@ class Platform:
             http_port=self.options.http_port,
             cache_ttl_ns=self.options.cache_ttl_ns,
             cache_bytes_max=self.options.cache_bytes_max,
+            access=access,
+            token_file=token,
         )
         plane = ControlPlane(settings, store, launcher, logs=logs, keepers=keepers)
         await plane.start()
@@ -121,7 +132,10 @@ class Platform:
         )
         # The folder's lock keeps other processes out: who holds the lease is one that died.
         engine = Engine(ports, engine_settings(metadata, settings.raw_prefix, policies))
-        allocator = LocalAllocator({(): Quota(limit=workers.machine)}, ports.clock)
+        rules = plane.tenancy.rules
+        allocator = LocalAllocator(quotas_of(rules, workers.machine), ports.clock, tenants_of(rules))
+        plane.tenancy.on_changed(lambda new: allocator.change(quotas_of(new, workers.machine), tenants_of(new)))
+        plane.tenancy.connect(UsesOfAllocator(allocator))
         secrets = SecretsOfPlatform(SecretFolder(folder.secrets))
         executor = ProcessExecutor(workers, store, engine, allocator, secrets)
         logs.connect(executor.logs)
@@ -145,12 +159,14 @@ class Platform:
         except StoreError as error:
             raise DiagnosticError([state_fault(error, self.folder)]) from error
 
-    def _workers(self, base: str) -> ProcessSettings:
+    def _workers(self, base: str, token: Path | None) -> ProcessSettings:
         env = {
             "FLYTELIKE_UPLOAD_PREFIX": f"{base}/uploads",
             "FLYTELIKE_CODE_CACHE": str(self.folder.code),
             "FLYTELIKE_ENDPOINT": f"file:{self.folder.endpoint_file}",
         }
+        if token is not None:
+            env["FLYTELIKE_TOKEN_FILE"] = str(token)
         settings = ProcessSettings(
             logs=self.folder.logs,
             env=env,
@@ -165,6 +181,9 @@ class Platform:
             settings = replace(settings, slots=self.options.slots)
         if self.options.eager_slots is not None:
             settings = replace(settings, eager_slots=self.options.eager_slots)
+        gpus = discovered() if self.options.gpus is None else self.options.gpus
+        if gpus:
+            settings = replace(settings, gpus=gpus)
         return settings
 
 

@@ -1,10 +1,11 @@
 """Grants of one process."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from typing_extensions import override
 
-from propeller.core.fairness import FairQueue, Quota, Request, TooLarge, Waiting
+from propeller.core.fairness import FairQueue, Quota, Request, TooLarge, Use, Waiting
 from propeller.ports import Clock
 from propeller.ports_allocation import AllocationListener, Allocator, Ask, Tenants
 
@@ -52,6 +53,30 @@ class LocalAllocator(Allocator):
         self._queue.withdraw(ask_id)
         self._queue.give_back(ask_id, self._clock.now_ns())
         self._grant()
+
+    def change(self, quotas: Mapping[tuple[str, ...], Quota], tenants: Tenants) -> None:
+        """Grant by other quotas from now on, and by other owners of projects.
+
+        Nothing that was granted is taken back. Who waits for a project that has moved to another team keeps its age.
+        """
+        now = self._clock.now_ns()
+        self._queue.set_quotas(quotas, now)
+        self._tenants = tenants
+        for request in self._queue.waiting():
+            _, project, domain = request.path
+            if (path := tenants.path(project, domain)) == request.path:
+                continue
+            self._queue.withdraw(request.id)
+            moved = replace(request, path=path)
+            try:
+                self._queue.ask(moved, now)
+            except TooLarge as refused:
+                self._listeners.pop(request.id).refused(request.id, refused.shortages)
+        self._grant()
+
+    def uses(self) -> Sequence[Use]:
+        """Return what is used now, by place."""
+        return list(self._queue.uses())
 
     @override
     async def why(self, ask_id: str) -> Waiting | None:

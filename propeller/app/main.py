@@ -1,7 +1,6 @@
 """The command `propeller`."""
 
 import asyncio
-import logging
 import os
 import signal
 import socket
@@ -16,6 +15,7 @@ from typing_extensions import override
 from flytelike.model.diagnostic import DiagnosticError
 from propeller.app.cluster_resource_file import cluster_resources_from_file
 from propeller.app.control_plane import ControlPlaneSettings
+from propeller.app.logs import log_to_stderr
 from propeller.app.operator import Operator, OperatorOptions
 from propeller.app.pod_file import pods_from_file
 from propeller.app.settings_file import from_file
@@ -49,7 +49,7 @@ class Commands(click.Group):
 @click.group(cls=Commands)
 def main() -> None:
     """Run Flytelike's engine."""
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr()
 
 
 def option(name: str, text: str, **more: Any) -> Callable[[Callable[..., object]], Callable[..., object]]:  # noqa: ANN401 - click's

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from propeller.app.alone import NoChildren, NoHistory
 from propeller.ports import Children, Closures, EventSink
+from propeller.ports_allocation import QuotaSource
 from propeller.ports_catalog import Catalog, NoCatalog
 from propeller.ports_signals import NoSignals, Signals
 
@@ -12,7 +13,8 @@ from propeller.ports_signals import NoSignals, Signals
 class Neighbours:
     """Who takes history, starts children, compiles graphs, keeps signals and cached results.
 
-    Without `closures`, those that lie in the object store are read, and none are compiled.
+    Without `closures`, those that lie in the object store are read, and none are compiled. Without `quotas`, nothing is
+    bounded.
     """
 
     sink: EventSink = field(default_factory=NoHistory)
@@ -20,3 +22,4 @@ class Neighbours:
     closures: Closures | None = None
     signals: Signals = field(default_factory=NoSignals)
     catalog: Catalog = field(default_factory=NoCatalog)
+    quotas: QuotaSource | None = None

@@ -15,7 +15,9 @@ from propeller.app.closures import StoredClosures
 from propeller.app.cluster_resources import ClusterResources, ClusterResourceSettings
 from propeller.app.control_plane import ControlPlaneConnection, ControlPlaneSettings, neighbours_of
 from propeller.app.control_plane.news import hear_of_children
+from propeller.app.control_plane.quotas import RemoteQuotas
 from propeller.app.duty import Duty
+from propeller.app.grants import grants_of
 from propeller.app.health import Health
 from propeller.app.metrics import operator_metrics
 from propeller.app.monitoring import monitored
@@ -28,12 +30,15 @@ from propeller.core.fairness import Quota
 from propeller.engine import Engine
 from propeller.engine.loop_clock import LoopClock
 from propeller.executors.pod import PodExecutor, PodExecutorSettings
+from propeller.executors.pod.admission import Admission, AdmittedByAll
+from propeller.executors.pod.granted import GrantedAdmission
 from propeller.executors.process import ProcessExecutor, ProcessSettings
 from propeller.kube.client import ClientSettings, KubernetesClient
 from propeller.kube.lease import Leases
 from propeller.kube.ports import FLYTE_WORKFLOWS, Json, Selection
 from propeller.kube.resource import has_ended, owner_reference, stands_for
 from propeller.kube.watch import Gone, Listed, ObjectKey, Seen, Watch
+from propeller.ports_allocation import Allocator
 
 _LOG = logging.getLogger(__name__)
 
@@ -156,14 +161,18 @@ class Operator:
         connection = None
         if options.control_plane is not None:
             connection = await stack.enter_async_context(ControlPlaneConnection(options.control_plane))
-            self._neighbours = neighbours_of(connection, store)
+            quotas = RemoteQuotas()
+            self._neighbours = replace(neighbours_of(connection, store), quotas=quotas)
+            listening = asyncio.get_running_loop().create_task(quotas.hear(connection), name="propeller-quotas")
+            self._tasks.append(listening)
         around = Surroundings(
             objects=client,
             data=store,
             closures=self._neighbours.closures or StoredClosures(store),
             clock=LoopClock(),
             neighbours=self._neighbours,
-            executor=lambda number, engine: self._executor(number, client, store, engine),
+            executor=lambda number, engine, grants: self._executor(number, client, store, engine, grants),
+            allocator=grants_of(options.database, self._neighbours.quotas if options.pods is not None else None),
             database=options.database,
             store_base=options.store_base,
             ttl_s=options.ttl_s,
@@ -234,7 +243,9 @@ class Operator:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _executor(self, number: int, client: KubernetesClient, store: Store, engine: Engine) -> RememberingExecutor:
+    def _executor(
+        self, number: int, client: KubernetesClient, store: Store, engine: Engine, grants: Allocator | None
+    ) -> RememberingExecutor:
         pods = self.options.pods
         if pods is None:
             workers = self._workers()
@@ -245,7 +256,11 @@ class Operator:
         if number:
             # Each shard looks at its own pods alone: those of others are not for it to judge.
             pods = replace(pods, pods=replace(pods.pods, platform=f"{pods.pods.platform}.{number}"))
-        executor = PodExecutor(pods, client, client, store, engine, admission=self._prepared, owner_of=self._owner)
+        admission: Admission | None = self._prepared
+        if grants is not None and self._neighbours.quotas is not None:
+            granted = GrantedAdmission(grants, self._neighbours.quotas, pods.pods.gpu_resource)
+            admission = granted if self._prepared is None else AdmittedByAll([self._prepared, granted])
+        executor = PodExecutor(pods, client, client, store, engine, admission=admission, owner_of=self._owner)
         executor.is_over = self._is_over
         # Pods that a former process left are looked after even where no attempt follows.
         executor.open()

@@ -9,8 +9,8 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.model.policies import ResourceName
+from flytelike.model.quantity import amount_of
 from propeller.executors.pod import PodExecutorSettings, PodSettings, SecurityProfile
-from propeller.executors.quantity import amount_of
 
 _RESOURCES = {
     "cpu": ResourceName.CPU,

@@ -57,6 +57,10 @@ class PreparedNamespaces(Admission):
                 await self._changed.wait()
 
     @override
+    def resumed(self, key: AttemptKey, pod: Json) -> None:
+        del key, pod
+
+    @override
     def released(self, key: AttemptKey) -> None:
         del key
 

@@ -1,7 +1,7 @@
 """One shard's engine, with a store, workers and a reconciler of its own."""
 
 from collections.abc import Callable, Collection
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -13,6 +13,7 @@ from propeller.app.sharding import SHARD_LABEL
 from propeller.engine import Engine, EngineSettings, Ports
 from propeller.kube.ports import Objects
 from propeller.ports import Clock, Closures, Executor
+from propeller.ports_allocation import Allocator
 from propeller.stores.blobs import BlobsOnStore
 from propeller.stores.sql import SqlStateStore
 
@@ -29,14 +30,15 @@ class RememberingExecutor(Executor, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What all shards of a process have in common. `executor` makes the one of a shard."""
+    """What all shards of a process have in common. `executor` and `allocator` make those of a shard."""
 
     objects: Objects
     data: Store
     closures: Closures
     clock: Clock
     neighbours: Neighbours
-    executor: Callable[[int, Engine], RememberingExecutor]
+    executor: Callable[[int, Engine, Allocator | None], RememberingExecutor]
+    allocator: Callable[[int], AbstractAsyncContextManager[Allocator | None]]
     database: str
     store_base: str
     ttl_s: float | None = None
@@ -78,8 +80,9 @@ class Shard:
                 catalog=around.neighbours.catalog,
             )
             engine = Engine(ports, _engine_settings(around, metadata, owner))
+            allocator = await stack.enter_async_context(around.allocator(number))
             stack.push_async_callback(engine.close)
-            executor = around.executor(number, engine)
+            executor = around.executor(number, engine, allocator)
             await engine.start(executor)
             stack.push_async_callback(reconciler.close)
             reconciler.start(engine, executor.forget)

@@ -143,6 +143,9 @@ class FakeKubelet:
                 return
             self.started.append(key.name)
             one.work = self._later(self._occupy(one))
+        elif known is not None and not known.stopping and not metadata.get("deletionTimestamp"):
+            known.pod = {**known.pod, "metadata": metadata}
+            self._deliver(known)
         elif known is not None and metadata.get("deletionTimestamp") and not known.stopping:
             known.stopping = True
             await self._stop(known, metadata.get("deletionGracePeriodSeconds") or 0)
@@ -237,7 +240,10 @@ class FakeKubelet:
         made = one.containers[name] = _Container(log)
         try:
             env = await self._environment(metadata["namespace"], container, folder)
-            command = [*(container.get("command") or ()), *(container.get("args") or ())]
+            self._deliver(one)
+            command = [
+                self._inside(one, word) for word in (*(container.get("command") or ()), *(container.get("args") or ()))
+            ]
             made.process = await started(command, env, folder, log)
         except ObjectNotFound as error:
             one.states[name] = waiting("CreateContainerConfigError", error.message)
@@ -250,6 +256,28 @@ class FakeKubelet:
                 kill(made.process.pid, signal.SIGKILL)
         made.over = made.process is None
         return made.process
+
+    def _deliver(self, one: _Pod) -> None:
+        """Keep annotations in files, as volumes of the kind `downwardAPI` do."""
+        for volume in one.pod["spec"].get("volumes") or ():
+            for item in (volume.get("downwardAPI") or {}).get("items") or ():
+                name = item["fieldRef"]["fieldPath"].removeprefix("metadata.annotations['").removesuffix("']")
+                path = self._volume(one, volume["name"]) / item["path"]
+                path.parent.mkdir(parents=True, exist_ok=True)
+                text = one.pod["metadata"].get("annotations", {}).get(name, "")
+                if not path.exists() or path.read_text() != text:
+                    path.with_suffix(".new").write_text(text)
+                    path.with_suffix(".new").rename(path)
+
+    def _inside(self, one: _Pod, word: str) -> str:
+        """Return a word of a command with the real places of volumes in it."""
+        for container in one.pod["spec"]["containers"]:
+            for mount in container.get("volumeMounts") or ():
+                word = word.replace(mount["mountPath"], str(self._volume(one, mount["name"])))
+        return word
+
+    def _volume(self, one: _Pod, name: str) -> Path:
+        return Path(self._root, one.pod["metadata"]["uid"], "volumes", name)
 
     async def _ended_well(self, one: _Pod, name: str) -> bool:
         container = one.containers[name]

@@ -190,7 +190,8 @@ def unfinished_business(connection: Connection) -> list[ExecutionRow]:
     """Return the executions nothing was heard of yet, and those that somebody wants to end."""
     statement = _EXECUTION.where(
         executions.c.phase.not_in(TERMINAL),
-        (executions.c.sequence == 0) | (executions.c.phase == WorkflowPhase.ABORTING.value),
+        ((executions.c.sequence == 0) & (executions.c.held_since == 0))
+        | (executions.c.phase == WorkflowPhase.ABORTING.value),
     ).order_by(executions.c.id)
     return [ExecutionRow(*row) for row in connection.execute(statement)]
 

@@ -65,6 +65,7 @@ class ExecutionRow:
     updated_at: int
     sequence: int
     eager: bool
+    held_since: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,14 @@
-"""AdminService: projects, domains, attributes, the version of the server."""
+"""AdminService: projects, domains, the version of the server."""
 
 from importlib.metadata import version
-from typing import NoReturn
 
+from flytelike.controlplane.access.caller import caller
 from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.errors import Faults, not_found
 from flytelike.controlplane.listing import next_token
 from flytelike.controlplane.naming import check_org
 from flytelike.controlplane.rpc.requests import list_query
-from flytelike_idl.admin import (
-    matchable_resource_pb2,
-    project_attributes_pb2,
-    project_domain_attributes_pb2,
-    project_pb2,
-    version_pb2,
-    workflow_attributes_pb2,
-)
+from flytelike_idl.admin import project_pb2, version_pb2
 
 
 class ProjectServicer:
@@ -42,13 +35,15 @@ class ProjectServicer:
     async def get_project(self, request: project_pb2.ProjectGetRequest) -> project_pb2.Project:
         """Return a project."""
         _no_org(request.org)
+        if not caller().rights.sees(request.id):
+            raise not_found("project", repr(request.id))
         return await self._projects.get(request.id)
 
     async def list_projects(self, request: project_pb2.ProjectListRequest) -> project_pb2.Projects:
-        """Return a page of projects."""
+        """Return a page of the projects that the caller may know of."""
         _no_org(request.org)
         query = list_query(request, self._rows_max)
-        found = await self._projects.list(query)
+        found = await self._projects.list(query, caller().rights)
         return project_pb2.Projects(projects=found, token=next_token(query, len(found)))
 
     async def get_domains(self, _request: project_pb2.GetDomainRequest) -> project_pb2.GetDomainsResponse:
@@ -60,35 +55,6 @@ class ProjectServicer:
     async def get_version(self, _request: version_pb2.GetVersionRequest) -> version_pb2.GetVersionResponse:
         """Return the server's version."""
         return version_pb2.GetVersionResponse(control_plane_version=version_pb2.Version(Version=version("flytelike")))
-
-    async def get_project_attributes(
-        self, request: project_attributes_pb2.ProjectAttributesGetRequest
-    ) -> project_attributes_pb2.ProjectAttributesGetResponse:
-        """Say that a project has no attributes."""
-        _no_attributes(request.resource_type, request.project)
-
-    async def get_project_domain_attributes(
-        self, request: project_domain_attributes_pb2.ProjectDomainAttributesGetRequest
-    ) -> project_domain_attributes_pb2.ProjectDomainAttributesGetResponse:
-        """Say that a domain of a project has no attributes."""
-        _no_attributes(request.resource_type, f"{request.project}/{request.domain}")
-
-    async def get_workflow_attributes(
-        self, request: workflow_attributes_pb2.WorkflowAttributesGetRequest
-    ) -> workflow_attributes_pb2.WorkflowAttributesGetResponse:
-        """Say that a workflow has no attributes."""
-        _no_attributes(request.resource_type, f"{request.project}/{request.domain}/{request.workflow}")
-
-    async def list_matchable_attributes(
-        self, _request: matchable_resource_pb2.ListMatchableAttributesRequest
-    ) -> matchable_resource_pb2.ListMatchableAttributesResponse:
-        """Return no attributes: none can be set yet."""
-        return matchable_resource_pb2.ListMatchableAttributesResponse()
-
-
-def _no_attributes(kind: int, place: str) -> NoReturn:
-    name = matchable_resource_pb2.MatchableResource.Name(kind) if 0 <= kind < 8 else str(kind)  # type: ignore[arg-type]
-    raise not_found("attribute", f"{name} of {place}")
 
 
 def _no_org(org: str) -> None:

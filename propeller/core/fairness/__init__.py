@@ -12,7 +12,8 @@ from propeller.core.fairness.amounts import Amounts
 from propeller.core.fairness.fair_queue import FairQueue, TooLarge
 from propeller.core.fairness.quota import Quota
 from propeller.core.fairness.request import Request
-from propeller.core.fairness.telling import shown_amount, shown_place, shown_shortages
+from propeller.core.fairness.telling import place_of, shortfalls, shown_place, shown_shortages
+from propeller.core.fairness.use import Use
 from propeller.core.fairness.waiting import Shortage, Waiting
 
 __all__ = [
@@ -22,8 +23,10 @@ __all__ = [
     "Request",
     "Shortage",
     "TooLarge",
+    "Use",
     "Waiting",
-    "shown_amount",
+    "place_of",
+    "shortfalls",
     "shown_place",
     "shown_shortages",
 ]

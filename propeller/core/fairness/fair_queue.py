@@ -10,6 +10,7 @@ from propeller.core.fairness.line import Line
 from propeller.core.fairness.place import Place
 from propeller.core.fairness.quota import Quota
 from propeller.core.fairness.request import Request
+from propeller.core.fairness.use import Use
 from propeller.core.fairness.waiting import Shortage, Waiting
 
 Bars: TypeAlias = dict[Place, set[str]]
@@ -143,15 +144,28 @@ class FairQueue:
             self._leave_line(request)
             self._exhausted = False
 
-    def set_quota(self, path: tuple[str, ...], quota: Quota, now_ns: int) -> None:
-        """Change a quota. What is granted stays granted, though it may be more than the new limit now."""
-        self._quotas[path] = quota
+    def set_quotas(self, quotas: Mapping[tuple[str, ...], Quota], now_ns: int) -> None:
+        """Count by other quotas, all of them, from now on.
+
+        What is granted stays granted, though it may be more than the new limits now. What waits and would never fit
+        any more goes on waiting: the limit may be raised again.
+        """
+        self._quotas = dict(quotas)
         self._possible.clear()
         self._exhausted = False
         capacity = self._quotas[()].limit if () in self._quotas else {}
-        self._places(path)
         for place in _all(self._root):
-            place.bound(self._quotas.get(place.path, place.quota), capacity, now_ns)
+            place.bound(self._quotas.get(place.path, Quota()), capacity, now_ns)
+
+    def waiting(self) -> list[Request]:
+        """Return the requests that wait, oldest asked first."""
+        return list(self._waiting.values())
+
+    def uses(self) -> Iterator[Use]:
+        """Yield each place at or below which something is used or waits, those above before those below."""
+        for place in _all(self._root):
+            if place.used or place.waits:
+                yield Use(place.path, dict(place.used), place.waiting)
 
     def used(self, path: tuple[str, ...]) -> dict[str, int]:
         """Return what is granted at and below a path: resource -> amount."""
@@ -175,7 +189,7 @@ class FairQueue:
             place.head = None
             if not bars:
                 return head
-        elif now_ns - place.stuck_since(head, now_ns) >= self._patience_ns:
+        elif not wanted[0].never_lets(head.shape) and now_ns - place.stuck_since(head, now_ns) >= self._patience_ns:
             bars.setdefault(wanted[0], set()).add(wanted[1])
         return place.line.first(lambda shape: all(each.lets(shape, bars.get(each, ())) for each in places))
 

@@ -39,6 +39,11 @@ class Place:
         """Whether somebody waits at or below it."""
         return bool(self._waiting)
 
+    @property
+    def waiting(self) -> int:
+        """How many wait at and below it."""
+        return sum(self._waiting.values())
+
     def had(self, now_ns: int) -> float:
         """How much it has had, in nanoseconds of the whole platform over its weight."""
         if now_ns > self._had_at_ns:
@@ -132,6 +137,10 @@ class Place:
     def short_of(self, asked: Shape) -> str | None:
         """Return the first resource that its limit does not allow beside what is used; none if it fits."""
         return amounts.short_of(self.used, asked, self.quota.limit)
+
+    def never_lets(self, asked: Shape) -> bool:
+        """Whether its own limit would not let this go on either if nothing else ran."""
+        return amounts.short_of({}, asked, self.quota.limit) is not None
 
     def stuck_since(self, head: Request, now_ns: int) -> int:
         """Since when this head of the line does not fit; from now on if it is seen so for the first time."""

@@ -1,31 +1,10 @@
-"""Amounts, places and shortages in words."""
+"""Places and shortages in words."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from flytelike.model.queued import Shortfall
+from flytelike.model.quota import QuotaPlace, shown_amount, shown_number
 from propeller.core.fairness.waiting import Shortage
-
-_BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
-_BYTES = frozenset({"memory", "stored_bytes"})
-_UNITS = {"cpu": "CPU", "memory": "of memory", "stored_bytes": "of stored data", "gpu": "GPU"}
-
-
-def shown_amount(resource: str, amount: int) -> str:
-    """Return an amount as people write it: `1.5 CPU`, `2 GiB of memory`, `3 attempts`."""
-    if resource.startswith("gpu/"):
-        unit = f"GPU of type {resource.removeprefix('gpu/')}"
-    else:
-        unit = _UNITS.get(resource, resource.replace("_", " ").removesuffix("s") + "s" * (amount != 1))
-    return f"{shown_number(resource, amount)} {unit}"
-
-
-def shown_number(resource: str, amount: int) -> str:
-    """Return an amount without what it is an amount of."""
-    if resource == "cpu":
-        return f"{amount / 1000:g}"
-    if resource not in _BYTES:
-        return str(amount)
-    power = min(max(amount.bit_length() - 1, 0) // 10, len(_BINARY) - 1)
-    return f"{amount / 1024**power:.4g} {_BINARY[power]}"
 
 
 def shown_place(path: tuple[str, ...]) -> str:
@@ -34,11 +13,27 @@ def shown_place(path: tuple[str, ...]) -> str:
         case ():
             return "the platform"
         case (team,):
-            return f"team {team}" if team else "all projects without a team"
+            return f"team {team}"
         case (_, project):
             return f"project {project}"
         case _:
             return f"{path[1]}/{path[2]}"
+
+
+def place_of(path: Sequence[str]) -> QuotaPlace:
+    """Return whose quota one is by its path: team, project, domain."""
+    match path:
+        case (team,):
+            return QuotaPlace(team=team)
+        case (_, project, *rest):
+            return QuotaPlace(project=project, domain=rest[0] if rest else "")
+        case _:
+            return QuotaPlace()
+
+
+def shortfalls(shortages: Iterable[Shortage]) -> tuple[Shortfall, ...]:
+    """Return shortages as those are told of them who know no paths."""
+    return tuple(Shortfall(place_of(it.path), it.resource, it.asked, it.used, it.limit, it.held) for it in shortages)
 
 
 def shown_shortages(shortages: Iterable[Shortage]) -> str:

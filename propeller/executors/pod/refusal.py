@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from flytelike.model.failure import Failure
+from flytelike.model.quantity import amount_of
 from propeller.executors.command import bad_task
 from propeller.executors.pod.endings import system_failure, user_failure
-from propeller.executors.quantity import amount_of
 from propeller.kube.errors import KubernetesError, ObjectNotFound
 
 

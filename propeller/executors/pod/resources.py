@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from flytelike.model.policies import ResourceName, Resources
+from flytelike.model.quantity import amount_of
 from propeller.executors.pod.faults import Faults
 from propeller.executors.pod.settings import Json, PodSettings
 from propeller.executors.pod.task_pod import RESOURCE_NAMES
-from propeller.executors.quantity import amount_of
 
 
 def named(resources: Resources, settings: PodSettings) -> Json:

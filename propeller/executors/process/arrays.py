@@ -5,14 +5,14 @@ from pathlib import PurePosixPath
 
 from flytelike.codec.elements import element_inputs
 from flytelike.model.failure import Failure
+from flytelike.model.quota import GPU, MAP_ELEMENTS
 from propeller.core.elements import Span
 from propeller.executors.command import OURS
 from propeller.executors.process.element_queue import Element, ElementQueue
-from propeller.executors.process.images import ImageEnvironment
-from propeller.executors.process.plan import WarmPlan, needs_of, plan_of, shows_attempt
+from propeller.executors.process.plan import Needs, WarmPlan, needs_of, plan_of, shows_attempt
+from propeller.executors.process.settings import ProcessSettings
 from propeller.executors.results import Results
 from propeller.ports import AttemptKey, AttemptSpec
-from propeller.ports_allocation import MAP_ELEMENTS
 from propeller.ports_elements import ArraySpec, ElementsOrder
 
 Start = Callable[[AttemptSpec], Awaitable[None]]
@@ -23,12 +23,13 @@ class Arrays:
 
     Args:
         results: Reads inputs, and stores those of elements.
-        images: Which images stand for an environment of their own.
+        settings: Which images stand for an environment of their own, and which GPUs there are.
     """
 
-    def __init__(self, results: Results, images: tuple[ImageEnvironment, ...]) -> None:
+    def __init__(self, results: Results, settings: ProcessSettings) -> None:
         self._results = results
-        self._images = images
+        self._images = settings.images
+        self._gpus = settings.gpus
         self._queues: dict[AttemptKey, ElementQueue] = {}
         self._attempts: dict[AttemptKey, tuple[AttemptKey, int]] = {}
 
@@ -44,6 +45,8 @@ class Arrays:
             return needs
         if shows_attempt(of_all) or spec.task.secrets or spec.task.metadata.is_eager:
             return None  # secrets are each attempt's own, and who waits for others takes no slot from them
+        if self._gpus and needs.amounts.get(GPU):
+            return None  # so are GPUs
         plan = plan_of(of_all, {}, self._images)
         if isinstance(plan, Failure):
             return plan
@@ -72,6 +75,10 @@ class Arrays:
     def own_attempts(self, key: AttemptKey) -> Mapping[AttemptKey, Element]:
         """Return the elements of an array that are attempts of their own."""
         return {one: (index, one.attempt) for one, (array, index) in self._attempts.items() if array == key}
+
+    def needs(self, spec: AttemptSpec) -> Needs | Failure:
+        """Return what an attempt needs that may be an element's own."""
+        return needs_of(spec, {MAP_ELEMENTS: 1} if spec.key in self._attempts else None)
 
     def ended(self, key: AttemptKey) -> tuple[AttemptKey, int] | None:
         """Return the array and the index of an element's attempt that ended, if it is one."""

@@ -21,6 +21,7 @@ from propeller.core.elements import Span, spans_of
 from propeller.core.fairness import Shortage
 from propeller.executors.command import bad_task
 from propeller.executors.ending import NO_GRAPHS, Ending, GaveNodes
+from propeller.executors.never import failure_of_never
 from propeller.executors.process.arrays import Arrays
 from propeller.executors.process.batches import Batches
 from propeller.executors.process.element_queue import ElementQueue
@@ -39,7 +40,6 @@ from propeller.executors.process.outcome import (
     explained_failure,
     failure_of_exit,
     failure_of_full_disk,
-    failure_of_never,
     failure_of_no_outputs,
     failure_of_start,
     failure_of_stop,
@@ -50,7 +50,6 @@ from propeller.executors.process.plan import (
     data_files,
     missing_program,
     needs_inputs,
-    needs_of,
     plan_of,
     task_document,
     uses_task_template,
@@ -113,7 +112,7 @@ class ProcessExecutor(Executor, WorkersListener, SlotsListener):
         self._watch = MemoryWatch(settings.memory_poll_s, self._over_memory)
         self._live: dict[AttemptKey, LiveAttempt] = {}
         self._slots = Slots(allocator, settings, self)
-        self._arrays = Arrays(self._results, settings.images)
+        self._arrays = Arrays(self._results, settings)
         self._held_up = HeldUp[AttemptSpec | ElementQueue](settings.disks, listener, self._go_on)
         self._batches = Batches(
             self._workers, self.logs, self._watch, settings.grace_s, self._tell_elements, self._held_up.by
@@ -239,7 +238,7 @@ class ProcessExecutor(Executor, WorkersListener, SlotsListener):
     async def _prepare(self, attempt: LiveAttempt) -> "Ending | _Run":
         """Return `_RUN` to run the attempt; else its news."""
         spec = attempt.spec
-        needs = needs_of(spec)
+        needs = self._arrays.needs(spec)
         if isinstance(needs, Failure):
             return needs
         attempt.memory_bytes, attempt.amounts = needs.memory_bytes, needs.amounts
@@ -329,8 +328,8 @@ class ProcessExecutor(Executor, WorkersListener, SlotsListener):
 
     def _dispatch(self, attempt: LiveAttempt) -> None:
         plan = attempt.plan
-        if attempt.secrets and plan is not None:
-            plan = replace(plan, env={**plan.env, **self._mounted(attempt)})
+        if plan is not None and (handed := self._handed(attempt)):
+            plan = replace(plan, env={**plan.env, **handed})
         match plan:
             case WarmPlan():
                 worker = self._workers.run(plan)
@@ -345,11 +344,12 @@ class ProcessExecutor(Executor, WorkersListener, SlotsListener):
         if worker.pid:
             self.started(worker)
 
-    def _mounted(self, attempt: LiveAttempt) -> Mapping[str, str]:
-        """Return the variables that give an attempt its secrets, those in files written."""
+    def _handed(self, attempt: LiveAttempt) -> Mapping[str, str]:
+        """Return the variables that give an attempt its GPUs and its secrets, those in files written."""
+        given = self._slots.devices(attempt)
         if attempt.secrets.need_files:
             attempt.folder = self._workers.private_folder()
-        return attempt.secrets.mounted(attempt.folder or Path())
+        return {**given, **attempt.secrets.mounted(attempt.folder or Path())} if attempt.secrets else given
 
     # --- what processes tell --------------------------------------------------------------
 
@@ -404,8 +404,8 @@ class ProcessExecutor(Executor, WorkersListener, SlotsListener):
             self._batch_over(queue, worker)
             return
         attempt = self._left(worker)
-        # What an author's module keeps of a secret must not reach an attempt that did not ask for it.
-        reusable = attempt is not None and attempt.stop is None and not attempt.secrets
+        # What a module keeps of a secret, or of a GPU, must not reach an attempt that did not ask for it.
+        reusable = attempt is not None and attempt.stop is None and not (attempt.secrets or attempt.devices)
         self._workers.release(worker, done, reusable=reusable)
         if attempt is None:
             return

@@ -29,6 +29,7 @@ class LiveAttempt:
     redactor: Redactor | None = None
     folder: Path | None = None
     amounts: Amounts = field(default_factory=dict)
+    devices: tuple[str, ...] = ()
 
     @property
     def eager(self) -> bool:

@@ -1,19 +1,16 @@
 """What the end of a process means for its attempt."""
 
 import signal
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias, assert_never
 
 from flytelike.model.failure import Failure, Fault
-from propeller.core.fairness import Shortage, shown_amount, shown_place
 from propeller.executors.codes import (
     DISK_FULL,
     ENDED_EARLY,
     GRANT_LOST,
     INTERRUPTED,
     KILLED_BY_SIGNAL,
-    NEVER_FITS,
     NON_ZERO_EXIT,
     NOT_STARTED,
     OOM_KILLED,
@@ -136,17 +133,6 @@ def failure_of_start(error: int, message: str, program: str, remedy: str = "") -
         )
         return Failure(PROGRAM_NOT_FOUND, text, Fault.USER, retryable=False)
     return Failure(NOT_STARTED, f"No process could be made for {program}: {message}", Fault.SYSTEM, retryable=True)
-
-
-def failure_of_never(shortages: Sequence[Shortage]) -> Failure:
-    """Return the failure of an attempt that asks for more than it can ever get."""
-    told = "; ".join(
-        f"{shown_amount(it.resource, it.asked)} where {shown_place(it.path)} may use "
-        f"{shown_amount(it.resource, it.limit)} at most"
-        for it in shortages
-    )
-    text = f"The task can never run here. It asks for {told}. Ask for less, or have the limit raised."
-    return Failure(NEVER_FITS, text, Fault.USER, retryable=False)
 
 
 def failure_of_full_disk(error: Exception) -> Failure:

@@ -15,6 +15,7 @@ from flytelike.model.failure import Failure
 from flytelike.model.graph import DataFiles
 from flytelike.model.literals import Literal
 from flytelike.model.policies import ResourceName
+from flytelike.model.quantity import bytes_of
 from propeller.core.fairness import Amounts
 from propeller.executors.asking import amounts_of
 from propeller.executors.command import (
@@ -29,7 +30,6 @@ from propeller.executors.process.environment import AttemptEnvironment, environm
 from propeller.executors.process.images import ImageEnvironment, environment_for
 from propeller.executors.process.settings import TASK_DEFAULTS
 from propeller.executors.process.worker import WorkerKey
-from propeller.executors.quantity import bytes_of
 from propeller.executors.templates import TemplateError, names_in
 from propeller.ports import AttemptSpec
 

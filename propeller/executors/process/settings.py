@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from flytelike.model.quota import ATTEMPTS, CPU, GPU, MEMORY
 from propeller.core.fairness import Amounts
 from propeller.executors.process.eager_slots import slots_for
 from propeller.executors.process.images import ImageEnvironment
-from propeller.ports_allocation import ATTEMPTS, CPU, MEMORY
 
 TASK_DEFAULTS: Amounts = {CPU: 1000}
 """What an attempt asks for that says nothing of it."""
@@ -47,6 +47,7 @@ class ProcessSettings:
         rss_growth_bytes: A worker that grew by more since its first attempt is replaced.
         log_bytes: What an attempt may print; the rest is dropped, and the log says so.
         memory_poll_s: How often the memory of attempts with a limit is looked at.
+        gpus: The GPUs that attempts are given, each one's own while it runs; not counted where none are named.
         disks: Folders on the disks that attempts write to. While one is full, attempts that it stopped wait.
     """
 
@@ -68,6 +69,7 @@ class ProcessSettings:
     log_bytes: int = 64 << 20
     memory_poll_s: float = 0.05
     disks: tuple[Path, ...] = ()
+    gpus: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
@@ -76,5 +78,6 @@ class ProcessSettings:
 
     @property
     def machine(self) -> Amounts:
-        """What all attempts together may use: the outermost quota. GPUs are not counted here."""
-        return {ATTEMPTS: self.slots, CPU: self.slots * 1000, MEMORY: _memory_bytes()}
+        """What all attempts together may use: the outermost quota. Without known GPUs they are not counted."""
+        whole = {ATTEMPTS: self.slots, CPU: self.slots * 1000, MEMORY: _memory_bytes()}
+        return {**whole, GPU: len(self.gpus)} if self.gpus else whole

@@ -2,22 +2,25 @@
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 from typing_extensions import override
 
 from flytelike.model.ids import ExecutionId
 from flytelike.model.queued import Queued
-from propeller.core.fairness import Amounts, Shortage, shown_shortages
+from flytelike.model.quota import CPU, GPU, MEMORY
+from propeller.core.fairness import Amounts, Shortage, shortfalls, shown_shortages
+from propeller.executors.process.devices import Devices, told_of
 from propeller.executors.process.eager_slots import EagerSlots
 from propeller.executors.process.element_queue import ElementQueue
 from propeller.executors.process.line import Line
 from propeller.executors.process.live_attempt import LiveAttempt
 from propeller.executors.process.settings import ProcessSettings
 from propeller.ports import AttemptKey
-from propeller.ports_allocation import CPU, MEMORY, AllocationListener, Allocator, Ask
+from propeller.ports_allocation import AllocationListener, Allocator, Ask
 
+_CUT = frozenset({CPU, MEMORY, GPU})
 QUEUED_MAX = 200
 """How many of those that wait are looked at: who asks wants some of them."""
 
@@ -45,8 +48,8 @@ class Slots(AllocationListener):
 
     Args:
         allocator: Says who is next.
-        settings: What this machine has. Who asks for more processors or memory is given all of them: a spec that was
-            written for a large machine runs on a small one, alone.
+        settings: What this machine has. Who asks for more processors, memory or GPUs is given all of them: a spec
+            that was written for a large machine runs on a small one, alone.
         listener: Told when somebody may begin.
     """
 
@@ -60,6 +63,8 @@ class Slots(AllocationListener):
         self._ready: deque[str] = deque()
         self._asks: dict[Who, str] = {}
         self._held: dict[int, str | LiveAttempt] = {}
+        self._devices = Devices(settings.gpus)
+        self._devices_held: dict[int, tuple[str, ...]] = {}
         self._asked = 0
 
     def __bool__(self) -> bool:
@@ -88,8 +93,16 @@ class Slots(AllocationListener):
                 return who
         return None
 
+    def devices(self, attempt: LiveAttempt) -> Mapping[str, str]:
+        """Return variables that name the GPUs that are an attempt's own until it leaves its worker; it begins now."""
+        if not attempt.eager and (count := attempt.amounts.get(GPU, 0)):
+            attempt.devices = self._devices.take(count)
+        return told_of(attempt.devices)
+
     def hold(self, who: Who, worker: int) -> None:
         """Note in which worker somebody runs. An array may wait for its next slot from now on."""
+        if isinstance(who, LiveAttempt) and who.devices:
+            self._devices_held[worker] = who.devices
         if isinstance(who, LiveAttempt) and who.eager:
             self._eager.hold(who.level)
             self._held[worker] = who
@@ -98,6 +111,8 @@ class Slots(AllocationListener):
 
     def leave(self, worker: int) -> None:
         """Give a worker's slot back: what ran there has ended."""
+        if (devices := self._devices_held.pop(worker, None)) is not None:
+            self._devices.give_back(devices)
         match self._held.pop(worker, None):
             case str() as name:
                 self._allocator.give_back(name)
@@ -130,7 +145,8 @@ class Slots(AllocationListener):
         for who, name in [it for it in self._asks.items() if it[0].spec.key.execution == execution][:QUEUED_MAX]:
             if (waiting := await self._allocator.why(name)) is not None:
                 what = shown_shortages(waiting.shortages)
-                found.append(Queued(who.spec.key.path, who.spec.key.attempt, waiting.place, waiting.length, what))
+                key, since_ns, short = who.spec.key, waiting.since_ns, shortfalls(waiting.shortages)
+                found.append(Queued(key.path, key.attempt, waiting.place, waiting.length, what, since_ns, short))
         return found
 
     def clear(self) -> None:
@@ -164,7 +180,7 @@ class Slots(AllocationListener):
         self._asks[who] = name
         self._waiting[name] = who
         fitting = {
-            resource: min(amount, self._machine[resource]) if resource in {CPU, MEMORY} else amount
+            resource: min(amount, self._machine.get(resource, amount)) if resource in _CUT else amount
             for resource, amount in amounts.items()
         }
         self._allocator.ask(Ask(name, execution.project, execution.domain, fitting, priority), self)

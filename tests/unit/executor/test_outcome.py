@@ -20,8 +20,8 @@ from flytelike.codec.worker_frames import (
     encode,
 )
 from flytelike.model.failure import Failure, Fault
+from flytelike.model.quantity import bytes_of
 from propeller.executors.process.outcome import failure_of_exit, failure_of_start
-from propeller.executors.quantity import bytes_of
 
 
 @pytest.mark.parametrize(

@@ -303,6 +303,7 @@ class ExecutionClosure(message.Message):
     NOTIFICATIONS_FIELD_NUMBER: builtins.int
     WORKFLOW_ID_FIELD_NUMBER: builtins.int
     STATE_CHANGE_DETAILS_FIELD_NUMBER: builtins.int
+    WAITS_FIELD_NUMBER: builtins.int
     @builtins.property
     @_deprecated("""This field has been marked as deprecated using proto field options.""")
     def abort_cause(self) -> builtins.str: ...
@@ -310,6 +311,8 @@ class ExecutionClosure(message.Message):
     @_deprecated("""This field has been marked as deprecated using proto field options.""")
     def abort_cause(self, value: builtins.str) -> None: ...
     phase: execution_pb2.WorkflowExecution.Phase.ValueType
+    waits: builtins.str
+    """What keeps an execution from starting that nothing is wrong with, as a phrase; empty once it may start."""
     @builtins.property
     @_deprecated("""This field has been marked as deprecated using proto field options.""")
     def outputs(self) -> LiteralMapBlob: ...
@@ -354,10 +357,11 @@ class ExecutionClosure(message.Message):
         notifications: abc.Iterable[common_pb2.Notification] | None = ...,
         workflow_id: identifier_pb2.Identifier | None = ...,
         state_change_details: ExecutionStateChangeDetails | None = ...,
+        waits: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["abort_cause", b"abort_cause", "abort_metadata", b"abort_metadata", "computed_inputs", b"computed_inputs", "created_at", b"created_at", "duration", b"duration", "error", b"error", "output_data", b"output_data", "output_result", b"output_result", "outputs", b"outputs", "started_at", b"started_at", "state_change_details", b"state_change_details", "updated_at", b"updated_at", "workflow_id", b"workflow_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["abort_cause", b"abort_cause", "abort_metadata", b"abort_metadata", "computed_inputs", b"computed_inputs", "created_at", b"created_at", "duration", b"duration", "error", b"error", "notifications", b"notifications", "output_data", b"output_data", "output_result", b"output_result", "outputs", b"outputs", "phase", b"phase", "started_at", b"started_at", "state_change_details", b"state_change_details", "updated_at", b"updated_at", "workflow_id", b"workflow_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["abort_cause", b"abort_cause", "abort_metadata", b"abort_metadata", "computed_inputs", b"computed_inputs", "created_at", b"created_at", "duration", b"duration", "error", b"error", "notifications", b"notifications", "output_data", b"output_data", "output_result", b"output_result", "outputs", b"outputs", "phase", b"phase", "started_at", b"started_at", "state_change_details", b"state_change_details", "updated_at", b"updated_at", "waits", b"waits", "workflow_id", b"workflow_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_output_result: _TypeAlias = typing.Literal["outputs", "error", "abort_cause", "abort_metadata", "output_data"]  # noqa: Y015
     _WhichOneofArgType_output_result: _TypeAlias = typing.Literal["output_result", b"output_result"]  # noqa: Y015

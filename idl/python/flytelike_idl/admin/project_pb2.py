@@ -26,7 +26,7 @@ _sym_db = _symbol_database.Default()
 from flytelike_idl.admin import common_pb2 as flytelike_dot_admin_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x66lytelike/admin/project.proto\x12\x0f\x66lytelike.admin\x1a\x1c\x66lytelike/admin/common.proto\"\x12\n\x10GetDomainRequest\"\"\n\x06\x44omain\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\">\n\x12GetDomainsResponse\x12(\n\x07\x64omains\x18\x01 \x03(\x0b\x32\x17.flytelike.admin.Domain\"\xa3\x02\n\x07Project\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12(\n\x07\x64omains\x18\x03 \x03(\x0b\x32\x17.flytelike.admin.Domain\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\'\n\x06labels\x18\x05 \x01(\x0b\x32\x17.flytelike.admin.Labels\x12\x34\n\x05state\x18\x06 \x01(\x0e\x32%.flytelike.admin.Project.ProjectState\x12\x0b\n\x03org\x18\x07 \x01(\t\"S\n\x0cProjectState\x12\n\n\x06\x41\x43TIVE\x10\x00\x12\x0c\n\x08\x41RCHIVED\x10\x01\x12\x14\n\x10SYSTEM_GENERATED\x10\x02\x12\x13\n\x0fSYSTEM_ARCHIVED\x10\x03\"E\n\x08Projects\x12*\n\x08projects\x18\x01 \x03(\x0b\x32\x18.flytelike.admin.Project\x12\r\n\x05token\x18\x02 \x01(\t\"x\n\x12ProjectListRequest\x12\r\n\x05limit\x18\x01 \x01(\r\x12\r\n\x05token\x18\x02 \x01(\t\x12\x0f\n\x07\x66ilters\x18\x03 \x01(\t\x12&\n\x07sort_by\x18\x04 \x01(\x0b\x32\x15.flytelike.admin.Sort\x12\x0b\n\x03org\x18\x05 \x01(\t\"C\n\x16ProjectRegisterRequest\x12)\n\x07project\x18\x01 \x01(\x0b\x32\x18.flytelike.admin.Project\"\x19\n\x17ProjectRegisterResponse\"\x17\n\x15ProjectUpdateResponse\",\n\x11ProjectGetRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0b\n\x03org\x18\x02 \x01(\t\"*\n\x0fInactiveProject\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0b\n\x03org\x18\x02 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x66lytelike/admin/project.proto\x12\x0f\x66lytelike.admin\x1a\x1c\x66lytelike/admin/common.proto\"\x12\n\x10GetDomainRequest\"\"\n\x06\x44omain\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\">\n\x12GetDomainsResponse\x12(\n\x07\x64omains\x18\x01 \x03(\x0b\x32\x17.flytelike.admin.Domain\"\xb2\x02\n\x07Project\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12(\n\x07\x64omains\x18\x03 \x03(\x0b\x32\x17.flytelike.admin.Domain\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\'\n\x06labels\x18\x05 \x01(\x0b\x32\x17.flytelike.admin.Labels\x12\x34\n\x05state\x18\x06 \x01(\x0e\x32%.flytelike.admin.Project.ProjectState\x12\x0b\n\x03org\x18\x07 \x01(\t\x12\r\n\x04team\x18\x90I \x01(\t\"S\n\x0cProjectState\x12\n\n\x06\x41\x43TIVE\x10\x00\x12\x0c\n\x08\x41RCHIVED\x10\x01\x12\x14\n\x10SYSTEM_GENERATED\x10\x02\x12\x13\n\x0fSYSTEM_ARCHIVED\x10\x03\"E\n\x08Projects\x12*\n\x08projects\x18\x01 \x03(\x0b\x32\x18.flytelike.admin.Project\x12\r\n\x05token\x18\x02 \x01(\t\"x\n\x12ProjectListRequest\x12\r\n\x05limit\x18\x01 \x01(\r\x12\r\n\x05token\x18\x02 \x01(\t\x12\x0f\n\x07\x66ilters\x18\x03 \x01(\t\x12&\n\x07sort_by\x18\x04 \x01(\x0b\x32\x15.flytelike.admin.Sort\x12\x0b\n\x03org\x18\x05 \x01(\t\"C\n\x16ProjectRegisterRequest\x12)\n\x07project\x18\x01 \x01(\x0b\x32\x18.flytelike.admin.Project\"\x19\n\x17ProjectRegisterResponse\"\x17\n\x15ProjectUpdateResponse\",\n\x11ProjectGetRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0b\n\x03org\x18\x02 \x01(\t\"*\n\x0fInactiveProject\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0b\n\x03org\x18\x02 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,21 +40,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETDOMAINSRESPONSE']._serialized_start=136
   _globals['_GETDOMAINSRESPONSE']._serialized_end=198
   _globals['_PROJECT']._serialized_start=201
-  _globals['_PROJECT']._serialized_end=492
-  _globals['_PROJECT_PROJECTSTATE']._serialized_start=409
-  _globals['_PROJECT_PROJECTSTATE']._serialized_end=492
-  _globals['_PROJECTS']._serialized_start=494
-  _globals['_PROJECTS']._serialized_end=563
-  _globals['_PROJECTLISTREQUEST']._serialized_start=565
-  _globals['_PROJECTLISTREQUEST']._serialized_end=685
-  _globals['_PROJECTREGISTERREQUEST']._serialized_start=687
-  _globals['_PROJECTREGISTERREQUEST']._serialized_end=754
-  _globals['_PROJECTREGISTERRESPONSE']._serialized_start=756
-  _globals['_PROJECTREGISTERRESPONSE']._serialized_end=781
-  _globals['_PROJECTUPDATERESPONSE']._serialized_start=783
-  _globals['_PROJECTUPDATERESPONSE']._serialized_end=806
-  _globals['_PROJECTGETREQUEST']._serialized_start=808
-  _globals['_PROJECTGETREQUEST']._serialized_end=852
-  _globals['_INACTIVEPROJECT']._serialized_start=854
-  _globals['_INACTIVEPROJECT']._serialized_end=896
+  _globals['_PROJECT']._serialized_end=507
+  _globals['_PROJECT_PROJECTSTATE']._serialized_start=424
+  _globals['_PROJECT_PROJECTSTATE']._serialized_end=507
+  _globals['_PROJECTS']._serialized_start=509
+  _globals['_PROJECTS']._serialized_end=578
+  _globals['_PROJECTLISTREQUEST']._serialized_start=580
+  _globals['_PROJECTLISTREQUEST']._serialized_end=700
+  _globals['_PROJECTREGISTERREQUEST']._serialized_start=702
+  _globals['_PROJECTREGISTERREQUEST']._serialized_end=769
+  _globals['_PROJECTREGISTERRESPONSE']._serialized_start=771
+  _globals['_PROJECTREGISTERRESPONSE']._serialized_end=796
+  _globals['_PROJECTUPDATERESPONSE']._serialized_start=798
+  _globals['_PROJECTUPDATERESPONSE']._serialized_end=821
+  _globals['_PROJECTGETREQUEST']._serialized_start=823
+  _globals['_PROJECTGETREQUEST']._serialized_end=867
+  _globals['_INACTIVEPROJECT']._serialized_start=869
+  _globals['_INACTIVEPROJECT']._serialized_end=911
 # @@protoc_insertion_point(module_scope)

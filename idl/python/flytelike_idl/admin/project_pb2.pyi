@@ -110,11 +110,14 @@ class Project(message.Message):
     LABELS_FIELD_NUMBER: builtins.int
     STATE_FIELD_NUMBER: builtins.int
     ORG_FIELD_NUMBER: builtins.int
+    TEAM_FIELD_NUMBER: builtins.int
     id: builtins.str
     name: builtins.str
     description: builtins.str
     state: Project.ProjectState.ValueType
     org: builtins.str
+    team: builtins.str
+    """The team that owns it. Empty in a request: the team stays as it is, `default` for a new project."""
     @builtins.property
     def domains(self) -> containers.RepeatedCompositeFieldContainer[Domain]: ...
     @builtins.property
@@ -129,10 +132,11 @@ class Project(message.Message):
         labels: common_pb2.Labels | None = ...,
         state: Project.ProjectState.ValueType = ...,
         org: builtins.str = ...,
+        team: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["labels", b"labels"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["description", b"description", "domains", b"domains", "id", b"id", "labels", b"labels", "name", b"name", "org", b"org", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["description", b"description", "domains", b"domains", "id", b"id", "labels", b"labels", "name", b"name", "org", b"org", "state", b"state", "team", b"team"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

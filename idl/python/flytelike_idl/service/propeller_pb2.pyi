@@ -1394,3 +1394,144 @@ class ResultUse(message.Message):
     _ClearFieldArgType: _TypeAlias = typing.Literal["hit", b"hit", "key", b"key", "saved_ns", b"saved_ns"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class WatchQuotasRequest(message.Message):
+    """Asks for quotas."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class WatchQuotasResponse(message.Message):
+    """All quotas as they are."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    @typing.final
+    class TeamsEntry(message.Message):
+        DESCRIPTOR: descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.str
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    QUOTAS_FIELD_NUMBER: builtins.int
+    TEAMS_FIELD_NUMBER: builtins.int
+    @builtins.property
+    def quotas(self) -> containers.RepeatedCompositeFieldContainer[PathQuota]:
+        """Those there are."""
+
+    @builtins.property
+    def teams(self) -> containers.ScalarMap[builtins.str, builtins.str]:
+        """Project -> team. Those that are not named belong to the team `default`."""
+
+    def __init__(
+        self,
+        *,
+        quotas: abc.Iterable[PathQuota] | None = ...,
+        teams: abc.Mapping[builtins.str, builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["quotas", b"quotas", "teams", b"teams"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class PathQuota(message.Message):
+    """A quota by where it lies."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    @typing.final
+    class LimitsEntry(message.Message):
+        DESCRIPTOR: descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.int
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @typing.final
+    class GuaranteedEntry(message.Message):
+        DESCRIPTOR: descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.int
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    PATH_FIELD_NUMBER: builtins.int
+    WEIGHT_FIELD_NUMBER: builtins.int
+    LIMITS_FIELD_NUMBER: builtins.int
+    GUARANTEED_FIELD_NUMBER: builtins.int
+    weight: builtins.float
+    """Its part beside its siblings."""
+    @builtins.property
+    def path(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Team, project and domain, as far as it is one's; empty for the whole platform."""
+
+    @builtins.property
+    def limits(self) -> containers.ScalarMap[builtins.str, builtins.int]:
+        """Never exceeded: in thousandths of a processor (`cpu`), bytes (`memory`), or by number."""
+
+    @builtins.property
+    def guaranteed(self) -> containers.ScalarMap[builtins.str, builtins.int]:
+        """Comes before shares."""
+
+    def __init__(
+        self,
+        *,
+        path: abc.Iterable[builtins.str] | None = ...,
+        weight: builtins.float = ...,
+        limits: abc.Mapping[builtins.str, builtins.int] | None = ...,
+        guaranteed: abc.Mapping[builtins.str, builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["guaranteed", b"guaranteed", "limits", b"limits", "path", b"path", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...

@@ -62,6 +62,11 @@ class PropellerServiceStub:
                 request_serializer=flytelike_dot_service_dot_propeller__pb2.WatchChildrenRequest.SerializeToString,
                 response_deserializer=flytelike_dot_service_dot_propeller__pb2.WatchChildrenResponse.FromString,
                 _registered_method=True)
+        self.WatchQuotas = channel.unary_stream(
+                '/flytelike.service.PropellerService/WatchQuotas',
+                request_serializer=flytelike_dot_service_dot_propeller__pb2.WatchQuotasRequest.SerializeToString,
+                response_deserializer=flytelike_dot_service_dot_propeller__pb2.WatchQuotasResponse.FromString,
+                _registered_method=True)
         self.CompileGraph = channel.unary_unary(
                 '/flytelike.service.PropellerService/CompileGraph',
                 request_serializer=flytelike_dot_service_dot_propeller__pb2.CompileGraphRequest.SerializeToString,

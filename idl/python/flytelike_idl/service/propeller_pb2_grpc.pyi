@@ -31,6 +31,8 @@ class PropellerServiceStub:
     """How a child goes now."""
     WatchChildren: _aio.UnaryStreamMultiCallable[_propeller_pb2.WatchChildrenRequest, _propeller_pb2.WatchChildrenResponse]
     """Each child that ends from now on, whoever records its end, until the stream is closed."""
+    WatchQuotas: _aio.UnaryStreamMultiCallable[_propeller_pb2.WatchQuotasRequest, _propeller_pb2.WatchQuotasResponse]
+    """The quotas that attempts are granted by, now and whenever they change, until the stream is closed."""
     CompileGraph: _aio.UnaryUnaryMultiCallable[_propeller_pb2.CompileGraphRequest, _propeller_pb2.CompileGraphResponse]
     """Compiles what a dynamic task gave, and keeps the closure."""
     GetGraph: _aio.UnaryUnaryMultiCallable[_propeller_pb2.GetGraphRequest, _propeller_pb2.GetGraphResponse]

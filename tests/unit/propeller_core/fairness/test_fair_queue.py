@@ -220,13 +220,38 @@ def test_asking_and_ending_twice_change_nothing() -> None:
     assert fair.used(()) == {}
 
 
+def test_one_that_a_smaller_limit_never_lets_go_on_keeps_nobody_waiting() -> None:
+    fair = queue(4)
+    running, large, small = asked("a/p/d", cpu=4), asked("a/p/d", cpu=4), asked("a/p/d")
+    for each in (running, large, small):
+        fair.ask(each, 0)
+    granted(fair)
+    fair.set_quotas({(): Quota(limit={"cpu": 4}), ("a",): Quota(limit={"cpu": 2})}, 0)
+    fair.give_back(running.id, 0)
+    assert granted(fair, 10**12) == [small]
+    fair.set_quotas({(): Quota(limit={"cpu": 4})}, 0)
+    fair.give_back(small.id, 0)
+    assert granted(fair, 10**12) == [large]
+
+
+def test_uses_are_told_by_place() -> None:
+    fair = queue(1)
+    for each in (asked("a/p/d"), asked("b/q/d")):
+        fair.ask(each, 0)
+    granted(fair)
+    uses = {use.path: (dict(use.used), use.waiting) for use in fair.uses()}
+    assert uses[()] == ({"cpu": 1}, 1)
+    assert uses["a",] == ({"cpu": 1}, 0)
+    assert uses["b", "q", "d"] == ({}, 1)
+
+
 def test_a_smaller_limit_takes_nothing_away_and_grants_nothing_until_it_holds() -> None:
     fair = queue(4)
     running = [asked("a/p/d") for _ in range(4)]
     for each in running:
         fair.ask(each, 0)
     granted(fair)
-    fair.set_quota((), Quota(limit={"cpu": 2}), 0)
+    fair.set_quotas({(): Quota(limit={"cpu": 2})}, 0)
     fair.ask(asked("a/p/d"), 0)
     fair.give_back(running[0].id, 0)
     fair.give_back(running[1].id, 0)
@@ -284,7 +309,7 @@ def test_whatever_happens_limits_hold_and_what_fits_is_not_kept_waiting_for_ever
             case ("quota", str(path), int(limit)):
                 key = tuple(path.split("/"))
                 limits[key] = max(limits[key], limit)
-                fair.set_quota(key, Quota(limit={"cpu": limits[key]}), now)
+                fair.set_quotas({path: Quota(limit={"cpu": limit}) for path, limit in limits.items()}, now)
             case _:
                 pass
         grant()

@@ -2,7 +2,8 @@
 
 import pytest
 
-from propeller.core.fairness import Shortage, shown_amount, shown_place, shown_shortages
+from flytelike.model.quota import shown_amount
+from propeller.core.fairness import Shortage, shown_place, shown_shortages
 
 
 @pytest.mark.parametrize(
@@ -26,7 +27,6 @@ def test_amounts(resource: str, amount: int, shown: str) -> None:
     [
         ((), "the platform"),
         (("ml",), "team ml"),
-        (("",), "all projects without a team"),
         (("ml", "vision"), "project vision"),
         (("ml", "vision", "production"), "vision/production"),
     ],

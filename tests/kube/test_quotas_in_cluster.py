@@ -1,0 +1,98 @@
+"""Two tenants, two operators on one PostgreSQL: no quota is exceeded, and who waits says why."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typing_extensions import override
+
+from flytelike.model.phases import WorkflowPhase
+from flytelike.model.quota import ATTEMPTS
+from propeller.app.neighbours import Neighbours
+from propeller.app.operator import Operator
+from propeller.core.fairness import Quota
+from propeller.executors.pod import PodExecutorSettings, PodSettings, granted
+from propeller.executors.pod.labels import selector
+from propeller.kube.ports import FLYTE_WORKFLOWS, Selection
+from propeller.kube.resource import resource_from_json
+from propeller.ports_allocation import QuotaSource, Tenants
+from tests.kube.control_plane import ControlPlane
+from tests.kube.executing import PROGRAM, Site, create, until_ended
+from tests.kube.fake_kubelet import FakeKubelet
+from tests.services.kubernetes import connected
+from tests.unit.propeller_engine.builders import chain
+
+SMALL, LARGE = "small", "large"
+ALONE = """
+import os, sys, time
+lock = sys.argv[2]
+os.close(os.open(lock, os.O_CREAT | os.O_EXCL))
+time.sleep(0.2)
+os.remove(lock)
+"""
+"""Fails if another of the same tenant runs at the same time."""
+
+
+class TwoTenants(QuotaSource):
+    """One may run an attempt at a time, the other as many as there is room for."""
+
+    @override
+    def quotas(self) -> Mapping[tuple[str, ...], Quota]:
+        return {(): Quota(limit={ATTEMPTS: 10}), (SMALL,): Quota(limit={ATTEMPTS: 1})}
+
+    @override
+    def tenants(self) -> Tenants:
+        return Tenants({SMALL: SMALL, LARGE: LARGE})
+
+    @override
+    async def known(self) -> None:
+        pass
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+def test_two_tenants_keep_to_their_quotas_whichever_operator_runs_them(
+    api_server: ControlPlane, namespace: str, tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(granted, "TELL_S", (0.01, 0.05))
+    site = Site(tmp_path)
+    pods = PodSettings(platform=namespace, namespace=namespace, grace_s=1)
+    database = postgres_url.replace("postgresql+psycopg://", "postgresql://")
+    options = replace(
+        site.options(api_server, namespace, database),
+        pods=PodExecutorSettings(pods, f"{tmp_path}/logs", watched=namespace),
+        shards=2,
+        lease_s=3,
+    )
+    (options.work / "logs").mkdir(parents=True)
+    alone = site.request("s0", chain(2), ALONE.replace("sys.argv[2]", repr(str(tmp_path / "lock"))) + PROGRAM)
+    wanted = [
+        *(replace(alone, id=replace(alone.id, project=SMALL, name=f"s{number}")) for number in range(4)),
+        replace(site.request("l0", chain(2)), id=replace(alone.id, project=LARGE, name="l0")),
+    ]
+    told: set[str] = set()
+
+    async def main() -> None:
+        async with asyncio.timeout(150), connected(api_server) as client:
+            neighbours = Neighbours(quotas=TwoTenants())
+            both = [Operator(replace(options, holder=f"tests-{number}"), neighbours) for number in range(2)]
+            async with FakeKubelet(client, selector(replace(pods, platform=f"{namespace}.1"))) as second:
+                async with FakeKubelet(client, selector(pods)) as first, both[0], both[1]:
+                    for one in wanted:
+                        await create(client, one, namespace)
+                    listening = asyncio.ensure_future(listen(client))
+                    ended = [await until_ended(client, namespace, one.id.name) for one in wanted]
+                    listening.cancel()
+                    assert [one.status.phase for one in ended] == [WorkflowPhase.SUCCEEDED] * 5
+                    assert len(first.started) + len(second.started) == 10
+        assert any("team small uses 1 of 1" in one for one in told), told
+
+    async def listen(client: object) -> None:
+        while True:
+            page = await client.page(Selection(FLYTE_WORKFLOWS, namespace), 100)  # type: ignore[attr-defined]
+            told.update(resource_from_json(item).status.waits_for for item in page.items)
+            await asyncio.sleep(0.05)
+
+    asyncio.run(main())
