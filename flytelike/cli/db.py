@@ -48,7 +48,7 @@ def check(*, database: str, as_json: bool) -> int:
     return ExitCode.SUCCESS
 
 
-@command.command("accept-gap")
+@command.command()
 @click.argument("execution", metavar="PROJECT/DOMAIN/NAME")
 @click.argument("entry", type=click.IntRange(min=2))
 @database_option
