@@ -11,6 +11,7 @@ SEEDS ?= 10000
 CHAOS_SEEDS ?= 20
 CHAOS_KILLS ?= 8
 FILES ?=
+CONSOLE := flytelike/console/web
 # What messages must stay compatible with: Flyte's, and what idl/additions.txtpb has frozen of ours.
 CONTRACT := $(VENV)/.contract.binpb
 
@@ -21,10 +22,20 @@ help: ## list the targets
 .PHONY: demo
 demo: $(DEMO) ## execute examples/flights on the embedded platform
 	@$(BIN)/flytelike execute --data $(DATA) examples/flights/flights.py flight_delays
+	@echo 'look at it in the console: make up, then open http://127.0.0.1:8088/' >&2
 
 .PHONY: up
-up: $(DEMO) ## run the platform on the demo's data
+up: $(DEMO) ## run the platform and its console on the demo's data
+	@$(MAKE) --no-print-directory console || true
 	@$(BIN)/flytelike up --data $(DATA)
+
+.PHONY: console
+console: ## build the console's pages (Node.js 20.19 or newer)
+	@$(PYTHON) $(CONSOLE)/build.py
+
+.PHONY: console-check
+console-check: # without Node.js it is left out, but not in CI
+	@$(PYTHON) $(CONSOLE)/build.py --check || { [ $$? = 3 ] && [ "$$CI" != true ]; }
 
 .PHONY: setup
 setup: $(READY) ## make .venv with everything the checks and tests need
@@ -47,6 +58,7 @@ $(READY): pyproject.toml constraints.txt | $(VENV)/bin/uv
 .PHONY: test
 test: $(READY) ## install what the tests need and run them
 	@tests/services/install.sh
+	@$(PYTHON) $(CONSOLE)/build.py || test "$$CI" != true
 	@tests/wire/install.sh >/dev/null || test "$$CI" != true
 	@$(BIN)/python -m tests.kube.programs control-plane >/dev/null || test "$$CI" != true
 	@$(BIN)/python -m tests.kube.programs helm >/dev/null || test "$$CI" != true
@@ -69,7 +81,7 @@ test-torch: $(READY) ## install PyTorch (gigabytes) in an environment of its own
 	@$(VENV)/torch/bin/python -m pytest -q --noconftest -p no:cacheprovider tests/optional
 
 .PHONY: check
-check: $(READY) ## formatting, lints, types, layers, protobuf rules, dead code
+check: $(READY) ## formatting, lints, types, layers, protobuf rules, dead code, the console's sources
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/ruff check -q .
 	@$(BIN)/mypy
@@ -82,6 +94,7 @@ check: $(READY) ## formatting, lints, types, layers, protobuf rules, dead code
 	@$(BIN)/codespell
 	@$(BIN)/deptry .
 	@$(BIN)/vulture
+	@$(MAKE) --no-print-directory console-check
 
 .PHONY: fix
 fix: $(READY) ## format, and mend what can be mended
@@ -109,6 +122,10 @@ freeze: $(READY) breaking ## freeze what was added to Flyte's messages: clients 
 .PHONY: bench
 bench: $(READY) ## measure, print a table, and write bench/results.json
 	@$(BIN)/python -m bench
+
+.PHONY: bench-cluster
+bench-cluster: $(READY) ## measure the operator at scale, on a real API server (half an hour)
+	@$(BIN)/python -m bench.cluster
 
 .PHONY: simulate
 simulate: $(READY) ## run the simulations of propeller's core and engine on SEEDS seeds (10000)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from flytelike.sdk.reference import reference_launch_plan, reference_task, reference_workflow
     from flytelike.sdk.resources import Resources
     from flytelike.sdk.retry import Backoff, RetryStrategy
+    from flytelike.sdk.reuse import ReusePolicy
     from flytelike.sdk.secret import Secret
     from flytelike.sdk.task import Task, task
     from flytelike.sdk.timeout import Timeout
@@ -62,6 +63,7 @@ _PLACES = {
     "PythonFunctionWorkflow": "flytelike.sdk.workflow",
     "Resources": "flytelike.sdk.resources",
     "RetryStrategy": "flytelike.sdk.retry",
+    "ReusePolicy": "flytelike.sdk.reuse",
     "Secret": "flytelike.sdk.secret",
     "StructuredDataset": "flytelike.types.structured",
     "Task": "flytelike.sdk.task",
@@ -117,6 +119,7 @@ __all__ = [
     "PythonFunctionWorkflow",
     "Resources",
     "RetryStrategy",
+    "ReusePolicy",
     "Secret",
     "StructuredDataset",
     "Task",

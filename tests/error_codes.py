@@ -12,6 +12,7 @@ CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
 
 NO_CODES = frozenset(
     """
+    access-uses audit-cancelled owner-token x-request-id
     exec-attempt exec-domain exec-name exec-node exec-project task-version
     controlplane-certificates controlplane-dispatch controlplane-holding controlplane-marking
     controlplane-replica controlplane-rules controlplane-samples nvidia-smi propeller-quotas
@@ -25,6 +26,7 @@ NO_CODES = frozenset(
     flyte-authorization flyte-shared-memory flytelike-carry flytelike-container flytelike-digest flytelike-execute
     flytelike-fetch flytelike-inputs flytelike-outputs flytelike-store
     flytelike-propeller flytelike-secrets flytelike-session flytelike-signals flytelike-storing flytelike-trace
+    flytelike-mailbox flytelike-worker
     flytelike-values github-dark grpc-status-details-bin js-default launch-plans memory-watch pod-logs propeller-close
     propeller-allocation propeller-cluster-resources propeller-delivery propeller-namespaces
     primary-init propeller-lease propeller-retention propeller-sealer propeller-store propeller-store-reader
@@ -40,7 +42,7 @@ COMPOSED = frozenset(
     artifact-exists dataset-exists tag-exists team-exists unknown-quota unknown-artifact unknown-dataset
     launch-plan-not-found task-not-found workflow-not-found
     unknown-active-launch-plan unknown-attribute unknown-data unknown-deck unknown-description unknown-execution
-    unknown-graph
+    unknown-graph unknown-grant unknown-token
     unknown-launch-plan unknown-log unknown-node-execution unknown-project unknown-task unknown-task-execution
     unknown-value unknown-workflow
     """.split()

@@ -85,6 +85,7 @@ from flytelike.model.policies import (
     NodeMetadata,
     ResourceName,
     Resources,
+    ReusePolicy,
     TaskMetadata,
     WorkflowMetadata,
 )
@@ -242,6 +243,7 @@ task_metadata = made(
     generates_deck=flags,
     is_eager=flags,
     tags=by_name(texts),
+    reuse=st.none() | made(ReusePolicy, st.integers(1, 1000), st.integers(0, 10**14)),
 )
 containers = made(Container, texts, few(texts), few(texts), resources, by_name(texts), by_name(texts))
 secrets = made(SecretRequest, texts, texts, texts, flags, texts)

@@ -12,7 +12,7 @@ PUBLIC = {
     "flytelike": """
         Backoff Cache ContainerTask Deck DeckField Documentation EagerException FlyteDirectory FlyteError FlyteFile
         FlytePickle FlyteRecoverableException HashMethod ImperativeWorkflow JSON LaunchPlan Priority
-        PythonFunctionWorkflow
+        PythonFunctionWorkflow ReusePolicy
         Resources RetryStrategy Secret StructuredDataset Task TaskMetadata Timeout Workflow WorkflowFailurePolicy
         approve conditional create_node current_context dynamic eager is_false is_none is_true kwtypes map_task
         reference_launch_plan reference_task reference_workflow sleep task wait_for_input workflow

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 
 import click
 
@@ -9,9 +10,11 @@ from flytelike.cli.context import json_option
 from flytelike.cli.exit_code import ExitCode
 from flytelike.controlplane.database import Database
 from flytelike.controlplane.migrations import upgrade as migrations
+from flytelike.controlplane.repository.gaps import accept_gap as give_up
+from flytelike.model.ids import ExecutionId
 
 
-@click.group("db", short_help="Upgrade or check the database of a cluster's control plane.")
+@click.group("db", short_help="Upgrade, check or mend the database of a cluster's control plane.")
 def command() -> None:
     """Bring the tables of a cluster's control plane up to date, or look whether they are.
 
@@ -42,6 +45,33 @@ def upgrade(*, database: str, as_json: bool) -> int:
 def check(*, database: str, as_json: bool) -> int:
     """Exit with 0 if this version can work on the tables; else say what to do."""
     done(database, migrations.check, "can be worked on", as_json=as_json)
+    return ExitCode.SUCCESS
+
+
+@command.command("accept-gap")
+@click.argument("execution", metavar="PROJECT/DOMAIN/NAME")
+@click.argument("entry", type=click.IntRange(min=2))
+@database_option
+@json_option
+def accept_gap(*, execution: str, entry: int, database: str, as_json: bool) -> int:
+    """Give up lost history: let that of an execution go on with ENTRY, the one that `history-gap` says came.
+
+    For a database that was restored as of a moment before the operators'. What the lost entries told is never known
+    here: nodes stay as they were told before, unless later entries speak of them.
+    """
+    from flytelike.cluster.options import database_url  # noqa: PLC0415 - loads the Kubernetes client
+
+    words = execution.split("/")
+    if len(words) != 3:
+        raise click.UsageError("name the execution as PROJECT/DOMAIN/NAME")
+    opened = Database(database_url(database))
+    try:
+        migrations.check(opened)
+        lost = opened.write_now(partial(give_up, execution=ExecutionId(*words), entry=entry))
+    finally:
+        opened.close()
+    told = f"the history of {execution} goes on with entry {entry}; {lost} before it are given up"
+    click.echo(json.dumps({"lost": lost}) if as_json else told)
     return ExitCode.SUCCESS
 
 

@@ -12,6 +12,7 @@ import click
 from flytelike.cli import pages
 from flytelike.cli.exit_code import ExitCode
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
+from flytelike.model.redaction import redacted
 
 
 def run_guarded(command: click.Command) -> int:
@@ -66,7 +67,7 @@ def unexpected(error: Exception) -> int:
     if isinstance(error, RemoteError):
         return refused(error.status, error.message, error.diagnostics)
     place = save_report(error)
-    headline = f"{type(error).__name__}: {error}"
+    headline = redacted(f"{type(error).__name__}: {error}")
     show_diagnostics(
         [
             Diagnostic(
@@ -101,7 +102,7 @@ def save_report(error: Exception) -> Path:
     """Write the traceback to a file of its own and return its path."""
     handle, name = tempfile.mkstemp(prefix="flytelike-error-", suffix=".txt")
     with os.fdopen(handle, "w") as file:
-        traceback.print_exception(error, file=file)
+        file.write(redacted("".join(traceback.format_exception(error))))
     return Path(name)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from pathlib import Path
 
 import click
@@ -121,8 +122,15 @@ def execution_row(execution: execution_pb2.Execution) -> dict[str, str]:
         "phase": WorkflowPhase(closure.phase).name,
         "target": f"{execution.spec.launch_plan.name}@{execution.spec.launch_plan.version}",
         "started": closure.created_at.ToJsonString(),
-        "seconds": f"{closure.duration.ToMilliseconds() / 1e3:.3f}",
+        "seconds": f"{taken_s(closure):.3f}",
     }
+
+
+def taken_s(closure: execution_pb2.ExecutionClosure) -> float:
+    """Return how long an execution took; how long it has been going on, if it does."""
+    if WorkflowPhase(closure.phase).terminal:
+        return closure.duration.ToMilliseconds() / 1e3
+    return max(0.0, time.time() - closure.created_at.ToMicroseconds() / 1e6)
 
 
 def show_rows(rows: list[dict[str, str]], *, as_json: bool, empty: str) -> None:
@@ -201,7 +209,7 @@ def node_document(row: NodeRow, priority: int) -> dict[str, object]:
     document: dict[str, object] = {
         "node": row.path,
         "phase": row.phase.name,
-        "seconds": row.seconds,
+        "seconds": round(row.elapsed_s, 3),
         "cached": row.cached,
         "note": row.note,
         "waits": row.waits.removeprefix("waits for "),

@@ -68,7 +68,7 @@ def line(depth: int, row: NodeRow) -> Text:
     text = Text("  " * (depth + 1), no_wrap=True, overflow="ellipsis")
     text.append(f"{sign(row.phase)} ", color(row.phase))
     text.append(row.name)
-    text.append(f"  {row.phase.name.lower()}", color(row.phase))
+    text.append(f"  {row.word}", color(row.phase))
     if row.elements:
         text.append(f"  {row.elements}")
     if row.cached:

@@ -34,6 +34,12 @@ VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "team": ("flytelike.cli.team", "Create, show and change teams, who own projects."),
     "quota": ("flytelike.cli.quota", "Show what teams and projects may use and use now; set it."),
     "apply": ("flytelike.cli.apply", "Make teams, projects and quotas what a file says."),
+    "login": ("flytelike.cli.login", "Log in at a server's identity provider."),
+    "logout": ("flytelike.cli.logout", "Forget the login at a server."),
+    "whoami": ("flytelike.cli.whoami", "Show who you are to the platform, and your roles."),
+    "token": ("flytelike.cli.token", "Create, list and revoke tokens."),
+    "grant": ("flytelike.cli.grant", "Give roles to users and groups, or take them away."),
+    "audit": ("flytelike.cli.audit", "Show who changed what."),
     "explain": ("flytelike.cli.explain", "Tell what an error code means, or why a node was (not) cached."),
     "completion": ("flytelike.cli.completion", "Print the completion script of a shell."),
 }

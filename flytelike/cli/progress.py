@@ -19,7 +19,7 @@ def plain_line(row: NodeRow) -> str:
     depth = "  " * (row.path.count(".") // 2)
     elements = f" ({row.elements})" if row.elements else ""
     remark = f", {row.remark}" if row.remark else ""
-    return f"  {depth}{sign(row.phase)} {row.name} {row.phase.name.lower()}{took}{elements}{remark}"
+    return f"  {depth}{sign(row.phase)} {row.name} {row.word}{took}{elements}{remark}"
 
 
 class Progress:

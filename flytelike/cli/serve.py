@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 import os
 import signal
 import sys
@@ -12,19 +11,14 @@ from typing import Any
 
 import click
 
+from flytelike.cli.access_options import access_of, access_options, option
 from flytelike.cli.context import json_option
 from flytelike.cli.exit_code import ExitCode
 from flytelike.cli.quantities import Age, Size
-from flytelike.cluster.options import ClientSettings, ReplicaOptions, Secrets, from_file
+from flytelike.cluster.options import ClientSettings, ReplicaOptions, Secrets, from_file, log_to_stderr
 from flytelike.cluster.replica import Replica
 
 FILE = click.Path(dir_okay=False, path_type=Path)
-
-
-def option(name: str, text: str, **more: Any) -> Callable[[Callable[..., object]], Callable[..., object]]:  # noqa: ANN401 - click's
-    """Return an option that can be given as an environment variable, too."""
-    variable = f"FLYTELIKE_{name.removeprefix('--').replace('-', '_').upper()}"
-    return click.option(name, envvar=variable, show_envvar=True, help=text, **more)
 
 
 @click.command("serve", short_help="Run the control plane of a cluster until stopped.")
@@ -38,7 +32,8 @@ def option(name: str, text: str, **more: Any) -> Callable[[Callable[..., object]
 @option("--propeller-bind-address", "For operators.", default="127.0.0.1:8087", show_default=True)
 @option("--monitoring-bind-address", "For probes and metrics.", default="127.0.0.1:8086", show_default=True)
 @option("--public-url", "Address of the HTTP port as clients reach it.", default="")
-@option("--token-file", "Tokens of clients, a line each.", type=FILE)
+@option("--token-file", "Tokens of clients who may do everything, a line each.", type=FILE)
+@access_options
 @option("--propeller-token-file", "Tokens of operators, a line each.", type=FILE)
 @option("--signing-key-file", "Signs addresses of uploads and downloads; the same for all replicas.", type=FILE)
 @option("--tls-cert-file", "Certificate of the ports.", type=FILE)
@@ -59,7 +54,7 @@ def command(*, as_json: bool, **given: Any) -> int:  # noqa: ANN401 - click's
 
     Executions become FlyteWorkflow objects, which `propeller operator` executes.
     """
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr()
     replica = Replica(options_of(given))
     asyncio.run(serve(replica, lambda: tell(replica, as_json=as_json)))
     return ExitCode.SUCCESS
@@ -81,6 +76,7 @@ def options_of(given: dict[str, Any]) -> ReplicaOptions:
         grace_s=given["grace"],
         cache_ttl_s=given["cache_ttl"],
         cache_bytes_max=given["cache_size"],
+        access=access_of(given),
         retention=given["retention_file"],
         client=ClientSettings(kubeconfig=given["kubeconfig"], context=given["context"]),
     )

@@ -31,6 +31,13 @@ class NodeRow:
     answer: str = ""
     priority: int = 0
     """What the node and those around it add to the execution's."""
+    in_line: bool = False
+    """Whether its work has not begun, since others are before it."""
+
+    @property
+    def word(self) -> str:
+        """How it is with the node, in a word."""
+        return "queued" if self.in_line else self.phase.name.lower()
 
     @property
     def remark(self) -> str:
@@ -110,6 +117,7 @@ class Tree:
             row = self.rows.get(path)
             if row is not None and not row.waits and not row.phase.terminal:
                 row.waits = f"waits for {one.what or 'a worker'}, place {one.place} of {one.of} in line"
+                row.in_line = not row.elements
 
     def counts(self) -> str:
         """Return `3 succeeded, 1 running` over all nodes without nodes below them."""

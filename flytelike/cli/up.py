@@ -7,10 +7,12 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 import psutil
 
+from flytelike.cli.access_options import access_of, access_options
 from flytelike.cli.context import default_data, json_option
 from flytelike.cli.exit_code import ExitCode
 from flytelike.cli.quantities import Age, Size
@@ -60,6 +62,7 @@ PORT = click.IntRange(0, 65535)
     "--cache-ttl", type=Age(), default="0s", help="How long cached results are kept, such as 30d; 0s: for ever."
 )
 @click.option("--cache-size", type=Size(), default=0, help="Data of a project's cached results at most, such as 50G.")
+@access_options
 @json_option
 def command(  # noqa: PLR0913 - one parameter an option
     *,
@@ -74,11 +77,13 @@ def command(  # noqa: PLR0913 - one parameter an option
     cache_ttl: int,
     cache_size: int,
     as_json: bool,
+    **given: Any,  # noqa: ANN401 - click's
 ) -> int:
     """Run control plane, engine and workers in one process until Ctrl-C.
 
     Executions that were unfinished when the last platform on the data folder ended go on.
-    There is no login: whoever reaches the address may do everything, so leave it on loopback.
+    Whoever reaches the address may do everything: leave it on loopback, or let callers say who they are
+    (--require-login, --oidc-issuer).
     """
     started = psutil.Process().create_time()
     folder = DataFolder.at(data)
@@ -92,6 +97,7 @@ def command(  # noqa: PLR0913 - one parameter an option
         images=images,
         cache_ttl_ns=cache_ttl * 1_000_000_000,
         cache_bytes_max=cache_size,
+        access=access_of(given),
     )
 
     def ready(endpoint: Endpoint) -> None:
@@ -136,6 +142,7 @@ def tell_ready(endpoint: Endpoint, folder: DataFolder, seconds: float, *, as_jso
         click.echo(
             f"flytelike is ready in {seconds:.2f} s: grpc {endpoint.grpc}, http {endpoint.http}, data {folder.root}"
         )
+        click.echo(f"  the console:                {endpoint.http}/console/", err=True)
         click.echo("  next, in another terminal:  flytelike execute FILE.py WORKFLOW", err=True)
     sys.stdout.flush()
 

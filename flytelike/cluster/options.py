@@ -5,15 +5,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from flytelike.controlplane.access.options import AccessOptions
 from flytelike.controlplane.secret_files import KEY_BYTES_MIN, SecretFile
 from flytelike.controlplane.settings import Settings
 from flytelike.controlplane.tls import TlsFiles
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
+from propeller.app.logs import log_to_stderr
 from propeller.app.monitoring import address_of
 from propeller.app.settings_file import from_file
 from propeller.kube.client import ClientSettings
 
-__all__ = ["ClientSettings", "ReplicaOptions", "Secrets", "from_file"]
+__all__ = ["ClientSettings", "ReplicaOptions", "Secrets", "from_file", "log_to_stderr"]
 
 CONNECTION_AGE = 0.7
 """The part of the drain after which connections are made anew: all have gone elsewhere when it ends."""
@@ -37,7 +39,7 @@ class Secrets:
 class ReplicaOptions:
     """How a replica is run; addresses are `HOST:PORT`, times in seconds."""
 
-    database: str
+    database: str = field(repr=False)
     store: str
     grpc: str = "127.0.0.1:8089"
     http: str = "127.0.0.1:8088"
@@ -49,6 +51,7 @@ class ReplicaOptions:
     grace_s: float = 20.0
     cache_ttl_s: int = 0
     cache_bytes_max: int = 0
+    access: AccessOptions = field(default_factory=AccessOptions)
     retention: Path | None = None
     client: ClientSettings = field(default_factory=ClientSettings)
 
@@ -88,6 +91,7 @@ class ReplicaOptions:
             upload_secret=b"" if key is None else SecretFile(key, KEY_BYTES_MIN).lines[0].encode(),
             token_file=self.secrets.token_file,
             tls=self.tls(),
+            access=self.access,
             shutdown_grace_s=self.grace_s,
             reconcile_s=RECONCILE_S,
             connection_age_s=self.drain_s * CONNECTION_AGE,
@@ -97,18 +101,19 @@ class ReplicaOptions:
 
     def _faults(self) -> Iterator[Diagnostic]:
         secrets = self.secrets
-        for option, address, needed, file in (
-            ("grpc", self.grpc, "token-file", secrets.token_file),
-            ("http", self.http, "signing-key-file", secrets.signing_key_file),
-            ("propeller", self.propeller, "propeller-token-file", secrets.propeller_token_file),
-            ("monitoring", self.monitoring, "", None),
+        known = self.access.guards or secrets.token_file is not None
+        for option, address, needed, guarded in (
+            ("grpc", self.grpc, "token-file, --oidc-issuer or --require-login", known),
+            ("http", self.http, "signing-key-file", secrets.signing_key_file is not None),
+            ("propeller", self.propeller, "propeller-token-file", secrets.propeller_token_file is not None),
+            ("monitoring", self.monitoring, "", False),
         ):
             try:
                 host, _ = address_of(address)
             except ValueError as error:
                 yield Diagnostic("invalid-option", f"--{option}-bind-address: {error}")
                 continue
-            if needed and file is None and not _loopback(host):
+            if needed and not guarded and not _loopback(host):
                 told = f"--{option}-bind-address {address} can be reached from elsewhere, and anybody may call there"
                 yield Diagnostic("unprotected-address", told, help=(f"give --{needed}, or listen on 127.0.0.1",))
         if (secrets.tls_cert_file is None) != (secrets.tls_private_key_file is None):

@@ -24,9 +24,9 @@ from flytelike.model.graph import (
     TaskTemplate,
     UploadMode,
 )
-from flytelike.model.policies import Backoff, CachePolicy, ResourceName, Resources, TaskMetadata
+from flytelike.model.policies import Backoff, CachePolicy, ResourceName, Resources, ReusePolicy, TaskMetadata
 from flytelike.model.types import NO_JSON
-from flytelike_idl.core import interface_pb2, literals_pb2, security_pb2
+from flytelike_idl.core import interface_pb2, literals_pb2, reuse_pb2, security_pb2
 from flytelike_idl.core import tasks_pb2 as pb
 
 _RESOURCES = {int(name): name for name in ResourceName}
@@ -51,6 +51,7 @@ _PARSED_OF_METADATA = (
     "max_queued_time",
     "cache_ttl",
     "priority",
+    "reuse",
 )
 _PARSED_OF_CONTAINER = ("image", "command", "args", "resources", "env", "config")
 _FLYTE_SDK = pb.RuntimeMetadata.FLYTE_SDK
@@ -140,6 +141,9 @@ def _fill_metadata(metadata: TaskMetadata, out: pb.TaskMetadata) -> None:
     if metadata.cache.ttl_ns:
         fill_duration(metadata.cache.ttl_ns, out.cache_ttl)
     out.priority = metadata.priority
+    if metadata.reuse is not None:
+        out.reuse.replicas = metadata.reuse.replicas
+        fill_duration(metadata.reuse.idle_ttl_ns, out.reuse.idle_ttl)
     out.deprecated_error_message = metadata.deprecated
     out.pod_template_name = metadata.pod_template_name
     out.is_eager = metadata.is_eager
@@ -228,7 +232,14 @@ def _metadata(message: pb.TaskMetadata) -> TaskMetadata:
         backoff=_backoff(message.retries) if message.retries.HasField("backoff") else None,
         queued_timeout_ns=duration_to_ns(message.max_queued_time),
         priority=message.priority,
+        reuse=_reuse(message.reuse) if message.HasField("reuse") else None,
     )
+
+
+def _reuse(message: reuse_pb2.ReusePolicy) -> ReusePolicy:
+    if not message.replicas:
+        raise MalformedError("at least one pod is kept", "reuse.replicas")
+    return ReusePolicy(message.replicas, max(0, duration_to_ns(message.idle_ttl)))
 
 
 def _backoff(message: literals_pb2.RetryStrategy) -> Backoff:

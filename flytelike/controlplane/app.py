@@ -3,6 +3,11 @@
 import asyncio
 from collections.abc import Sequence
 
+from flytelike.controlplane.access.audit import AuditLog
+from flytelike.controlplane.access.book import AccessBook
+from flytelike.controlplane.access.door import Door
+from flytelike.controlplane.access.keys import Provider
+from flytelike.controlplane.access.use_cases import Access
 from flytelike.controlplane.attributes.attributes import Attributes
 from flytelike.controlplane.cache_inspection import CacheInspection
 from flytelike.controlplane.calls import Calls
@@ -21,11 +26,15 @@ from flytelike.controlplane.kept_results import KeptResults
 from flytelike.controlplane.listening import ListeningNotifier
 from flytelike.controlplane.migrations.upgrade import check, upgrade
 from flytelike.controlplane.notifier import Notifier
+from flytelike.controlplane.overview import Overview
 from flytelike.controlplane.ports import Clock, Launcher, LogReader, NoLogs, SystemClock
 from flytelike.controlplane.projects import Projects
 from flytelike.controlplane.reading import Reading
 from flytelike.controlplane.recovery import Recovery
 from flytelike.controlplane.registry import Registry
+from flytelike.controlplane.repository.tenancy import read_owners
+from flytelike.controlplane.runs import Runs
+from flytelike.controlplane.secret_files import SecretFile
 from flytelike.controlplane.settings import Settings
 from flytelike.controlplane.signals import Signals
 from flytelike.controlplane.tenancy.holding import Holding
@@ -107,8 +116,16 @@ class ControlPlane:
         self.kept_results = KeptResults(self.database, self.catalog, store, settings, self.clock)
         self.cache = CacheInspection(self.database, self.catalog, self.clock)
         self.reading = Reading(self.database, store, settings)
+        self.overview = Overview(self.database, self.finding, self.clock)
+        self.runs = Runs(self.database, store, self.finding, self.graphs)
         self.uploads = Uploads(store, settings, self.clock)
         self.watch = Watch(self.database, self.notifier)
+        access = settings.access
+        self.book = AccessBook(self.database, self.clock, access.admins, read_owners)
+        self.audit = AuditLog(self.database, self.clock, access.audit_ns)
+        self.provider = Provider(access.oidc) if access.oidc else None
+        self.access = Access(self.database, self.clock, self.book)
+        self._door: Door | None = None
         self.maintenance = Maintenance(self.cache, store, settings, self.clock, keepers)
 
     async def start(self, *, migrate: bool = True) -> None:
@@ -131,6 +148,19 @@ class ControlPlane:
             self.dispatch.keep_looking(self.settings.reconcile_s)
         self.maintenance.start()
 
+    def door(self) -> Door | None:
+        """Return what calls come through; None where anybody may do everything.
+
+        Raises:
+            DiagnosticError: `unusable-secret-file`.
+        """
+        settings = self.settings
+        if self._door is None and settings.guarded:
+            root = None if settings.token_file is None else SecretFile(settings.token_file)
+            provider = self.provider
+            self._door = Door(self.book, self.audit, root_tokens=root, oidc=settings.access.oidc, provider=provider)
+        return self._door
+
     async def record(self, batch: Sequence[HistoryEntry]) -> None:
         """Take history over; see `History.record`."""
         await self.history.record(batch)
@@ -145,4 +175,7 @@ class ControlPlane:
         await self.usage.close()
         await self.dispatch.close()
         await self.catalog.close()
+        if self._door is not None:
+            await self._door.close()
+        await self.book.close()
         await asyncio.to_thread(self.database.close)

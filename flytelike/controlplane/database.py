@@ -175,9 +175,16 @@ class Database:
 def _engine(url: URL, connections: int) -> Engine:
     if url.get_backend_name() != "sqlite":
         return create_engine(
-            url, pool_size=connections, max_overflow=0, pool_pre_ping=True, connect_args=dict(POSTGRES_PATIENCE)
+            url,
+            hide_parameters=True,
+            pool_size=connections,
+            max_overflow=0,
+            pool_pre_ping=True,
+            connect_args=dict(POSTGRES_PATIENCE),
         )
-    engine = create_engine(url, pool_size=connections + 1, max_overflow=0, connect_args={"check_same_thread": False})
+    engine = create_engine(
+        url, pool_size=connections + 1, max_overflow=0, hide_parameters=True, connect_args={"check_same_thread": False}
+    )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

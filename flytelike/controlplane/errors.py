@@ -19,6 +19,7 @@ class Status(Enum):
     UNIMPLEMENTED = 12
     UNAVAILABLE = 14
     DATA_LOSS = 15
+    UNAUTHENTICATED = 16
 
 
 class Refusal(DiagnosticError):

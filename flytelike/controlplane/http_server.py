@@ -8,9 +8,12 @@ import asyncio
 import logging
 import socket
 import ssl
+from collections.abc import Sequence
 
 import uvicorn
+from starlette.routing import BaseRoute
 
+from flytelike.console.pages import Pages
 from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.tls import TlsFiles
 from flytelike.controlplane.transfers import Transfers, application
@@ -24,11 +27,14 @@ RENEW_S = 30.0
 class HttpServer:
     """The HTTP side of a control plane."""
 
-    def __init__(self, plane: ControlPlane, listener: socket.socket) -> None:
-        """Serve on `listener`, which is open already, so that nobody is turned away meanwhile."""
+    def __init__(self, plane: ControlPlane, listener: socket.socket, api: Sequence[BaseRoute] = ()) -> None:
+        """Serve on `listener`, which is open already, so that nobody is turned away meanwhile.
+
+        Beside transfers, the console's pages are served, and the `api` that they ask.
+        """
         transfers = Transfers(plane.uploads, plane.store, plane.settings.limits.upload_bytes)
         config = uvicorn.Config(
-            application(transfers),
+            application(transfers, [*api, *Pages().routes()]),
             lifespan="off",
             ws="none",
             log_config=None,

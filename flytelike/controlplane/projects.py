@@ -3,6 +3,7 @@
 from sqlalchemy import Connection
 
 from flytelike.codec.parse import serialise
+from flytelike.controlplane.access.roles import EVERYTHING, PLATFORM, Action, Rights
 from flytelike.controlplane.database import Database
 from flytelike.controlplane.errors import Faults, Status, not_found, refusal
 from flytelike.controlplane.listing import ListQuery
@@ -14,6 +15,7 @@ from flytelike.controlplane.repository.projects import (
     add_project,
     find_project,
     list_projects,
+    project_ids,
     update_project,
 )
 from flytelike.controlplane.repository.tenancy import find_team, hold_tenancy
@@ -109,9 +111,16 @@ class Projects:
             raise not_found("project", repr(project))
         return project_message(row, self._settings.domains)
 
-    async def list(self, query: ListQuery) -> list[project_pb2.Project]:
-        """Return a page of projects."""
-        rows = await self._database.read(lambda connection: list_projects(connection, query))
+    async def list(self, query: ListQuery, rights: Rights = EVERYTHING) -> list[project_pb2.Project]:
+        """Return a page of the projects that somebody may know of."""
+
+        def look(connection: Connection) -> list[ProjectRow]:
+            if rights.allows(Action.READ, PLATFORM):
+                return list_projects(connection, query)
+            seen = [project for project in project_ids(connection) if rights.sees(project)]
+            return list_projects(connection, query, seen)
+
+        rows = await self._database.read(look)
         return [project_message(row, self._settings.domains) for row in rows]
 
     def _given(self, connection: Connection, team: str) -> None:

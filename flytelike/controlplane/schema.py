@@ -516,6 +516,60 @@ catalog_uses = Table(
 )
 """How often results of a task were looked for, and the time that finding them saved."""
 
+access_tokens = Table(
+    "access_tokens",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("digest", String(64), nullable=False, unique=True),
+    _text("user"),
+    _text("name"),
+    _text("created_by"),
+    _instant("created_at"),
+    _instant("expires_at"),
+    _instant("used_at"),
+    _instant("revoked_at"),
+    Index(None, "user"),
+)
+"""Tokens: `id` is the part that is shown, `digest` the SHA-256 of the whole in hexadecimal. An `expires_at` of 0 is
+never."""
+
+access_grants = Table(
+    "access_grants",
+    metadata,
+    _id(),
+    Column("subject_kind", String(8), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("team", String(64), nullable=False, server_default=""),
+    Column("project", String(64), nullable=False, server_default=""),
+    Column("domain", String(64), nullable=False, server_default=""),
+    _text("created_by"),
+    _instant("created_at"),
+    UniqueConstraint("subject_kind", "subject", "role", "team", "project", "domain"),
+)
+"""Roles that users and groups have: in a team's projects, a project, a domain of one; all empty is everywhere."""
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    _id(),
+    _instant("at"),
+    _text("actor"),
+    _text("via"),
+    _text("credential"),
+    _text("method"),
+    _text("project"),
+    _text("domain"),
+    _text("target"),
+    _text("peer"),
+    _text("request_id"),
+    _text("outcome"),
+    _text("detail"),
+    Index(None, "at"),
+    Index(None, "project", "id"),
+)
+"""Who changed what; rows are added, never changed, and go when they are old."""
+
 schema_support = Table("schema_support", metadata, Column("readable_since", String(32), nullable=False))
 """One row: the oldest version, named by its newest revision, that can work on these tables."""
 

@@ -16,10 +16,13 @@ from grpc_health.v1 import health, health_pb2_grpc
 from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.errors import Refusal, Status, refusal
 from flytelike.controlplane.guard import Guard
+from flytelike.controlplane.rpc.access import AccessServicer
 from flytelike.controlplane.rpc.attributes import AttributeServicer
 from flytelike.controlplane.rpc.cache_service import CacheServicer
 from flytelike.controlplane.rpc.caching import CachingServicer
 from flytelike.controlplane.rpc.calls import CallServicer
+from flytelike.controlplane.rpc.console import ConsoleServicer
+from flytelike.controlplane.rpc.console_watching import ConsoleWatchServicer
 from flytelike.controlplane.rpc.data import DataServicer
 from flytelike.controlplane.rpc.data_catalog import DataCatalogServicer
 from flytelike.controlplane.rpc.derivation import DerivationServicer
@@ -35,13 +38,16 @@ from flytelike.controlplane.rpc.tenancy import TenancyServicer
 from flytelike.controlplane.rpc.watching import WatchServicer
 from flytelike.controlplane.secret_files import SecretFile
 from flytelike.controlplane.tls import TlsFiles
+from flytelike.controlplane.web.same_origin import SameOrigin, names_of
 from flytelike_idl.cacheservice import cacheservice_pb2
 from flytelike_idl.datacatalog import datacatalog_pb2
 from flytelike_idl.service import (
+    access_pb2,
     admin_pb2,
     auth_pb2,
     caching_pb2,
     calls_pb2,
+    console_pb2,
     dataproxy_pb2,
     derivation_pb2,
     identity_pb2,
@@ -100,7 +106,7 @@ async def serve(plane: ControlPlane, observer: Observer = nobody) -> AsyncIterat
         server, status = grpc_server(plane, observer)
         port = bound(server, settings.host, settings.grpc_port, settings.tls)
         await server.start()
-        async with serving_http(plane, http_socket):
+        async with serving_http(plane, http_socket, observer):
             try:
                 yield Addresses(f"{_named(settings.host)}:{port}", plane.uploads.http_url)
             finally:
@@ -113,10 +119,11 @@ async def serve(plane: ControlPlane, observer: Observer = nobody) -> AsyncIterat
 def grpc_server(plane: ControlPlane, observer: Observer) -> tuple[aio.Server, health.aio.HealthServicer]:
     """Return a server with all services, not started yet, and what tells its health."""
     settings = plane.settings
-    server = bare_server(settings.limits.message_bytes, settings.token_file, settings.connection_age_s)
+    server = bare_server(settings.limits.message_bytes, None, settings.connection_age_s)
     status = health.aio.HealthServicer()
+    door = plane.door()
     for service, servicers in servicers_of(plane):
-        server.add_generic_rpc_handlers(service_handlers(service, *servicers, observer=observer))
+        server.add_generic_rpc_handlers(service_handlers(service, *servicers, observer=observer, door=door))
     health_pb2_grpc.add_HealthServicer_to_server(status, server)
     return server, status
 
@@ -165,18 +172,27 @@ def servicers_of(plane: ControlPlane) -> Sequence[tuple[ServiceDescriptor, Seque
         (_service(cacheservice_pb2, "CacheService"), (CacheServicer(plane),)),
         (_service(tenancy_pb2, "TenancyService"), (TenancyServicer(plane),)),
         (_service(calls_pb2, "CallService"), (CallServicer(plane),)),
-        (_service(auth_pb2, "AuthMetadataService"), (AuthMetadataServicer(),)),
+        (_service(auth_pb2, "AuthMetadataService"), (AuthMetadataServicer(plane),)),
         (_service(identity_pb2, "IdentityService"), (IdentityServicer(),)),
+        (_service(access_pb2, "AccessService"), (AccessServicer(plane),)),
         (_service(signal_pb2, "SignalService"), (SignalServicer(plane),)),
+        (_service(console_pb2, "ConsoleService"), (ConsoleServicer(plane), ConsoleWatchServicer(plane))),
     )
 
 
 @asynccontextmanager
-async def serving_http(plane: ControlPlane, listener: socket.socket) -> AsyncIterator[None]:
-    """Serve uploads and downloads on an open socket while the context is open."""
+async def serving_http(
+    plane: ControlPlane, listener: socket.socket, observer: Observer = nobody
+) -> AsyncIterator[None]:
+    """Serve transfers, the console and its API on an open socket while the context is open."""
     from flytelike.controlplane.http_server import HttpServer  # noqa: PLC0415 - loads a web server
+    from flytelike.controlplane.web.connect import Entrance, routes  # noqa: PLC0415 - as above
+    from flytelike.controlplane.web.session import Session  # noqa: PLC0415 - as above
 
-    server = HttpServer(plane, listener)
+    settings, origin, door = plane.settings, SameOrigin(names_of(plane.settings)), plane.door()
+    entrance = Entrance(origin, door, settings.limits.message_bytes)
+    session = Session(origin, door, secure=settings.tls is not None or settings.public_url.startswith("https:"))
+    server = HttpServer(plane, listener, [*routes(servicers_of(plane), entrance, observer), *session.routes()])
     await server.start()
     try:
         yield

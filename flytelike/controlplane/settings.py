@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from flytelike.controlplane.access.options import AccessOptions
 from flytelike.controlplane.tls import TlsFiles
 
 DEFAULT_DOMAINS = (("development", "Development"), ("staging", "Staging"), ("production", "Production"))
@@ -41,13 +42,13 @@ class Settings:
     is used where neither request nor launch plan says one (0: no limit). Cached results that say no time of
     their own are kept for `cache_ttl_ns`; where those of one project have more than `cache_bytes_max` together,
     the ones unused for longest are evicted (0: no limit). `public_url` is the whole address by which clients reach the
-    HTTP port, where it is another than the one listened on. With a `token_file`, who calls the API sends one of its
-    lines; with `tls`, both ports speak it. Where other servers work on the same database, what they left undone is
-    looked for every `reconcile_s` seconds (0: only at the start). Clients are told to connect anew when a connection is
-    `connection_age_s` old (0: never).
+    HTTP port, where it is another than the one listened on. With `tls`, both ports speak it. Where other servers work
+    on the same database, what they left undone is looked for every `reconcile_s` seconds (0: only at the start).
+    Clients are told to connect anew when a connection is `connection_age_s` old (0: never). `access` says who may call,
+    and `token_file` holds tokens of those who may do everything; without either, anybody may.
     """
 
-    database_url: str
+    database_url: str = field(repr=False)
     store_base: str
     host: str = "127.0.0.1"
     grpc_port: int = 8089
@@ -56,7 +57,7 @@ class Settings:
     public_host: str = ""
     upload_prefix: str = "uploads"
     raw_output_prefix: str = ""
-    upload_secret: bytes = b""
+    upload_secret: bytes = field(default=b"", repr=False)
     domains: tuple[tuple[str, str], ...] = DEFAULT_DOMAINS
     projects: tuple[str, ...] = DEFAULT_PROJECTS
     max_parallelism: int = 0
@@ -68,7 +69,13 @@ class Settings:
     tls: TlsFiles | None = None
     reconcile_s: float = 0.0
     connection_age_s: float = 0.0
+    access: AccessOptions = field(default_factory=AccessOptions)
     limits: Limits = field(default_factory=Limits)
+
+    @property
+    def guarded(self) -> bool:
+        """Whether callers must say who they are."""
+        return self.access.guards or self.token_file is not None
 
     @property
     def base(self) -> str:

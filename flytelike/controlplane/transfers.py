@@ -4,7 +4,7 @@ import base64
 import binascii
 import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -108,9 +108,9 @@ async def healthy(_request: Request) -> Response:
     return PlainTextResponse("ok")
 
 
-def application(transfers: Transfers) -> Starlette:
-    """Return the ASGI application."""
-    return Starlette(routes=transfers.routes())
+def application(transfers: Transfers, more: Sequence[BaseRoute] = ()) -> Starlette:
+    """Return the ASGI application: transfers, and what else is served beside them."""
+    return Starlette(routes=[*transfers.routes(), *more])
 
 
 def media_type(filename: str) -> str:

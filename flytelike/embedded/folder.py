@@ -8,6 +8,7 @@
   store/           object store                   logs/         what attempts printed
   code/            unpacked code bundles
   secrets/         what `flytelike secret set` keeps
+  owner-token      while callers must log in: the token of the folder's owner and of workers
   images.yaml      optional: container images and the virtual environments they stand for
   retention.yaml   optional: how long executions and cached results stay
 """
@@ -15,6 +16,7 @@
 import fcntl
 import json
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -64,6 +66,11 @@ class DataFolder:
     def secrets(self) -> Path:
         """Return the folder of secrets, which is there once one is set."""
         return self.root / "secrets"
+
+    @property
+    def owner_token(self) -> Path:
+        """Return the file with which the folder's owner, and what runs here, may do everything."""
+        return self.root / "owner-token"
 
     @property
     def images_file(self) -> Path:
@@ -128,6 +135,19 @@ class DataFolder:
         draft = self.endpoint_file.with_suffix(f".{os.getpid()}")
         draft.write_text(json.dumps(asdict(endpoint)))
         draft.replace(self.endpoint_file)
+
+    def give_token(self) -> Path:
+        """Write a new token for the folder's owner, which nobody else may read; return its file."""
+        draft = self.owner_token.with_suffix(f".{os.getpid()}")
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(f"{secrets.token_urlsafe(32)}\n")
+        draft.replace(self.owner_token)
+        return self.owner_token
+
+    def take_token(self) -> None:
+        """Remove the token of the folder's owner: nobody has to say who they are."""
+        self.owner_token.unlink(missing_ok=True)
 
     def retract(self) -> None:
         """Remove the announcement."""

@@ -4,11 +4,12 @@ import asyncio
 import os
 import tempfile
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from flytelike.controlplane.access.options import AccessOptions
 from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.collecting.policy import Policies
 from flytelike.controlplane.collecting.ports import Keepers
@@ -48,7 +49,7 @@ class PlatformOptions:
 
     `gpus` are the names of the GPUs that tasks may be given; None: those that the machine has.
     `images` are the `IMAGE=FOLDER` words; the data folder's `images.yaml` comes after them.
-    `cache_ttl_ns` and `cache_bytes_max` are the control plane's settings of these names.
+    `cache_ttl_ns`, `cache_bytes_max` and `access` are the control plane's settings of these names.
     """
 
     host: str = "127.0.0.1"
@@ -60,6 +61,7 @@ class PlatformOptions:
     images: tuple[str, ...] = ()
     cache_ttl_ns: int = 0
     cache_bytes_max: int = 0
+    access: AccessOptions = field(default_factory=AccessOptions)
 
 
 class Platform:
@@ -91,7 +93,11 @@ class Platform:
     async def _start(self, stack: AsyncExitStack) -> None:
         # A path rather than a `file://` uri: stock Flyte code takes only the former for a file of this machine.
         folder, base = self.folder, str(self.folder.store)
-        workers = await asyncio.to_thread(self._workers, base)
+        access = self.options.access
+        token = folder.give_token() if access.guards else None
+        if token is None:
+            folder.take_token()
+        workers = await asyncio.to_thread(self._workers, base, token)
         # What a killed platform left goes at once, and not only when the first worker is wanted.
         sweeping = asyncio.create_task(asyncio.to_thread(sweep), name="sweep_scratch")
         stack.push_async_callback(asyncio.wait, [sweeping])
@@ -108,6 +114,8 @@ class Platform:
             http_port=self.options.http_port,
             cache_ttl_ns=self.options.cache_ttl_ns,
             cache_bytes_max=self.options.cache_bytes_max,
+            access=access,
+            token_file=token,
         )
         plane = ControlPlane(settings, store, launcher, logs=logs, keepers=keepers)
         await plane.start()
@@ -151,12 +159,14 @@ class Platform:
         except StoreError as error:
             raise DiagnosticError([state_fault(error, self.folder)]) from error
 
-    def _workers(self, base: str) -> ProcessSettings:
+    def _workers(self, base: str, token: Path | None) -> ProcessSettings:
         env = {
             "FLYTELIKE_UPLOAD_PREFIX": f"{base}/uploads",
             "FLYTELIKE_CODE_CACHE": str(self.folder.code),
             "FLYTELIKE_ENDPOINT": f"file:{self.folder.endpoint_file}",
         }
+        if token is not None:
+            env["FLYTELIKE_TOKEN_FILE"] = str(token)
         settings = ProcessSettings(
             logs=self.folder.logs,
             env=env,

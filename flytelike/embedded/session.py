@@ -1,6 +1,7 @@
 """From a data folder to a client: join the platform that runs on it, or bring one up."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
@@ -40,12 +41,20 @@ async def session(server: str, data: Path, *, start: bool, tell: Tell) -> AsyncI
     with ExitStack() as stack:
         endpoint = await joined(folder, stack, start=start)
         if endpoint is not None:
-            async with reached(endpoint, CONNECT_TIMEOUT_S) as client:
+            async with reached(endpoint, CONNECT_TIMEOUT_S, owned(folder)) as client:
                 yield client
             return
         tell(f"no platform is running on {folder.root}: using an embedded one until this command ends")
         async with Platform(folder, PlatformOptions()) as platform, Client(platform.endpoint.grpc) as client:
             yield client
+
+
+def owned(folder: DataFolder) -> Access:
+    """Return who calls the platform of a folder: who says so in the environment, else the folder's owner."""
+    told = Access.from_env()
+    if told.token or told.token_file or not os.access(folder.owner_token, os.R_OK):
+        return told
+    return Access(folder.owner_token)
 
 
 async def joined(folder: DataFolder, stack: ExitStack, *, start: bool) -> str | None:

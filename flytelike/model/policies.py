@@ -59,12 +59,21 @@ class Backoff:
 
 
 @dataclass(frozen=True, slots=True)
+class ReusePolicy:
+    """How pods are kept for a task's next attempts: at most `replicas`, each for `idle_ttl_ns` without work."""
+
+    replicas: int
+    idle_ttl_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class TaskMetadata:
     """The policies of a task.
 
     `timeout_ns` limits how long an attempt runs, `queued_timeout_ns` how long it waits until it runs; 0 is none.
     `interruptible` is None for the workflow's default. Without a `backoff`, a retry of a failure of the user's making
-    starts at once. `priority` is added to that of the execution.
+    starts at once. `priority` is added to that of the execution. Without `reuse`, each attempt has a pod of its
+    own.
     """
 
     retries: int = 0
@@ -81,6 +90,7 @@ class TaskMetadata:
     backoff: Backoff | None = None
     queued_timeout_ns: int = 0
     priority: int = 0
+    reuse: ReusePolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)

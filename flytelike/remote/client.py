@@ -14,6 +14,7 @@ from flytelike.model.diagnostic import Diagnostic
 from flytelike.remote.access import OPEN, Access
 from flytelike.remote.errors import RemoteError, ServerUnreachable
 from flytelike_idl.service import (
+    access_pb2_grpc,
     admin_pb2_grpc,
     caching_pb2_grpc,
     calls_pb2_grpc,
@@ -55,6 +56,7 @@ class Client:
         self.registration = registration_pb2_grpc.RegistrationServiceStub(self.channel)
         self.maintenance = maintenance_pb2_grpc.MaintenanceServiceStub(self.channel)
         self.caching = caching_pb2_grpc.CachingServiceStub(self.channel)
+        self.access = access_pb2_grpc.AccessServiceStub(self.channel)
         self.derivation = derivation_pb2_grpc.DerivationServiceStub(self.channel)
         self.calls = calls_pb2_grpc.CallServiceStub(self.channel)
         self.signal = signal_pb2_grpc.SignalServiceStub(self.channel)

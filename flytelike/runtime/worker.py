@@ -34,10 +34,13 @@ from flytelike.runtime.hygiene import Environment, Standards, WorkingFolder
 from flytelike.runtime.process import rss_bytes
 from flytelike.runtime.source_trace import forget_sources
 from flytelike.storage import Store, StoreConfig
+from flytelike.storage.config import RETRY_S
 
 DURABLE = "FLYTELIKE_DURABLE"
 DURABLE_DOCUMENTS = "FLYTELIKE_DURABLE_DOCUMENTS"
 SMALL_OUTPUTS_TOLD = "FLYTELIKE_SMALL_OUTPUTS_TOLD"
+STORE_RETRY = "FLYTELIKE_STORE_RETRY_S"
+"""How many seconds an object store that is away is waited for."""
 
 
 def serve(control: socket.socket, scratch: str, env: Mapping[str, str]) -> NoReturn:
@@ -70,7 +73,8 @@ class _Worker:
         self._environment = Environment()
         self._folder = WorkingFolder(scratch)
         self._standards = Standards()
-        store = Store(StoreConfig.from_env(durable=os.environ.get(DURABLE) == "1"))
+        retry_s = float(os.environ.get(STORE_RETRY) or RETRY_S)
+        store = Store(StoreConfig.from_env(durable=os.environ.get(DURABLE) == "1", retry_s=retry_s))
         durable_documents = os.environ.get(DURABLE_DOCUMENTS) == "1"
         told_bytes = INLINE_BYTES_MAX if os.environ.get(SMALL_OUTPUTS_TOLD) == "1" else -1
         self._runner = Runner(store, self._folder.temporary, durable_documents=durable_documents, told_bytes=told_bytes)

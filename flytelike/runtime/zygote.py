@@ -41,6 +41,7 @@ from flytelike.codec.worker_frames import (
     Signal,
     encode,
 )
+from flytelike.runtime.burying import bury_all
 from flytelike.runtime.process import (
     adopt_orphans,
     child_pids,
@@ -53,8 +54,6 @@ from flytelike.runtime.process import (
 from flytelike.runtime.worker import serve
 
 _MAX_FDS = 16
-_BURY_ROUNDS = 200
-_BURY_WAIT_S = 0.005
 
 
 @dataclass(slots=True)
@@ -79,7 +78,7 @@ def main(argv: list[str]) -> int:
     try:
         _Zygote(control).run()
     finally:
-        _bury_all()
+        bury_all()
         shutil.rmtree(scratch_root, ignore_errors=True)
     return 0
 
@@ -254,20 +253,6 @@ def _execute(frame: Exec) -> NoReturn:
     if program is None:
         raise FileNotFoundError(2, "no such program on PATH", frame.argv[0])
     os.execve(program, list(frame.argv), dict(frame.env))  # noqa: S606 - a task's own command
-
-
-def _bury_all() -> None:
-    """Kill everything below this process until nothing is left; new orphans keep falling to it."""
-    for _ in range(_BURY_ROUNDS):
-        for pid in child_pids():
-            for below in descendant_pids(pid):
-                signal_quietly(below, signal.SIGKILL)
-            signal_quietly(pid, signal.SIGKILL)
-        while has_children() and os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-        if not has_children():
-            return
-        select.poll().poll(_BURY_WAIT_S * 1000)
 
 
 if __name__ == "__main__":

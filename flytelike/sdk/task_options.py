@@ -24,6 +24,7 @@ from flytelike.sdk.option_rules import (
 )
 from flytelike.sdk.resources import Resources, resources_of
 from flytelike.sdk.retry import RetryStrategy, backoff_of, retry_faults
+from flytelike.sdk.reuse import ReusePolicy, reuse_faults, reuse_of
 from flytelike.sdk.secret import MountType, Secret
 from flytelike.sdk.timeout import Timeout, timeout_faults, timeouts_ns
 
@@ -49,6 +50,7 @@ class TaskOptions(TypedDict, total=False):
         enable_deck: Whether the task writes a report.
         deck_fields: What the report shows beside the author's decks; everything if not given.
         pod_template_name: A pod template that the cluster's administrators keep.
+        reusable: How its pods are kept for the next attempts; each has one of its own if not given.
         priority: How urgent its attempts are, from -1000 to 1000: it is added to the execution's priority.
         docs: Documentation, instead of the docstring.
     """
@@ -70,6 +72,7 @@ class TaskOptions(TypedDict, total=False):
     enable_deck: bool | None
     deck_fields: Sequence[DeckField]
     pod_template_name: str | None
+    reusable: ReusePolicy | None
     priority: int
     docs: Documentation | None
 
@@ -114,6 +117,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "enable_deck": (bool, type(None)),
     "deck_fields": (tuple, list),
     "pod_template_name": (str, type(None)),
+    "reusable": (ReusePolicy, type(None)),
     "priority": (int,),
     "docs": (Documentation, type(None)),
 }
@@ -129,6 +133,7 @@ def task_option_faults(options: TaskOptions, inputs: Sequence[str]) -> Iterator[
     yield from retry_faults(options.get("retries", 0))
     yield from timeout_faults(options.get("timeout", 0))
     yield from priority_faults(options.get("priority"))
+    yield from reuse_faults(options.get("reusable"))
     yield from text_map_faults("environment", options.get("environment"))
     yield from resources_option_faults(options.get("requests"), options.get("limits"), options.get("resources"))
     yield from _secret_faults(options.get("secret_requests") or ())
@@ -152,6 +157,7 @@ def task_policies(options: TaskOptions) -> TaskPolicies:
             pod_template_name=options.get("pod_template_name") or "",
             generates_deck=bool(options.get("enable_deck")),
             priority=int(options.get("priority", 0)),
+            reuse=reuse_of(options.get("reusable")),
         ),
         resources=resources_of(options.get("requests"), options.get("limits"), options.get("resources")),
         environment=dict(options.get("environment") or {}),

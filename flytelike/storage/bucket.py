@@ -103,6 +103,16 @@ class Bucket:
             attributes: dict[str, str] = {DIGEST_ATTRIBUTE: digest_of_bytes(data)}
             await obstore.put_async(self._store, named(uri, key), data, attributes=attributes)
 
+    async def put_new_async(self, uri: str, key: str, data: bytes) -> bool:
+        """Write an object if there is none; tell whether it was written (`If-None-Match` in S3)."""
+        with translated(uri):
+            attributes: dict[str, str] = {DIGEST_ATTRIBUTE: digest_of_bytes(data)}
+            try:
+                await obstore.put_async(self._store, named(uri, key), data, attributes=attributes, mode="create")
+            except (exceptions.AlreadyExistsError, exceptions.PreconditionError):
+                return False
+            return True
+
     def head(self, uri: str, key: str) -> Head:
         """Return size, time, and the digest if it was known when the object was written."""
         with translated(uri):

@@ -96,6 +96,12 @@ class Folder:
             sink.write(data)
             sink.commit()
 
+    def put_new(self, uri: str, key: str, data: bytes, *, durable: bool) -> bool:
+        """Write a file at once if there is none; tell whether it was written."""
+        with FileSink(uri, key, durable=durable) as sink:
+            sink.write(data)
+            return sink.commit_new()
+
     def head(self, uri: str, key: str) -> Head:
         """Return a file's size and time. Its digest is not known: anybody may have changed the file."""
         try:
@@ -247,6 +253,22 @@ class FileSink:
         except OSError as error:
             self._forget()
             raise from_os_error(self._uri, error, writing=True) from None
+
+    def commit_new(self) -> bool:
+        """Do as `commit` if nothing has the target's name; tell whether it was so."""
+        try:
+            if self._durable:
+                os.fsync(self._descriptor)
+            os.link(self._unfinished, self._target)
+            if self._durable:
+                sync_path(self._parent)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            raise from_os_error(self._uri, error, writing=True) from None
+        finally:
+            self.discard()
+        return True
 
     def discard(self) -> None:
         """Remove the unfinished file; harmless after `commit`."""

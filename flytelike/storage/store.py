@@ -315,6 +315,17 @@ class Store:
         else:
             self.put(uri, data, durable=durable)
 
+    async def put_new_async(self, uri: str, data: bytes, *, durable: bool | None = None) -> bool:
+        """Write an object if none lies at the uri; tell whether it was written: of many who ask, one is told so.
+
+        After a cut the store may be asked again by itself: who is told no reads what lies there, which may be its own.
+        """
+        location = parse(uri)
+        backend = self._backend(location)
+        if not isinstance(backend, Folder):
+            return await backend.put_new_async(uri, location.key, data)
+        return await in_thread(lambda: backend.put_new(uri, location.key, data, durable=self._durable(durable)))
+
     async def sync_async(self, uri: str) -> None:
         """Do as `sync`."""
         if parse(uri).scheme is Scheme.FILE:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, bindparam, delete, event, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 from propeller.allocation.deciding import Decider, shortage_from
 from propeller.allocation.schema import asks, holders, metadata, state
@@ -65,8 +65,7 @@ class Ledger:
         self._decider: Decider | None = None
         self._on_postgres = self._engine.dialect.name == "postgresql"
         self._now = sa.text(_NOW[self._engine.dialect.name])
-        insert_for = postgresql.insert if self._on_postgres else sqlite.insert
-        self._insert = insert_for(asks).on_conflict_do_nothing()
+        self._insert = _new_ask(on_postgres=self._on_postgres)
 
     def open(self) -> Mapping[str, bool]:
         """Make the tables if there are none, and register.
@@ -219,6 +218,15 @@ _NOW = {
     "sqlite": "SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
     "postgresql": "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
 }
+
+
+def _new_ask(*, on_postgres: bool) -> sa.Insert:
+    """Return the statement that adds an ask unless it is there."""
+    if on_postgres:
+        from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - heavy, and not needed for SQLite
+
+        return postgresql.insert(asks).on_conflict_do_nothing()
+    return sqlite.insert(asks).on_conflict_do_nothing()
 
 
 def _engine_for(url: str) -> sa.Engine:

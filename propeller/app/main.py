@@ -1,7 +1,6 @@
 """The command `propeller`."""
 
 import asyncio
-import logging
 import os
 import signal
 import socket
@@ -16,11 +15,12 @@ from typing_extensions import override
 from flytelike.model.diagnostic import DiagnosticError
 from propeller.app.cluster_resource_file import cluster_resources_from_file
 from propeller.app.control_plane import ControlPlaneSettings
+from propeller.app.logs import log_to_stderr
 from propeller.app.operator import Operator, OperatorOptions
 from propeller.app.pod_file import pods_from_file
 from propeller.app.settings_file import from_file
 from propeller.app.shard import STATES_TTL_S
-from propeller.kube.client import ClientSettings
+from propeller.kube.client import CALLS_PER_SECOND, ClientSettings
 from propeller.kube.errors import KubernetesError
 from propeller.ports import StoreError
 
@@ -49,7 +49,7 @@ class Commands(click.Group):
 @click.group(cls=Commands)
 def main() -> None:
     """Run Flytelike's engine."""
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr()
 
 
 def option(name: str, text: str, **more: Any) -> Callable[[Callable[..., object]], Callable[..., object]]:  # noqa: ANN401 - click's
@@ -74,6 +74,13 @@ def option(name: str, text: str, **more: Any) -> Callable[[Callable[..., object]
 @option("--namespace", "Execute the objects of one namespace instead of all.", default="")
 @click.option("--kubeconfig", default="", help="How to reach the cluster; in a pod its own credentials without.")
 @click.option("--context", default="", help="The context in the kubeconfig.")
+@option(
+    "--calls-per-second",
+    "How many calls of the API server are made on the average, watches apart.",
+    type=click.FloatRange(min=1),
+    default=CALLS_PER_SECOND,
+    show_default=True,
+)
 @option("--slots", "How many tasks of a shard run at once.", type=click.IntRange(min=1), default=None)
 @option("--pods", "Run tasks as pods, made as this YAML file says.", type=FILE)
 @option("--cluster-resources", "Keep in the namespaces of projects what this YAML file says.", type=FILE)
@@ -121,7 +128,10 @@ def options_of(given: dict[str, Any]) -> OperatorOptions:
         ttl_s=given["ttl"],
         states_ttl_s=given["states_ttl"],
         client=ClientSettings(
-            kubeconfig=given["kubeconfig"] or os.environ.get("KUBECONFIG", ""), context=given["context"]
+            kubeconfig=given["kubeconfig"] or os.environ.get("KUBECONFIG", ""),
+            context=given["context"],
+            calls_per_second=given["calls_per_second"],
+            burst=2 * int(given["calls_per_second"]),
         ),
         pods=made,
         cluster_resources=None if resources is None else cluster_resources_from_file(resources),

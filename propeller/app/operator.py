@@ -36,7 +36,7 @@ from propeller.executors.process import ProcessExecutor, ProcessSettings
 from propeller.kube.client import ClientSettings, KubernetesClient
 from propeller.kube.lease import Leases
 from propeller.kube.ports import FLYTE_WORKFLOWS, Json, Selection
-from propeller.kube.resource import owner_reference
+from propeller.kube.resource import has_ended, owner_reference, stands_for
 from propeller.kube.watch import Gone, Listed, ObjectKey, Seen, Watch
 from propeller.ports_allocation import Allocator
 
@@ -260,7 +260,18 @@ class Operator:
         if grants is not None and self._neighbours.quotas is not None:
             granted = GrantedAdmission(grants, self._neighbours.quotas, pods.pods.gpu_resource)
             admission = granted if self._prepared is None else AdmittedByAll([self._prepared, granted])
-        return PodExecutor(pods, client, client, store, engine, admission=admission, owner_of=self._owner)
+        executor = PodExecutor(pods, client, client, store, engine, admission=admission, owner_of=self._owner)
+        executor.is_over = self._is_over
+        # Pods that a former process left are looked after even where no attempt follows.
+        executor.open()
+        return executor
+
+    def _is_over(self, execution: ExecutionId) -> bool:
+        """Tell whether there is no object of an execution that goes on. Nobody knows before all objects are."""
+        return self.ready.is_set() and not any(
+            key.name == execution.name and stands_for(document, execution) and not has_ended(document)
+            for key, document in self._latest.items()
+        )
 
     def _owner(self, namespace: str, execution: ExecutionId) -> Json | None:
         """Return a reference to an execution's object, if it lies in a namespace: what belongs to it goes with it."""

@@ -20,6 +20,7 @@ from flytelike.model.launch import LaunchRequest
 from flytelike.model.phases import WorkflowPhase
 from propeller.app.progress import Progress
 from propeller.engine.overview import overview_of
+from propeller.engine.troubles import cause_of
 from propeller.kube.errors import ObjectChanged, ObjectNotFound
 from propeller.kube.fields import MalformedResource
 from propeller.kube.ports import FLYTE_WORKFLOWS, Json, Objects
@@ -126,6 +127,7 @@ class Reconciler(EventSink):
         self._forget_attempts: Callable[[Collection[ExecutionId]], None] = _nothing
         self._seen: dict[ObjectKey, Json] = {}
         self._gone: dict[ObjectKey, ExecutionId] = {}
+        self._refusal = ""
         self._followed: dict[ExecutionId, Followed] = {}
         self._queue: WorkQueue[ObjectKey] = WorkQueue(self._reconcile, settings.workers)
 
@@ -161,7 +163,12 @@ class Reconciler(EventSink):
     @override
     async def record(self, batch: Sequence[HistoryEntry]) -> None:
         """Hand the history on, and keep the objects up with it."""
-        await self._sink.record(batch)
+        try:
+            await self._sink.record(batch)
+        except Exception as error:
+            self._untold(batch, error)
+            raise
+        self._refusal = ""
         for entry in batch:
             followed = self._followed.get(entry.execution)
             if followed is None:
@@ -175,6 +182,13 @@ class Reconciler(EventSink):
                     self._queue.add(followed.key)
                 else:
                     self._queue.add_later(followed.key, self._settings.status_pause_s)
+
+    def _untold(self, batch: Sequence[HistoryEntry], error: Exception) -> None:
+        """Have objects say why their history is not taken, unless that passes by itself."""
+        if cause_of(error) is None:
+            self._refusal = f"its history is not taken: {error}"
+            for execution in {entry.execution for entry in batch}.intersection(self._followed):
+                self._queue.add(self._followed[execution].key)
 
     # --- one object -------------------------------------------------------------------------
 
@@ -210,7 +224,8 @@ class Reconciler(EventSink):
         status = followed.progress.status
         if not status.phase.terminal:
             assert self._engine is not None, "the reconciler was started"
-            status = replace(status, waits_for=self._engine.waits_for(resource.request.id))
+            waits_for = self._refusal or self._engine.waits_for(resource.request.id)
+            status = replace(status, waits_for=waits_for)
             self._queue.add_later(key, self._settings.waits_pause_s)
         await self._write_status(self._seen.get(key, document), resource, status)
 

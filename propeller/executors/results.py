@@ -100,6 +100,14 @@ class Results:
         """Store a document."""
         await self._store.put_async(f"{prefix}/{name}", data)
 
+    async def put_new(self, prefix: str, name: str, data: bytes) -> bool:
+        """Store a document if there is none of its name; tell whether it was stored."""
+        return await self._store.put_new_async(f"{prefix}/{name}", data, durable=False)
+
+    async def read(self, prefix: str, name: str) -> bytes | None:
+        """Return a document; None when there is none."""
+        return await self._read(prefix, name)
+
     async def mark(self, prefix: str) -> None:
         """Mark that all documents below `prefix` are whole."""
         await self._store.put_async(f"{prefix}/{MARK}", b"")

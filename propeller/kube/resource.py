@@ -112,6 +112,11 @@ def stands_for(document: Mapping[str, Any], execution: ExecutionId) -> bool:
     return bool((document.get("spec") or {}).get("execution") == told)
 
 
+def has_ended(document: Mapping[str, Any]) -> bool:
+    """Tell whether the status of an object says that its execution has ended."""
+    return bool((document.get("status") or {}).get("endedAt"))
+
+
 def owner_reference(document: Mapping[str, Any], execution: ExecutionId) -> dict[str, Any] | None:
     """Return what an object of the same namespace says that belongs to an execution's object.
 

@@ -295,3 +295,11 @@ def test_only_what_belongs_there_is_packaged(helm: Helm, tmp_path: Path) -> None
     listed = subprocess.run(["tar", "tzf", archive], check=True, capture_output=True, text=True).stdout.split()
     tops = {name.split("/")[1] for name in listed}
     assert tops == {".helmignore", "Chart.yaml", "files", "templates", "values.schema.json", "values.yaml"}
+
+
+def test_who_may_do_what_is_told_as_it_is_asked(helm: Helm) -> None:
+    env = env_of(helm.render(FULL), "control-plane")
+    assert env["FLYTELIKE_ADMIN"] == "group:platform user:ann"
+    assert env["FLYTELIKE_OIDC_ISSUER"] == "https://login.example/realms/x"
+    assert env["FLYTELIKE_OIDC_SCOPES"] == "openid email"
+    assert not [name for name in env_of(helm.render(SMALLEST), "control-plane") if "OIDC" in name]

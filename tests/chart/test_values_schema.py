@@ -72,6 +72,8 @@ def test_the_schema_knows_no_others() -> None:
         ("database.existingSecret", ""),
         ("database.existingSecret", "Databases"),
         ("auth.existingSecret", ""),
+        ("auth.admins", ["ann"]),
+        ("auth.oidc", {"issuer": "https://login.example"}),
         ("clusterResources.archived", "delete"),
         ("clusterResources.templates", {"../x.yaml": "a: b"}),
         ("clusterResources.defaults", {"a-b": "c"}),

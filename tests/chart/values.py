@@ -26,6 +26,20 @@ FULL: dict[str, Any] = {
         "endpoint": "https://s3.example",
         "existingSecret": "keys",
     },
+    "auth": {
+        "existingSecret": "words",
+        "admins": ["group:platform", "user:ann"],
+        "auditRetention": "90d",
+        "oidc": {
+            "issuer": "https://login.example/realms/x",
+            "audience": "flytelike",
+            "clientId": "flytelike-cli",
+            "userClaim": "email",
+            "groupsClaim": "realm_access.roles",
+            "scopes": ["openid", "email"],
+            "redirectUri": "http://localhost:1234/callback",
+        },
+    },
     "tls": {"existingSecret": "certificate", "propellerSecret": "propeller-certificate"},
     "controlPlane": {
         "autoscaling": {"enabled": True, "minReplicas": 3, "maxReplicas": 9, "cpuPercent": 60},

@@ -32,6 +32,8 @@ class World(Protocol):
 
     async def begun(self, array: ArraySpec, count: int) -> None: ...
 
+    async def lined_up(self, count: int) -> None: ...
+
     async def close(self) -> None: ...
 
 
@@ -52,6 +54,9 @@ class MemoryBench:
 
     async def begun(self, array: ArraySpec, count: int) -> None:
         """They begin at once."""
+
+    async def lined_up(self, count: int) -> None:
+        """They are, once they are started."""
 
     async def close(self) -> None:
         await self.executor.close()
@@ -80,14 +85,16 @@ async def world_of(kind: str, root: Path, request: pytest.FixtureRequest, slots:
             return Bench(root, slots=slots)
         case "memory":
             return MemoryBench(root, slots=slots)
-    bench = PodBench(root, request.getfixturevalue("api_server"), slots)
+    bench = PodBench(root, request.getfixturevalue("api_server"), slots if kind == "pod" else 110)
+    if kind == "worker":
+        bench.reuse(slots)
     await bench.open()
     return bench
 
 
-@pytest.fixture(scope="module", params=["process", "memory", "pod"])
+@pytest.fixture(scope="module", params=["process", "memory", "pod", "worker"])
 def kind(request: pytest.FixtureRequest) -> str:
-    if request.param == "pod":
+    if request.param in {"pod", "worker"}:
         request.getfixturevalue("api_server")
     return str(request.param)
 
@@ -143,11 +150,13 @@ async def test_who_waits_for_a_worker_is_told_its_place_and_who_runs_is_not(
         await world.listener.ran(specs[0].key)  # Pods that are made at the same time run in any order.
         for spec in specs[1:]:
             await world.executor.start(spec)
+        await world.lined_up(2)
         assert list(await world.executor.queued(specs[0].key.execution)) == []
         for place, spec in enumerate(specs[1:], 1):
             told = [(it.path, it.attempt, it.place, it.of) for it in await world.executor.queued(spec.key.execution)]
             assert told == ([(spec.key.path, 0, place, 2)] if kind != "pod" else [])
         await world.executor.abort(specs[1].key, "enough")
+        await world.lined_up(1)
         left = [it.place for it in await world.executor.queued(specs[2].key.execution)]
         assert left == ([1] if kind != "pod" else [])
     finally:

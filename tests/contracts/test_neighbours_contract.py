@@ -1,7 +1,8 @@
 """What every control plane promises the engine of history, children and graphs, beside it or over the network."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from flytelike.codec.dynamic_jobs import dynamic_job_to_proto
 from flytelike.codec.literals import literal_map_to_proto
 from flytelike.controlplane.app import ControlPlane
+from flytelike.controlplane.errors import Refusal
+from flytelike.controlplane.repository.gaps import accept_gap
 from flytelike.embedded.adapters import ChildrenOfPlane
 from flytelike.embedded.closures import ClosuresOfPlane
 from flytelike.model.failure import Failure, Fault
@@ -97,6 +100,18 @@ async def test_history_with_a_gap_is_not_taken(met: Met) -> None:
         await met.sink.record([entries[0], entries[2]])
     await met.sink.record(entries)
     assert await met.phase() is WorkflowPhase.SUCCEEDED
+
+
+async def test_history_goes_on_behind_a_gap_that_is_accepted(met: Met) -> None:
+    entries = succeeded()
+    execution = entries[0].execution
+    await met.sink.record(entries[:1])
+    assert await met.plane.database.write(partial(accept_gap, execution=execution, entry=entries[-1].sequence)) > 0
+    await met.sink.record(entries[-1:])
+    assert await met.phase() is WorkflowPhase.SUCCEEDED
+    for unknown, code in ((execution, "no-history-gap"), (replace(execution, name="unknown"), "unknown-execution")):
+        with pytest.raises(Refusal, match=code):
+            await met.plane.database.write(partial(accept_gap, execution=unknown, entry=2))
 
 
 async def test_history_of_nobody_is_dropped(met: Met) -> None:

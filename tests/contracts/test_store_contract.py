@@ -108,6 +108,16 @@ def test_put_replaces(place: Place) -> None:
     assert place.store.get(place.at("a")) == b"new"
 
 
+def test_of_many_who_put_an_object_that_is_not_there_one_is_told_so(place: Place) -> None:
+    async def race() -> list[bool]:
+        uri = place.at("new")
+        return list(await asyncio.gather(*(place.store.put_new_async(uri, b"%d" % n) for n in range(5))))
+
+    told = asyncio.run(race())
+    assert sorted(told) == [False] * 4 + [True]
+    assert place.store.get(place.at("new")) == b"%d" % told.index(True)
+
+
 def test_missing_is_not_found(place: Place, tmp_path: Path) -> None:
     store, uri = place.store, place.at("none")
     assert not store.exists(uri)

@@ -35,6 +35,9 @@ EXPLAINED = {
     r"(message|field) flytelike\.service\.(Collect|Kept|RetentionRule|GetRetention)\w*(\..*)?": "collecting",
     r"(message|field) flytelike\.service\.(ListTroubles\w*|Trouble)(\..*)?": "what the platform waits for",
     r"(message|field) flytelike\.service\.(ListQueued\w*|QueuedAttempt)(\..*)?": "what waits for a worker",
+    r"(message|field) flytelike\.service\.((Get)?Access|Audit|ListAudit)\w*(\..*)?": "who may do what, and who did",
+    r"(message|field) flytelike\.service\.(Create|List|Revoke|Delete)(Token|Grant)s?\w*(\..*)?": "tokens, roles",
+    r"rpc flytelike\.service\.AccessService\..*": "ours",
     r"rpc flytelike\.service\.(Call|Registration|Derivation|Watch|Caching|Maintenance|Propeller)Service\..*": "ours",
     r"rpc flytelike\.service\.TenancyService\..*": "ours",
     r"field flytelike\.core\.(QualityOfService|NodeMetadata|TaskMetadata)\.priority": "9230: priorities as numbers",
@@ -50,6 +53,8 @@ EXPLAINED = {
     r"field flytelike\.admin\.ExecutionClosure\.waits": "9361: what an execution is held back for",
     r"(message|field|value) flytelike\.service\.\w*(Tenancy|Quota)\w*(\..*)?": "quotas",
     r"(message|field) flytelike\.service\.(Team|TeamWish|ProjectWish|ListTeams\w*)(\..*)?": "teams",
+    r"field flytelike\.core\.TaskMetadata\.reuse": "9400: pods that are kept",
+    r"(message|field) flytelike\.core\.ReusePolicy(\..*)?": "a message of ours",
     r"(message|field) flytelike\.service\.(StartCall|WatchCalls|CallState)\w*(\..*)?": "calls of eager tasks",
 }
 

@@ -29,6 +29,7 @@ BIN = Path(sys.executable).parent
 BUCKET = "flytelike"
 REGION = "us-east-1"
 START_S = 60
+SKEWED = Path(__file__).parent / "skewed"
 
 
 def free_port() -> int:
@@ -228,6 +229,8 @@ class ClusterSite:
     bucket: Bucket
     project: str
     drain_s: float = 1.0
+    skews_s: Sequence[float] = ()
+    lease_s: int = 3
     replicas: list[Replica] = field(default_factory=list)
     operators: list[Program] = field(default_factory=list)
 
@@ -283,7 +286,7 @@ class ClusterSite:
         return made
 
     def operator(self, plane: str, shards: int = 2) -> Program:
-        """Start another replica of the operator for a control plane at an address."""
+        """Start another replica of the operator for a control plane at an address; its clock is wrong by `skews_s`."""
         name = f"operator-{len(self.operators)}"
         monitoring = f"127.0.0.1:{free_port()}"
         pods = self.folder / "pods.yaml"
@@ -300,13 +303,16 @@ class ClusterSite:
             "--pods": str(pods),
             "--holder": name,
             "--shards": str(shards),
-            "--lease": "3",
+            "--lease": str(self.lease_s),
             "--control-plane": plane,
             "--control-plane-token-file": str(self.secret),
             "--monitoring-bind-address": monitoring,
         }
         command = [str(BIN / "propeller"), "operator", *(word for pair in words.items() for word in pair)]
-        made = Program(name, command, self.bucket.env, self.folder / f"{name}.log", monitoring)
+        env = dict(self.bucket.env)
+        if len(self.skews_s) > len(self.operators):
+            env |= {"PYTHONPATH": str(SKEWED), "CLOCK_AHEAD_S": str(self.skews_s[len(self.operators)])}
+        made = Program(name, command, env, self.folder / f"{name}.log", monitoring)
         made.start()
         self.operators.append(made)
         return made

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +12,7 @@ import yaml
 from flytelike.codec.closures import closure_to_proto
 from flytelike.codec.digest import digest_of
 from flytelike.codec.literals import literal_map_to_proto
-from flytelike.model.graph import Container
+from flytelike.model.graph import Container, TaskTemplate
 from flytelike.model.launch import LaunchRequest
 from flytelike.model.literals import Literal, Primitive
 from propeller.app.operator import Operator, OperatorOptions
@@ -44,11 +44,17 @@ class Site:
 
     folder: Path
 
-    def request(self, name: str, steps: Sequence[Step], program: str = PROGRAM) -> LaunchRequest:
-        """Store a workflow whose tasks run a program; return the request to execute it."""
+    def request(
+        self,
+        name: str,
+        steps: Sequence[Step],
+        program: str = PROGRAM,
+        change: Callable[[TaskTemplate], TaskTemplate] = lambda task: task,
+    ) -> LaunchRequest:
+        """Store a workflow whose tasks run a program, or are changed to others; return the request to execute it."""
         made = closure(steps)
         container = Container("registry.example/python:3", (sys.executable, "-c", program, "{{.outputPrefix}}"), ())
-        tasks = {id_: replace(task, container=container) for id_, task in made.tasks.items()}
+        tasks = {id_: change(replace(task, container=container)) for id_, task in made.tasks.items()}
         message = closure_to_proto(replace(made, tasks=tasks))
         inputs = literal_map_to_proto({"i": Literal(Primitive(1))})
         places = {"closure": self.folder / f"{name}.closure", "inputs": self.folder / f"{name}.inputs"}

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -133,7 +133,7 @@ class FakeKubelet:
         metadata = pod["metadata"]
         known = self._pods.get(metadata["uid"])
         if not pod["spec"].get("nodeName"):
-            await self._schedule(key, pod)
+            await self._persistently(lambda: self._schedule(key, pod))
         elif pod["spec"]["nodeName"] == self.name and known is None:
             one = self._pods[metadata["uid"]] = _Pod(pod)
             self._bound.discard(key)
@@ -143,6 +143,9 @@ class FakeKubelet:
                 return
             self.started.append(key.name)
             one.work = self._later(self._occupy(one))
+        elif known is not None and not known.stopping and not metadata.get("deletionTimestamp"):
+            known.pod = {**known.pod, "metadata": metadata}
+            self._deliver(known)
         elif known is not None and metadata.get("deletionTimestamp") and not known.stopping:
             known.stopping = True
             await self._stop(known, metadata.get("deletionGracePeriodSeconds") or 0)
@@ -168,6 +171,10 @@ class FakeKubelet:
             await self._client._call("POST", address(PODS, *key, "binding"), None, binding)
         except (ObjectNotFound, ObjectExists, ObjectChanged):
             await self._unbind(key)
+        except KubernetesError:
+            self._bound.discard(key)
+            self._free += 1
+            raise
 
     async def _unbind(self, key: ObjectKey) -> None:
         """Give the room back of a pod that will not run."""
@@ -233,7 +240,10 @@ class FakeKubelet:
         made = one.containers[name] = _Container(log)
         try:
             env = await self._environment(metadata["namespace"], container, folder)
-            command = [*(container.get("command") or ()), *(container.get("args") or ())]
+            self._deliver(one)
+            command = [
+                self._inside(one, word) for word in (*(container.get("command") or ()), *(container.get("args") or ()))
+            ]
             made.process = await started(command, env, folder, log)
         except ObjectNotFound as error:
             one.states[name] = waiting("CreateContainerConfigError", error.message)
@@ -246,6 +256,28 @@ class FakeKubelet:
                 kill(made.process.pid, signal.SIGKILL)
         made.over = made.process is None
         return made.process
+
+    def _deliver(self, one: _Pod) -> None:
+        """Keep annotations in files, as volumes of the kind `downwardAPI` do."""
+        for volume in one.pod["spec"].get("volumes") or ():
+            for item in (volume.get("downwardAPI") or {}).get("items") or ():
+                name = item["fieldRef"]["fieldPath"].removeprefix("metadata.annotations['").removesuffix("']")
+                path = self._volume(one, volume["name"]) / item["path"]
+                path.parent.mkdir(parents=True, exist_ok=True)
+                text = one.pod["metadata"].get("annotations", {}).get(name, "")
+                if not path.exists() or path.read_text() != text:
+                    path.with_suffix(".new").write_text(text)
+                    path.with_suffix(".new").rename(path)
+
+    def _inside(self, one: _Pod, word: str) -> str:
+        """Return a word of a command with the real places of volumes in it."""
+        for container in one.pod["spec"]["containers"]:
+            for mount in container.get("volumeMounts") or ():
+                word = word.replace(mount["mountPath"], str(self._volume(one, mount["name"])))
+        return word
+
+    def _volume(self, one: _Pod, name: str) -> Path:
+        return Path(self._root, one.pod["metadata"]["uid"], "volumes", name)
 
     async def _ended_well(self, one: _Pod, name: str) -> bool:
         container = one.containers[name]
@@ -282,8 +314,9 @@ class FakeKubelet:
     async def _drop(self, one: _Pod) -> None:
         """Let the API server forget a pod that does not run."""
         metadata = one.pod["metadata"]
+        place = metadata["namespace"], metadata["name"], metadata["uid"]
         with contextlib.suppress(ObjectNotFound, ObjectChanged):
-            await self._client.delete(PODS, metadata["namespace"], metadata["name"], metadata["uid"], 0)
+            await self._persistently(lambda: self._client.delete(PODS, *place, 0))
 
     def _signal(self, one: _Pod, number: signal.Signals) -> None:
         for container in one.containers.values():
@@ -296,13 +329,19 @@ class FakeKubelet:
     async def _tell_status(self, one: _Pod, told: Json) -> None:
         metadata = one.pod["metadata"]
         patch: dict[str, Any] = {"metadata": {"uid": metadata["uid"]}, "status": told}
+        place = metadata["namespace"], metadata["name"]
+        with contextlib.suppress(ObjectNotFound, ObjectChanged):  # deleted by force
+            await self._persistently(lambda: self._client.merge(PODS, *place, patch, "status"))
+
+    async def _persistently(self, call: Callable[[], Awaitable[object]]) -> None:
+        """Call until the API server answers, as kubelets and schedulers do."""
         for _ in range(600):
             try:
-                await self._client.merge(PODS, metadata["namespace"], metadata["name"], patch, "status")
+                await call()
             except (ObjectNotFound, ObjectChanged):
-                return  # deleted by force
+                raise
             except KubernetesError as error:
-                _LOG.info("the status of %s is told later: %s", metadata["name"], error)
+                _LOG.info("the API server is asked again: %s", error)
                 await asyncio.sleep(0.2)
             else:
                 return

@@ -13,7 +13,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Protocol
 
-OURS = "flytelike-execute"
+OURS = ("flytelike-execute", "flytelike-worker")
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["tests.kube.preloaded"])
@@ -35,8 +35,8 @@ class NoProgram(Exception):
 
 async def started(command: Sequence[str], env: Mapping[str, str], folder: Path, log: Path) -> Process:
     """Start a program. Raises `NoProgram`."""
-    if Path(command[0]).name == OURS:
-        forked = _FORKS.Process(target=_perform, args=(list(command[1:]), dict(env), str(folder), str(log)))
+    if Path(command[0]).name in OURS:
+        forked = _FORKS.Process(target=_perform, args=(list(command), dict(env), str(folder), str(log)))
         await asyncio.to_thread(forked.start)
         return _Forked(forked)
     program = shutil.which(command[0], path=env["PATH"])
@@ -93,7 +93,7 @@ class _Forked:
 
 def _perform(args: list[str], env: dict[str, str], folder: str, log: str) -> None:
     """Be the program, in a process that was forked for it."""
-    from flytelike.runtime.entrypoint import main
+    from flytelike.runtime import entrypoint, reusable
 
     os.setsid()
     out = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -103,8 +103,10 @@ def _perform(args: list[str], env: dict[str, str], folder: str, log: str) -> Non
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(env)
+    sys.path[:0] = filter(None, env.get("PYTHONPATH", "").split(os.pathsep))  # as if Python had just been started
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    code = main(args)
+    program = entrypoint if Path(args[0]).name == "flytelike-execute" else reusable
+    code = program.main(args[1:])
     sys.stdout.flush()
     os._exit(code)

@@ -5,10 +5,13 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import yaml
 
 from propeller.app.operator import OperatorOptions
 
@@ -17,9 +20,13 @@ PROPELLER = Path(sys.executable).parent / "propeller"
 
 @dataclass
 class OperatorProcess:
-    """A process that runs while the context is open. Nothing of it is left at the end."""
+    """A process that runs while the context is open. Nothing of it is left at the end.
+
+    Its tasks are pods if it is told how to make them.
+    """
 
     options: OperatorOptions
+    pods: Mapping[str, object] | None = None
     _process: "subprocess.Popen[bytes] | None" = field(default=None)
 
     def __enter__(self) -> Self:
@@ -36,10 +43,13 @@ class OperatorProcess:
             "--shards": str(options.shards),
             "--lease": str(options.lease_s),
         }
+        options.work.mkdir(parents=True, exist_ok=True)
+        if self.pods is not None:
+            words["--pods"] = str(options.work / "pods.yaml")
+            (options.work / "pods.yaml").write_text(yaml.safe_dump(dict(self.pods)))
         command = [str(PROPELLER), "operator", *(word for pair in words.items() for word in pair)]
         # Its start is what is waited for: let it find compiled modules.
         env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-        options.work.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env)
         return self

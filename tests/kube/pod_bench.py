@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from flytelike.model.policies import ReusePolicy, TaskMetadata
 from flytelike.storage import Store, StoreConfig
 from propeller.executors.pod import PodExecutor, PodExecutorSettings, PodSettings
 from propeller.executors.pod.labels import selector
@@ -42,6 +43,11 @@ class PodBench:
         self.client = connected(plane)
         self._stack = AsyncExitStack()
 
+    def reuse(self, replicas: int, idle_s: float = 60) -> Self:
+        """Let tasks share pods from now on."""
+        self.site.metadata = TaskMetadata(reuse=ReusePolicy(replicas, int(idle_s * 1e9)))
+        return self
+
     async def open(self, faults: Mapping[str, Callable[[Json], Json]] | None = None) -> None:
         """Make the namespace and the node, and begin."""
         await asyncio.to_thread(self.plane.kubectl, "create", "namespace", self.namespace)
@@ -70,6 +76,12 @@ class PodBench:
         """Return when so many elements of an array run."""
         async with asyncio.timeout(60):
             while self._running(array) < count:
+                await asyncio.sleep(0.02)
+
+    async def lined_up(self, count: int) -> None:
+        """Return when so many attempts wait for a worker."""
+        async with asyncio.timeout(60):
+            while self.site.metadata.reuse and len([*self.executor._pool.waiting()]) != count:
                 await asyncio.sleep(0.02)
 
     def _running(self, array: ArraySpec) -> int:

@@ -11,6 +11,7 @@ import pytest
 
 from flytelike.model.failure import Failure, Fault
 from flytelike.model.graph import SecretRequest
+from flytelike.model.ids import ExecutionId
 from flytelike.model.policies import ResourceName
 from propeller.executors.pod import Patience, SecurityProfile
 from propeller.executors.pod.names import pod_name
@@ -296,6 +297,24 @@ async def test_a_finished_pod_that_nobody_asks_for_is_removed(bench: PodBench) -
     await bench.restart()
     bench.executor.open()
     await bench.no_pods()
+    bench.settings = settings
+    await bench.restart()
+
+
+async def test_a_pod_that_runs_goes_once_its_execution_is_over(bench: PodBench) -> None:
+    """An element's, too; until then it may be asked for, after a restart."""
+    spec = shell(bench, "sleep 600")
+    await bench.executor.start(spec)
+    await bench.listener.ran(spec.key)
+    await bench.executor.close()
+    settings = bench.settings
+    bench.settings = replace(settings, orphan_s=0.05)
+    await bench.restart()
+    asked: list[ExecutionId] = []
+    bench.executor.is_over = lambda execution: len(asked) > 3 or asked.append(execution) is not None
+    bench.executor.open()
+    await bench.no_pods()
+    assert asked == [spec.key.execution] * 4, "it stays while the execution goes on"
     bench.settings = settings
     await bench.restart()
 

@@ -1,5 +1,6 @@
 """Projects: kept and found."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from sqlalchemy import Connection, bindparam, insert, select, update
@@ -65,9 +66,14 @@ def update_project(connection: Connection, project: str, values: dict[str, str |
     return connection.execute(update(projects).where(projects.c.id == project).values(**values)).rowcount > 0
 
 
-def list_projects(connection: Connection, query: ListQuery) -> list[ProjectRow]:
-    """Return a page of projects: the active ones, unless the filters speak of states."""
-    statement = _PROJECT
+def project_ids(connection: Connection) -> list[str]:
+    """Return the ids of all projects."""
+    return [str(row[0]) for row in connection.execute(select(projects.c.id))]
+
+
+def list_projects(connection: Connection, query: ListQuery, among: Sequence[str] | None = None) -> list[ProjectRow]:
+    """Return a page of projects, of all or `among` some: the active ones, unless the filters speak of states."""
+    statement = _PROJECT if among is None else _PROJECT.where(projects.c.id.in_(among))
     if not any(item.field == "state" for item in query.filters):
         statement = statement.where(projects.c.state.not_in([_STATES["ARCHIVED"], _STATES["SYSTEM_ARCHIVED"]]))
     return [

@@ -1,6 +1,7 @@
 """Teams, the projects they own, and quotas: kept and found."""
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, insert, select, text, update
@@ -62,7 +63,15 @@ def read_owners(connection: Connection) -> dict[str, str]:
     return {row.id: row.team for row in connection.execute(statement)}
 
 
-def list_teams(connection: Connection, limit: int, offset: int, name: str, archived: bool) -> list[TeamRow]:
+def list_teams(
+    connection: Connection,
+    limit: int,
+    offset: int,
+    name: str,
+    *,
+    archived: bool,
+    among: Collection[str] | None = None,
+) -> list[TeamRow]:
     """Return a page of teams, by name.
 
     Args:
@@ -70,7 +79,8 @@ def list_teams(connection: Connection, limit: int, offset: int, name: str, archi
         limit: How many at most.
         offset: How many to pass over.
         name: Only this one; empty for all.
-        archived: Whether archived ones are among them.
+        archived: Whether archived ones are there.
+        among: Those of them that are told of; None for all.
     """
     counted = (
         select(projects.c.team, func.count().label("number"))
@@ -81,6 +91,8 @@ def list_teams(connection: Connection, limit: int, offset: int, name: str, archi
     statement = select(teams, func.coalesce(counted.c.number, 0).label("number")).outerjoin(
         counted, counted.c.team == teams.c.name
     )
+    if among is not None:
+        statement = statement.where(teams.c.name.in_(among))
     if name:
         statement = statement.where(teams.c.name == name)
     elif not archived:

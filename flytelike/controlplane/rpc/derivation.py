@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from flytelike.codec.ids import execution_id_to_proto
 from flytelike.codec.literals import literal_map_from_proto
+from flytelike.controlplane.access.caller import caller
 from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.choosing import Choice
 from flytelike.controlplane.errors import invalid
 from flytelike.controlplane.recovery import Overrides, Runs, Wish
-from flytelike.controlplane.rpc.executions import ANONYMOUS
 from flytelike.controlplane.rpc.requests import entity_kind, execution_of, identifier_of
 from flytelike.model.ids import Identifier, ResourceKind
 from flytelike.model.recovery import Action, PlannedNode
@@ -34,7 +34,7 @@ class DerivationServicer:
 
     async def derive(self, request: pb.DeriveRequest) -> pb.DeriveResponse:
         """Plan an execution, and create it."""
-        derived = await self._recovery.derive(wish_of(request), ANONYMOUS)
+        derived = await self._recovery.derive(wish_of(request), caller().user)
         return pb.DeriveResponse(
             id=None if derived.execution is None else execution_id_to_proto(derived.execution),
             earlier=execution_id_to_proto(derived.earlier),

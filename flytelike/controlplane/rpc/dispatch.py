@@ -13,7 +13,7 @@ import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias
 
@@ -23,6 +23,8 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc import aio
 
+from flytelike.controlplane.access.audit import Origin
+from flytelike.controlplane.access.door import Door, request_id_in, token_in
 from flytelike.controlplane.rpc.status import WireError, wire_error
 
 Unary = Callable[[Message], Awaitable[Message]]
@@ -44,13 +46,14 @@ def nobody(rpc: str, status: str, seconds: float) -> None:
 
 
 def service_handlers(
-    service: ServiceDescriptor, *servicers: object, observer: Observer = nobody
+    service: ServiceDescriptor, *servicers: object, observer: Observer = nobody, door: Door | None = None
 ) -> list[grpc.GenericRpcHandler]:
     """Return the handlers of a service, whose RPCs `servicers` answer together, under both names.
 
     `observer` is told of each call: its RPC, the name of its status, and how long it took; of streams when they end.
+    Calls come through `door`; without one, anybody may do everything.
     """
-    methods = {method.name: _method_handler(method, servicers, observer) for method in service.methods}
+    methods = {method.name: _method_handler(method, servicers, observer, door) for method in service.methods}
     return [grpc.method_handlers_generic_handler(name, methods) for name in names_of(service)]
 
 
@@ -72,24 +75,28 @@ def answer_of(rpc: str, servicers: Sequence[object]) -> Any:  # noqa: ANN401 - a
 
 
 def _method_handler(
-    method: MethodDescriptor, servicers: Sequence[object], observer: Observer
+    method: MethodDescriptor, servicers: Sequence[object], observer: Observer, door: Door | None
 ) -> "grpc.RpcMethodHandler[bytes, bytes]":
     answer = answer_of(method.name, servicers)
-    request_class = GetMessageClass(method.input_type)
-    if answer is None:
-        return grpc.unary_unary_rpc_method_handler(_unimplemented(method))
-    if method.server_streaming:
-        return grpc.unary_stream_rpc_method_handler(_stream(method, request_class, answer, observer))
-    return grpc.unary_unary_rpc_method_handler(_unary(method, request_class, answer, observer))
+    name = f"{method.containing_service.name}/{method.name}"
+    entry = None if door is None or door.opens(name) else _Entry(door, name)
+    if method.server_streaming and answer is not None:
+        return grpc.unary_stream_rpc_method_handler(_stream(method, answer, observer, entry))
+    return grpc.unary_unary_rpc_method_handler(_unary(method, answer or _unimplemented(method), observer, entry))
 
 
 def _unary(
-    method: MethodDescriptor, request_class: type[Message], answer: Unary, observer: Observer
+    method: MethodDescriptor, answer: Unary, observer: Observer, entry: "_Entry | None"
 ) -> Callable[[bytes, Context], Awaitable[bytes]]:
+    request_class = GetMessageClass(method.input_type)
+
     async def handle(data: bytes, context: Context) -> bytes:
-        with _observed(method, observer) as seen:
+        with observed(method, observer) as seen:
             try:
-                response = await answer(_parsed(request_class, data))
+                if entry is None:
+                    return (await answer(_parsed(request_class, data))).SerializeToString()
+                async with entry.admitted(context, request_class, data) as request:
+                    response = await answer(request)
                 return response.SerializeToString()
             except Exception as error:  # noqa: BLE001 - the one place where whatever happened becomes an answer
                 await _abort(context, method, error, seen)
@@ -98,24 +105,53 @@ def _unary(
 
 
 def _stream(
-    method: MethodDescriptor, request_class: type[Message], answer: Stream, observer: Observer
+    method: MethodDescriptor, answer: Stream, observer: Observer, entry: "_Entry | None"
 ) -> Callable[[bytes, Context], AsyncIterator[bytes]]:
+    request_class = GetMessageClass(method.input_type)
+
     async def handle(data: bytes, context: Context) -> AsyncIterator[bytes]:
-        with _observed(method, observer) as seen:
+        with observed(method, observer) as seen:
             try:
-                async for response in answer(_parsed(request_class, data)):
-                    yield response.SerializeToString()
+                if entry is None:
+                    async for response in answer(_parsed(request_class, data)):
+                        yield response.SerializeToString()
+                    return
+                async with entry.admitted(context, request_class, data) as request:
+                    async for response in answer(request):
+                        yield response.SerializeToString()
             except Exception as error:  # noqa: BLE001 - as above
                 await _abort(context, method, error, seen)
 
     return handle
 
 
-def _unimplemented(method: MethodDescriptor) -> Callable[[bytes, Context], Awaitable[bytes]]:
-    async def handle(_data: bytes, context: Context) -> bytes:
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"{method.name} is not available on this platform")
+def _unimplemented(method: MethodDescriptor) -> Unary:
+    async def answer(_request: Message) -> Message:
+        raise NotOffered(f"{method.name} is not available on this platform")
 
-    return handle
+    return answer
+
+
+class _Entry:
+    """The way of the calls of one RPC through the door."""
+
+    def __init__(self, door: Door, method: str) -> None:
+        self._door = door
+        self._method = method
+
+    @asynccontextmanager
+    async def admitted(self, context: Context, request_class: type[Message], data: bytes) -> AsyncIterator[Message]:
+        """Yield the request of somebody who may make it; raises Refusal."""
+        metadata = tuple(context.invocation_metadata() or ())
+        identity = await self._door.identify(token_in(metadata))
+        request = _parsed(request_class, data)
+        origin = Origin(context.peer(), request_id_in(metadata))
+        async with self._door.passage(identity, self._method, request, origin):
+            yield request
+
+
+class NotOffered(Exception):
+    """This platform does not answer an RPC."""
 
 
 class MalformedMessage(Exception):
@@ -130,15 +166,16 @@ def _parsed(request_class: type[Message], data: bytes) -> Message:
 
 
 @dataclass(slots=True)
-class _Seen:
-    """How a call ends; a client that goes away cancels it."""
+class Seen:
+    """How a call ends, as the name of its status; a client that goes away cancels it."""
 
     status: str = "OK"
 
 
 @contextmanager
-def _observed(method: MethodDescriptor, observer: Observer) -> Iterator[_Seen]:
-    seen, began = _Seen(), time.perf_counter()
+def observed(method: MethodDescriptor, observer: Observer) -> Iterator[Seen]:
+    """Tell `observer` of a call once it has ended; yields where to say how."""
+    seen, began = Seen(), time.perf_counter()
     try:
         yield seen
     except (asyncio.CancelledError, GeneratorExit):
@@ -148,14 +185,16 @@ def _observed(method: MethodDescriptor, observer: Observer) -> Iterator[_Seen]:
         observer(f"{method.containing_service.name}/{method.name}", seen.status, time.perf_counter() - began)
 
 
-async def _abort(context: Context, method: MethodDescriptor, error: Exception, seen: _Seen) -> NoReturn:
-    told = _told(method, error)
+async def _abort(context: Context, method: MethodDescriptor, error: Exception, seen: Seen) -> NoReturn:
+    told = told_of(method, error)
     seen.status = told.code.name
     await context.abort(told.code, told.text, told.trailing_metadata)
 
 
-def _told(method: MethodDescriptor, error: Exception) -> WireError:
+def told_of(method: MethodDescriptor, error: Exception) -> WireError:
     """Return what the client is told; what nobody expected is told by an id that the log carries."""
+    if isinstance(error, NotOffered):
+        return WireError(grpc.StatusCode.UNIMPLEMENTED, str(error))
     if isinstance(error, MalformedMessage):
         return WireError(grpc.StatusCode.INVALID_ARGUMENT, str(error))
     told = wire_error(error)

@@ -1,6 +1,7 @@
 """AdminService: executions, their nodes and attempts."""
 
 from flytelike.codec.ids import execution_id_to_proto
+from flytelike.controlplane.access.caller import caller
 from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.errors import not_found
 from flytelike.controlplane.listing import next_token
@@ -9,9 +10,6 @@ from flytelike.controlplane.repository.rows import NodeRow
 from flytelike.controlplane.rpc.requests import attempt_of, execution_of, list_query, node_of, place_of
 from flytelike.model.ids import Digest
 from flytelike_idl.admin import common_pb2, execution_pb2, node_execution_pb2, task_execution_pb2
-
-ANONYMOUS = "anonymous"
-"""Who calls, as long as nobody has to say who they are."""
 
 
 class ExecutionServicer:
@@ -29,7 +27,7 @@ class ExecutionServicer:
         self, request: execution_pb2.ExecutionCreateRequest
     ) -> execution_pb2.ExecutionCreateResponse:
         """Create an execution."""
-        execution = await self._executions.create(request, ANONYMOUS)
+        execution = await self._executions.create(request, caller().user)
         return execution_pb2.ExecutionCreateResponse(id=execution_id_to_proto(execution))
 
     async def relaunch_execution(
@@ -37,7 +35,7 @@ class ExecutionServicer:
     ) -> execution_pb2.ExecutionCreateResponse:
         """Create an execution like an earlier one."""
         execution_of(request.id)
-        execution = await self._executions.relaunch(request, ANONYMOUS)
+        execution = await self._executions.relaunch(request, caller().user)
         return execution_pb2.ExecutionCreateResponse(id=execution_id_to_proto(execution))
 
     async def recover_execution(
@@ -45,7 +43,7 @@ class ExecutionServicer:
     ) -> execution_pb2.ExecutionCreateResponse:
         """Create an execution that takes over what succeeded in an earlier one."""
         execution_of(request.id)
-        execution = await self._recovery.recover(request, ANONYMOUS)
+        execution = await self._recovery.recover(request, caller().user)
         return execution_pb2.ExecutionCreateResponse(id=execution_id_to_proto(execution))
 
     async def get_execution(self, request: execution_pb2.WorkflowExecutionGetRequest) -> execution_pb2.Execution:
@@ -56,7 +54,7 @@ class ExecutionServicer:
         self, request: execution_pb2.ExecutionUpdateRequest
     ) -> execution_pb2.ExecutionUpdateResponse:
         """Archive an execution, or bring it back."""
-        await self._executions.set_state(execution_of(request.id), request.state, ANONYMOUS)
+        await self._executions.set_state(execution_of(request.id), request.state, caller().user)
         return execution_pb2.ExecutionUpdateResponse()
 
     async def get_execution_data(
@@ -79,7 +77,7 @@ class ExecutionServicer:
         self, request: execution_pb2.ExecutionTerminateRequest
     ) -> execution_pb2.ExecutionTerminateResponse:
         """Ask that an execution ends."""
-        await self._executions.terminate(execution_of(request.id), request.cause, ANONYMOUS)
+        await self._executions.terminate(execution_of(request.id), request.cause, caller().user)
         return execution_pb2.ExecutionTerminateResponse()
 
     async def get_node_execution(

@@ -2,8 +2,9 @@
 
 from importlib.metadata import version
 
+from flytelike.controlplane.access.caller import caller
 from flytelike.controlplane.app import ControlPlane
-from flytelike.controlplane.errors import Faults
+from flytelike.controlplane.errors import Faults, not_found
 from flytelike.controlplane.listing import next_token
 from flytelike.controlplane.naming import check_org
 from flytelike.controlplane.rpc.requests import list_query
@@ -34,13 +35,15 @@ class ProjectServicer:
     async def get_project(self, request: project_pb2.ProjectGetRequest) -> project_pb2.Project:
         """Return a project."""
         _no_org(request.org)
+        if not caller().rights.sees(request.id):
+            raise not_found("project", repr(request.id))
         return await self._projects.get(request.id)
 
     async def list_projects(self, request: project_pb2.ProjectListRequest) -> project_pb2.Projects:
-        """Return a page of projects."""
+        """Return a page of the projects that the caller may know of."""
         _no_org(request.org)
         query = list_query(request, self._rows_max)
-        found = await self._projects.list(query)
+        found = await self._projects.list(query, caller().rights)
         return project_pb2.Projects(projects=found, token=next_token(query, len(found)))
 
     async def get_domains(self, _request: project_pb2.GetDomainRequest) -> project_pb2.GetDomainsResponse:

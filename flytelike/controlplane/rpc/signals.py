@@ -1,8 +1,8 @@
 """SignalService."""
 
+from flytelike.controlplane.access.caller import caller
 from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.listing import next_token
-from flytelike.controlplane.rpc.executions import ANONYMOUS
 from flytelike.controlplane.rpc.requests import execution_of, list_query
 from flytelike_idl.admin import signal_pb2
 
@@ -29,5 +29,5 @@ class SignalServicer:
     async def set_signal(self, request: signal_pb2.SignalSetRequest) -> signal_pb2.SignalSetResponse:
         """Give a signal its value."""
         execution = execution_of(request.id.execution_id)
-        await self._signals.give(execution, request.id.signal_id, request.value, ANONYMOUS)
+        await self._signals.give(execution, request.id.signal_id, request.value, caller().user)
         return signal_pb2.SignalSetResponse()

@@ -3,7 +3,7 @@
 Trailing metadata is small (8 KiB by default, text included), so both are cut to fit.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import grpc
 from google.rpc import status_pb2
@@ -11,6 +11,7 @@ from google.rpc import status_pb2
 from flytelike.codec.diagnostics import diagnostic_to_proto
 from flytelike.controlplane.errors import Refusal, Status
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
+from flytelike.model.redaction import redacted
 from flytelike.storage import AccessDenied, InvalidUri, NotFound, OutOfSpace, StorageError, TooLarge
 
 TEXT_BYTES_MAX = 2_000
@@ -42,21 +43,22 @@ def wire_error(error: Exception) -> WireError | None:
         case DiagnosticError():
             return _diagnosed(Status.INVALID_ARGUMENT, error.diagnostics)
         case NotFound():
-            return WireError(grpc.StatusCode.NOT_FOUND, str(error))
+            return WireError(grpc.StatusCode.NOT_FOUND, redacted(str(error)))
         case OutOfSpace():
             return _diagnosed(Status.RESOURCE_EXHAUSTED, (Diagnostic("disk-full", str(error)),))
         case TooLarge():
-            return WireError(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
+            return WireError(grpc.StatusCode.RESOURCE_EXHAUSTED, redacted(str(error)))
         case InvalidUri():
-            return WireError(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            return WireError(grpc.StatusCode.INVALID_ARGUMENT, redacted(str(error)))
         case AccessDenied() | StorageError():
-            return WireError(grpc.StatusCode.UNAVAILABLE, f"the object store failed: {error}")
+            return WireError(grpc.StatusCode.UNAVAILABLE, redacted(f"the object store failed: {error}"))
         case _:
             return None
 
 
 def _diagnosed(status: Status, diagnostics: tuple[Diagnostic, ...]) -> WireError:
     code = _CODES[status.value]
+    diagnostics = tuple(_without_secrets(diagnostic) for diagnostic in diagnostics)
     text = _cut("\n".join(_line(diagnostic) for diagnostic in diagnostics))
     message = status_pb2.Status(code=status.value, message=text[:200])
     for diagnostic in diagnostics:
@@ -65,6 +67,12 @@ def _diagnosed(status: Status, diagnostics: tuple[Diagnostic, ...]) -> WireError
             del message.details[-1]
             break
     return WireError(code, text, message.SerializeToString())
+
+
+def _without_secrets(diagnostic: Diagnostic) -> Diagnostic:
+    """Return a diagnostic whose texts show no secret that came with what others wrote."""
+    remedies = tuple(redacted(remedy) for remedy in diagnostic.help)
+    return replace(diagnostic, headline=redacted(diagnostic.headline), help=remedies)
 
 
 def _line(diagnostic: Diagnostic) -> str:

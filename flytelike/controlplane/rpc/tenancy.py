@@ -1,5 +1,7 @@
 """TenancyService: teams, the projects they own, and quotas."""
 
+from flytelike.controlplane.access.caller import caller
+from flytelike.controlplane.access.roles import Rights
 from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.errors import Faults, invalid
 from flytelike.controlplane.messages import timestamp
@@ -43,18 +45,20 @@ class TenancyServicer:
         return plan_message(plan)
 
     async def list_teams(self, request: pb.ListTeamsRequest) -> pb.ListTeamsResponse:
-        """Return a page of teams."""
+        """Return a page of the teams that the caller may know of."""
         limit, offset = page_of(request.limit, request.token)
-        rows = await self._tenancy.teams(limit + 1, offset, request.name, archived=request.archived)
+        among = caller().rights.teams_seen()
+        rows = await self._tenancy.teams(limit + 1, offset, request.name, among, archived=request.archived)
         token = str(offset + limit) if len(rows) > limit else ""
         return pb.ListTeamsResponse(teams=[team_message(row) for row in rows[:limit]], token=token)
 
     async def list_quotas(self, request: pb.ListQuotasRequest) -> pb.ListQuotasResponse:
-        """Return a page of quotas."""
+        """Return a page of the quotas that the caller may know of: their teams', their projects'."""
         limit, offset = page_of(request.limit, request.token)
-        uses = await self._usage.now()
+        rights, uses = caller().rights, await self._usage.now()
         more = [place for place, use in uses.items() if use.waiting or any(use.used.values())] if request.used else ()
-        found = self._tenancy.quotas(request.team, request.project, more)
+        every = self._tenancy.quotas(request.team, request.project, more)
+        found = [it for it in every if may_know(rights, it[1])]
         page = found[offset : offset + limit]
         out = pb.ListQuotasResponse(token=str(offset + limit) if len(found) > offset + limit else "")
         for team, place, terms in page:
@@ -95,6 +99,14 @@ class TenancyServicer:
             for hidden, source in value.hidden:
                 told.hidden.add(name=value.name, value=hidden, source=source)
         return out
+
+
+def may_know(rights: Rights, place: QuotaPlace) -> bool:
+    """Tell whether somebody with these rights may know of a place's quota."""
+    if place.project:
+        return rights.sees(place.project)
+    teams = rights.teams_seen()
+    return teams is None or place.team in teams
 
 
 def page_of(limit: int, token: str) -> tuple[int, int]:

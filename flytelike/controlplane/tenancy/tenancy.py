@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy import Connection
@@ -132,9 +132,13 @@ class TenancyCases:
         await self.refresh()
         return plan
 
-    async def teams(self, limit: int, offset: int, name: str, *, archived: bool) -> list[TeamRow]:
-        """Return a page of teams, by name."""
-        return await self._database.read(lambda connection: list_teams(connection, limit, offset, name, archived))
+    async def teams(
+        self, limit: int, offset: int, name: str, among: Collection[str] | None, *, archived: bool
+    ) -> list[TeamRow]:
+        """Return a page of teams, by name; None for `among` stands for all that there are."""
+        return await self._database.read(
+            lambda connection: list_teams(connection, limit, offset, name, archived=archived, among=among)
+        )
 
     def quotas(
         self, team: str, project: str, more: Iterable[QuotaPlace] = ()

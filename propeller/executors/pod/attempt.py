@@ -1,6 +1,7 @@
 """One attempt that is a pod, or is to be one."""
 
 import asyncio
+import itertools
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,13 +13,14 @@ from propeller.ports import AttemptSpec
 
 @dataclass(slots=True, eq=False)
 class PodAttempt:
-    """What is known of an attempt.
+    """What is known of an attempt. `turn` counts attempts as they came.
 
     `waits_for` tells people why it does not run yet. `over` is set when its program is known to have ended.
     """
 
     spec: AttemptSpec
     place: ObjectKey
+    turn: int = field(default_factory=itertools.count().__next__)
     pod: Json | None = None
     gone: bool = False
     waits_for: str = ""
@@ -53,6 +55,10 @@ class PodAttempt:
         """Take in that its pod is gone."""
         self.gone = True
         self.over.set()
+        self._changed.set()
+
+    def stir(self) -> None:
+        """Take in that something it hangs on has changed."""
         self._changed.set()
 
     async def change(self, within_s: float | None) -> None:

@@ -4,53 +4,50 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 
 from typing_extensions import override
 
 from flytelike.model.diagnostic import Diagnostic
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ExecutionId
+from flytelike.model.queued import Queued
 from flytelike.storage import StorageError, Store
 from propeller.core.elements import Span
-from propeller.executors.codes import INTERRUPTED, TIMEOUT_EXPIRED
 from propeller.executors.ending import NO_GRAPHS, Ending, GaveNodes
 from propeller.executors.pod.admission import Admission, AllAdmitted, NeverAdmitted
 from propeller.executors.pod.attempt import PodAttempt
 from propeller.executors.pod.creating import PodMaker
 from propeller.executors.pod.elements import ElementPods
-from propeller.executors.pod.endings import system_failure, user_failure
+from propeller.executors.pod.endings import system_failure
+from propeller.executors.pod.following import CLUSTER_UNAVAILABLE, NO_ROOM, Follower
 from propeller.executors.pod.judging import judged
 from propeller.executors.pod.labels import key_of_pod, selector
-from propeller.executors.pod.log_readers import LogReaders
+from propeller.executors.pod.log_readers import TAIL_BYTES, LogReaders
 from propeller.executors.pod.manifest import namespace_of
 from propeller.executors.pod.names import pod_name
-from propeller.executors.pod.observation import Broken, Exited, Running, Waiting, observe
+from propeller.executors.pod.observation import Broken, Exited
 from propeller.executors.pod.preparing import Ended, OwnerOf, Preparer, no_owner
 from propeller.executors.pod.refusal import TryLater
 from propeller.executors.pod.removing import remove
+from propeller.executors.pod.reuse import Shared
 from propeller.executors.pod.settings import Json, PodExecutorSettings
 from propeller.executors.pod.stored_logs import StoredLogs
 from propeller.executors.pod.strangers import Strangers
+from propeller.executors.pod.worker import kind_of_pod
+from propeller.executors.pod.worker_pool import WorkerPool
+from propeller.executors.pod.workers import Workers
 from propeller.executors.results import Results
 from propeller.kube.errors import KubernetesError
-from propeller.kube.ports import EVENTS, PODS, Objects, PodLogs, Selection
+from propeller.kube.ports import PODS, Objects, PodLogs, Selection
 from propeller.kube.watch import Gone, Listed, ObjectKey, Seen, Watch
 from propeller.ports import AttemptKey, AttemptListener, AttemptSpec, Executor
 from propeller.ports_elements import ElementResult, ElementsOrder
 
 _LOG = logging.getLogger(__name__)
 
-NO_ROOM = "no-room-in-cluster"
-POD_CANNOT_START = "pod-cannot-start"
-CLUSTER_UNAVAILABLE = "cluster-unavailable"
-"""What attempts are held up by."""
-
 _REMEMBERED = 4096
-_EVENTS_MAX = 50
 _AGAIN_S, _AGAIN_MAX_S = 0.2, 30.0
-_RECENT_NS = 2_000_000_000
-"""Kubernetes' times are whole seconds: of a start that is so recent, our own clock knows more."""
 
 
 class PodExecutor(Executor):
@@ -88,6 +85,9 @@ class PodExecutor(Executor):
         self._preparer = Preparer(settings.pods, objects, self._results, owner_of)
         self._maker = PodMaker(objects, settings.creations, settings.pauses)
         self._admission = admission or AllAdmitted()
+        self._pool = WorkerPool(settings, objects, pod_logs, self.logs, self._later)
+        self._workers = Workers(settings, objects, self._maker, self._results, self._pool)
+        self._follower = Follower(settings, objects, listener, self._readers, self._pool.make_room)
         self._elements = ElementPods(self._results)
         self._strangers = Strangers()
         self._live: dict[AttemptKey, PodAttempt] = {}
@@ -98,6 +98,8 @@ class PodExecutor(Executor):
         self._watching: asyncio.Task[None] | None = None
         self._sweeping: asyncio.Task[None] | None = None
         self._closed = False
+        self.is_over: Callable[[ExecutionId], bool] = lambda _: False
+        """Tells that an execution wants nothing of its pods any more. Nobody knows it of those in their midst."""
 
     def open(self) -> None:
         """Begin to watch pods; the first attempt does so else."""
@@ -128,9 +130,16 @@ class PodExecutor(Executor):
         if self._closed or key in self._recent:
             return
         place = self._place(key)
+        given = self._workers.given_to(key)
         attempt = self._forget(key)
         if attempt is not None and attempt.work is not None:
             attempt.work.cancel()
+        if attempt is None:  # it may have been given to a worker before a restart
+            self.open()
+            await self._listed.wait()
+        await self._workers.abort(key, given)
+        if given is not None:
+            return
         await self._maker.settled(place)
         # One that is unknown may have been made before a restart.
         _LOG.info("the pod %s is removed: %s", place.name, reason)
@@ -160,11 +169,20 @@ class PodExecutor(Executor):
             del self._recent[key]
 
     @override
+    async def queued(self, execution: ExecutionId) -> Sequence[Queued]:
+        return [
+            Queued(attempt.spec.key.path, attempt.spec.key.attempt, place, of)
+            for attempt, place, of in self._pool.waiting()
+            if attempt.spec.key.execution == execution
+        ]
+
+    @override
     async def close(self) -> None:
         """Stop looking after pods; they go on."""
         if self._closed:
             return
         self._closed = True
+        self._pool.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -195,7 +213,9 @@ class PodExecutor(Executor):
 
     def _see(self, place: ObjectKey, pod: Json) -> None:
         attempt = self._by_place.get(place)
-        if attempt is None or attempt.spec.key != key_of_pod(pod):
+        if kind_of_pod(pod):
+            self._pool.see(place, pod)
+        elif attempt is None or attempt.spec.key != key_of_pod(pod):
             self._strangers.see(place, pod)
         elif attempt.uid in {"", pod["metadata"]["uid"]}:
             attempt.see(pod)
@@ -205,16 +225,22 @@ class PodExecutor(Executor):
     def _lose(self, place: ObjectKey) -> None:
         self._maker.freed(place.namespace)
         self._strangers.lose(place)
+        self._pool.lose(place)
         attempt = self._by_place.get(place)
         if attempt is not None and attempt.pod is not None:
             attempt.lose()
 
     async def _sweep(self) -> None:
-        """Remove finished pods that nobody asks for."""
+        """Remove pods that nobody asks for: those that have finished, and those of executions that are over."""
+        age_s = self._settings.orphan_s
         while True:
-            await asyncio.sleep(min(60.0, self._settings.orphan_s))
-            for place, uid in self._strangers.finished_since(self._settings.orphan_s):
+            await asyncio.sleep(min(60.0, age_s))
+            for place, uid in self._strangers.finished_since(age_s):
                 await remove(self._objects, place, uid)
+            for place, uid, execution in self._strangers.unasked_since(min(60.0, age_s)):
+                if self.is_over(execution):
+                    _LOG.warning("the pod %s is removed: its execution is over", place.name)
+                    await remove(self._objects, place, uid)
 
     # --- an attempt's way -------------------------------------------------------------------
 
@@ -246,12 +272,14 @@ class PodExecutor(Executor):
             prepared = await self._preparer.prepared(attempt.spec)
             if isinstance(prepared, Ended):
                 return prepared.ending
+            if isinstance(prepared, Shared):
+                return await self._ending_in_worker(attempt, prepared)
             made = await self._made(attempt, prepared)
             if isinstance(made, Failure):
                 return made
             if attempt.pod is None:
                 attempt.see(made)
-        news = await self._followed(attempt)
+        news = await self._follower.ended(attempt)
         attempt.over.set()
         if isinstance(news, Failure):
             await self._results.put_failure(attempt.spec.output_prefix, news)
@@ -259,75 +287,39 @@ class PodExecutor(Executor):
         tail = await self._readers.tail(attempt)
         return await judged(attempt.spec, news, self._results, tail)
 
+    async def _ending_in_worker(self, attempt: PodAttempt, wanted: Shared) -> Ending:
+        spec = attempt.spec
+        news = await self._admitted(attempt, wanted.kind.pod) or await self._done_by_worker(attempt, wanted)
+        if isinstance(news, Failure):
+            await self._results.put_failure(spec.output_prefix, news)
+            return news
+        tail = await self.logs.tail(spec.key, TAIL_BYTES) if isinstance(news, Broken) else ""
+        return await judged(spec, news, self._results, tail)
+
+    async def _done_by_worker(self, attempt: PodAttempt, wanted: Shared) -> Exited | Broken | Failure:
+        attempt.waits_for = "a worker"
+        return await self._workers.ended(attempt, wanted, self._follower)
+
     async def _made(self, attempt: PodAttempt, pod: Json) -> Json | Failure:
         def told(why: TryLater) -> None:
-            self._wait(attempt, NO_ROOM if why.for_resources else CLUSTER_UNAVAILABLE, why.reason)
+            self._follower.waits(attempt, NO_ROOM if why.for_resources else CLUSTER_UNAVAILABLE, why.reason)
+
+        refused = await self._admitted(attempt, pod)
+        if refused is not None:
+            return refused
+        return await self._maker.made(pod, told)
+
+    async def _admitted(self, attempt: PodAttempt, pod: Json) -> Failure | None:
+        """Wait until an attempt may begin; return why it never may."""
 
         def waits(what: Diagnostic) -> None:
-            self._wait(attempt, what.code, what.headline)
+            self._follower.waits(attempt, what.code, what.headline)
 
         try:
             await self._admission.admitted(attempt.spec.key, pod, waits)
         except NeverAdmitted as never:
             return never.failure
-        return await self._maker.made(pod, told)
-
-    async def _followed(self, attempt: PodAttempt) -> Exited | Broken | Failure:
-        """Return how the pod ended, or that it ran for too long."""
-        limit_ns = attempt.spec.deadline_ns
-        while True:
-            pod, now_ns, due_ns = attempt.pod, time.time_ns(), 0
-            assert pod is not None, "it was made"
-            news = observe(pod, now_ns, self._settings.patience, attempt.events)
-            match news:
-                case Exited(since_ns=since_ns) | Broken(since_ns=since_ns):
-                    if since_ns:  # a short one may never be seen running
-                        self._began(attempt, since_ns, since_ns + _RECENT_NS)
-                    return news
-                case _ if attempt.gone:
-                    text = "The pod vanished before it told how it ended: somebody removed it by force."
-                    return Broken(now_ns, system_failure(INTERRUPTED, text))
-                case Waiting(reason, message, gives_up_ns=due_ns):
-                    if news.for_resources or news.failure is not None:
-                        text = f"{reason}: {message}" if message else reason
-                        self._wait(attempt, NO_ROOM if news.for_resources else POD_CANNOT_START, text)
-                    else:
-                        attempt.waits_for = reason
-                        due_ns = await self._look_at_events(attempt, now_ns)
-                case Running(since_ns):
-                    self._began(attempt, since_ns, now_ns)
-                    due_ns = attempt.running_since_ns + limit_ns if limit_ns else 0
-                    if limit_ns and now_ns >= due_ns:
-                        return _late(limit_ns)
-            await attempt.change(max(0, due_ns - now_ns) / 1e9 if due_ns else None)
-
-    async def _look_at_events(self, attempt: PodAttempt, now_ns: int) -> int:
-        """Read the events of a pod that is being made for long; return when to do it again."""
-        every_ns = int(self._settings.events_s * 1e9)
-        attempt.events_asked_ns = attempt.events_asked_ns or now_ns
-        if now_ns >= attempt.events_asked_ns + every_ns:
-            selection = Selection(EVENTS, attempt.place.namespace, fields=f"involvedObject.uid={attempt.uid}")
-            attempt.events = [*(await self._objects.page(selection, _EVENTS_MAX)).items]
-            attempt.events_asked_ns = now_ns
-            return now_ns
-        return attempt.events_asked_ns + every_ns
-
-    def _wait(self, attempt: PodAttempt, code: str, text: str) -> None:
-        """Tell what an attempt waits for, if it is not as it should be."""
-        if text != attempt.waits_for:
-            attempt.waits_for, attempt.held_up = text, True
-            self._listener.held_up(attempt.spec.key, Diagnostic(code, text))
-
-    def _began(self, attempt: PodAttempt, since_ns: int, now_ns: int) -> None:
-        if attempt.running_since_ns:
-            return
-        attempt.running_since_ns = now_ns if now_ns - since_ns < _RECENT_NS else since_ns
-        attempt.waits_for = ""
-        if attempt.held_up:
-            attempt.held_up = False
-            self._listener.held_up(attempt.spec.key, None)
-        self._listener.running(attempt.spec.key, attempt.running_since_ns)
-        self._readers.follow(attempt)
+        return None
 
     # --- the end --------------------------------------------------------------------------------
 
@@ -387,11 +379,3 @@ class PodExecutor(Executor):
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             _LOG.error("work of the pod executor failed", exc_info=task.exception())
-
-
-def _late(limit_ns: int) -> Failure:
-    text = (
-        f"The attempt ran longer than its timeout of {limit_ns / 1e9:g} s and was stopped. "
-        "Raise the task's timeout, or make it faster."
-    )
-    return user_failure(TIMEOUT_EXPIRED, text)

@@ -51,11 +51,11 @@ async def pump(
             _LOG.debug("the log of %s is read again: %s", place[1], error)
         await asyncio.sleep(pause_s)
         pause_s = min(pause_s * 2, _PAUSE_MAX_S)
-    await _end(logs, key)
+    await store_rest(logs, key)
 
 
-async def _end(logs: StoredLogs, key: AttemptKey) -> None:
-    """Store the rest, however long that takes."""
+async def store_rest(logs: StoredLogs, key: AttemptKey) -> None:
+    """Store the rest of an attempt's output, however long that takes; there is no more to come."""
     pause_s = _PAUSE_S
     while True:
         try:

@@ -10,7 +10,8 @@ from propeller.executors.pod.manifest import PRIMARY_ANNOTATION
 from propeller.executors.pod.stored_logs import StoredLogs
 from propeller.kube.ports import PodLogs
 
-_TAIL_BYTES = 2000
+TAIL_BYTES = 2000
+"""How much of what an attempt printed last is told with its failure."""
 
 Later = Callable[[Coroutine[object, object, None]], asyncio.Task[None]]
 
@@ -48,7 +49,7 @@ class LogReaders:
         with suppress(TimeoutError):
             async with asyncio.timeout(self._wait_s):
                 await asyncio.wait([attempt.log])
-        return await self._logs.tail(attempt.spec.key, _TAIL_BYTES)
+        return await self._logs.tail(attempt.spec.key, TAIL_BYTES)
 
     def _read(self, attempt: PodAttempt) -> None:
         if attempt.log is None and attempt.pod is not None:

@@ -10,12 +10,14 @@ from flytelike.model.failure import Failure
 from flytelike.model.ids import ExecutionId
 from flytelike.storage import NotFound
 from propeller.executors.command import bad_task, shows_inputs, shows_task_template
-from propeller.executors.ending import Ending
+from propeller.executors.ending import Ending, GaveNodes
 from propeller.executors.pod.faults import failure_of_faults
 from propeller.executors.pod.judging import is_ours
 from propeller.executors.pod.manifest import PodOrder, manifest, namespace_of, pod_words
+from propeller.executors.pod.reuse import Shared, can_share, shared
 from propeller.executors.pod.settings import Json, PodSettings
 from propeller.executors.results import Results
+from propeller.executors.templates import TemplateError
 from propeller.kube.errors import ObjectNotFound
 from propeller.kube.ports import POD_TEMPLATES, Objects
 from propeller.ports import AttemptSpec
@@ -48,8 +50,8 @@ class Preparer:
         self._objects = objects
         self._results = results
 
-    async def prepared(self, spec: AttemptSpec) -> Json | Ended:
-        """Return the pod to make; or how the attempt ended, before a restart or because there can be no pod.
+    async def prepared(self, spec: AttemptSpec) -> Json | Shared | Ended:
+        """Return the pod to make, or what a worker is to be given; or how it ended, before a restart or without a pod.
 
         Raises `StorageError` and `KubernetesError`; trying again may help.
         """
@@ -57,7 +59,10 @@ class Preparer:
         if spec.inputs is not None:
             await self._results.put_inputs(spec.inputs_uri, spec.inputs)
         marked = not is_ours(spec)
-        stored = await self._results.of_whole_attempt(spec.output_prefix, spec.task.interface.outputs, marked=marked)
+        stored: Failure | GaveNodes | bool = False
+        if not spec.fresh:
+            declared = spec.task.interface.outputs
+            stored = await self._results.of_whole_attempt(spec.output_prefix, declared, marked=marked)
         if stored is not False:
             return Ended(None if stored is True else stored)
         try:
@@ -69,15 +74,19 @@ class Preparer:
             return Ended(template)
         try:
             owner = self._owner_of(namespace_of(spec.key, self._settings), spec.key.execution)
-            pod = manifest(PodOrder(spec, inputs, template, owner), self._settings)
+            order = PodOrder(spec, inputs, template, owner)
+            found = shared(order, self._settings) if can_share(spec) else None
+            pod = manifest(order, self._settings) if found is None else {}
         except DiagnosticError as error:
             return Ended(failure_of_faults(error.diagnostics))
-        if marked:
+        except TemplateError as error:
+            return Ended(bad_task(str(error)))
+        if marked and not spec.fresh:
             await self._results.clear(spec.output_prefix)
         if shows_task_template(words):
             document = task_template_to_proto(spec.task).SerializeToString(deterministic=True)
             await self._results.put(spec.output_prefix, "task.pb", document)
-        return pod
+        return found or pod
 
     async def _template(self, spec: AttemptSpec) -> Json | Failure:
         """Return the `PodTemplate` that the task names, or the platform's; nothing without one."""

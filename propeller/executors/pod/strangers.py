@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 
+from flytelike.model.ids import ExecutionId
 from propeller.executors.pod.attempt import slim
 from propeller.executors.pod.labels import key_of_pod
 from propeller.executors.pod.settings import Json
@@ -22,17 +23,20 @@ class Strangers:
     def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
         self._pods: dict[ObjectKey, Json] = {}
         self._finished: dict[ObjectKey, float] = {}
+        self._since: dict[ObjectKey, float] = {}
         self._now_s = now_s
 
     def see(self, place: ObjectKey, pod: Json) -> None:
         """Take in a pod's newest version."""
         self._pods[place] = slim(pod)
+        self._since.setdefault(place, self._now_s())
         if (pod.get("status") or {}).get("phase") in _FINISHED:
             self._finished.setdefault(place, self._now_s())
 
     def lose(self, place: ObjectKey) -> None:
         """Take in that a pod is gone."""
         self._pods.pop(place, None)
+        self._since.pop(place, None)
         self._finished.pop(place, None)
 
     def take(self, place: ObjectKey, key: AttemptKey) -> Json | None:
@@ -49,3 +53,11 @@ class Strangers:
         for place, since_s in list(self._finished.items()):
             if since_s <= before_s:
                 yield place, self._pods[place]["metadata"]["uid"]
+
+    def unasked_since(self, age_s: float) -> Iterator[tuple[ObjectKey, str, ExecutionId]]:
+        """Yield places and ids of pods that nobody has asked for in so long, finished or not, and whose they are."""
+        before_s = self._now_s() - age_s
+        for place, since_s in list(self._since.items()):
+            key = key_of_pod(self._pods[place])
+            if since_s <= before_s and key is not None:
+                yield place, self._pods[place]["metadata"]["uid"], key.execution

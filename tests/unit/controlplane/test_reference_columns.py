@@ -48,6 +48,11 @@ NAMES_NOTHING = frozenset(
     catalog_tags.name catalog_tags.version catalog_tags.tag
     catalog_past.source catalog_past.gone catalog_past.replaced_by
     catalog_reservations.holder catalog_uses.task
+    access_grants.created_by access_grants.subject access_tokens.created_by access_tokens.name
+    access_tokens.user audit_log.actor audit_log.credential audit_log.detail audit_log.domain audit_log.method
+    audit_log.outcome audit_log.peer audit_log.project audit_log.request_id audit_log.target audit_log.via
+    projects.team quotas.terms teams.description teams.labels
+    quota_samples.used
     """.split()
 )
 """Names, texts, types, and what tells whence something came."""

@@ -125,6 +125,7 @@ class Site:
     root: Path
     code: str = ""
     count: int = 0
+    metadata: TaskMetadata = field(default_factory=TaskMetadata)
     prefix: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -174,7 +175,7 @@ class Site:
         template = TaskTemplate(
             Identifier(ResourceKind.TASK, "p", "development", name, "v1"),
             "python-task",
-            TaskMetadata(),
+            self.metadata,
             TypedInterface(outputs={"o0": Variable(INTEGER)} if outputs else {}),
             Container("image", args=args, resources=Resources(limits=limits), env=env or {}),
         )
@@ -253,6 +254,9 @@ class Bench:
 
     async def begun(self, array: ArraySpec, count: int) -> None:
         """Elements begin at once."""
+
+    async def lined_up(self, count: int) -> None:
+        """Attempts are, once they are started."""
 
     async def log(self, key: AttemptKey) -> bytes:
         """Return all that an attempt printed."""

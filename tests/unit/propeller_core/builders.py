@@ -50,7 +50,7 @@ from propeller.core.plan import Plan
 from propeller.core.resume import outstanding
 from propeller.core.reuse import Reuse
 from propeller.core.state import ExecutionState
-from propeller.core.story import tell_record
+from tests.unit.propeller_core.story import tell_record
 
 S = 1_000_000_000
 """A second, in nanoseconds."""

@@ -75,6 +75,14 @@ def test_a_child_is_started_again_when_the_author_asked_for_retries() -> None:
     assert run.told[0] == "node c FAILED RetriesExhausted|Interrupted"
 
 
+@pytest.mark.parametrize(("failure", "cause"), [(LOST, "exhausted"), (BUG, "failed")])
+def test_a_child_that_fails_for_good_says_whether_its_retries_are_used_up(failure: Failure, cause: str) -> None:
+    run = run_of(graph(child("c", "nightly", retries=1)))
+    run.on(child_ended("c", WorkflowPhase.FAILED, LOST))
+    run.on(child_ended("c", WorkflowPhase.FAILED, failure, attempt=1))
+    assert run.decision.steps[0].transition.name == f"ChildRunning -{cause}-> Failed"
+
+
 def test_a_child_that_somebody_aborted_is_not_started_again() -> None:
     run = run_of(graph(child("c", "nightly", retries=1)))
     run.on(child_ended("c", WorkflowPhase.ABORTED))

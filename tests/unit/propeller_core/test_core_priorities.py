@@ -56,6 +56,16 @@ def test_a_node_that_is_ready_later_overtakes_those_below_it_and_no_others() -> 
     assert run.on(ok("late")) == ["low/0/start"]
 
 
+def test_what_needs_no_slot_opens_as_it_is_listed_whatever_its_priority() -> None:
+    inner = graph(task("x"), name="inner")
+    run = Run(plan_of(graph(sub("s", "inner"), rated(9, sub("t", "inner"))), inner), Limits(max_parallelism=9))
+    run.on(begin())
+    assert [line for line in run.told if line in {"node s RUNNING", "node t RUNNING"}] == [
+        "node s RUNNING",
+        "node t RUNNING",
+    ]
+
+
 def test_in_one_batch_a_slot_goes_to_who_was_the_highest_at_its_time() -> None:
     run = Run(plan_of(graph(rated(9, task("a")), task("low"), rated(5, task("late", "a")))), ONE)
     run.on(begin())

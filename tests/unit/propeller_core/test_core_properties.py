@@ -20,7 +20,6 @@ from propeller.core.node_state import Held, NodeState, Skipped, Started, Succeed
 from propeller.core.plan import Plan
 from propeller.core.retry import Budget, GiveUp, RetryLater, RetryNow, judge, judge_whole, pause_ns
 from propeller.core.state import ExecutionState
-from propeller.core.story import draw, tell
 from propeller.core.transitions import EXECUTION_TRANSITIONS, NODE_TRANSITIONS
 from propeller.core.turn import without_vain
 from tests.simulation.graphs import random_scenario
@@ -44,6 +43,7 @@ from tests.unit.propeller_core.builders import (
     task,
     timer,
 )
+from tests.unit.propeller_core.story import draw, tell
 
 
 def _some_events(rng: random.Random, state: ExecutionState) -> list[events.Event]:

@@ -161,6 +161,14 @@ def test_a_sub_workflow_may_have_a_timeout() -> None:
     assert run.told[-1] == "execution FAILED TimeoutExpired"
 
 
+def test_a_timeout_that_comes_after_the_end_changes_nothing() -> None:
+    run = run_of(graph(sub("s", "inner", timeout_ns=5 * S), task("b"), policy=GOES_ON), INNER)
+    run.on(err("s.0.x"))
+    assert run.states()["s"] == "Failed"
+    run.on(timer("s", "0/deadline/0", at=5 * S))
+    assert run.decision.changes_nothing
+
+
 def test_an_abort_reaches_the_innermost_nodes() -> None:
     run = run_of(graph(sub("s", "middle")), graph(sub("m", "inner"), name="middle"), INNER)
     assert run.on(abort()) == ["s.0.m.0.x/0/abort"]

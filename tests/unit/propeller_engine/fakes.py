@@ -126,9 +126,12 @@ class FakeSink:
         self.entries: dict[ExecutionId, list[HistoryEntry]] = {}
         self.calls: list[list[HistoryEntry]] = []
         self.fail = 0
+        self.refuses: Exception | None = None
         self.changed = asyncio.Event()
 
     async def record(self, batch: Sequence[HistoryEntry]) -> None:
+        if self.refuses is not None:
+            raise self.refuses
         if self.fail:
             self.fail -= 1
             raise OSError("the sink is away")

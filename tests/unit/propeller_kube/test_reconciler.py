@@ -388,3 +388,19 @@ def test_an_object_of_the_name_of_one_that_is_gone_is_an_execution_of_its_own(*,
         assert len(cluster.world.executor.starts) == 6
 
     live(body)
+
+
+def test_an_object_says_that_its_history_is_not_taken_until_it_is() -> None:
+    """A control plane that lost what it had taken refuses what comes later, for as long as nobody mends it."""
+
+    async def body(cluster: Cluster) -> None:
+        cluster.history.refuses = ValueError("entry 7 is due, 12 came [history-gap]")
+        async with cluster.operator():
+            await cluster.create(request())
+            found = await cluster.until("e1", lambda found: found.status.waits_for != "")
+            assert found.status.waits_for == "its history is not taken: entry 7 is due, 12 came [history-gap]"
+            cluster.history.refuses = None
+            found = await cluster.until("e1", ended)
+        assert (found.status.phase, found.status.waits_for) == (WorkflowPhase.SUCCEEDED, "")
+
+    live(body)

@@ -26,6 +26,7 @@ _sym_db = _symbol_database.Default()
 from flytelike_idl.core import identifier_pb2 as flytelike_dot_core_dot_identifier__pb2
 from flytelike_idl.core import interface_pb2 as flytelike_dot_core_dot_interface__pb2
 from flytelike_idl.core import literals_pb2 as flytelike_dot_core_dot_literals__pb2
+from flytelike_idl.core import reuse_pb2 as flytelike_dot_core_dot_reuse__pb2
 from flytelike_idl.core import security_pb2 as flytelike_dot_core_dot_security__pb2
 from flytelike_idl.core import source_pb2 as flytelike_dot_core_dot_source__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
@@ -33,7 +34,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import wrappers_pb2 as google_dot_protobuf_dot_wrappers__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x66lytelike/core/tasks.proto\x12\x0e\x66lytelike.core\x1a\x1f\x66lytelike/core/identifier.proto\x1a\x1e\x66lytelike/core/interface.proto\x1a\x1d\x66lytelike/core/literals.proto\x1a\x1d\x66lytelike/core/security.proto\x1a\x1b\x66lytelike/core/source.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1egoogle/protobuf/wrappers.proto\"\xb4\x02\n\tResources\x12\x39\n\x08requests\x18\x01 \x03(\x0b\x32\'.flytelike.core.Resources.ResourceEntry\x12\x37\n\x06limits\x18\x02 \x03(\x0b\x32\'.flytelike.core.Resources.ResourceEntry\x1aT\n\rResourceEntry\x12\x34\n\x04name\x18\x01 \x01(\x0e\x32&.flytelike.core.Resources.ResourceName\x12\r\n\x05value\x18\x02 \x01(\t\"]\n\x0cResourceName\x12\x0b\n\x07UNKNOWN\x10\x00\x12\x07\n\x03\x43PU\x10\x01\x12\x07\n\x03GPU\x10\x02\x12\n\n\x06MEMORY\x10\x03\x12\x0b\n\x07STORAGE\x10\x04\x12\x15\n\x11\x45PHEMERAL_STORAGE\x10\x05\"k\n\x0eGPUAccelerator\x12\x0e\n\x06\x64\x65vice\x18\x01 \x01(\t\x12\x17\n\runpartitioned\x18\x02 \x01(\x08H\x00\x12\x18\n\x0epartition_size\x18\x03 \x01(\tH\x00\x42\x16\n\x14partition_size_value\"J\n\x0cSharedMemory\x12\x12\n\nmount_path\x18\x01 \x01(\t\x12\x12\n\nmount_name\x18\x02 \x01(\t\x12\x12\n\nsize_limit\x18\x03 \x01(\t\"\x81\x01\n\x11\x45xtendedResources\x12\x37\n\x0fgpu_accelerator\x18\x01 \x01(\x0b\x32\x1e.flytelike.core.GPUAccelerator\x12\x33\n\rshared_memory\x18\x02 \x01(\x0b\x32\x1c.flytelike.core.SharedMemory\"\x96\x01\n\x0fRuntimeMetadata\x12\x39\n\x04type\x18\x01 \x01(\x0e\x32+.flytelike.core.RuntimeMetadata.RuntimeType\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06\x66lavor\x18\x03 \x01(\t\"\'\n\x0bRuntimeType\x12\t\n\x05OTHER\x10\x00\x12\r\n\tFLYTE_SDK\x10\x01\"\xda\x05\n\x0cTaskMetadata\x12\x14\n\x0c\x64iscoverable\x18\x01 \x01(\x08\x12\x30\n\x07runtime\x18\x02 \x01(\x0b\x32\x1f.flytelike.core.RuntimeMetadata\x12*\n\x07timeout\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\x07retries\x18\x05 \x01(\x0b\x32\x1d.flytelike.core.RetryStrategy\x12\x19\n\x11\x64iscovery_version\x18\x06 \x01(\t\x12 \n\x18\x64\x65precated_error_message\x18\x07 \x01(\t\x12\x17\n\rinterruptible\x18\x08 \x01(\x08H\x00\x12\x1a\n\x12\x63\x61\x63he_serializable\x18\t \x01(\x08\x12\x34\n\x04tags\x18\x0b \x03(\x0b\x32&.flytelike.core.TaskMetadata.TagsEntry\x12\x19\n\x11pod_template_name\x18\x0c \x01(\t\x12\x1f\n\x17\x63\x61\x63he_ignore_input_vars\x18\r \x03(\t\x12\x10\n\x08is_eager\x18\x0e \x01(\x08\x12\x32\n\x0egenerates_deck\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.BoolValue\x12\x33\n\x08metadata\x18\x10 \x01(\x0b\x32!.flytelike.core.K8sObjectMetadata\x12\x33\n\x0fmax_queued_time\x18\xb4G \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\tcache_ttl\x18\xbfG \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x11\n\x08priority\x18\x8eH \x01(\x11\x1a+\n\tTagsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x15\n\x13interruptible_valueJ\x04\x08\n\x10\x0bJ\x06\x08\xbeG\x10\xbfG\"\xe6\x05\n\x0cTaskTemplate\x12&\n\x02id\x18\x01 \x01(\x0b\x32\x1a.flytelike.core.Identifier\x12\x0c\n\x04type\x18\x02 \x01(\t\x12.\n\x08metadata\x18\x03 \x01(\x0b\x32\x1c.flytelike.core.TaskMetadata\x12\x31\n\tinterface\x18\x04 \x01(\x0b\x32\x1e.flytelike.core.TypedInterface\x12\'\n\x06\x63ustom\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12.\n\tcontainer\x18\x06 \x01(\x0b\x32\x19.flytelike.core.ContainerH\x00\x12)\n\x07k8s_pod\x18\x11 \x01(\x0b\x32\x16.flytelike.core.K8sPodH\x00\x12\"\n\x03sql\x18\x12 \x01(\x0b\x32\x13.flytelike.core.SqlH\x00\x12\x19\n\x11task_type_version\x18\x07 \x01(\x05\x12\x39\n\x10security_context\x18\x08 \x01(\x0b\x32\x1f.flytelike.core.SecurityContext\x12=\n\x12\x65xtended_resources\x18\t \x01(\x0b\x32!.flytelike.core.ExtendedResources\x12\x38\n\x06\x63onfig\x18\x10 \x03(\x0b\x32(.flytelike.core.TaskTemplate.ConfigEntry\x12)\n\x04span\x18\xa8\x46 \x01(\x0b\x32\x1a.flytelike.core.SourceSpan\x12\x35\n\x04\x63ode\x18\xc8G \x03(\x0b\x32&.flytelike.core.TaskTemplate.CodeEntry\x1a-\n\x0b\x43onfigEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a+\n\tCodeEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06target\"5\n\rContainerPort\x12\x16\n\x0e\x63ontainer_port\x18\x01 \x01(\r\x12\x0c\n\x04name\x18\x02 \x01(\t\"\xb3\x03\n\tContainer\x12\r\n\x05image\x18\x01 \x01(\t\x12\x0f\n\x07\x63ommand\x18\x02 \x03(\t\x12\x0c\n\x04\x61rgs\x18\x03 \x03(\t\x12,\n\tresources\x18\x04 \x01(\x0b\x32\x19.flytelike.core.Resources\x12)\n\x03\x65nv\x18\x05 \x03(\x0b\x32\x1c.flytelike.core.KeyValuePair\x12\x30\n\x06\x63onfig\x18\x06 \x03(\x0b\x32\x1c.flytelike.core.KeyValuePairB\x02\x18\x01\x12,\n\x05ports\x18\x07 \x03(\x0b\x32\x1d.flytelike.core.ContainerPort\x12\x36\n\x0b\x64\x61ta_config\x18\t \x01(\x0b\x32!.flytelike.core.DataLoadingConfig\x12<\n\x0c\x61rchitecture\x18\n \x01(\x0e\x32&.flytelike.core.Container.Architecture\"I\n\x0c\x41rchitecture\x12\x0b\n\x07UNKNOWN\x10\x00\x12\t\n\x05\x41MD64\x10\x01\x12\t\n\x05\x41RM64\x10\x02\x12\n\n\x06\x41RM_V6\x10\x03\x12\n\n\x06\x41RM_V7\x10\x04\"\x9d\x02\n\nIOStrategy\x12>\n\rdownload_mode\x18\x01 \x01(\x0e\x32\'.flytelike.core.IOStrategy.DownloadMode\x12:\n\x0bupload_mode\x18\x02 \x01(\x0e\x32%.flytelike.core.IOStrategy.UploadMode\"L\n\x0c\x44ownloadMode\x12\x12\n\x0e\x44OWNLOAD_EAGER\x10\x00\x12\x13\n\x0f\x44OWNLOAD_STREAM\x10\x01\x12\x13\n\x0f\x44O_NOT_DOWNLOAD\x10\x02\"E\n\nUploadMode\x12\x12\n\x0eUPLOAD_ON_EXIT\x10\x00\x12\x10\n\x0cUPLOAD_EAGER\x10\x01\x12\x11\n\rDO_NOT_UPLOAD\x10\x02\"\xf5\x01\n\x11\x44\x61taLoadingConfig\x12\x0f\n\x07\x65nabled\x18\x01 \x01(\x08\x12\x12\n\ninput_path\x18\x02 \x01(\t\x12\x13\n\x0boutput_path\x18\x03 \x01(\t\x12\x42\n\x06\x66ormat\x18\x04 \x01(\x0e\x32\x32.flytelike.core.DataLoadingConfig.LiteralMapFormat\x12/\n\x0bio_strategy\x18\x05 \x01(\x0b\x32\x1a.flytelike.core.IOStrategy\"1\n\x10LiteralMapFormat\x12\x08\n\x04JSON\x10\x00\x12\x08\n\x04YAML\x10\x01\x12\t\n\x05PROTO\x10\x02\"\xc0\x01\n\x06K8sPod\x12\x33\n\x08metadata\x18\x01 \x01(\x0b\x32!.flytelike.core.K8sObjectMetadata\x12)\n\x08pod_spec\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x36\n\x0b\x64\x61ta_config\x18\x03 \x01(\x0b\x32!.flytelike.core.DataLoadingConfig\x12\x1e\n\x16primary_container_name\x18\x04 \x01(\t\"\xfe\x01\n\x11K8sObjectMetadata\x12=\n\x06labels\x18\x01 \x03(\x0b\x32-.flytelike.core.K8sObjectMetadata.LabelsEntry\x12G\n\x0b\x61nnotations\x18\x02 \x03(\x0b\x32\x32.flytelike.core.K8sObjectMetadata.AnnotationsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x32\n\x10\x41nnotationsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x7f\n\x03Sql\x12\x11\n\tstatement\x18\x01 \x01(\t\x12,\n\x07\x64ialect\x18\x02 \x01(\x0e\x32\x1b.flytelike.core.Sql.Dialect\"7\n\x07\x44ialect\x12\r\n\tUNDEFINED\x10\x00\x12\x08\n\x04\x41NSI\x10\x01\x12\x08\n\x04HIVE\x10\x02\x12\t\n\x05OTHER\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x66lytelike/core/tasks.proto\x12\x0e\x66lytelike.core\x1a\x1f\x66lytelike/core/identifier.proto\x1a\x1e\x66lytelike/core/interface.proto\x1a\x1d\x66lytelike/core/literals.proto\x1a\x1a\x66lytelike/core/reuse.proto\x1a\x1d\x66lytelike/core/security.proto\x1a\x1b\x66lytelike/core/source.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1egoogle/protobuf/wrappers.proto\"\xb4\x02\n\tResources\x12\x39\n\x08requests\x18\x01 \x03(\x0b\x32\'.flytelike.core.Resources.ResourceEntry\x12\x37\n\x06limits\x18\x02 \x03(\x0b\x32\'.flytelike.core.Resources.ResourceEntry\x1aT\n\rResourceEntry\x12\x34\n\x04name\x18\x01 \x01(\x0e\x32&.flytelike.core.Resources.ResourceName\x12\r\n\x05value\x18\x02 \x01(\t\"]\n\x0cResourceName\x12\x0b\n\x07UNKNOWN\x10\x00\x12\x07\n\x03\x43PU\x10\x01\x12\x07\n\x03GPU\x10\x02\x12\n\n\x06MEMORY\x10\x03\x12\x0b\n\x07STORAGE\x10\x04\x12\x15\n\x11\x45PHEMERAL_STORAGE\x10\x05\"k\n\x0eGPUAccelerator\x12\x0e\n\x06\x64\x65vice\x18\x01 \x01(\t\x12\x17\n\runpartitioned\x18\x02 \x01(\x08H\x00\x12\x18\n\x0epartition_size\x18\x03 \x01(\tH\x00\x42\x16\n\x14partition_size_value\"J\n\x0cSharedMemory\x12\x12\n\nmount_path\x18\x01 \x01(\t\x12\x12\n\nmount_name\x18\x02 \x01(\t\x12\x12\n\nsize_limit\x18\x03 \x01(\t\"\x81\x01\n\x11\x45xtendedResources\x12\x37\n\x0fgpu_accelerator\x18\x01 \x01(\x0b\x32\x1e.flytelike.core.GPUAccelerator\x12\x33\n\rshared_memory\x18\x02 \x01(\x0b\x32\x1c.flytelike.core.SharedMemory\"\x96\x01\n\x0fRuntimeMetadata\x12\x39\n\x04type\x18\x01 \x01(\x0e\x32+.flytelike.core.RuntimeMetadata.RuntimeType\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06\x66lavor\x18\x03 \x01(\t\"\'\n\x0bRuntimeType\x12\t\n\x05OTHER\x10\x00\x12\r\n\tFLYTE_SDK\x10\x01\"\x87\x06\n\x0cTaskMetadata\x12\x14\n\x0c\x64iscoverable\x18\x01 \x01(\x08\x12\x30\n\x07runtime\x18\x02 \x01(\x0b\x32\x1f.flytelike.core.RuntimeMetadata\x12*\n\x07timeout\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\x07retries\x18\x05 \x01(\x0b\x32\x1d.flytelike.core.RetryStrategy\x12\x19\n\x11\x64iscovery_version\x18\x06 \x01(\t\x12 \n\x18\x64\x65precated_error_message\x18\x07 \x01(\t\x12\x17\n\rinterruptible\x18\x08 \x01(\x08H\x00\x12\x1a\n\x12\x63\x61\x63he_serializable\x18\t \x01(\x08\x12\x34\n\x04tags\x18\x0b \x03(\x0b\x32&.flytelike.core.TaskMetadata.TagsEntry\x12\x19\n\x11pod_template_name\x18\x0c \x01(\t\x12\x1f\n\x17\x63\x61\x63he_ignore_input_vars\x18\r \x03(\t\x12\x10\n\x08is_eager\x18\x0e \x01(\x08\x12\x32\n\x0egenerates_deck\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.BoolValue\x12\x33\n\x08metadata\x18\x10 \x01(\x0b\x32!.flytelike.core.K8sObjectMetadata\x12\x33\n\x0fmax_queued_time\x18\xb4G \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\tcache_ttl\x18\xbfG \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x11\n\x08priority\x18\x8eH \x01(\x11\x12+\n\x05reuse\x18\xb8I \x01(\x0b\x32\x1b.flytelike.core.ReusePolicy\x1a+\n\tTagsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x15\n\x13interruptible_valueJ\x04\x08\n\x10\x0bJ\x06\x08\xbeG\x10\xbfG\"\xe6\x05\n\x0cTaskTemplate\x12&\n\x02id\x18\x01 \x01(\x0b\x32\x1a.flytelike.core.Identifier\x12\x0c\n\x04type\x18\x02 \x01(\t\x12.\n\x08metadata\x18\x03 \x01(\x0b\x32\x1c.flytelike.core.TaskMetadata\x12\x31\n\tinterface\x18\x04 \x01(\x0b\x32\x1e.flytelike.core.TypedInterface\x12\'\n\x06\x63ustom\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12.\n\tcontainer\x18\x06 \x01(\x0b\x32\x19.flytelike.core.ContainerH\x00\x12)\n\x07k8s_pod\x18\x11 \x01(\x0b\x32\x16.flytelike.core.K8sPodH\x00\x12\"\n\x03sql\x18\x12 \x01(\x0b\x32\x13.flytelike.core.SqlH\x00\x12\x19\n\x11task_type_version\x18\x07 \x01(\x05\x12\x39\n\x10security_context\x18\x08 \x01(\x0b\x32\x1f.flytelike.core.SecurityContext\x12=\n\x12\x65xtended_resources\x18\t \x01(\x0b\x32!.flytelike.core.ExtendedResources\x12\x38\n\x06\x63onfig\x18\x10 \x03(\x0b\x32(.flytelike.core.TaskTemplate.ConfigEntry\x12)\n\x04span\x18\xa8\x46 \x01(\x0b\x32\x1a.flytelike.core.SourceSpan\x12\x35\n\x04\x63ode\x18\xc8G \x03(\x0b\x32&.flytelike.core.TaskTemplate.CodeEntry\x1a-\n\x0b\x43onfigEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a+\n\tCodeEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06target\"5\n\rContainerPort\x12\x16\n\x0e\x63ontainer_port\x18\x01 \x01(\r\x12\x0c\n\x04name\x18\x02 \x01(\t\"\xb3\x03\n\tContainer\x12\r\n\x05image\x18\x01 \x01(\t\x12\x0f\n\x07\x63ommand\x18\x02 \x03(\t\x12\x0c\n\x04\x61rgs\x18\x03 \x03(\t\x12,\n\tresources\x18\x04 \x01(\x0b\x32\x19.flytelike.core.Resources\x12)\n\x03\x65nv\x18\x05 \x03(\x0b\x32\x1c.flytelike.core.KeyValuePair\x12\x30\n\x06\x63onfig\x18\x06 \x03(\x0b\x32\x1c.flytelike.core.KeyValuePairB\x02\x18\x01\x12,\n\x05ports\x18\x07 \x03(\x0b\x32\x1d.flytelike.core.ContainerPort\x12\x36\n\x0b\x64\x61ta_config\x18\t \x01(\x0b\x32!.flytelike.core.DataLoadingConfig\x12<\n\x0c\x61rchitecture\x18\n \x01(\x0e\x32&.flytelike.core.Container.Architecture\"I\n\x0c\x41rchitecture\x12\x0b\n\x07UNKNOWN\x10\x00\x12\t\n\x05\x41MD64\x10\x01\x12\t\n\x05\x41RM64\x10\x02\x12\n\n\x06\x41RM_V6\x10\x03\x12\n\n\x06\x41RM_V7\x10\x04\"\x9d\x02\n\nIOStrategy\x12>\n\rdownload_mode\x18\x01 \x01(\x0e\x32\'.flytelike.core.IOStrategy.DownloadMode\x12:\n\x0bupload_mode\x18\x02 \x01(\x0e\x32%.flytelike.core.IOStrategy.UploadMode\"L\n\x0c\x44ownloadMode\x12\x12\n\x0e\x44OWNLOAD_EAGER\x10\x00\x12\x13\n\x0f\x44OWNLOAD_STREAM\x10\x01\x12\x13\n\x0f\x44O_NOT_DOWNLOAD\x10\x02\"E\n\nUploadMode\x12\x12\n\x0eUPLOAD_ON_EXIT\x10\x00\x12\x10\n\x0cUPLOAD_EAGER\x10\x01\x12\x11\n\rDO_NOT_UPLOAD\x10\x02\"\xf5\x01\n\x11\x44\x61taLoadingConfig\x12\x0f\n\x07\x65nabled\x18\x01 \x01(\x08\x12\x12\n\ninput_path\x18\x02 \x01(\t\x12\x13\n\x0boutput_path\x18\x03 \x01(\t\x12\x42\n\x06\x66ormat\x18\x04 \x01(\x0e\x32\x32.flytelike.core.DataLoadingConfig.LiteralMapFormat\x12/\n\x0bio_strategy\x18\x05 \x01(\x0b\x32\x1a.flytelike.core.IOStrategy\"1\n\x10LiteralMapFormat\x12\x08\n\x04JSON\x10\x00\x12\x08\n\x04YAML\x10\x01\x12\t\n\x05PROTO\x10\x02\"\xc0\x01\n\x06K8sPod\x12\x33\n\x08metadata\x18\x01 \x01(\x0b\x32!.flytelike.core.K8sObjectMetadata\x12)\n\x08pod_spec\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x36\n\x0b\x64\x61ta_config\x18\x03 \x01(\x0b\x32!.flytelike.core.DataLoadingConfig\x12\x1e\n\x16primary_container_name\x18\x04 \x01(\t\"\xfe\x01\n\x11K8sObjectMetadata\x12=\n\x06labels\x18\x01 \x03(\x0b\x32-.flytelike.core.K8sObjectMetadata.LabelsEntry\x12G\n\x0b\x61nnotations\x18\x02 \x03(\x0b\x32\x32.flytelike.core.K8sObjectMetadata.AnnotationsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x32\n\x10\x41nnotationsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x7f\n\x03Sql\x12\x11\n\tstatement\x18\x01 \x01(\t\x12,\n\x07\x64ialect\x18\x02 \x01(\x0e\x32\x1b.flytelike.core.Sql.Dialect\"7\n\x07\x44ialect\x12\r\n\tUNDEFINED\x10\x00\x12\x08\n\x04\x41NSI\x10\x01\x12\x08\n\x04HIVE\x10\x02\x12\t\n\x05OTHER\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -52,58 +53,58 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_K8SOBJECTMETADATA_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_K8SOBJECTMETADATA_ANNOTATIONSENTRY']._loaded_options = None
   _globals['_K8SOBJECTMETADATA_ANNOTATIONSENTRY']._serialized_options = b'8\001'
-  _globals['_RESOURCES']._serialized_start=297
-  _globals['_RESOURCES']._serialized_end=605
-  _globals['_RESOURCES_RESOURCEENTRY']._serialized_start=426
-  _globals['_RESOURCES_RESOURCEENTRY']._serialized_end=510
-  _globals['_RESOURCES_RESOURCENAME']._serialized_start=512
-  _globals['_RESOURCES_RESOURCENAME']._serialized_end=605
-  _globals['_GPUACCELERATOR']._serialized_start=607
-  _globals['_GPUACCELERATOR']._serialized_end=714
-  _globals['_SHAREDMEMORY']._serialized_start=716
-  _globals['_SHAREDMEMORY']._serialized_end=790
-  _globals['_EXTENDEDRESOURCES']._serialized_start=793
-  _globals['_EXTENDEDRESOURCES']._serialized_end=922
-  _globals['_RUNTIMEMETADATA']._serialized_start=925
-  _globals['_RUNTIMEMETADATA']._serialized_end=1075
-  _globals['_RUNTIMEMETADATA_RUNTIMETYPE']._serialized_start=1036
-  _globals['_RUNTIMEMETADATA_RUNTIMETYPE']._serialized_end=1075
-  _globals['_TASKMETADATA']._serialized_start=1078
-  _globals['_TASKMETADATA']._serialized_end=1808
-  _globals['_TASKMETADATA_TAGSENTRY']._serialized_start=1728
-  _globals['_TASKMETADATA_TAGSENTRY']._serialized_end=1771
-  _globals['_TASKTEMPLATE']._serialized_start=1811
-  _globals['_TASKTEMPLATE']._serialized_end=2553
-  _globals['_TASKTEMPLATE_CONFIGENTRY']._serialized_start=2453
-  _globals['_TASKTEMPLATE_CONFIGENTRY']._serialized_end=2498
-  _globals['_TASKTEMPLATE_CODEENTRY']._serialized_start=2500
-  _globals['_TASKTEMPLATE_CODEENTRY']._serialized_end=2543
-  _globals['_CONTAINERPORT']._serialized_start=2555
-  _globals['_CONTAINERPORT']._serialized_end=2608
-  _globals['_CONTAINER']._serialized_start=2611
-  _globals['_CONTAINER']._serialized_end=3046
-  _globals['_CONTAINER_ARCHITECTURE']._serialized_start=2973
-  _globals['_CONTAINER_ARCHITECTURE']._serialized_end=3046
-  _globals['_IOSTRATEGY']._serialized_start=3049
-  _globals['_IOSTRATEGY']._serialized_end=3334
-  _globals['_IOSTRATEGY_DOWNLOADMODE']._serialized_start=3187
-  _globals['_IOSTRATEGY_DOWNLOADMODE']._serialized_end=3263
-  _globals['_IOSTRATEGY_UPLOADMODE']._serialized_start=3265
-  _globals['_IOSTRATEGY_UPLOADMODE']._serialized_end=3334
-  _globals['_DATALOADINGCONFIG']._serialized_start=3337
-  _globals['_DATALOADINGCONFIG']._serialized_end=3582
-  _globals['_DATALOADINGCONFIG_LITERALMAPFORMAT']._serialized_start=3533
-  _globals['_DATALOADINGCONFIG_LITERALMAPFORMAT']._serialized_end=3582
-  _globals['_K8SPOD']._serialized_start=3585
-  _globals['_K8SPOD']._serialized_end=3777
-  _globals['_K8SOBJECTMETADATA']._serialized_start=3780
-  _globals['_K8SOBJECTMETADATA']._serialized_end=4034
-  _globals['_K8SOBJECTMETADATA_LABELSENTRY']._serialized_start=3937
-  _globals['_K8SOBJECTMETADATA_LABELSENTRY']._serialized_end=3982
-  _globals['_K8SOBJECTMETADATA_ANNOTATIONSENTRY']._serialized_start=3984
-  _globals['_K8SOBJECTMETADATA_ANNOTATIONSENTRY']._serialized_end=4034
-  _globals['_SQL']._serialized_start=4036
-  _globals['_SQL']._serialized_end=4163
-  _globals['_SQL_DIALECT']._serialized_start=4108
-  _globals['_SQL_DIALECT']._serialized_end=4163
+  _globals['_RESOURCES']._serialized_start=325
+  _globals['_RESOURCES']._serialized_end=633
+  _globals['_RESOURCES_RESOURCEENTRY']._serialized_start=454
+  _globals['_RESOURCES_RESOURCEENTRY']._serialized_end=538
+  _globals['_RESOURCES_RESOURCENAME']._serialized_start=540
+  _globals['_RESOURCES_RESOURCENAME']._serialized_end=633
+  _globals['_GPUACCELERATOR']._serialized_start=635
+  _globals['_GPUACCELERATOR']._serialized_end=742
+  _globals['_SHAREDMEMORY']._serialized_start=744
+  _globals['_SHAREDMEMORY']._serialized_end=818
+  _globals['_EXTENDEDRESOURCES']._serialized_start=821
+  _globals['_EXTENDEDRESOURCES']._serialized_end=950
+  _globals['_RUNTIMEMETADATA']._serialized_start=953
+  _globals['_RUNTIMEMETADATA']._serialized_end=1103
+  _globals['_RUNTIMEMETADATA_RUNTIMETYPE']._serialized_start=1064
+  _globals['_RUNTIMEMETADATA_RUNTIMETYPE']._serialized_end=1103
+  _globals['_TASKMETADATA']._serialized_start=1106
+  _globals['_TASKMETADATA']._serialized_end=1881
+  _globals['_TASKMETADATA_TAGSENTRY']._serialized_start=1801
+  _globals['_TASKMETADATA_TAGSENTRY']._serialized_end=1844
+  _globals['_TASKTEMPLATE']._serialized_start=1884
+  _globals['_TASKTEMPLATE']._serialized_end=2626
+  _globals['_TASKTEMPLATE_CONFIGENTRY']._serialized_start=2526
+  _globals['_TASKTEMPLATE_CONFIGENTRY']._serialized_end=2571
+  _globals['_TASKTEMPLATE_CODEENTRY']._serialized_start=2573
+  _globals['_TASKTEMPLATE_CODEENTRY']._serialized_end=2616
+  _globals['_CONTAINERPORT']._serialized_start=2628
+  _globals['_CONTAINERPORT']._serialized_end=2681
+  _globals['_CONTAINER']._serialized_start=2684
+  _globals['_CONTAINER']._serialized_end=3119
+  _globals['_CONTAINER_ARCHITECTURE']._serialized_start=3046
+  _globals['_CONTAINER_ARCHITECTURE']._serialized_end=3119
+  _globals['_IOSTRATEGY']._serialized_start=3122
+  _globals['_IOSTRATEGY']._serialized_end=3407
+  _globals['_IOSTRATEGY_DOWNLOADMODE']._serialized_start=3260
+  _globals['_IOSTRATEGY_DOWNLOADMODE']._serialized_end=3336
+  _globals['_IOSTRATEGY_UPLOADMODE']._serialized_start=3338
+  _globals['_IOSTRATEGY_UPLOADMODE']._serialized_end=3407
+  _globals['_DATALOADINGCONFIG']._serialized_start=3410
+  _globals['_DATALOADINGCONFIG']._serialized_end=3655
+  _globals['_DATALOADINGCONFIG_LITERALMAPFORMAT']._serialized_start=3606
+  _globals['_DATALOADINGCONFIG_LITERALMAPFORMAT']._serialized_end=3655
+  _globals['_K8SPOD']._serialized_start=3658
+  _globals['_K8SPOD']._serialized_end=3850
+  _globals['_K8SOBJECTMETADATA']._serialized_start=3853
+  _globals['_K8SOBJECTMETADATA']._serialized_end=4107
+  _globals['_K8SOBJECTMETADATA_LABELSENTRY']._serialized_start=4010
+  _globals['_K8SOBJECTMETADATA_LABELSENTRY']._serialized_end=4055
+  _globals['_K8SOBJECTMETADATA_ANNOTATIONSENTRY']._serialized_start=4057
+  _globals['_K8SOBJECTMETADATA_ANNOTATIONSENTRY']._serialized_end=4107
+  _globals['_SQL']._serialized_start=4109
+  _globals['_SQL']._serialized_end=4236
+  _globals['_SQL_DIALECT']._serialized_start=4181
+  _globals['_SQL_DIALECT']._serialized_end=4236
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,7 @@ from collections import abc as abc
 from flytelike_idl.core import identifier_pb2 as identifier_pb2
 from flytelike_idl.core import interface_pb2 as interface_pb2
 from flytelike_idl.core import literals_pb2 as literals_pb2
+from flytelike_idl.core import reuse_pb2 as reuse_pb2
 from flytelike_idl.core import security_pb2 as security_pb2
 from flytelike_idl.core import source_pb2 as source_pb2
 from google.protobuf import descriptor as descriptor
@@ -263,6 +264,7 @@ class TaskMetadata(message.Message):
     MAX_QUEUED_TIME_FIELD_NUMBER: builtins.int
     CACHE_TTL_FIELD_NUMBER: builtins.int
     PRIORITY_FIELD_NUMBER: builtins.int
+    REUSE_FIELD_NUMBER: builtins.int
     discoverable: builtins.bool
     discovery_version: builtins.str
     deprecated_error_message: builtins.str
@@ -294,6 +296,10 @@ class TaskMetadata(message.Message):
     def cache_ttl(self) -> duration_pb2.Duration:
         """How long results are kept; unset for ever. Added by Flytelike."""
 
+    @builtins.property
+    def reuse(self) -> reuse_pb2.ReusePolicy:
+        """Unset, each attempt has a pod of its own. Added by Flytelike."""
+
     def __init__(
         self,
         *,
@@ -314,10 +320,11 @@ class TaskMetadata(message.Message):
         max_queued_time: duration_pb2.Duration | None = ...,
         cache_ttl: duration_pb2.Duration | None = ...,
         priority: builtins.int = ...,
+        reuse: reuse_pb2.ReusePolicy | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["cache_ttl", b"cache_ttl", "generates_deck", b"generates_deck", "interruptible", b"interruptible", "interruptible_value", b"interruptible_value", "max_queued_time", b"max_queued_time", "metadata", b"metadata", "retries", b"retries", "runtime", b"runtime", "timeout", b"timeout"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["cache_ttl", b"cache_ttl", "generates_deck", b"generates_deck", "interruptible", b"interruptible", "interruptible_value", b"interruptible_value", "max_queued_time", b"max_queued_time", "metadata", b"metadata", "retries", b"retries", "reuse", b"reuse", "runtime", b"runtime", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["cache_ignore_input_vars", b"cache_ignore_input_vars", "cache_serializable", b"cache_serializable", "cache_ttl", b"cache_ttl", "deprecated_error_message", b"deprecated_error_message", "discoverable", b"discoverable", "discovery_version", b"discovery_version", "generates_deck", b"generates_deck", "interruptible", b"interruptible", "interruptible_value", b"interruptible_value", "is_eager", b"is_eager", "max_queued_time", b"max_queued_time", "metadata", b"metadata", "pod_template_name", b"pod_template_name", "priority", b"priority", "retries", b"retries", "runtime", b"runtime", "tags", b"tags", "timeout", b"timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["cache_ignore_input_vars", b"cache_ignore_input_vars", "cache_serializable", b"cache_serializable", "cache_ttl", b"cache_ttl", "deprecated_error_message", b"deprecated_error_message", "discoverable", b"discoverable", "discovery_version", b"discovery_version", "generates_deck", b"generates_deck", "interruptible", b"interruptible", "interruptible_value", b"interruptible_value", "is_eager", b"is_eager", "max_queued_time", b"max_queued_time", "metadata", b"metadata", "pod_template_name", b"pod_template_name", "priority", b"priority", "retries", b"retries", "reuse", b"reuse", "runtime", b"runtime", "tags", b"tags", "timeout", b"timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_interruptible_value: _TypeAlias = typing.Literal["interruptible"]  # noqa: Y015
     _WhichOneofArgType_interruptible_value: _TypeAlias = typing.Literal["interruptible_value", b"interruptible_value"]  # noqa: Y015

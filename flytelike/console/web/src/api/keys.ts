@@ -1,0 +1,13 @@
+// The names under which answers are kept.
+import type { Place, RunId } from "./client";
+
+export const keys = {
+  home: ["home"] as const,
+  domain: (place: Place) => ["domain", place.project, place.domain] as const,
+  run: (id: RunId) => ["run", id.project, id.domain, id.name] as const,
+  nodes: (id: RunId) => ["nodes", id.project, id.domain, id.name] as const,
+  node: (id: RunId, path: string) => ["node", id.project, id.domain, id.name, path] as const,
+  graph: (id: RunId) => ["graph", id.project, id.domain, id.name] as const,
+  elements: (id: RunId, path: string) => ["elements", id.project, id.domain, id.name, path] as const,
+  values: (id: RunId, path: string) => ["values", id.project, id.domain, id.name, path] as const,
+};

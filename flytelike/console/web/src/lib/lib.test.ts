@@ -1,0 +1,149 @@
+import { create } from "@bufbuild/protobuf";
+import { describe, expect, it, test } from "vitest";
+import { CatalogCacheStatus } from "../gen/flytelike/core/catalog_pb";
+import { type LiteralType, LiteralTypeSchema, SimpleType } from "../gen/flytelike/core/types_pb";
+import { RunNodeSchema } from "../gen/flytelike/service/console_pb";
+import { cells, countKinds, indexesOf, kindOf } from "./elements";
+import { type Wrong, encode, secondsOf } from "./encode";
+import { runFilters, runSearch } from "./filters";
+import { json, plain } from "./literals";
+import { unpack } from "./msgpack";
+import { pack } from "./pack";
+import { patched } from "./patched";
+import { NODE_FILTERS, NodePhase, RUN_FILTERS, RunPhase, nodeLook, runLook } from "./phases";
+import { ago, duration, size } from "./time";
+import { parseTrace } from "./trace";
+import { typeWords } from "./types";
+
+const simple = (value: SimpleType): LiteralType => create(LiteralTypeSchema, { type: { case: "simple", value } });
+const listOf = (value: LiteralType): LiteralType => create(LiteralTypeSchema, { type: { case: "collectionType", value } });
+const union = (...variants: LiteralType[]): LiteralType => create(LiteralTypeSchema, { type: { case: "unionType", value: { variants } } });
+const INT = simple(SimpleType.INTEGER);
+
+describe("durations and instants", () => {
+  test.each([
+    [0, "0ms"],
+    [999, "999ms"],
+    [3_240, "3.2s"],
+    [59_999, "59.9s"],
+    [60_000, "1m00s"],
+    [3_600_000 * 2 + 180_000, "2h03m"],
+    [86_400_000 * 3 + 3_600_000 * 4, "3d4h"],
+    [-5, "0ms"],
+  ])("%d ms is %s", (ms, words) => expect(duration(ms)).toBe(words));
+
+  test.each([
+    [0, "just now"],
+    [42_000, "42s ago"],
+    [3_700_000, "1h ago"],
+    [-120_000, "in 2m"],
+  ])("%d ms before now is %s", (ms, words) => expect(ago(1e12 - ms, 1e12)).toBe(words));
+
+  it("counts bytes in thousands", () => expect([999, 1_500, 2e9].map(size)).toEqual(["999 B", "1.5 kB", "2.0 GB"]));
+});
+
+describe("phases", () => {
+  it("each has a word and a sign", () => {
+    for (const phase of Object.values(RunPhase).filter((it) => typeof it === "number")) expect(runLook(phase).word).not.toBe("");
+    for (const phase of Object.values(NodePhase).filter((it) => typeof it === "number")) expect(nodeLook(phase).sign).not.toBe("");
+  });
+  it("each is in one filter", () => {
+    const all = NODE_FILTERS.flatMap(({ phases }) => phases);
+    expect(all.sort((a, b) => a - b)).toEqual(Object.values(NodePhase).filter((it) => typeof it === "number"));
+    expect(new Set(RUN_FILTERS.flatMap(({ phases }) => phases)).size).toBe(9);
+  });
+  it("a cache hit says so", () => expect(nodeLook(NodePhase.SUCCEEDED, CatalogCacheStatus.CACHE_HIT).word).toBe("cached"));
+});
+
+describe("MessagePack", () => {
+  test.each([
+    null, true, false, 0, 127, 128, -1, -32, -33, 65_536, -2_147_483_649, 1.5, "", "ä".repeat(40), [1, [2, "x"]],
+    { a: 1, b: { c: [null, 2.5] } }, Array.from({ length: 20 }, (_, index) => index), Number.MAX_SAFE_INTEGER,
+  ])("%j comes back as it was", (value) => expect(unpack(pack(value))).toEqual(value));
+  it("keeps whole numbers beyond JavaScript's", () => expect(unpack(pack(2n ** 60n + 1n))).toBe(2n ** 60n + 1n));
+  it("says what it cannot read", () => expect(unpack(Uint8Array.of(0xd9, 200))).toBe("2 bytes"));
+});
+
+describe("literals", () => {
+  const round = (value: unknown, type: LiteralType): unknown => {
+    const faults: Wrong[] = [];
+    const literal = encode(value, type, "x", faults);
+    expect(faults).toEqual([]);
+    return plain(literal);
+  };
+  test.each([
+    [7, INT],
+    [[1, 2], listOf(INT)],
+    [null, union(INT, simple(SimpleType.NONE))],
+    [3, union(simple(SimpleType.NONE), INT)],
+    ["a", simple(SimpleType.STRING)],
+    [{ a: [1] }, simple(SimpleType.STRUCT)],
+    ["2026-01-31T12:00:00.000Z", simple(SimpleType.DATETIME)],
+  ])("%j comes back as it was", (value, type) => expect(round(value, type)).toEqual(value));
+
+  test.each([
+    ["many", INT, 'expected int, got "many"'],
+    [1.5, INT, "expected int, got 1.5"],
+    [undefined, INT, "expected int"],
+    ["x", union(INT, simple(SimpleType.NONE)), 'expected int | None, got "x"'],
+    ["soon", simple(SimpleType.DURATION), 'expected a duration such as "90s", "5m" or "2h"'],
+  ])("%j is refused", (value, type, text) => {
+    const faults: Wrong[] = [];
+    encode(value, type, "x", faults);
+    expect(faults).toEqual([{ path: "x", text }]);
+  });
+
+  it("tells all faults with their paths", () => {
+    const faults: Wrong[] = [];
+    encode([1, "b", "c"], listOf(INT), "xs", faults);
+    expect(faults.map(({ path }) => path)).toEqual(["xs[1]", "xs[2]"]);
+  });
+
+  it("understands durations", () => expect(["90s", "1h30m", "1.5d", "x", ""].map(secondsOf)).toEqual([90, 5400, 129_600, undefined, undefined]));
+  it("writes large whole numbers exactly", () => expect(json({ a: 2n ** 60n }, 0)).toBe('{"a":1152921504606846976}'));
+  it("names types as authors do", () => expect(typeWords(listOf(union(INT, simple(SimpleType.NONE))))).toBe("list[int | None]"));
+});
+
+describe("tracebacks", () => {
+  it("are taken apart", () => {
+    const text = 'Traceback (most recent call last):\n  File "a.py", line 7, in f\n    g(1)\n    ~^^^\n  File "b.py", line 2, in g\n    raise ValueError("no")\nValueError: no\nbecause of this';
+    const { frames, headline, rest } = parseTrace(text);
+    expect(frames.map(({ file, line, called }) => [file, line, called])).toEqual([["a.py", 7, "f"], ["b.py", 2, "g"]]);
+    expect(frames[0]?.source).toEqual(["g(1)", "~^^^"]);
+    expect([headline, rest]).toEqual(["ValueError: no", "because of this"]);
+  });
+  it("may be missing", () => expect(parseTrace("out of memory\nkilled")).toEqual({ frames: [], headline: "out of memory", rest: "killed" }));
+});
+
+describe("elements", () => {
+  const states = Uint8Array.from([3, 3 + 16, 3 + 32, 5, 2, 0, 4]);
+  it("say how they are", () => expect([...states].map(kindOf)).toEqual(["succeeded", "cached", "cached", "failed", "running", "waiting", "aborted"]));
+  it("are counted", () => expect(countKinds(states)).toEqual({ succeeded: 1, cached: 2, failed: 1, running: 1, waiting: 1, aborted: 1 }));
+  it("share cells, which show the most urgent", () => {
+    const many = new Uint8Array(100_000).fill(3);
+    many[77_777] = 5;
+    const { per, kinds } = cells(many, 4000);
+    expect([per, kinds.length, kinds.filter((kind) => kind === "failed").length]).toEqual([25, 4000, 1]);
+    expect(indexesOf(many, "failed", 10)).toEqual([77_777]);
+  });
+});
+
+describe("filters", () => {
+  it("stand in the address, and nothing else does", () =>
+    expect(runSearch({ phase: "failed", since: "1y", text: 7, other: "x", children: "yes" })).toEqual({ phase: "failed", text: "7" }));
+  it("are told in the API's language", () => {
+    const text = runFilters({ phase: "failed", workflow: "a.b", since: "1h" }, Date.UTC(2026, 0, 1, 12));
+    expect(text).toBe("value_in(phase,6;8)+eq(launch_plan.name,a.b)+gte(created_at,2026-01-01T11:00:00.000Z)+eq(parent_execution_name,)+eq(state,0)");
+  });
+});
+
+describe("what a stream tells", () => {
+  const node = (path: string, sequence: bigint) => create(RunNodeSchema, { path, sequence });
+  const page = { nodes: [node("n0", 1n), node("n1", 5n)], total: 2 } as never;
+  it("takes the place of what was known, but for older news", () => {
+    const { pages, fresh } = patched([[["k"], page]], [node("n0", 2n), node("n1", 4n)]);
+    expect(pages[0]?.[1]?.nodes.map(({ sequence }) => sequence)).toEqual([2n, 5n]);
+    expect(fresh).toBe(false);
+  });
+  it("may be of nodes that no page has", () => expect(patched([[["k"], page]], [node("n9", 9n)])).toEqual({ pages: [], fresh: true }));
+});

@@ -1,0 +1,180 @@
+import { keepPreviousData, useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
+import { Link, getRouteApi, useNavigate } from "@tanstack/react-router";
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { type JSX, type KeyboardEvent, useDeferredValue, useEffect, useRef, useState } from "react";
+import { admin, pages } from "../api/client";
+import { keys } from "../api/keys";
+import { useLiveDomain } from "../api/live";
+import type { RunRow } from "../gen/flytelike/service/console_pb";
+import { type RunSearch, SINCE, runFilters } from "../lib/filters";
+import { RUN_FILTERS, runLook } from "../lib/phases";
+import { Empty, Fault } from "../parts/Fault";
+import { Phase } from "../parts/Phase";
+import { Ago, Took } from "../parts/Time";
+import { useTitle } from "../parts/title";
+
+const route = getRouteApi("/p/$project/$domain/executions");
+const ROW = 32;
+const COUNTED_MAX = 10_000;
+
+/** The executions of a domain; what is shown is in the address. */
+export function Executions(): JSX.Element {
+  const place = route.useParams();
+  const search = route.useSearch();
+  const navigate = useNavigate();
+  const client = useQueryClient();
+  useTitle(`Executions in ${place.project} / ${place.domain}`);
+  const liveness = useLiveDomain(place);
+  const text = useDeferredValue(search.text ?? "");
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
+  const found = useInfiniteQuery({
+    queryKey: [...keys.domain(place), "runs", { ...search, text }],
+    queryFn: ({ pageParam }) => pages.listRuns({ place, text, filters: runFilters(search, Date.now()), limit: 100, token: pageParam }),
+    initialPageParam: "",
+    getNextPageParam: (last) => last.token || undefined,
+    placeholderData: keepPreviousData,
+  });
+  const abort = useMutation({
+    mutationFn: (names: readonly string[]) =>
+      Promise.all(names.map((name) => admin.terminateExecution({ id: { ...place, name }, cause: "aborted in the console" }))),
+    onSettled: () => {
+      setChosen(new Set());
+      void client.invalidateQueries({ queryKey: keys.domain(place) });
+    },
+  });
+  const rows = found.data?.pages.flatMap((page) => page.runs) ?? [];
+  const total = found.data?.pages[0]?.total ?? 0;
+  const box = useRef<HTMLDivElement>(null);
+   
+  const shown = useVirtualizer({ count: rows.length, getScrollElement: () => box.current, estimateSize: () => ROW, overscan: 12, scrollPaddingStart: ROW });
+  const last = shown.getVirtualItems().at(-1)?.index ?? 0;
+  const { hasNextPage, isFetchingNextPage, fetchNextPage } = found;
+  useEffect(() => {
+    if (last >= rows.length - 30 && hasNextPage && !isFetchingNextPage) void fetchNextPage();
+  }, [last, rows.length, hasNextPage, isFetchingNextPage, fetchNextPage]);
+  const change = (more: RunSearch): void => {
+    void navigate({ to: ".", search: { ...search, ...more }, replace: true });
+  };
+  const move = (event: KeyboardEvent<HTMLDivElement>): void => {
+    const step = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1 }[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    const links = [...event.currentTarget.querySelectorAll<HTMLElement>("a[data-run]")];
+    links[Math.min(Math.max(links.indexOf(document.activeElement as HTMLElement) + step, 0), links.length - 1)]?.focus();
+  };
+  const toggle = (name: string): void => {
+    const next = new Set(chosen);
+    if (!next.delete(name)) next.add(name);
+    setChosen(next);
+  };
+  return (
+    <>
+      <h1 className="sr">Executions</h1>
+      <Filters search={search} onChange={change} />
+      <div className="bar soft num" role="status" style={{ paddingTop: 4, paddingBottom: 4, minHeight: 37 }}>
+        {total >= COUNTED_MAX ? `more than ${COUNTED_MAX.toLocaleString()}` : total.toLocaleString()} executions
+        {liveness === "lost" && ", connecting again"}
+        {chosen.size > 0 && (
+          <button type="button" className="danger" disabled={abort.isPending} onClick={() => abort.mutate([...chosen])}>
+            Abort {chosen.size}
+          </button>
+        )}
+      </div>
+      <Fault error={found.error ?? abort.error} />
+      {/* The list takes keys as a whole; each row has a link. */}
+      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-element-interactions, jsx-a11y/no-noninteractive-tabindex */}
+      <div className="list" ref={box} onKeyDown={move} tabIndex={0} role="group" aria-label="Executions">
+        <div className="list-head runs">
+          <span />
+          <span>Phase</span>
+          <span>Execution</span>
+          <span>Launched</span>
+          <span>Created</span>
+          <span className="right">Took</span>
+          <span>Error</span>
+        </div>
+        {found.isSuccess && rows.length === 0 && (
+          <Empty command={`flytelike execute FILE.py WORKFLOW --project ${place.project} --domain ${place.domain}`}>No execution is like that.</Empty>
+        )}
+        <div style={{ height: shown.getTotalSize(), position: "relative" }}>
+          {shown.getVirtualItems().map((item) => {
+            const run = rows[item.index];
+            return (
+              run && (
+                <Row key={run.name} run={run} start={item.start} chosen={chosen.has(run.name)} onToggle={() => toggle(run.name)} place={place} />
+              )
+            );
+          })}
+        </div>
+      </div>
+    </>
+  );
+}
+
+interface RowProps {
+  readonly run: RunRow;
+  readonly start: number;
+  readonly chosen: boolean;
+  readonly onToggle: () => void;
+  readonly place: { readonly project: string; readonly domain: string };
+}
+
+function Row({ run, start, chosen, onToggle, place }: RowProps): JSX.Element {
+  const look = runLook(run.phase);
+  return (
+    <div className={`list-row runs${chosen ? " on" : ""}`} style={{ transform: `translateY(${start}px)` }}>
+      <input type="checkbox" aria-label={`Choose ${run.name}`} checked={chosen} disabled={look.ended} onChange={onToggle} />
+      <Phase look={look} />
+      <Link to="/p/$project/$domain/executions/$name" params={{ ...place, name: run.name }} data-run="">
+        {run.name}
+      </Link>
+      <span className="soft" title={run.launched?.name}>
+        {run.launched?.name}
+      </span>
+      <span className="soft">
+        <Ago at={run.createdAt} />
+      </span>
+      <span className="right">
+        <Took from={run.startedAt} to={run.endedAt} />
+      </span>
+      <span className="bad" title={run.message}>
+        {run.message}
+      </span>
+    </div>
+  );
+}
+
+interface FiltersProps {
+  readonly search: RunSearch;
+  readonly onChange: (more: RunSearch) => void;
+}
+
+function Filters({ search, onChange }: FiltersProps): JSX.Element {
+  return (
+    <div className="bar" role="search">
+      <input type="search" aria-label="Name" placeholder="Name" value={search.text ?? ""} onChange={(event) => onChange({ text: event.target.value || undefined })} />
+      {RUN_FILTERS.map(({ word }) => (
+        <button key={word} type="button" aria-pressed={search.phase === word} onClick={() => onChange({ phase: search.phase === word ? undefined : word })}>
+          {word}
+        </button>
+      ))}
+      <select aria-label="Created within" value={search.since ?? ""} onChange={(event) => onChange({ since: event.target.value || undefined })}>
+        <option value="">any time</option>
+        {SINCE.map(({ word }) => (
+          <option key={word}>{word}</option>
+        ))}
+      </select>
+      {search.workflow && (
+        <button type="button" onClick={() => onChange({ workflow: undefined })}>
+          {search.workflow} <span aria-label="remove">✕</span>
+        </button>
+      )}
+      <button type="button" aria-pressed={search.children === true} onClick={() => onChange({ children: search.children ? undefined : true })}>
+        with children
+      </button>
+      <button type="button" aria-pressed={search.archived === true} onClick={() => onChange({ archived: search.archived ? undefined : true })}>
+        archived
+      </button>
+    </div>
+  );
+}

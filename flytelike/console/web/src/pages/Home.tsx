@@ -1,0 +1,68 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import type { JSX } from "react";
+import { pages } from "../api/client";
+import { keys } from "../api/keys";
+import type { HomeDomain } from "../gen/flytelike/service/console_pb";
+import { Empty, Fault } from "../parts/Fault";
+import { Ago } from "../parts/Time";
+import { useTitle } from "../parts/title";
+
+/** All projects with how it goes in them. */
+export function Home(): JSX.Element {
+  useTitle("Projects");
+  const home = useQuery({ queryKey: keys.home, queryFn: () => pages.getHome({}), refetchOnWindowFocus: true });
+  return (
+    <div className="page">
+      <h1 style={{ marginBottom: 12 }}>Projects</h1>
+      <Fault error={home.error} />
+      {home.data?.projects.length === 0 && <Empty command="flytelike execute FILE.py WORKFLOW">There is no project yet.</Empty>}
+      <div className="cards">
+        {home.data?.projects.map((project) => (
+          <section className="card" key={project.id} aria-label={project.name || project.id}>
+            <h2>{project.name || project.id}</h2>
+            {project.description && <p className="soft">{project.description}</p>}
+            <table>
+              <thead>
+                <tr>
+                  <th scope="col">Domain</th>
+                  <th scope="col" className="right">
+                    Running
+                  </th>
+                  <th scope="col" className="right">
+                    Failed, 24 h
+                  </th>
+                  <th scope="col" className="right">
+                    Last
+                  </th>
+                </tr>
+              </thead>
+              <tbody>
+                {project.domains.map((domain) => (
+                  <DomainRow key={domain.id} project={project.id} domain={domain} />
+                ))}
+              </tbody>
+            </table>
+          </section>
+        ))}
+      </div>
+    </div>
+  );
+}
+
+function DomainRow({ project, domain }: { readonly project: string; readonly domain: HomeDomain }): JSX.Element {
+  return (
+    <tr>
+      <td>
+        <Link to="/p/$project/$domain" params={{ project, domain: domain.id }}>
+          {domain.id}
+        </Link>
+      </td>
+      <td className={`right num ${domain.running ? "t-busy" : "soft"}`}>{domain.running}</td>
+      <td className={`right num ${domain.failed ? "t-bad" : "soft"}`}>{domain.failed}</td>
+      <td className="right soft">
+        <Ago at={domain.lastAt} />
+      </td>
+    </tr>
+  );
+}

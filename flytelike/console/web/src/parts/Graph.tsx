@@ -1,0 +1,116 @@
+import "@xyflow/react/dist/style.css";
+import { useQuery } from "@tanstack/react-query";
+import { Background, Controls, type Edge, Handle, type Node, type NodeProps, Position, ReactFlow } from "@xyflow/react";
+import { type JSX, useMemo } from "react";
+import type { DrawGraphResponse, GraphNode } from "../gen/flytelike/service/console_pb";
+import { NODE_FILTERS, nodeLook } from "../lib/phases";
+import { Phase } from "./Phase";
+import { layout } from "./layout";
+
+interface Props {
+  readonly graph: DrawGraphResponse;
+  readonly selected?: string | undefined;
+  readonly onSelect: (node: GraphNode) => void;
+  readonly onOpen?: ((node: GraphNode) => void) | undefined;
+}
+
+type Card = Node<{ readonly of: GraphNode; readonly on: boolean; readonly select: () => void; readonly open: (() => void) | undefined }>;
+
+const TYPES = { card: CardNode };
+
+/** A graph, laid out from left to right. Nodes are buttons; large groups of like ones are folded. */
+export default function Graph({ graph, selected, onSelect, onOpen }: Props): JSX.Element {
+  const shape = JSON.stringify([graph.nodes.map(({ id }) => id), graph.edges.map(({ source, target }) => [source, target])]);
+  const places = useQuery({
+    queryKey: ["layout", shape],
+    queryFn: async () => {
+      const [nodes, edges] = JSON.parse(shape) as [string[], [string, string][]];
+      return await layout(nodes, edges);
+    },
+    staleTime: Infinity,
+  });
+  const nodes = useMemo<Card[]>(
+    () =>
+      graph.nodes.map((of) => ({
+        id: of.id,
+        type: "card",
+        position: places.data?.get(of.id) ?? { x: 0, y: 0 },
+        data: {
+          of,
+          on: selected !== undefined && of.path === selected,
+          select: () => onSelect(of),
+          open: onOpen && (of.nested || of.phases.length > 0) ? () => onOpen(of) : undefined,
+        },
+      })),
+    [graph, places.data, selected, onSelect, onOpen],
+  );
+  const edges = useMemo<Edge[]>(
+    () => graph.edges.map(({ source, target }) => ({ id: `${source}>${target}`, source, target })),
+    [graph],
+  );
+  if (!places.data) return <div className="graph empty">Laying out…</div>;
+  return (
+    <div className="graph">
+      <ReactFlow
+        nodes={nodes}
+        edges={edges}
+        nodeTypes={TYPES}
+        fitView
+        fitViewOptions={{ maxZoom: 1, padding: 0.15 }}
+        minZoom={0.05}
+        maxZoom={1.6}
+        nodesDraggable={false}
+        nodesConnectable={false}
+        nodesFocusable={false}
+        edgesFocusable={false}
+        elementsSelectable={false}
+        onNodeClick={(_event, node) => node.data.select()}
+        onNodeDoubleClick={(_event, node) => node.data.open?.()}
+        onlyRenderVisibleElements
+        aria-label="Graph"
+      >
+        <Background gap={22} size={1} />
+        <Controls showInteractive={false} />
+      </ReactFlow>
+    </div>
+  );
+}
+
+function CardNode({ data }: NodeProps<Card>): JSX.Element {
+  const { of, on } = data;
+  const worst = NODE_FILTERS.find(({ word, phases }) => word !== "queued" && of.phases.some((it) => phases.includes(it.phase)));
+  const phase = of.phases.find((it) => worst?.phases.includes(it.phase))?.phase ?? of.phases[0]?.phase;
+  const look = phase === undefined ? undefined : nodeLook(phase);
+  const many = of.count > 1 ? `${of.count.toLocaleString()} × ` : "";
+  const words = of.condition || (of.kind === "group" ? groupWords(of) : of.kind);
+  return (
+    <>
+      <Handle type="target" position={Position.Left} isConnectable={false} />
+      <button
+        type="button"
+        className={`gnode nopan b-${look?.tone ?? "none"}${on ? " on" : ""}${of.count > 1 ? " group" : ""}`}
+        title={[of.target?.name, of.condition, of.file && `${of.file}:${of.line}`].filter(Boolean).join("\n")}
+      >
+        <span className="row" style={{ flexWrap: "nowrap", gap: 4 }}>
+          {look && <Phase look={look} bare />}
+          <strong className="cut">
+            {many}
+            {of.name}
+          </strong>
+        </span>
+        <span className="soft cut" style={{ display: "block" }}>
+          {words}
+        </span>
+      </button>
+      <Handle type="source" position={Position.Right} isConnectable={false} />
+    </>
+  );
+}
+
+function groupWords(node: GraphNode): string {
+  const parts = NODE_FILTERS.map(({ word, phases }) => {
+    const count = node.phases.reduce((sum, it) => sum + (phases.includes(it.phase) ? it.count : 0), 0);
+    return count > 0 ? `${count.toLocaleString()} ${word}` : "";
+  });
+  return parts.filter(Boolean).join(", ") || "group";
+}

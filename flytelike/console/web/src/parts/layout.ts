@@ -1,0 +1,31 @@
+// Where the nodes of a graph stand: computed by ELK in a worker, so that the page stays quick.
+import type { ELK, ElkNode } from "elkjs/lib/elk-api";
+import ElkApi from "elkjs/lib/elk-api.js";
+import workerUrl from "elkjs/lib/elk-worker.min.js?url";
+
+export const NODE_WIDTH = 190;
+export const NODE_HEIGHT = 46;
+
+let elk: ELK | undefined;
+
+/** The places of nodes by id, laid out from left to right. */
+export async function layout(
+  nodes: readonly string[],
+  edges: readonly (readonly [source: string, target: string])[],
+): Promise<ReadonlyMap<string, { readonly x: number; readonly y: number }>> {
+  elk ??= new ElkApi({ workerFactory: () => new Worker(workerUrl) });
+  const graph: ElkNode = {
+    id: "root",
+    layoutOptions: {
+      "elk.algorithm": "layered",
+      "elk.direction": "RIGHT",
+      "elk.layered.spacing.nodeNodeBetweenLayers": "56",
+      "elk.spacing.nodeNode": "18",
+      "elk.layered.considerModelOrder.strategy": "NODES_AND_EDGES",
+    },
+    children: nodes.map((id) => ({ id, width: NODE_WIDTH, height: NODE_HEIGHT })),
+    edges: edges.map(([source, target], index) => ({ id: `e${index}`, sources: [source], targets: [target] })),
+  };
+  const done = await elk.layout(graph);
+  return new Map((done.children ?? []).map((node) => [node.id, { x: node.x ?? 0, y: node.y ?? 0 }]));
+}

@@ -1,0 +1,114 @@
+"""What the console's tests execute: small tasks that show every kind of node."""
+
+import time
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from flytelike import Deck, approve, conditional, dynamic, map_task, task, wait_for_input, workflow
+
+
+@dataclass
+class Options:
+    """How orders are taken."""
+
+    limit: int = 3
+    strict: bool = True
+    tags: list[str] = field(default_factory=list)
+
+
+@task
+def load(rows: int, options: Options) -> list[int]:
+    """Load orders."""
+    print(f"loading {rows} orders, {options.limit} at a time")
+    return list(range(rows))
+
+
+@task(cache=True, cache_version="1")
+def total(orders: list[int]) -> int:
+    """Add up."""
+    return sum(orders)
+
+
+@task(enable_deck=True)
+def report(n: int) -> str:
+    """Write the report."""
+    Deck("sales", f"<h1>Sold {n}</h1>")
+    return f"{n} sold"
+
+
+@task
+def check(order: int) -> int:
+    """Check an order."""
+    if order == 137:
+        print("looking for the address of 137")
+        raise ValueError(f"order {order} has no address")
+    return order
+
+
+@task
+def send(n: int) -> int:
+    """Send a parcel."""
+    print("calling the parcel service")
+    raise RuntimeError("the parcel service does not answer")
+
+
+@task
+def tick(times: int) -> int:
+    """Count slowly."""
+    for number in range(times):
+        print(f"tick {number}", flush=True)
+        time.sleep(0.2)
+    return times
+
+
+@workflow
+def ship(n: int) -> str:
+    """Ship what was sold."""
+    return report(n=n)
+
+
+@workflow
+def day(rows: int = 5, options: Options = Options()) -> str:  # noqa: B008 - as authors write it
+    """A day in the shop."""
+    return ship(n=total(orders=load(rows=rows, options=options)))
+
+
+@workflow
+def sending(rows: int = 3) -> int:
+    """A day on which nothing is sent."""
+    return send(n=total(orders=load(rows=rows, options=Options())))
+
+
+@workflow
+def checking(rows: int = 300) -> list[int | None]:
+    """Check many orders."""
+    return map_task(check, min_success_ratio=0.5)(order=load(rows=rows, options=Options()))
+
+
+@workflow
+def gated(n: int = 4) -> str:
+    """Ask before shipping."""
+    sold = ship(n=n)
+    agreed = approve(sold, "agreed", timeout=timedelta(hours=2))
+    wanted = wait_for_input("how many", timeout=timedelta(hours=2), expected_type=int)
+    last = report(n=wanted)
+    agreed >> last
+    return last
+
+
+@workflow
+def ticking(times: int = 600) -> int:
+    """Take a long time."""
+    return tick(times=times)
+
+
+@dynamic
+def spread(n: int) -> int:
+    """Check as many as asked."""
+    return total(orders=[check(order=index) for index in range(n)])
+
+
+@workflow
+def choosing(n: int = 4) -> str:
+    """Ship only where it is worth it."""
+    return conditional("worth it").if_(spread(n=n) > 3).then(ship(n=n)).else_().then(report(n=n))
