@@ -12,6 +12,8 @@ CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
 
 NO_CODES = frozenset(
     """
+    accept-encoding accept-post cache-control connect-timeout-ms content-encoding content-type cross-origin-opener-policy
+    flytelike-token no-cache no-store referrer-policy same-origin sec-fetch-site
     exec-attempt exec-domain exec-name exec-node exec-project task-version
     controlplane-certificates controlplane-dispatch controlplane-marking controlplane-replica propeller-news
     propeller-token-file
@@ -54,26 +56,5 @@ def codes_of(folders: Iterable[str]) -> Mapping[str, list[str]]:
         for path in sorted((ROOT / folder).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Constant) and isinstance(node.value, str) and CODE.fullmatch(node.value):
-                    found[node.value].append(
-                        f"{
-                            # HTTP
-                            (
-                                'accept-encoding',
-                                'accept-post',
-                                'cache-control',
-                                'connect-timeout-ms',
-                                'content-encoding',
-                                'content-type',
-                                'cross-origin-opener-policy',
-                                'flytelike-token',
-                                'no-cache',
-                                'no-store',
-                                'referrer-policy',
-                                'same-origin',
-                                'sec-fetch-site',
-                                'too-deep',
-                                path.relative_to(ROOT),
-                            )
-                        }:{node.lineno}"
-                    )
+                    found[node.value].append(f"{path.relative_to(ROOT)}:{node.lineno}")
     return {code: places for code, places in found.items() if code not in NO_CODES}
