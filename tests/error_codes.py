@@ -12,8 +12,8 @@ CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
 
 NO_CODES = frozenset(
     """
-    accept-encoding accept-post cache-control connect-timeout-ms content-encoding content-type cross-origin-opener-policy
-    flytelike-token no-cache no-store referrer-policy same-origin sec-fetch-site
+    accept-encoding accept-post cache-control connect-timeout-ms content-encoding content-type
+    cross-origin-opener-policy flytelike-token no-cache no-store referrer-policy same-origin sec-fetch-site
     exec-attempt exec-domain exec-name exec-node exec-project task-version
     controlplane-certificates controlplane-dispatch controlplane-marking controlplane-replica propeller-news
     propeller-token-file
