@@ -13,11 +13,13 @@ CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
 NO_CODES = frozenset(
     """
     access-uses audit-cancelled owner-token x-request-id
+    accept-encoding accept-post cache-control connect-timeout-ms content-encoding content-type
+    cross-origin-opener-policy flytelike-token no-cache no-store referrer-policy same-origin sec-fetch-site
     exec-attempt exec-domain exec-name exec-node exec-project task-version
     controlplane-certificates controlplane-dispatch controlplane-holding controlplane-marking
     controlplane-replica controlplane-rules controlplane-samples nvidia-smi propeller-quotas
     propeller-news propeller-token-file
-    signing-key-file token-file
+    signing-key-file
     cache-key-metadata content-length content-md5 content-security-policy controlplane-listen controlplane-read
     controlplane-write
     flytelike-carry flytelike-fetch flytelike-inputs flytelike-outputs flytelike-store
