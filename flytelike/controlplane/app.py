@@ -53,6 +53,8 @@ class ControlPlane:
     nodes, `history.on_child_ended` tells of their end.
     """
 
+    _door: Door | None = None
+
     def __init__(
         self,
         settings: Settings,
@@ -116,7 +118,6 @@ class ControlPlane:
         self.audit = AuditLog(self.database, self.clock, access.audit_ns)
         self.provider = Provider(access.oidc) if access.oidc else None
         self.access = Access(self.database, self.clock, self.book)
-        self._door: Door | None = None
         self.maintenance = Maintenance(self.cache, store, settings, self.clock, keepers)
 
     async def start(self, *, migrate: bool = True) -> None:

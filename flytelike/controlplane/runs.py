@@ -164,7 +164,7 @@ class Runs:
         if not node.path:
             return (await self._closure(row.closure_uri)).primary
         if not depth:
-            raise not_found("graph", f"of {node.execution}/{node.path}", "it lies too deep")
+            raise not_found("graph", f"of {node.execution}/{node.path}", "it lies deeper than graphs may")
         inner = await self._row(row, node)
         if inner.graph:
             data = await self._graphs.closure(Digest(inner.graph))
