@@ -248,3 +248,29 @@ async def test_where_tokens_are_needed_one_is_needed_here_too(guarded: Settings)
         assert (await post(running, f"{ADMIN}/GetDomains", authorization="Bearer another")).status == 401
         assert (await post(running, f"{ADMIN}/GetDomains", **known)).status == 200
         assert (await post(running, f"{ADMIN}/GetDomains", cookie=f"{COOKIE}=a-token-of-some-length")).status == 200
+
+
+async def test_a_browser_signs_in_with_a_token_that_no_script_can_read(guarded: Settings) -> None:
+    async with served(guarded) as running:
+        begun = await post(running, "session", {"token": "a-token-of-some-length"})
+        assert begun.status == 204
+        kept, *about = begun.headers["set-cookie"].split("; ")
+        assert kept == f"{COOKIE}=a-token-of-some-length"
+        assert {"HttpOnly", "SameSite=strict", "Path=/api"} <= set(about)
+        assert (await post(running, f"{ADMIN}/GetDomains", cookie=kept)).status == 200
+
+
+@pytest.mark.parametrize("body", [{"token": "another"}, {"token": 7}, {}, [], b"no json", {"token": "x" * 40_000}])
+async def test_nobody_signs_in_with_anything_else(guarded: Settings, body: object) -> None:
+    async with served(guarded) as running:
+        answer = await post(running, "session", body)
+        assert answer.status == 401
+        assert "set-cookie" not in answer.headers
+        assert answer.document["message"]
+
+
+async def test_pages_of_other_sites_sign_nobody_in(guarded: Settings) -> None:
+    async with served(guarded) as running:
+        answer = await post(running, "session", {"token": "a-token-of-some-length"}, origin="https://evil.example")
+        assert answer.status == 403
+        assert "set-cookie" not in answer.headers

@@ -2,6 +2,7 @@
 import { createRootRoute, createRoute, createRouter } from "@tanstack/react-router";
 import { runSearch } from "./lib/filters";
 import { NODE_FILTERS } from "./lib/phases";
+import { Audit } from "./pages/Audit";
 import { Compare } from "./pages/Compare";
 import { Dashboard } from "./pages/Dashboard";
 import { Entities, KINDS } from "./pages/Entities";
@@ -10,6 +11,7 @@ import { Execution, VIEWS, type View } from "./pages/Execution";
 import { Executions } from "./pages/Executions";
 import { Home } from "./pages/Home";
 import { Launch } from "./pages/Launch";
+import { Quotas } from "./pages/Quotas";
 import { Shell } from "./pages/Shell";
 import { Fault } from "./parts/Fault";
 
@@ -91,9 +93,12 @@ const compare = createRoute({
   validateSearch: (search: Search): { a: string; b: string } => ({ a: word(search["a"]) ?? "", b: word(search["b"]) ?? "" }),
 });
 
+const quotas = createRoute({ getParentRoute: () => place, path: "/quotas", component: Quotas });
+const audit = createRoute({ getParentRoute: () => place, path: "/audit", component: Audit });
+
 const tree = root.addChildren([
   home,
-  place.addChildren([dashboard, executions, execution, workflows, workflow, tasks, task, plans, plan, launch, compare]),
+  place.addChildren([dashboard, executions, execution, workflows, workflow, tasks, task, plans, plan, launch, compare, quotas, audit]),
 ]);
 
 export const router = createRouter({ routeTree: tree, basepath: "/console", defaultPreload: false, scrollRestoration: true });

@@ -2,6 +2,7 @@
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
 import { CachingService } from "../gen/flytelike/service/caching_pb";
+import { AccessService } from "../gen/flytelike/service/access_pb";
 import { AdminService } from "../gen/flytelike/service/admin_pb";
 import { ConsoleService } from "../gen/flytelike/service/console_pb";
 import { DerivationService } from "../gen/flytelike/service/derivation_pb";
@@ -9,10 +10,12 @@ import { IdentityService } from "../gen/flytelike/service/identity_pb";
 import { MaintenanceService } from "../gen/flytelike/service/maintenance_pb";
 import { DiagnosticSchema } from "../gen/flytelike/service/registration_pb";
 import { SignalService } from "../gen/flytelike/service/signal_pb";
+import { TenancyService } from "../gen/flytelike/service/tenancy_pb";
 import { WatchService } from "../gen/flytelike/service/watch_pb";
 
 const transport = createConnectTransport({ baseUrl: `${location.origin}/api` });
 
+export const access = createClient(AccessService, transport);
 export const admin = createClient(AdminService, transport);
 export const caching = createClient(CachingService, transport);
 export const pages = createClient(ConsoleService, transport);
@@ -20,6 +23,7 @@ export const derivation = createClient(DerivationService, transport);
 export const identity = createClient(IdentityService, transport);
 export const maintenance = createClient(MaintenanceService, transport);
 export const signals = createClient(SignalService, transport);
+export const tenancy = createClient(TenancyService, transport);
 export const watch = createClient(WatchService, transport);
 
 export interface Place {

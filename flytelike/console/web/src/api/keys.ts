@@ -2,7 +2,10 @@
 import type { Place, RunId } from "./client";
 
 export const keys = {
+  me: ["me"] as const,
   home: ["home"] as const,
+  quotas: (place: Place) => ["quotas", place.project, place.domain] as const,
+  audit: (project: string) => ["audit", project] as const,
   domain: (place: Place) => ["domain", place.project, place.domain] as const,
   run: (id: RunId) => ["run", id.project, id.domain, id.name] as const,
   nodes: (id: RunId) => ["nodes", id.project, id.domain, id.name] as const,

@@ -1,10 +1,12 @@
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet, useNavigate, useParams } from "@tanstack/react-router";
 import { type JSX, useCallback, useEffect, useState } from "react";
-import { type Place, pages } from "../api/client";
+import { access, isUnknownCaller, type Place, pages } from "../api/client";
 import { keys } from "../api/keys";
+import { signOut } from "../api/session";
 import { Dialog } from "../parts/Dialog";
 import { Search } from "../parts/Search";
+import { SignIn } from "./SignIn";
 
 type Shown = "search" | "keys" | undefined;
 
@@ -13,6 +15,8 @@ export function Shell(): JSX.Element {
   const params: { project?: string; domain?: string } = useParams({ strict: false });
   const place = params.project && params.domain ? { project: params.project, domain: params.domain } : undefined;
   const [shown, setShown] = useState<Shown>();
+  const me = useQuery({ queryKey: keys.me, queryFn: () => access.getAccess({}), staleTime: 300_000, retry: false });
+  const stranger = isUnknownCaller(me.error);
   const close = useCallback(() => setShown(undefined), []);
   useEffect(() => {
     const press = (event: KeyboardEvent): void => {
@@ -42,18 +46,34 @@ export function Shell(): JSX.Element {
           <span aria-hidden="true">⌕</span>
           <span className="hide-text">Search</span> <span className="kbd hide">Ctrl K</span>
         </button>
+        {me.data && me.data.via !== "nobody" && <Me user={me.data.user} />}
         <Theme />
         <button type="button" className="plain hide" onClick={() => setShown("keys")} aria-label="Keys">
           ?
         </button>
       </header>
-      {place && <Sections place={place} />}
-      <main id="main">
-        <Outlet />
-      </main>
+      {place && !stranger && <Sections place={place} />}
+      <main id="main">{stranger ? <SignIn /> : <Outlet />}</main>
       {shown === "search" && <Search place={place} onClose={close} />}
       {shown === "keys" && <Keys onClose={close} />}
     </div>
+  );
+}
+
+function Me({ user }: { readonly user: string }): JSX.Element {
+  const client = useQueryClient();
+  const leave = (): void => {
+    void signOut().then(() => client.resetQueries());
+  };
+  return (
+    <>
+      <span className="soft cut hide" title="Who you are to the platform">
+        {user}
+      </span>
+      <button type="button" className="plain" onClick={leave}>
+        Sign out
+      </button>
+    </>
   );
 }
 
@@ -99,6 +119,12 @@ function Sections({ place }: { readonly place: Place }): JSX.Element {
       </Link>
       <Link to="/p/$project/$domain/launch-plans" params={place} activeOptions={{ includeSearch: false }}>
         Launch plans
+      </Link>
+      <Link to="/p/$project/$domain/quotas" params={place}>
+        Quotas
+      </Link>
+      <Link to="/p/$project/$domain/audit" params={place}>
+        Audit log
       </Link>
     </nav>
   );
