@@ -49,6 +49,7 @@ def test_filters_are_in_the_address(shop: Shop, page: Page) -> None:
 def test_search_by_keyboard_alone(shop: Shop, page: Page) -> None:
     name = shop.ended("day")
     page.goto(shop.address())
+    expect(page.get_by_role("button", name="Search")).to_be_visible()
     page.keyboard.press("Control+k")
     page.get_by_role("combobox", name="Search").fill(name[:12])
     expect(page.get_by_role("listbox").get_by_role("option").first).to_contain_text(name)

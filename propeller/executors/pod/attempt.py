@@ -70,14 +70,18 @@ class PodAttempt:
 
 
 def slim(pod: Json) -> Json:
-    """Return the parts of a pod that its attempt is judged by: there may be many thousands."""
+    """Return the parts of a pod that its attempt is judged by, and what it asks for: there may be many thousands."""
     metadata, spec = pod["metadata"], pod.get("spec") or {}
     kept = ("name", "namespace", "uid", "annotations", "deletionTimestamp", "deletionGracePeriodSeconds", "finalizers")
-    init = [
-        {"name": one["name"], "restartPolicy": one.get("restartPolicy")} for one in spec.get("initContainers") or ()
-    ]
+    init, containers = (
+        [
+            {part: one[part] for part in ("name", "restartPolicy", "resources") if part in one}
+            for one in spec.get(of) or ()
+        ]
+        for of in ("initContainers", "containers")
+    )
     return {
         "metadata": {name: metadata[name] for name in kept if name in metadata},
-        "spec": {"nodeName": spec.get("nodeName"), "initContainers": init},
+        "spec": {"nodeName": spec.get("nodeName"), "initContainers": init, "containers": containers},
         "status": pod.get("status") or {},
     }

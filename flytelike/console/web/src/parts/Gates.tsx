@@ -1,4 +1,4 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type JSX, type SubmitEvent, useState } from "react";
 import { type RunId, signals } from "../api/client";
 import { keys } from "../api/keys";
@@ -22,6 +22,8 @@ export function Gates({ id, path, state }: Props): JSX.Element | null {
   const found = useQuery({
     queryKey: [...keys.run(id), "signals", state],
     queryFn: () => signals.listSignals({ workflowExecutionId: id, limit: 100 }),
+    // Or a form would go, with what is typed into it, whenever something else in the execution changes.
+    placeholderData: keepPreviousData,
   });
   const waiting = (found.data?.signals ?? []).flatMap((signal) =>
     signal.value ? [] : signal.gates.filter((gate) => path === undefined || gate.nodeId === path).map((gate) => ({ signal, gate })),
