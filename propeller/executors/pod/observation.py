@@ -64,6 +64,8 @@ class Broken:
     since_ns: int = 0
 
 
+_NOT_KNOWN_YET = re.compile(r"failed to sync \w+ cache")
+"""What the kubelet says while it has not heard of a Secret or ConfigMap, be it there or not."""
 _NO_SECRET = re.compile(r"not found|references non-existent")
 _MOUNTED = frozenset({"Pulling", "Pulled", "Created", "Started", "Failed", "BackOff"})
 """What is told of a pod's containers once all its volumes are there."""
@@ -170,14 +172,18 @@ def _given_time(trouble: Trouble, since_ns: int, now_ns: int) -> Observation:
 
 def _mount_trouble(events: Sequence[Json], patience: Patience) -> Trouble | None:
     """Return why a pod's volumes are not there, if the last thing known of them is that."""
+    failed = []
     for event in sorted(events, key=_event_time, reverse=True):
         if event.get("reason") in _MOUNTED:
-            return None
+            break
         if event.get("reason") in {"FailedMount", "FailedAttachVolume"}:
-            text = f"A volume of the pod cannot be mounted: {event.get('message') or ''}".rstrip()
-            at_fault = Fault.USER if _NO_SECRET.search(text) else Fault.SYSTEM
-            return Trouble(event["reason"], Failure(event["reason"], text, at_fault, True), patience.container_ns)
-    return None
+            failed.append(event)
+    if not failed:
+        return None
+    told = next((event for event in failed if not _NOT_KNOWN_YET.search(event.get("message") or "")), failed[0])
+    text = f"A volume of the pod cannot be mounted: {told.get('message') or ''}".rstrip()
+    at_fault = Fault.USER if _NO_SECRET.search(text) else Fault.SYSTEM
+    return Trouble(told["reason"], Failure(told["reason"], text, at_fault, True), patience.container_ns)
 
 
 def _event_time(event: Json) -> tuple[int, bool]:

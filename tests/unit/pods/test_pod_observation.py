@@ -478,3 +478,12 @@ def test_a_volume_that_was_mounted_at_last_is_no_trouble() -> None:
     assert seen(pod(waiting("ContainerCreating")), 1000, events) == Waiting("ContainerCreating", "")
     again = [events[0], {**mount, "lastTimestamp": at(5)}]
     assert failure(pod(waiting("ContainerCreating")), 1000, again).code == "FailedMount"
+
+
+def test_what_a_kubelet_has_not_heard_of_yet_does_not_hide_what_it_found_before() -> None:
+    mount = {"reason": "FailedMount", "type": "Warning"}
+    missing = {**mount, "message": 'secret "s" not found', "lastTimestamp": "2026-01-01T00:00:00Z"}
+    unheard = {**mount, "message": "failed to sync secret cache: timed out", "lastTimestamp": "2026-01-01T00:00:01Z"}
+    told = failure(pod(waiting("ContainerCreating")), 1000, [missing, unheard])
+    assert told.fault is Fault.USER
+    assert failure(pod(waiting("ContainerCreating")), 1000, [unheard]).fault is Fault.SYSTEM
