@@ -40,6 +40,7 @@ class NodeBench:
         self.namespace = f"pods-{uuid.uuid4().hex[:12]}"
         pods = pod_settings(cluster, self.namespace, namespace=self.namespace, **settings.pop("pods", {}))
         given = {"patience": IMPATIENT, "events_s": 1.0, "pauses": QUICK, "watched": self.namespace, **settings}
+        given.setdefault("log_wait_s", 60.0)  # a kubelet that has just begun again may take long to give a log
         self.settings = PodExecutorSettings(pods, f"{base}/logs", **given)
         self.client = connected(cluster.plane)
         self._stack = AsyncExitStack()
