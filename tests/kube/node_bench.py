@@ -93,7 +93,7 @@ class NodeBench:
         await self.executor.start(spec)
         return await self.ended(spec.key)
 
-    async def ended(self, key: AttemptKey, within_s: float = 90) -> Failure | None:
+    async def ended(self, key: AttemptKey, within_s: float = 180) -> Failure | None:
         """Return how an attempt ended."""
         async with asyncio.timeout(within_s):
             while key not in self.listener.ends:
@@ -114,13 +114,13 @@ class NodeBench:
 
     async def ran(self, key: AttemptKey) -> None:
         """Return once an attempt runs."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(150):
             while ("running", key) not in self.listener.events:
                 await asyncio.sleep(0.05)
 
     async def waits_for(self, key: AttemptKey, text: str) -> None:
         """Return once an attempt says that it waits for something."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(150):
             while text not in self.executor.waits_for(key):
                 await asyncio.sleep(0.05)
 
@@ -135,7 +135,7 @@ class NodeBench:
 
     async def no_pods(self) -> None:
         """Return when all pods are gone."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(150):
             while await self.pods():
                 await asyncio.sleep(0.1)
 

@@ -15,7 +15,7 @@ from tests.kube.everywhere.scenario import Story, played, recorded
 from tests.kube.node_cluster import NodeCluster
 from tests.kube.node_platform import bucket, live
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(620)]
 
 
 def embedded(folder: Path) -> dict[str, Story]:
@@ -33,7 +33,7 @@ def embedded(folder: Path) -> dict[str, Story]:
 
 def on_node(cluster: NodeCluster, folder: Path) -> dict[str, Story]:
     async def main(base: str) -> None:
-        async with asyncio.timeout(300), live(cluster, folder / "platform", base) as platform:
+        async with asyncio.timeout(560), live(cluster, folder / "platform", base) as platform:
             await played(platform.endpoint, folder / "author")
 
     with pytest.MonkeyPatch.context() as patch, recorded(patch) as histories:
@@ -53,10 +53,10 @@ def test_histories_are_the_same_everywhere(node_cluster: NodeCluster, tmp_path: 
 
 def test_the_flights_example_runs_on_a_node(node_cluster: NodeCluster, tmp_path: Path) -> None:
     async def main(base: str) -> None:
-        async with asyncio.timeout(300), live(node_cluster, tmp_path / "platform", base) as platform:
+        async with asyncio.timeout(560), live(node_cluster, tmp_path / "platform", base) as platform:
             words = ("execute", str(ROOT / "examples/flights/flights.py"), "flight_delays", "--json")
             words = (*words, "--server", platform.endpoint)
-            done = await asyncio.to_thread(flytelike, tmp_path / "home", *words, timeout_s=280)
+            done = await asyncio.to_thread(flytelike, tmp_path / "home", *words, timeout_s=540)
         assert done.code == 0, done.stderr
         outputs = done.document["outputs"]
         assert outputs["quality"]["flights"] == 336_776

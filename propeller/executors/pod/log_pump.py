@@ -13,6 +13,8 @@ from propeller.ports import AttemptKey
 _LOG = logging.getLogger(__name__)
 
 _PAUSE_S, _PAUSE_MAX_S = 0.2, 30.0
+_MISSES_MAX = 3
+"""How often a log that is not there is asked for again."""
 _NEWS_S = 2.0
 """A log that ends tells that its container has ended. The news of that takes a while; no new kubelet is as quick."""
 
@@ -34,6 +36,7 @@ async def pump(
     """
     pause_s = _PAUSE_S
     smooth = True  # until something has happened that may have cut the log short
+    missed = 0
     while True:
         over = ended.is_set()
         try:
@@ -43,7 +46,10 @@ async def pump(
             smooth = False
             pause_s = _PAUSE_S
         except ObjectNotFound:
-            break
+            # A kubelet that has just begun again knows no container for a moment.
+            smooth, missed = False, missed + 1
+            if missed > _MISSES_MAX:
+                break
         except (KubernetesError, StorageError) as error:
             smooth = False
             if over and isinstance(error, Refused):
