@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 
 from typing_extensions import override
 
+from propeller.kube.connections import Connections
 from propeller.kube.errors import KubernetesError, Unavailable, error_of
 from propeller.kube.limiter import RateLimiter
 from propeller.kube.ports import PODS, Change, Json, Objects, Page, PodLogs, ResourceKind, Selection, WatchEvent
@@ -72,11 +73,14 @@ class KubernetesClient(Objects, PodLogs):
         """Prepare; entering reads the configuration."""
         self._settings = settings
         self._limiter = RateLimiter(settings.calls_per_second, settings.burst)
+        self._connections = Connections()
         self._api: ApiClient | None = None
 
     async def __aenter__(self) -> Self:
         """Read the configuration. Raises `Unavailable` when there is none."""
         self._api = await _api_client(self._settings)
+        rest = self._api.rest_client
+        rest.pool_manager = self._connections.session(rest.ssl_context, rest.maxsize)
         return self
 
     async def __aexit__(
@@ -85,6 +89,7 @@ class KubernetesClient(Objects, PodLogs):
         """Close the connections."""
         if self._api is not None:
             await self._api.close()
+            await self._connections.end()
 
     @property
     def own_namespace(self) -> str:

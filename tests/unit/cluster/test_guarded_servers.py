@@ -1,6 +1,5 @@
 """Who may call: those with a token of the file, and where it is asked for, with a certificate."""
 
-import datetime as dt
 import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -8,10 +7,6 @@ from pathlib import Path
 
 import grpc
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from flytelike.cluster.propeller_server import serve_propeller
 from flytelike.controlplane.app import ControlPlane
@@ -23,6 +18,7 @@ from flytelike.remote.access import Access
 from propeller.app.control_plane import ControlPlaneConnection, ControlPlaneSettings
 from propeller.app.control_plane.connection import Refused
 from propeller.app.control_plane.ports import RemoteCatalog, RemoteChildren
+from tests.services.certificates import Authority
 from tests.unit.controlplane.builders import execution_id, settings_for, started
 
 pytestmark = pytest.mark.anyio
@@ -109,44 +105,6 @@ async def test_nobody_there_is_a_trouble_that_passes() -> None:
 
 
 # --- certificates -----------------------------------------------------------------------------
-
-
-class Authority:
-    """Signs certificates for 127.0.0.1."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self.folder, self.name = folder, name
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        self.issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        self.file = folder / f"{name}.crt"
-        self.file.write_bytes(
-            self._signed(self.issuer, self.key, authority=True).public_bytes(serialization.Encoding.PEM)
-        )
-
-    def pair(self, who: str) -> tuple[Path, Path]:
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, who)])
-        cert, secret = self.folder / f"{who}.crt", self.folder / f"{who}.key"
-        cert.write_bytes(self._signed(subject, key).public_bytes(serialization.Encoding.PEM))
-        private = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        secret.write_bytes(key.private_bytes(serialization.Encoding.PEM, *private))
-        return cert, secret
-
-    def _signed(
-        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, *, authority: bool = False
-    ) -> x509.Certificate:
-        import ipaddress
-
-        now = dt.datetime.now(dt.UTC)
-        names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-        builder = (
-            x509.CertificateBuilder(self.issuer, subject, key.public_key(), x509.random_serial_number())
-            .not_valid_before(now - dt.timedelta(days=1))
-            .not_valid_after(now + dt.timedelta(days=1))
-            .add_extension(x509.BasicConstraints(authority, None), critical=True)
-            .add_extension(names, critical=False)
-        )
-        return builder.sign(self.key, hashes.SHA256())
 
 
 async def test_clients_speak_tls_and_trust_an_authority(plane: ControlPlane, tmp_path: Path) -> None:

@@ -1,0 +1,48 @@
+"""Certificates of tests: an authority of their own, and what it signs."""
+
+import datetime as dt
+import ipaddress
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+
+class Authority:
+    """Signs certificates for 127.0.0.1."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        """Make the authority's own certificate: `file`, which clients are to trust."""
+        self.folder, self.name = folder, name
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        self.file = folder / f"{name}.crt"
+        self.file.write_bytes(
+            self._signed(self.issuer, self.key, authority=True).public_bytes(serialization.Encoding.PEM)
+        )
+
+    def pair(self, who: str) -> tuple[Path, Path]:
+        """Return the files of a certificate and its key."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, who)])
+        cert, secret = self.folder / f"{who}.crt", self.folder / f"{who}.key"
+        cert.write_bytes(self._signed(subject, key).public_bytes(serialization.Encoding.PEM))
+        private = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        secret.write_bytes(key.private_bytes(serialization.Encoding.PEM, *private))
+        return cert, secret
+
+    def _signed(
+        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, *, authority: bool = False
+    ) -> x509.Certificate:
+        now = dt.datetime.now(dt.UTC)
+        names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+        builder = (
+            x509.CertificateBuilder(self.issuer, subject, key.public_key(), x509.random_serial_number())
+            .not_valid_before(now - dt.timedelta(days=1))
+            .not_valid_after(now + dt.timedelta(days=1))
+            .add_extension(x509.BasicConstraints(authority, None), critical=True)
+            .add_extension(names, critical=False)
+        )
+        return builder.sign(self.key, hashes.SHA256())
