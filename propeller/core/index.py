@@ -7,7 +7,7 @@ evaluated; both times each entry is a function of the node states alone.
 from collections import OrderedDict
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from flytelike.model.ids import NodePath
 from propeller.core.elements import element_of
@@ -22,9 +22,6 @@ class Counts(Protocol):
         """Return the number, or None if there is none yet."""
 
     def __setitem__(self, key: NodePath, value: int, /) -> None: ...
-
-    def forget(self, key: NodePath, /) -> None:
-        """Drop a number, if there is one."""
 
 
 class BaseCounts(dict[NodePath, int]):
@@ -55,13 +52,12 @@ class LayeredCounts:
     def __setitem__(self, key: NodePath, value: int, /) -> None:
         self._over[key] = value
 
-    def forget(self, key: NodePath, /) -> None:
-        """Drop a change; what lies below stays."""
-        self._over.pop(key, None)
+
+C = TypeVar("C", bound=Counts)
 
 
 @dataclass(slots=True)
-class Tally:
+class Tally(Generic[C]):
     """What is counted.
 
     `missing` tells for a waiting node how many of its upstream nodes are not done,
@@ -69,12 +65,12 @@ class Tally:
     not the full one. `slots` are the nodes that count towards `max_parallelism`.
     """
 
-    missing: Counts = field(default_factory=BaseCounts)
-    open: Counts = field(default_factory=BaseCounts)
+    missing: C
+    open: C
     slots: int = 0
     held: int = 0
 
-    def over(self) -> "Tally":
+    def over(self) -> "Tally[LayeredCounts]":
         """Return a tally that starts from this one and leaves it as it is."""
         return Tally(LayeredCounts(self.missing), LayeredCounts(self.open), self.slots, self.held)
 
@@ -112,7 +108,7 @@ class Tally:
 class Index:
     """The tally of a state, its active nodes by scope, those held by priority, and what lies in which element."""
 
-    tally: Tally = field(default_factory=Tally)
+    tally: Tally[BaseCounts] = field(default_factory=lambda: Tally(BaseCounts(), BaseCounts()))
     active: MutableMapping[NodePath, dict[NodePath, None]] = field(default_factory=dict)
     lines: "dict[int, OrderedDict[NodePath, None]]" = field(default_factory=dict)
     inside: dict[NodePath, dict[NodePath, None]] = field(default_factory=dict)
@@ -147,7 +143,6 @@ class Index:
         """Forget what was counted for a node inside of an element that is gone."""
         tally = self.tally
         self.inside.pop(element_of(place.path), None)
-        tally.missing.forget(place.path)
         tally.open.forget(place.scope)
         for node_id in place.node.downstream:
             tally.missing.forget(path_in(place.scope, node_id))

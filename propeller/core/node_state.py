@@ -189,11 +189,6 @@ class HandlingScopeFailure:
 class Deciding:
     """The conditions of a branch are being evaluated."""
 
-    @property
-    def attempt(self) -> int:
-        """Branches are decided once."""
-        return 0
-
 
 @dataclass(frozen=True, slots=True)
 class Decided:
@@ -201,22 +196,12 @@ class Decided:
 
     case: NodeId
 
-    @property
-    def attempt(self) -> int:
-        """Branches are decided once."""
-        return 0
-
 
 @dataclass(frozen=True, slots=True)
 class AtGate:
     """A gate waits for its signal or its time since `started_ns`."""
 
     started_ns: int
-
-    @property
-    def attempt(self) -> int:
-        """Gates are passed once."""
-        return 0
 
 
 @dataclass(frozen=True, slots=True)

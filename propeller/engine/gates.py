@@ -6,10 +6,10 @@ from flytelike.model.gate import Approval, Signal
 from flytelike.model.graph import GateTarget
 from flytelike.model.types import BOOLEAN, LiteralType
 from flytelike_idl.core import literals_pb2 as pb
+from propeller.core import gate_node
 from propeller.core.commands import AwaitSignal
 from propeller.core.events import GatePassed, GateRefused
 from propeller.core.node_state import AtGate
-from propeller.core.plan import SignalWork
 from propeller.engine import places
 from propeller.engine.binding import BindingFailed
 from propeller.engine.outside import Ports
@@ -92,9 +92,8 @@ def waiting_for(run: Run, signal: str) -> list[Errand]:
     found: list[Errand] = []
     for path, node in run.state.active():
         if isinstance(node, AtGate):
-            work = run.state.plan.place(path).node.work
-            if isinstance(work, SignalWork) and work.signal == signal:
-                found.append(AwaitSignal(f"{path}/{node.attempt}/await", path, node.attempt, signal))
+            commands = gate_node.wait_commands(run.state.plan.place(path), node)
+            found += [it for it in commands if isinstance(it, AwaitSignal) and it.signal == signal]
     return found
 
 

@@ -5,14 +5,16 @@ from dataclasses import replace
 import pytest
 
 from flytelike.model.caching import CacheStatus
+from flytelike.model.failure import Failure, Fault
 from flytelike.model.graph import MinSuccesses, MinSuccessRatio
-from flytelike.model.history import ElementsChanged
+from flytelike.model.history import ElementFailure, ElementsChanged
 from flytelike.model.ids import NodePath
 from propeller.core.commands import AbortElements, SetTimer, StartElements
-from propeller.core.elements import CHUNK, Span
+from propeller.core.elements import CHUNK, Span, element_of
 from propeller.core.header import Limits
 from propeller.core.node_state import Failed, Succeeded
 from propeller.core.plan import NODES_OPEN_MAX, TASKS_OPEN_MAX, Plan
+from propeller.core.turn import bounded
 from tests.unit.propeller_core.builders import (
     BUG,
     FLAKE,
@@ -161,6 +163,28 @@ def test_chunks_are_as_long_as_in_states_that_are_kept() -> None:
 
 def test_a_span_ends_behind_its_last_element() -> None:
     assert Span(3, 2).end == 5
+
+
+@pytest.mark.parametrize(
+    ("path", "element"),
+    [
+        ("a", ""),
+        ("a.0.b", ""),
+        ("a.0.7", "a.0.7"),
+        ("a.0.7.0.b", "a.0.7"),
+        ("a.0.7.0.3", "a.0.7"),
+        ("a.0.b.0.3", "a.0.b.0.3"),
+    ],
+)
+def test_the_outermost_element_that_a_path_lies_in(path: str, element: str) -> None:
+    assert element_of(NodePath(path)) == element
+
+
+def test_a_record_tells_a_hundred_failures_and_two_thousand_letters_of_each() -> None:
+    failure = Failure("USER:Long", "x" * 3000, Fault.USER, retryable=False)
+    told = bounded(tuple(ElementFailure(number, 0, failure) for number in range(150)))
+    assert [it.element for it in told] == [*range(100)]
+    assert {len(it.failure.message) for it in told} == {2000}
 
 
 def test_it_fails_once_success_is_impossible_and_stops_the_rest() -> None:
