@@ -24,6 +24,8 @@ RARE = {
 }
 """Found by one world of several hundred: `make mutants` plants them."""
 QUICK = [mutant for mutant in MUTANTS if mutant.name not in RARE]
+SAMPLE = [mutant for mutant in QUICK[::6] if mutant.name != "a graph that failed takes a slot that is not free"]
+"""Without one that takes as many worlds as all others together."""
 
 
 @pytest.mark.parametrize("part", range(PARTS))
@@ -71,7 +73,7 @@ def test_a_broken_world_tells_its_story(monkeypatch: pytest.MonkeyPatch) -> None
     assert caught.value.trace[-1] == "it broke"
 
 
-@pytest.mark.parametrize("mutant", QUICK[::6], ids=lambda mutant: mutant.name)
+@pytest.mark.parametrize("mutant", SAMPLE, ids=lambda mutant: mutant.name)
 def test_planted_faults_are_found(mutant: object) -> None:
     """A sample; `make mutants` plants all of them."""
     _, status, said = hunt_apart(mutant, 2_000)  # type: ignore[arg-type]
