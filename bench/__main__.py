@@ -20,6 +20,7 @@ SUITES = (
     "compiling",
     "values",
     "fairness",
+    "sharing",
     "starting",
     "running",
     "large",

@@ -3,6 +3,7 @@
 Platform, client and benchmark share a process; workers have their own.
 """
 
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
@@ -34,10 +35,10 @@ class Bed:
     client: Client
     version: str
 
-    async def begin(self, name: str, inputs: LiteralMap = ONE) -> ExecutionId:
-        """Submit a workflow."""
+    async def begin(self, name: str, inputs: LiteralMap = ONE, project: str = PROJECT) -> ExecutionId:
+        """Submit a workflow, to run in a project."""
         plan = Identifier(ResourceKind.LAUNCH_PLAN, PROJECT, DOMAIN, f"{MODULE}.{name}", self.version)
-        return await executions.create(self.client, PROJECT, DOMAIN, plan, inputs)
+        return await executions.create(self.client, project, DOMAIN, plan, inputs)
 
     async def end(self, execution: ExecutionId) -> None:
         """Wait until an execution has succeeded."""
@@ -45,10 +46,10 @@ class Bed:
             if update.HasField("execution") and WorkflowPhase(update.execution.closure.phase).terminal:
                 assert WorkflowPhase(update.execution.closure.phase) is WorkflowPhase.SUCCEEDED
 
-    async def executed(self, name: str, inputs: LiteralMap = ONE) -> float:
+    async def executed(self, name: str, inputs: LiteralMap = ONE, project: str = PROJECT) -> float:
         """Execute a workflow; return its wall time from submission to its end as a client sees it, in seconds."""
         begun = time.perf_counter()
-        await self.end(await self.begin(name, inputs))
+        await self.end(await self.begin(name, inputs, project))
         return time.perf_counter() - begun
 
     def stored_bytes(self) -> int:
@@ -57,20 +58,25 @@ class Bed:
 
 
 @asynccontextmanager
-async def bed(source: str, change: Callable[[Authored], Authored] = lambda authored: authored) -> AsyncIterator[Bed]:
+async def bed(
+    source: str,
+    change: Callable[[Authored], Authored] = lambda authored: authored,
+    options: PlatformOptions | None = None,
+) -> AsyncIterator[Bed]:
     """Bring a platform up on a fresh folder, with the entities of a source file, `change`d, registered."""
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / f"{MODULE}.py"
         file.write_text(source)
         folder = DataFolder.at(Path(scratch) / "data")
         folder.prepare()
-        async with Platform(folder, PlatformOptions()) as platform, Client(platform.endpoint.grpc) as client:
+        async with Platform(folder, options or PlatformOptions()) as platform, Client(platform.endpoint.grpc) as client:
             loaded = load([file])
             authored = change(
                 author(loaded, loaded.entities, project=PROJECT, domain=DOMAIN, version="", copy=Copy.AUTO)
             )
             await registered(client, authored)
             yield Bed(folder, client, authored.version)
+            sys.modules.pop(MODULE)  # The next one's is another.
 
 
 def tree_bytes(pid: int | None = None) -> int:

@@ -17,7 +17,7 @@ NO_CODES = frozenset(
     cross-origin-opener-policy flytelike-token no-cache no-store referrer-policy same-origin sec-fetch-site
     exec-attempt exec-domain exec-name exec-node exec-project task-version
     controlplane-certificates controlplane-dispatch controlplane-holding controlplane-marking
-    controlplane-replica controlplane-rules controlplane-samples nvidia-smi propeller-quotas
+    controlplane-replica controlplane-rules controlplane-samples controlplane-stored nvidia-smi propeller-quotas
     propeller-news propeller-token-file
     signing-key-file
     cache-key-metadata content-length content-md5 content-security-policy controlplane-listen controlplane-read

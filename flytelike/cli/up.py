@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import psutil
 from flytelike.cli.access_options import access_of, access_options
 from flytelike.cli.context import default_data, json_option
 from flytelike.cli.exit_code import ExitCode
+from flytelike.cli.exposure import exposure_options, tls_of
 from flytelike.cli.quantities import Age, Size
 from flytelike.embedded.folder import DataFolder, Endpoint
 from flytelike.embedded.platform import Platform, PlatformOptions
@@ -63,6 +65,7 @@ PORT = click.IntRange(0, 65535)
 )
 @click.option("--cache-size", type=Size(), default=0, help="Data of a project's cached results at most, such as 50G.")
 @access_options
+@exposure_options
 @json_option
 def command(  # noqa: PLR0913 - one parameter an option
     *,
@@ -82,11 +85,11 @@ def command(  # noqa: PLR0913 - one parameter an option
     """Run control plane, engine and workers in one process until Ctrl-C.
 
     Executions that were unfinished when the last platform on the data folder ended go on.
-    Whoever reaches the address may do everything: leave it on loopback, or let callers say who they are
-    (--require-login, --oidc-issuer).
+    Whoever reaches the address may do everything, unless callers must say who they are (--require-login,
+    --oidc-issuer). Beyond loopback that is needed, and TLS.
     """
     started = psutil.Process().create_time()
-    folder = DataFolder.at(data)
+    folder, access = DataFolder.at(data), access_of(given)
     options = PlatformOptions(
         host=host,
         grpc_port=port,
@@ -97,7 +100,9 @@ def command(  # noqa: PLR0913 - one parameter an option
         images=images,
         cache_ttl_ns=cache_ttl * 1_000_000_000,
         cache_bytes_max=cache_size,
-        access=access_of(given),
+        access=access,
+        tls=tls_of(given, host, access),
+        public_url=given["public_url"],
     )
 
     def ready(endpoint: Endpoint) -> None:
@@ -126,7 +131,7 @@ async def serve(folder: DataFolder, options: PlatformOptions, ready: Callable[[E
         if not owned:
             raise DiagnosticError([busy(folder)])
         async with Platform(folder, options) as platform:
-            ready(platform.endpoint)
+            ready(replace(platform.endpoint, grpc=platform.address))
             await stop.wait()
             click.echo("stopping; unfinished executions go on at the next start", err=True)
             for number in (signal.SIGINT, signal.SIGTERM):

@@ -1,7 +1,8 @@
-"""Tells the cluster which projects are archived: propeller keeps their namespaces accordingly."""
+"""Tells namespaces whether their projects are archived, and their values for templates: propeller keeps them so."""
 
 import asyncio
 import logging
+from collections.abc import Mapping
 
 from flytelike.cluster.namespaces import Namespaces
 from flytelike.controlplane.app import ControlPlane
@@ -17,7 +18,7 @@ _ARCHIVED = {project_pb2.Project.ARCHIVED, project_pb2.Project.SYSTEM_ARCHIVED}
 
 
 async def mark_archived(plane: ControlPlane, namespaces: Namespaces) -> None:
-    """Keep the labels of namespaces in step with projects, without end. What does not work now works later."""
+    """Keep namespaces in step with projects and their settings, without end. What does not work now works later."""
     failing = False
     while True:
         try:
@@ -25,13 +26,13 @@ async def mark_archived(plane: ControlPlane, namespaces: Namespaces) -> None:
             failing = False
         except (KubernetesError, Refusal) as error:
             if not failing:
-                _LOG.warning("namespaces of archived projects cannot be marked: %s", error)
+                _LOG.warning("namespaces cannot be told of their projects: %s", error)
             failing = True
         await asyncio.sleep(EVERY_S)
 
 
 async def mark_once(plane: ControlPlane, namespaces: Namespaces) -> None:
-    """Bring the labels of all namespaces up to date. Raises `KubernetesError` and `Refusal`."""
+    """Bring the labels and values of all namespaces up to date. Raises `KubernetesError` and `Refusal`."""
     archived: dict[str, bool] = {}
     for project in await namespaces.projects():
         try:
@@ -39,3 +40,9 @@ async def mark_once(plane: ControlPlane, namespaces: Namespaces) -> None:
         except Refusal:
             continue  # somebody else's, who uses our label
     await namespaces.mark(archived)
+    known = archived.keys()
+
+    async def values_of(project: str, domain: str) -> Mapping[str, str]:
+        return await plane.attributes.cluster_resources(project, domain) if project in known else {}
+
+    await namespaces.note(values_of)

@@ -1,10 +1,20 @@
 """The namespaces of projects' domains: made with the first execution, and told whether the project is archived."""
 
-from collections.abc import AsyncGenerator, Mapping
+import contextlib
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
 from propeller.kube.errors import ObjectExists, ObjectNotFound
 from propeller.kube.ports import NAMESPACES, Json, Objects, Selection
-from propeller.kube.project_domain import ARCHIVED, PROJECT, STATE, namespace_to_json, project_domain_from_json
+from propeller.kube.project_domain import (
+    ARCHIVED,
+    ATTRIBUTES,
+    ATTRIBUTES_KEPT,
+    PROJECT,
+    STATE,
+    namespace_to_json,
+    project_domain_from_json,
+)
 
 PAGE = 500
 
@@ -31,6 +41,23 @@ class Namespaces:
         """Label all namespaces of projects as archived, or not; those of projects that are not named are left alone."""
         async for document in self._all():
             await self._mark(document, archived)
+
+    async def note(self, values_of: Callable[[str, str], Awaitable[Mapping[str, str]]]) -> None:
+        """Write into each namespace the values for its templates, by its project and domain.
+
+        What somebody else has written there stays as long as there are none.
+        """
+        async for document in self._all():
+            metadata = document["metadata"]
+            place = project_domain_from_json(document | {"metadata": _without_notes(metadata)})
+            values = await values_of(place.project, place.domain)
+            notes = metadata.get("annotations") or {}
+            wanted = json.dumps(dict(values), sort_keys=True) if values else None
+            if place.ending or (notes.get(ATTRIBUTES) == wanted if values else notes.get(ATTRIBUTES_KEPT) is None):
+                continue
+            patch = {ATTRIBUTES: wanted, ATTRIBUTES_KEPT: "true" if values else None}
+            with contextlib.suppress(ObjectNotFound):
+                await self._objects.merge(NAMESPACES, "", place.namespace, {"metadata": {"annotations": patch}})
 
     async def _all(self) -> AsyncGenerator[Json, None]:
         more = ""

@@ -1,11 +1,11 @@
 """How a replica of the control plane is run, and what of it cannot be."""
 
-import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from flytelike.controlplane.access.options import AccessOptions
+from flytelike.controlplane.loopback import is_loopback
 from flytelike.controlplane.secret_files import KEY_BYTES_MIN, SecretFile
 from flytelike.controlplane.settings import Settings
 from flytelike.controlplane.tls import TlsFiles
@@ -113,7 +113,7 @@ class ReplicaOptions:
             except ValueError as error:
                 yield Diagnostic("invalid-option", f"--{option}-bind-address: {error}")
                 continue
-            if needed and not guarded and not _loopback(host):
+            if needed and not guarded and not is_loopback(host):
                 told = f"--{option}-bind-address {address} can be reached from elsewhere, and anybody may call there"
                 yield Diagnostic("unprotected-address", told, help=(f"give --{needed}, or listen on 127.0.0.1",))
         if (secrets.tls_cert_file is None) != (secrets.tls_private_key_file is None):
@@ -145,12 +145,3 @@ def _unusable(secrets: Secrets) -> Iterator[Diagnostic]:
             TlsFiles(secrets.tls_cert_file, secrets.tls_private_key_file, secrets.client_ca_file).check()
     except DiagnosticError as error:
         yield from error.diagnostics
-
-
-def _loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

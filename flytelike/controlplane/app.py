@@ -38,6 +38,7 @@ from flytelike.controlplane.secret_files import SecretFile
 from flytelike.controlplane.settings import Settings
 from flytelike.controlplane.signals import Signals
 from flytelike.controlplane.tenancy.holding import Holding
+from flytelike.controlplane.tenancy.stored import Stored
 from flytelike.controlplane.tenancy.tenancy import TenancyCases
 from flytelike.controlplane.tenancy.usage import Usage
 from flytelike.controlplane.uploads import Uploads
@@ -81,8 +82,7 @@ class ControlPlane:
         self.launcher = launcher
         self.logs: LogReader = logs or NoLogs()
         self.database = Database(settings.database_url)
-        url = self.database.engine.url
-        self.notifier = Notifier() if self.database.sqlite else ListeningNotifier(url)
+        self.notifier = Notifier() if self.database.sqlite else ListeningNotifier(self.database.engine.url)
         self.history = History(self.database, self.notifier)
         self.tenancy = TenancyCases(self.database, settings, self.clock, self.notifier)
         self.projects = Projects(self.database, settings, self.clock, self.tenancy)
@@ -92,7 +92,8 @@ class ControlPlane:
         self.finding = Finding(self.database, store, self.clock)
         self.dispatch = Dispatch(self.database, launcher, settings)
         self.holding = Holding(self.database, self.tenancy, self.dispatch, self.clock)
-        parts = (self.registry, self.dispatch, self.notifier, self.holding, self.attributes)
+        self.stored = Stored(self.database, store, settings, self.tenancy, keepers.layout if keepers else None)
+        parts = (self.registry, self.dispatch, self.notifier, self.holding, self.attributes, self.stored)
         tools = Tools(self.database, store, settings, self.clock, *parts)
         self.executions = Executions(tools)
         self.recovery = Recovery(tools, self.executions)
@@ -101,7 +102,7 @@ class ControlPlane:
         self.calls = Calls(self.executions, self.database, self.notifier, depth_max)
         self.history.on_calls_ending(self.dispatch.soon)
         self.history.on_ended(self.holding.soon)
-        self.usage = Usage(self.database, self.tenancy, self.clock)
+        self.usage = Usage(self.database, self.tenancy, self.clock, self.stored)
         self.history.on_recorded(self.usage.touched)
         self.signals = Signals(self.database, self.dispatch, self.clock)
         self.catalog = Catalog(self.database, self.clock, settings)
@@ -135,6 +136,7 @@ class ControlPlane:
     async def reconcile(self) -> None:
         """Hand over to the launcher what was decided before a crash; call it once the launcher works."""
         await self.holding.release()
+        self.stored.touched()
         await self.dispatch.reconcile_or_retry()
         if self.settings.reconcile_s:
             self.dispatch.keep_looking(self.settings.reconcile_s)
@@ -164,6 +166,7 @@ class ControlPlane:
         await self.notifier.stop()
         await self.tenancy.close()
         await self.holding.close()
+        await self.stored.close()
         await self.usage.close()
         await self.dispatch.close()
         await self.catalog.close()

@@ -21,6 +21,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from flytelike.controlplane.attendant import attendant
 from flytelike.controlplane.errors import Refusal, Status, refusal
 from flytelike.controlplane.group_commit import Done, GroupCommit, Work
 
@@ -94,8 +95,23 @@ class Database:
     async def write(self, work: Work[T]) -> T:
         """Run `work` in a transaction that is durable once this returns, or undone if it raises.
 
-        A conflict with another writer runs it again; the second time it sees what the other wrote.
+        A conflict with another writer runs it again; the second time it sees what the other wrote. What attends the
+        call is written in the same transaction.
         """
+        beside = attendant()
+        if beside is None:
+            return await self._write(work)
+
+        def both(connection: Connection) -> T:
+            result = work(connection)
+            beside.work(connection)
+            return result
+
+        result = await self._write(both)
+        beside.done = True
+        return result
+
+    async def _write(self, work: Work[T]) -> T:
         if self._group is not None:
             return await self._group.write(work)
         return await asyncio.get_running_loop().run_in_executor(self._writing, self.write_now, work)

@@ -45,6 +45,7 @@ from flytelike.controlplane.settings import Settings
 from flytelike.controlplane.single_task import workflow_for
 from flytelike.controlplane.tenancy.fitting import Fitting
 from flytelike.controlplane.tenancy.holding import Holding
+from flytelike.controlplane.tenancy.stored import Stored
 from flytelike.model.graph import Node
 from flytelike.model.ids import ExecutionId, Identifier, NodeExecutionId, ResourceKind
 from flytelike.model.literals import LiteralMap
@@ -112,6 +113,7 @@ class Tools:
     notifier: Notifier
     holding: Holding
     attributes: Attributes
+    stored: Stored
 
 
 class Executions:
@@ -129,6 +131,7 @@ class Executions:
         self._holding = tools.holding
         self._fitting = Fitting(tools.store)
         self._attributes = tools.attributes
+        self._stored = tools.stored
 
     async def create(self, request: execution_pb2.ExecutionCreateRequest, principal: str) -> ExecutionId:
         """Create an execution and have it started; raises Refusal with every fault of the request."""
@@ -196,6 +199,8 @@ class Executions:
         place = wanted.id.project, wanted.id.domain
         await self._fitting.check(self._holding.rules, place, runnable.row.closure_uri, faults)
         faults.check()
+        if wanted.parent is None:  # What others wait for goes on: their work would be lost.
+            await self._stored.check(*place)
         return Checked(wanted, runnable, inputs)
 
     async def launch(self, checked: Checked, reuse: ReuseList) -> ExecutionId:

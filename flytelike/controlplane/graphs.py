@@ -11,6 +11,7 @@ from flytelike.codec.dynamic_jobs import dynamic_job_from_proto
 from flytelike.codec.parse import parse, serialise
 from flytelike.compiler import Rejected
 from flytelike.compiler import compile as compile_entities
+from flytelike.controlplane.attributes.assigning import assigned
 from flytelike.controlplane.compiling import KnownEntities, closure_uri
 from flytelike.controlplane.database import Database
 from flytelike.controlplane.errors import Refusal, Status, invalid
@@ -22,6 +23,7 @@ from flytelike.model.graph import Entity, TaskTemplate
 from flytelike.model.ids import Digest, Identifier, ResourceKind
 from flytelike.model.interface import TypedInterface
 from flytelike.storage import Store, TooLarge
+from flytelike_idl.admin import matchable_resource_pb2
 from flytelike_idl.core import dynamic_job_pb2
 
 GRAPH_PREFIX = ".dynamic."
@@ -39,8 +41,10 @@ class Graphs:
         self._store = store
         self._closures = f"{settings.base}/closures"
 
-    async def compile(self, task: TaskTemplate, futures_uri: str) -> Digest:
-        """Compile what a task gave and keep its closure; return the closure's digest.
+    async def compile(
+        self, task: TaskTemplate, futures_uri: str, setting: matchable_resource_pb2.TaskResourceAttributes
+    ) -> Digest:
+        """Compile what a task gave and keep its closure, with what a setting says of resources; return its digest.
 
         Raises:
             Refusal: Everything that is wrong with it.
@@ -61,7 +65,7 @@ class Graphs:
                 "split the work: call a sub-workflow or another dynamic for each part of it",
             )
         closure = await self._database.read(lambda connection: self._compiled(connection, task, message))
-        document = closure_to_proto(closure)
+        document = assigned(closure_to_proto(closure), setting)
         digest = digest_of(document)
         await self._store.put_async(closure_uri(self._closures, digest), serialise(document), durable=True)
         return digest

@@ -242,8 +242,11 @@ executions = Table(
     # smallest goes first.
     _instant("held_since"),
     _instant("held_order"),
+    # How much its data and documents take, looked at when it has ended; -1 as long as nobody has looked.
+    Column("stored_bytes", BigInteger, nullable=False, server_default="-1"),
     UniqueConstraint("project", "domain", "name"),
     Index(None, "project", "domain", "parent_name", "parent_path"),
+    Index(None, "project", "domain", "stored_bytes"),
     Index(None, "project", "domain", "created_at"),
     Index(None, "phase"),
 )

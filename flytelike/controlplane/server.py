@@ -81,10 +81,14 @@ STREAM_MS = 24 * 3600 * 1000
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where a server answers: gRPC as `host:port`, HTTP as a base url."""
+    """Where a server answers: gRPC as `host:port`, HTTP as a base url.
+
+    `local` is gRPC's address for this machine: without TLS, though the others speak it.
+    """
 
     grpc: str
     http: str
+    local: str = ""
 
 
 @asynccontextmanager
@@ -105,10 +109,12 @@ async def serve(plane: ControlPlane, observer: Observer = nobody) -> AsyncIterat
         )
         server, status = grpc_server(plane, observer)
         port = bound(server, settings.host, settings.grpc_port, settings.tls)
+        grpc = f"{_named(settings.host)}:{port}"
+        local = f"127.0.0.1:{bound(server, '127.0.0.1', 0, None)}" if settings.local_grpc else grpc
         await server.start()
         async with serving_http(plane, http_socket, observer):
             try:
-                yield Addresses(f"{_named(settings.host)}:{port}", plane.uploads.http_url)
+                yield Addresses(grpc, plane.uploads.http_url, local)
             finally:
                 await status.enter_graceful_shutdown()
                 await stopped(server, plane, settings.shutdown_grace_s)

@@ -42,7 +42,8 @@ class Settings:
     is used where neither request nor launch plan says one (0: no limit). Cached results that say no time of
     their own are kept for `cache_ttl_ns`; where those of one project have more than `cache_bytes_max` together,
     the ones unused for longest are evicted (0: no limit). `public_url` is the whole address by which clients reach the
-    HTTP port, where it is another than the one listened on. With `tls`, both ports speak it. Where other servers work
+    HTTP port, where it is another than the one listened on. With `tls`, both ports speak it; with `local_grpc`, gRPC is
+    answered without it, too, on a loopback port of its own. Where other servers work
     on the same database, what they left undone is looked for every `reconcile_s` seconds (0: only at the start).
     Clients are told to connect anew when a connection is `connection_age_s` old (0: never). `access` says who may call,
     and `token_file` holds tokens of those who may do everything; without either, anybody may.
@@ -67,6 +68,7 @@ class Settings:
     public_url: str = ""
     token_file: Path | None = None
     tls: TlsFiles | None = None
+    local_grpc: bool = False
     reconcile_s: float = 0.0
     connection_age_s: float = 0.0
     access: AccessOptions = field(default_factory=AccessOptions)

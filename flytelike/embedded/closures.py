@@ -43,10 +43,11 @@ class ClosuresOfPlane:
         except NotFound:
             raise KeyError(f"there is no closure at {uri}") from None
 
-    async def compile(self, execution: ExecutionId, task: TaskTemplate, futures_uri: str) -> Digest:  # noqa: ARG002 - the port's
+    async def compile(self, execution: ExecutionId, task: TaskTemplate, futures_uri: str) -> Digest:
         """Compile what a dynamic task gave; raises GraphRefused."""
         try:
-            return await self._plane.graphs.compile(task, futures_uri)
+            setting = await self._plane.attributes.resources_of(execution)
+            return await self._plane.graphs.compile(task, futures_uri, setting)
         except DiagnosticError as error:
             if any(found.code in PASSING for found in error.diagnostics):
                 raise  # The machine's trouble: it is tried again.

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Collection, Sequence
 
-from flytelike.model.ids import ExecutionId
+from flytelike.model.ids import ExecutionId, NodePath
 from propeller.engine import Engine, places
 from propeller.executors.process import AttemptLogs, ProcessExecutor
 
@@ -23,6 +23,10 @@ class EngineLayout:
     def document_folder(self, execution: ExecutionId) -> str:
         """Return the name of an execution's folder."""
         return places.execution_folder(execution)
+
+    def data_folder(self, execution: ExecutionId, path: NodePath, attempt: int) -> str:
+        """Return the name of the folder of an attempt's data."""
+        return places.data_folder(execution, path, attempt)
 
     def shard(self, execution: ExecutionId, folder: str) -> str:
         """Return the folder in which an execution's data folder of this name lies."""

@@ -15,6 +15,7 @@ from flytelike.controlplane.collecting.policy import Policies
 from flytelike.controlplane.collecting.ports import Keepers
 from flytelike.controlplane.server import serve
 from flytelike.controlplane.settings import Settings
+from flytelike.controlplane.tls import TlsFiles
 from flytelike.embedded.adapters import (
     ChildrenOfPlane,
     LaunchedByEngine,
@@ -49,7 +50,7 @@ class PlatformOptions:
 
     `gpus` are the names of the GPUs that tasks may be given; None: those that the machine has.
     `images` are the `IMAGE=FOLDER` words; the data folder's `images.yaml` comes after them.
-    `cache_ttl_ns`, `cache_bytes_max` and `access` are the control plane's settings of these names.
+    `cache_ttl_ns`, `cache_bytes_max`, `access`, `tls` and `public_url` are the control plane's settings of these names.
     """
 
     host: str = "127.0.0.1"
@@ -62,6 +63,8 @@ class PlatformOptions:
     cache_ttl_ns: int = 0
     cache_bytes_max: int = 0
     access: AccessOptions = field(default_factory=AccessOptions)
+    tls: TlsFiles | None = None
+    public_url: str = ""
 
 
 class Platform:
@@ -75,6 +78,7 @@ class Platform:
         self.folder = folder
         self.options = options
         self.endpoint = Endpoint("", "", os.getpid())
+        self.address = ""
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -116,6 +120,9 @@ class Platform:
             cache_bytes_max=self.options.cache_bytes_max,
             access=access,
             token_file=token,
+            tls=self.options.tls,
+            local_grpc=self.options.tls is not None,
+            public_url=self.options.public_url,
         )
         plane = ControlPlane(settings, store, launcher, logs=logs, keepers=keepers)
         await plane.start()
@@ -147,7 +154,9 @@ class Platform:
         await engine.start(executor)
         await plane.reconcile()
         addresses = await stack.enter_async_context(serve(plane))
-        self.endpoint = Endpoint(addresses.grpc, addresses.http, os.getpid())
+        self.address = addresses.grpc
+        # Workers and commands on this machine come to the port that is its own: a certificate names another one.
+        self.endpoint = Endpoint(addresses.local, addresses.http, os.getpid())
         folder.announce(self.endpoint)
         stack.callback(folder.retract)
         stack.enter_context(rarely_collected())

@@ -15,7 +15,7 @@ from propeller.ports_allocation import Ask
 Quotas = Mapping[tuple[str, ...], Quota]
 
 DECIDER_MS = 5_000
-"""How long nobody else decides after the last round of who does."""
+"""How long nobody else decides after the last round of who does; no longer than it keeps what it was granted."""
 
 
 class HolderReplaced(Exception):
@@ -87,9 +87,17 @@ class Ledger:
             return {row.id: row.granted_ms is not None for row in rows}
 
     def changed(self) -> bool:
-        """Tell whether there was a round since the last one of this holder. Locks nothing."""
+        """Tell whether a round has something to do: there was one since, or grants of others have expired.
+
+        Locks nothing.
+        """
         with self._engine.connect() as connection:
-            return bool(connection.execute(select(state.c.change)).scalar_one() > self._seen)
+            row = connection.execute(select(state)).one()
+            if row.change > self._seen:
+                return True
+            now_ms = self._now_ms(connection)
+            late = select(holders.c.name).where(holders.c.until_ms < now_ms).limit(1)
+            return self._may_decide(row.decider, row.until_ms, now_ms) and connection.execute(late).first() is not None
 
     def round(self, asked: Sequence[NewAsk], ended: Sequence[str]) -> Answer:
         """Store what is asked and what has ended, decide if it is this holder's turn, and return what was granted.
@@ -152,7 +160,7 @@ class Ledger:
             going = select(asks.c.id).where(asks.c.id.in_(names), asks.c.ended.is_(True))
             answer.again = {name for (name,) in connection.execute(going)}
             connection.execute(self._insert, [self._document(one, now_ms, change) for one in asked])
-        if row.decider == self._holder or row.until_ms <= now_ms:
+        if self._may_decide(row.decider, row.until_ms, now_ms):
             self._decide(connection, row.decider, change, now_ms)
         mine = asks.c.holder == self._holder, asks.c.change > self._seen, asks.c.ended.is_(False)
         for found in connection.execute(select(asks.c.id, asks.c.granted_ms, asks.c.refused).where(*mine)):
@@ -163,11 +171,15 @@ class Ledger:
         connection.execute(update(state).values(change=change))
         return answer
 
+    def _may_decide(self, decider: str, until_ms: int, now_ms: int) -> bool:
+        return decider == self._holder or until_ms <= now_ms
+
     def _decide(self, connection: Connection, before: str, change: int, now_ms: int) -> None:
         quotas = self._quotas()
         if self._decider is None or before != self._holder or self._decider.quotas != quotas:
             self._decider = Decider(quotas)
-        connection.execute(update(state).values(decider=self._holder, until_ms=now_ms + DECIDER_MS))
+        until_ms = now_ms + min(DECIDER_MS, self._ttl_ms)
+        connection.execute(update(state).values(decider=self._holder, until_ms=until_ms))
         late = [name for (name,) in connection.execute(select(holders.c.name).where(holders.c.until_ms < now_ms))]
         if late:
             connection.execute(delete(holders).where(holders.c.name.in_(late)))

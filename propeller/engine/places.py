@@ -50,8 +50,13 @@ def outputs_uri(prefix: str, execution: ExecutionId, path: NodePath, attempt: in
 
 def raw_prefix(prefix: str, execution: ExecutionId, path: NodePath, attempt: int) -> str:
     """Return the folder for an attempt's data; two letters in front spread them over a store's shards."""
-    name = f"{execution.name}-{path}-{attempt}"
+    name = data_folder(execution, path, attempt)
     return f"{prefix}/{shard(execution, name)}/{name}"
+
+
+def data_folder(execution: ExecutionId, path: NodePath, attempt: int) -> str:
+    """Return the name of the folder of an attempt's data."""
+    return f"{execution.name}-{path}-{attempt}"
 
 
 def shard(execution: ExecutionId, name: str) -> str:

@@ -19,6 +19,8 @@ ARCHIVED = "archived"
 
 ATTRIBUTES = "flytelike.dev/attributes"
 """An annotation: values for templates, as a JSON object of texts."""
+ATTRIBUTES_KEPT = "flytelike.dev/attributes-kept"
+"""An annotation: `true` where the control plane keeps those values, by the settings of the project and its domain."""
 PREPARED = "flytelike.dev/prepared"
 """An annotation: `true` once all objects that belong into the namespace were there."""
 TROUBLE = "flytelike.dev/trouble"

@@ -1,10 +1,11 @@
 """Plant every small fault in propeller's core, one at a time; each must be found by a test, or be known to be none.
 
-`python -m tests.simulation.mutation` goes through all of `propeller/core`, `--files settle,stop` through some, and
-`--sample N --seed S` plants some drawn at random. A fault is judged by the core's unit tests, then by the
-kept histories, then by simulated worlds. Those that nothing finds are printed, and fail the run unless
-`tests/simulation/equivalent.txt` says why they change nothing. `tests/simulation/mutation.md` keeps what became of each
-module that was gone through; `--again` plants only those that survived by its word.
+`python -m tests.simulation.mutation` goes through all of `propeller/core`, `--files settle,fairness/line` through some,
+and `--sample N --seed S` plants some drawn at random. A fault is judged by the core's unit tests, then by the kept
+histories, then by simulated worlds; one of the fair queue by the queue's own tests, which simulate it. Those that
+nothing finds are printed, and fail the run unless `tests/simulation/equivalent.txt` says why they change nothing.
+`tests/simulation/mutation.md` keeps what became of each module that was gone through; `--again` plants only those that
+survived by its word.
 
 Written for this project rather than taken from a library: those that there are copy the project for each run or rewrite
 its functions, and know no judges but test runners; here a fault is a compiled module in a forked process.
@@ -54,6 +55,7 @@ NEAR = {
     "task_node": "tasks",
 }
 """Which tests are likeliest to find the faults of a module: they run first."""
+FAIRNESS = "fairness/"
 FIRST = ("evaluate", "settle", "stop", "resume", "transitions", "task_node", "array_node", "branch_node", "gate_node")
 """The most important files come first."""
 WORLDS = 60
@@ -101,7 +103,8 @@ class _Planter(Loader, MetaPathFinder):
 
 def targets(stems: Sequence[str]) -> list[Target]:
     """Return all faults of some modules of the core; of all of them, the most important first, if none is named."""
-    present = sorted(path.stem for path in CORE.glob("*.py"))
+    files = (*CORE.glob("*.py"), *CORE.glob(f"{FAIRNESS}*.py"))
+    present = sorted(path.relative_to(CORE).with_suffix("").as_posix() for path in files)
     chosen = stems or [*FIRST, *(stem for stem in present if stem not in FIRST)]
     return [Target(stem, fault) for stem in chosen for fault in faults_of((CORE / f"{stem}.py").read_text())]
 
@@ -130,21 +133,27 @@ def _judge(target: Target) -> None:
     os.dup2(silence, 2)
     code = FOUND
     try:
-        sys.meta_path.insert(0, _Planter(f"propeller.core.{target.stem}", target.code()))
+        sys.meta_path.insert(0, _Planter(f"propeller.core.{target.stem.replace('/', '.')}", target.code()))
         code = SURVIVED if _passes(target.stem) else FOUND
     finally:
         os._exit(code)
 
 
 def _passes(stem: str) -> bool:
+    if stem.startswith(FAIRNESS):
+        return _pass(UNIT / FAIRNESS)
     near = f"test_core_{NEAR.get(stem, '')}.py"
     unit = sorted((path for path in UNIT.glob("test_*.py") if path.name not in ASIDE), key=lambda it: it.name != near)
-    options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--assert=plain", f"--rootdir={ROOT}"]
-    if pytest.main([*options, *map(str, unit), str(GOLDEN)]) != pytest.ExitCode.OK:
+    if not _pass(*unit, GOLDEN):
         return False
     from tests.simulation.run import simulate_many  # noqa: PLC0415 - the core must not be there before its fault
 
     return not simulate_many(range(WORLDS)).broken
+
+
+def _pass(*tests: Path) -> bool:
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--assert=plain", f"--rootdir={ROOT}"]
+    return pytest.main([*options, *map(str, tests)]) == pytest.ExitCode.OK
 
 
 def main() -> int:

@@ -19,8 +19,8 @@ plants those that survived once more.
 | module | faults | found | equivalent | survived |
 |---|---:|---:|---:|---:|
 """
-_ROW = re.compile(r"\| `(\w+)` \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|")
-_SURVIVOR = re.compile(r"- (\w+) (.+)")
+_ROW = re.compile(r"\| `([\w/]+)` \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|")
+_SURVIVOR = re.compile(r"- ([\w/]+) (.+)")
 
 
 @dataclass

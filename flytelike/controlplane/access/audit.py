@@ -51,11 +51,10 @@ class AuditLog:
         self._keep_ns = keep_ns
         self._shortened_ns = 0
 
-    async def add(self, who: Identity, deed: Deed, origin: Origin, outcome: str, detail: str = "") -> None:
-        """Append an entry. What cannot be written is told in the program's log: the call itself has happened."""
-        now_ns = self._clock.now_ns()
-        row = AuditRow(
-            now_ns,
+    def row(self, who: Identity, deed: Deed, origin: Origin, outcome: str, detail: str = "") -> AuditRow:
+        """Return an entry that is not written yet."""
+        return AuditRow(
+            self._clock.now_ns(),
             who.user,
             who.via.value,
             who.credential,
@@ -68,14 +67,24 @@ class AuditLog:
             outcome,
             detail,
         )
-        audit_log.info("%s", json.dumps({name: value for name, value in asdict(row).items() if value}))
+
+    async def add(self, row: AuditRow) -> None:
+        """Append an entry. What cannot be written is told in the program's log: the call itself has happened."""
         try:
             await self._database.write(lambda connection: add_entry(connection, row))
-            if self._keep_ns and now_ns - self._shortened_ns > HOUR_NS:
-                self._shortened_ns = now_ns
-                await self._database.write(lambda connection: drop_entries(connection, now_ns - self._keep_ns))
         except Refusal as error:
             _LOG.error("an entry of the audit log could not be written: %s", error)
+        await self.tell(row)
+
+    async def tell(self, row: AuditRow) -> None:
+        """Tell the program's log of an entry, and drop old ones now and then."""
+        audit_log.info("%s", json.dumps({name: value for name, value in asdict(row).items() if value}))
+        if self._keep_ns and row.at - self._shortened_ns > HOUR_NS:
+            self._shortened_ns = row.at
+            try:
+                await self._database.write(lambda connection: drop_entries(connection, row.at - self._keep_ns))
+            except Refusal as error:
+                _LOG.error("old entries of the audit log could not be dropped: %s", error)
 
     async def entries(self, wanted: AuditFilter, before: int, limit: int) -> Sequence[AuditRow]:
         """Return a page of entries, the newest first, those with ids less than `before` (0: all)."""

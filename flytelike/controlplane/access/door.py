@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from hashlib import sha256
 
 from google.protobuf.message import Message
@@ -27,7 +28,9 @@ from flytelike.controlplane.access.table import RULES, Rule
 from flytelike.controlplane.access.table import Door as Entry
 from flytelike.controlplane.access.targets import target_of
 from flytelike.controlplane.access.tokens import MARK
+from flytelike.controlplane.attendant import Attendant, attended
 from flytelike.controlplane.errors import Refusal, Status, refusal
+from flytelike.controlplane.repository.audit import AuditRow, add_entry
 from flytelike.controlplane.secret_files import SecretFile
 from flytelike.model.diagnostic import DiagnosticError
 
@@ -119,13 +122,18 @@ class Door:
     async def passage(self, identity: Identity, method: str, request: Message, origin: Origin) -> AsyncIterator[None]:
         """Authorise a call and let `caller()` be who makes it; what changes something is noted, as is the attempt.
 
+        The entry is written in the transaction of the change; where nothing was changed, or afterwards something went
+        wrong, in one of its own.
+
         Raises:
             Refusal: As `authorise`.
         """
         noted = self._is_noted(method)
         try:
             who = await self.authorise(identity, method, request)
-            with called_by(who):
+            entry = self._entry(identity, method, request, origin, None) if noted else None
+            beside = None if entry is None else Attendant(partial(add_entry, row=entry))
+            with called_by(who), attended(beside):
                 yield
         except Exception as error:
             if noted:
@@ -138,8 +146,8 @@ class Door:
                 self._noting.add(task)
                 task.add_done_callback(self._noting.discard)
             raise
-        if noted:
-            await self._note(identity, method, request, origin, None)
+        if entry is not None and beside is not None:
+            await (self._audit.tell(entry) if beside.done else self._audit.add(entry))
 
     async def close(self) -> None:
         """Finish what is being noted."""
@@ -149,8 +157,13 @@ class Door:
     async def _note(
         self, identity: Identity, method: str, request: Message, origin: Origin, error: BaseException | None
     ) -> None:
+        await self._audit.add(self._entry(identity, method, request, origin, error))
+
+    def _entry(
+        self, identity: Identity, method: str, request: Message, origin: Origin, error: BaseException | None
+    ) -> AuditRow:
         outcome, detail = outcome_of(error)
-        await self._audit.add(identity, deed_of(self._rules.get(method), method, request), origin, outcome, detail)
+        return self._audit.row(identity, deed_of(self._rules.get(method), method, request), origin, outcome, detail)
 
     def _is_noted(self, method: str) -> bool:
         rule = self._rules.get(method)

@@ -18,8 +18,11 @@ def assigned(
 ) -> compiler_pb2.CompiledWorkflowClosure:
     """Return a closure whose tasks ask for the defaults where they ask for nothing, and for no more than the limits.
 
-    As in Flyte, it concerns containers; tasks that bring a whole pod say everything themselves.
+    As in Flyte, it concerns containers; tasks that bring a whole pod say everything themselves. The closure itself is
+    returned where the setting says nothing.
     """
+    if not setting.ByteSize():
+        return closure
     changed = compiler_pb2.CompiledWorkflowClosure()
     changed.CopyFrom(closure)
     for task in changed.tasks:

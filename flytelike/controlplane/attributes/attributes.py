@@ -1,7 +1,9 @@
 """The use cases of settings of projects, their domains and workflows."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -24,9 +26,10 @@ from flytelike.controlplane.repository.attributes import (
     settings_over,
 )
 from flytelike.controlplane.repository.entities import list_active_launch_plans, list_entities
+from flytelike.controlplane.repository.executions import find_execution
 from flytelike.controlplane.repository.rows import EntityRow
 from flytelike.controlplane.settings import Settings
-from flytelike.model.ids import ResourceKind
+from flytelike.model.ids import ExecutionId, ResourceKind
 from flytelike.model.quantity import amount_of
 from flytelike.storage import Store
 from flytelike_idl.admin import launch_plan_pb2
@@ -43,6 +46,13 @@ KINDS = {
     "workflow_execution_config": pb.WORKFLOW_EXECUTION_CONFIG,
     "cluster_assignment": pb.CLUSTER_ASSIGNMENT,
 }
+NOTHING_TO_SET = {
+    "plugin_overrides": "each type of task has one plugin here",
+    "execution_cluster_label": "there is one cluster",
+    "cluster_assignment": "there is one cluster",
+}
+"""Kinds that this platform has nothing for, and why."""
+_QUEUE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 NAME_MAX = 255
 BYTES_MAX = 64 * 1024
 
@@ -92,6 +102,20 @@ class Attributes:
         """Return all settings that hold for a target, the most specific first."""
         return await self._database.glance(lambda connection: settings_over(connection, target))
 
+    async def resources_of(self, execution: ExecutionId) -> pb.TaskResourceAttributes:
+        """Return what tasks of an execution get when they ask for nothing, and at most, as settings are now."""
+        row = await self._database.read(partial(find_execution, execution=execution))
+        if row is None:
+            return pb.TaskResourceAttributes()  # Somebody made its object; no setting speaks of it.
+        return task_resources(await self.over(Target(row.project, row.domain, row.workflow_name)))
+
+    async def cluster_resources(self, project: str, domain: str) -> dict[str, str]:
+        """Return the values for the templates of a namespace: each from the domain, else from the project."""
+        found: dict[str, str] = {}
+        for setting in reversed(await self.over(Target(project, domain))):
+            found.update(setting.attributes.cluster_resource_attributes.attributes)
+        return found
+
     async def explain(self, target: Target) -> Sequence[Value]:
         """Return what holds for executions of a workflow, and where each value comes from."""
         settings = await self.over(target)
@@ -118,20 +142,34 @@ class Attributes:
 def check_setting(setting: Setting, faults: Faults) -> None:
     """Note what a setting cannot say."""
     attributes, target = setting.attributes, setting.target
-    if attributes.WhichOneof("target") is None:
+    said = attributes.WhichOneof("target")
+    if said is None:
         faults.add("invalid-attributes", "the attributes say nothing", "set one kind of them")
+    elif said in NOTHING_TO_SET:
+        faults.add("unsupported-attribute", f"{said} would change nothing: {NOTHING_TO_SET[said]}", "leave it out")
+    _check_queue(attributes.execution_queue_attributes, faults)
     if attributes.ByteSize() > BYTES_MAX:
         faults.add("invalid-attributes", f"the attributes have more than {BYTES_MAX >> 10} KiB", "say less")
     if len(target.workflow) > NAME_MAX or not target.workflow.isprintable():
         faults.add("invalid-name", f"{target.workflow[:40]!r} cannot be a workflow")
     if attributes.workflow_execution_config.max_parallelism < 0:
         faults.add("invalid-attributes", "max_parallelism is below 0", "choose 0 for no bound")
-    said = attributes.task_resource_attributes
+    asked = attributes.task_resource_attributes
     for name in ("cpu", "gpu", "memory", "storage", "ephemeral_storage"):
-        found = [_amount(name, getattr(part, name), faults) for part in (said.defaults, said.limits)]
+        found = [_amount(name, getattr(part, name), faults) for part in (asked.defaults, asked.limits)]
         if None not in found and found[1] and found[0] > found[1]:
-            told = f"the default for {name}, {getattr(said.defaults, name)}, is above the limit"
+            told = f"the default for {name}, {getattr(asked.defaults, name)}, is above the limit"
             faults.add("invalid-attributes", told, "raise the limit, or lower the default")
+
+
+def _check_queue(queue: pb.ExecutionQueueAttributes, faults: Faults) -> None:
+    if len(queue.tags) > 1:
+        told = f"{len(queue.tags)} execution queues are named"
+        faults.add("invalid-attributes", told, "name one: an execution is of one queue")
+    for tag in queue.tags:
+        if not _QUEUE.fullmatch(tag):
+            told = f"{tag[:80]!r} cannot be a queue: 1 to 63 letters, digits, `-`, `_` and `.` between them"
+            faults.add("invalid-attributes", told)
 
 
 def _amount(name: str, quantity: str, faults: Faults) -> float:

@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 
 from flytelike.codec.priority import said_priority
 from flytelike.controlplane.repository.attributes import Setting, Target
+from flytelike.model.labels import QUEUE_LABEL
 from flytelike_idl.admin import execution_pb2, launch_plan_pb2
 from flytelike_idl.admin import matchable_resource_pb2 as pb
 
@@ -48,6 +49,9 @@ def inherit_settings(spec: execution_pb2.ExecutionSpec, settings: Iterable[Setti
         service = setting.attributes.quality_of_service
         if said_priority(spec.quality_of_service) is None and said_priority(service) is not None:
             spec.quality_of_service.CopyFrom(service)
+        for tag in setting.attributes.execution_queue_attributes.tags[:1]:
+            if QUEUE_LABEL not in spec.labels.values:
+                spec.labels.values[QUEUE_LABEL] = tag
 
 
 def task_resources(settings: Iterable[Setting]) -> pb.TaskResourceAttributes:
@@ -83,7 +87,7 @@ def explained(
                 for one in settings
             ]
             yield from _value(f"task_resources.{part}.{name}", [it for it in quantities if it[0]])
-    for kind in ("cluster_resource_attributes", "execution_queue_attributes", "plugin_overrides"):
+    for kind in ("cluster_resource_attributes", "execution_queue_attributes"):
         others = [
             (_line(getattr(one.attributes, kind)), shown_target(one.target))
             for one in settings

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from flytelike.controlplane.collecting.policy import Policies
-from flytelike.model.ids import ExecutionId
+from flytelike.model.ids import ExecutionId, NodePath
 
 
 class Layout(Protocol):
@@ -17,6 +17,9 @@ class Layout(Protocol):
 
     def document_folder(self, execution: ExecutionId) -> str:
         """Return the name of an execution's folder of documents."""
+
+    def data_folder(self, execution: ExecutionId, path: NodePath, attempt: int) -> str:
+        """Return the name of the folder of an attempt's data."""
 
     def shard(self, execution: ExecutionId, folder: str) -> str:
         """Return the folder below the raw prefix in which an execution's data folder of this name lies."""

@@ -12,8 +12,9 @@ from flytelike.controlplane.ports import Clock, PlaceUse
 from flytelike.controlplane.repository.holding import running_executions
 from flytelike.controlplane.repository.samples import Sample, drop_samples, read_samples, write_samples
 from flytelike.controlplane.tenancy.rules import Rules
+from flytelike.controlplane.tenancy.stored import Stored
 from flytelike.controlplane.tenancy.tenancy import TenancyCases
-from flytelike.model.quota import EXECUTIONS, QuotaPlace
+from flytelike.model.quota import EXECUTIONS, STORED_BYTES, QuotaPlace
 
 MINUTE_NS = 60_000_000_000
 DAY_NS = 24 * 3600 * 1_000_000_000
@@ -30,8 +31,9 @@ class Usage:
     Nothing is looked at while nothing happens. Used on one event loop.
     """
 
-    def __init__(self, database: Database, tenancy: TenancyCases, clock: Clock) -> None:
-        """Ask the meter of `tenancy`, and keep samples in `database`."""
+    def __init__(self, database: Database, tenancy: TenancyCases, clock: Clock, stored: Stored) -> None:
+        """Ask the meter of `tenancy` and `stored`, and keep samples in `database`."""
+        self._stored = stored
         self._database = database
         self._tenancy = tenancy
         self._clock = clock
@@ -45,7 +47,8 @@ class Usage:
     async def now(self) -> Mapping[QuotaPlace, PlaceUse]:
         """Return what is used now, by place."""
         running = await self._database.read(running_executions)
-        return _together(self._tenancy.rules, self._tenancy.meter.uses(), running)
+        stored = await self._stored.uses()
+        return _together(self._tenancy.rules, self._tenancy.meter.uses(), running, stored)
 
     async def samples(self, place: QuotaPlace, since_ns: int, limit: int, offset: int) -> Sequence[Sample]:
         """Return samples of a place from an instant on, oldest first."""
@@ -53,6 +56,7 @@ class Usage:
 
     def touched(self) -> None:
         """Take in that something has happened: there is a sample of it, a minute after the last one at the earliest."""
+        self._stored.touched()
         if self._due is not None or self._closed:
             return
         wait_ns = max(0, self._sampled_ns + MINUTE_NS - self._clock.now_ns())
@@ -99,14 +103,18 @@ class Usage:
 
 
 def _together(
-    rules: Rules, attempts: Mapping[QuotaPlace, PlaceUse], running: Mapping[tuple[str, str], int]
+    rules: Rules,
+    attempts: Mapping[QuotaPlace, PlaceUse],
+    running: Mapping[tuple[str, str], int],
+    stored: Mapping[QuotaPlace, int],
 ) -> Mapping[QuotaPlace, PlaceUse]:
     executions: Counter[QuotaPlace] = Counter()
     for (project, domain), number in running.items():
         for place in rules.places(project, domain):
             executions[place] += number
     found = dict(attempts)
-    for place, number in executions.items():
-        use = found.get(place, NOTHING)
-        found[place] = PlaceUse({**use.used, EXECUTIONS: number}, use.waiting)
+    for name, amounts in ((EXECUTIONS, executions), (STORED_BYTES, stored)):
+        for place, amount in amounts.items():
+            use = found.get(place, NOTHING)
+            found[place] = PlaceUse({**use.used, name: amount}, use.waiting)
     return found

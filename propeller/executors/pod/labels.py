@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from flytelike.model.ids import ExecutionId, NodePath
+from flytelike.model.labels import QUEUE_LABEL
 from propeller.executors.pod.faults import Faults
 from propeller.executors.pod.names import is_label_name, label_value
 from propeller.executors.pod.settings import Json, PodSettings
@@ -71,7 +72,9 @@ def _labels(spec: AttemptSpec, settings: PodSettings) -> dict[str, str]:
         WORKFLOW: spec.workflow.name,
         INTERRUPTIBLE: "true" if spec.interruptible else "false",
     }
-    queue = settings.kueue_queue.replace("{project}", execution.project).replace("{domain}", execution.domain)
+    queue = spec.labels.get(QUEUE_LABEL) or settings.kueue_queue.replace("{project}", execution.project).replace(
+        "{domain}", execution.domain
+    )
     if queue:
         told[KUEUE_QUEUE] = queue
     return {name: label_value(value) for name, value in told.items()}

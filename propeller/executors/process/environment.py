@@ -11,6 +11,7 @@ from pathlib import Path
 from flytelike.model.graph import TaskTemplate
 from flytelike.model.secret_names import VARIABLE_PREFIX
 from propeller.executors.contract import contract_variables
+from propeller.executors.process.devices import VISIBLE
 from propeller.executors.process.settings import ProcessSettings
 from propeller.ports import AttemptSpec
 
@@ -66,6 +67,8 @@ def base_environment(settings: ProcessSettings) -> dict[str, str]:
     return {
         **inherited,
         "PATH": path,
+        # Who asks for no GPU sees none; what an attempt was given, and a task's own word, go before this.
+        **({VISIBLE: ""} if settings.gpus else {}),
         **settings.env,
         _DURABLE: str(int(settings.durable)),
         _DURABLE_DOCUMENTS: str(int(settings.durable and settings.durable_documents)),

@@ -2,22 +2,25 @@
 
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from grpc import aio
 
+from flytelike.controlplane.access import audit, door
 from flytelike.controlplane.access.audit import AuditLog, Deed, Origin
 from flytelike.controlplane.access.identity import Identity, Via
 from flytelike.controlplane.access.roles import Place, Role
 from flytelike.controlplane.access.table import RULES
 from flytelike.controlplane.access.targets import target_of
 from flytelike.controlplane.app import ControlPlane
+from flytelike.controlplane.errors import Status, refusal
 from flytelike.controlplane.repository.audit import AuditFilter
 from flytelike_idl.admin import execution_pb2
 from flytelike_idl.core import identifier_pb2
-from flytelike_idl.service import access_pb2, access_pb2_grpc
+from flytelike_idl.service import access_pb2, access_pb2_grpc, tenancy_pb2, tenancy_pb2_grpc
 from tests.unit.access.world import OTHER, Guarded, guarded, user_grant
 from tests.unit.controlplane.builders import (
     DOMAIN,
@@ -25,6 +28,7 @@ from tests.unit.controlplane.builders import (
     SECOND_NS,
     create_execution,
     get_execution,
+    module,
     settings_for,
     started,
 )
@@ -60,6 +64,72 @@ async def plane(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 def signed(world: Guarded, user: str) -> tuple[tuple[str, str], ...]:
     return (("authorization", f"Bearer {world.tokens[user]}"),)
+
+
+async def noted(log: AuditLog, who: Identity, deed: Deed, origin: Origin, outcome: str) -> None:
+    await log.add(log.row(who, deed, origin, outcome))
+
+
+def team(world: Guarded, name: str) -> Awaitable[tenancy_pb2.ApplyTenancyResponse]:
+    wish = tenancy_pb2.TenancyWish(team=tenancy_pb2.TeamWish(name=name))
+    request = tenancy_pb2.ApplyTenancyRequest(wishes=[wish])
+    stub = tenancy_pb2_grpc.TenancyServiceStub(world.running.channel)
+    return stub.ApplyTenancy(request, metadata=signed(world, "root"))
+
+
+def register(world: Guarded, _: str) -> Awaitable[object]:
+    return world.running.registration.Register(module(version="v2"), metadata=signed(world, "root"))
+
+
+def grant(world: Guarded, name: str) -> Awaitable[object]:
+    subject = access_pb2.AccessSubject(user=name)
+    request = access_pb2.CreateGrantRequest(grant=access_pb2.AccessGrant(subject=subject, role="viewer"))
+    return access_pb2_grpc.AccessServiceStub(world.running.channel).CreateGrant(request, metadata=signed(world, "root"))
+
+
+CHANGES = [team, grant, register]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_nothing_is_changed_without_its_entry(
+    world: Guarded, monkeypatch: pytest.MonkeyPatch, change: Callable[[Guarded, str], Awaitable[object]]
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise refusal(Status.UNAVAILABLE, "disk-full", "the disk is full")
+
+    before = await world.rows()
+    monkeypatch.setattr(door, "add_entry", full)
+    monkeypatch.setattr(audit, "add_entry", full)
+    with pytest.raises(aio.AioRpcError):
+        await change(world, "ops")
+    assert await world.rows() == before
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_an_entry_is_there_as_soon_as_its_change(
+    world: Guarded, monkeypatch: pytest.MonkeyPatch, change: Callable[[Guarded, str], Awaitable[object]]
+) -> None:
+    """Nothing is written once the change is durable: a server may be killed then."""
+
+    async def killed(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(world.running.plane.audit, "tell", killed)
+    monkeypatch.setattr(world.running.plane.audit, "add", killed)
+    before = await world.rows()
+    with pytest.raises(aio.AioRpcError):
+        await change(world, "ops")
+    assert await world.rows() != before
+    (entry,) = await world.running.plane.audit.entries(ALL, 0, 10)
+    assert entry.outcome == "OK"
+
+
+async def test_what_changed_nothing_leaves_one_entry_that_says_so(world: Guarded) -> None:
+    await team(world, "ops")
+    with pytest.raises(aio.AioRpcError):
+        await team(world, "No Name")
+    entries = await world.running.plane.audit.entries(ALL, 0, 10)
+    assert [one.outcome for one in entries] == ["INVALID_ARGUMENT", "OK"]
 
 
 async def test_a_change_is_noted_with_everything(world: Guarded) -> None:
@@ -124,7 +194,7 @@ async def test_who_administers_a_project_reads_its_part_of_the_log(world: Guarde
 
 async def test_each_entry_is_a_line_of_the_programs_log(plane: ControlPlane, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "flytelike.audit"):
-        await plane.audit.add(ANN, Deed("S/M", "p", "d", "t"), Origin("peer", "id"), "OK")
+        await noted(plane.audit, ANN, Deed("S/M", "p", "d", "t"), Origin("peer", "id"), "OK")
     (line,) = [json.loads(record.getMessage()) for record in caplog.records if record.name == "flytelike.audit"]
     assert line["actor"] == "ann"
     assert line["method"] == "S/M"
@@ -134,7 +204,9 @@ async def test_entries_are_found_by_what_they_say(plane: ControlPlane) -> None:
     for number in range(6):
         who = replace(ANN, user=f"user{number % 2}")
         outcome = "OK" if number < 3 else "NOT_FOUND"
-        await plane.audit.add(who, Deed(f"S/M{number}", f"p{number % 3}", "d", "t"), Origin("", f"r{number}"), outcome)
+        await noted(
+            plane.audit, who, Deed(f"S/M{number}", f"p{number % 3}", "d", "t"), Origin("", f"r{number}"), outcome
+        )
     entries = await plane.audit.entries(ALL, 0, 10)
     assert [one.request_id for one in entries] == ["r5", "r4", "r3", "r2", "r1", "r0"]
 
@@ -152,21 +224,23 @@ async def test_entries_are_found_by_what_they_say(plane: ControlPlane) -> None:
 
 async def test_pages_neither_overlap_nor_leave_out(plane: ControlPlane) -> None:
     for number in range(7):
-        await plane.audit.add(ANN, Deed("S/M"), Origin("", str(number)), "OK")
+        await noted(plane.audit, ANN, Deed("S/M"), Origin("", str(number)), "OK")
     seen, before = [], 0
     while page := await plane.audit.entries(ALL, before, 3):
         seen += [one.request_id for one in page]
         before = page[-1].id
-        await plane.audit.add(ANN, Deed("S/M"), Origin("", "later"), "OK")
+        await noted(plane.audit, ANN, Deed("S/M"), Origin("", "later"), "OK")
     assert seen == ["6", "5", "4", "3", "2", "1", "0"]
 
 
 async def test_what_is_old_goes(plane: ControlPlane) -> None:
     log = AuditLog(plane.database, plane.clock, keep_ns=5 * SECOND_NS)
-    await log.add(ANN, Deed("S/M"), Origin("", "first"), "OK")
+    await noted(log, ANN, Deed("S/M"), Origin("", "first"), "OK")
     for _ in range(10):
         plane.clock.now_ns()  # each look takes a second
-    await AuditLog(plane.database, plane.clock, keep_ns=5 * SECOND_NS).add(ANN, Deed("S/M"), Origin("", "last"), "OK")
+    await noted(
+        AuditLog(plane.database, plane.clock, keep_ns=5 * SECOND_NS), ANN, Deed("S/M"), Origin("", "last"), "OK"
+    )
     assert [one.request_id for one in await plane.audit.entries(ALL, 0, 10)] == ["last"]
 
 

@@ -1,6 +1,7 @@
 """Namespaces say whether their projects are archived, and go on saying it when something fails meanwhile."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,10 +11,12 @@ from flytelike.cluster import archiving
 from flytelike.cluster.archiving import mark_archived, mark_once
 from flytelike.cluster.namespaces import Namespaces
 from flytelike.controlplane.app import ControlPlane
+from flytelike.controlplane.repository.attributes import Setting, Target
+from flytelike_idl.admin import matchable_resource_pb2 as pb
 from flytelike_idl.admin import project_pb2
 from propeller.kube.errors import Unavailable
 from propeller.kube.ports import NAMESPACES
-from propeller.kube.project_domain import ARCHIVED, STATE
+from propeller.kube.project_domain import ARCHIVED, ATTRIBUTES, STATE
 from tests.kube.fake_objects import FakeObjects
 from tests.unit.controlplane.builders import settings_for, started
 
@@ -84,6 +87,40 @@ async def test_it_goes_on_through_trouble_of_the_cluster_and_tells_it_once(
             await objects.called()
     marking.cancel()
     await asyncio.gather(marking, return_exceptions=True)
-    assert [record.getMessage() for record in caplog.records if "archived" in record.getMessage()] == [
-        "namespaces of archived projects cannot be marked: away (503)"
+    assert [record.getMessage() for record in caplog.records if "namespaces" in record.getMessage()] == [
+        "namespaces cannot be told of their projects: away (503)"
     ]
+
+
+async def test_cluster_resource_attributes_become_values_for_templates(
+    plane: ControlPlane, objects: FakeObjects
+) -> None:
+    """The domain's go before the project's; who takes them back finds none, and what others wrote stays."""
+    for name, value in (("flights-development", None), ("trains-development", "{}")):
+        note = {"metadata": {"annotations": {ATTRIBUTES: value}}}
+        await objects.merge(NAMESPACES, "", name, note)
+    await told(plane, "flights", "", cpu="1", memory="1Gi")
+    await told(plane, "flights", "development", cpu="2")
+    for _ in range(2):
+        await mark_once(plane, Namespaces(objects))
+    assert await values(objects, "flights") == {"cpu": "2", "memory": "1Gi"}
+    assert await values(objects, "trains") == {}
+    merges = objects.calls.count("merge")
+    assert merges == 3
+    for domain in ("", "development"):
+        await plane.attributes.drop(Target("flights", domain), pb.CLUSTER_RESOURCE)
+    await mark_once(plane, Namespaces(objects))
+    assert await values(objects, "flights") is None
+    assert await values(objects, "trains") == {}
+
+
+async def told(plane: ControlPlane, project: str, domain: str, **values: str) -> None:
+    said = pb.ClusterResourceAttributes(attributes=values)
+    await plane.attributes.put(
+        Setting(Target(project, domain), pb.MatchingAttributes(cluster_resource_attributes=said))
+    )
+
+
+async def values(objects: FakeObjects, project: str) -> object:
+    notes = (await objects.get(NAMESPACES, "", f"{project}-development"))["metadata"].get("annotations") or {}
+    return json.loads(notes[ATTRIBUTES]) if notes.get(ATTRIBUTES) is not None else None

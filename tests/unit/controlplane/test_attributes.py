@@ -8,6 +8,7 @@ import pytest
 from grpc import aio
 
 from flytelike.controlplane.attributes.assigning import assign
+from flytelike.model.labels import QUEUE_LABEL
 from flytelike_idl.admin import execution_pb2
 from flytelike_idl.admin import matchable_resource_pb2 as pb
 from flytelike_idl.admin import project_attributes_pb2 as project_pb
@@ -146,11 +147,37 @@ async def test_it_is_told_what_holds_and_why(running: Running) -> None:
         resources({"cpu": "lots"}, {}),
         resources({"cpu": "2"}, {"cpu": "1"}),
         config(labels={"values": {"a": "x" * 70_000}}),
+        pb.MatchingAttributes(execution_queue_attributes={"tags": ["a", "b"]}),  # type: ignore[arg-type]
+        pb.MatchingAttributes(execution_queue_attributes={"tags": ["no queue"]}),  # type: ignore[arg-type]
     ],
 )
 async def test_what_cannot_be_is_refused(running: Running, attributes: pb.MatchingAttributes) -> None:
     code, text = await refused(put(running, attributes))
     assert (code, "[invalid-attributes]" in text) == (grpc.StatusCode.INVALID_ARGUMENT, True)
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        pb.MatchingAttributes(plugin_overrides={"overrides": [{"task_type": "spark"}]}),  # type: ignore[arg-type]
+        pb.MatchingAttributes(execution_cluster_label={"value": "east"}),  # type: ignore[arg-type]
+        pb.MatchingAttributes(cluster_assignment={"cluster_pool_name": "east"}),  # type: ignore[arg-type]
+    ],
+)
+async def test_what_there_is_nothing_for_is_refused(running: Running, attributes: pb.MatchingAttributes) -> None:
+    code, text = await refused(put(running, attributes))
+    assert (code, "[unsupported-attribute]" in text) == (grpc.StatusCode.INVALID_ARGUMENT, True)
+
+
+async def test_an_execution_is_labelled_with_its_queue(running: Running) -> None:
+    """By the most specific setting, unless it says one itself."""
+    for tag, domain in (("slow", ""), ("fast", DOMAIN)):
+        await put(running, pb.MatchingAttributes(execution_queue_attributes={"tags": [tag]}), domain)  # type: ignore[arg-type]
+    spec = await started(running, labels={"values": {"mine": "yes"}})
+    assert dict(spec.labels.values) == {"mine": "yes", QUEUE_LABEL: "fast"}
+    own = await started(running, "own", labels={"values": {QUEUE_LABEL: "own"}})
+    assert dict(own.labels.values) == {QUEUE_LABEL: "own"}
+    assert running.launcher.launched[0].labels[QUEUE_LABEL] == "fast"
 
 
 async def test_a_setting_is_made_for_something_that_is_there(running: Running) -> None:

@@ -13,12 +13,14 @@ from flytelike.model.graph import Binding, BoundPromise, BoundScalar, Node, Prom
 from flytelike.model.ids import NodeId
 from flytelike.model.interface import TypedInterface
 from flytelike.model.literals import Primitive
-from flytelike_idl.core import compiler_pb2, dynamic_job_pb2
+from flytelike_idl.admin import matchable_resource_pb2 as pb
+from flytelike_idl.core import compiler_pb2, dynamic_job_pb2, tasks_pb2
 from tests.unit.controlplane.builders import Running, a_task, module, task_id
 
 pytestmark = pytest.mark.anyio
 
 TASK = a_task("spread")
+SETTING = pb.TaskResourceAttributes(defaults=pb.TaskResourceSpec(cpu="500m"), limits=pb.TaskResourceSpec(memory="1Gi"))
 
 
 def job(value: object = 3, *, image: str = "python", project: str = "default", nodes: int = 1) -> DynamicJob:
@@ -36,7 +38,7 @@ def job(value: object = 3, *, image: str = "python", project: str = "default", n
 async def compiled(running: Running, given: DynamicJob) -> compiler_pb2.CompiledWorkflowClosure:
     uri = f"{running.plane.settings.base}/futures.pb"
     await running.plane.store.put_async(uri, dynamic_job_to_proto(given).SerializeToString())
-    digest = await running.plane.graphs.compile(TASK, uri)
+    digest = await running.plane.graphs.compile(TASK, uri, SETTING)
     return compiler_pb2.CompiledWorkflowClosure.FromString(await running.plane.graphs.closure(digest))
 
 
@@ -50,6 +52,12 @@ async def test_a_graph_has_the_outputs_of_its_task(running: Running) -> None:
     closure = closure_from_proto(await compiled(running, job()))
     assert closure.primary.template.interface == TypedInterface({}, TASK.interface.outputs)
     assert list(closure.tasks) == [task_id()]
+
+
+async def test_its_tasks_get_what_settings_say_of_resources(running: Running) -> None:
+    (task,) = (await compiled(running, job())).tasks
+    requests = {entry.name: entry.value for entry in task.template.container.resources.requests}
+    assert requests[tasks_pb2.Resources.CPU] == "500m"
 
 
 async def test_what_is_registered_counts_whatever_the_task_says_of_it(running: Running) -> None:
@@ -82,4 +90,4 @@ async def test_nodes_are_bounded(running: Running) -> None:
         message.nodes.add(id="dn0")
     await running.plane.store.put_async(uri, message.SerializeToString())
     with pytest.raises(Refusal, match="too-many-nodes"):
-        await running.plane.graphs.compile(TASK, uri)
+        await running.plane.graphs.compile(TASK, uri, SETTING)

@@ -88,6 +88,23 @@ async def test_attempts_that_run_together_have_devices_of_their_own(tmp_path: Pa
         await bench.close()
 
 
+@pytest.mark.anyio
+@pytest.mark.parametrize(("own", "seen"), [({}, "[]"), ({VISIBLE: "9"}, "[9]")])
+async def test_who_asks_for_no_gpu_sees_none_but_by_its_own_environment(
+    tmp_path: Path, own: dict[str, str], seen: str
+) -> None:
+    bench = Bench(tmp_path, slots=1, gpus=("7", "9"))
+    try:
+        spec = bench.site.spec(("sh", "-c", f'echo "[$CUDA_VISIBLE_DEVICES]" > {tmp_path}/seen'))
+        container = replace(spec.task.container, env=own)  # type: ignore[type-var]
+        spec = replace(spec, task=replace(spec.task, container=container))
+        await bench.executor.start(spec)
+        await bench.listener.ended(spec.key)
+        assert (tmp_path / "seen").read_text().strip() == seen
+    finally:
+        await bench.close()
+
+
 @pytest.mark.parametrize(("text", "names"), [("0,1", ("0", "1")), ("none", ()), ("GPU-x", ("GPU-x",))])
 def test_gpus_are_named_on_the_command_line(text: str, names: tuple[str, ...]) -> None:
     assert gpu_names(text) == names

@@ -8,6 +8,7 @@ import pytest
 
 from flytelike.model.graph import Container, DataFiles, SecretRequest, TaskOverrides
 from flytelike.model.ids import ExecutionId, NodePath
+from flytelike.model.labels import QUEUE_LABEL
 from flytelike.model.literals import Literal, Primitive
 from flytelike.model.policies import ResourceName, Resources
 from flytelike_idl.core import security_pb2, tasks_pb2
@@ -379,3 +380,10 @@ def test_the_service_account_of_the_task_counts() -> None:
 def test_pods_are_handed_to_a_queue_of_kueue_s(queue: str, label: str | None) -> None:
     labels = built(attempt(), PodSettings(kueue_queue=queue))["metadata"]["labels"]
     assert labels.get("kueue.x-k8s.io/queue-name") == label
+
+
+@pytest.mark.parametrize("general", ["", "all"])
+def test_an_execution_s_own_queue_goes_before_the_general_one(general: str) -> None:
+    asked = replace(attempt(), labels={QUEUE_LABEL: "fast"})
+    labels = built(asked, PodSettings(kueue_queue=general))["metadata"]["labels"]
+    assert labels["kueue.x-k8s.io/queue-name"] == "fast"

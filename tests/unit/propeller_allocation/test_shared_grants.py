@@ -126,7 +126,6 @@ async def test_a_holder_that_is_not_heard_of_loses_what_it_has_and_hears_of_it_w
     gone.ask("x", attempts=4)
     assert await gone.turn() == {"x"}
     other.ask("y")
-    _let_others_decide(site.url)
     while not await other.turn():
         await asyncio.sleep(0)
     assert site.granted() == {"y": 1}
@@ -134,6 +133,23 @@ async def test_a_holder_that_is_not_heard_of_loses_what_it_has_and_hears_of_it_w
     await gone.turn()
     assert gone.held.lost_ids == ["x"]
     assert gone.held.now == set()
+
+
+async def test_one_that_decides_keeps_others_from_it_no_longer_than_it_keeps_what_it_has(site: Site) -> None:
+    """And who waits sees, without a round, that the one who decided is gone: so it takes a time to live and a look."""
+    gone, other = await site.holder("gone", ttl_s=0.001), await site.holder("other")
+    other.ask("y")
+    await other.turn()
+    other.allocator._ledger.resign()
+    gone.ask("x", attempts=4)
+    await gone.turn()
+    waiting = await site.holder("waiting")
+    waiting.ask("z", attempts=3)
+    await waiting.turn()
+    while waiting.held.now != {"z"}:
+        if waiting.allocator._ledger.changed():
+            await waiting.turn()
+    assert site.granted() == {"y": 1, "z": 3}
 
 
 async def test_after_a_restart_what_was_granted_is_there_for_who_asks_again_and_the_rest_is_given_back(
