@@ -139,6 +139,10 @@ bench: $(READY) ## measure, print a table, and write bench/results.json
 bench-cluster: $(READY) ## measure the operator at scale, on a real API server (half an hour)
 	@$(BIN)/python -m bench.cluster
 
+.PHONY: bench-console
+bench-console: $(READY) console ## measure the console's pages in headless Chromium
+	@$(BIN)/python -m bench.console
+
 .PHONY: simulate
 simulate: $(READY) ## run the simulations of propeller's core and engine on SEEDS seeds (10000)
 	@$(BIN)/python -m tests.simulation.run --seeds $(SEEDS)

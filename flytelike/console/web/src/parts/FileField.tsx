@@ -1,7 +1,7 @@
 import { useMutation } from "@tanstack/react-query";
 import { type JSX, createContext, useContext, useId } from "react";
 import type { Place } from "../api/client";
-import { upload } from "../lib/upload";
+import { upload } from "../api/upload";
 import { Fault } from "./Fault";
 
 /** Where files are uploaded to. */

@@ -1,6 +1,6 @@
 // Sending a file to the platform's store: the server says where to, and the browser puts it there.
-import { dataProxy } from "../api/client";
-import type { Place } from "../api/client";
+import { plainName } from "../lib/filenames";
+import { type Place, dataProxy } from "./client";
 
 const NAME_BYTES = 10;
 
@@ -17,6 +17,3 @@ export async function upload(place: Place, file: File): Promise<string> {
   if (!answer.ok) throw new Error(`the file was not taken: ${(await answer.text()) || String(answer.status)}`);
   return where.nativeUrl;
 }
-
-/** A name that may be part of an address: letters, digits, dots, dashes. */
-export const plainName = (name: string): string => name.replace(/[^A-Za-z0-9._-]+/g, "_").replace(/^\.+/, "") || "file";
