@@ -31,11 +31,15 @@ up: $(DEMO) ## run the platform and its console on the demo's data
 
 .PHONY: console
 console: ## build the console's pages (Node.js 20.19 or newer)
-	@$(PYTHON) $(CONSOLE)/build.py
+	@if test -x $(BIN)/python; then $(BIN)/python $(CONSOLE)/build.py; else $(PYTHON) $(CONSOLE)/build.py; fi
+
+.PHONY: console-screenshots
+console-screenshots: $(READY) console ## take pictures of all pages of the console, into build/console
+	@$(BIN)/python -m tests.console.screenshots
 
 .PHONY: console-check
-console-check: # without Node.js it is left out, but not in CI
-	@$(PYTHON) $(CONSOLE)/build.py --check || { [ $$? = 3 ] && [ "$$CI" != true ]; }
+console-check: $(READY) # without Node.js it is left out, but not in CI
+	@$(BIN)/python $(CONSOLE)/build.py --check || { [ $$? = 3 ] && [ "$$CI" != true ]; }
 
 .PHONY: setup
 setup: $(READY) ## make .venv with everything the checks and tests need
@@ -58,7 +62,7 @@ $(READY): pyproject.toml constraints.txt | $(VENV)/bin/uv
 .PHONY: test
 test: $(READY) ## install what the tests need and run them
 	@tests/services/install.sh
-	@$(PYTHON) $(CONSOLE)/build.py || test "$$CI" != true
+	@$(BIN)/python $(CONSOLE)/build.py || test "$$CI" != true
 	@tests/wire/install.sh >/dev/null || test "$$CI" != true
 	@$(BIN)/python -m tests.kube.programs control-plane >/dev/null || test "$$CI" != true
 	@$(BIN)/python -m tests.kube.programs helm >/dev/null || test "$$CI" != true
@@ -134,6 +138,10 @@ bench: $(READY) ## measure, print a table, and write bench/results.json
 .PHONY: bench-cluster
 bench-cluster: $(READY) ## measure the operator at scale, on a real API server (half an hour)
 	@$(BIN)/python -m bench.cluster
+
+.PHONY: bench-console
+bench-console: $(READY) console ## measure the console's pages in headless Chromium
+	@$(BIN)/python -m bench.console
 
 .PHONY: simulate
 simulate: $(READY) ## run the simulations of propeller's core and engine on SEEDS seeds (10000)

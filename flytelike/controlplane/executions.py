@@ -222,9 +222,12 @@ class Executions:
             row = add_execution(connection, {**values, **held}, wanted.spec.labels.values)
             if wanted.parent is not None and wanted.parent.eager:
                 update_execution(connection, wanted.parent.node.execution, {"calls": True})
+            self._notifier.tell(connection, [wanted.id])
             return row
 
-        await self._dispatch.tell(await self._database.write(add))
+        row = await self._database.write(add)
+        self._notifier.changed([wanted.id])
+        await self._dispatch.tell(row)
         return wanted.id
 
     async def row(self, execution: ExecutionId) -> ExecutionRow:

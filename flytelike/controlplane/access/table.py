@@ -243,6 +243,7 @@ RULES: Mapping[str, Rule] = {
                     "GetElementStates",
                     "DrawGraph",
                     "PreviewValues",
+                    "PreviewStored",
                     "ListEntities",
                     "CompareVersions",
                     "WatchRun",

@@ -9,6 +9,7 @@ from flytelike.controlplane.access.roles import Action
 from flytelike.controlplane.access.roles import Place as AccessPlace
 from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.drawing import Drawing
+from flytelike.controlplane.errors import not_found
 from flytelike.controlplane.listing import ListQuery
 from flytelike.controlplane.messages import timestamp, workflow_of
 from flytelike.controlplane.naming import KIND_NAMES
@@ -25,6 +26,7 @@ from flytelike.controlplane.rpc.console_messages import (
     waiting_node,
 )
 from flytelike.controlplane.rpc.requests import any_identifier_of, entity_kind, execution_of, node_of, place_of
+from flytelike.controlplane.stored_previews import StoredPreview, StoredPreviews, uris_in
 from flytelike.model.ids import NodeExecutionId, NodePath, ResourceKind
 from flytelike_idl.admin import common_pb2, execution_pb2
 from flytelike_idl.core import literals_pb2
@@ -53,6 +55,7 @@ class ConsoleServicer:
         self._runs = plane.runs
         self._reading = plane.reading
         self._uploads = plane.uploads
+        self._stored = StoredPreviews(plane.store, plane.uploads)
 
     async def get_home(self, _request: pb.GetHomeRequest) -> pb.GetHomeResponse:
         """Return the projects that the caller may know of, with how it goes in them."""
@@ -159,11 +162,19 @@ class ConsoleServicer:
 
     async def preview_values(self, request: pb.PreviewValuesRequest) -> pb.PreviewValuesResponse:
         """Return inputs and outputs as far as they are small."""
-        if request.WhichOneof("of") == "node":
-            node = await self._reading.node_row(node_of(request.node))
-            return await self._previews(node.inputs_uri, node.output_uri)
-        row = await self._reading.execution_row(execution_of(request.execution))
-        return await self._previews(row.inputs_uri, row.outputs_uri)
+        inputs_uri, outputs_uri = await self._values_of(request)
+        return pb.PreviewValuesResponse(
+            inputs=await self._preview(inputs_uri), outputs=await self._preview(outputs_uri)
+        )
+
+    async def preview_stored(self, request: pb.PreviewStoredRequest) -> pb.PreviewStoredResponse:
+        """Return the beginning of what a value refers to."""
+        inputs_uri, outputs_uri = await self._values_of(request)
+        for uri in (inputs_uri, outputs_uri):
+            literals = (await self._reading.data(uri)).literals
+            if any(request.uri in uris_in(literal) for literal in literals.literals.values()):
+                return stored_message(await self._stored.preview(request.uri))
+        raise not_found("value", f"with the address {request.uri[:200]!r} here")
 
     async def list_entities(self, request: pb.ListEntitiesRequest) -> pb.ListEntitiesResponse:
         """Return a page of names."""
@@ -223,10 +234,13 @@ class ConsoleServicer:
             out.last_at.CopyFrom(instant(found.last_at))
         return out
 
-    async def _previews(self, inputs_uri: str, outputs_uri: str) -> pb.PreviewValuesResponse:
-        return pb.PreviewValuesResponse(
-            inputs=await self._preview(inputs_uri), outputs=await self._preview(outputs_uri)
-        )
+    async def _values_of(self, request: pb.PreviewValuesRequest | pb.PreviewStoredRequest) -> tuple[str, str]:
+        """Return where inputs and outputs of an execution or node lie."""
+        if request.WhichOneof("of") == "node":
+            node = await self._reading.node_row(node_of(request.node))
+            return node.inputs_uri, node.output_uri
+        row = await self._reading.execution_row(execution_of(request.execution))
+        return row.inputs_uri, row.outputs_uri
 
     async def _preview(self, uri: str) -> pb.ValuesPreview:
         data = await self._reading.data(uri)
@@ -269,6 +283,22 @@ def dashboard_message(found: Dashboard) -> pb.GetDashboardResponse:
         since = instant(found.since_ns + bar * found.bar_ns)
         out.bars.add(since=since, phases=run_counts(by_bar.get(bar, ())))
     return out
+
+
+def stored_message(found: StoredPreview) -> pb.PreviewStoredResponse:
+    """Return the message of the beginning of a file, folder or table."""
+    return pb.PreviewStoredResponse(
+        kind=found.kind,
+        size_bytes=found.size_bytes,
+        url=found.url,
+        text=found.text,
+        cut=found.cut,
+        columns=[pb.TableColumn(name=name, type=kind) for name, kind in found.columns],
+        rows=[pb.TableRow(cells=cells) for cells in found.rows],
+        row_count=found.row_count,
+        files=[pb.StoredFile(path=path, size_bytes=size) for path, size in found.files],
+        note=found.note,
+    )
 
 
 def graph_message(drawing: Drawing, states: Mapping[str, tuple[str, int]]) -> pb.DrawGraphResponse:

@@ -281,6 +281,8 @@ async def test_a_domains_watcher_hears_of_each_change(plane: ControlPlane, pages
     stream = ConsoleWatchServicer(plane).watch_domain(pb.WatchDomainRequest(place=PLACE))
     await taken(stream, 1)
     await execute(plane, "run")
+    (created,) = await taken(stream, 1)
+    assert list(created.executions) == ["run"]
     await plane.record(succeeded())
     (news,) = await taken(stream, 1)
     assert list(news.executions) == ["run"]

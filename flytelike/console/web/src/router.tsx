@@ -12,6 +12,7 @@ import { Executions } from "./pages/Executions";
 import { Home } from "./pages/Home";
 import { Launch } from "./pages/Launch";
 import { Quotas } from "./pages/Quotas";
+import { Settings } from "./pages/Settings";
 import { Shell } from "./pages/Shell";
 import { Fault } from "./parts/Fault";
 
@@ -96,9 +97,11 @@ const compare = createRoute({
 const quotas = createRoute({ getParentRoute: () => place, path: "/quotas", component: Quotas });
 const audit = createRoute({ getParentRoute: () => place, path: "/audit", component: Audit });
 
+const settings = createRoute({ getParentRoute: () => place, path: "/settings", component: Settings });
+
 const tree = root.addChildren([
   home,
-  place.addChildren([dashboard, executions, execution, workflows, workflow, tasks, task, plans, plan, launch, compare, quotas, audit]),
+  place.addChildren([dashboard, executions, execution, workflows, workflow, tasks, task, plans, plan, launch, compare, quotas, audit, settings]),
 ]);
 
 export const router = createRouter({ routeTree: tree, basepath: "/console", defaultPreload: false, scrollRestoration: true });

@@ -1314,6 +1314,172 @@ class ValuesPreview(message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 @typing.final
+class PreviewStoredRequest(message.Message):
+    """Asks for the beginning of a file, folder or table."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    EXECUTION_FIELD_NUMBER: builtins.int
+    NODE_FIELD_NUMBER: builtins.int
+    URI_FIELD_NUMBER: builtins.int
+    uri: builtins.str
+    """Where it lies, as one of the inputs or outputs says; NOT_FOUND for whatever else."""
+    @builtins.property
+    def execution(self) -> identifier_pb2.WorkflowExecutionIdentifier:
+        """An execution."""
+
+    @builtins.property
+    def node(self) -> identifier_pb2.NodeExecutionIdentifier:
+        """A node."""
+
+    def __init__(
+        self,
+        *,
+        execution: identifier_pb2.WorkflowExecutionIdentifier | None = ...,
+        node: identifier_pb2.NodeExecutionIdentifier | None = ...,
+        uri: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["execution", b"execution", "node", b"node", "of", b"of"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["execution", b"execution", "node", b"node", "of", b"of", "uri", b"uri"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_of: _TypeAlias = typing.Literal["execution", "node"]  # noqa: Y015
+    _WhichOneofArgType_of: _TypeAlias = typing.Literal["of", b"of"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_of) -> _WhichOneofReturnType_of | None: ...
+
+@typing.final
+class PreviewStoredResponse(message.Message):
+    """The beginning of a file, folder or table."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: builtins.int
+    SIZE_BYTES_FIELD_NUMBER: builtins.int
+    URL_FIELD_NUMBER: builtins.int
+    TEXT_FIELD_NUMBER: builtins.int
+    CUT_FIELD_NUMBER: builtins.int
+    COLUMNS_FIELD_NUMBER: builtins.int
+    ROWS_FIELD_NUMBER: builtins.int
+    ROW_COUNT_FIELD_NUMBER: builtins.int
+    FILES_FIELD_NUMBER: builtins.int
+    NOTE_FIELD_NUMBER: builtins.int
+    kind: builtins.str
+    """What can be shown: table, image, text, folder; other for what cannot."""
+    size_bytes: builtins.int
+    """How many bytes it has."""
+    url: builtins.str
+    """An address to fetch it from, for a while; empty for folders."""
+    text: builtins.str
+    """The text, or its beginning."""
+    cut: builtins.bool
+    """Whether there is more than is shown."""
+    row_count: builtins.int
+    """How many rows the table has."""
+    note: builtins.str
+    """Why there is nothing to see."""
+    @builtins.property
+    def columns(self) -> containers.RepeatedCompositeFieldContainer[TableColumn]:
+        """The columns of a table."""
+
+    @builtins.property
+    def rows(self) -> containers.RepeatedCompositeFieldContainer[TableRow]:
+        """The first rows of a table."""
+
+    @builtins.property
+    def files(self) -> containers.RepeatedCompositeFieldContainer[StoredFile]:
+        """What lies in a folder."""
+
+    def __init__(
+        self,
+        *,
+        kind: builtins.str = ...,
+        size_bytes: builtins.int = ...,
+        url: builtins.str = ...,
+        text: builtins.str = ...,
+        cut: builtins.bool = ...,
+        columns: abc.Iterable[TableColumn] | None = ...,
+        rows: abc.Iterable[TableRow] | None = ...,
+        row_count: builtins.int = ...,
+        files: abc.Iterable[StoredFile] | None = ...,
+        note: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["columns", b"columns", "cut", b"cut", "files", b"files", "kind", b"kind", "note", b"note", "row_count", b"row_count", "rows", b"rows", "size_bytes", b"size_bytes", "text", b"text", "url", b"url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class TableColumn(message.Message):
+    """A column of a table."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    TYPE_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """Its name."""
+    type: builtins.str
+    """Its type, in the words of the table's format."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        type: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["name", b"name", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class TableRow(message.Message):
+    """A row of a table."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    CELLS_FIELD_NUMBER: builtins.int
+    @builtins.property
+    def cells(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+        """The values as text, in the order of the columns."""
+
+    def __init__(
+        self,
+        *,
+        cells: abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["cells", b"cells"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class StoredFile(message.Message):
+    """A file of a folder."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: builtins.int
+    SIZE_BYTES_FIELD_NUMBER: builtins.int
+    path: builtins.str
+    """Its path in the folder."""
+    size_bytes: builtins.int
+    """How many bytes it has."""
+    def __init__(
+        self,
+        *,
+        path: builtins.str = ...,
+        size_bytes: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["path", b"path", "size_bytes", b"size_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
 class ListEntitiesRequest(message.Message):
     """Asks for names."""
 

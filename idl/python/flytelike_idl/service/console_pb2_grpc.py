@@ -82,6 +82,11 @@ class ConsoleServiceStub:
                 request_serializer=flytelike_dot_service_dot_console__pb2.PreviewValuesRequest.SerializeToString,
                 response_deserializer=flytelike_dot_service_dot_console__pb2.PreviewValuesResponse.FromString,
                 _registered_method=True)
+        self.PreviewStored = channel.unary_unary(
+                '/flytelike.service.ConsoleService/PreviewStored',
+                request_serializer=flytelike_dot_service_dot_console__pb2.PreviewStoredRequest.SerializeToString,
+                response_deserializer=flytelike_dot_service_dot_console__pb2.PreviewStoredResponse.FromString,
+                _registered_method=True)
         self.ListEntities = channel.unary_unary(
                 '/flytelike.service.ConsoleService/ListEntities',
                 request_serializer=flytelike_dot_service_dot_console__pb2.ListEntitiesRequest.SerializeToString,

@@ -37,6 +37,8 @@ class ConsoleServiceStub:
     """A graph with large groups of like nodes folded into one: a workflow's, or that of a part of an execution."""
     PreviewValues: _aio.UnaryUnaryMultiCallable[_console_pb2.PreviewValuesRequest, _console_pb2.PreviewValuesResponse]
     """Inputs and outputs as far as they are small; larger values are cut."""
+    PreviewStored: _aio.UnaryUnaryMultiCallable[_console_pb2.PreviewStoredRequest, _console_pb2.PreviewStoredResponse]
+    """The beginning of what a value refers to: the head of a table, text, or what an image is fetched from."""
     ListEntities: _aio.UnaryUnaryMultiCallable[_console_pb2.ListEntitiesRequest, _console_pb2.ListEntitiesResponse]
     """Names of tasks, workflows or launch plans with how their last executions went."""
     CompareVersions: _aio.UnaryUnaryMultiCallable[_console_pb2.CompareVersionsRequest, _console_pb2.CompareVersionsResponse]

@@ -4,6 +4,9 @@ import type { Place, RunId } from "./client";
 export const keys = {
   me: ["me"] as const,
   home: ["home"] as const,
+  tokens: ["tokens"] as const,
+  grants: ["grants"] as const,
+  attributes: (place: Place) => ["attributes", place.project, place.domain] as const,
   quotas: (place: Place) => ["quotas", place.project, place.domain] as const,
   audit: (project: string) => ["audit", project] as const,
   domain: (place: Place) => ["domain", place.project, place.domain] as const,

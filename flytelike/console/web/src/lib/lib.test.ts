@@ -6,14 +6,17 @@ import { RunNodeSchema } from "../gen/flytelike/service/console_pb";
 import { cells, countKinds, indexesOf, kindOf } from "./elements";
 import { type Wrong, encode, secondsOf } from "./encode";
 import { runFilters, runSearch } from "./filters";
+import { plainName } from "./filenames";
 import { json, plain } from "./literals";
 import { unpack } from "./msgpack";
 import { pack } from "./pack";
+import { pastedInputs } from "./pasted";
 import { patched } from "./patched";
 import { NODE_FILTERS, NodePhase, RUN_FILTERS, RunPhase, nodeLook, runLook } from "./phases";
 import { ago, duration, size } from "./time";
 import { parseTrace } from "./trace";
 import { typeWords } from "./types";
+import { dropView, sameSearch, saveView, views } from "./views";
 
 const simple = (value: SimpleType): LiteralType => create(LiteralTypeSchema, { type: { case: "simple", value } });
 const listOf = (value: LiteralType): LiteralType => create(LiteralTypeSchema, { type: { case: "collectionType", value } });
@@ -146,4 +149,52 @@ describe("what a stream tells", () => {
     expect(fresh).toBe(false);
   });
   it("may be of nodes that no page has", () => expect(patched([[["k"], page]], [node("n9", 9n)])).toEqual({ pages: [], fresh: true }));
+});
+
+describe("saved views", () => {
+  const kept = new Map<string, string>();
+  const storage = { getItem: (key: string) => kept.get(key) ?? null, setItem: (key: string, value: string) => void kept.set(key, value) } as Storage;
+
+  it("come back as they were saved, the newest first, one for each name", () => {
+    saveView(storage, "p", "d", { name: "failures", search: { phase: "failed" } });
+    saveView(storage, "p", "d", { name: "mine", search: { user: "ann" } });
+    saveView(storage, "p", "d", { name: "failures", search: { phase: "failed", since: "7d" } });
+    expect(views(storage, "p", "d").map(({ name }) => name)).toEqual(["failures", "mine"]);
+    expect(sameSearch(views(storage, "p", "d")[0]?.search ?? {}, { since: "7d", phase: "failed" })).toBe(true);
+    expect(views(storage, "p", "other")).toEqual([]);
+    expect(dropView(storage, "p", "d", "failures").map(({ name }) => name)).toEqual(["mine"]);
+  });
+
+  it("leave out what nobody wrote", () => {
+    kept.set("flytelike-views/p/d", '[1, {"name": "x"}, {"name": "good", "search": {"phase": "never", "text": "a"}}]');
+    expect(views(storage, "p", "d").map(({ search }) => search.text)).toEqual(["a"]);
+    kept.set("flytelike-views/p/d", "no JSON");
+    expect(views(storage, "p", "d")).toEqual([]);
+  });
+});
+
+describe("pasted inputs", () => {
+  it.each([
+    ['{"rows": 2}', { rows: 2 }],
+    ["rows: 2\noptions:\n  tags: [a, b]\n  strict: no\n", { rows: 2, options: { tags: ["a", "b"], strict: "no" } }],
+    ["big: 12345678901234567890", { big: 12345678901234567890n }],
+    ["", {}],
+  ])("are JSON or YAML: %s", async (text, value) => {
+    expect(await pastedInputs(text)).toEqual(value);
+  });
+
+  it.each(["- 1", "{", "a: [1", "just words"])("are told to be wrong: %s", async (text) => {
+    await expect(pastedInputs(text)).rejects.toThrow();
+  });
+});
+
+describe("uploaded files", () => {
+  it.each([
+    ["sales 2024.csv", "sales_2024.csv"],
+    ["../../etc/passwd", "_.._etc_passwd"],
+    ["…", "_"],
+    ["", "file"],
+  ])("have plain names: %s", (given, plain) => {
+    expect(plainName(given)).toBe(plain);
+  });
 });

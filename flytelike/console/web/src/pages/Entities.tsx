@@ -55,7 +55,7 @@ export function Entities({ kind }: { readonly kind: Kind }): JSX.Element {
               <thead>
                 <tr>
                   <th scope="col">Name</th>
-                  <th scope="col">Newest version</th>
+                  <th scope="col" className="hide">Newest version</th>
                   {kind.type === ResourceType.LAUNCH_PLAN && <th scope="col">Active</th>}
                   <th scope="col">Last executions</th>
                   <th scope="col" className="hide">
@@ -85,12 +85,12 @@ interface RowProps {
 function Row({ place, kind, entity }: RowProps): JSX.Element {
   return (
     <tr>
-      <td style={{ overflowWrap: "anywhere" }}>
+      <td className="name">
         <Link to={kind.to} params={{ ...place, entity: entity.name }}>
           {entity.name}
         </Link>
       </td>
-      <td>
+      <td className="hide">
         <code>{entity.version.slice(0, 12)}</code>{" "}
         <span className="soft">
           <Ago at={entity.registeredAt} />

@@ -10,6 +10,7 @@ import { type RunSearch, SINCE, runFilters } from "../lib/filters";
 import { RUN_FILTERS, runLook } from "../lib/phases";
 import { Empty, Fault } from "../parts/Fault";
 import { Phase } from "../parts/Phase";
+import { SavedViews } from "../parts/SavedViews";
 import { Ago, Took } from "../parts/Time";
 import { useTitle } from "../parts/title";
 
@@ -74,6 +75,7 @@ export function Executions(): JSX.Element {
       <div className="bar soft num" role="status" style={{ paddingTop: 4, paddingBottom: 4, minHeight: 37 }}>
         {total >= COUNTED_MAX ? `more than ${COUNTED_MAX.toLocaleString()}` : total.toLocaleString()} executions
         {liveness === "lost" && ", connecting again"}
+        <SavedViews key={`${place.project}/${place.domain}`} place={place} search={search} onOpen={(next) => void navigate({ to: ".", search: next })} />
         {chosen.size > 0 && (
           <button type="button" className="danger" disabled={abort.isPending} onClick={() => abort.mutate([...chosen])}>
             Abort {chosen.size}

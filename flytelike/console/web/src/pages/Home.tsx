@@ -33,7 +33,7 @@ export function Home(): JSX.Element {
                     Failed, 24 h
                   </th>
                   <th scope="col" className="right">
-                    Last
+                    Last one
                   </th>
                 </tr>
               </thead>

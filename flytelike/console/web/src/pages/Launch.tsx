@@ -7,9 +7,11 @@ import type { Parameter } from "../gen/flytelike/core/interface_pb";
 import type { Identifier } from "../gen/flytelike/core/identifier_pb";
 import type { Literal } from "../gen/flytelike/core/literals_pb";
 import { type Wrong, encode } from "../lib/encode";
-import { isStored, plain } from "../lib/literals";
+import { type Plain, isStored, json, plain } from "../lib/literals";
+import { pastedInputs } from "../lib/pasted";
 import { Fault } from "../parts/Fault";
 import { Field } from "../parts/Fields";
+import { UploadPlace } from "../parts/FileField";
 import { useTitle } from "../parts/title";
 
 const route = getRouteApi("/p/$project/$domain/launch/$entity");
@@ -54,7 +56,7 @@ export function Launch(): JSX.Element {
       <h1 style={{ marginBottom: 12 }}>Launch {entity}</h1>
       <Fault error={found.error} />
       {found.data === null && <p className="empty">No launch plan or task has this name and version.</p>}
-      {found.data && <Form key={found.data.id.version} launched={found.data} place={place} />}
+      <UploadPlace value={place}>{found.data && <Form key={found.data.id.version} launched={found.data} place={place} />}</UploadPlace>
     </div>
   );
 }
@@ -99,11 +101,10 @@ function Form({ launched, place }: FormProps): JSX.Element {
   });
   const submit = (event: SubmitEvent): void => {
     event.preventDefault();
-    const given = pasted === undefined ? values : parsed(pasted);
-    if (typeof given === "string") {
-      setWrong([{ path: "", text: given }]);
-      return;
-    }
+    if (pasted === undefined) check(values);
+    else pastedInputs(pasted).then(check, (error: unknown) => setWrong([{ path: "", text: error instanceof Error ? error.message : String(error) }]));
+  };
+  const check = (given: Readonly<Record<string, unknown>>): void => {
     const faults: Wrong[] = [];
     const literals: Record<string, Literal> = {};
     for (const [input, { var: variable, behavior }] of launched.inputs) {
@@ -128,12 +129,12 @@ function Form({ launched, place }: FormProps): JSX.Element {
         <button type="button" aria-pressed={pasted === undefined} onClick={() => setPasted(undefined)}>
           Form
         </button>
-        <button type="button" aria-pressed={pasted !== undefined} onClick={() => setPasted(JSON.stringify(values, null, 2))}>
-          JSON
+        <button type="button" aria-pressed={pasted !== undefined} onClick={() => setPasted(json(values as Plain))}>
+          JSON or YAML
         </button>
       </div>
       {pasted !== undefined ? (
-        <textarea aria-label="Inputs as JSON" rows={14} value={pasted} onChange={(event) => setPasted(event.target.value)} />
+        <textarea aria-label="Inputs as JSON or YAML" rows={14} value={pasted} onChange={(event) => setPasted(event.target.value)} />
       ) : (
         launched.inputs.map(
           ([input, { var: variable, behavior }]) =>
@@ -178,13 +179,4 @@ function Form({ launched, place }: FormProps): JSX.Element {
       </div>
     </form>
   );
-}
-
-function parsed(text: string): Record<string, unknown> | string {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : "inputs are one JSON object";
-  } catch (error) {
-    return error instanceof Error ? error.message : "this is no JSON";
-  }
 }

@@ -126,6 +126,9 @@ function Sections({ place }: { readonly place: Place }): JSX.Element {
       <Link to="/p/$project/$domain/audit" params={place}>
         Audit log
       </Link>
+      <Link to="/p/$project/$domain/settings" params={place}>
+        Settings
+      </Link>
     </nav>
   );
 }

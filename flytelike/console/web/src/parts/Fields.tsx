@@ -1,5 +1,6 @@
 import { type JSX, useId, useState } from "react";
 import { type LiteralType, SimpleType } from "../gen/flytelike/core/types_pb";
+import { FileField } from "./FileField";
 import { type JsonSchema, optionalOf, schemaOf, typeWords } from "../lib/types";
 
 interface Props {
@@ -62,7 +63,7 @@ function Control({ id, type, value, invalid, onChange }: ControlProps): JSX.Elem
     );
   }
   if (kind.case === "blob" || kind.case === "structuredDatasetType") {
-    return <Text about={about} value={value} placeholder="uri, such as s3://bucket/file.csv" onChange={onChange} />;
+    return <FileField about={about} value={value} onChange={onChange} />;
   }
   if (kind.case !== "simple") return <Json about={about} value={value} onChange={onChange} />;
   switch (kind.value) {

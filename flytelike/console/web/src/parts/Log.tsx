@@ -59,7 +59,7 @@ export function Log({ id, path, attempt }: Props): JSX.Element {
           Download
         </button>
         <span className="soft num" role="status">
-          {lines.length.toLocaleString()} lines{state === "live" ? ", live" : state === "lost" ? ", connecting again" : ""}
+          {lines.length === 1 ? "1 line" : `${lines.length.toLocaleString()} lines`}{state === "live" ? ", live" : state === "lost" ? ", connecting again" : ""}
         </span>
       </div>
       {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}

@@ -84,16 +84,13 @@ export function NodeList({ id, filter, selected, onSelect, columns, head, row }:
   );
 }
 
-/** How deep a node lies: `n0.0.n1` lies in `n0`. */
-export const depthOf = (path: string): number => Math.floor((path.split(".").length - 1) / 2);
-
 function NodeName({ node, onSelect }: { readonly node: RunNode; readonly onSelect: () => void }): JSX.Element {
   return (
-    <span style={{ paddingLeft: 14 * Math.min(depthOf(node.path), 6) }}>
+    <span>
       <button type="button" className="plain" style={{ maxWidth: "100%", padding: 0, minHeight: 24 }} onClick={onSelect} title={node.path}>
         <Phase look={nodeLook(node.phase, node.cacheStatus)} bare />
         <span className="cut">{node.name || node.id}</span>
-        <span className="soft mono">{node.id}</span>
+        <span className="soft mono cut">{node.path}</span>
       </button>
     </span>
   );

@@ -44,8 +44,9 @@ export function RunTable({ place, runs }: { readonly place: Place; readonly runs
                   {run.name}
                 </Link>
                 <div className="soft">{run.launched?.name}</div>
+                <div className="bad narrow">{run.message}</div>
               </td>
-              <td className={run.message ? "bad" : ""} style={{ overflowWrap: "anywhere" }}>
+              <td className={run.message ? "bad hide" : "hide"} style={{ overflowWrap: "anywhere" }}>
                 {run.message}
               </td>
               <td className="right soft">

@@ -34,7 +34,7 @@ export function Timeline({ id, run, filter, selected, onSelect }: Props): JSX.El
           <span>Node</span>
           <span className="axis num" style={{ overflow: "visible" }}>
             {TICKS.map((part) => (
-              <span key={part} style={{ left: `${100 * part}%`, top: 6 }}>
+              <span key={part} className={part === 0.25 || part === 0.75 ? "hide" : ""} style={{ left: `${100 * part}%`, top: 6 }}>
                 {duration(part * span)}
               </span>
             ))}

@@ -1,11 +1,13 @@
 import { useQuery } from "@tanstack/react-query";
-import type { JSX } from "react";
+import { type JSX, useMemo } from "react";
 import { type RunId, pages } from "../api/client";
 import { keys } from "../api/keys";
 import type { ValuesPreview } from "../gen/flytelike/service/console_pb";
-import { type Plain, type Stored, isStored, json, plain } from "../lib/literals";
+import { type Plain, isStored, json, plain } from "../lib/literals";
 import { size } from "../lib/time";
 import { Fault } from "./Fault";
+import { OwnerOfValues, StoredValue } from "./StoredValue";
+import { Tree, isDeep } from "./Tree";
 
 interface Props {
   readonly id: RunId;
@@ -23,12 +25,13 @@ export function Values({ id, path, state }: Props): JSX.Element {
         of: path ? { case: "node", value: { executionId: id, nodeId: path } } : { case: "execution", value: id },
       }),
   });
+  const owner = useMemo(() => ({ id, path }), [id, path]);
   if (found.error) return <Fault error={found.error} />;
   return (
-    <>
+    <OwnerOfValues value={owner}>
       <Preview title="Inputs" preview={found.data?.inputs} pending={found.isPending} />
       <Preview title="Outputs" preview={found.data?.outputs} pending={found.isPending} />
-    </>
+    </OwnerOfValues>
   );
 }
 
@@ -70,21 +73,33 @@ export function Value({ value }: { readonly value: Plain }): JSX.Element {
       // Long values scroll, by keyboard too.
       // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
       <div className="json" tabIndex={0} role="group" aria-label="value">
-        <pre>{json(value)}</pre>
+        {isDeep(value) && !holdsStored(value) ? <Tree value={value} /> : holdsStored(value) ? <Several value={value} /> : <pre>{json(value)}</pre>}
       </div>
     );
   }
   return <pre className="json">{typeof value === "string" ? value : json(value)}</pre>;
 }
 
-function StoredValue({ value }: { readonly value: Stored }): JSX.Element {
+const entriesOf = (value: object): [string, Plain][] => Object.entries(value) as [string, Plain][];
+
+/** Whether some of what a list or map holds lies in the store. */
+const holdsStored = (value: Plain): value is readonly Plain[] | Readonly<Record<string, Plain>> =>
+  typeof value === "object" && value !== null && !isStored(value) && entriesOf(value).some(([, item]) => isStored(item));
+
+const SEVERAL = 10;
+
+/** Files and tables of a list or map, each as it would stand by itself. */
+function Several({ value }: { readonly value: object }): JSX.Element {
+  const found = entriesOf(value);
   return (
-    <div className="json">
-      <span className="tag">{value.format ? `${value.stored}, ${value.format}` : value.stored}</span>{" "}
-      <code>{value.uri}</code>
-      {value.columns && value.columns.length > 0 && (
-        <div className="soft">columns: {value.columns.map(({ name }) => name).join(", ")}</div>
-      )}
-    </div>
+    <>
+      {found.slice(0, SEVERAL).map(([key, item]) => (
+        <div className="value" key={key}>
+          <code>{key}</code>
+          <Value value={item} />
+        </div>
+      ))}
+      {found.length > SEVERAL && <p className="soft">and {(found.length - SEVERAL).toLocaleString()} more</p>}
+    </>
   );
 }

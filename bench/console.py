@@ -1,0 +1,195 @@
+"""How quick the console is, in headless Chromium: `make bench-console`, or `python -m bench.console`.
+
+The control plane, its HTTP server and the pages are real. Its database is planted: the history of one execution
+with 10,000 nodes, and of 1,000 executions. The list of 1,000,000 nodes is answered at the network's border, in the
+browser, for no platform has one.
+"""
+
+import asyncio
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from playwright.async_api import Browser, Page, Route, async_playwright
+
+from bench.figure import Figure
+from flytelike.controlplane.rpc.executions import ExecutionServicer
+from flytelike.controlplane.rpc.registration import RegistrationServicer
+from flytelike.model.phases import NodePhase, WorkflowPhase
+from tests.console.conftest import chromium, missing
+from tests.unit.controlplane.builders import (
+    DOMAIN,
+    PROJECT,
+    Running,
+    Story,
+    create_execution,
+    execution_id,
+    module,
+    served,
+    settings_for,
+    succeeded,
+)
+
+NODES = 10_000
+EXECUTIONS = 1_000
+ROWS = 1_000_000
+TIMES = 5
+FRAMES = 240
+STEP_PX = 2_400
+"""How far the list is scrolled in each frame: 75 rows, so that each frame shows others."""
+LARGE = "large"
+
+SEEN = """() => {
+  window.seen = undefined;
+  const look = () => {
+    if (window.seen === undefined && document.querySelector('.list-row button')) {
+      requestAnimationFrame(() => setTimeout(() => { window.seen = performance.now(); }));
+      return;
+    }
+    if (window.seen === undefined) requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+}"""
+"""Note when the first rows have been painted: the turn after the frame that drew them."""
+
+ANSWERED = """() => performance.getEntriesByType('resource')
+  .filter((one) => one.name.endsWith('/ListRunNodes')).map((one) => one.responseEnd)[0]"""
+
+LOADED = """() => performance.getEntriesByType('resource').concat(performance.getEntriesByType('navigation'))
+  .map((one) => [one.name, one.encodedBodySize])"""
+
+SCROLL = """([frames, step]) => new Promise((done) => {
+  const box = document.querySelector('.list');
+  const begun = performance.now();
+  let left = frames, longest = 0, before = begun;
+  const next = (now) => {
+    longest = Math.max(longest, now - before);
+    before = now;
+    box.scrollTop += step;
+    if (--left > 0) requestAnimationFrame(next);
+    else done([performance.now() - begun, longest]);
+  };
+  requestAnimationFrame(next);
+})"""
+
+
+async def measure() -> list[Figure]:
+    """Measure first paint, scrolling, and what is sent."""
+    if told := missing():
+        raise SystemExit(told)
+    with tempfile.TemporaryDirectory(prefix="flytelike-bench-console-") as folder:
+        async with served(settings_for(Path(folder))) as running, async_playwright() as playwright:
+            await plant(running)
+            browser = await playwright.chromium.launch(
+                executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"]
+            )
+            try:
+                place = f"{running.addresses.http}/console/p/{PROJECT}/{DOMAIN}"
+                return [
+                    *await painted(browser, f"{place}/executions/{LARGE}"),
+                    *await scrolled(browser, f"{place}/executions/{LARGE}"),
+                    *await sent(browser, f"{place}/executions"),
+                ]
+            finally:
+                await browser.close()
+
+
+async def plant(running: Running) -> None:
+    """Write histories into the control plane's database, as propeller would tell them."""
+    plane = running.plane
+    await RegistrationServicer(plane).register(module())
+    executions = ExecutionServicer(plane)
+    for index in range(EXECUTIONS):
+        await executions.create_execution(create_execution(f"run{index}"))
+        await plane.record(succeeded(f"run{index}"))
+    await executions.create_execution(create_execution(LARGE))
+    story = Story(execution_id(LARGE)).run(WorkflowPhase.RUNNING)
+    for index in range(NODES):
+        story.node(f"n{index}", NodePhase.RUNNING if index % 10 else NodePhase.SUCCEEDED)
+    for first in range(0, len(story.entries), 1000):
+        await plane.record(story.entries[first : first + 1000])
+
+
+async def painted(browser: Browser, address: str) -> list[Figure]:
+    """Return how long it takes from the API's answer to the painted rows of an execution."""
+    walls, works = [], []
+    for _ in range(TIMES):
+        page = await browser.new_page(viewport={"width": 1280, "height": 800})
+        await page.add_init_script(f"({SEEN})()")
+        await page.goto(address)
+        await page.wait_for_function("window.seen !== undefined")
+        walls.append(await page.evaluate("window.seen") - await page.evaluate(ANSWERED))
+        works.append((await metrics(page))["TaskDuration"])
+        await page.close()
+    walls.sort()
+    works.sort()
+    return [
+        Figure(f"execution of {NODES:,} nodes: from the answer to its rows painted", walls[TIMES // 2], "ms", "< 1000"),
+        Figure("processor time of the page's main thread, from opening it to then", works[TIMES // 2] * 1e3, "ms"),
+    ]
+
+
+async def scrolled(browser: Browser, address: str) -> list[Figure]:
+    """Return how many frames a second a list of 1,000,000 nodes is scrolled with, and what a frame costs."""
+    page = await browser.new_page(viewport={"width": 1280, "height": 800})
+    await page.route("**/ListRunNodes", answer)
+    await page.goto(address)
+    await page.locator(".list-row button").first.wait_for()
+    before = await metrics(page)
+    wall_ms, longest_ms = await page.evaluate(SCROLL, [FRAMES, STEP_PX])
+    work_ms = ((await metrics(page))["TaskDuration"] - before["TaskDuration"]) * 1e3
+    await page.close()
+    return [
+        Figure(f"a list of {ROWS:,} rows: frames a second while scrolling", FRAMES / wall_ms * 1e3, "/s", "60"),
+        Figure("the longest frame", longest_ms, "ms"),
+        Figure("processor time of the main thread for a frame", work_ms / FRAMES, "ms", "< 16.7"),
+    ]
+
+
+async def answer(route: Route) -> None:
+    """Answer for a platform that has a million nodes."""
+    asked: dict[str, Any] = route.request.post_data_json or {}
+    offset, limit = int(asked.get("offset", 0)), int(asked.get("limit", 100))
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(0))
+    nodes = [
+        {"path": f"n{index}", "id": f"n{index}", "name": f"node {index}", "phase": "SUCCEEDED", "createdAt": at}
+        for index in range(offset, min(offset + limit, ROWS))
+    ]
+    await route.fulfill(json={"nodes": nodes, "total": ROWS})
+
+
+async def sent(browser: Browser, address: str) -> list[Figure]:
+    """Return how much a page of executions makes the server send, compressed as it is sent."""
+    page = await browser.new_page(viewport={"width": 1280, "height": 800})
+    await page.goto(address)
+    await page.locator(".list-row a").first.wait_for()
+    loaded = [(urlsplit(name), size) for name, size in await page.evaluate(LOADED)]
+    await page.close()
+    api = sum(size for name, size in loaded if name.path.startswith("/api/") and not parse_qs(name.query))
+    scripts = sum(size for name, size in loaded if name.path.endswith(".js"))
+    return [
+        Figure("a page of the list of executions: answers of the API", api / 1e3, "kB", "< 100"),
+        Figure("scripts before lazy parts, gzipped", scripts / 1e3, "kB", "< 400"),
+    ]
+
+
+async def metrics(page: Page) -> dict[str, float]:
+    """Return what Chromium counts of a page; durations are seconds of its main thread."""
+    session = await page.context.new_cdp_session(page)
+    await session.send("Performance.enable", {"timeDomain": "threadTicks"})
+    found = await session.send("Performance.getMetrics")
+    await session.detach()
+    return {one["name"]: one["value"] for one in found["metrics"]}
+
+
+def main() -> None:
+    """Measure and print; nothing is written."""
+    for figure in asyncio.run(measure()):
+        print(json.dumps(figure.document()))
+
+
+if __name__ == "__main__":
+    main()

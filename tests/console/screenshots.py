@@ -1,0 +1,157 @@
+"""`make console-screenshots`: take a picture of every page of a real platform, light and dark, wide and narrow.
+
+The platform has the demo's data (`examples/flights`) and the executions of the console's tests. Pictures go to
+`build/console`, or to the folder named on the command line.
+"""
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.console.conftest import SHOP, Shop, chromium, missing
+from tests.e2e.cli import ROOT, flytelike, up
+
+FLIGHTS = ROOT / "examples" / "flights" / "flights.py"
+PICTURES = ROOT / "build" / "console"
+WIDE, NARROW = 1280, 390
+HEIGHT = 800
+DEMO_S = 900
+LOOKS = (("light", WIDE), ("dark", WIDE), ("light", NARROW), ("dark", NARROW))
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A page: the picture's name, its address, and what is clicked before the picture is taken."""
+
+    name: str
+    address: str
+    click: str = ""
+
+
+def main() -> None:
+    """Take all pictures; words on the command line choose pages by name, a word with a slash the folder."""
+    if told := missing():
+        sys.exit(told)
+    words = sys.argv[1:]
+    folder = next((Path(word) for word in words if "/" in word), PICTURES)
+    chosen = [word for word in words if "/" not in word]
+    folder.mkdir(parents=True, exist_ok=True)
+    with platform() as shop, browser() as opened:
+        for shot in shots(shop):
+            if chosen and shot.name not in chosen:
+                continue
+            for colours, width in LOOKS:
+                take(opened, shot, folder / f"{shot.name}-{colours}-{width}.png", colours, width)
+            print(shot.name, file=sys.stderr)
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    """Start a browser without a window."""
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
+        yield started
+        started.close()
+
+
+@contextmanager
+def platform() -> Iterator[Shop]:
+    """Run a platform on which the demo and the shop's executions have ended, and two wait."""
+    with tempfile.TemporaryDirectory(prefix="flytelike-screenshots-") as scratch:
+        folder = Path(scratch)
+        data = folder / "data"
+        with up(data, "--slots", "2") as running:
+            words = ("execute", str(FLIGHTS), "flight_delays", "--server", running.grpc)
+            done = flytelike(data, *words, cwd=FLIGHTS.parent, timeout_s=DEMO_S)
+            assert done.code == 0, done.stderr
+            source = SHOP.read_text()
+            for text in (source.replace('@task(cache=True, cache_version="1")', "@task(retries=2)"), source):
+                (folder / "shop.py").write_text(text)
+                done = flytelike(data, "register", "shop.py", "--server", running.grpc, cwd=folder)
+                assert done.code == 0, done.stderr
+            shop = Shop(running)
+            for workflow in ("day", "sending", "checking", "choosing"):
+                shop.ended(workflow)
+            shop.ended("day", rows=9)
+            for workflow in ("gated", "ticking"):
+                shop.names[workflow] = shop.launch(workflow)
+            yield shop
+
+
+def shots(shop: Shop) -> list[Shot]:
+    """Return all pages that there are."""
+    demo = next(run["name"] for run in shop.runs() if "flights" in run["launched"]["name"])
+    good, bad, many = (shop.of(shop.ended(name)) for name in ("day", "sending", "checking"))
+    names = f"a={shop.ended('day')}&b={shop.ended('sending')}"
+    return [
+        Shot("home", f"{shop.running.http}/console/"),
+        Shot("dashboard", shop.address()),
+        Shot("executions", shop.address("/executions")),
+        Shot("nothing", shop.address("/executions?text=nothing-is-called-so")),
+        Shot("demo", shop.of(demo)),
+        Shot("demo-graph", f"{shop.of(demo)}?view=graph"),
+        Shot("demo-timeline", f"{shop.of(demo)}?view=timeline"),
+        Shot("demo-values", f"{shop.of(demo)}?view=values"),
+        Shot("demo-node-values", f"{shop.of(demo)}?node=n1", "Inputs and outputs"),
+        Shot("failed", f"{bad}?node=n2"),
+        Shot("failed-log", f"{bad}?node=n2", "Log"),
+        Shot("choosing-graph", f"{shop.of(shop.ended('choosing'))}?view=graph"),
+        Shot("report", f"{good}?node=n2.0.n0", "Report"),
+        Shot("elements", f"{many}?node=n1"),
+        Shot("gated", shop.of(shop.names["gated"])),
+        Shot("workflows", shop.address("/workflows")),
+        Shot("workflow", shop.address("/workflows/shop.day")),
+        Shot("tasks", shop.address("/tasks")),
+        Shot("task", shop.address("/tasks/shop.total")),
+        Shot("plans", shop.address("/launch-plans")),
+        Shot("plan", shop.address("/launch-plans/shop.day")),
+        Shot("launch", shop.address("/launch/shop.day")),
+        Shot("compare", shop.address(f"/compare?{names}")),
+        Shot("quotas", shop.address("/quotas")),
+        Shot("audit", shop.address("/audit")),
+    ]
+
+
+def take(opened: Browser, shot: Shot, file: Path, colours: str, width: int) -> None:
+    """Take a picture of a page once it has fetched what it shows."""
+    context = opened.new_context(
+        viewport={"width": width, "height": HEIGHT},
+        color_scheme="dark" if colours == "dark" else "light",
+        reduced_motion="reduce",
+    )
+    page = context.new_page()
+    page.goto(shot.address)
+    settled(page)
+    if shot.click:
+        page.get_by_role("complementary", name="Node").get_by_role("tab", name=shot.click).click()
+        settled(page)
+    page.screenshot(path=file)
+    wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    if wider > 0:
+        print(f"{file.name}: {wider} pixels wider than the window", file=sys.stderr)
+    context.close()
+
+
+SETTLED = """() => new Promise((done) => {
+  let timer;
+  const again = () => { clearTimeout(timer); timer = setTimeout(() => { seen.disconnect(); done(); }, 600); };
+  const seen = new MutationObserver(again);
+  seen.observe(document.body, { subtree: true, childList: true, characterData: true });
+  again();
+})"""
+"""Wait until nothing of the page has changed for a while: streams stay open, so that the network is never idle."""
+
+
+def settled(page: Page) -> None:
+    """Wait until a page has painted what it has to show."""
+    page.locator("h1").first.wait_for(state="attached")
+    page.evaluate(SETTLED)
+
+
+if __name__ == "__main__":
+    main()
