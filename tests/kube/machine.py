@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CGROUPS = Path("/sys/fs/cgroup")
 
 WEIGHTS = {"cpu.shares": "32768", "cpu.weight": "3200"}
-"""How much of a busy processor pods get: as much as 32 processes outside, not as one of them does, all pods together."""
+"""What part of a busy processor pods get: that of 32 processes outside, where all together would get that of one."""
 
 GONE_S = 10
 
