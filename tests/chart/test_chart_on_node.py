@@ -162,7 +162,7 @@ class Release:
         """Return what the release's pods are and have printed, and what happened to all pods."""
         selected = ("-n", self.namespace, "-l", "app.kubernetes.io/part-of=flytelike")
         told = self.kubectl("describe", "pods,jobs", *selected) + self.kubectl("logs", *selected, "--tail=40")
-        return told + self.kubectl("get", "events,pods", "-A", "--sort-by=.metadata.creationTimestamp", "-o", "wide")
+        return told + "".join(self.kubectl("get", kind, "-A", "-o", "wide") for kind in ("pods", "events"))
 
 
 async def until(happened: Callable[[], bool], within_s: float = 120) -> None:
