@@ -79,12 +79,12 @@ test-kube: $(READY) ## build Kubernetes if it is not there (minutes, once a mach
 	@$(BIN)/pytest -q tests/kube tests/chart tests/unit/propeller_kube tests/contracts/test_objects_contract.py
 
 .PHONY: test-chart-on-node
-test-chart-on-node: $(READY) ## install the chart on the tests' node and execute through its pods (minutes; not a part of `test`)
+test-chart-on-node: $(READY) ## install the chart on the tests' node and execute through its pods by itself
 	@$(BIN)/python -m tests.kube.programs control-plane >/dev/null
 	@$(BIN)/python -m tests.kube.programs helm >/dev/null
 	@tests/kube/install.sh
 	@$(BIN)/python -m tests.kube.programs node >/dev/null
-	@$(BIN)/pytest -q tests/chart/chart_on_node.py
+	@$(BIN)/pytest -q tests/chart/test_chart_on_node.py
 
 .PHONY: test-torch
 test-torch: $(READY) ## install PyTorch (gigabytes) in an environment of its own and test its plugin

@@ -140,7 +140,11 @@ class EventSink(Protocol):
     """Is told the history of executions."""
 
     async def record(self, batch: Sequence[HistoryEntry]) -> None:
-        """Take the records over durably. Those seen before (by `sequence`) are ignored."""
+        """Take the records over durably. Those seen before (by `sequence`) are ignored.
+
+        Raises `HistoryGap` when some are missing before those of some executions; then those of the others may
+        not have been taken either.
+        """
 
 
 class Children(Protocol):
@@ -355,8 +359,13 @@ class StateStore(Protocol):
     async def outputs(self, execution: ExecutionId, keys: Sequence[str]) -> Sequence[bytes | None]:
         """Return several results kept by `Commit.outputs`, in the order of the keys."""
 
-    async def undelivered(self, limit: int) -> Sequence[tuple[ExecutionId, HistoryBatch]]:
-        """Return at most `limit` batches that are not `delivered`, those of an execution in order."""
+    async def undelivered(
+        self, limit: int, apart: Collection[ExecutionId] = ()
+    ) -> Sequence[tuple[ExecutionId, HistoryBatch]]:
+        """Return at most `limit` batches that are not `delivered`, those of an execution in order.
+
+        Executions that are `apart` are left out: of thousands, some may not be.
+        """
 
     async def delivered(self, upto: Mapping[ExecutionId, int]) -> None:
         """Drop the history of each execution up to and including the given sequence."""

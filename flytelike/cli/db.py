@@ -8,7 +8,9 @@ import click
 
 from flytelike.cli.context import json_option
 from flytelike.cli.exit_code import ExitCode
-from flytelike.controlplane.database import Database
+from flytelike.cli.quantities import Age
+from flytelike.controlplane.awaiting import until_answers
+from flytelike.controlplane.database import Database, database_url
 from flytelike.controlplane.migrations import upgrade as migrations
 from flytelike.controlplane.repository.gaps import accept_gap as give_up
 from flytelike.model.ids import ExecutionId
@@ -29,13 +31,21 @@ database_option = click.option(
 
 @command.command()
 @database_option
+@click.option(
+    "--wait",
+    envvar="FLYTELIKE_DATABASE_WAIT",
+    show_envvar=True,
+    type=Age(),
+    default="0s",
+    help="How long to wait for a database that does not answer, such as 2m.",
+)
 @json_option
-def upgrade(*, database: str, as_json: bool) -> int:
+def upgrade(*, database: str, wait: int, as_json: bool) -> int:
     """Bring the tables up to date; harmless if they are, and if several do it at once.
 
     Servers of the former version go on working on them, unless the release notes say otherwise.
     """
-    done(database, migrations.upgrade, "is up to date", as_json=as_json)
+    done(database, partial(brought_up, wait_s=wait), "is up to date", as_json=as_json)
     return ExitCode.SUCCESS
 
 
@@ -59,8 +69,6 @@ def accept_gap(*, execution: str, entry: int, database: str, as_json: bool) -> i
     For a database that was restored as of a moment before the operators'. What the lost entries told is never known
     here: nodes stay as they were told before, unless later entries speak of them.
     """
-    from flytelike.cluster.options import database_url  # noqa: PLC0415 - loads the Kubernetes client
-
     words = execution.split("/")
     if len(words) != 3:
         raise click.UsageError("name the execution as PROJECT/DOMAIN/NAME")
@@ -75,10 +83,14 @@ def accept_gap(*, execution: str, entry: int, database: str, as_json: bool) -> i
     return ExitCode.SUCCESS
 
 
+def brought_up(database: Database, wait_s: int) -> None:
+    """Bring the tables of a database up to date once it answers, which it has to within `wait_s`."""
+    until_answers(database, wait_s, lambda error: click.echo(f"waiting: {error.diagnostics[0].headline}", err=True))
+    migrations.upgrade(database)
+
+
 def done(url: str, work: Callable[[Database], None], told: str, *, as_json: bool) -> None:
     """Do something with a database, and tell of it."""
-    from flytelike.cluster.options import database_url  # noqa: PLC0415 - loads the Kubernetes client
-
     database = Database(database_url(url))
     try:
         work(database)

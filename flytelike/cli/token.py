@@ -54,9 +54,8 @@ async def created(server: str, data: Path, user: str, name: str, expires: int) -
 
 def first_token(url: str, data: Path, user: str, name: str, expires: int) -> tuple[str, str]:
     """Write a token and a grant into a database: the one named, or that of a data folder."""
-    from flytelike.cluster.options import database_url  # noqa: PLC0415 - loads the Kubernetes client
     from flytelike.controlplane.access.use_cases import bootstrap  # noqa: PLC0415 - loads SQLAlchemy
-    from flytelike.controlplane.database import Database  # noqa: PLC0415 - as above
+    from flytelike.controlplane.database import Database, database_url  # noqa: PLC0415 - as above
     from flytelike.controlplane.migrations import upgrade as migrations  # noqa: PLC0415 - as above
 
     file = data / "controlplane.db"

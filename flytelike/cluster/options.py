@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flytelike.controlplane.access.options import AccessOptions
+from flytelike.controlplane.database import database_url
 from flytelike.controlplane.loopback import is_loopback
 from flytelike.controlplane.secret_files import KEY_BYTES_MIN, SecretFile
 from flytelike.controlplane.settings import Settings
@@ -120,12 +121,6 @@ class ReplicaOptions:
             yield Diagnostic("contradictory-options", "--tls-cert-file and --tls-private-key-file go together")
         if secrets.client_ca_file is not None and secrets.tls_cert_file is None:
             yield Diagnostic("contradictory-options", "--client-ca-file needs --tls-cert-file")
-
-
-def database_url(text: str) -> str:
-    """Return SQLAlchemy's url: `postgresql://` stands for our driver."""
-    scheme, separator, rest = text.partition("://")
-    return f"postgresql+psycopg{separator}{rest}" if scheme in {"postgres", "postgresql"} else text
 
 
 def _unusable(secrets: Secrets) -> Iterator[Diagnostic]:

@@ -11,7 +11,7 @@ from flytelike.codec.cached_results import (
 )
 from flytelike.codec.failures import whole_failure_to_proto
 from flytelike.codec.faults import each, inside, required
-from flytelike.codec.history import entry_from_proto
+from flytelike.codec.history import entry_from_proto, gap_to_proto
 from flytelike.codec.ids import (
     execution_id_from_proto,
     execution_id_to_proto,
@@ -24,11 +24,11 @@ from flytelike.codec.types import literal_type_from_proto
 from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.child_news import News
 from flytelike.controlplane.errors import Status, refusal
-from flytelike.controlplane.repository.history import HistoryGap
 from flytelike.controlplane.tenancy.rules import Rules
 from flytelike.embedded.adapters import ChildrenOfPlane, SignalsOfPlane
 from flytelike.embedded.closures import ClosuresOfPlane
 from flytelike.embedded.quotas import quotas_of
+from flytelike.model.history import HistoryGap
 from flytelike.model.ids import Digest, NodePath
 from flytelike_idl.service import propeller_pb2 as pb
 from propeller.ports import ChildRefused, GraphRefused
@@ -46,10 +46,12 @@ class PropellerServicer:
         self._signals = SignalsOfPlane(plane)
 
     async def record_history(self, request: pb.RecordHistoryRequest) -> pb.RecordHistoryResponse:
-        """Take history over."""
+        """Take history over, or tell what is missing."""
         try:
             await self._plane.record(each("entries", entry_from_proto, request.entries))
         except HistoryGap as gap:
+            if request.looks_at_gaps:
+                return pb.RecordHistoryResponse(gaps=map(gap_to_proto, gap.gaps))
             raise refusal(
                 Status.FAILED_PRECONDITION, "history-gap", str(gap), "restore both databases as of one moment"
             ) from gap

@@ -19,6 +19,7 @@ from flytelike.model.history import (
     ElementsChanged,
     ElementSpan,
     ExecutionChanged,
+    Gap,
     HistoryEntry,
     NodeChanged,
     Record,
@@ -213,3 +214,14 @@ def _elements(message: pb.ElementsChanged) -> ElementsChanged:
         known(_CACHE, message.cache, "cache status"),
         message.recovered,
     )
+
+
+def gap_to_proto(gap: Gap) -> pb.HistoryGap:
+    """Return the message of a gap."""
+    return pb.HistoryGap(execution=execution_id_to_proto(gap.execution), due=gap.due, came=gap.came)
+
+
+def gap_from_proto(message: pb.HistoryGap) -> Gap:
+    """Return the gap of a message. Raises MalformedError."""
+    required(message, "execution")
+    return Gap(inside("execution", execution_id_from_proto, message.execution), message.due, message.came)

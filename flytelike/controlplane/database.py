@@ -69,6 +69,7 @@ class Database:
         driver = self.engine.dialect.dbapi
         assert driver is not None
         self._errors: tuple[type[Exception], ...] = (DBAPIError, driver.Error)
+        self._unreached: type[Exception] = driver.OperationalError
         self._reading = ThreadPoolExecutor(READERS, "controlplane-read")
         self._writing = ThreadPoolExecutor(writers, "controlplane-write")
         self._group = GroupCommit(self._writing, self._together) if self.sqlite else None
@@ -171,9 +172,17 @@ class Database:
             told = f"another process holds the database {self.engine.url.database} and does not let go"
             return refusal(Status.UNAVAILABLE, "database-locked", told, "try again; end that process if it lasts")
         lost = isinstance(error, DBAPIError) and error.connection_invalidated
-        if lost or any(sign in text for sign in ("unable to open", "disk I/O error")):
-            return refusal(Status.UNAVAILABLE, "database-unavailable", f"the database does not answer: {text}")
+        if lost or self._is_unreached(error) or any(sign in text for sign in ("unable to open", "disk I/O error")):
+            told = f"the database does not answer: {' '.join(text.split())}"
+            return refusal(Status.UNAVAILABLE, "database-unavailable", told)
         return error
+
+    def _is_unreached(self, error: Exception) -> bool:
+        """Tell whether a server was not reached, or let nobody in: it gives no SQLSTATE before it has."""
+        if self.sqlite:
+            return False
+        cause = _cause(error)
+        return isinstance(cause, self._unreached) and getattr(cause, "sqlstate", None) is None
 
     def _is_full(self, error: Exception) -> bool:
         cause = _cause(error)
@@ -186,6 +195,12 @@ class Database:
     def _writing_connection(self) -> Connection:
         connection = self.engine.connect()
         return connection.execution_options(writes=True) if self.sqlite else connection
+
+
+def database_url(text: str) -> str:
+    """Return SQLAlchemy's url: `postgresql://` stands for our driver."""
+    scheme, separator, rest = text.partition("://")
+    return f"postgresql+psycopg{separator}{rest}" if scheme in {"postgres", "postgresql"} else text
 
 
 def _engine(url: URL, connections: int) -> Engine:

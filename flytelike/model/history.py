@@ -4,6 +4,7 @@ A record is made for each visible change. Records are numbered in the order they
 by the store; a sink may see one again after a crash and keeps the first.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -133,3 +134,30 @@ class HistoryEntry:
     output_uri: str = ""
     log_uri: str = ""
     child: ExecutionId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Entries of an execution that are missing: `due` is the next one, `came` the first of those that came."""
+
+    execution: ExecutionId
+    due: int
+    came: int
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        return f"history of {self.execution}: entry {self.due} is due, {self.came} came"
+
+
+class HistoryGap(Exception):
+    """Entries are missing: what comes later of these executions cannot be taken over before them."""
+
+    def __init__(self, gaps: Sequence[Gap]) -> None:
+        """Keep what is missing, for each execution of which anything is."""
+        self.gaps = tuple(gaps)
+        super().__init__("; ".join(map(str, gaps)))
+
+    @property
+    def executions(self) -> frozenset[ExecutionId]:
+        """Whose history is not taken."""
+        return frozenset(gap.execution for gap in self.gaps)

@@ -162,6 +162,18 @@ class Bucket:
         with contextlib.suppress(NotFound), translated(uri):
             obstore.delete(self._store, named(uri, key))
 
+    def delete_many(self, keys: Mapping[str, str]) -> None:
+        """Delete objects, by uri: a thousand with one call where the store can do that. Missing ones are fine."""
+        everything = list(keys.items())
+        for start in range(0, len(everything), LIST_PAGE):
+            batch = everything[start : start + LIST_PAGE]
+            try:
+                with translated(batch[0][0]):
+                    obstore.delete(self._store, [named(uri, key) for uri, key in batch])
+            except NotFound:  # only memory minds, and stops there
+                for uri, key in batch:
+                    self.delete(uri, key)
+
     async def delete_async(self, uri: str, key: str) -> None:
         """Delete an object; a missing one is fine."""
         with contextlib.suppress(NotFound), translated(uri):

@@ -173,6 +173,19 @@ class Store:
         location = parse(uri)
         self._backend(location).delete(uri, location.key)
 
+    def delete_many(self, uris: Collection[str]) -> None:
+        """Delete objects, many with one call where the store can do that; missing ones are fine."""
+        found: dict[Folder | Bucket, dict[str, str]] = {}
+        for uri in uris:
+            location = parse(uri)
+            found.setdefault(self._backend(location), {})[uri] = location.key
+        for backend, keys in found.items():
+            if not isinstance(backend, Folder):
+                backend.delete_many(keys)
+                continue
+            for uri, key in keys.items():
+                backend.delete(uri, key)
+
     def upload_file(self, path: Path, uri: str, *, durable: bool | None = None) -> Uploaded:
         """Copy a local file to the store in bounded memory."""
         location = parse(uri)

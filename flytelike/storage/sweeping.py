@@ -103,11 +103,13 @@ def _swept(store: Store, prefix: str, keep: Keep | None, *, delete: bool) -> Ext
             raise from_os_error(prefix, error, writing=True) from None
     found = Extent()
     root = prefix.rstrip("/")
+    doomed: list[str] = []
     for head in list(store.everything(root)):
         if keep is None or not keep(head.uri[len(root) + 1 :]):
             found += Extent(1, head.size_bytes, head.modified_ns)
-            if delete:
-                store.delete(head.uri)
+            doomed.append(head.uri)
+    if delete:
+        store.delete_many(doomed)
     return found
 
 

@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from flytelike.codec.faults import MalformedError
 from flytelike.model.failure import Failure, Fault
-from flytelike.model.history import HistoryEntry
+from flytelike.model.history import HistoryEntry, HistoryGap
 from flytelike.model.ids import END_NODE, START_NODE, ExecutionId, NodeId
 from flytelike.model.launch import LaunchRequest
 from flytelike.model.phases import WorkflowPhase
@@ -71,7 +71,8 @@ class Followed:
     """An execution that this process follows.
 
     `early` are records that came before it was read from the store what they follow; None since then. `aborted` tells
-    that the engine knows of the wish to end it, `signals` those that it was told of.
+    that the engine knows of the wish to end it, `signals` those that it was told of. `untold` says why its history is
+    not taken.
     """
 
     key: ObjectKey
@@ -79,6 +80,7 @@ class Followed:
     early: list[HistoryEntry] | None = field(default_factory=list)
     aborted: bool = False
     signals: set[str] = field(default_factory=set)
+    untold: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,7 @@ class Reconciler(EventSink):
             followed = self._followed.get(entry.execution)
             if followed is None:
                 continue
+            followed.untold = ""
             if followed.early is not None:
                 followed.early.append(entry)
                 continue
@@ -185,7 +188,13 @@ class Reconciler(EventSink):
 
     def _untold(self, batch: Sequence[HistoryEntry], error: Exception) -> None:
         """Have objects say why their history is not taken, unless that passes by itself."""
-        if cause_of(error) is None:
+        if isinstance(error, HistoryGap):
+            for gap in error.gaps:
+                followed = self._followed.get(gap.execution)
+                if followed is not None:
+                    followed.untold = f"its history is not taken: {gap} [history-gap]"
+                    self._queue.add(followed.key)
+        elif cause_of(error) is None:
             self._refusal = f"its history is not taken: {error}"
             for execution in {entry.execution for entry in batch}.intersection(self._followed):
                 self._queue.add(self._followed[execution].key)
@@ -224,7 +233,7 @@ class Reconciler(EventSink):
         status = followed.progress.status
         if not status.phase.terminal:
             assert self._engine is not None, "the reconciler was started"
-            waits_for = self._refusal or self._engine.waits_for(resource.request.id)
+            waits_for = self._refusal or followed.untold or self._engine.waits_for(resource.request.id)
             status = replace(status, waits_for=waits_for)
             self._queue.add_later(key, self._settings.waits_pause_s)
         await self._write_status(self._seen.get(key, document), resource, status)

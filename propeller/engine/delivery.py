@@ -1,5 +1,7 @@
 """Telling the history: in order for each execution, batched over all, at least once.
 
+An execution of which the sink misses records is set apart, and tried again from time to time; those of others go on.
+
 Off the path of the executions: they only hand over what is committed already. What the sink has
 taken is dropped from the store later, many records at once; a crash in between means that the
 sink sees them again, and it keeps the first.
@@ -11,7 +13,7 @@ from collections import deque
 from collections.abc import Sequence
 from itertools import islice
 
-from flytelike.model.history import ExecutionChanged, HistoryEntry
+from flytelike.model.history import ExecutionChanged, Gap, HistoryEntry, HistoryGap
 from flytelike.model.ids import ExecutionId
 from propeller.engine.settings import EngineSettings
 from propeller.engine.telling import Telling, telling_in
@@ -23,6 +25,8 @@ _LOG = logging.getLogger(__name__)
 _HISTORY = "history"
 BATCHES_READ = 500
 """How many commits' history is read back from the store at once."""
+GAP_PAUSE_NS = 10_000_000_000
+"""After so long, executions whose history was not taken are tried again."""
 
 
 class Delivery:
@@ -55,6 +59,9 @@ class Delivery:
         self._drop_due = False
         self._drop_alarm: Alarm | None = None
         self._over: asyncio.Future[None] | None = None
+        self._gaps: dict[ExecutionId, Gap] = {}
+        self._apart: set[ExecutionId] = set()
+        self._gap_alarm: Alarm | None = None
 
     @property
     def waiting(self) -> int:
@@ -72,7 +79,7 @@ class Delivery:
             self._behind = True
         if self._behind:
             self._missed = True
-        else:
+        elif telling.execution not in self._apart:
             self._waiting.extend(telling.entries())
         if any(isinstance(record, ExecutionChanged) for record in telling.records):
             self._urgent = True
@@ -97,6 +104,8 @@ class Delivery:
         patience = self._clock.call_at(due_ns, lambda: _break_off(task))
         await asyncio.wait([task])
         patience.cancel()
+        if self._gap_alarm is not None:
+            self._gap_alarm.cancel()
 
     async def _run(self) -> None:
         while True:
@@ -124,7 +133,8 @@ class Delivery:
         await self._drop()  # What is told already is not read back.
         self._missed = False
         try:
-            left = await self._store.undelivered(BATCHES_READ)
+            apart = frozenset(self._apart)
+            left = [one for one in await self._store.undelivered(BATCHES_READ, apart) if one[0] not in apart]
         except StoreError as error:
             _LOG.warning("the history cannot be read back: %s", error)
             if self._closing:
@@ -141,6 +151,9 @@ class Delivery:
     async def _hand_over(self, batch: Sequence[HistoryEntry]) -> bool:
         try:
             await self._sink.record(batch)
+        except HistoryGap as missing:
+            self._set_apart(missing)
+            return True
         except Exception as error:  # noqa: BLE001 - whatever the sink does, the history must not be lost
             self._failures += 1
             cause = cause_of(error)
@@ -156,12 +169,33 @@ class Delivery:
         for entry in batch:
             self._waiting.popleft()
             self._told[entry.execution] = entry.sequence
+            if self._gaps and self._gaps.pop(entry.execution, None) is not None:
+                _LOG.warning("the history of %s is taken again", entry.execution)
         self._told_count += len(batch)
         if self._told_count >= self._settings.history_batch:
             await self._drop()
         else:
             self._drop_later()
         return True
+
+    def _set_apart(self, missing: HistoryGap) -> None:
+        """Leave executions whose history is not taken to the store for a while, and say so once."""
+        for gap in missing.gaps:
+            if self._gaps.get(gap.execution) != gap:
+                told = "%s [history-gap]; it is kept, that of others goes on; restore both databases as of one moment, "
+                told += "or give up what is lost: flytelike db accept-gap %s %d"
+                _LOG.error(told, gap, gap.execution, gap.came)
+            self._gaps[gap.execution] = gap
+        self._waiting = deque(entry for entry in self._waiting if entry.execution not in missing.executions)
+        if self._gap_alarm is None and not self._closing:
+            self._gap_alarm = self._clock.call_at(self._clock.now_ns() + GAP_PAUSE_NS, self._try_again)
+        self._apart |= missing.executions
+
+    def _try_again(self) -> None:
+        """Look whether somebody has mended what was missing."""
+        self._gap_alarm = None
+        self._apart.clear()
+        self.look_again()
 
     def _drop_later(self) -> None:
         if self._drop_alarm is None and not self._closing:

@@ -124,9 +124,11 @@ class MemoryStateStore:
         row = self._rows.get(execution)
         return [row.outputs.get(key) if row else None for key in keys]
 
-    async def undelivered(self, limit: int) -> Sequence[tuple[ExecutionId, HistoryBatch]]:
-        """Return at most `limit` batches that are not delivered, those of an execution in order."""
-        pending = [(id_, batch) for id_, row in self._rows.items() for batch in row.history]
+    async def undelivered(
+        self, limit: int, apart: Collection[ExecutionId] = ()
+    ) -> Sequence[tuple[ExecutionId, HistoryBatch]]:
+        """Return at most `limit` batches that are not delivered; see `StateStore.undelivered`."""
+        pending = [(id_, batch) for id_, row in self._rows.items() if id_ not in apart for batch in row.history]
         return pending[:limit]
 
     async def delivered(self, upto: Mapping[ExecutionId, int]) -> None:

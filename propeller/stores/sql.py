@@ -21,6 +21,9 @@ from propeller.stores.writer import Delivered, Expire, Forget, Own, Renew, Write
 
 R = TypeVar("R")
 
+APART_MAX = 8_000
+"""So many executions are left out of what is read: each takes four parameters, and SQLite takes 32,766 of them."""
+
 _WITH_CLOSED_MS = 3
 """The version of the tables that knows when executions closed."""
 
@@ -107,9 +110,18 @@ class SqlStateStore:
 
         return await self._read(read)
 
-    async def undelivered(self, limit: int) -> Sequence[tuple[ExecutionId, HistoryBatch]]:
-        """Return at most `limit` batches that are not delivered, those of an execution in order."""
-        rows = await self._read(lambda c: _rows(c, self._statements.undelivered, (limit,)))
+    async def undelivered(
+        self, limit: int, apart: Collection[ExecutionId] = ()
+    ) -> Sequence[tuple[ExecutionId, HistoryBatch]]:
+        """Return at most `limit` batches that are not delivered; see `StateStore.undelivered`."""
+        left_out = sorted(apart)[:APART_MAX]
+        text = self._statements.undelivered
+        if left_out:
+            text = self._statements.undelivered_but
+            one = f"({', '.join([self._driver.placeholder] * len(named(left_out[0])))})"
+            text = text.replace("{apart}", ", ".join([one] * len(left_out)))
+        given = (*(part for execution in left_out for part in named(execution)), limit)
+        rows = await self._read(lambda c: _rows(c, text, given))
         return [
             (
                 ExecutionId(*cast("tuple[str, str, str, str]", tuple(row[:4]))),

@@ -33,6 +33,8 @@ class Statements:
     output: str
     unfinished: str
     undelivered: str
+    undelivered_but: str
+    """With `{apart}`: as many rows of names as there are executions to leave out."""
     closed: str
     forget_cells: str
     forget: str
@@ -63,6 +65,10 @@ def statements(placeholder: str, now_ms: str, hold: str) -> Statements:
 _NAME = re.compile(r":\w+")
 
 _NAMED = "project = :project AND domain = :domain AND name = :name AND org = :org"
+
+_UNDELIVERED = """
+        SELECT e.project, e.domain, e.name, e.org, h.first_sequence, h.last_sequence, h.payload
+        FROM propeller_history h JOIN propeller_execution e ON e.id = h.execution"""
 
 _SQL = {
     "create": """
@@ -105,9 +111,9 @@ _SQL = {
     "unfinished": """
         SELECT project, domain, name, org FROM propeller_execution
         WHERE NOT closed OR id IN (SELECT execution FROM propeller_command) ORDER BY id""",
-    "undelivered": """
-        SELECT e.project, e.domain, e.name, e.org, h.first_sequence, h.last_sequence, h.payload
-        FROM propeller_history h JOIN propeller_execution e ON e.id = h.execution
+    "undelivered": f"{_UNDELIVERED} ORDER BY h.execution, h.last_sequence LIMIT :limit",
+    "undelivered_but": f"""{_UNDELIVERED}
+        WHERE (e.project, e.domain, e.name, e.org) NOT IN (VALUES {{apart}})
         ORDER BY h.execution, h.last_sequence LIMIT :limit""",
     "closed": """
         SELECT e.id FROM propeller_execution e

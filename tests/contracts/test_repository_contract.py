@@ -15,9 +15,9 @@ from flytelike.controlplane.listing import Filter, ListQuery, Operator
 from flytelike.controlplane.migrations.upgrade import HEAD, known_revisions, migrate, upgrade
 from flytelike.controlplane.registry import CONFLICT, CREATED, UNCHANGED
 from flytelike.controlplane.repository.executions import changed_nodes, find_execution, find_node, list_nodes
-from flytelike.controlplane.repository.history import HistoryGap
 from flytelike.controlplane.schema import metadata
 from flytelike.model.failure import Failure, Fault
+from flytelike.model.history import Gap, HistoryGap
 from flytelike.model.ids import ExecutionId, NodeExecutionId, NodePath, ResourceKind
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
 from tests.unit.controlplane.builders import (
@@ -224,7 +224,7 @@ async def test_missing_history_is_told_and_nothing_of_the_batch_is_kept(plane: C
     entries = succeeded()
     with pytest.raises(HistoryGap) as told:
         await plane.record([*entries[:2], *entries[3:]])
-    assert (told.value.expected, told.value.got) == (3, 4)
+    assert told.value.gaps == (Gap(execution_id(), 3, 4),)
     assert (await plane.executions.row(execution_id())).sequence == 0
 
 

@@ -180,6 +180,8 @@ def test_history_is_kept_in_order_until_delivered(run: Run) -> None:
         ]
         assert [b for e, b in pending if e == OTHER] == [HistoryBatch(1, 1, b"x")]
         assert len(await store.undelivered(2)) == 2
+        assert await store.undelivered(10, {E}) == [(OTHER, HistoryBatch(1, 1, b"x"))]
+        assert await store.undelivered(10, {E, OTHER, ExecutionId("p", "d", "unknown")}) == []
         await store.delivered({E: 3, OTHER: 1})
         await store.delivered({E: 3})
         assert await store.undelivered(10) == [(E, HistoryBatch(4, 9, b"c"))]

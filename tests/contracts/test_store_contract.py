@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import io
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from flytelike import storage
 from flytelike.storage.digest import digest_of_bytes
+from flytelike.storage.sweeping import delete_below
 
 KINDS = ("folder", "memory", "s3")
 BUCKET = "contract"
@@ -147,6 +149,29 @@ def test_delete_is_idempotent(place: Place) -> None:
     place.store.delete(place.at("a"))
     place.store.delete(place.at("a"))
     assert not place.store.exists(place.at("a"))
+
+
+def test_many_are_deleted_at_once(place: Place) -> None:
+    for name in ("a", "b/c", "d"):
+        place.store.put(place.at(name), b"1")
+    place.store.delete_many([place.at(name) for name in ("none", "a", "b/c")])
+    assert [head.uri for head in place.store.list(place.root)] == [place.at("d")]
+    place.store.delete_many([])
+
+
+def test_a_bucket_is_swept_with_few_calls(
+    s3_endpoint: str, s3_bucket: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store, folder = s3_store(s3_endpoint), f"{s3_bucket}/swept/x"
+    for name in range(7):
+        store.put(f"{folder}/{name}", b"1")
+    monkeypatch.setattr("flytelike.storage.bucket.LIST_PAGE", 5)
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "werkzeug"):  # the server runs in this process
+        assert delete_below(store, folder).objects == 7
+    said = [record.getMessage() for record in caplog.records]
+    assert len([line for line in said if "?delete" in line or "DELETE" in line]) == 2, said
+    assert [*store.list(folder)] == []
 
 
 def test_get_is_bounded(place: Place) -> None:

@@ -27,6 +27,9 @@ NAME = DEFAULT_IMAGE
 USER = 1000
 """Whom containers run as."""
 
+BYTECODE = "/bytecode"
+"""Where Python keeps what it compiled: it sees its sources read-only, and each pod would compile them anew."""
+
 _LINKS = ("bin", "sbin", "lib", "lib64")
 _FOLDERS = ("dev", "etc", "home/task", "proc", "run", "sys", "usr", "var/tmp")
 _FILES = {
@@ -54,7 +57,11 @@ def write_image(archive: Path) -> None:
             "config": {
                 "User": str(USER),
                 "WorkingDir": "/home/task",
-                "Env": [f"PATH={sys.prefix}/bin:/usr/local/bin:/usr/bin:/bin", "HOME=/home/task"],
+                "Env": [
+                    f"PATH={sys.prefix}/bin:/usr/local/bin:/usr/bin:/bin",
+                    "HOME=/home/task",
+                    f"PYTHONPYCACHEPREFIX={BYTECODE}",
+                ],
                 "Cmd": [f"/pause/{loader.name}", "--library-path", "/pause", "/pause/sleep", "infinity"],
             },
             "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},

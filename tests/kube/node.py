@@ -11,8 +11,9 @@ from textwrap import dedent
 import yaml
 
 from tests.kube.children import NotStarted
-from tests.kube.image import NAME, mounted, write_image
+from tests.kube.image import BYTECODE, NAME, mounted, write_image
 from tests.kube.machine import Machine, kill_inside
+from tests.kube.programs import cache
 
 READY_S = 90
 
@@ -141,6 +142,9 @@ class Node:
             {"destination": str(path), "type": "bind", "source": str(path), "options": ["rbind", "ro"]}
             for path in mounted()
         ]
+        spec["mounts"].append(
+            {"destination": BYTECODE, "type": "bind", "source": str(_bytecode()), "options": ["rbind", "rw"]}
+        )
         (self.folder / "base.json").write_text(json.dumps(spec), encoding="utf-8")
 
     def _kubelet_settings(self) -> dict[str, object]:
@@ -170,3 +174,11 @@ class Node:
             "resolvConf": "",
             "serializeImagePulls": False,
         }
+
+
+def _bytecode() -> Path:
+    """Return the folder of all nodes of this machine for what Python compiles; whoever a pod runs as, it may write."""
+    folder = cache() / "bytecode"
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o1777)
+    return folder

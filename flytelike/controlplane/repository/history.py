@@ -31,23 +31,12 @@ from flytelike.controlplane.repository.elements import write_arrays
 from flytelike.controlplane.repository.history_fold import ExecutionFold
 from flytelike.controlplane.repository.prepared import Prepared, upsert
 from flytelike.controlplane.schema import executions, node_executions, task_executions
-from flytelike.model.history import HistoryEntry
+from flytelike.model.history import Gap, HistoryEntry, HistoryGap
 from flytelike.model.ids import ExecutionId, NodeExecutionId, NodePath
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
 
 EMPTY: ColumnElement[str] = literal_column("''")
 ZERO: ColumnElement[int] = literal_column("0")
-
-
-class HistoryGap(Exception):
-    """Entries are missing: what comes later cannot be taken over before them."""
-
-    def __init__(self, execution: ExecutionId, expected: int, got: int) -> None:
-        """Keep which execution, which sequence number was due and which came."""
-        self.execution = execution
-        self.expected = expected
-        self.got = got
-        super().__init__(f"history of {execution}: entry {expected} is due, {got} came")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +74,19 @@ def record_entries(connection: Connection, batch: Sequence[HistoryEntry]) -> lis
     """Take the entries over and return what changed; entries seen before change nothing.
 
     Entries of executions that are not known are dropped: there is no row they could be about.
-    Raises `HistoryGap`.
+    Raises `HistoryGap` with all there are; nothing is taken over then.
     """
     by_execution: dict[ExecutionId, list[HistoryEntry]] = defaultdict(list)
     for entry in batch:
         by_execution[entry.execution].append(entry)
-    folds, changes = [], []
+    folds, changes, gaps = [], [], []
     for row in _locked(connection, by_execution):
         execution = ExecutionId(row.project, row.domain, row.name)
         fold = ExecutionFold(row.id, WorkflowPhase(row.phase), row.sequence)
-        if not _folded(fold, execution, by_execution[execution]):
+        gap = _fold(fold, execution, by_execution[execution])
+        if gap is not None:
+            gaps.append(gap)
+        if fold.sequence == row.sequence:
             continue
         folds.append(fold)
         parent = None
@@ -103,6 +95,8 @@ def record_entries(connection: Connection, batch: Sequence[HistoryEntry]) -> lis
             parent = NodeExecutionId(parent_execution, NodePath(row.parent_path))
         ending = _end_calls(connection, execution, fold) if row.calls else ()
         changes.append(Change(execution, fold.ended, parent, row.parent_attempt, row.eager, ending))
+    if gaps:
+        raise HistoryGap(gaps)
     _write(connection, folds)
     return changes
 
@@ -123,16 +117,15 @@ def _locked(connection: Connection, wanted: Iterable[ExecutionId]) -> Iterable[_
             yield _Row(*row)
 
 
-def _folded(fold: ExecutionFold, execution: ExecutionId, entries: list[HistoryEntry]) -> bool:
-    """Take the entries that are new, in order; tell whether there were any."""
-    before = fold.sequence
+def _fold(fold: ExecutionFold, execution: ExecutionId, entries: list[HistoryEntry]) -> Gap | None:
+    """Take the entries that are new, in order, up to a gap; return that."""
     for entry in sorted(entries, key=lambda entry: entry.sequence):
         if entry.sequence <= fold.sequence:
             continue
         if entry.sequence != fold.sequence + 1:
-            raise HistoryGap(execution, fold.sequence + 1, entry.sequence)
+            return Gap(execution, fold.sequence + 1, entry.sequence)
         fold.take(entry)
-    return fold.sequence > before
+    return None
 
 
 def _write(connection: Connection, folds: Sequence[ExecutionFold]) -> None:

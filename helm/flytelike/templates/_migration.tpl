@@ -7,6 +7,8 @@
     {{- include "flytelike.containerSecurity" . | nindent 4 }}
   args: [flytelike, db, upgrade]
   env:
+    - name: FLYTELIKE_DATABASE_WAIT
+      value: {{ printf "%ds" (int .Values.migrations.waitSeconds) }}
     {{- include "flytelike.databaseEnv" (dict "root" . "variable" "FLYTELIKE_DATABASE" "key" .Values.database.controlPlaneKey) | nindent 4 }}
   resources:
     {{- toYaml .Values.migrations.resources | nindent 4 }}

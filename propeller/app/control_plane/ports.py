@@ -17,6 +17,7 @@ from flytelike.codec.cached_results import (
 from flytelike.codec.closures import closure_from_proto
 from flytelike.codec.failures import whole_failure_from_proto
 from flytelike.codec.history import entry_to_proto as history_to_proto
+from flytelike.codec.history import gap_from_proto
 from flytelike.codec.ids import (
     execution_id_from_proto,
     execution_id_to_proto,
@@ -29,7 +30,7 @@ from flytelike.codec.types import literal_type_to_proto
 from flytelike.model.caching import CacheEntry, CacheKey, CatalogUse, Claim, Reserved
 from flytelike.model.closure import WorkflowClosure
 from flytelike.model.graph import TaskTemplate
-from flytelike.model.history import HistoryEntry
+from flytelike.model.history import HistoryEntry, HistoryGap
 from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeExecutionId
 from flytelike.model.phases import WorkflowPhase
 from flytelike.storage import Store
@@ -71,8 +72,10 @@ class RemoteSink(EventSink):
     async def record(self, batch: Sequence[HistoryEntry]) -> None:
         at = self._connection
         for entries in _bounded([history_to_proto(entry) for entry in batch]):
-            request = pb.RecordHistoryRequest(entries=entries)
-            await at.call(at.stub.RecordHistory(request, timeout=CALL_S, metadata=at.metadata))
+            request = pb.RecordHistoryRequest(entries=entries, looks_at_gaps=True)
+            response = await at.call(at.stub.RecordHistory(request, timeout=CALL_S, metadata=at.metadata))
+            if response.gaps:
+                raise HistoryGap([gap_from_proto(gap) for gap in response.gaps])
 
 
 class RemoteChildren(Children):

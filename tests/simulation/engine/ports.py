@@ -126,8 +126,10 @@ class Store(Port):
     async def outputs(self, execution: ExecutionId, keys: Sequence[str]) -> Sequence[bytes | None]:
         return await self._life.call(lambda: at_once(self._world.store.outputs(execution, keys)), StoreAway)
 
-    async def undelivered(self, limit: int) -> Sequence[tuple[ExecutionId, HistoryBatch]]:
-        return await self._life.call(lambda: at_once(self._world.store.undelivered(limit)), StoreAway)
+    async def undelivered(
+        self, limit: int, apart: Collection[ExecutionId] = ()
+    ) -> Sequence[tuple[ExecutionId, HistoryBatch]]:
+        return await self._life.call(lambda: at_once(self._world.store.undelivered(limit, apart)), StoreAway)
 
     async def delivered(self, upto: Mapping[ExecutionId, int]) -> None:
         await self._life.call(lambda: at_once(self._world.store.delivered(upto)), StoreAway)

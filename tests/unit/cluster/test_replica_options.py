@@ -8,7 +8,8 @@ from click.testing import CliRunner
 
 from flytelike.cli import serve
 from flytelike.cli.access_options import access_of
-from flytelike.cluster.options import ReplicaOptions, Secrets, database_url
+from flytelike.cluster.options import ReplicaOptions, Secrets
+from flytelike.controlplane.database import database_url
 from flytelike.model.diagnostic import DiagnosticError
 from propeller.app.main import main
 from propeller.app.monitoring import address_of

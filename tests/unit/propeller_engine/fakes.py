@@ -9,7 +9,7 @@ from itertools import count
 from flytelike.model.closure import WorkflowClosure
 from flytelike.model.failure import Failure, Fault
 from flytelike.model.graph import TaskTemplate
-from flytelike.model.history import HistoryEntry
+from flytelike.model.history import Gap, HistoryEntry, HistoryGap
 from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeExecutionId, NodePath
 from flytelike_idl.core import literals_pb2 as pb
 from propeller.core.elements import Span, spans_of
@@ -127,6 +127,8 @@ class FakeSink:
         self.calls: list[list[HistoryEntry]] = []
         self.fail = 0
         self.refuses: Exception | None = None
+        self.lost: set[ExecutionId] = set()
+        """Of these it misses records."""
         self.changed = asyncio.Event()
 
     async def record(self, batch: Sequence[HistoryEntry]) -> None:
@@ -135,6 +137,9 @@ class FakeSink:
         if self.fail:
             self.fail -= 1
             raise OSError("the sink is away")
+        lost = sorted(self.lost.intersection(entry.execution for entry in batch))
+        if lost:
+            raise HistoryGap([Gap(execution, 1, 2) for execution in lost])
         self.calls.append(list(batch))
         for entry in batch:
             known = self.entries.setdefault(entry.execution, [])

@@ -5,7 +5,7 @@ may run again, and no attempt may be told twice.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pytest
 from typing_extensions import override
@@ -249,12 +249,14 @@ def test_history_that_a_dead_engine_stored_at_the_last_moment_is_told_in_order()
         early = 0
 
         @override
-        async def undelivered(self, limit: int) -> Sequence[tuple[ExecutionId, HistoryBatch]]:
+        async def undelivered(
+            self, limit: int, apart: Collection[ExecutionId] = ()
+        ) -> Sequence[tuple[ExecutionId, HistoryBatch]]:
             """Return nothing at first: what the dead engine asked for is stored a moment later."""
             if self.early:
                 self.early -= 1
                 return []
-            return await super().undelivered(limit)
+            return await super().undelivered(limit, apart)
 
     async def body() -> None:
         store = Late()

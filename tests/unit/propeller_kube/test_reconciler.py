@@ -390,6 +390,25 @@ def test_an_object_of_the_name_of_one_that_is_gone_is_an_execution_of_its_own(*,
     live(body)
 
 
+def test_an_object_whose_history_has_a_gap_says_so_and_others_go_on() -> None:
+    async def body(cluster: Cluster) -> None:
+        cluster.history.lost = {request().id}
+        async with cluster.operator():
+            await cluster.create(request())
+            await cluster.create(request("e2"))
+            found = await cluster.until("e1", lambda found: found.status.waits_for != "")
+            assert found.status.waits_for == (
+                f"its history is not taken: history of {request().id}: entry 1 is due, 2 came [history-gap]"
+            )
+            other = await cluster.until("e2", ended)
+            assert (other.status.phase, other.status.waits_for) == (WorkflowPhase.SUCCEEDED, "")
+            cluster.history.lost = set()
+            found = await cluster.until("e1", ended)
+        assert (found.status.phase, found.status.waits_for) == (WorkflowPhase.SUCCEEDED, "")
+
+    live(body)
+
+
 def test_an_object_says_that_its_history_is_not_taken_until_it_is() -> None:
     """A control plane that lost what it had taken refuses what comes later, for as long as nobody mends it."""
 

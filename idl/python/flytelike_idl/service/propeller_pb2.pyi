@@ -31,6 +31,9 @@ class RecordHistoryRequest(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     ENTRIES_FIELD_NUMBER: builtins.int
+    LOOKS_AT_GAPS_FIELD_NUMBER: builtins.int
+    looks_at_gaps: builtins.bool
+    """Whether the caller looks at the answer's gaps; else the call fails where there are any."""
     @builtins.property
     def entries(self) -> containers.RepeatedCompositeFieldContainer[HistoryEntry]:
         """The records; those of one execution in order."""
@@ -39,25 +42,63 @@ class RecordHistoryRequest(message.Message):
         self,
         *,
         entries: abc.Iterable[HistoryEntry] | None = ...,
+        looks_at_gaps: builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["entries", b"entries"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["entries", b"entries", "looks_at_gaps", b"looks_at_gaps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 @typing.final
 class RecordHistoryResponse(message.Message):
-    """All records are kept."""
+    """All records are kept, unless there are gaps: then none is."""
 
     DESCRIPTOR: descriptor.Descriptor
 
+    GAPS_FIELD_NUMBER: builtins.int
+    @builtins.property
+    def gaps(self) -> containers.RepeatedCompositeFieldContainer[HistoryGap]:
+        """What is missing before the records of some executions. Told without these, the others are taken."""
+
     def __init__(
         self,
+        *,
+        gaps: abc.Iterable[HistoryGap] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["gaps", b"gaps"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class HistoryGap(message.Message):
+    """Records of an execution are missing."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    EXECUTION_FIELD_NUMBER: builtins.int
+    DUE_FIELD_NUMBER: builtins.int
+    CAME_FIELD_NUMBER: builtins.int
+    due: builtins.int
+    """The record that is to come next."""
+    came: builtins.int
+    """The first of those that came."""
+    @builtins.property
+    def execution(self) -> identifier_pb2.WorkflowExecutionIdentifier:
+        """The execution."""
+
+    def __init__(
+        self,
+        *,
+        execution: identifier_pb2.WorkflowExecutionIdentifier | None = ...,
+        due: builtins.int = ...,
+        came: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["execution", b"execution"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["came", b"came", "due", b"due", "execution", b"execution"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

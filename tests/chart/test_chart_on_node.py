@@ -37,6 +37,7 @@ def twice(n: int) -> int:
     return double(n=double(n=n))
 """
 SMALL = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "1Gi"}}
+LARGE = {"cpu": "2", "memory": "1Gi"}
 
 
 @pytest.fixture
@@ -101,7 +102,8 @@ class Release:
                 "shards": 1,
                 "leaseSeconds": 3,
                 "resources": SMALL,
-                "pods": {"namespace": "{project}-{domain}", "requests": SMALL["requests"], "env": store},
+                # Who gives only a request is limited to it, and two hundredths of a processor are next to nothing.
+                "pods": {"namespace": "{project}-{domain}", **SMALL, "limits": LARGE, "env": store},
                 "extraEnv": [{"name": "PROPELLER_CONTROL_PLANE", "value": f"{ADDRESS}:{self.port}"}],
             },
             "clusterResources": {"enabled": False},
@@ -157,9 +159,10 @@ class Release:
         return done.stdout
 
     def said(self) -> str:
-        """Return what the release's pods are and have printed."""
+        """Return what the release's pods are and have printed, and what happened to all pods."""
         selected = ("-n", self.namespace, "-l", "app.kubernetes.io/part-of=flytelike")
-        return self.kubectl("describe", "pods", *selected) + self.kubectl("logs", *selected, "--tail=40")
+        told = self.kubectl("describe", "pods,jobs", *selected) + self.kubectl("logs", *selected, "--tail=40")
+        return told + "".join(self.kubectl("get", kind, "-A", "-o", "wide") for kind in ("pods", "events"))
 
 
 async def until(happened: Callable[[], bool], within_s: float = 120) -> None:
