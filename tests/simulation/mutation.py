@@ -9,6 +9,7 @@ survived by its word.
 
 Written for this project rather than taken from a library: those that there are copy the project for each run or rewrite
 its functions, and know no judges but test runners; here a fault is a compiled module in a forked process.
+The rules that worlds are held to (`CHECKERS`) are judges themselves: `make mutants` shows that they bite.
 """
 
 import argparse
@@ -56,6 +57,7 @@ NEAR = {
 }
 """Which tests are likeliest to find the faults of a module: they run first."""
 FAIRNESS = "fairness/"
+CHECKERS = {"invariants", "array_invariants"}
 FIRST = ("evaluate", "settle", "stop", "resume", "transitions", "task_node", "array_node", "branch_node", "gate_node")
 """The most important files come first."""
 WORLDS = 60
@@ -104,7 +106,7 @@ class _Planter(Loader, MetaPathFinder):
 def targets(stems: Sequence[str]) -> list[Target]:
     """Return all faults of some modules of the core; of all of them, the most important first, if none is named."""
     files = (*CORE.glob("*.py"), *CORE.glob(f"{FAIRNESS}*.py"))
-    present = sorted(path.relative_to(CORE).with_suffix("").as_posix() for path in files)
+    present = sorted({path.relative_to(CORE).with_suffix("").as_posix() for path in files} - CHECKERS)
     chosen = stems or [*FIRST, *(stem for stem in present if stem not in FIRST)]
     return [Target(stem, fault) for stem in chosen for fault in faults_of((CORE / f"{stem}.py").read_text())]
 
