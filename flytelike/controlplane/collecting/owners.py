@@ -7,7 +7,7 @@ from enum import Enum
 
 from sqlalchemy import Connection
 
-from flytelike.controlplane.collecting.ports import Layout
+from flytelike.controlplane.layout import Layout
 from flytelike.controlplane.repository.surviving import executions_named
 from flytelike.model.ids import ExecutionId
 

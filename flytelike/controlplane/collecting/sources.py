@@ -7,10 +7,10 @@ from functools import partial
 
 from flytelike.codec.parse import parse
 from flytelike.controlplane.collecting.data_types import may_name_data
-from flytelike.controlplane.collecting.ports import Layout
 from flytelike.controlplane.collecting.references import Own
 from flytelike.controlplane.collecting.survey import Document, Survey
 from flytelike.controlplane.database import Database
+from flytelike.controlplane.layout import Layout
 from flytelike.controlplane.ports import Clock
 from flytelike.controlplane.repository import surviving as rows
 from flytelike.controlplane.repository.surviving import Survivor

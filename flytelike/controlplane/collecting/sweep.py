@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from flytelike.controlplane.collecting.owners import Claim, Owner, Readings, data_readings, document_readings, owners
-from flytelike.controlplane.collecting.ports import Layout
 from flytelike.controlplane.collecting.report import Heap, Report
 from flytelike.controlplane.collecting.survey import Survey, location
 from flytelike.controlplane.database import Database
+from flytelike.controlplane.layout import Layout
 from flytelike.controlplane.repository import surviving as rows
 from flytelike.controlplane.settings import Settings
 from flytelike.model.ids import ExecutionId

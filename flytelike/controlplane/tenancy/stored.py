@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TypeAlias
 
-from flytelike.controlplane.collecting.ports import Layout
 from flytelike.controlplane.database import Database
 from flytelike.controlplane.errors import Status, refusal
+from flytelike.controlplane.layout import Layout
 from flytelike.controlplane.repository.stored import attempts_of, note_stored, stored_by_place, unmeasured
 from flytelike.controlplane.settings import Settings
 from flytelike.controlplane.tenancy.rules import Rules

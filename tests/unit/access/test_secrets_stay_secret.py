@@ -168,6 +168,7 @@ def test_every_port_speaks_tls(server: SharedServer, authority: Authority) -> No
 
 def test_a_token_that_is_given_as_a_name_is_hidden_in_the_audit_log(server: SharedServer) -> None:
     deed = Deed("S/M", target="default/flt_abcdefghij_hunter2hunter2")
-    server.call(server.plane.audit.add, Identity("x"), deed, Origin(request_id="planted"), "OK")
+    log = server.plane.audit
+    server.call(log.add, log.row(Identity("x"), deed, Origin(request_id="planted"), "OK"))
     (entry,) = server.call(server.plane.audit.entries, AuditFilter(request_id="planted"), 0, 10)
     assert entry.target == f"default/flt_abcdefghij_{HIDDEN}"
