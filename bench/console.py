@@ -43,15 +43,13 @@ STEP_PX = 2_400
 LARGE = "large"
 
 SEEN = """() => {
-  window.seen = undefined;
-  const look = () => {
-    if (window.seen === undefined && document.querySelector('.list-row button')) {
-      requestAnimationFrame(() => setTimeout(() => { window.seen = performance.now(); }));
-      return;
-    }
-    if (window.seen === undefined) requestAnimationFrame(look);
-  };
-  requestAnimationFrame(look);
+  window.painted = new Promise((done) => {
+    const look = () => {
+      if (!document.querySelector('.list-row button')) requestAnimationFrame(look);
+      else requestAnimationFrame(() => setTimeout(() => done(performance.now())));
+    };
+    requestAnimationFrame(look);
+  });
 }"""
 """Note when the first rows have been painted: the turn after the frame that drew them."""
 
@@ -120,8 +118,7 @@ async def painted(browser: Browser, address: str) -> list[Figure]:
         page = await browser.new_page(viewport={"width": 1280, "height": 800})
         await page.add_init_script(f"({SEEN})()")
         await page.goto(address)
-        await page.wait_for_function("window.seen !== undefined")
-        walls.append(await page.evaluate("window.seen") - await page.evaluate(ANSWERED))
+        walls.append(await page.evaluate("window.painted") - await page.evaluate(ANSWERED))
         works.append((await metrics(page))["TaskDuration"])
         await page.close()
     walls.sort()
