@@ -114,6 +114,7 @@ def shots(shop: Shop) -> list[Shot]:
         Shot("compare", shop.address(f"/compare?{names}")),
         Shot("quotas", shop.address("/quotas")),
         Shot("audit", shop.address("/audit")),
+        Shot("settings", shop.address("/settings")),
     ]
 
 
@@ -151,6 +152,8 @@ def settled(page: Page) -> None:
     """Wait until a page has painted what it has to show."""
     page.locator("h1").first.wait_for(state="attached")
     page.evaluate(SETTLED)
+    for word in ("Laying out…", "Loading…"):
+        page.get_by_text(word, exact=True).wait_for(state="detached")
 
 
 if __name__ == "__main__":

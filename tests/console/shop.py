@@ -3,8 +3,10 @@
 import time
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
 from flytelike import Deck, approve, conditional, dynamic, map_task, task, wait_for_input, workflow
+from flytelike.types.file import FlyteFile
 
 
 @dataclass
@@ -59,6 +61,23 @@ def tick(times: int) -> int:
         print(f"tick {number}", flush=True)
         time.sleep(0.2)
     return times
+
+
+@task
+def draw(orders: FlyteFile) -> FlyteFile:
+    """Draw a bar as long as the list of orders."""
+    width = 10 * len(Path(orders).read_text().splitlines())
+    picture = Path("picture.svg").absolute()
+    picture.write_text(
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="20"><rect width="9" height="9"/></svg>'
+    )
+    return FlyteFile(str(picture))
+
+
+@workflow
+def drawing(orders: FlyteFile) -> FlyteFile:
+    """Show how many orders there are."""
+    return draw(orders=orders)
 
 
 @workflow

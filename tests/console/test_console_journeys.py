@@ -46,6 +46,21 @@ def test_filters_are_in_the_address(shop: Shop, page: Page) -> None:
     expect(page.get_by_role("link", name=good)).to_have_count(0)
 
 
+def test_filters_are_saved_under_a_name(shop: Shop, page: Page) -> None:
+    bad = shop.ended("sending")
+    page.goto(shop.address("/executions?phase=failed"))
+    page.get_by_role("button", name="Save this view").click()
+    page.get_by_label("Name of the view").fill("what went wrong")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="what went wrong", exact=True)).to_be_visible()
+    page.goto(shop.address("/executions"))
+    page.get_by_role("button", name="what went wrong").click()
+    expect(page).to_have_url(re.compile(r"phase=failed"))
+    expect(page.get_by_role("link", name=bad)).to_be_visible()
+    page.get_by_role("button", name="Forget").click()
+    expect(page.get_by_role("button", name="what went wrong")).to_have_count(0)
+
+
 def test_search_by_keyboard_alone(shop: Shop, page: Page) -> None:
     name = shop.ended("day")
     page.goto(shop.address())
@@ -111,6 +126,33 @@ def test_launch_with_json_and_the_servers_own_words(shop: Shop, page: Page) -> N
     page.get_by_label("Inputs as JSON").fill('{"rows": 2}')
     page.get_by_role("button", name="Launch").click()
     expect(page.get_by_role("alert")).to_contain_text("name")
+
+
+def test_launch_with_yaml(shop: Shop, page: Page) -> None:
+    page.goto(shop.address("/launch/shop.day"))
+    page.get_by_role("button", name="JSON or YAML").click()
+    given = "# fewer today\nrows: 3\noptions:\n  limit: 1\n  strict: false\n  tags: [a]\n"
+    page.get_by_label("Inputs as JSON or YAML").fill(given)
+    page.get_by_role("button", name="Launch").click()
+    expect(page.locator(".head").first.get_by_text("succeeded", exact=True)).to_be_visible()
+    page.get_by_role("tab", name="Inputs and outputs").click()
+    expect(page.get_by_role("region", name="Outputs")).to_contain_text("3 sold")
+
+
+def test_launch_with_a_file_and_see_it_and_the_picture_that_comes_of_it(shop: Shop, page: Page) -> None:
+    page.goto(shop.address("/launch/shop.drawing"))
+    page.get_by_label("or upload").set_input_files(
+        {"name": "my orders.txt", "mimeType": "text/plain", "buffer": b"tea\ncoffee\nmilk\n"}
+    )
+    expect(page.get_by_text("sent", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Launch").click()
+    expect(page.locator(".head").first.get_by_text("succeeded", exact=True)).to_be_visible()
+    page.get_by_role("tab", name="Inputs and outputs").click()
+    expect(page.get_by_role("region", name="Inputs")).to_contain_text("coffee")
+    picture = page.get_by_role("img", name="picture.svg")
+    expect(picture).to_have_js_property("naturalWidth", 30)
+    sent = page.request.get(f"{shop.running.http}{picture.get_attribute('src')}")
+    assert "default-src 'none'" in sent.headers["content-security-policy"]
 
 
 # --- one execution --------------------------------------------------------------------------
@@ -268,6 +310,18 @@ def test_a_launch_plan_is_switched_on(shop: Shop, page: Page) -> None:
     expect(first).not_to_have_text(before)
 
 
+def test_a_token_is_shown_once_and_revoked(shop: Shop, page: Page) -> None:
+    page.goto(shop.address("/settings"))
+    page.get_by_label("Name of the token").fill("nightly")
+    page.get_by_role("button", name="Create a token").click()
+    expect(page.get_by_text(re.compile("^flt_"))).to_be_visible()
+    expect(page.get_by_role("row", name="nightly")).to_be_visible()
+    page.reload()
+    page.get_by_role("button", name="Revoke nightly").click()
+    expect(page.get_by_role("row", name="nightly")).to_have_count(0)
+    expect(page.get_by_text(re.compile("^flt_"))).to_have_count(0)
+
+
 # --- all pages ------------------------------------------------------------------------------
 
 
@@ -279,6 +333,7 @@ def test_nobody_is_kept_out(shop: Shop, page: Page, axe: str) -> None:
     addresses += [f"{good}?view=timeline", f"{good}?view=values", f"{mapped}?node=n1", f"{place}/workflows"]
     addresses += [f"{place}/workflows/shop.day", f"{place}/tasks/shop.total", f"{place}/launch/shop.day"]
     addresses += [f"{place}/launch-plans/shop.day", f"{place}/compare?a={good[-20:]}&b={failed[-20:]}"]
+    addresses += [f"{place}/quotas", f"{place}/audit", f"{place}/settings", f"{place}/launch/shop.drawing"]
     found = {}
     for address in addresses:
         page.goto(shop.running.http + address)

@@ -43,6 +43,7 @@ export function StoredValue({ value }: { readonly value: Stored }): JSX.Element 
           </a>
         )}
       </div>
+      {found.isLoading && <p className="soft">Loading…</p>}
       {shown && <Beginning shown={shown} name={name} />}
       {!shown && value.columns && value.columns.length > 0 && <p className="soft">columns: {value.columns.map((one) => one.name).join(", ")}</p>}
       <code className="soft uri">{value.uri}</code>
