@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
+from typing_extensions import override
+
 from flytelike.model.caching import CacheNote, CacheStatus
 from flytelike.model.failure import Failure
 from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeId, NodePath
@@ -144,6 +146,7 @@ class Gap:
     due: int
     came: int
 
+    @override
     def __str__(self) -> str:
         """Return it in words."""
         return f"history of {self.execution}: entry {self.due} is due, {self.came} came"

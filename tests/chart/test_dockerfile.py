@@ -26,8 +26,9 @@ def test_it_runs_as_the_chart_says() -> None:
 
 
 def test_it_is_built_in_stages_of_a_named_version() -> None:
-    assert instructions("FROM") == ["python:${PYTHON} AS build", "python:${PYTHON}"]
-    (python,) = instructions("ARG")
+    assert instructions("FROM") == ["node:${NODE} AS pages", "python:${PYTHON} AS build", "python:${PYTHON}"]
+    python, node = instructions("ARG")
+    assert re.fullmatch(r"NODE=\d+-bookworm", node), "not slim: it has Python"
     version = re.fullmatch(r"PYTHON=(3\.\d+)-slim-\w+", python)
     assert version is not None
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -44,5 +45,13 @@ def test_all_that_a_wheel_is_made_of_is_let_in() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
     needed = {*wheel["packages"], *wheel["force-include"], project["project"]["readme"], "pyproject.toml"}
+    assert "custom" in wheel["hooks"]
+    needed |= {"hatch_build.py", *(source.split()[0] for source in instructions("COPY") if "idl/" in source)}
     assert [path for path in needed if not any(path == it or path.startswith(f"{it}/") for it in LET_IN)] == []
     assert [path for path in LET_IN if not (ROOT / path).exists()] == []
+
+
+def test_it_carries_the_console() -> None:
+    """Without Node.js a wheel has no pages, and only warns."""
+    assert "--from=pages /source/flytelike/console/static flytelike/console/static" in instructions("COPY")
+    assert "FLYTELIKE_CONSOLE=off /opt/flytelike/bin/pip install --no-deps ." in TEXT
