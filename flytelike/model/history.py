@@ -157,7 +157,7 @@ class HistoryGap(Exception):
 
     def __init__(self, gaps: Sequence[Gap]) -> None:
         """Keep what is missing, for each execution of which anything is."""
-        self.gaps = tuple(gaps)
+        self.gaps: tuple[Gap, ...] = tuple(gaps)
         super().__init__("; ".join(map(str, gaps)))
 
     @property
