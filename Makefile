@@ -12,6 +12,8 @@ CHAOS_SEEDS ?= 20
 CHAOS_KILLS ?= 8
 FILES ?=
 CONSOLE := flytelike/console/web
+# Tests start thousands of processes: where Python may keep nothing that it compiled, each compiles all it imports again.
+unexport PYTHONDONTWRITEBYTECODE
 # What messages must stay compatible with: Flyte's, and what idl/additions.txtpb has frozen of ours.
 CONTRACT := $(VENV)/.contract.binpb
 
