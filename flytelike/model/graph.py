@@ -1,5 +1,6 @@
 """Templates: tasks, workflows and launch plans as their authors wrote them, before compiling."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -156,6 +157,13 @@ class MinSuccessRatio:
     """An array succeeds with at least this part of its elements: 0 to 1, in a float of 32 bits on the wire."""
 
     ratio: float
+
+    def needed(self, elements: int) -> int:
+        """Return how many of so many elements must succeed.
+
+        What the wire's 32 bits may have added is taken off: 0.9 of 10 elements are 9, not 9.0000004 rounded up.
+        """
+        return math.ceil(elements * self.ratio * (1 - 2**-24))
 
 
 class ArrayExecutionMode(IntEnum):

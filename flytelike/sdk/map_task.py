@@ -1,6 +1,5 @@
 """`map_task`: one entity called for each element of lists."""
 
-import math
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -52,8 +51,8 @@ class MapOptions:
     def needed(self, elements: int) -> int:
         """Return how many of so many elements must succeed."""
         match self.success:
-            case MinSuccessRatio(ratio):
-                return math.ceil(elements * ratio)
+            case MinSuccessRatio() as success:
+                return success.needed(elements)
             case MinSuccesses(count):
                 return count
             case None:

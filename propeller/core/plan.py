@@ -3,7 +3,6 @@
 A plan is made once per closure and shared by all executions of it. It is never changed.
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeAlias, assert_never
@@ -57,8 +56,8 @@ class TaskWork:
     """
 
     task: Identifier
-    cached: bool = False
-    serialize: bool = False
+    cached: bool
+    serialize: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +85,10 @@ class ArrayWork:
 
     elements: "WorkflowPlan"
     window: int
-    success: MinSuccesses | MinSuccessRatio | None = None
-    run_all: bool = False
-    has_outputs: bool = True
-    priority: int = 0
+    success: MinSuccesses | MinSuccessRatio | None
+    run_all: bool
+    has_outputs: bool
+    priority: int
 
     @property
     def element(self) -> "NodePlan":
@@ -103,9 +102,8 @@ class ArrayWork:
                 return length
             case MinSuccesses(count=count):
                 return count
-            case MinSuccessRatio(ratio=ratio):
-                # A ratio has 32 bits on the wire: 0.9 of 10 elements are 9, not 9.0000002 rounded up.
-                return math.ceil(round(ratio * length, 3))
+            case MinSuccessRatio() as success:
+                return success.needed(length)
             case unreachable:
                 assert_never(unreachable)
 
@@ -122,7 +120,7 @@ class SignalWork:
     """The node waits for a signal: an approval, or a value."""
 
     signal: str
-    approval: bool = False
+    approval: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,16 +151,16 @@ class NodePlan:
     work: Work
     upstream: tuple[NodeId, ...]
     downstream: tuple[NodeId, ...]
-    retries: int = 0
-    system_retries: int = DEFAULT_SYSTEM_RETRIES
-    timeout_ns: int = 0
-    interruptible: bool | None = None
-    name: str = ""
-    branch: NodeId | None = None
-    aside: bool = False
-    backoff: Backoff | None = None
-    queued_timeout_ns: int = 0
-    priority: int = 0
+    retries: int
+    system_retries: int
+    timeout_ns: int
+    interruptible: bool | None
+    name: str
+    branch: NodeId | None
+    aside: bool
+    backoff: Backoff | None
+    queued_timeout_ns: int
+    priority: int
 
 
 @dataclass(frozen=True, slots=True)

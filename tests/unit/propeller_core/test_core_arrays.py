@@ -8,12 +8,12 @@ from flytelike.model.caching import CacheStatus
 from flytelike.model.failure import Failure, Fault
 from flytelike.model.graph import MinSuccesses, MinSuccessRatio
 from flytelike.model.history import ElementFailure, ElementsChanged
-from flytelike.model.ids import NodePath
+from flytelike.model.ids import NodeId, NodePath
 from propeller.core.commands import AbortElements, SetTimer, StartElements
 from propeller.core.elements import CHUNK, Span, element_of
 from propeller.core.header import Limits
 from propeller.core.node_state import Failed, Succeeded
-from propeller.core.plan import NODES_OPEN_MAX, TASKS_OPEN_MAX, Plan
+from propeller.core.plan import NODES_OPEN_MAX, PLACES_KEPT, TASKS_OPEN_MAX, Plan
 from propeller.core.turn import bounded
 from tests.unit.propeller_core.builders import (
     BUG,
@@ -35,6 +35,7 @@ from tests.unit.propeller_core.builders import (
     graph,
     ok,
     opened,
+    plan_of,
     run_of,
     sub,
     task,
@@ -161,6 +162,18 @@ def test_chunks_are_as_long_as_in_states_that_are_kept() -> None:
     assert {key: len(chunk.phases) for key, chunk in run.state.chunks.items()} == {"a.0#0": 1024, "a.0#1": 1}
 
 
+def test_the_scope_of_an_array_has_its_node_under_each_index_and_knows_of_no_number() -> None:
+    scope = plan_of(graph(each(task("a")))).primary.nodes[NodeId("a")].work.elements.nodes  # type: ignore[union-attr]
+    assert scope[NodeId("0")] is scope[NodeId("70000")]
+    assert (len(scope), list(scope)) == (0, [])
+    with pytest.raises(KeyError):
+        scope[NodeId("x")]
+
+
+def test_platform_bounds_on_what_is_open() -> None:
+    assert (TASKS_OPEN_MAX, NODES_OPEN_MAX, PLACES_KEPT) == (4096, 256, 20_000)
+
+
 def test_a_span_ends_behind_its_last_element() -> None:
     assert Span(3, 2).end == 5
 
@@ -213,6 +226,11 @@ def test_it_may_go_on_to_the_end_though_it_cannot_succeed() -> None:
         (None, 10, 10),
         (MinSuccesses(4), 10, 4),
         (MinSuccessRatio(0.9000000357627869), 10, 9),
+        (MinSuccessRatio(0.9000000357627869), 100_000, 90_000),
+        (MinSuccessRatio(0.10000000149011612), 100_000, 10_000),
+        (MinSuccessRatio(0.3333), 100_000, 33_330),
+        (MinSuccessRatio(0.6666666865348816), 3, 2),
+        (MinSuccessRatio(1.0), 10_000_000, 10_000_000),
         (MinSuccessRatio(0.5), 3, 2),
         (MinSuccessRatio(0.0), 3, 0),
         (MinSuccessRatio(1.0), 3, 3),

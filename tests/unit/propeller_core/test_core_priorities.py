@@ -114,6 +114,15 @@ def test_a_dynamic_node_that_runs_again_waits_by_its_priority() -> None:
     assert "node d QUEUED" in run.told
 
 
+def test_a_graph_made_at_run_time_may_be_all_that_has_priorities() -> None:
+    run = Run(plan_of(graph(dynamic("d", "inner"))), ONE)
+    run.on(begin())
+    run.plan.grafts[NodePath("d.0")] = plan_of(graph(task("x"), rated(3, task("y")), name="inner"))
+    run.plan.grafts[NodePath("e.0")] = plan_of(graph(task("x"), name="inner"))
+    assert run.on(gave("d", "inner")) == ["d.0.y/0/start"]
+    assert run.on(ok("d.0.y")) == ["d.0.x/0/start"]
+
+
 def test_a_state_that_is_loaded_again_keeps_the_line() -> None:
     run = Run(plan_of(graph(rated(9, task("a")), task("b"), rated(3, task("c")), rated(3, task("d")))), ONE)
     run.on(begin())
