@@ -37,5 +37,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     first, second, rest = ([item for item in items if place(item) == number] for number in range(len(FIRST) + 1))
     first.sort(key=lambda item: "node_cluster" not in getattr(item, "fixturenames", ()))
+    second.sort(key=lambda item: "wire" not in item.path.parts)  # One session of minutes, which nothing can be beside.
     half = max(0, len(items) // 2 - len(first))
     items[:] = [*first, *rest[:half], *second, *rest[half:]]
