@@ -36,6 +36,7 @@ def double(n: int) -> int:
 def twice(n: int) -> int:
     return double(n=double(n=n))
 """
+ROOT = Path(__file__).resolve().parents[2]
 SMALL = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "1Gi"}}
 LARGE = {"cpu": "2", "memory": "1Gi"}
 
@@ -174,6 +175,7 @@ async def until(happened: Callable[[], bool], within_s: float = 120) -> None:
 def test_an_execution_runs_through_what_helm_installs(
     node_cluster: NodeCluster, helm: Helm, database: int, tmp_path: Path
 ) -> None:
+    assert not ROOT.is_relative_to("/tmp"), "the chart's pods have a /tmp of their own, and would not see the project"
     (tmp_path / "flows.py").write_text(FLOWS)
     with ExitStack() as stack:
         release = Release(node_cluster, tmp_path, stack)

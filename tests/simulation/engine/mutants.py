@@ -204,8 +204,8 @@ ENGINE_MUTANTS = (
     _mutant(
         "news overtake what is behind",
         "delivery",
-        "        else:\n            self._waiting.extend(telling",
-        "        if True:\n            self._waiting.extend(telling",
+        "        elif telling.execution not in self._apart:",
+        "        if telling.execution not in self._apart:",
     ),
     _mutant("what was missed meanwhile stays untold", "delivery", "if not left and not self._missed:", "if not left:"),
     _mutant("more is dropped than was told", "delivery", "= entry.sequence\n", "= entry.sequence + 1\n"),
