@@ -23,8 +23,8 @@ class Line:
 
     __slots__ = ("_rank", "_waiting")
 
-    def __init__(self, rank: Callable[[Place], int] | None) -> None:
-        """Begin empty; `rank` returns a node's priority."""
+    def __init__(self, rank: Callable[[Place], int | None] | None) -> None:
+        """Begin empty; `rank` returns the priority of a node that needs a slot, None for one that needs none."""
         self._rank = rank
         self._waiting: dict[tuple[bool, int], deque[Place]] = {}
 
@@ -34,9 +34,8 @@ class Line:
 
     def append(self, place: Place) -> None:
         """Let a node wait."""
-        slotted = self._rank is not None and needs_slot(place)
-        level = (not slotted, self._rank(place) if self._rank is not None and slotted else 0)
-        self._waiting.setdefault(level, deque()).append(place)
+        priority = None if self._rank is None else self._rank(place)
+        self._waiting.setdefault((priority is None, priority or 0), deque()).append(place)
 
     def popleft(self) -> Place:
         """Return the next node, no longer in line. Raises `ValueError` if there is none."""

@@ -35,7 +35,7 @@ from propeller.core.commands import (
 from propeller.core.decision import Decision, Step
 from propeller.core.elements import Chunk, Elements, element_of
 from propeller.core.header import Header, Status
-from propeller.core.line import Line
+from propeller.core.line import Line, needs_slot
 from propeller.core.node_state import END_STATES, Held, NodeState
 from propeller.core.plan import BranchWork, LaunchPlanWork, Place, Plan, SubWorkflowWork, TaskWork
 from propeller.core.reuse import Reuse
@@ -88,7 +88,7 @@ class Turn:
         self.records: list[Record] = []
         self.ended: deque[Place] = deque()
         short = state.header.limits.max_parallelism > 0
-        self.ready = Line(self._priority if short and plan.ranked else None)
+        self.ready = Line(self._rank if short and plan.ranked else None)
         self.graphs: dict[NodePath, Digest] = {}
 
     def get(self, path: NodePath) -> NodeState | None:
@@ -156,11 +156,13 @@ class Turn:
 
     def hold(self, place: Place, user_failures: int = 0, system_failures: int = 0) -> None:
         """Let a node wait for a slot."""
-        held = Held(self.next_order(), user_failures, system_failures, self._priority(place))
+        held = Held(self.next_order(), user_failures, system_failures, self.plan.priority(place.path))
         self.move(place, Cause.HELD, held)
         self.tell_node(place, NodePhase.QUEUED, waits=for_place(self.header.limits.max_parallelism))
 
-    def _priority(self, place: Place) -> int:
+    def _rank(self, place: Place) -> int | None:
+        if not needs_slot(place) or self.reuse_of(place.path) is not None:
+            return None
         return self.plan.priority(place.path)
 
     def next_held(self) -> Place | None:
@@ -223,7 +225,7 @@ class Turn:
                 graph,
                 waits.what,
                 waits.until_ns,
-                self._priority(place),
+                self.plan.priority(place.path),
             )
         )
 

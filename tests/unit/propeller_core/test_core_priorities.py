@@ -6,6 +6,7 @@ from flytelike.model.ids import NodePath
 from flytelike.model.policies import NodeMetadata
 from flytelike.model.priority import PRIORITY_MAX
 from propeller.core.header import Limits
+from propeller.core.reuse import Reuse
 from propeller.core.state import ExecutionState
 from tests.unit.propeller_core.builders import (
     FLAKE,
@@ -121,6 +122,13 @@ def test_a_graph_made_at_run_time_may_be_all_that_has_priorities() -> None:
     run.plan.grafts[NodePath("e.0")] = plan_of(graph(task("x"), name="inner"))
     assert run.on(gave("d", "inner")) == ["d.0.y/0/start"]
     assert run.on(ok("d.0.y")) == ["d.0.x/0/start"]
+
+
+def test_what_is_left_out_needs_no_slot_and_lets_what_is_below_it_in_line_first() -> None:
+    plan = plan_of(graph(task("low"), task("out"), rated(3, task("urgent", "out"))))
+    run = Run(plan, ONE, reuse={"out": Reuse.LEAVE})
+    assert run.on(begin()) == ["urgent/0/start"]
+    assert run.on(ok("urgent")) == ["low/0/start"]
 
 
 def test_a_state_that_is_loaded_again_keeps_the_line() -> None:
