@@ -13,7 +13,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlencode
-from urllib.request import getproxies_environment
 
 from typing_extensions import override
 
@@ -246,17 +245,7 @@ async def _api_client(settings: ClientSettings) -> "ApiClient":
     except config.ConfigException as error:
         raise Unavailable(0, "NotConfigured", f"there is no cluster to connect to: {error}") from error
     configuration.retries = None
-    configuration.client_session_kwargs = session_settings()
     return ApiClient(configuration)
-
-
-def session_settings() -> dict[str, bool]:
-    """Return how connections are made.
-
-    The environment is trusted only where it names a proxy: else threads look for one, and for a password in `.netrc`,
-    before each call.
-    """
-    return {"trust_env": bool(getproxies_environment())}
 
 
 def _no_answer() -> tuple[type[BaseException], ...]:

@@ -8,6 +8,7 @@ import asyncio
 import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from urllib.request import getproxies_environment
 from weakref import WeakSet
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ class Connections:
     def session(self, context: "ssl.SSLContext", calls_max: int) -> "aiohttp.ClientSession":
         """Return a session of its own connections.
 
+        The environment is looked at only where it names a proxy: else threads look for one, and for a password in
+        `.netrc`, before each call.
+
         Args:
             context: Whom to trust, and as whom to speak.
             calls_max: How many calls may be under way at once.
@@ -44,7 +48,8 @@ class Connections:
         import aiohttp  # noqa: PLC0415 - loaded by those who use Kubernetes only
 
         connector = aiohttp.TCPConnector(limit=calls_max, ssl=context, socket_factory=self._socket)
-        return aiohttp.ClientSession(connector=connector, trust_env=True, read_bufsize=READ_BYTES)
+        proxied = bool(getproxies_environment())
+        return aiohttp.ClientSession(connector=connector, trust_env=proxied, read_bufsize=READ_BYTES)
 
     async def end(self) -> None:
         """Shut down what a closed session left open, and return once it is closed."""

@@ -66,3 +66,16 @@ async def test_there_may_be_nobody_to_connect_to() -> None:
             await session.get("https://127.0.0.1:1")
     await connections.end()
     assert connections.open == 0
+
+
+@pytest.mark.parametrize(("name", "trusted"), [("HTTPS_PROXY", True), ("HTTPS_PROXY_NOT", False)])
+async def test_the_environment_is_asked_for_proxies_only_if_it_names_one(
+    name: str, *, trusted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asking takes two threads a call."""
+    for known in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(known, raising=False)
+        monkeypatch.delenv(known.upper(), raising=False)
+    monkeypatch.setenv(name, "http://127.0.0.1:1")
+    async with Connections().session(ssl.create_default_context(), 10) as session:
+        assert session.trust_env is trusted
