@@ -178,6 +178,7 @@ describe("pasted inputs", () => {
     ['{"rows": 2}', { rows: 2 }],
     ["rows: 2\noptions:\n  tags: [a, b]\n  strict: no\n", { rows: 2, options: { tags: ["a", "b"], strict: "no" } }],
     ["big: 12345678901234567890", { big: 12345678901234567890n }],
+    ['{"big": [12345678901234567890]}', { big: [12345678901234567890n] }],
     ["", {}],
   ])("are JSON or YAML: %s", async (text, value) => {
     expect(await pastedInputs(text)).toEqual(value);

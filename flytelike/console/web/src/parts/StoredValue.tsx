@@ -4,6 +4,7 @@ import { type RunId, pages } from "../api/client";
 import { keys } from "../api/keys";
 import type { PreviewStoredResponse } from "../gen/flytelike/service/console_pb";
 import { type Plain, type Stored } from "../lib/literals";
+import { LONG_NUMBER } from "../lib/pasted";
 import { size } from "../lib/time";
 import { Fault } from "./Fault";
 import { Tree } from "./Tree";
@@ -81,7 +82,7 @@ function TextOf({ shown }: { readonly shown: PreviewStoredResponse }): JSX.Eleme
 }
 
 function parsed(shown: PreviewStoredResponse): Plain | undefined {
-  if (shown.cut || !/^\s*[[{]/.test(shown.text)) return undefined;
+  if (shown.cut || !/^\s*[[{]/.test(shown.text) || LONG_NUMBER.test(shown.text)) return undefined;
   try {
     return JSON.parse(shown.text) as Plain;
   } catch {
