@@ -3,7 +3,6 @@
 Each suite runs in a process of its own: what one has imported would show in the forks and the memory of the next.
 """
 
-import asyncio
 import importlib
 import inspect
 import json
@@ -11,6 +10,8 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
+
+import uvloop
 
 from bench.figure import Figure
 
@@ -42,7 +43,7 @@ def measured(suite: str) -> list[Figure]:
 def measure_here(suite: str) -> None:
     """Run a suite in this process and print its figures as JSON."""
     figures = importlib.import_module(f"bench.{suite}").measure()
-    found: list[Figure] = asyncio.run(figures) if inspect.iscoroutine(figures) else figures
+    found: list[Figure] = uvloop.run(figures) if inspect.iscoroutine(figures) else figures
     print(json.dumps([figure.document() for figure in found]))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
+import uvloop
 
 from flytelike.cli.context import connected
 from flytelike.cli.exit_code import ExitCode
@@ -33,7 +34,7 @@ class Manner:
 
 def derived(wished: Wished, manner: Manner) -> int:
     """Make the execution; wait for it if asked to. A dry run prints the plan on stdout."""
-    return asyncio.run(
+    return uvloop.run(
         started(
             lambda client: start(client, wished, manner),
             manner.server,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import click
+import uvloop
 
 from flytelike.bundle.collect import Copy
 from flytelike.cli import target as targets
@@ -142,7 +143,7 @@ def executed(given: "Given", project: str, domain: str, options: executions.Exec
                 raise
             return ExecutionId(project, domain, options.name)
 
-    return asyncio.run(started(start, manner.server, manner.data, wait=manner.wait, as_json=manner.as_json))
+    return uvloop.run(started(start, manner.server, manner.data, wait=manner.wait, as_json=manner.as_json))
 
 
 def part_of(chosen: Chosen, earlier: str, project: str, domain: str) -> Wish:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import uvloop
 
 from flytelike.cli.access_options import access_of, access_options, option
 from flytelike.cli.context import json_option
@@ -56,7 +57,7 @@ def command(*, as_json: bool, **given: Any) -> int:  # noqa: ANN401 - click's
     """
     log_to_stderr()
     replica = Replica(options_of(given))
-    asyncio.run(serve(replica, lambda: tell(replica, as_json=as_json)))
+    uvloop.run(serve(replica, lambda: tell(replica, as_json=as_json)))
     return ExitCode.SUCCESS
 
 

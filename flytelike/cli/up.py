@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 import psutil
+import uvloop
 
 from flytelike.cli.access_options import access_of, access_options
 from flytelike.cli.context import default_data, json_option
@@ -108,7 +109,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     def ready(endpoint: Endpoint) -> None:
         tell_ready(endpoint, folder, time.time() - started, as_json=as_json)
 
-    asyncio.run(serve(folder, options, ready))
+    uvloop.run(serve(folder, options, ready))
     return ExitCode.SUCCESS
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import uvloop
 from typing_extensions import override
 
 from flytelike.model.diagnostic import DiagnosticError
@@ -99,7 +100,7 @@ def option(name: str, text: str, **more: Any) -> Callable[[Callable[..., object]
 def operator(**given: Any) -> None:  # noqa: ANN401 - click's
     """Execute the FlyteWorkflow objects of a cluster."""
     given["work"].mkdir(parents=True, exist_ok=True)
-    asyncio.run(_run(options_of(given)))
+    uvloop.run(_run(options_of(given)))
 
 
 def options_of(given: dict[str, Any]) -> OperatorOptions:
