@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from flytelike.model.ids import ExecutionId, NodePath
+from flytelike.model.queued import QuotaReport
 from flytelike.model.quota import DEFAULT_TEAM
 from propeller.core.fairness import Amounts, Quota, Shortage, Waiting
 
@@ -21,6 +23,18 @@ class Ask:
     domain: str
     amounts: Amounts
     priority: int = 0
+
+
+def name_of(execution: ExecutionId, path: NodePath, attempt: int) -> str:
+    """Return what an attempt asks as, for ever."""
+    return f"{execution.project}/{execution.domain}/{execution.name}/{path}/{attempt}"
+
+
+def named(ask_id: str) -> tuple[ExecutionId, NodePath, int]:
+    """Return the attempt that asks so: the other way around of `name_of`. Raises ValueError: it is none."""
+    place, attempt = ask_id.rsplit("/", 1)
+    project, domain, name, path = place.split("/", 3)
+    return ExecutionId(project, domain, name), NodePath(path), int(attempt)
 
 
 class AllocationListener(Protocol):
@@ -50,6 +64,13 @@ class Allocator(Protocol):
 
     async def close(self) -> None:
         """Give everything back, and grant nothing more."""
+
+
+class QuotaReports(Protocol):
+    """Hears what is granted, and who waits: of everybody who shares it, not of one engine alone."""
+
+    async def take(self, report: QuotaReport) -> None:
+        """Keep a report in place of earlier ones. Raises what passes: the next report is as good."""
 
 
 class QuotaSource(Protocol):

@@ -17,7 +17,7 @@ from flytelike.controlplane.server import Addresses, serve
 from flytelike.controlplane.settings import Settings
 from flytelike.embedded.adapters import ChildrenOfPlane, SignalsOfPlane
 from flytelike.embedded.closures import ClosuresOfPlane
-from flytelike.embedded.quotas import QuotasOfPlane
+from flytelike.embedded.quotas import QuotasOfPlane, ReportsOfPlane
 from flytelike.storage import Store, StoreConfig
 from propeller.app.neighbours import Neighbours
 from propeller.app.operator import Operator, OperatorOptions
@@ -69,6 +69,7 @@ class ClusterPlatform:
             signals=SignalsOfPlane(plane),
             catalog=plane.catalog,
             quotas=QuotasOfPlane(plane),
+            reports=ReportsOfPlane(plane),
         )
         operator = Operator(self.options, neighbours)
         plane.history.on_child_ended(lambda ended: operator.child_ended(ended.parent, ended.attempt, ended.child))

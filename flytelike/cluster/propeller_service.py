@@ -19,6 +19,7 @@ from flytelike.codec.ids import (
     node_execution_id_from_proto,
     node_execution_id_to_proto,
 )
+from flytelike.codec.quota_reports import report_from_proto
 from flytelike.codec.tasks import task_template_from_proto
 from flytelike.codec.types import literal_type_from_proto
 from flytelike.controlplane.app import ControlPlane
@@ -27,7 +28,7 @@ from flytelike.controlplane.errors import Status, refusal
 from flytelike.controlplane.tenancy.rules import Rules
 from flytelike.embedded.adapters import ChildrenOfPlane, SignalsOfPlane
 from flytelike.embedded.closures import ClosuresOfPlane
-from flytelike.embedded.quotas import quotas_of
+from flytelike.embedded.quotas import ReportsOfPlane, quotas_of
 from flytelike.model.history import HistoryGap
 from flytelike.model.ids import Digest, NodePath
 from flytelike_idl.service import propeller_pb2 as pb
@@ -44,6 +45,7 @@ class PropellerServicer:
         self._children = ChildrenOfPlane(plane)
         self._closures = ClosuresOfPlane(plane, plane.store)
         self._signals = SignalsOfPlane(plane)
+        self._reports = ReportsOfPlane(plane)
 
     async def record_history(self, request: pb.RecordHistoryRequest) -> pb.RecordHistoryResponse:
         """Take history over, or tell what is missing."""
@@ -112,6 +114,11 @@ class PropellerServicer:
                 yield _quotas(tenancy.rules)
                 await changed.wait()
         raise refusal(Status.UNAVAILABLE, "shutting-down", "the server is going down")
+
+    async def report_quota_use(self, request: pb.ReportQuotaUseRequest) -> pb.ReportQuotaUseResponse:
+        """Keep what is granted."""
+        await self._reports.take(report_from_proto(request))
+        return pb.ReportQuotaUseResponse()
 
     async def compile_graph(self, request: pb.CompileGraphRequest) -> pb.CompileGraphResponse:
         """Compile what a dynamic task gave, or say what is wrong with it."""

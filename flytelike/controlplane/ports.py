@@ -2,13 +2,12 @@
 
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from flytelike.model.ids import ExecutionId, TaskExecutionId
 from flytelike.model.launch import LaunchRequest
 from flytelike.model.queued import Queued
-from flytelike.model.quota import Amounts, QuotaPlace
+from flytelike.model.quota import PlaceUse, QuotaPlace
 from flytelike.model.trouble import Trouble
 
 
@@ -52,14 +51,6 @@ class NoLogs:
         """Raise `LogNotFound`."""
         raise LogNotFound(f"no logs are kept; asked for {attempt.node.path} from {offset}, follow={follow}")
         yield b""
-
-
-@dataclass(frozen=True, slots=True)
-class PlaceUse:
-    """What attempts use at and below a place, in units as its quota, and how many wait there."""
-
-    used: Amounts
-    waiting: int
 
 
 class Meter(Protocol):

@@ -113,6 +113,18 @@ quota_samples = Table(
 )
 """What was used at a place when it had changed, at most once a minute. `at`: the minute; `used`: JSON."""
 
+quota_reports = Table(
+    "quota_reports",
+    metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    _instant("at"),
+    _instant("heard_at"),
+    _bytes("body"),
+)
+"""What operators said last of all that they grant, in one row. `at`: milliseconds of their database's time; `body`:
+service.ReportQuotaUseRequest.
+"""
+
 named_entities = Table(
     "named_entities",
     metadata,

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from typing_extensions import override
 
 from flytelike.controlplane.app import ControlPlane
-from flytelike.controlplane.ports import PlaceUse
 from flytelike.controlplane.tenancy.rules import Rules
-from flytelike.model.quota import SHARED, Amounts, QuotaPlace
+from flytelike.model.queued import QuotaReport
+from flytelike.model.quota import SHARED, Amounts, PlaceUse, QuotaPlace
 from propeller.allocation import LocalAllocator
 from propeller.core.fairness import Quota, place_of
-from propeller.ports_allocation import QuotaSource, Tenants
+from propeller.ports_allocation import QuotaReports, QuotaSource, Tenants
 
 
 def quotas_of(rules: Rules, machine: Amounts) -> dict[tuple[str, ...], Quota]:
@@ -72,3 +72,16 @@ class QuotasOfPlane(QuotaSource):
     @override
     async def known(self) -> None:
         """They are: the control plane has read them when it started."""
+
+
+class ReportsOfPlane(QuotaReports):
+    """What is granted, said to a control plane in this process."""
+
+    def __init__(self, plane: ControlPlane) -> None:
+        """Tell `plane`, which is started."""
+        self._plane = plane
+
+    @override
+    async def take(self, report: QuotaReport) -> None:
+        await self._plane.usage.reported.take(report)
+        self._plane.usage.touched()

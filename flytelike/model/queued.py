@@ -1,9 +1,10 @@
 """Who waits for a place where work is run, and how many are before it."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from flytelike.model.ids import NodePath
-from flytelike.model.quota import QuotaPlace
+from flytelike.model.ids import ExecutionId, NodePath
+from flytelike.model.quota import PlaceUse, QuotaPlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +38,16 @@ class Queued:
     what: str = "a worker"
     since_ns: int = 0
     shortfalls: tuple[Shortfall, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaReport:
+    """What those who grant say of all of them: what is used by place, and who waits.
+
+    `waits` are the first of each line, and at least one attempt of each execution, as far as there are not very many.
+    Of two reports the one with the later `at_ms` counts; it is the time of the database that grants lie in, since 1970.
+    """
+
+    at_ms: int
+    uses: Mapping[QuotaPlace, PlaceUse]
+    waits: Sequence[tuple[ExecutionId, Queued]] = ()

@@ -84,6 +84,14 @@ class QuotaPlace:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceUse:
+    """What attempts use at and below a place, in units as its quota, and how many wait there."""
+
+    used: Amounts
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
 class QuotaTerms:
     """What a quota says: limits are never exceeded, guarantees come first, the rest goes by weight.
 

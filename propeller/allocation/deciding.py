@@ -1,15 +1,24 @@
 """The fair queue of everybody's asks, as the one who decides has it in memory."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
+from flytelike.model.ids import ExecutionId
+from flytelike.model.queued import Queued, QuotaReport
+from flytelike.model.quota import PlaceUse
 from propeller.allocation.schema import asks
-from propeller.core.fairness import FairQueue, Quota, Request, Shortage, TooLarge, Waiting
+from propeller.core.fairness import FairQueue, Quota, Request, Shortage, TooLarge, Waiting, place_of, shortfalls
+from propeller.ports_allocation import named
 
 GRANTS_MAX = 500
 """How many grants one round gives at most: others wait for the round meanwhile."""
+WAITS_OF_EXECUTION = 3
+WAITS_MAX = 2_000
+"""How many of those who wait are told of: a report is sent each second while anything changes."""
 
 
 @dataclass(slots=True)
@@ -50,6 +59,25 @@ class Decider:
     def read(self, connection: Connection) -> None:
         """Take in all that is there, to tell of it."""
         self._take_in(connection, 0)
+
+    def report(self, at_ms: int) -> QuotaReport:
+        """Return what is granted and who waits: the first of each execution, unless there are very many."""
+        uses = {place_of(use.path): PlaceUse(use.used, use.waiting) for use in self.queue.uses()}
+        return QuotaReport(at_ms, uses, list(islice(self._waits(), WAITS_MAX)))
+
+    def _waits(self) -> Iterator[tuple[ExecutionId, Queued]]:
+        told: Counter[ExecutionId] = Counter()
+        for line in self.queue.lines():
+            for place, request in enumerate(line, 1):
+                try:
+                    execution, path, attempt = named(request.id)
+                except ValueError:
+                    continue  # It is none of an attempt.
+                told[execution] += 1
+                if told[execution] <= WAITS_OF_EXECUTION:
+                    short = shortfalls(self.queue.shortages(request))
+                    since_ns, of = request.since_ns, len(line)
+                    yield execution, Queued(path, attempt, place, of, since_ns=since_ns, shortfalls=short)
 
     def _take_in(self, connection: Connection, now_ns: int) -> dict[str, tuple[Shortage, ...]]:
         refused: dict[str, tuple[Shortage, ...]] = {}

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, bindparam, delete, event, insert, select, update
 from sqlalchemy.dialects import sqlite
 
+from flytelike.model.queued import QuotaReport
 from propeller.allocation.deciding import Decider, shortage_from
 from propeller.allocation.schema import asks, holders, metadata, state
 from propeller.core.fairness import Quota, Shortage, Waiting
@@ -63,6 +64,7 @@ class Ledger:
         self._token = 0
         self._seen = -1
         self._decider: Decider | None = None
+        self._decided_ms = 0
         self._on_postgres = self._engine.dialect.name == "postgresql"
         self._now = sa.text(_NOW[self._engine.dialect.name])
         self._insert = _new_ask(on_postgres=self._on_postgres)
@@ -129,6 +131,12 @@ class Ledger:
             reader.read(connection)
         return reader.why(ask_id)
 
+    def report(self) -> QuotaReport | None:
+        """Return what is granted and who waits, as of the last round; None if somebody else decided in it."""
+        if self._decider is None or not self._decided_ms:
+            return None
+        return self._decider.report(self._decided_ms)
+
     def leave(self) -> None:
         """Give back everything and be forgotten."""
         with self._engine.begin() as connection:
@@ -160,6 +168,7 @@ class Ledger:
             going = select(asks.c.id).where(asks.c.id.in_(names), asks.c.ended.is_(True))
             answer.again = {name for (name,) in connection.execute(going)}
             connection.execute(self._insert, [self._document(one, now_ms, change) for one in asked])
+        self._decided_ms = 0
         if self._may_decide(row.decider, row.until_ms, now_ms):
             self._decide(connection, row.decider, change, now_ms)
         mine = asks.c.holder == self._holder, asks.c.change > self._seen, asks.c.ended.is_(False)
@@ -185,6 +194,7 @@ class Ledger:
             connection.execute(delete(holders).where(holders.c.name.in_(late)))
             connection.execute(update(asks).where(asks.c.holder.in_(late)).values(ended=True, change=change))
         self._decider.decide(connection, change, now_ms)
+        self._decided_ms = now_ms
 
     def _lock(self, connection: Connection) -> sa.Row[tuple[int, int, str, int]]:
         return connection.execute(select(state).with_for_update()).one()

@@ -10,9 +10,11 @@ from typing import Self, TypeVar
 from sqlalchemy.exc import SQLAlchemyError
 from typing_extensions import override
 
+from flytelike.model.queued import QuotaReport
 from propeller.allocation.ledger import Answer, HolderReplaced, Ledger, NewAsk, Quotas
+from propeller.allocation.reporting import Reporting
 from propeller.core.fairness import Waiting
-from propeller.ports_allocation import AllocationListener, Allocator, Ask, Tenants
+from propeller.ports_allocation import AllocationListener, Allocator, Ask, QuotaReports, Tenants
 
 T = TypeVar("T")
 
@@ -29,6 +31,7 @@ class SharedSettings:
         ttl_s: How long what was granted is kept for a holder of which nothing is heard.
         look_s: How often it is looked whether something has changed.
         claim_s: How long after a start what was granted before is kept for who asks for it again.
+        report_s: How long there is between two reports of what is granted, at least.
     """
 
     url: str
@@ -36,6 +39,7 @@ class SharedSettings:
     ttl_s: float = 60.0
     look_s: float = 0.1
     claim_s: float = 60.0
+    report_s: float = 1.0
 
 
 class SharedAllocator(Allocator):
@@ -46,9 +50,13 @@ class SharedAllocator(Allocator):
     """
 
     def __init__(
-        self, settings: SharedSettings, quotas: Callable[[], Quotas], tenants: Callable[[], Tenants] = Tenants
+        self,
+        settings: SharedSettings,
+        quotas: Callable[[], Quotas],
+        tenants: Callable[[], Tenants] = Tenants,
+        reports: QuotaReports | None = None,
     ) -> None:
-        """Prepare; `quotas` and `tenants` tell what counts now."""
+        """Prepare; `quotas` and `tenants` tell what counts now, `reports` hears what all that share are granted."""
         self._settings = settings
         self._tenants = tenants
         self._ledger = Ledger(settings.url, settings.holder, quotas, int(settings.ttl_s * 1000))
@@ -61,6 +69,7 @@ class SharedAllocator(Allocator):
         self._woken = asyncio.Event()
         self._going: asyncio.Task[None] | None = None
         self._closed = False
+        self._reporting = None if reports is None else Reporting(self._report, reports, settings.report_s)
 
     async def __aenter__(self) -> Self:
         """Do as `begin`."""
@@ -129,6 +138,8 @@ class SharedAllocator(Allocator):
         if self._going is not None:
             self._going.cancel()
             await asyncio.wait([self._going])
+        if self._reporting is not None:
+            await self._reporting.close()
         try:
             await self._in_thread(last)
         except SQLAlchemyError as error:
@@ -159,6 +170,8 @@ class SharedAllocator(Allocator):
         for name in new.keys() - stale - answer.again:
             del self._new[name]
         self._hear(answer, stale)
+        if self._reporting is not None:
+            self._reporting.touched()
 
     # --- within ------------------------------------------------------------------------------
 
@@ -230,6 +243,9 @@ class SharedAllocator(Allocator):
             listener.lost(name)
         for ask, _ in self._asks.values():
             self._put(ask)
+
+    async def _report(self) -> QuotaReport | None:
+        return await self._in_thread(self._ledger.report)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)

@@ -7,7 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from propeller.allocation.shared import SharedAllocator, SharedSettings
 from propeller.ports import StoreError
-from propeller.ports_allocation import Allocator, QuotaSource
+from propeller.ports_allocation import Allocator, QuotaReports, QuotaSource
 
 TTL_S = 60.0
 """How long a shard that nobody runs keeps what it was granted: longer than it takes until somebody takes it over."""
@@ -15,8 +15,8 @@ TTL_S = 60.0
 Grants = Callable[[int], AbstractAsyncContextManager[Allocator | None]]
 
 
-def grants_of(database: str, source: QuotaSource | None) -> Grants:
-    """Return what makes the allocator of a shard; none without quotas.
+def grants_of(database: str, source: QuotaSource | None, reports: QuotaReports | None = None) -> Grants:
+    """Return what makes the allocator of a shard; none without quotas. `reports` hears what is granted.
 
     A shard asks by its own name: whoever takes it over has what was granted to it, and who had it before has no say
     any more. Entering raises StoreError when the database cannot be used.
@@ -28,7 +28,7 @@ def grants_of(database: str, source: QuotaSource | None) -> Grants:
             yield None
             return
         settings = SharedSettings(database, f"shard-{number}", ttl_s=TTL_S)
-        shared = SharedAllocator(settings, source.quotas, source.tenants)
+        shared = SharedAllocator(settings, source.quotas, source.tenants, reports)
         try:
             await shared.begin()
         except SQLAlchemyError as error:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from propeller.app.alone import NoChildren, NoHistory
 from propeller.ports import Children, Closures, EventSink
-from propeller.ports_allocation import QuotaSource
+from propeller.ports_allocation import QuotaReports, QuotaSource
 from propeller.ports_catalog import Catalog, NoCatalog
 from propeller.ports_signals import NoSignals, Signals
 
@@ -14,7 +14,7 @@ class Neighbours:
     """Who takes history, starts children, compiles graphs, keeps signals and cached results.
 
     Without `closures`, those that lie in the object store are read, and none are compiled. Without `quotas`, nothing is
-    bounded.
+    bounded; without `reports`, nobody hears what is granted.
     """
 
     sink: EventSink = field(default_factory=NoHistory)
@@ -23,3 +23,4 @@ class Neighbours:
     signals: Signals = field(default_factory=NoSignals)
     catalog: Catalog = field(default_factory=NoCatalog)
     quotas: QuotaSource | None = None
+    reports: QuotaReports | None = None

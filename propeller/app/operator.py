@@ -172,7 +172,11 @@ class Operator:
             clock=LoopClock(),
             neighbours=self._neighbours,
             executor=lambda number, engine, grants: self._executor(number, client, store, engine, grants),
-            allocator=grants_of(options.database, self._neighbours.quotas if options.pods is not None else None),
+            allocator=grants_of(
+                options.database,
+                self._neighbours.quotas if options.pods is not None else None,
+                self._neighbours.reports,
+            ),
             database=options.database,
             store_base=options.store_base,
             ttl_s=options.ttl_s,

@@ -44,7 +44,7 @@ class PreparedNamespaces(Admission):
             await asyncio.sleep(AGAIN_S)
 
     @override
-    async def admitted(self, key: AttemptKey, pod: Json, told: Callable[[Diagnostic], None]) -> None:
+    async def admitted(self, key: AttemptKey, pod: Json, told: Callable[[Diagnostic], None], priority: int = 0) -> None:
         namespace = pod["metadata"]["namespace"]
         await self._listed.wait()
         async with self._changed:

@@ -35,6 +35,7 @@ EXPLAINED = {
     r"(message|field) flytelike\.service\.(Collect|Kept|RetentionRule|GetRetention)\w*(\..*)?": "collecting",
     r"(message|field) flytelike\.service\.(ListTroubles\w*|Trouble)(\..*)?": "what the platform waits for",
     r"(message|field) flytelike\.service\.HistoryGap(\..*)?": "history that is missing",
+    r"(message|field) flytelike\.service\.ReportedWait(\..*)?": "who waits for a quota, as operators say",
     r"(message|field) flytelike\.service\.(ListQueued\w*|QueuedAttempt)(\..*)?": "what waits for a worker",
     r"(message|field) flytelike\.service\.((Get)?Access|Audit|ListAudit)\w*(\..*)?": "who may do what, and who did",
     r"(message|field) flytelike\.service\.(Create|List|Revoke|Delete)(Token|Grant)s?\w*(\..*)?": "tokens, roles",

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, select
 
-from flytelike.controlplane.ports import PlaceUse
 from flytelike.controlplane.repository.prepared import upsert
 from flytelike.controlplane.schema import quota_samples
-from flytelike.model.quota import QuotaPlace
+from flytelike.model.quota import PlaceUse, QuotaPlace
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,8 @@
 """TenancyService: teams, the projects they own, and quotas."""
 
+from collections.abc import Sequence
+
+from flytelike.codec.quota_reports import place_to_proto, queued_to_proto
 from flytelike.controlplane.access.caller import caller
 from flytelike.controlplane.access.roles import Rights
 from flytelike.controlplane.app import ControlPlane
@@ -11,6 +14,7 @@ from flytelike.controlplane.rpc.requests import execution_of
 from flytelike.controlplane.tenancy.planning import Plan
 from flytelike.controlplane.tenancy.usage import NOTHING
 from flytelike.controlplane.tenancy.wishes import Mode, ProjectWish, QuotaWish, TeamWish, Wanted, Wish
+from flytelike.model.ids import ExecutionId
 from flytelike.model.queued import Queued
 from flytelike.model.quota import QuotaPlace, QuotaTerms
 from flytelike_idl.service import tenancy_pb2 as pb
@@ -83,8 +87,12 @@ class TenancyServicer:
         """Return what of an execution waits, and why."""
         execution = execution_of(request.id)
         held = await self._holding.why(await self._executions.row(execution))
-        found = [held] if held is not None else await self._launcher.queued(execution)
-        return pb.ExplainQuotaWaitResponse(waits=[wait_message(one) for one in found])
+        found = [held] if held is not None else await self._waiting(execution)
+        return pb.ExplainQuotaWaitResponse(waits=[queued_to_proto(one) for one in found])
+
+    async def _waiting(self, execution: ExecutionId) -> Sequence[Queued]:
+        """Return what of an execution waits: where propeller is beside us it knows, else it has said so."""
+        return await self._launcher.queued(execution) or await self._usage.reported.waits(execution)
 
     async def explain_tenancy_config(self, request: pb.ExplainTenancyConfigRequest) -> pb.ExplainTenancyConfigResponse:
         """Return what holds for executions of a workflow."""
@@ -178,20 +186,6 @@ def plan_message(plan: Plan) -> pb.ApplyTenancyResponse:
     return out
 
 
-def wait_message(queued: Queued) -> pb.QuotaWait:
-    """Return the message of something that waits."""
-    out = pb.QuotaWait(node_id=queued.path, attempt=queued.attempt, place=queued.place, of=queued.of)
-    if queued.since_ns:
-        out.since.CopyFrom(timestamp(queued.since_ns))
-    for short in queued.shortfalls:
-        told = out.shortfalls.add(place=place_message(short.place), resource=short.resource)
-        told.asked, told.used, told.limit = short.asked, short.used, short.limit
-        told.never = short.asked > short.limit
-        for name, amount in short.held:
-            told.held.add(name=name, amount=amount)
-    return out
-
-
 def team_message(row: TeamRow) -> pb.Team:
     """Return the message of a team."""
     team = row.team
@@ -207,9 +201,4 @@ def team_message(row: TeamRow) -> pb.Team:
 
 def quota_message(place: QuotaPlace, terms: QuotaTerms) -> pb.Quota:
     """Return the message of a quota."""
-    return pb.Quota(place=place_message(place), limits=terms.limits, guaranteed=terms.guaranteed, weight=terms.weight)
-
-
-def place_message(place: QuotaPlace) -> pb.QuotaPlace:
-    """Return the message of a place."""
-    return pb.QuotaPlace(team=place.team, project=place.project, domain=place.domain)
+    return pb.Quota(place=place_to_proto(place), limits=terms.limits, guaranteed=terms.guaranteed, weight=terms.weight)

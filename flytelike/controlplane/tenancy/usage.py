@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection
 
 from flytelike.controlplane.database import Database
-from flytelike.controlplane.ports import Clock, PlaceUse
+from flytelike.controlplane.ports import Clock
 from flytelike.controlplane.repository.holding import running_executions
 from flytelike.controlplane.repository.samples import Sample, drop_samples, read_samples, write_samples
+from flytelike.controlplane.tenancy.reported import Reported
 from flytelike.controlplane.tenancy.rules import Rules
 from flytelike.controlplane.tenancy.stored import Stored
 from flytelike.controlplane.tenancy.tenancy import TenancyCases
-from flytelike.model.quota import EXECUTIONS, STORED_BYTES, QuotaPlace
+from flytelike.model.quota import EXECUTIONS, STORED_BYTES, PlaceUse, QuotaPlace
 
 MINUTE_NS = 60_000_000_000
 DAY_NS = 24 * 3600 * 1_000_000_000
@@ -32,7 +33,8 @@ class Usage:
     """
 
     def __init__(self, database: Database, tenancy: TenancyCases, clock: Clock, stored: Stored) -> None:
-        """Ask the meter of `tenancy` and `stored`, and keep samples in `database`."""
+        """Ask the meter of `tenancy`, else what operators `reported`, and `stored`; keep samples in `database`."""
+        self.reported = Reported(database, clock)
         self._stored = stored
         self._database = database
         self._tenancy = tenancy
@@ -48,7 +50,8 @@ class Usage:
         """Return what is used now, by place."""
         running = await self._database.read(running_executions)
         stored = await self._stored.uses()
-        return _together(self._tenancy.rules, self._tenancy.meter.uses(), running, stored)
+        attempts = self._tenancy.meter.uses() or await self.reported.uses()
+        return _together(self._tenancy.rules, attempts, running, stored)
 
     async def samples(self, place: QuotaPlace, since_ns: int, limit: int, offset: int) -> Sequence[Sample]:
         """Return samples of a place from an instant on, oldest first."""

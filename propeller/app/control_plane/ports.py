@@ -38,6 +38,7 @@ from flytelike_idl.core import compiler_pb2
 from flytelike_idl.service import propeller_pb2 as pb
 from propeller.app.closures import StoredClosures
 from propeller.app.control_plane.connection import CALL_S, ControlPlaneConnection, Refused
+from propeller.app.control_plane.quotas import RemoteReports
 from propeller.app.neighbours import Neighbours
 from propeller.ports import ChildRefused, Children, ChildStatus, EventSink, GraphRefused
 from propeller.ports_catalog import Catalog
@@ -58,6 +59,7 @@ def neighbours_of(connection: ControlPlaneConnection, store: Store) -> Neighbour
         closures=RemoteClosures(connection, store),
         signals=RemoteSignals(connection),
         catalog=RemoteCatalog(connection),
+        reports=RemoteReports(connection),
     )
 
 

@@ -1,4 +1,4 @@
-"""The quotas that attempts are granted by, heard from the control plane as they change."""
+"""The quotas that attempts are granted by, heard from the control plane as they change; what is granted, said to it."""
 
 import asyncio
 import logging
@@ -6,11 +6,13 @@ from collections.abc import Mapping
 
 from typing_extensions import override
 
+from flytelike.codec.quota_reports import report_to_proto
 from flytelike.model.diagnostic import DiagnosticError
+from flytelike.model.queued import QuotaReport
 from flytelike_idl.service import propeller_pb2 as pb
-from propeller.app.control_plane.connection import ControlPlaneConnection, Refused
+from propeller.app.control_plane.connection import CALL_S, ControlPlaneConnection, Refused
 from propeller.core.fairness import Quota
-from propeller.ports_allocation import QuotaSource, Tenants
+from propeller.ports_allocation import QuotaReports, QuotaSource, Tenants
 
 _LOG = logging.getLogger(__name__)
 
@@ -61,3 +63,16 @@ class RemoteQuotas(QuotaSource):
         }
         self._tenants = Tenants(dict(told.teams))
         self._heard.set()
+
+
+class RemoteReports(QuotaReports):
+    """What is granted, said to a control plane that is elsewhere."""
+
+    def __init__(self, connection: ControlPlaneConnection) -> None:
+        """Tell through `connection`."""
+        self._connection = connection
+
+    @override
+    async def take(self, report: QuotaReport) -> None:
+        at = self._connection
+        await at.call(at.stub.ReportQuotaUse(report_to_proto(report), timeout=CALL_S, metadata=at.metadata))

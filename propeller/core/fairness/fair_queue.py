@@ -175,10 +175,18 @@ class FairQueue:
         """Return what a request waits for; none when it does not wait."""
         if (request := self._waiting.get(request_id)) is None:
             return None
-        places = self._places(request.path)
-        line = places[-1].line
-        shortages = _shortages(places, request, alone=False)
-        return Waiting(request.since_ns, line.place(request), len(line), tuple(shortages))
+        line = self._places(request.path)[-1].line
+        return Waiting(request.since_ns, line.place(request), len(line), self.shortages(request))
+
+    def lines(self) -> Iterator[Sequence[Request]]:
+        """Yield each line that somebody waits in, in its order. O(n log n) all together."""
+        for place in _all(self._root):
+            if place.line:
+                yield place.line.in_order()
+
+    def shortages(self, request: Request) -> tuple[Shortage, ...]:
+        """Return every limit that a request does not fit under now."""
+        return tuple(_shortages(self._places(request.path), request, alone=False))
 
     def _fitting(self, place: Place, bars: Bars, now_ns: int) -> Request | None:
         """Return the first of a line that fits and takes nothing barred. Bars what the head waited too long for."""

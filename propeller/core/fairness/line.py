@@ -55,6 +55,10 @@ class Line:
         key = self._key(request)
         return 1 + sum(self._key(other) < key for other in self._requests.values())
 
+    def in_order(self) -> list[Request]:
+        """Return all, the first one first. O(n log n)."""
+        return sorted(self._requests.values(), key=self._key)
+
     def _key(self, request: Request) -> Key:
         return (request.since_ns - request.priority * self._aging_ns, request.since_ns, request.id)
 

@@ -26,13 +26,14 @@ class Admission(Protocol):
     Of an attempt whose pod is there already it is told. Others are asked for again after a restart.
     """
 
-    async def admitted(self, key: AttemptKey, pod: Json, told: Callable[[Diagnostic], None]) -> None:
+    async def admitted(self, key: AttemptKey, pod: Json, told: Callable[[Diagnostic], None], priority: int = 0) -> None:
         """Return once the pod of an attempt may be made. Cancelled when the attempt is not wanted any more.
 
         Args:
             key: The attempt.
             pod: Its manifest, with all that it asks for.
             told: Called with what it waits for.
+            priority: Who is more urgent goes first.
 
         Raises:
             NeverAdmitted: It may never be made.
@@ -49,8 +50,8 @@ class AllAdmitted(Admission):
     """Lets all in at once."""
 
     @override
-    async def admitted(self, key: AttemptKey, pod: Json, told: Callable[[Diagnostic], None]) -> None:
-        del key, pod, told
+    async def admitted(self, key: AttemptKey, pod: Json, told: Callable[[Diagnostic], None], priority: int = 0) -> None:
+        del key, pod, told, priority
 
     @override
     def resumed(self, key: AttemptKey, pod: Json) -> None:
@@ -69,9 +70,9 @@ class AdmittedByAll(Admission):
         self._admissions = admissions
 
     @override
-    async def admitted(self, key: AttemptKey, pod: Json, told: Callable[[Diagnostic], None]) -> None:
+    async def admitted(self, key: AttemptKey, pod: Json, told: Callable[[Diagnostic], None], priority: int = 0) -> None:
         for admission in self._admissions:
-            await admission.admitted(key, pod, told)
+            await admission.admitted(key, pod, told, priority)
 
     @override
     def resumed(self, key: AttemptKey, pod: Json) -> None:

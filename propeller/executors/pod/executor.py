@@ -316,7 +316,7 @@ class PodExecutor(Executor):
             self._follower.waits(attempt, what.code, what.headline)
 
         try:
-            await self._admission.admitted(attempt.spec.key, pod, waits)
+            await self._admission.admitted(attempt.spec.key, pod, waits, attempt.spec.priority)
         except NeverAdmitted as never:
             return never.failure
         return None

@@ -14,7 +14,7 @@ from propeller.executors.never import failure_of_never
 from propeller.executors.pod.admission import Admission, NeverAdmitted
 from propeller.executors.pod.settings import Json
 from propeller.ports import AttemptKey
-from propeller.ports_allocation import AllocationListener, Allocator, Ask, QuotaSource
+from propeller.ports_allocation import AllocationListener, Allocator, Ask, QuotaSource, name_of
 
 TELL_S = (1.0, 10.0, 30.0)
 """How long a pod waits before it is told why, and then told anew; the last one again and again."""
@@ -41,11 +41,11 @@ class GrantedAdmission(Admission, AllocationListener):
         self._waiting: dict[str, asyncio.Future[None]] = {}
 
     @override
-    async def admitted(self, key: AttemptKey, pod: Json, told: Callable[[Diagnostic], None]) -> None:
+    async def admitted(self, key: AttemptKey, pod: Json, told: Callable[[Diagnostic], None], priority: int = 0) -> None:
         await self._source.known()
         if not self._bounded():
             return
-        ask = self._ask(key, pod)
+        ask = self._ask(key, pod, priority)
         granted = self._waiting[ask.id] = asyncio.get_running_loop().create_future()
         self._allocator.ask(ask, self)
         try:
@@ -63,7 +63,7 @@ class GrantedAdmission(Admission, AllocationListener):
 
     @override
     def released(self, key: AttemptKey) -> None:
-        name = name_of(key)
+        name = _name_of(key)
         if self._asked.pop(name, None) is not None:
             self._allocator.give_back(name)
 
@@ -87,9 +87,9 @@ class GrantedAdmission(Admission, AllocationListener):
         """Tell whether there is anything to be granted by."""
         return any(quota.limit or quota.guaranteed for quota in self._source.quotas().values())
 
-    def _ask(self, key: AttemptKey, pod: Json) -> Ask:
-        amounts = amounts_of_pod(pod, self._gpu_resource)
-        ask = self._asked[name_of(key)] = Ask(name_of(key), key.execution.project, key.execution.domain, amounts)
+    def _ask(self, key: AttemptKey, pod: Json, priority: int = 0) -> Ask:
+        amounts, execution = amounts_of_pod(pod, self._gpu_resource), key.execution
+        ask = self._asked[_name_of(key)] = Ask(_name_of(key), execution.project, execution.domain, amounts, priority)
         return ask
 
     async def _granted(self, name: str, granted: "asyncio.Future[None]", told: Callable[[Diagnostic], None]) -> None:
@@ -104,10 +104,8 @@ class GrantedAdmission(Admission, AllocationListener):
         await granted
 
 
-def name_of(key: AttemptKey) -> str:
-    """Return what an attempt is known by to an allocator, for ever."""
-    execution = key.execution
-    return f"{execution.project}/{execution.domain}/{execution.name}/{key.path}/{key.attempt}"
+def _name_of(key: AttemptKey) -> str:
+    return name_of(key.execution, key.path, key.attempt)
 
 
 def amounts_of_pod(pod: Json, gpu_resource: str) -> Amounts:

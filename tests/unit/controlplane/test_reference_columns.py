@@ -52,7 +52,7 @@ NAMES_NOTHING = frozenset(
     access_tokens.user audit_log.actor audit_log.credential audit_log.detail audit_log.domain audit_log.method
     audit_log.outcome audit_log.peer audit_log.project audit_log.request_id audit_log.target audit_log.via
     projects.team quotas.terms teams.description teams.labels
-    quota_samples.used matchable_attributes.body matchable_attributes.workflow
+    quota_samples.used quota_reports.body matchable_attributes.body matchable_attributes.workflow
     """.split()
 )
 """Names, texts, types, and what tells whence something came."""

@@ -7,10 +7,9 @@ import pytest
 from grpc import aio
 
 from flytelike.codec.ids import execution_id_to_proto
-from flytelike.controlplane.ports import PlaceUse
 from flytelike.model.ids import NodePath
 from flytelike.model.queued import Queued, Shortfall
-from flytelike.model.quota import QuotaPlace, QuotaTerms
+from flytelike.model.quota import PlaceUse, QuotaPlace, QuotaTerms
 from flytelike.remote.tenancy import quota_wish
 from flytelike_idl.admin import execution_pb2
 from flytelike_idl.service import tenancy_pb2 as pb

@@ -126,6 +126,24 @@ async def test_a_grant_that_is_lost_is_asked_for_again() -> None:
     await second
 
 
+async def test_who_is_more_urgent_goes_first() -> None:
+    admission = door(attempts=1)
+    await asked(admission, KEY, pod())
+    later = {name: replace(KEY, path=NodePath(name)) for name in ("calm", "urgent")}
+    went: list[str] = []
+
+    async def wait(name: str, priority: int) -> None:
+        await admission.admitted(later[name], pod(), lambda _: None, priority)
+        went.append(name)
+        admission.released(later[name])
+
+    waiting = [asyncio.ensure_future(wait("calm", 0)), asyncio.ensure_future(wait("urgent", 5))]
+    await asyncio.sleep(0)
+    admission.released(KEY)
+    await asyncio.gather(*waiting)
+    assert went == ["urgent", "calm"]
+
+
 async def test_without_quotas_nobody_is_asked() -> None:
     admission = door()
     await admission.admitted(KEY, pod(cpu="1000"), lambda _: None)

@@ -10,6 +10,7 @@ from flytelike_idl.core import execution_pb2 as execution_pb2
 from flytelike_idl.core import identifier_pb2 as identifier_pb2
 from flytelike_idl.core import tasks_pb2 as tasks_pb2
 from flytelike_idl.core import types_pb2 as types_pb2
+from flytelike_idl.service import tenancy_pb2 as tenancy_pb2
 from google.protobuf import descriptor as descriptor
 from google.protobuf import message as message
 from google.protobuf.internal import containers as containers
@@ -1496,6 +1497,81 @@ class WatchQuotasResponse(message.Message):
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = typing.Literal["quotas", b"quotas", "teams", b"teams"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ReportQuotaUseRequest(message.Message):
+    """What is granted, as a whole."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: builtins.int
+    USES_FIELD_NUMBER: builtins.int
+    WAITS_FIELD_NUMBER: builtins.int
+    at_ms: builtins.int
+    """When, by the clock of the database that grants lie in: milliseconds since 1970. A later report counts."""
+    @builtins.property
+    def uses(self) -> containers.RepeatedCompositeFieldContainer[tenancy_pb2.QuotaUse]:
+        """What is used, by place. Of each the quota's place alone is set, with `used` and `waiting`."""
+
+    @builtins.property
+    def waits(self) -> containers.RepeatedCompositeFieldContainer[ReportedWait]:
+        """Who waits: the first of each line, and an attempt of each execution at least, unless there are very many."""
+
+    def __init__(
+        self,
+        *,
+        at_ms: builtins.int = ...,
+        uses: abc.Iterable[tenancy_pb2.QuotaUse] | None = ...,
+        waits: abc.Iterable[ReportedWait] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["at_ms", b"at_ms", "uses", b"uses", "waits", b"waits"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ReportQuotaUseResponse(message.Message):
+    """The report is kept, unless a later one is."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ReportedWait(message.Message):
+    """An attempt that waits."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    EXECUTION_FIELD_NUMBER: builtins.int
+    WAIT_FIELD_NUMBER: builtins.int
+    @builtins.property
+    def execution(self) -> identifier_pb2.WorkflowExecutionIdentifier:
+        """Its execution."""
+
+    @builtins.property
+    def wait(self) -> tenancy_pb2.QuotaWait:
+        """What it waits for."""
+
+    def __init__(
+        self,
+        *,
+        execution: identifier_pb2.WorkflowExecutionIdentifier | None = ...,
+        wait: tenancy_pb2.QuotaWait | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["execution", b"execution", "wait", b"wait"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["execution", b"execution", "wait", b"wait"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

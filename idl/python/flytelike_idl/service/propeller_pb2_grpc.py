@@ -67,6 +67,11 @@ class PropellerServiceStub:
                 request_serializer=flytelike_dot_service_dot_propeller__pb2.WatchQuotasRequest.SerializeToString,
                 response_deserializer=flytelike_dot_service_dot_propeller__pb2.WatchQuotasResponse.FromString,
                 _registered_method=True)
+        self.ReportQuotaUse = channel.unary_unary(
+                '/flytelike.service.PropellerService/ReportQuotaUse',
+                request_serializer=flytelike_dot_service_dot_propeller__pb2.ReportQuotaUseRequest.SerializeToString,
+                response_deserializer=flytelike_dot_service_dot_propeller__pb2.ReportQuotaUseResponse.FromString,
+                _registered_method=True)
         self.CompileGraph = channel.unary_unary(
                 '/flytelike.service.PropellerService/CompileGraph',
                 request_serializer=flytelike_dot_service_dot_propeller__pb2.CompileGraphRequest.SerializeToString,

@@ -33,6 +33,8 @@ class PropellerServiceStub:
     """Each child that ends from now on, whoever records its end, until the stream is closed."""
     WatchQuotas: _aio.UnaryStreamMultiCallable[_propeller_pb2.WatchQuotasRequest, _propeller_pb2.WatchQuotasResponse]
     """The quotas that attempts are granted by, now and whenever they change, until the stream is closed."""
+    ReportQuotaUse: _aio.UnaryUnaryMultiCallable[_propeller_pb2.ReportQuotaUseRequest, _propeller_pb2.ReportQuotaUseResponse]
+    """Says what attempts use of quotas, and who of them waits: all that is granted, of all operators together."""
     CompileGraph: _aio.UnaryUnaryMultiCallable[_propeller_pb2.CompileGraphRequest, _propeller_pb2.CompileGraphResponse]
     """Compiles what a dynamic task gave, and keeps the closure."""
     GetGraph: _aio.UnaryUnaryMultiCallable[_propeller_pb2.GetGraphRequest, _propeller_pb2.GetGraphResponse]
