@@ -116,11 +116,15 @@ class Ledger:
         self._seen = answer.change
         return answer
 
-    def resign(self) -> None:
-        """Let others decide at once: nothing is waited for here."""
-        statement = update(state).where(state.c.decider == self._holder, state.c.until_ms != 0)
+    def resign(self) -> bool:
+        """Let others decide at once: nothing is waited for here.
+
+        Return False, and go on, if there was a round of others that this one has not taken in: it decides for them.
+        """
+        mine = state.c.decider == self._holder, state.c.until_ms != 0
         with self._engine.begin() as connection:
-            connection.execute(statement.values(until_ms=0))
+            connection.execute(update(state).where(*mine, state.c.change <= self._seen).values(until_ms=0))
+            return connection.execute(select(state.c.id).where(*mine)).first() is None
 
     def why(self, ask_id: str) -> Waiting | None:
         """Return what something waits for."""

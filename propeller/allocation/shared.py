@@ -177,16 +177,16 @@ class SharedAllocator(Allocator):
 
     async def _go_on(self) -> None:
         loop = asyncio.get_running_loop()
-        renewed = loop.time()
+        renewed, again = loop.time(), False
         while True:
             try:
                 due = bool(self._asks) and loop.time() - renewed > self._settings.ttl_s / 3
                 self._woken.clear()
-                if due or self._new or self._ended or (self._waits and await self._in_thread(self._ledger.changed)):
+                wanted = due or again or self._new or self._ended
+                if wanted or (self._waits and await self._in_thread(self._ledger.changed)):
                     await self.turn()
                     renewed = loop.time()
-                    if not self._waits:
-                        await self._in_thread(self._ledger.resign)
+                    again = not self._waits and not await self._in_thread(self._ledger.resign)
             except SQLAlchemyError as error:
                 _LOG.warning("the database of grants cannot be used, trying again: %s", error)
             except HolderReplaced:
@@ -194,7 +194,7 @@ class SharedAllocator(Allocator):
                 self._lose()
                 return
             try:
-                async with asyncio.timeout(self._pause_s):
+                async with asyncio.timeout(0 if again else self._pause_s):
                     await self._woken.wait()
             except TimeoutError:
                 continue

@@ -9,7 +9,8 @@ import pytest
 from typing_extensions import override
 
 from flytelike.model.phases import WorkflowPhase
-from flytelike.model.quota import ATTEMPTS
+from flytelike.model.queued import QuotaReport
+from flytelike.model.quota import ATTEMPTS, QuotaPlace
 from propeller.app.neighbours import Neighbours
 from propeller.app.operator import Operator
 from propeller.core.fairness import Quota
@@ -17,7 +18,7 @@ from propeller.executors.pod import PodExecutorSettings, PodSettings, granted
 from propeller.executors.pod.labels import selector
 from propeller.kube.ports import FLYTE_WORKFLOWS, Selection
 from propeller.kube.resource import resource_from_json
-from propeller.ports_allocation import QuotaSource, Tenants
+from propeller.ports_allocation import QuotaReports, QuotaSource, Tenants
 from tests.kube.control_plane import ControlPlane
 from tests.kube.executing import PROGRAM, Site, create, until_ended
 from tests.kube.fake_kubelet import FakeKubelet
@@ -25,6 +26,7 @@ from tests.services.kubernetes import connected
 from tests.unit.propeller_engine.builders import chain
 
 SMALL, LARGE = "small", "large"
+TEAM = QuotaPlace(team=SMALL)
 ALONE = """
 import os, sys, time
 lock = sys.argv[2]
@@ -51,6 +53,17 @@ class TwoTenants(QuotaSource):
         pass
 
 
+class Heard(QuotaReports):
+    """Keeps what operators say that they grant."""
+
+    def __init__(self) -> None:
+        self.heard: list[QuotaReport] = []
+
+    @override
+    async def take(self, report: QuotaReport) -> None:
+        self.heard.append(report)
+
+
 @pytest.mark.slow
 @pytest.mark.postgres
 def test_two_tenants_keep_to_their_quotas_whichever_operator_runs_them(
@@ -73,10 +86,11 @@ def test_two_tenants_keep_to_their_quotas_whichever_operator_runs_them(
         replace(site.request("l0", chain(2)), id=replace(alone.id, project=LARGE, name="l0")),
     ]
     told: set[str] = set()
+    reports = Heard()
 
     async def main() -> None:
         async with asyncio.timeout(150), connected(api_server) as client:
-            neighbours = Neighbours(quotas=TwoTenants())
+            neighbours = Neighbours(quotas=TwoTenants(), reports=reports)
             both = [Operator(replace(options, holder=f"tests-{number}"), neighbours) for number in range(2)]
             async with FakeKubelet(client, selector(replace(pods, platform=f"{namespace}.1"))) as second:
                 async with FakeKubelet(client, selector(pods)) as first, both[0], both[1]:
@@ -88,6 +102,10 @@ def test_two_tenants_keep_to_their_quotas_whichever_operator_runs_them(
                     assert [one.status.phase for one in ended] == [WorkflowPhase.SUCCEEDED] * 5
                     assert len(first.started) + len(second.started) == 10
         assert any("team small uses 1 of 1" in one for one in told), told
+        assert any(report.uses[TEAM].used.get(ATTEMPTS) == 1 for report in reports.heard if TEAM in report.uses)
+        waited = {(execution.name, it.place) for report in reports.heard for execution, it in report.waits}
+        assert {name for name, _ in waited} <= {"s0", "s1", "s2", "s3", "l0"}
+        assert waited, "four of one tenant had one place"
 
     async def listen(client: object) -> None:
         while True:

@@ -29,6 +29,10 @@ _PARTS = (
     "rules",
     "spec",
     "target",
+    "wishes",
+    "team",
+    "quota",
+    "place",
 )
 
 

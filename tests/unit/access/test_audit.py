@@ -254,3 +254,16 @@ def test_a_target_is_names_and_never_values() -> None:
         id=identifier_pb2.WorkflowExecutionIdentifier(project="p", domain="d", name="x" * 10_000)
     )
     assert target_of(many).startswith("p/d/xxx")
+
+
+def test_wishes_are_told_by_whom_they_are_about() -> None:
+    wishes = [
+        tenancy_pb2.TenancyWish(team=tenancy_pb2.TeamWish(name="ml")),
+        tenancy_pb2.TenancyWish(project=tenancy_pb2.ProjectWish(id="vision", team="ml")),
+        tenancy_pb2.TenancyWish(
+            quota=tenancy_pb2.QuotaWish(
+                quota=tenancy_pb2.Quota(place=tenancy_pb2.QuotaPlace(project="speech", domain="staging"))
+            )
+        ),
+    ]
+    assert target_of(tenancy_pb2.ApplyTenancyRequest(wishes=wishes)) == "ml vision speech/staging"
