@@ -51,6 +51,7 @@ class Client:
         """Prepare a channel to `endpoint`: `host:port`, `https://host:port`, `dns:///host:port` or `unix:/path`."""
         self.endpoint = endpoint
         self.channel: aio.Channel = access.channel(endpoint, CHANNEL_OPTIONS)
+        self.ca_file = access.ca_file
         self.admin = admin_pb2_grpc.AdminServiceStub(self.channel)
         self.data = dataproxy_pb2_grpc.DataProxyServiceStub(self.channel)
         self.registration = registration_pb2_grpc.RegistrationServiceStub(self.channel)

@@ -2,16 +2,16 @@
 
 import asyncio
 import urllib.error
-import urllib.request
+from pathlib import Path
 
 from flytelike.codec.ids import execution_id_to_proto
 from flytelike.model.ids import ExecutionId
 from flytelike.remote.client import Client
 from flytelike.remote.errors import RemoteError
+from flytelike.remote.transfers import HTTP_TIMEOUT_S, opener
 from flytelike_idl.core import identifier_pb2
 from flytelike_idl.service import dataproxy_pb2
 
-HTTP_TIMEOUT_S = 300.0
 DECK_BYTES_MAX = 1 << 30
 
 
@@ -33,15 +33,14 @@ async def link(client: Client, execution: ExecutionId, node: str) -> str:
 
 async def fetch(client: Client, execution: ExecutionId, node: str) -> bytes:
     """Return a node's report, an HTML document; raises RemoteError as `link`."""
-    return await asyncio.to_thread(_read, await link(client, execution, node))
+    return await asyncio.to_thread(_read, await link(client, execution, node), client.ca_file)
 
 
-def _read(url: str) -> bytes:
+def _read(url: str, ca_file: Path | None) -> bytes:
     if not url.startswith(("http://", "https://")):
         raise RemoteError("INTERNAL", f"the server gave a download address that is not HTTP: {url}")
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(url, timeout=HTTP_TIMEOUT_S) as response:
+        with opener(ca_file).open(url, timeout=HTTP_TIMEOUT_S) as response:
             data: bytes = response.read(DECK_BYTES_MAX)
             return data
     except urllib.error.HTTPError as error:

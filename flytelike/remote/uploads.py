@@ -12,9 +12,8 @@ from typing import BinaryIO
 
 from flytelike.remote.client import Client
 from flytelike.remote.errors import RemoteError
+from flytelike.remote.transfers import HTTP_TIMEOUT_S, opener
 from flytelike_idl.service import dataproxy_pb2
-
-HTTP_TIMEOUT_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ async def upload(
     location = await client.call(client.data.CreateUploadLocation(request))
     if location.already_there:
         return Uploaded(location.native_url, fresh=False)
-    await put(location.signed_url, content, request.content_md5, dict(location.headers))
+    await put(location.signed_url, content, request.content_md5, dict(location.headers), client.ca_file)
     return Uploaded(location.native_url, fresh=True)
 
 
@@ -59,12 +58,14 @@ def md5_of(content: bytes | Path) -> bytes:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).digest()
 
 
-async def put(url: str, content: bytes | Path, md5: bytes, headers: dict[str, str]) -> None:
+async def put(
+    url: str, content: bytes | Path, md5: bytes, headers: dict[str, str], ca_file: Path | None = None
+) -> None:
     """Send the bytes with HTTP PUT. Raises RemoteError when the store answers anything but success."""
     with content.open("rb") if isinstance(content, Path) else io.BytesIO(content) as stream:
         size_bytes = stream.seek(0, io.SEEK_END)
         stream.seek(0)
-        await asyncio.to_thread(sent, put_request(url, stream, size_bytes, md5, headers))
+        await asyncio.to_thread(sent, put_request(url, stream, size_bytes, md5, headers), ca_file)
 
 
 def put_request(
@@ -83,11 +84,10 @@ def put_request(
     return request
 
 
-def sent(request: urllib.request.Request) -> None:
+def sent(request: urllib.request.Request, ca_file: Path | None) -> None:
     """Send the request; raises RemoteError with the store's own words when it fails."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(request, timeout=HTTP_TIMEOUT_S):
+        with opener(ca_file).open(request, timeout=HTTP_TIMEOUT_S):
             return
     except urllib.error.HTTPError as error:
         reason = error.read(2_000).decode("utf-8", "replace").strip()
