@@ -1,6 +1,7 @@
 """Secrets that a task asked for: `current_context().secrets`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
@@ -9,6 +10,8 @@ from flytelike.model.secret_names import VARIABLE_PREFIX, file_of, variable_of
 
 FOLDER = "/etc/secrets"
 """Where Flyte's pods have secrets that are files."""
+TEXT_BYTES_MAX = 1 << 20
+"""Larger files are no texts that somebody quotes."""
 
 
 class Secrets:
@@ -45,6 +48,14 @@ class Secrets:
                 )
             ]
         )
+
+    def known(self) -> Iterator[str]:
+        """Yield the texts of all secrets that are there: whoever tells others of the task takes them out."""
+        yield from (text for name, text in self._env.items() if name.startswith(self._prefix))
+        for file in sorted(Path(self._folder).rglob("*")):
+            with suppress(OSError):  # what cannot be read was not read by the task either
+                if file.is_file() and file.stat().st_size <= TEXT_BYTES_MAX:
+                    yield file.read_text(encoding="utf-8", errors="replace")
 
     def file(self, group: str = "", key: str = "", group_version: str = "") -> Path:
         """Return where a secret's file is, if it is mounted as one."""

@@ -21,6 +21,7 @@ from flytelike.runtime.arguments import Invocation
 from flytelike.runtime.code import code_folder
 from flytelike.runtime.container import run_container
 from flytelike.runtime.contract import EagerTask, ExpandableTask, RunnableTask
+from flytelike.runtime.discretion import without_secrets
 from flytelike.runtime.expanding import BUILD_FAILED, expanded
 from flytelike.runtime.failures import INPUTS_NOT_FOUND, AttemptError, of_runtime, of_task, system_error, user_error
 from flytelike.runtime.loading import load_task
@@ -57,6 +58,7 @@ class _Work(NamedTuple):
     document: bytes
     told: TaskContext
     code_root: str
+    env: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ class Runner:
             failure = of_runtime(error)
         else:
             return Ended(None, outputs)
-        return Ended(failure, stored=self._tell(invocation, failure))
+        return self._failed(invocation, failure, env)
 
     def run_container(
         self, invocation: ContainerInvocation, own: Mapping[str, str], inputs: bytes | None = None
@@ -138,7 +140,7 @@ class Runner:
             failure = of_runtime(error)
         else:
             return Ended(None, outputs)
-        return Ended(failure, stored=self._tell(invocation, failure))
+        return self._failed(invocation, failure, own)
 
     def run_given(
         self,
@@ -155,9 +157,9 @@ class Runner:
         try:
             given = self._run(invocation, env, enter, imported, document)
         except AttemptError as error:
-            return error.failure
+            return without_secrets(error.failure, env)
         except Exception as error:  # noqa: BLE001 - the boundary, as in `run`
-            return of_runtime(error)
+            return without_secrets(of_runtime(error), env)
         return user_error(BUILD_FAILED, NOT_FOR_MAPS).failure if isinstance(given, DynamicJob) else given
 
     def store(self, invocation: Invocation, name: str, document: bytes) -> Failure | None:
@@ -182,7 +184,7 @@ class Runner:
         if document is None:
             document = self._inputs(invocation.inputs_uri)
         told = context_of(invocation, env, self._store, self._scratch)
-        work = _Work(invocation, loaded, document, told, code_root)
+        work = _Work(invocation, loaded, document, told, code_root, env)
         fields = loaded.task.report_fields()
         return self._produce(work) if fields is None else self._produce_and_report(work, fields)
 
@@ -209,7 +211,7 @@ class Runner:
         try:
             outputs = self._produce(work._replace(told=replace(told, publish=report.publish)), report)
         except AttemptError as error:
-            report.publish("failed", error.failure.message)
+            report.publish("failed", without_secrets(error.failure, work.env).message)
             raise
         report.publish("succeeded")
         return outputs
@@ -248,6 +250,12 @@ class Runner:
             loaded = self._tasks[key] = _loaded(load_task(invocation.module, invocation.task, code_root))
             imported()
         return loaded
+
+    def _failed(
+        self, invocation: Invocation | ContainerInvocation, failure: Failure, env: Mapping[str, str]
+    ) -> "Ended":
+        shown = without_secrets(failure, env)
+        return Ended(shown, stored=self._tell(invocation, shown))
 
     def _tell(self, invocation: Invocation | ContainerInvocation, failure: Failure) -> bool:
         """Leave the failure's document behind, if that can be done."""

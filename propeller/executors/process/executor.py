@@ -580,7 +580,7 @@ class ProcessExecutor(Executor, WorkersListener, SlotsListener):
         element = self._arrays.ended(key)
         if element is not None:
             failure = NO_GRAPHS if isinstance(news, GaveNodes) else news
-            self._tell_elements(element[0], [ElementResult(element[1], key.attempt, failure)])
+            self._tell_elements(element[0], [ElementResult(element[1], key.attempt, failure, outputs)])
             return
         match news:
             case None:

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from flytelike.model.failure import Failure
+from flytelike.model.redactor import Redactor
 from propeller.core.fairness import Amounts
 from propeller.executors.process.outcome import Stop
 from propeller.executors.process.plan import Plan
-from propeller.executors.process.redaction import Redactor
 from propeller.executors.process.secrets import NONE_GIVEN, GivenSecrets
 from propeller.executors.process.worker import Worker
 from propeller.ports import AttemptSpec

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from flytelike.model.failure import Failure, Fault
 from flytelike.model.graph import SecretRequest
+from flytelike.model.redactor import Redactor
 from flytelike.model.secret_names import file_of, spoken, variable_of
-from propeller.executors.process.redaction import Redactor
 from propeller.ports import AttemptSpec
 from propeller.ports_secrets import Secrets, SecretsUnavailable
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from propeller.executors.process.redaction import BLOT, SHORTEST, Redactor
+from flytelike.model.redactor import BLOT, SHORTEST, Redactor
 
 VALUES = st.lists(st.text("ab", min_size=SHORTEST, max_size=8), min_size=1, max_size=3)
 

@@ -9,9 +9,11 @@ import pytest
 from flytelike.model.graph import SecretRequest
 from flytelike.storage import Store, StoreConfig
 from propeller.executors.process import ProcessExecutor, ProcessSettings
+from propeller.core.elements import Span
 from propeller.ports import AttemptSpec
+from propeller.ports_elements import ElementsOrder
 from propeller.ports_secrets import Secrets, SecretsUnavailable
-from tests.unit.executor.builders import Bench, alone
+from tests.unit.executor.builders import Bench, alone, array_of
 
 pytestmark = pytest.mark.anyio
 
@@ -65,6 +67,15 @@ async def test_who_did_not_ask_gets_nothing_not_even_the_platforms_own(bench: Be
     printed = (await bench.log(spec.key)).decode()
     assert "FSEC" not in printed
     assert VALUE not in printed
+
+
+async def test_elements_that_are_given_secrets_tell_what_they_gave(bench: Bench) -> None:
+    array = array_of(bench.site.attempt("scaled"), {"n": range(3)}, by=3)
+    array = replace(array, task=replace(array.task, secrets=(PASSWORD,)))
+    await bench.executor.start_elements(ElementsOrder(array, [Span(0, 3, 0)]))
+    told = await bench.listener.told_of(array.key, 3)
+    assert [one.failure for one in told] == [None] * 3
+    assert all(one.outputs for one in told), "what is small travels with the news, and lies nowhere"
 
 
 async def test_files_are_gone_with_the_attempt(bench: Bench) -> None:

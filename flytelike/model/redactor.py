@@ -1,4 +1,4 @@
-"""Taking secrets out of what attempts print and of what is told of their failures."""
+"""Taking known secrets out of what attempts print and of what is told of their failures."""
 
 import re
 from collections.abc import Iterable
