@@ -8,8 +8,8 @@ import pytest
 
 from flytelike.model.graph import SecretRequest
 from flytelike.storage import Store, StoreConfig
-from propeller.executors.process import ProcessExecutor, ProcessSettings
 from propeller.core.elements import Span
+from propeller.executors.process import ProcessExecutor, ProcessSettings
 from propeller.ports import AttemptSpec
 from propeller.ports_elements import ElementsOrder
 from propeller.ports_secrets import Secrets, SecretsUnavailable
