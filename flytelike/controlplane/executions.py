@@ -192,7 +192,7 @@ class Executions:
         target = Target(wanted.id.project, wanted.id.domain, runnable.workflow.name)
         if settings := await self._attributes.over(target):
             inherit_settings(wanted.spec, settings)
-            runnable = replace(runnable, row=await self._attributes.assigned(runnable.row, settings))
+            runnable = replace(runnable, row=await self._attributes.assigned(runnable.row, settings, faults))
         if runnable.row.priority is not None and said_priority(wanted.spec.quality_of_service) is None:
             fill_priority(runnable.row.priority, wanted.spec.quality_of_service)
         check_priority(wanted.spec.quality_of_service, faults)

@@ -1,6 +1,6 @@
 """Graphs that dynamic tasks give: compiled as what clients register is, since no task is trusted either."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
@@ -12,9 +12,12 @@ from flytelike.codec.parse import parse, serialise
 from flytelike.compiler import Rejected
 from flytelike.compiler import compile as compile_entities
 from flytelike.controlplane.attributes.assigning import assigned
+from flytelike.controlplane.attributes.merging import task_resources
+from flytelike.controlplane.attributes.plugins import check_plugins
 from flytelike.controlplane.compiling import KnownEntities, closure_uri
 from flytelike.controlplane.database import Database
-from flytelike.controlplane.errors import Refusal, Status, invalid
+from flytelike.controlplane.errors import Faults, Refusal, Status, invalid
+from flytelike.controlplane.repository.attributes import Setting
 from flytelike.controlplane.settings import Settings
 from flytelike.model.closure import WorkflowClosure
 from flytelike.model.diagnostic import Diagnostic
@@ -23,7 +26,6 @@ from flytelike.model.graph import Entity, TaskTemplate
 from flytelike.model.ids import Digest, Identifier, ResourceKind
 from flytelike.model.interface import TypedInterface
 from flytelike.storage import Store, TooLarge
-from flytelike_idl.admin import matchable_resource_pb2
 from flytelike_idl.core import dynamic_job_pb2
 
 GRAPH_PREFIX = ".dynamic."
@@ -41,10 +43,8 @@ class Graphs:
         self._store = store
         self._closures = f"{settings.base}/closures"
 
-    async def compile(
-        self, task: TaskTemplate, futures_uri: str, setting: matchable_resource_pb2.TaskResourceAttributes
-    ) -> Digest:
-        """Compile what a task gave and keep its closure, with what a setting says of resources; return its digest.
+    async def compile(self, task: TaskTemplate, futures_uri: str, settings: Sequence[Setting]) -> Digest:
+        """Compile what a task gave and keep its closure, with what settings say of its tasks; return its digest.
 
         Raises:
             Refusal: Everything that is wrong with it.
@@ -65,7 +65,9 @@ class Graphs:
                 "split the work: call a sub-workflow or another dynamic for each part of it",
             )
         closure = await self._database.read(lambda connection: self._compiled(connection, task, message))
-        document = assigned(closure_to_proto(closure), setting)
+        document, faults = assigned(closure_to_proto(closure), task_resources(settings)), Faults()
+        check_plugins(document.tasks, settings, faults)
+        faults.check()
         digest = digest_of(document)
         await self._store.put_async(closure_uri(self._closures, digest), serialise(document), durable=True)
         return digest

@@ -46,8 +46,8 @@ class ClosuresOfPlane:
     async def compile(self, execution: ExecutionId, task: TaskTemplate, futures_uri: str) -> Digest:
         """Compile what a dynamic task gave; raises GraphRefused."""
         try:
-            setting = await self._plane.attributes.resources_of(execution)
-            return await self._plane.graphs.compile(task, futures_uri, setting)
+            settings = await self._plane.attributes.of_execution(execution)
+            return await self._plane.graphs.compile(task, futures_uri, settings)
         except DiagnosticError as error:
             if any(found.code in PASSING for found in error.diagnostics):
                 raise  # The machine's trouble: it is tried again.

@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 from flytelike.codec.digest import digest_of
 from flytelike.codec.parse import parse, serialise
 from flytelike.controlplane.attributes.assigning import assigned
-from flytelike.controlplane.attributes.merging import Value, explained, task_resources
+from flytelike.controlplane.attributes.merging import Value, explained, plugin_overrides, task_resources
+from flytelike.controlplane.attributes.plugins import check_plugins
 from flytelike.controlplane.compiling import closure_uri
 from flytelike.controlplane.database import Database
 from flytelike.controlplane.errors import Faults, not_found
@@ -47,7 +48,6 @@ KINDS = {
     "cluster_assignment": pb.CLUSTER_ASSIGNMENT,
 }
 NOTHING_TO_SET = {
-    "plugin_overrides": "each type of task has one plugin here",
     "execution_cluster_label": "there is one cluster",
     "cluster_assignment": "there is one cluster",
 }
@@ -102,12 +102,12 @@ class Attributes:
         """Return all settings that hold for a target, the most specific first."""
         return await self._database.glance(lambda connection: settings_over(connection, target))
 
-    async def resources_of(self, execution: ExecutionId) -> pb.TaskResourceAttributes:
-        """Return what tasks of an execution get when they ask for nothing, and at most, as settings are now."""
+    async def of_execution(self, execution: ExecutionId) -> Sequence[Setting]:
+        """Return the settings that hold for an execution as they are now, the most specific first."""
         row = await self._database.read(partial(find_execution, execution=execution))
         if row is None:
-            return pb.TaskResourceAttributes()  # Somebody made its object; no setting speaks of it.
-        return task_resources(await self.over(Target(row.project, row.domain, row.workflow_name)))
+            return ()  # Somebody made its object; no setting speaks of it.
+        return await self.over(Target(row.project, row.domain, row.workflow_name))
 
     async def cluster_resources(self, project: str, domain: str) -> dict[str, str]:
         """Return the values for the templates of a namespace: each from the domain, else from the project."""
@@ -124,12 +124,16 @@ class Attributes:
         platform.raw_output_data_config.output_location_prefix = self._settings.raw_prefix
         return list(explained(plan, settings, platform))
 
-    async def assigned(self, row: EntityRow, settings: Sequence[Setting]) -> EntityRow:
-        """Return a workflow's row with the closure whose tasks get what settings say of their resources."""
+    async def assigned(self, row: EntityRow, settings: Sequence[Setting], faults: Faults) -> EntityRow:
+        """Return a workflow's row with the closure whose tasks get what settings say of their resources.
+
+        Notes the tasks that are to be run by plugins which are not there.
+        """
         resources = task_resources(settings)
-        if not resources.ByteSize():
+        if not resources.ByteSize() and not plugin_overrides(settings):
             return row
         closure = parse(compiler_pb2.CompiledWorkflowClosure, await self._store.get_async(row.closure_uri))
+        check_plugins(closure.tasks, settings, faults)
         changed = assigned(closure, resources)
         if changed == closure:
             return row
@@ -148,6 +152,8 @@ def check_setting(setting: Setting, faults: Faults) -> None:
     elif said in NOTHING_TO_SET:
         faults.add("unsupported-attribute", f"{said} would change nothing: {NOTHING_TO_SET[said]}", "leave it out")
     _check_queue(attributes.execution_queue_attributes, faults)
+    if any(not it.task_type or not all(it.plugin_id) for it in attributes.plugin_overrides.overrides):
+        faults.add("invalid-attributes", "a plugin override names no type of task, or an empty plugin", "name them")
     if attributes.ByteSize() > BYTES_MAX:
         faults.add("invalid-attributes", f"the attributes have more than {BYTES_MAX >> 10} KiB", "say less")
     if len(target.workflow) > NAME_MAX or not target.workflow.isprintable():

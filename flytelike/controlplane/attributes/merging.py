@@ -66,6 +66,15 @@ def task_resources(settings: Iterable[Setting]) -> pb.TaskResourceAttributes:
     return merged
 
 
+def plugin_overrides(settings: Iterable[Setting]) -> dict[str, tuple[pb.PluginOverride, str]]:
+    """Return which plugins run types of tasks, and where that is said: each type by the most specific setting."""
+    found: dict[str, tuple[pb.PluginOverride, str]] = {}
+    for setting in settings:
+        for override in setting.attributes.plugin_overrides.overrides:
+            found.setdefault(override.task_type, (override, shown_target(setting.target)))
+    return found
+
+
 def explained(
     plan: launch_plan_pb2.LaunchPlanSpec | None, settings: Sequence[Setting], platform: pb.WorkflowExecutionConfig
 ) -> Iterator[Value]:
@@ -87,6 +96,14 @@ def explained(
                 for one in settings
             ]
             yield from _value(f"task_resources.{part}.{name}", [it for it in quantities if it[0]])
+    overrides: dict[str, list[tuple[str, str]]] = {}
+    for one in settings:
+        for override in one.attributes.plugin_overrides.overrides:
+            behaviour = pb.PluginOverride.MissingPluginBehavior.Name(override.missing_plugin_behavior)
+            shown_override = f"{', '.join(override.plugin_id)} (else {behaviour})"
+            overrides.setdefault(override.task_type, []).append((shown_override, shown_target(one.target)))
+    for type_, said_of_type in sorted(overrides.items()):
+        yield from _value(f"plugin_overrides.{type_}", said_of_type)
     for kind in ("cluster_resource_attributes", "execution_queue_attributes"):
         others = [
             (_line(getattr(one.attributes, kind)), shown_target(one.target))

@@ -149,6 +149,7 @@ async def test_it_is_told_what_holds_and_why(running: Running) -> None:
         config(labels={"values": {"a": "x" * 70_000}}),
         pb.MatchingAttributes(execution_queue_attributes={"tags": ["a", "b"]}),  # type: ignore[arg-type]
         pb.MatchingAttributes(execution_queue_attributes={"tags": ["no queue"]}),  # type: ignore[arg-type]
+        pb.MatchingAttributes(plugin_overrides={"overrides": [{"plugin_id": ["spark"]}]}),  # type: ignore[arg-type]
     ],
 )
 async def test_what_cannot_be_is_refused(running: Running, attributes: pb.MatchingAttributes) -> None:
@@ -159,7 +160,6 @@ async def test_what_cannot_be_is_refused(running: Running, attributes: pb.Matchi
 @pytest.mark.parametrize(
     "attributes",
     [
-        pb.MatchingAttributes(plugin_overrides={"overrides": [{"task_type": "spark"}]}),  # type: ignore[arg-type]
         pb.MatchingAttributes(execution_cluster_label={"value": "east"}),  # type: ignore[arg-type]
         pb.MatchingAttributes(cluster_assignment={"cluster_pool_name": "east"}),  # type: ignore[arg-type]
     ],
@@ -167,6 +167,46 @@ async def test_what_cannot_be_is_refused(running: Running, attributes: pb.Matchi
 async def test_what_there_is_nothing_for_is_refused(running: Running, attributes: pb.MatchingAttributes) -> None:
     code, text = await refused(put(running, attributes))
     assert (code, "[unsupported-attribute]" in text) == (grpc.StatusCode.INVALID_ARGUMENT, True)
+
+
+def plugins(*names: str, missing: str = "FAIL", of: str = "python-task") -> pb.MatchingAttributes:
+    override = {"task_type": of, "plugin_id": names, "missing_plugin_behavior": missing}
+    return pb.MatchingAttributes(plugin_overrides={"overrides": [override]})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "runs"),
+    [
+        (plugins("ray", "container"), True),
+        (plugins("ray"), False),
+        (plugins("ray", missing="USE_DEFAULT"), True),
+        (plugins("ray", of="spark"), True),
+        (plugins(), False),
+    ],
+)
+async def test_tasks_are_run_by_the_plugins_that_a_setting_names(
+    running: Running, attributes: pb.MatchingAttributes, runs: bool
+) -> None:
+    await put(running, attributes)
+    if runs:
+        await started(running)
+        return
+    code, text = await refused(started(running))
+    assert (code, "[plugin-not-there]" in text) == (grpc.StatusCode.INVALID_ARGUMENT, True)
+    assert f"project {PROJECT} gives to" in text
+    assert not running.launcher.launched
+
+
+async def test_the_most_specific_setting_says_which_plugin_runs_a_type(running: Running) -> None:
+    await put(running, plugins("ray"))
+    await put(running, plugins("sidecar"), DOMAIN)
+    await started(running)
+    stub = tenancy_pb2_grpc.TenancyServiceStub(running.channel)
+    request = tenancy_pb2.ExplainTenancyConfigRequest(project=PROJECT, domain=DOMAIN, workflow="flow")
+    told = {one.name: one for one in (await stub.ExplainTenancyConfig(request)).values}
+    found = told["plugin_overrides.python-task"]
+    assert (found.value, found.source) == ("sidecar (else FAIL)", f"domain {PROJECT}/{DOMAIN}")
+    assert [(one.value, one.source) for one in found.hidden] == [("ray (else FAIL)", f"project {PROJECT}")]
 
 
 async def test_an_execution_is_labelled_with_its_queue(running: Running) -> None:

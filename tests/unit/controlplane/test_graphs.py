@@ -1,5 +1,6 @@
 """What dynamic tasks give is compiled as what clients send: no task is trusted."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,7 @@ from flytelike.codec.closures import closure_from_proto
 from flytelike.codec.dynamic_jobs import dynamic_job_to_proto
 from flytelike.controlplane.errors import Refusal
 from flytelike.controlplane.graphs import graph_id
+from flytelike.controlplane.repository.attributes import Setting, Target
 from flytelike.model.dynamic_job import DynamicJob
 from flytelike.model.graph import Binding, BoundPromise, BoundScalar, Node, Promise, TaskTarget, WorkflowTemplate
 from flytelike.model.ids import NodeId
@@ -20,7 +22,10 @@ from tests.unit.controlplane.builders import Running, a_task, module, task_id
 pytestmark = pytest.mark.anyio
 
 TASK = a_task("spread")
-SETTING = pb.TaskResourceAttributes(defaults=pb.TaskResourceSpec(cpu="500m"), limits=pb.TaskResourceSpec(memory="1Gi"))
+RESOURCES = pb.TaskResourceAttributes(
+    defaults=pb.TaskResourceSpec(cpu="500m"), limits=pb.TaskResourceSpec(memory="1Gi")
+)
+SETTINGS = [Setting(Target("default"), pb.MatchingAttributes(task_resource_attributes=RESOURCES))]
 
 
 def job(value: object = 3, *, image: str = "python", project: str = "default", nodes: int = 1) -> DynamicJob:
@@ -35,16 +40,18 @@ def job(value: object = 3, *, image: str = "python", project: str = "default", n
     return DynamicJob(WorkflowTemplate(graph_id(TASK.id), TypedInterface({}, {}), given, outputs), (double,))
 
 
-async def compiled(running: Running, given: DynamicJob) -> compiler_pb2.CompiledWorkflowClosure:
+async def compiled(
+    running: Running, given: DynamicJob, settings: Sequence[Setting] = SETTINGS
+) -> compiler_pb2.CompiledWorkflowClosure:
     uri = f"{running.plane.settings.base}/futures.pb"
     await running.plane.store.put_async(uri, dynamic_job_to_proto(given).SerializeToString())
-    digest = await running.plane.graphs.compile(TASK, uri, SETTING)
+    digest = await running.plane.graphs.compile(TASK, uri, settings)
     return compiler_pb2.CompiledWorkflowClosure.FromString(await running.plane.graphs.closure(digest))
 
 
-async def refused(running: Running, given: DynamicJob) -> set[str]:
+async def refused(running: Running, given: DynamicJob, settings: Sequence[Setting] = SETTINGS) -> set[str]:
     with pytest.raises(Refusal) as refusal:
-        await compiled(running, given)
+        await compiled(running, given, settings)
     return {found.code for found in refusal.value.diagnostics}
 
 
@@ -79,6 +86,13 @@ async def test_faults_are_those_of_the_compiler(running: Running) -> None:
     assert await refused(running, job("three")) == {"mismatching-types"}
 
 
+async def test_its_tasks_are_run_by_no_plugin_that_is_not_there(running: Running) -> None:
+    type_ = (await compiled(running, job())).tasks[0].template.type
+    overrides = {"overrides": [{"task_type": type_, "plugin_id": ["ray"]}]}
+    setting = Setting(Target("default"), pb.MatchingAttributes(plugin_overrides=overrides))  # type: ignore[arg-type]
+    assert await refused(running, job(), [setting]) == {"plugin-not-there"}
+
+
 async def test_a_task_speaks_for_its_own_project_only(running: Running) -> None:
     assert "foreign-entity" in await refused(running, job(project="flytesnacks"))
 
@@ -90,4 +104,4 @@ async def test_nodes_are_bounded(running: Running) -> None:
         message.nodes.add(id="dn0")
     await running.plane.store.put_async(uri, message.SerializeToString())
     with pytest.raises(Refusal, match="too-many-nodes"):
-        await running.plane.graphs.compile(TASK, uri, SETTING)
+        await running.plane.graphs.compile(TASK, uri, SETTINGS)
