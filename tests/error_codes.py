@@ -30,7 +30,8 @@ NO_CODES = frozenset(
     flytelike-propeller flytelike-secrets flytelike-session flytelike-signals flytelike-storing flytelike-trace
     flytelike-mailbox flytelike-worker
     flytelike-values github-dark grpc-status-details-bin js-default launch-plans memory-watch pod-logs propeller-close
-    allocation-reports k8s-array propeller-allocation propeller-cluster-resources propeller-delivery propeller-namespaces
+    allocation-reports k8s-array propeller-allocation propeller-cluster-resources propeller-delivery
+    propeller-namespaces
     primary-init propeller-lease propeller-retention propeller-sealer propeller-store propeller-store-reader
     propeller-shards propeller-watch
     pyflyte-fast-execute python-task raw-container serialization-format site-packages start-node
