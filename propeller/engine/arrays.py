@@ -133,7 +133,7 @@ class Arrays:
         if spans and not array.stopped and isinstance(state, Mapped) and state.attempt == command.attempt:
             await executor.start_elements(ElementsOrder(array.spec, spans, command.interruptible))
             if array.spec.queued_ns:
-                errand = WithdrawElements(command.path, command.attempt, tuple(spans))
+                errand = WithdrawElements(command.path, command.attempt, tuple(spans), command.interruptible)
                 due_ns = self._clock.now_ns() + array.spec.queued_ns
                 self._clock.call_at(due_ns, lambda: self._give(run, errand))
 
@@ -144,7 +144,12 @@ class Arrays:
         waiting = spans_of(element for element in each(errand.elements) if is_open(*element))
         if array is None or not waiting:
             return
+        if errand in array.unsure:
+            # They were perhaps taken back, which nobody was told: then they wait anew, and else they go on as they did.
+            await executor.start_elements(ElementsOrder(array.spec, waiting, errand.interruptible))
+        array.unsure.add(errand)
         withdrawn = list(each(await executor.withdraw_elements(AttemptKey(run.id, path, attempt), waiting)))
+        array.unsure.discard(errand)
         if not withdrawn:
             return
         failure = deadline.waited(array.spec.queued_ns)

@@ -16,6 +16,7 @@ from propeller.engine.delivery import Delivery
 from propeller.engine.errands import Errands
 from propeller.engine.run import Arrival, Run
 from propeller.engine.settings import EngineSettings
+from propeller.engine.telling import Telling
 from propeller.engine.troubles import PAUSE_NS_MAX, Troubles, cause_of
 from propeller.ports import Clock, Conflict, NotOwner, StateStore, StoreError
 
@@ -131,12 +132,13 @@ class Driver:
         run.urgent = False
         batch = run.inbox[: self._settings.events_max]
         prefix = self._settings.metadata_prefix
+        telling: Telling | None = None
         if run.doomed is not None:
             decision = turn.doom(run, run.doomed, self._clock.now_ns())
         else:
             decision = turn.decide(run, batch)
         if not decision.changes_nothing:
-            self._delivery.add(await turn.commit(self._store, run, decision, batch, prefix))
+            telling = await turn.commit(self._store, run, decision, batch, prefix)
         elif run.done and run.state.header.ended:
             await turn.commit_done(self._store, run)
         self._went_well(run)
@@ -146,6 +148,9 @@ class Driver:
             if arrival.taken is not None and not arrival.taken.done():
                 arrival.taken.set_result(None)
         self._errands.add(run, turn.errands_of(decision))
+        if telling is not None:
+            # After the errands have begun: records are made ready while what they ask for goes on elsewhere.
+            asyncio.get_running_loop().call_soon(self._delivery.add, telling)
 
     def _linger(self, run: Run) -> None:
         if not run.busy and run.lingers is None and not self._closed:

@@ -6,7 +6,7 @@ again after a restart, since all that is open is started again then.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from flytelike.codec.cache_key import input_digests, unnamed_data, with_inputs
 from flytelike.codec.data_uris import data_uris
 from flytelike.codec.elements import mapped_lists
 from flytelike.codec.literals import literal_from_proto, literal_map_from_proto
-from flytelike.model.caching import CacheEntry, CacheKey, CacheSource, CacheStatus, CacheUse, CatalogUse
+from flytelike.model.caching import CacheEntry, CacheKey, CacheSource, CacheStatus, CacheUse, CatalogUse, Claim
 from flytelike.model.ids import NodePath
 from flytelike.model.literals import Literal
 from flytelike_idl.core import literals_pb2 as pb
@@ -133,6 +133,8 @@ class ElementCache:
                 told.setdefault(CacheStatus.LOOKUP_FAILURE, []).append(one.kept)
             else:
                 known.append((one, key))
+        # Before the catalog frees them with what is put: a renewal on its way would take them again.
+        ended = self._ended(run, path, [one for one, _ in known])
         try:
             entries = [self._entry(run, path, one, key, uri_of, at_ns) for one, key in known]
             there = await self._sizes({uri for entry in entries for uri in entry.uris})
@@ -147,7 +149,8 @@ class ElementCache:
         for one, _ in known:
             done = element_path(scope_of(path, 0), one.kept.element) in put
             told.setdefault(CacheStatus.POPULATED if done else CacheStatus.PUT_FAILURE, []).append(one.kept)
-        await self._free(run, path, [one for one, _ in known], [entry.key.digest for entry in whole])
+        if _serialized(run, path):
+            await self._free(ended, {entry.key.digest for entry in whole})
         return told
 
     async def let_go(self, run: Run, path: NodePath, failed: Iterable[tuple[int, int]]) -> None:
@@ -316,14 +319,17 @@ class ElementCache:
         wanted = set(uris)
         return await self._blobs.sizes(wanted) if wanted else {}
 
-    async def _free(self, run: Run, path: NodePath, given: Sequence[GivenByElement], put: Iterable[str]) -> None:
-        """Free what elements had reserved; the catalog has done so for what was put."""
+    def _ended(self, run: Run, path: NodePath, given: Sequence[GivenByElement]) -> list[Claim]:
+        """Stop renewing what elements have reserved, and return it."""
         if not _serialized(run, path):
-            return
-        done = set(put)
+            return []
         ended = [self._reservations.end(run, element_path(scope_of(path, 0), it.kept.element)) for it in given]
-        await self._reservations.release_all([it for it in ended if it is not None and it.digest not in done])
-        for digest in done:
+        return [claim for claim in ended if claim is not None]
+
+    async def _free(self, ended: Sequence[Claim], put: Collection[str]) -> None:
+        """Free what elements had reserved; the catalog has done so for what was put."""
+        await self._reservations.release_all([claim for claim in ended if claim.digest not in put])
+        for digest in put:
             self._reservations.wake(digest)
 
 

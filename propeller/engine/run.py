@@ -37,6 +37,7 @@ class OpenedArray:
     `offered` are those that the executor may have, with their attempts: they are not looked up again.
     `waiting` are elements whose work somebody else does, with the instant to ask again; `freed` those of them that
     are about to. `earlier` is what an earlier execution's elements gave that serves, None before anybody looked.
+    `unsure` are elements that are being taken back from the executor, or that were without an answer.
     """
 
     spec: ArraySpec
@@ -47,6 +48,7 @@ class OpenedArray:
     waiting: dict[int, int] = field(default_factory=dict)
     freed: list[tuple[int, int]] = field(default_factory=list)
     earlier: "Mapping[int, ElementOutputs] | None" = None
+    unsure: "set[WithdrawElements]" = field(default_factory=set)
 
     def ended(self, index: int) -> CacheKey | None:
         """Take in that an attempt of an element ended; return the key of its work, if it has one."""
@@ -112,6 +114,7 @@ class WithdrawElements:
     path: NodePath
     attempt: int
     elements: Sequence[Span]
+    interruptible: bool
 
 
 @dataclass(frozen=True, slots=True)

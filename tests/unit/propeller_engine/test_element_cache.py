@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from typing_extensions import override
 
-from flytelike.model.caching import CacheStatus, CacheUse, Claim, Reserved
+from flytelike.model.caching import CacheEntry, CacheStatus, CacheUse, Claim, Reserved
 from flytelike.model.history import ElementsChanged
 from flytelike.model.launch import LaunchRequest
 from flytelike.model.phases import TaskPhase, WorkflowPhase
@@ -234,6 +234,27 @@ def test_an_array_that_ends_while_the_catalog_answers_keeps_nothing_reserved() -
         assert slow.reserved == {}
         assert world.elements(request()) == []
         await engine.close()
+
+    live(body())
+
+
+def test_what_is_put_is_not_reserved_again_by_a_renewal_on_its_way() -> None:
+    """The catalog frees with the result; whoever renews afterwards would keep equal work waiting for nothing."""
+
+    async def body() -> None:
+        world = MapWorld(serializable=True)
+
+        class Renewed(MemoryCatalog):
+            @override
+            async def put_many(self, entries: Sequence[CacheEntry]) -> None:
+                await super().put_many(entries)
+                world.clock.advance(10 * S)
+                for _ in range(20):
+                    await asyncio.sleep(0)
+
+        world.catalog = renewed = Renewed(world.clock.now_ns)
+        assert await world.executed(request()) is SUCCEEDED
+        assert renewed.reserved == {}
 
     live(body())
 

@@ -1,6 +1,7 @@
 """What the engine makes of arrays: lengths, elements, rows of results, lists of outputs."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,8 @@ from flytelike.model.graph import MinSuccesses, MinSuccessRatio
 from flytelike.model.phases import WorkflowPhase
 from flytelike_idl.core import literals_pb2 as pb
 from flytelike_idl.core import types_pb2
-from propeller.ports import AttemptSpec
+from propeller.core.elements import Span
+from propeller.ports import AttemptKey, AttemptSpec
 from propeller.ports_elements import ElementResult
 from tests.unit.propeller_engine.builders import closure, fan, repeated, request, step
 from tests.unit.propeller_engine.fakes import S, literals, user_failure
@@ -197,16 +199,22 @@ def test_inputs_that_a_power_cut_took_while_elements_run_are_stored_again() -> N
     live(body())
 
 
+def a_world_of_impatient_elements() -> World:
+    """Return a world in which the elements of `a` wait 30 seconds at most, and end when they are told to."""
+    patient = closure([*FAN, step("a", *OVER, each=repeated())])
+    limited = {
+        id_: replace(task, metadata=replace(task.metadata, queued_timeout_ns=30 * S)) if id_.name == "t-a" else task
+        for id_, task in patient.tasks.items()
+    }
+    world = World(replace(patient, tasks=limited))
+    world.executor.script = lambda spec: None if "." in spec.key.path else {"o": 1}
+    return world
+
+
 @pytest.mark.parametrize("restarted", [False, True], ids=["at_once", "after_a_restart"])
 def test_elements_that_wait_too_long_are_taken_back_and_fail(restarted: bool) -> None:
     async def body() -> None:
-        patient = closure([*FAN, step("a", *OVER, each=repeated())])
-        limited = {
-            id_: replace(task, metadata=replace(task.metadata, queued_timeout_ns=30 * S)) if id_.name == "t-a" else task
-            for id_, task in patient.tasks.items()
-        }
-        world = World(replace(patient, tasks=limited))
-        world.executor.script = lambda spec: None if "." in spec.key.path else {"o": 1}
+        world = a_world_of_impatient_elements()
         others = set(asyncio.all_tasks())
         engine = await world.engine()
         await engine.submit(request())
@@ -228,6 +236,40 @@ def test_elements_that_wait_too_long_are_taken_back_and_fail(restarted: bool) ->
         assert failure.code == "RetriesExhausted|TimeoutExpired"
         assert failure.message.startswith("2 of 4 elements failed")
         assert failure.message.endswith("The attempt waited longer than its queued timeout of 30 s")
+        await engine.close()
+
+    live(body())
+
+
+def test_elements_that_were_taken_back_without_an_answer_wait_anew() -> None:
+    """Nobody knows then what was taken back: else those would be open, and nobody would run them."""
+
+    async def body() -> None:
+        world = a_world_of_impatient_elements()
+        answers, withdraw = iter([False]), world.executor.withdraw_elements
+
+        async def unheard(array: AttemptKey, elements: Sequence[Span]) -> Sequence[Span]:
+            taken = await withdraw(array, elements)
+            if next(answers, True):
+                return taken
+            raise OSError("the answer was lost")
+
+        world.executor.withdraw_elements = unheard  # type: ignore[method-assign]
+        engine = await world.engine()
+        await engine.submit(request())
+        await world.settle()
+        world.executor.waiting = {key(request(), "a.0.1")}
+        world.clock.advance(30 * S)
+        await world.settle()
+        assert len(world.executor.running) == 3, "it was taken back, and the engine has not heard of it"
+        world.executor.waiting = set()
+        world.clock.advance(10 * S)
+        await world.settle()
+        assert len(world.executor.running) == 4
+        for running in list(world.executor.running):
+            world.executor.end(running, {"o": 1})
+        await world.ended(request().id)
+        assert world.phase(request().id) is WorkflowPhase.SUCCEEDED
         await engine.close()
 
     live(body())
