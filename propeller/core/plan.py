@@ -249,7 +249,7 @@ class Plan:
     primary: WorkflowPlan
     workflows: Mapping[Identifier, WorkflowPlan]
     grafts: Grafts = field(default_factory=Grafts, compare=False)
-    prioritised: bool = False
+    prioritised: bool = field(kw_only=True)
     _places: dict[NodePath, Place] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @staticmethod
@@ -357,12 +357,12 @@ def parent_of(scope: NodePath) -> NodePath:
 
 
 def attempt_of(scope: NodePath) -> int:
-    """Return the attempt of the node that opened the scope; 0 for the execution's own.
+    """Return the attempt of the node that opened the scope.
 
     Raises:
-        ValueError: `scope` is not the path of a scope.
+        ValueError: `scope` is not the path of a scope, or the execution's own.
     """
-    return int(scope.rpartition(".")[2]) if scope else 0
+    return int(scope.rpartition(".")[2])
 
 
 def _workflow_plan(compiled: CompiledWorkflow, closure: WorkflowClosure, system_retries: int) -> WorkflowPlan:

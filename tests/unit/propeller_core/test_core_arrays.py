@@ -8,13 +8,13 @@ from flytelike.model.caching import CacheStatus
 from flytelike.model.failure import Failure, Fault
 from flytelike.model.graph import MinSuccesses, MinSuccessRatio
 from flytelike.model.history import ElementFailure, ElementsChanged
-from flytelike.model.ids import NodeId, NodePath
+from flytelike.model.ids import Identifier, NodeId, NodePath, ResourceKind
 from propeller.core.commands import AbortElements, SetTimer, StartElements
 from propeller.core.elements import CHUNK, Span, element_of
 from propeller.core.header import Limits
 from propeller.core.node_state import Failed, Succeeded
 from propeller.core.plan import NODES_OPEN_MAX, PLACES_KEPT, TASKS_OPEN_MAX, Plan
-from propeller.core.turn import bounded
+from propeller.core.turn import bounded, without_vain
 from tests.unit.propeller_core.builders import (
     BUG,
     FLAKE,
@@ -352,3 +352,15 @@ def test_the_next_nodes_wait_for_the_array() -> None:
     run = run_of(graph(each(task("a")), task("b", "a")))
     run.on(opened("a", 1), done("a", 0))
     assert run.on(collected("a")) == ["b/0/start"]
+
+
+def test_elements_that_a_batch_starts_and_stops_again_are_not_started() -> None:
+    id_ = Identifier(ResourceKind.TASK, "p", "d", "t", "v")
+
+    def start(path: str) -> StartElements:
+        return StartElements(f"{path}/0/start/0/0", NodePath(path), 0, id_, (Span(0, 2),), interruptible=False)
+
+    stop = AbortElements("a/0/abort", NodePath("a"), 0, "enough")
+    again = replace(start("a"), attempt=1)
+    assert without_vain([start("a"), start("b"), again, stop]) == [start("b"), again, stop]
+    assert without_vain([start("a")]) == [start("a")]

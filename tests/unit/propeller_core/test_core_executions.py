@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from flytelike.model.failure import Failure, Fault
-from flytelike.model.graph import GateTarget, NodeTarget
-from flytelike.model.ids import NodeId
+from flytelike.model.graph import ArrayTarget, GateTarget, NodeTarget
+from flytelike.model.ids import NodeId, NodePath
 from flytelike.model.phases import WorkflowPhase
 from propeller.core.header import ExecutionAborted, Limits
-from propeller.core.plan import Plan, UnsupportedPlan
+from propeller.core.plan import Plan, UnsupportedPlan, _gives, unsupported
 from tests.unit.propeller_core.builders import (
     BUG,
     FLAKE,
@@ -24,6 +24,7 @@ from tests.unit.propeller_core.builders import (
     child_ended,
     closure_of,
     collected,
+    each,
     err,
     graph,
     ok,
@@ -263,6 +264,40 @@ def test_a_plan_refuses_nodes_that_cannot_be_run(target: NodeTarget, why: str) -
     unfit = replace(closure, primary=replace(closure.primary, template=replace(template, nodes=nodes)))
     with pytest.raises(UnsupportedPlan, match=why):
         Plan.of(unfit)
+
+
+def test_a_plan_that_cannot_be_names_the_node_and_its_kind() -> None:
+    closure = closure_of(graph(task("n")))
+    found = unsupported(closure.primary, closure.primary.template.nodes[0], "array")
+    assert isinstance(found, UnsupportedPlan)
+    assert str(found).endswith("node 'n' is of kind 'array'")
+
+
+def test_nodes_that_are_no_tasks_have_the_priority_of_what_is_around_them() -> None:
+    plan = plan_of(graph(sub("s", "w"), child("l", "main.lp"), each(task("a"))), graph(task("b"), name="w"))
+    assert [plan.place(NodePath(path)).node.priority for path in ("s", "l", "a")] == [0, 0, 0]
+
+
+def test_an_array_is_not_tried_again_as_a_whole_and_its_elements_have_no_priority_of_their_own() -> None:
+    node = each(task("a", retries=3))
+    rated = replace(node, metadata=replace(node.metadata, priority=7))
+    plan = plan_of(graph(rated))
+    array, element = plan.place(NodePath("a")).node, plan.place(NodePath("a.0.0")).node
+    assert (array.retries, array.priority) == (0, 7)
+    assert (element.retries, element.priority) == (3, 0)
+
+
+def test_an_array_of_arrays_gives_what_the_inner_ones_give() -> None:
+    closure = closure_of(graph(each(task("a"))))
+    template = closure.primary.template
+    node = template.nodes[0]
+    assert isinstance(node.target, ArrayTarget)
+    nested = replace(node, target=replace(node.target, node=node))
+    gives = closure.tasks[next(iter(closure.tasks))].interface.outputs
+    assert _gives(nested, closure) is bool(gives) is _gives(node, closure)
+    assert _gives(replace(node, target=GateTarget(None)), closure) is True, "a signal's value"
+    nothing = {id_: replace(it, interface=replace(it.interface, outputs={})) for id_, it in closure.tasks.items()}
+    assert _gives(nested, replace(closure, tasks=nothing)) is False
 
 
 def test_a_plan_leaves_the_start_and_end_nodes_out() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from propeller.core.fairness import FairQueue, Quota, Request, Shortage, TooLarge
+from propeller.core.fairness.line import Line
 
 SECOND = 1_000_000_000
 _ids = count()
@@ -205,6 +206,30 @@ def test_a_waiting_request_says_why() -> None:
     assert (told.place, told.length) == (1, 1)
     assert told.shortages == (Shortage(("a",), "cpu", 2, 2, 3, (("p", 2),)),)
     assert fair.why("one") is None
+
+
+def test_a_line_is_told_in_its_order_and_places_count_from_one() -> None:
+    fair = queue(1, aging_ns=10)
+    fair.ask(asked("a/p/d", name="running"), 0)
+    granted(fair)
+    for name, since, priority in (("late", 9, 0), ("early", 1, 0), ("urgent", 12, 1), ("large", 5, 0)):
+        fair.ask(asked("a/p/d", name=name, since=since, priority=priority, gpu=int(name == "large")), 0)
+    fair.ask(asked("b/p/d", name="alone"), 0)
+    assert [[one.id for one in line] for line in fair.lines()] == [["early", "urgent", "large", "late"], ["alone"]]
+    told = {name: fair.why(name) for name in ("early", "urgent", "large", "late", "alone")}
+    assert [(one.place, one.length) for one in told.values() if one] == [(1, 4), (2, 4), (3, 4), (4, 4), (1, 1)]
+    assert fair.shortages(asked("b/p/d", cpu=1)) == (Shortage((), "cpu", 1, 1, 1, (("a", 1),)),)
+
+
+def test_the_head_of_a_line_is_its_first_of_whatever_shape() -> None:
+    line = Line(aging_ns=10)
+    late, early = asked("a/p/d", name="late", cpu=2, since=9), asked("a/p/d", name="early", since=1)
+    assert line.head() is None
+    for one in (late, early):
+        line.add(one)
+    assert line.head() is early
+    line.remove(early)
+    assert line.head() is late
 
 
 def test_asking_and_ending_twice_change_nothing() -> None:
