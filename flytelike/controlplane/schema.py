@@ -519,6 +519,77 @@ catalog_uses = Table(
 )
 """How often results of a task were looked for, and the time that finding them saved."""
 
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("domain", String(64), primary_key=True),
+    Column("name", Text, primary_key=True),
+    _text("version"),
+    _bytes("body"),
+    _flag("active"),
+    _text("user"),
+    _instant("since"),
+    # All times up to here have been dealt with, and the first one behind it; 0 where none comes.
+    _instant("done_at"),
+    _instant("next_at"),
+    # The last times that were too many to be caught up.
+    _instant("missed_from"),
+    _instant("missed_to"),
+    Index(None, "next_at"),
+)
+"""The schedules of launch plans, one a name: that of the active version, else of the one registered last.
+`body`: admin.Schedule; `user`: who activated it, at `since`."""
+
+schedule_runs = Table(
+    "schedule_runs",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("domain", String(64), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("at", BigInteger, primary_key=True, autoincrement=False),
+    _text("version"),
+    _text("execution"),
+    _text("fault"),
+    _instant("decided_at"),
+)
+"""What came of the last times of schedules: an execution, or (`fault`) why there is none."""
+
+backfills = Table(
+    "backfills",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("domain", String(64), primary_key=True),
+    Column("name", String(63), primary_key=True),
+    _text("launch_plan"),
+    _text("version"),
+    _instant("from_at"),
+    _instant("to_at"),
+    Column("parallel", Integer, nullable=False),
+    _flag("newest_first"),
+    _flag("again"),
+    Column("phase", SmallInteger, nullable=False),
+    _text("user"),
+    _text("ended_by"),
+    _instant("created_at"),
+    _instant("ended_at"),
+    Index(None, "phase"),
+)
+"""Executions of a launch plan for past times of its schedule. `phase`: BackfillPhase."""
+
+backfill_runs = Table(
+    "backfill_runs",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("domain", String(64), primary_key=True),
+    Column("backfill", String(63), primary_key=True),
+    Column("at", BigInteger, primary_key=True, autoincrement=False),
+    _text("execution"),
+    Column("phase", SmallInteger, nullable=False),
+    _text("fault"),
+)
+"""The times of a backfill, each with its execution. `phase`: RunPhase."""
+
 access_tokens = Table(
     "access_tokens",
     metadata,
