@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from flytelike.compiler.callee import launch_plan_inputs
-from flytelike.compiler.casting import castable
 from flytelike.compiler.constants import is_value_of, word_for
 from flytelike.compiler.describe import describe_type
 from flytelike.compiler.faults import entity_fault
@@ -11,8 +10,10 @@ from flytelike.model.array import takes_none
 from flytelike.model.diagnostic import Diagnostic, Label
 from flytelike.model.graph import LaunchPlanTemplate
 from flytelike.model.interface import TypedInterface
+from flytelike.model.literals import Instant, Literal, Primitive
 from flytelike.model.schedule import Schedule
-from flytelike.model.types import DATETIME
+
+_SOME_TIME = Literal(Primitive(Instant(0)))
 
 
 def launch_plan_faults(plan: LaunchPlanTemplate, interface: TypedInterface | None) -> Iterator[Diagnostic]:
@@ -77,7 +78,7 @@ def _schedule_faults(
             "here",
             f"the workflow's inputs are {known}",
         )
-    elif variable is not None and not castable(DATETIME, variable.type):
+    elif variable is not None and not is_value_of(_SOME_TIME, variable.type):
         yield entity_fault(
             "mismatching-types",
             f"the schedule of `{name}` gives its time to `{kickoff}`, which is `{describe_type(variable.type)}`",

@@ -1,8 +1,9 @@
 """Cron expressions: five fields, an alias, and a time zone in front, as Flyte's scheduler reads them.
 
-`CRON_TZ=Europe/Berlin 0 6 * * *` is six o'clock in Berlin, summer and winter; without a zone, times are UTC. Where clocks
-are set forward over a time, it comes when they have been; where they are set back, a time that comes twice counts once
-(as Debian's cron does it). An expression whose minutes or hours begin with `*` goes by what passes, not by clocks.
+`CRON_TZ=Europe/Berlin 0 6 * * *` is six o'clock in Berlin, summer and winter; without a zone, times are UTC. Where
+clocks are set forward over a time, it comes when they have been; where they are set back, a time that comes twice
+counts once (as Debian's cron does it). An expression whose minutes or hours begin with `*` goes by what passes, not by
+clocks.
 """
 
 from collections.abc import Iterator
@@ -21,7 +22,9 @@ FIELDS = (
     ("month", "1 to 12 or JAN to DEC"),
     ("day of the week", "0 to 7 (0 and 7 are Sunday) or SUN to SAT"),
 )
-SHAPE = "write minute, hour, day of the month, month and day of the week, such as `0 6 * * MON-FRI`, or an alias: @daily"
+SHAPE = (
+    "write minute, hour, day of the month, month and day of the week, such as `0 6 * * MON-FRI`, or an alias: @daily"
+)
 
 _DAILY, _HOURLY, _WEEKLY, _MONTHLY, _YEARLY = "0 0 * * *", "0 * * * *", "0 0 * * 0", "0 0 1 * *", "0 0 1 1 *"
 ALIASES = {
@@ -119,5 +122,3 @@ def _is_sound(fields: str) -> bool:
     except (CronSimError, AssertionError, ValueError):  # what it has not foreseen, it asserts
         return False
     return True
-
-

@@ -22,7 +22,8 @@ def parse_offset(text: str) -> int | ScheduleFault:
     if match is None:
         return ScheduleFault(
             f"`{text}` is no offset",
-            "write weeks, or days, hours, minutes and seconds as ISO 8601 does: `PT90M`, `P1DT6H` (months and years differ)",
+            "write weeks, or days, hours, minutes and seconds as ISO 8601 does, such as `PT90M` or `P1DT6H`; "
+            "months and years have no fixed length",
         )
     total = sum(int(match[unit] or 0) * size for unit, size in _UNITS_NS.items())
     if total > DAYS_MAX * _DAY_NS:

@@ -7,7 +7,11 @@ from flytelike.model.schedule import CronRule, RateRule, RateUnit, Schedule
 from flytelike.schedules.faults import ScheduleFault
 from flytelike.schedules.times import times_of
 
-_UNITS = ((timedelta(days=1), RateUnit.DAY), (timedelta(hours=1), RateUnit.HOUR), (timedelta(minutes=1), RateUnit.MINUTE))
+_UNITS = (
+    (timedelta(days=1), RateUnit.DAY),
+    (timedelta(hours=1), RateUnit.HOUR),
+    (timedelta(minutes=1), RateUnit.MINUTE),
+)
 
 
 @dataclass(frozen=True, slots=True)

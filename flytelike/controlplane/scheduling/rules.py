@@ -1,5 +1,6 @@
 """Which schedules are acceptable, and what executions that they start are called."""
 
+from enum import IntEnum
 from hashlib import sha256
 
 from flytelike.controlplane.errors import Faults
@@ -11,6 +12,32 @@ from flytelike.schedules.times import Times, times_of
 
 CATCH_UP_MAX = 100
 """How many times that passed while nobody started them are caught up, of each launch plan: the latest."""
+
+
+BACKFILL_RUNS_MAX = 10_000
+"""How many times one backfill may have."""
+PARALLEL_MAX = 1_000
+
+
+class BackfillPhase(IntEnum):
+    """How it is with a backfill; the values are those of the messages."""
+
+    RUNNING = 1
+    SUCCEEDED = 2
+    FAILED = 3
+    CANCELLED = 4
+
+
+class RunPhase(IntEnum):
+    """How it is with a time of a backfill; the values are those of the messages."""
+
+    WAITING = 1
+    RUNNING = 2
+    SUCCEEDED = 3
+    FAILED = 4
+    REFUSED = 5
+    EXISTING = 6
+    CANCELLED = 7
 
 
 def check_schedule(plan: Identifier, schedule: Schedule | None, faults: Faults) -> None:
