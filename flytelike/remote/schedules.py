@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from flytelike.codec.ids import identifier_to_proto
 from flytelike.model.ids import Identifier
 from flytelike.remote.client import Client
-from flytelike_idl.admin import launch_plan_pb2
+from flytelike_idl.admin import common_pb2, launch_plan_pb2
 from flytelike_idl.service import schedules_pb2 as pb
 
 PAGE = 1_000
@@ -34,6 +34,13 @@ async def switch(client: Client, plan: Identifier, *, active: bool) -> None:
     state = launch_plan_pb2.ACTIVE if active else launch_plan_pb2.INACTIVE
     request = launch_plan_pb2.LaunchPlanUpdateRequest(id=identifier_to_proto(plan), state=state)
     await client.call(client.admin.UpdateLaunchPlan(request))
+
+
+async def active_version(client: Client, project: str, domain: str, name: str) -> str:
+    """Return the active version of a launch plan; raises RemoteError where there is none."""
+    place = common_pb2.NamedEntityIdentifier(project=project, domain=domain, name=name)
+    request = launch_plan_pb2.ActiveLaunchPlanRequest(id=place)
+    return (await client.call(client.admin.GetActiveLaunchPlan(request))).id.version
 
 
 async def begin(client: Client, request: pb.CreateBackfillRequest) -> pb.CreateBackfillResponse:

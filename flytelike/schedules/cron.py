@@ -9,6 +9,9 @@ clocks.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from functools import partial
+from itertools import takewhile
+from operator import gt
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
@@ -54,26 +57,35 @@ class Cron:
 
     def after(self, instant_ns: int) -> Iterator[int]:
         """Yield the times later than an instant, in order."""
-        yield from self._walk(instant_ns, backwards=False)
-
-    def before(self, instant_ns: int) -> Iterator[int]:
-        """Yield the times earlier than an instant, the latest first."""
-        yield from self._walk(instant_ns, backwards=True)
-
-    def _walk(self, instant_ns: int, *, backwards: bool) -> Iterator[int]:
-        # Backwards from within a second, that second's own beginning is earlier.
-        whole, rest = divmod(instant_ns, _SECOND_NS)
-        begin = datetime.fromtimestamp(whole + (1 if backwards and rest else 0), UTC).astimezone(self._tz)
         last = instant_ns
+        begin = datetime.fromtimestamp(instant_ns // _SECOND_NS, UTC).astimezone(self._tz)
+        sim = CronSim(self.fields, begin)
         try:
-            for found in CronSim(self.fields, begin, reverse=backwards):
+            for found in sim:
                 at = int(found.timestamp()) * _SECOND_NS
                 # Clocks that are set give one instant two names, and one name two instants.
-                if (at < last) if backwards else (at > last):
+                if at > last and _is_meant(sim, found):
                     last = at
                     yield at
         except OverflowError:
             return  # the end of the calendar
+
+    def before(self, instant_ns: int) -> Iterator[int]:
+        """Yield the times earlier than an instant, the latest first; none of before 1970."""
+        # Looked for forwards, in longer and longer stretches: where a day begins with an hour that is left out, the
+        # library takes other ways back than forth.
+        end, stretch = instant_ns, 3600 * _SECOND_NS
+        while end > 0:
+            begin = max(0, end - stretch)
+            yield from reversed(list(takewhile(partial(gt, end), self.after(begin - 1))))
+            end, stretch = begin, 4 * stretch
+
+
+def _is_meant(sim: CronSim, found: datetime) -> bool:
+    """Tell whether a time is one of those meant: a midnight that clocks leave out is another time, by those clocks."""
+    real = found.astimezone(UTC).astimezone(found.tzinfo)
+    same = (real.hour, real.minute) == (found.hour, found.minute)
+    return same or (real.minute in sim.minutes and real.hour in sim.hours and sim.match_day(real))
 
 
 def parse_cron(expression: str) -> Cron | ScheduleFault:

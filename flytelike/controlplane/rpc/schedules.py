@@ -52,11 +52,11 @@ class ScheduleServicer:
 
     async def create_backfill(self, request: pb.CreateBackfillRequest) -> pb.CreateBackfillResponse:
         """Begin a backfill, or tell what it would be."""
-        _check(request, "project", "domain", "launch_plan", "begin", "end")
+        _check(request, "project", "domain", "launch_plan", "begin")
         wish = Wish(
             (request.project, request.domain, request.launch_plan),
             _instant(request.begin),
-            _instant(request.end),
+            _instant(request.end) if request.HasField("end") else self._clock.now_ns(),
             request.version,
             request.name,
             request.parallel or 1,
@@ -171,6 +171,6 @@ def _instant(message: Timestamp) -> int:
 def _check(request: Message, *fields: str) -> None:
     faults = Faults()
     for field in fields:
-        if not (request.HasField(field) if field in {"begin", "end"} else getattr(request, field)):
+        if not (request.HasField(field) if field == "begin" else getattr(request, field)):
             faults.add("missing-field", f"the request names no {field.replace('_', ' ')}")
     faults.check()

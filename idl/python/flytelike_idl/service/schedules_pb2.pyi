@@ -533,7 +533,7 @@ class CreateBackfillRequest(message.Message):
 
     @builtins.property
     def end(self) -> timestamp_pb2.Timestamp:
-        """Times before this one, which has passed."""
+        """Times before this one, which has passed; absent, it is now."""
 
     def __init__(
         self,
