@@ -64,14 +64,20 @@ def summary(found: pb.Backfill) -> dict[str, str]:
     }
 
 
-def row(run: pb.BackfillRun) -> dict[str, str]:
+def state_word(run: pb.BackfillRun, *, dry_run: bool) -> str:
+    """Return how it is with a time, in a word; before anything has begun, what would be."""
+    return "would start" if dry_run and run.phase == pb.BACKFILL_RUN_PHASE_WAITING else WORDS[run.phase]
+
+
+def row(run: pb.BackfillRun, *, dry_run: bool = False) -> dict[str, str]:
     """Return a time of a backfill as a flat record."""
+    word = state_word(run, dry_run=dry_run)
     phase = WorkflowPhase(run.execution_phase).name.lower() if run.execution_phase else ""
     existing = run.phase == pb.BACKFILL_RUN_PHASE_EXISTING
     return {
         "time": shown(run.at),
         "execution": run.execution,
-        "state": f"{WORDS[run.phase]}, {phase}" if existing and phase else WORDS[run.phase],
+        "state": f"{word}, {phase}" if existing and phase else word,
         "why": run.fault,
     }
 
@@ -91,7 +97,7 @@ def document(found: pb.Backfill, runs: Sequence[pb.BackfillRun], *, dry_run: boo
             {
                 "at": run.at.ToJsonString(),
                 "execution": run.execution,
-                "state": WORDS[run.phase],
+                "state": state_word(run, dry_run=dry_run),
                 "phase": WorkflowPhase(run.execution_phase).name if run.execution_phase else "",
                 "fault": run.fault,
             }

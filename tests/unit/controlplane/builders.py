@@ -15,7 +15,7 @@ from flytelike.codec.literals import literal_map_to_proto
 from flytelike.codec.tasks import task_template_to_proto
 from flytelike.codec.workflows import workflow_template_to_proto
 from flytelike.controlplane.app import ControlPlane
-from flytelike.controlplane.ports import LogReader
+from flytelike.controlplane.ports import Clock, LogReader
 from flytelike.controlplane.server import Addresses, serve
 from flytelike.controlplane.settings import Limits, Settings
 from flytelike.model.failure import Failure
@@ -332,9 +332,11 @@ async def started(
     launcher: FakeLauncher | None = None,
     logs: LogReader | None = None,
     store: Store | None = None,
+    clock: Clock | None = None,
 ) -> AsyncIterator[ControlPlane]:
     """Yield a control plane without servers."""
-    plane = ControlPlane(settings, store or Store(), launcher or FakeLauncher(), logs=logs, clock=SteppingClock())
+    clock = clock or SteppingClock()
+    plane = ControlPlane(settings, store or Store(), launcher or FakeLauncher(), logs=logs, clock=clock)
     await plane.start()
     try:
         yield plane
