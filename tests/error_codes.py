@@ -17,7 +17,8 @@ NO_CODES = frozenset(
     cross-origin-opener-policy flytelike-token no-cache no-store referrer-policy same-origin sec-fetch-site
     exec-attempt exec-domain exec-name exec-node exec-project task-version
     controlplane-certificates controlplane-dispatch controlplane-holding controlplane-marking
-    controlplane-replica controlplane-scheduler controlplane-rules controlplane-samples controlplane-stored nvidia-smi propeller-quotas
+    controlplane-scheduler
+    controlplane-replica controlplane-rules controlplane-samples controlplane-stored nvidia-smi propeller-quotas
     propeller-news propeller-token-file
     signing-key-file
     cache-key-metadata content-length content-md5 content-security-policy controlplane-listen controlplane-read
@@ -43,7 +44,8 @@ COMPOSED = frozenset(
     """
     artifact-exists dataset-exists tag-exists team-exists unknown-quota unknown-artifact unknown-dataset
     launch-plan-not-found task-not-found workflow-not-found
-    unknown-active-launch-plan unknown-schedule unknown-backfill unknown-attribute unknown-data unknown-deck unknown-description unknown-execution
+    unknown-schedule unknown-backfill
+    unknown-active-launch-plan unknown-attribute unknown-data unknown-deck unknown-description unknown-execution
     unknown-graph unknown-grant unknown-token
     unknown-launch-plan unknown-log unknown-node-execution unknown-project unknown-task unknown-task-execution
     unknown-value unknown-workflow

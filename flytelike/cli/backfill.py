@@ -84,7 +84,9 @@ def command(  # noqa: PLR0913 - one parameter an option
     if as_json:
         click.echo(json.dumps(document(told.backfill, told.runs, dry_run=dry_run), indent=2, ensure_ascii=False))
     elif dry_run:
-        show_rows([row(one, dry_run=True) for one in told.runs], as_json=False, empty="the schedule has no times in the range")
+        show_rows(
+            [row(one, dry_run=True) for one in told.runs], as_json=False, empty="the schedule has no times in the range"
+        )
     tell_begun(told, dry_run=dry_run)
     return ExitCode.SUCCESS
 

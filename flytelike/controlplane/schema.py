@@ -19,38 +19,14 @@ from sqlalchemy import (
     false,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-# SQLite numbers rows itself only when the key's type is exactly INTEGER.
-_RowId = BigInteger().with_variant(Integer(), "sqlite")
-
-
-def _id() -> Column[int]:
-    return Column("id", _RowId, primary_key=True, autoincrement=True)
-
-
-def _text(name: str, *, default: str = "") -> Column[str]:
-    return Column(name, Text, nullable=False, server_default=default)
-
-
-def _instant(name: str) -> Column[int]:
-    return Column(name, BigInteger, nullable=False, server_default="0")
-
-
-def _bytes(name: str) -> Column[bytes]:
-    return Column(name, LargeBinary, nullable=False)
-
-
-def _flag(name: str) -> Column[bool]:
-    return Column(name, Boolean, nullable=False)
-
+from flytelike.controlplane.columns import RowId as _RowId
+from flytelike.controlplane.columns import binary as _bytes
+from flytelike.controlplane.columns import flag as _flag
+from flytelike.controlplane.columns import instant as _instant
+from flytelike.controlplane.columns import metadata as metadata  # noqa: PLC0414 - all take it from here
+from flytelike.controlplane.columns import row_id as _id
+from flytelike.controlplane.columns import text as _text
+from flytelike.controlplane.schedule_tables import backfill_runs, backfills, schedule_runs, schedules
 
 projects = Table(
     "projects",
@@ -519,77 +495,6 @@ catalog_uses = Table(
 )
 """How often results of a task were looked for, and the time that finding them saved."""
 
-schedules = Table(
-    "schedules",
-    metadata,
-    Column("project", String(64), primary_key=True),
-    Column("domain", String(64), primary_key=True),
-    Column("name", Text, primary_key=True),
-    _text("version"),
-    _bytes("body"),
-    _flag("active"),
-    _text("user"),
-    _instant("since"),
-    # All times up to here have been dealt with, and the first one behind it; 0 where none comes.
-    _instant("done_at"),
-    _instant("next_at"),
-    # The last times that were too many to be caught up.
-    _instant("missed_from"),
-    _instant("missed_to"),
-    Index(None, "next_at"),
-)
-"""The schedules of launch plans, one a name: that of the active version, else of the one registered last.
-`body`: admin.Schedule; `user`: who activated it, at `since`."""
-
-schedule_runs = Table(
-    "schedule_runs",
-    metadata,
-    Column("project", String(64), primary_key=True),
-    Column("domain", String(64), primary_key=True),
-    Column("name", Text, primary_key=True),
-    Column("at", BigInteger, primary_key=True, autoincrement=False),
-    _text("version"),
-    _text("execution"),
-    _text("fault"),
-    _instant("decided_at"),
-)
-"""What came of the last times of schedules: an execution, or (`fault`) why there is none."""
-
-backfills = Table(
-    "backfills",
-    metadata,
-    Column("project", String(64), primary_key=True),
-    Column("domain", String(64), primary_key=True),
-    Column("name", String(63), primary_key=True),
-    _text("launch_plan"),
-    _text("version"),
-    _instant("from_at"),
-    _instant("to_at"),
-    Column("parallel", Integer, nullable=False),
-    _flag("newest_first"),
-    _flag("again"),
-    Column("phase", SmallInteger, nullable=False),
-    _text("user"),
-    _text("ended_by"),
-    _instant("created_at"),
-    _instant("ended_at"),
-    Index(None, "phase"),
-)
-"""Executions of a launch plan for past times of its schedule. `phase`: BackfillPhase."""
-
-backfill_runs = Table(
-    "backfill_runs",
-    metadata,
-    Column("project", String(64), primary_key=True),
-    Column("domain", String(64), primary_key=True),
-    Column("backfill", String(63), primary_key=True),
-    Column("at", BigInteger, primary_key=True, autoincrement=False),
-    _text("execution"),
-    Column("phase", SmallInteger, nullable=False),
-    _text("fault"),
-)
-"""The times of a backfill, each with its execution. `phase`: RunPhase."""
-
 access_tokens = Table(
     "access_tokens",
     metadata,
@@ -643,6 +548,9 @@ audit_log = Table(
     Index(None, "project", "id"),
 )
 """Who changed what; rows are added, never changed, and go when they are old."""
+
+SCHEDULING = (schedules, schedule_runs, backfills, backfill_runs)
+"""Tables in a file of their own: `metadata` has them, too."""
 
 schema_support = Table("schema_support", metadata, Column("readable_since", String(32), nullable=False))
 """One row: the oldest version, named by its newest revision, that can work on these tables."""

@@ -5,7 +5,8 @@ from dataclasses import dataclass, fields
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, func, insert, select, tuple_, update
 
-from flytelike.controlplane.schema import backfill_runs, backfills, executions
+from flytelike.controlplane.schedule_tables import backfill_runs, backfills
+from flytelike.controlplane.schema import executions
 
 BackfillKey = tuple[str, str, str]
 """Project, domain and name of a backfill; of a list, the name may be empty."""
@@ -45,7 +46,7 @@ class BackfillRun:
     """A row of `backfill_runs`, without the backfill, and the phase of its execution (0: there is none)."""
 
     at: int
-    execution: str
+    execution_name: str
     phase: int
     fault: str
     execution_phase: int = 0
@@ -54,7 +55,7 @@ class BackfillRun:
 _BACKFILL = select(*[backfills.c[field.name] for field in fields(BackfillRow)])
 _RUN = select(
     backfill_runs.c.at,
-    backfill_runs.c.execution,
+    backfill_runs.c.execution_name,
     backfill_runs.c.phase,
     backfill_runs.c.fault,
     func.coalesce(executions.c.phase, 0),
@@ -64,7 +65,7 @@ _RUN = select(
     and_(
         executions.c.project == backfill_runs.c.project,
         executions.c.domain == backfill_runs.c.domain,
-        executions.c.name == backfill_runs.c.execution,
+        executions.c.name == backfill_runs.c.execution_name,
         executions.c.deleting_at == 0,
     ),
     isouter=True,
@@ -76,7 +77,8 @@ def add_backfill(connection: Connection, row: BackfillRow, runs: Iterable[Backfi
     connection.execute(insert(backfills), {field.name: getattr(row, field.name) for field in fields(row)})
     of_row = {"project": row.project, "domain": row.domain, "backfill": row.name}
     values = [
-        of_row | {"at": run.at, "execution": run.execution, "phase": run.phase, "fault": run.fault} for run in runs
+        of_row | {"at": run.at, "execution_name": run.execution_name, "phase": run.phase, "fault": run.fault}
+        for run in runs
     ]
     if values:
         connection.execute(insert(backfill_runs), values)
@@ -136,7 +138,7 @@ def backfill_page(
 def set_backfill_run(connection: Connection, key: BackfillKey, run: BackfillRun) -> None:
     """Note what came of a time."""
     statement = update(backfill_runs).where(*_of(backfill_runs, "backfill", key), backfill_runs.c.at == run.at)
-    connection.execute(statement.values(execution=run.execution, phase=run.phase, fault=run.fault))
+    connection.execute(statement.values(execution_name=run.execution_name, phase=run.phase, fault=run.fault))
 
 
 def move_backfill_runs(connection: Connection, key: BackfillKey, before: int, after: int) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from sqlalchemy import ColumnElement, Connection, Table, delete, select, update
 
 from flytelike.controlplane.repository.prepared import upsert
-from flytelike.controlplane.schema import schedule_runs, schedules
+from flytelike.controlplane.schedule_tables import schedule_runs, schedules
 
 RUNS_KEPT = 200
 """Of how many times of a schedule it is kept what came of them."""
@@ -44,7 +44,7 @@ class RunRow:
 
     at: int
     version: str
-    execution: str
+    execution_name: str
     fault: str
     decided_at: int
 

@@ -113,8 +113,8 @@ def schedule_message(found: Listed, now_ns: int) -> pb.ScheduledPlan:
         told = out.last.add(at=timestamp(run.at), version=run.version, fault=run.fault)
         told.decided_at.CopyFrom(timestamp(run.decided_at))
         if not run.fault:
-            told.execution = run.execution
-            told.phase = found.phases.get(run.execution, 0)  # type: ignore[assignment] # the values are the same
+            told.execution = run.execution_name
+            told.phase = found.phases.get(run.execution_name, 0)  # type: ignore[assignment] # the values are the same
     return out
 
 
@@ -148,7 +148,7 @@ def run_message(run: BackfillRun) -> pb.BackfillRun:
     """Return the message of a time of a backfill."""
     return pb.BackfillRun(
         at=timestamp(run.at),
-        execution=run.execution,
+        execution=run.execution_name,
         phase=run.phase,  # type: ignore[arg-type] # the values are the same
         execution_phase=run.execution_phase,  # type: ignore[arg-type] # as above
         fault=run.fault,

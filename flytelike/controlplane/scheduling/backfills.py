@@ -158,7 +158,9 @@ class Backfills:
 
         running = await self._database.write(end)
         for run in running if abort else ():
-            await self._abort(ExecutionId(key[0], key[1], run.execution), f"the backfill {key[2]} was cancelled", user)
+            await self._abort(
+                ExecutionId(key[0], key[1], run.execution_name), f"the backfill {key[2]} was cancelled", user
+            )
         told, _ = await self.one(key, 0, 0)
         return told
 
@@ -180,7 +182,7 @@ class Backfills:
         running, waiting, schedule, more = await self._database.write(look)
         for run in waiting:
             assert schedule is not None, "its launch plan has one, and versions stay"
-            planned = Planned(_plan(row), schedule, run.at, run.execution, row.user)
+            planned = Planned(_plan(row), schedule, run.at, run.execution_name, row.user)
             try:
                 fault = await self._starting.start(planned)
             except Later:
@@ -289,13 +291,15 @@ def _runs(connection: Connection, row: BackfillRow, schedule: Schedule) -> list[
     runs = {at: BackfillRun(at, run_name(plan, at), RunPhase.WAITING, "") for at in times}
     looked_at = list(runs.values())
     for again in range(1, AGAIN_MAX + 1):
-        phases = phases_of(connection, row.project, row.domain, [run.execution for run in looked_at])
-        there = [run for run in looked_at if run.execution in phases]
+        phases = phases_of(connection, row.project, row.domain, [run.execution_name for run in looked_at])
+        there = [run for run in looked_at if run.execution_name in phases]
         for run in there:
-            runs[run.at] = replace(run, phase=RunPhase.EXISTING, execution_phase=phases[run.execution])
+            runs[run.at] = replace(run, phase=RunPhase.EXISTING, execution_phase=phases[run.execution_name])
         # What was made anew before goes by a name of its own.
         later = [
-            replace(run, execution=run_name(plan, run.at, again)) for run in there if _failed(phases[run.execution])
+            replace(run, execution_name=run_name(plan, run.at, again))
+            for run in there
+            if _failed(phases[run.execution_name])
         ]
         if row.again:
             runs.update((run.at, run) for run in later)

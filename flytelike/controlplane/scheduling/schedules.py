@@ -77,7 +77,7 @@ class Schedules:
 def _listed(connection: Connection, row: ScheduleRow, now_ns: int, ahead: int, behind: int) -> Listed:
     schedule = schedule_in(row)
     last = last_scheduled(connection, row.place, behind) if behind else []
-    names = [run.execution for run in last if not run.fault]
+    names = [run.execution_name for run in last if not run.fault]
     phases = phases_of(connection, row.project, row.domain, names)
     return Listed(row, schedule, next_times(sound_times(schedule), now_ns, ahead), last, phases)
 

@@ -129,7 +129,9 @@ async def test_it_may_begin_with_the_latest(plane: ControlPlane, launcher: FakeL
 
 async def test_a_dry_run_tells_and_starts_nothing(plane: ControlPlane, launcher: FakeLauncher) -> None:
     found, runs = await begin(plane, wish(), dry_run=True)
-    assert [(run.execution, RunPhase(run.phase)) for run in runs] == [(tick(n), RunPhase.WAITING) for n in (1, 2, 3, 4)]
+    assert [(run.execution_name, RunPhase(run.phase)) for run in runs] == [
+        (tick(n), RunPhase.WAITING) for n in (1, 2, 3, 4)
+    ]
     assert found.counts == {RunPhase.WAITING: 4}
     await turn(plane)
     assert launched(launcher) == []
@@ -174,7 +176,7 @@ async def test_what_failed_is_made_anew_if_one_says_so(plane: ControlPlane, laun
     assert await told(plane, "third") == (BackfillPhase.SUCCEEDED, [RunPhase.SUCCEEDED, RunPhase.EXISTING])
 
     _, runs = await begin(plane, wish(1, 3, name="last", again=True), dry_run=True)
-    assert [(run.execution, run.phase) for run in runs] == [
+    assert [(run.execution_name, run.phase) for run in runs] == [
         (tick(1, again=2), RunPhase.EXISTING),
         (tick(2), RunPhase.EXISTING),
     ]

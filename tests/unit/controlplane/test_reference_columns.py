@@ -53,9 +53,9 @@ NAMES_NOTHING = frozenset(
     audit_log.outcome audit_log.peer audit_log.project audit_log.request_id audit_log.target audit_log.via
     projects.team quotas.terms teams.description teams.labels
     schedules.body schedules.name schedules.user schedules.version
-    schedule_runs.execution schedule_runs.fault schedule_runs.name schedule_runs.version
+    schedule_runs.execution_name schedule_runs.fault schedule_runs.name schedule_runs.version
     backfills.launch_plan backfills.version backfills.user backfills.ended_by
-    backfill_runs.execution backfill_runs.fault
+    backfill_runs.execution_name backfill_runs.fault
     quota_samples.used matchable_attributes.body matchable_attributes.workflow
     """.split()
 )

@@ -26,7 +26,7 @@ def upgrade() -> None:
         "schedule_runs",
         *_place("name", sa.Text()),
         sa.Column("at", sa.BigInteger(), nullable=False, autoincrement=False),
-        *[_text(name) for name in ("version", "execution", "fault")],
+        *[_text(name) for name in ("version", "execution_name", "fault")],
         _instant("decided_at"),
         sa.PrimaryKeyConstraint("project", "domain", "name", "at", name="pk_schedule_runs"),
     )
@@ -52,7 +52,7 @@ def _backfills() -> None:
         "backfill_runs",
         *_place("backfill", sa.String(63)),
         sa.Column("at", sa.BigInteger(), nullable=False, autoincrement=False),
-        _text("execution"),
+        _text("execution_name"),
         sa.Column("phase", sa.SmallInteger(), nullable=False),
         _text("fault"),
         sa.PrimaryKeyConstraint("project", "domain", "backfill", "at", name="pk_backfill_runs"),
