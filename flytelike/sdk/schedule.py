@@ -1,6 +1,6 @@
 """Schedules of launch plans, as authors write them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 
 from flytelike.model.schedule import CronRule, RateRule, RateUnit, Schedule
@@ -57,7 +57,20 @@ def schedule_of(written: AuthoredSchedule) -> Schedule | ScheduleFault:
     return found if isinstance(found, ScheduleFault) else Schedule(rule, written.kickoff_time_input_arg or "")
 
 
+def _mistyped(written: AuthoredSchedule) -> ScheduleFault | None:
+    """Tell of a part that has another type than its annotation says: nothing has checked that yet."""
+    for part in fields(written):
+        value = getattr(written, part.name)
+        kind = timedelta if part.name == "duration" else str
+        if not isinstance(value, kind) and not (value is None and part.default is None):
+            told = f"`{part.name}` of a schedule must be {kind.__name__}, not {type(value).__name__}"
+            return ScheduleFault(told, 'such as `CronSchedule("0 6 * * *")` or `FixedRate(timedelta(hours=1))`')
+    return None
+
+
 def _rule(written: AuthoredSchedule) -> CronRule | RateRule | ScheduleFault:
+    if mistyped := _mistyped(written):
+        return mistyped
     if isinstance(written, CronSchedule):
         zone = f"CRON_TZ={written.timezone} " if written.timezone else ""
         return CronRule(zone + written.schedule, written.offset or "")

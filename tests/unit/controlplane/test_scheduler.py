@@ -6,21 +6,28 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert
 
+from flytelike.codec.launch_plans import launch_plan_to_proto
 from flytelike.controlplane.app import ControlPlane
+from flytelike.controlplane.database import Database
 from flytelike.controlplane.errors import Status, refusal
 from flytelike.controlplane.executions import Wanted
+from flytelike.controlplane.migrations.upgrade import migrate
 from flytelike.controlplane.repository.schedules import find_schedule, put_schedule
 from flytelike.controlplane.scheduling.rules import CATCH_UP_MAX
 from flytelike.controlplane.scheduling.scheduler import LEASE_NS, Scheduler
+from flytelike.controlplane.scheduling.schedules import schedule_in
 from flytelike.controlplane.scheduling.starting import TRIES_MAX, Starting
+from flytelike.controlplane.schema import launch_plans
 from flytelike.model.ids import ExecutionId
 from flytelike.model.schedule import CronRule, RateRule, RateUnit, Schedule
 from flytelike.storage import StorageError
-from flytelike_idl.admin import execution_pb2
+from flytelike_idl.admin import execution_pb2, launch_plan_pb2
 from tests.unit.controlplane.builders import DOMAIN, PROJECT, FakeLauncher, execution_id, register_request, succeeded
 from tests.unit.controlplane.scheduled import (
     MINUTE_NS,
+    MINUTELY,
     NOON_NS,
     HandClock,
     activate,
@@ -354,6 +361,28 @@ async def test_what_was_active_before_there_was_a_scheduler_fires_from_now_on(
     clock.minutes(1)
     await turn(plane)
     assert launched(launcher) == [tick(1)]
+
+
+def test_the_migration_takes_over_what_was_active(url: str) -> None:
+    database = Database(url)
+    plans = [scheduled("on"), scheduled("off"), scheduled("plain", schedule=None)]
+    with database.engine.begin() as connection:
+        migrate(connection, "0019")
+        for plan in plans:
+            body = launch_plan_pb2.LaunchPlan(spec=launch_plan_to_proto(plan)).SerializeToString()
+            values = {"project": PROJECT, "domain": DOMAIN, "name": plan.id.name, "version": "v1", "digest": "d"}
+            active = int(plan.id.name != "off")
+            connection.execute(insert(launch_plans), {**values, "body": body, "state": active})
+        migrate(connection, "head")
+        kept = [find_schedule(connection, (PROJECT, DOMAIN, plan.id.name)) for plan in plans]
+    database.close()
+    assert [row and (row.name, row.active, row.done_at, row.next_at) for row in kept] == [
+        ("on", True, 0, 1),
+        None,
+        None,
+    ]
+    assert kept[0] is not None
+    assert schedule_in(kept[0]) == MINUTELY
 
 
 async def test_a_fixed_rate_fires_at_its_multiples(

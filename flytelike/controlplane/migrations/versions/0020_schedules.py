@@ -60,20 +60,24 @@ def _backfills() -> None:
 
 
 def _adopt() -> None:
-    """Take the schedules of active launch plans over, to be counted from now on by who starts them (`next_at` 1)."""
+    """Take over the schedules that are registered: of each name that of the active version, else of the newest.
+
+    Those that are active are counted from now on by who starts them (`next_at` 1).
+    """
     connection = op.get_bind()
-    plans = sa.table("launch_plans", *[sa.column(name) for name in ("project", "domain", "name", "version", "body")])
-    active = sa.select(plans).where(sa.literal_column("state") == 1)
-    schedules = sa.table(
-        "schedules",
-        *[sa.column(name) for name in ("project", "domain", "name", "version", "body", "active", "next_at")],
-    )
-    for plan in connection.execute(active).all():
-        metadata = launch_plan_pb2.LaunchPlan.FromString(plan.body).spec.entity_metadata
-        if metadata.schedule.WhichOneof("ScheduleExpression"):
-            row = dict(zip(("project", "domain", "name", "version"), plan[:4], strict=True))
-            body = metadata.schedule.SerializeToString()
-            connection.execute(sa.insert(schedules).values(**row, body=body, active=True, next_at=1))
+    names = ("project", "domain", "name", "version")
+    plans = sa.table("launch_plans", *[sa.column(name) for name in (*names, "body", "state", "id")])
+    rows = sa.select(*[plans.c[name] for name in names], plans.c.body, plans.c.state)
+    found: dict[tuple[str, ...], dict[str, object]] = {}
+    for row in connection.execute(rows.order_by(plans.c.state, plans.c.id)):
+        schedule = launch_plan_pb2.LaunchPlan.FromString(row.body).spec.entity_metadata.schedule
+        active = row.state == 1
+        if schedule.WhichOneof("ScheduleExpression"):
+            values = {"body": schedule.SerializeToString(), "active": active, "next_at": int(active)}
+            found[tuple(row[:3])] = dict(zip(names, row[:4], strict=True)) | values
+    schedules = sa.table("schedules", *[sa.column(name) for name in (*names, "body", "active", "next_at")])
+    if found:
+        connection.execute(sa.insert(schedules), list(found.values()))
 
 
 def _place(last: str, kind: sa.types.TypeEngine[str]) -> list[sa.Column[str]]:
