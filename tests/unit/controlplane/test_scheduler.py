@@ -376,11 +376,8 @@ def test_the_migration_takes_over_what_was_active(url: str) -> None:
         migrate(connection, "head")
         kept = [find_schedule(connection, (PROJECT, DOMAIN, plan.id.name)) for plan in plans]
     database.close()
-    assert [row and (row.name, row.active, row.done_at, row.next_at) for row in kept] == [
-        ("on", True, 0, 1),
-        None,
-        None,
-    ]
+    told = [row and (row.name, row.active, row.done_at, row.next_at) for row in kept]
+    assert told == [("on", True, 0, 1), ("off", False, 0, 0), None]
     assert kept[0] is not None
     assert schedule_in(kept[0]) == MINUTELY
 
