@@ -13,7 +13,7 @@ from flytelike.controlplane.naming import KIND_NAMES
 from flytelike.controlplane.ports import Clock
 from flytelike.controlplane.repository import entities as repository
 from flytelike.controlplane.repository.rows import EntityRow
-from flytelike.controlplane.scheduling.schedules import note_switched, schedule_of_plan
+from flytelike.controlplane.schedules import note_switched, schedule_of_plan
 from flytelike.model.ids import Identifier, ResourceKind
 from flytelike.storage import Store
 from flytelike_idl.admin import common_pb2, description_entity_pb2

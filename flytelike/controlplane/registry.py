@@ -17,7 +17,7 @@ from flytelike.controlplane.ports import Clock
 from flytelike.controlplane.projects import check_place
 from flytelike.controlplane.repository.entities import add_description, add_entities, find_entity
 from flytelike.controlplane.repository.rows import EntityRow
-from flytelike.controlplane.scheduling.schedules import note_registered
+from flytelike.controlplane.schedules import note_registered
 from flytelike.controlplane.settings import Settings
 from flytelike.controlplane.submitted import Submitted, submitted
 from flytelike.model.diagnostic import Diagnostic, Severity

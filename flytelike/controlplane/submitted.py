@@ -11,7 +11,7 @@ from flytelike.codec.workflows import workflow_template_from_proto
 from flytelike.controlplane.errors import Faults
 from flytelike.controlplane.naming import check_identifier, sent_identifier
 from flytelike.controlplane.priorities import check_priority
-from flytelike.controlplane.scheduling.rules import check_schedule
+from flytelike.controlplane.schedule_rules import check_schedule
 from flytelike.model.diagnostic import DiagnosticError
 from flytelike.model.graph import Entity, LaunchPlanTemplate, TaskTemplate, WorkflowTemplate
 from flytelike.model.ids import Identifier, ResourceKind

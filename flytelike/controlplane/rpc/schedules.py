@@ -11,9 +11,9 @@ from flytelike.controlplane.errors import Faults, invalid
 from flytelike.controlplane.messages import timestamp
 from flytelike.controlplane.repository.backfills import BackfillRun
 from flytelike.controlplane.rpc.tenancy import page_of
+from flytelike.controlplane.schedule_rules import BACKFILL_RUNS_MAX
+from flytelike.controlplane.schedules import Listed
 from flytelike.controlplane.scheduling.backfills import Told, Wish
-from flytelike.controlplane.scheduling.rules import BACKFILL_RUNS_MAX
-from flytelike.controlplane.scheduling.schedules import Listed
 from flytelike.model.ids import Identifier, ResourceKind
 from flytelike_idl.service import schedules_pb2 as pb
 

@@ -30,7 +30,7 @@ from flytelike.controlplane.repository.backfills import (
 )
 from flytelike.controlplane.repository.entities import find_entity
 from flytelike.controlplane.repository.schedules import Place, find_schedule
-from flytelike.controlplane.scheduling.rules import (
+from flytelike.controlplane.schedule_rules import (
     BACKFILL_RUNS_MAX,
     PARALLEL_MAX,
     BackfillPhase,
@@ -38,7 +38,7 @@ from flytelike.controlplane.scheduling.rules import (
     run_name,
     sound_times,
 )
-from flytelike.controlplane.scheduling.schedules import schedule_of_plan
+from flytelike.controlplane.schedules import schedule_of_plan
 from flytelike.controlplane.scheduling.starting import Later, Planned, Starting
 from flytelike.model.ids import ExecutionId, Identifier, ResourceKind
 from flytelike.model.phases import WorkflowPhase

@@ -18,9 +18,9 @@ from flytelike.controlplane.ports import Clock
 from flytelike.controlplane.repository.backfills import backfills_in_phase
 from flytelike.controlplane.repository.leases import end_lease, take_lease
 from flytelike.controlplane.repository.schedules import RunRow, ScheduleRow, add_runs, due_schedules, move_schedule
+from flytelike.controlplane.schedule_rules import CATCH_UP_MAX, BackfillPhase, run_name, sound_times
+from flytelike.controlplane.schedules import schedule_in
 from flytelike.controlplane.scheduling.backfills import Backfills
-from flytelike.controlplane.scheduling.rules import CATCH_UP_MAX, BackfillPhase, run_name, sound_times
-from flytelike.controlplane.scheduling.schedules import schedule_in
 from flytelike.controlplane.scheduling.starting import Later, Planned, Starting
 from flytelike.model.ids import Identifier, ResourceKind
 from flytelike.schedules.times import due, next_times

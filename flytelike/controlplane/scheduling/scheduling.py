@@ -3,9 +3,9 @@
 from flytelike.controlplane.database import Database
 from flytelike.controlplane.executions import Executions
 from flytelike.controlplane.ports import Clock
+from flytelike.controlplane.schedules import Schedules
 from flytelike.controlplane.scheduling.backfills import Backfills
 from flytelike.controlplane.scheduling.scheduler import Scheduler
-from flytelike.controlplane.scheduling.schedules import Schedules
 from flytelike.controlplane.scheduling.starting import Starting
 
 

@@ -10,7 +10,7 @@ from flytelike.codec.literals import literal_map_from_proto
 from flytelike.codec.parse import parse
 from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.rpc.schedules import schedule_message
-from flytelike.controlplane.scheduling.rules import run_name
+from flytelike.controlplane.schedule_rules import run_name
 from flytelike.model.graph import LaunchPlanTemplate, TaskTemplate, WorkflowTemplate
 from flytelike.model.literals import Instant, Literal, Primitive
 from flytelike.model.schedule import CronRule, Schedule

@@ -11,8 +11,8 @@ from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.errors import Refusal, Status, refusal
 from flytelike.controlplane.executions import Wanted
 from flytelike.controlplane.repository.backfills import BackfillRun
+from flytelike.controlplane.schedule_rules import BACKFILL_RUNS_MAX, BackfillPhase, RunPhase
 from flytelike.controlplane.scheduling.backfills import Told, Wish
-from flytelike.controlplane.scheduling.rules import BACKFILL_RUNS_MAX, BackfillPhase, RunPhase
 from flytelike.model.history import HistoryEntry
 from flytelike.model.ids import ExecutionId
 from flytelike.model.phases import WorkflowPhase

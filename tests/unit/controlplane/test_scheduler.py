@@ -15,9 +15,9 @@ from flytelike.controlplane.errors import Status, refusal
 from flytelike.controlplane.executions import Wanted
 from flytelike.controlplane.migrations.upgrade import migrate
 from flytelike.controlplane.repository.schedules import find_schedule, put_schedule
-from flytelike.controlplane.scheduling.rules import CATCH_UP_MAX
+from flytelike.controlplane.schedule_rules import CATCH_UP_MAX
+from flytelike.controlplane.schedules import schedule_in
 from flytelike.controlplane.scheduling.scheduler import LEASE_NS, Scheduler
-from flytelike.controlplane.scheduling.schedules import schedule_in
 from flytelike.controlplane.scheduling.starting import TRIES_MAX, Starting
 from flytelike.controlplane.schema import launch_plans
 from flytelike.model.ids import ExecutionId

@@ -20,7 +20,7 @@ from flytelike.controlplane.repository.schedules import (
     list_schedules,
     put_schedule,
 )
-from flytelike.controlplane.scheduling.rules import sound_times
+from flytelike.controlplane.schedule_rules import sound_times
 from flytelike.model.ids import Identifier
 from flytelike.model.schedule import Schedule
 from flytelike.schedules.times import next_times
