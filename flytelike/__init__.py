@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from flytelike.sdk.resources import Resources
     from flytelike.sdk.retry import Backoff, RetryStrategy
     from flytelike.sdk.reuse import ReusePolicy
+    from flytelike.sdk.schedule import CronSchedule, FixedRate
     from flytelike.sdk.secret import Secret
     from flytelike.sdk.task import Task, task
     from flytelike.sdk.timeout import Timeout
@@ -48,10 +49,12 @@ _PLACES = {
     "Backoff": "flytelike.sdk.retry",
     "Cache": "flytelike.sdk.cache",
     "ContainerTask": "flytelike.sdk.container_task",
+    "CronSchedule": "flytelike.sdk.schedule",
     "Deck": "flytelike.current",
     "DeckField": "flytelike.deck.fields",
     "Documentation": "flytelike.sdk.documentation",
     "EagerException": "flytelike.model.exceptions",
+    "FixedRate": "flytelike.sdk.schedule",
     "FlyteDirectory": "flytelike.types.directory",
     "FlyteError": "flytelike.types.error",
     "FlyteFile": "flytelike.types.file",
@@ -103,10 +106,12 @@ __all__ = [
     "Backoff",
     "Cache",
     "ContainerTask",
+    "CronSchedule",
     "Deck",
     "DeckField",
     "Documentation",
     "EagerException",
+    "FixedRate",
     "FlyteDirectory",
     "FlyteError",
     "FlyteFile",

@@ -17,6 +17,7 @@ NO_CODES = frozenset(
     cross-origin-opener-policy flytelike-token no-cache no-store referrer-policy same-origin sec-fetch-site
     exec-attempt exec-domain exec-name exec-node exec-project task-version
     controlplane-certificates controlplane-dispatch controlplane-holding controlplane-marking
+    controlplane-scheduler
     controlplane-replica controlplane-rules controlplane-samples controlplane-stored nvidia-smi propeller-quotas
     propeller-news propeller-token-file
     signing-key-file
@@ -44,6 +45,7 @@ COMPOSED = frozenset(
     """
     artifact-exists dataset-exists tag-exists team-exists unknown-quota unknown-artifact unknown-dataset
     launch-plan-not-found task-not-found workflow-not-found
+    unknown-schedule unknown-backfill
     unknown-active-launch-plan unknown-attribute unknown-data unknown-deck unknown-description unknown-execution
     unknown-graph unknown-grant unknown-token
     unknown-launch-plan unknown-log unknown-node-execution unknown-project unknown-task unknown-task-execution

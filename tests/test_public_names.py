@@ -10,7 +10,8 @@ import pytest
 
 PUBLIC = {
     "flytelike": """
-        Backoff Cache ContainerTask Deck DeckField Documentation EagerException FlyteDirectory FlyteError FlyteFile
+        Backoff Cache ContainerTask CronSchedule Deck DeckField Documentation EagerException FixedRate
+        FlyteDirectory FlyteError FlyteFile
         FlytePickle FlyteRecoverableException HashMethod ImperativeWorkflow JSON LaunchPlan Priority
         PythonFunctionWorkflow ReusePolicy
         Resources RetryStrategy Secret StructuredDataset Task TaskMetadata Timeout Workflow WorkflowFailurePolicy

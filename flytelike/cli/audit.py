@@ -10,8 +10,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from flytelike.cli.access_text import entry_document, entry_row
 from flytelike.cli.context import connected, json_option, platform_options
-from flytelike.cli.get import show_rows
 from flytelike.cli.quantities import Age
+from flytelike.cli.rows import show_rows
 from flytelike.remote import administration
 from flytelike_idl.service import access_pb2 as pb
 

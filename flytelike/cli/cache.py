@@ -13,8 +13,8 @@ from google.protobuf.message import Message
 
 from flytelike.cli.context import connected, json_option, platform_options
 from flytelike.cli.explain_cache import written_by
-from flytelike.cli.get import show_rows
 from flytelike.cli.quantities import Age, Size
+from flytelike.cli.rows import show_rows
 from flytelike.cli.tree import shown_seconds
 from flytelike.remote import Client, caching
 from flytelike.remote.caching import Which

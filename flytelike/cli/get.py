@@ -7,12 +7,13 @@ from pathlib import Path
 
 import click
 
-from flytelike.cli import execution_name, troubles
+from flytelike.cli import backfills, execution_name, troubles
 from flytelike.cli.context import connected, json_option, place_options, platform_options
 from flytelike.cli.elements import node_named, show_elements
 from flytelike.cli.exit_code import ExitCode
 from flytelike.cli.phase import sign
 from flytelike.cli.progress import plain_line
+from flytelike.cli.rows import show_rows
 from flytelike.cli.tree import NodeRow, Tree
 from flytelike.cli.waiting import show_failure
 from flytelike.cli.waits import record as told
@@ -26,7 +27,7 @@ from flytelike.types.inputs import json_from_literal
 from flytelike_idl.admin import execution_pb2
 from flytelike_idl.service import watch_pb2
 
-KINDS = ("executions", "execution", "workflows", "tasks", "launch-plans", "projects")
+KINDS = ("executions", "execution", "workflows", "tasks", "launch-plans", "projects", "backfills", "backfill")
 
 EAGER = "eager-exec"
 """The label of an execution that an eager task called."""
@@ -34,7 +35,7 @@ EAGER = "eager-exec"
 CALLS_SHOWN = 1_000
 
 
-@click.command("get", short_help="Show projects, workflows, tasks, launch plans or executions.")
+@click.command("get", short_help="Show projects, workflows, tasks, launch plans, executions or backfills.")
 @click.argument("kind", type=click.Choice(KINDS))
 @click.argument("name", required=False, default="")
 @click.argument("node", required=False, default="")
@@ -59,8 +60,8 @@ def command(  # noqa: PLR0913 - one parameter an option
     data: Path,
 ) -> int:
     """Show rows of KIND, newest first; with NAME, the versions of that name or that execution whole."""
-    if kind == "execution" and not name:
-        raise click.UsageError("which execution?  flytelike get execution NAME")
+    if kind in {"execution", "backfill"} and not name:
+        raise click.UsageError(f"which {kind}?  flytelike get {kind} NAME")
     elements = elements or failed
     if bool(node) != elements or (node and kind != "execution"):
         raise click.UsageError("elements are those of an array:  flytelike get execution NAME NODE --elements")
@@ -70,6 +71,10 @@ def command(  # noqa: PLR0913 - one parameter an option
             if node:
                 array = node_named(name, node, project, domain)
                 await show_elements(client, array, only_failed=failed, as_json=as_json)
+            elif kind == "backfills":
+                await backfills.show_backfills(client, project, domain, limit, as_json=as_json)
+            elif kind == "backfill":
+                await backfills.show_backfill(client, project, domain, name, as_json=as_json)
             elif kind == "execution":
                 await show_execution(client, name, project, domain, as_json=as_json)
             else:
@@ -131,20 +136,6 @@ def taken_s(closure: execution_pb2.ExecutionClosure) -> float:
     if WorkflowPhase(closure.phase).terminal:
         return closure.duration.ToMilliseconds() / 1e3
     return max(0.0, time.time() - closure.created_at.ToMicroseconds() / 1e6)
-
-
-def show_rows(rows: list[dict[str, str]], *, as_json: bool, empty: str) -> None:
-    """Print rows as JSON, or as columns wide enough for their content."""
-    if as_json:
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
-        return
-    if not rows:
-        click.echo(empty, err=True)
-        return
-    widths = {key: max(len(key), *(len(row[key]) for row in rows)) for key in rows[0]}
-    click.echo("  ".join(key.upper().ljust(width) for key, width in widths.items()).rstrip())
-    for row in rows:
-        click.echo("  ".join(row[key].ljust(width) for key, width in widths.items()).rstrip())
 
 
 async def show_execution(client: Client, name: str, project: str, domain: str, *, as_json: bool) -> None:

@@ -9,7 +9,7 @@ import click
 
 from flytelike.cli.access_text import grant_document, grant_row, scope_text, subject_text
 from flytelike.cli.context import connected, json_option, platform_options
-from flytelike.cli.get import show_rows
+from flytelike.cli.rows import show_rows
 from flytelike.remote import administration
 from flytelike_idl.service import access_pb2 as pb
 

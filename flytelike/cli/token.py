@@ -9,8 +9,8 @@ import click
 
 from flytelike.cli.access_text import token_document, token_row
 from flytelike.cli.context import connected, json_option, platform_options
-from flytelike.cli.get import show_rows
 from flytelike.cli.quantities import Age
+from flytelike.cli.rows import show_rows
 from flytelike.remote import administration
 
 DEFAULT_S = 90 * 24 * 3600

@@ -104,6 +104,7 @@ def command(  # noqa: PLR0913 - one parameter an option
         access=access,
         tls=tls_of(given, host, access),
         public_url=given["public_url"],
+        schedules=True,
     )
 
     def ready(endpoint: Endpoint) -> None:

@@ -5,6 +5,7 @@ from flytelike.codec.ids import fill_identifier, identifier_from_proto
 from flytelike.codec.interface import fill_parameter_map, parameter_map_from_proto
 from flytelike.codec.literals import fill_literal_map, literal_map_from_proto
 from flytelike.codec.parse import parse, serialise
+from flytelike.codec.schedules import fill_schedule, schedule_from_proto
 from flytelike.model.graph import LaunchPlanTemplate
 from flytelike.model.ids import Identifier
 from flytelike_idl.admin import launch_plan_pb2 as pb
@@ -18,6 +19,8 @@ def launch_plan_to_proto(launch_plan: LaunchPlanTemplate) -> pb.LaunchPlanSpec:
     fill_identifier(launch_plan.workflow, out.workflow_id)
     inside("default_inputs", lambda it: fill_parameter_map(it, out.default_inputs), launch_plan.inputs)
     inside("fixed_inputs", lambda it: fill_literal_map(it, out.fixed_inputs), launch_plan.fixed)
+    if launch_plan.schedule is not None:
+        fill_schedule(launch_plan.schedule, out.entity_metadata.schedule)
     return out
 
 
@@ -30,6 +33,7 @@ def launch_plan_from_proto(identifier: Identifier, message: pb.LaunchPlanSpec) -
         inputs=inside("default_inputs", parameter_map_from_proto, message.default_inputs),
         fixed=inside("fixed_inputs", literal_map_from_proto, message.fixed_inputs),
         options=_options(message),
+        schedule=inside("entity_metadata.schedule", schedule_from_proto, message.entity_metadata.schedule),
     )
 
 
@@ -38,6 +42,7 @@ def _options(message: pb.LaunchPlanSpec) -> bytes:
     left.CopyFrom(message)
     for name in _PARSED:
         left.ClearField(name)  # type: ignore[arg-type]  # the stub wants literal names
+    left.entity_metadata.ClearField("schedule")
     for field, value in left.ListFields():
         # Flyte's SDK sets labels, annotations and more to empty messages; they say nothing.
         kind = field.message_type

@@ -90,6 +90,9 @@ def entity_changes(old: Entity, new: Entity) -> Iterator[Found]:
             yield from fixed_changes(old, new)
             if old.workflow.name != new.workflow.name:
                 yield Part.GRAPH, f"is of the workflow `{new.workflow.name}`, was of `{old.workflow.name}`", False
+            if old.schedule != new.schedule:
+                before, after = (plan.schedule.words if plan.schedule else "none" for plan in (old, new))
+                yield Part.POLICIES, f"schedule {before} → {after}", False
             if old.options != new.options:
                 yield Part.POLICIES, "other options (labels, parallelism, environment, ...)", False
         case _:

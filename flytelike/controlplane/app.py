@@ -34,6 +34,7 @@ from flytelike.controlplane.recovery import Recovery
 from flytelike.controlplane.registry import Registry
 from flytelike.controlplane.repository.tenancy import read_owners
 from flytelike.controlplane.runs import Runs
+from flytelike.controlplane.scheduling.scheduling import Scheduling
 from flytelike.controlplane.secret_files import SecretFile
 from flytelike.controlplane.settings import Settings
 from flytelike.controlplane.signals import Signals
@@ -97,11 +98,12 @@ class ControlPlane:
         tools = Tools(self.database, store, settings, self.clock, *parts)
         self.executions = Executions(tools)
         self.recovery = Recovery(tools, self.executions)
-        depth_max = settings.limits.launch_plan_depth
-        self.children = Children(self.executions, self.recovery, store, depth_max)
-        self.calls = Calls(self.executions, self.database, self.notifier, depth_max)
+        self.children = Children(self.executions, self.recovery, store, settings.limits.launch_plan_depth)
+        self.calls = Calls(self.executions, self.database, self.notifier, settings.limits.launch_plan_depth)
         self.history.on_calls_ending(self.dispatch.soon)
         self.history.on_ended(self.holding.soon)
+        self.scheduling = Scheduling(self.database, self.clock, self.executions)
+        self.history.on_ended(self.scheduling.scheduler.soon)
         self.usage = Usage(self.database, self.tenancy, self.clock, self.stored)
         self.history.on_recorded(self.usage.touched)
         self.signals = Signals(self.database, self.dispatch, self.clock)
@@ -114,10 +116,9 @@ class ControlPlane:
         self.runs = Runs(self.database, store, self.finding, self.graphs)
         self.uploads = Uploads(store, settings, self.clock)
         self.watch = Watch(self.database, self.notifier)
-        access = settings.access
-        self.book = AccessBook(self.database, self.clock, access.admins, read_owners)
-        self.audit = AuditLog(self.database, self.clock, access.audit_ns)
-        self.provider = Provider(access.oidc) if access.oidc else None
+        self.book = AccessBook(self.database, self.clock, settings.access.admins, read_owners)
+        self.audit = AuditLog(self.database, self.clock, settings.access.audit_ns)
+        self.provider = Provider(settings.access.oidc) if settings.access.oidc else None
         self.access = Access(self.database, self.clock, self.book)
         self.maintenance = Maintenance(self.cache, store, settings, self.clock, keepers)
 
@@ -141,6 +142,8 @@ class ControlPlane:
         if self.settings.reconcile_s:
             self.dispatch.keep_looking(self.settings.reconcile_s)
         self.maintenance.start()
+        if self.settings.schedules:
+            self.scheduling.scheduler.start()
 
     def door(self) -> Door | None:
         """Return what calls come through; None where anybody may do everything.
@@ -163,6 +166,7 @@ class ControlPlane:
         """Stop watching and retrying, and close the database. What is under way is finished."""
         self.notifier.close()
         await self.maintenance.close()
+        await self.scheduling.scheduler.close()
         await self.notifier.stop()
         await self.tenancy.close()
         await self.holding.close()

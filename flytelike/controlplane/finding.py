@@ -13,6 +13,7 @@ from flytelike.controlplane.naming import KIND_NAMES
 from flytelike.controlplane.ports import Clock
 from flytelike.controlplane.repository import entities as repository
 from flytelike.controlplane.repository.rows import EntityRow
+from flytelike.controlplane.schedules import note_switched, schedule_of_plan
 from flytelike.model.ids import Identifier, ResourceKind
 from flytelike.storage import Store
 from flytelike_idl.admin import common_pb2, description_entity_pb2
@@ -61,13 +62,15 @@ class Finding:
             lambda connection: repository.list_active_launch_plans(connection, place, query)
         )
 
-    async def set_launch_plan_state(self, identifier: Identifier, *, active: bool) -> None:
-        """Make a version of a launch plan the active one, or inactive; raises Refusal NOT_FOUND."""
+    async def set_launch_plan_state(self, identifier: Identifier, user: str, *, active: bool) -> None:
+        """Make a version of a launch plan the active one, or inactive, and its schedule; raises Refusal NOT_FOUND."""
         now_ns = self._clock.now_ns()
 
         def change(connection: Connection) -> bool:
-            if repository.find_entity(connection, identifier) is None:
+            row = repository.find_entity(connection, identifier)
+            if row is None:
                 return False
+            note_switched(connection, identifier, schedule_of_plan(row.body), user, now_ns, active=active)
             return repository.set_launch_plan_state(connection, identifier, active=active, now_ns=now_ns)
 
         if not await self._database.write(change):

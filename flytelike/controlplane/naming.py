@@ -30,16 +30,16 @@ KIND_NAMES = {
 
 def generated_execution_name() -> str:
     """Return a new name: `a` and 19 random characters, about 98 bits."""
-    return "a" + _letters(secrets.randbits(128))  # one call of the system, not one a letter
+    return "a" + letters(secrets.randbits(128))  # one call of the system, not one a letter
 
 
 def child_execution_name(parent: NodeExecutionId, attempt: int) -> str:
     """Return the name of the execution that an attempt of a launch-plan node starts; always the same one."""
     digest = sha256(f"{parent.execution}\0{parent.path}\0{attempt}".encode()).digest()
-    return "f" + _letters(int.from_bytes(digest[:16]))
+    return "f" + letters(int.from_bytes(digest[:16]))
 
 
-def _letters(number: int) -> str:
+def letters(number: int) -> str:
     """Return the part of a name that says a number, of which some 98 bits count."""
     letters = []
     for _ in range(_GENERATED_CHARACTERS):

@@ -17,6 +17,7 @@ from flytelike.controlplane.ports import Clock
 from flytelike.controlplane.projects import check_place
 from flytelike.controlplane.repository.entities import add_description, add_entities, find_entity
 from flytelike.controlplane.repository.rows import EntityRow
+from flytelike.controlplane.schedules import note_registered
 from flytelike.controlplane.settings import Settings
 from flytelike.controlplane.submitted import Submitted, submitted
 from flytelike.model.diagnostic import Diagnostic, Severity
@@ -150,6 +151,9 @@ class Registry:
         now_ns = self._clock.now_ns()
         add_entities(connection, (preparation.prepared[identifier].entity for identifier in new), now_ns)
         for identifier in new:
+            plan = sent.launch_plans.get(identifier)
+            if plan is not None and plan.schedule is not None:
+                note_registered(connection, identifier, plan.schedule)
             if (description := sent.descriptions.get(identifier)) is not None:
                 description.id.CopyFrom(identifier_to_proto(identifier))
                 add_description(connection, identifier, serialise(description), now_ns)

@@ -19,38 +19,14 @@ from sqlalchemy import (
     false,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-# SQLite numbers rows itself only when the key's type is exactly INTEGER.
-_RowId = BigInteger().with_variant(Integer(), "sqlite")
-
-
-def _id() -> Column[int]:
-    return Column("id", _RowId, primary_key=True, autoincrement=True)
-
-
-def _text(name: str, *, default: str = "") -> Column[str]:
-    return Column(name, Text, nullable=False, server_default=default)
-
-
-def _instant(name: str) -> Column[int]:
-    return Column(name, BigInteger, nullable=False, server_default="0")
-
-
-def _bytes(name: str) -> Column[bytes]:
-    return Column(name, LargeBinary, nullable=False)
-
-
-def _flag(name: str) -> Column[bool]:
-    return Column(name, Boolean, nullable=False)
-
+from flytelike.controlplane.columns import RowId as _RowId
+from flytelike.controlplane.columns import binary as _bytes
+from flytelike.controlplane.columns import flag as _flag
+from flytelike.controlplane.columns import instant as _instant
+from flytelike.controlplane.columns import metadata as metadata  # noqa: PLC0414 - all take it from here
+from flytelike.controlplane.columns import row_id as _id
+from flytelike.controlplane.columns import text as _text
+from flytelike.controlplane.schedule_tables import backfill_runs, backfills, schedule_runs, schedules
 
 projects = Table(
     "projects",
@@ -584,6 +560,9 @@ audit_log = Table(
     Index(None, "project", "id"),
 )
 """Who changed what; rows are added, never changed, and go when they are old."""
+
+SCHEDULING = (schedules, schedule_runs, backfills, backfill_runs)
+"""Tables in a file of their own: `metadata` has them, too."""
 
 schema_support = Table("schema_support", metadata, Column("readable_since", String(32), nullable=False))
 """One row: the oldest version, named by its newest revision, that can work on these tables."""

@@ -33,6 +33,7 @@ from flytelike.controlplane.rpc.identity import AuthMetadataServicer, IdentitySe
 from flytelike.controlplane.rpc.maintenance import MaintenanceServicer
 from flytelike.controlplane.rpc.projects import ProjectServicer
 from flytelike.controlplane.rpc.registration import RegistrationServicer
+from flytelike.controlplane.rpc.schedules import ScheduleServicer
 from flytelike.controlplane.rpc.signals import SignalServicer
 from flytelike.controlplane.rpc.tenancy import TenancyServicer
 from flytelike.controlplane.rpc.watching import WatchServicer
@@ -53,6 +54,7 @@ from flytelike_idl.service import (
     identity_pb2,
     maintenance_pb2,
     registration_pb2,
+    schedules_pb2,
     signal_pb2,
     tenancy_pb2,
     watch_pb2,
@@ -181,6 +183,7 @@ def servicers_of(plane: ControlPlane) -> Sequence[tuple[ServiceDescriptor, Seque
         (_service(auth_pb2, "AuthMetadataService"), (AuthMetadataServicer(plane),)),
         (_service(identity_pb2, "IdentityService"), (IdentityServicer(),)),
         (_service(access_pb2, "AccessService"), (AccessServicer(plane),)),
+        (_service(schedules_pb2, "ScheduleService"), (ScheduleServicer(plane),)),
         (_service(signal_pb2, "SignalService"), (SignalServicer(plane),)),
         (_service(console_pb2, "ConsoleService"), (ConsoleServicer(plane), ConsoleWatchServicer(plane))),
     )

@@ -46,7 +46,8 @@ class Settings:
     answered without it, too, on a loopback port of its own. Where other servers work
     on the same database, what they left undone is looked for every `reconcile_s` seconds (0: only at the start).
     Clients are told to connect anew when a connection is `connection_age_s` old (0: never). `access` says who may call,
-    and `token_file` holds tokens of those who may do everything; without either, anybody may.
+    and `token_file` holds tokens of those who may do everything; without either, anybody may. With `schedules`, what is
+    scheduled is started, and backfills go on.
     """
 
     database_url: str = field(repr=False)
@@ -71,6 +72,7 @@ class Settings:
     local_grpc: bool = False
     reconcile_s: float = 0.0
     connection_age_s: float = 0.0
+    schedules: bool = True
     access: AccessOptions = field(default_factory=AccessOptions)
     limits: Limits = field(default_factory=Limits)
 

@@ -11,6 +11,7 @@ from flytelike.codec.workflows import workflow_template_from_proto
 from flytelike.controlplane.errors import Faults
 from flytelike.controlplane.naming import check_identifier, sent_identifier
 from flytelike.controlplane.priorities import check_priority
+from flytelike.controlplane.schedule_rules import check_schedule
 from flytelike.model.diagnostic import DiagnosticError
 from flytelike.model.graph import Entity, LaunchPlanTemplate, TaskTemplate, WorkflowTemplate
 from flytelike.model.ids import Identifier, ResourceKind
@@ -99,6 +100,7 @@ def _take_launch_plan(out: Submitted, request: launch_plan_pb2.LaunchPlanCreateR
     request.spec.workflow_id.resource_type = identifier_pb2.WORKFLOW
     template = _decoded(lambda: launch_plan_from_proto(identifier, request.spec), faults)
     if template is not None:
+        check_schedule(identifier, template.schedule, faults)
         workflow_id = replace(template.workflow, kind=ResourceKind.WORKFLOW)
         _put(out.launch_plans, identifier, replace(template, id=identifier, workflow=workflow_id), faults)
 

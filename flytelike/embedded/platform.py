@@ -50,7 +50,8 @@ class PlatformOptions:
 
     `gpus` are the names of the GPUs that tasks may be given; None: those that the machine has.
     `images` are the `IMAGE=FOLDER` words; the data folder's `images.yaml` comes after them.
-    `cache_ttl_ns`, `cache_bytes_max`, `access`, `tls` and `public_url` are the control plane's settings of these names.
+    `cache_ttl_ns`, `cache_bytes_max`, `access`, `tls` and `public_url` are the control plane's settings of these names,
+    as `schedules` is: a platform that is there for one command starts nothing of its own.
     """
 
     host: str = "127.0.0.1"
@@ -65,6 +66,7 @@ class PlatformOptions:
     access: AccessOptions = field(default_factory=AccessOptions)
     tls: TlsFiles | None = None
     public_url: str = ""
+    schedules: bool = False
 
 
 class Platform:
@@ -123,6 +125,7 @@ class Platform:
             tls=self.options.tls,
             local_grpc=self.options.tls is not None,
             public_url=self.options.public_url,
+            schedules=self.options.schedules,
         )
         plane = ControlPlane(settings, store, launcher, logs=logs, keepers=keepers)
         await plane.start()

@@ -12,6 +12,7 @@ from flytelike.model.ids import Identifier, NodeId
 from flytelike.model.interface import Parameter, TypedInterface
 from flytelike.model.literals import ErrorValue, LiteralMap, Offloaded, Scalar
 from flytelike.model.policies import NodeMetadata, Resources, TaskMetadata, WorkflowMetadata
+from flytelike.model.schedule import Schedule
 from flytelike.model.span import SourceSpan
 from flytelike.model.types import NO_JSON, JsonText, LiteralType
 
@@ -356,7 +357,7 @@ class LaunchPlanTemplate:
 
     `inputs` are the parameters a caller may give; `fixed` those it may not.
     `options` is the serialised `admin.LaunchPlanSpec` for everything that only passes through
-    (labels, annotations, schedule, notifications, ...); empty when there is none.
+    (labels, annotations, notifications, ...); empty when there is none.
     """
 
     id: Identifier
@@ -365,6 +366,7 @@ class LaunchPlanTemplate:
     fixed: LiteralMap = field(default_factory=dict)
     span: SourceSpan | None = None
     options: bytes = b""
+    schedule: Schedule | None = None
 
 
 Entity: TypeAlias = TaskTemplate | WorkflowTemplate | LaunchPlanTemplate

@@ -23,6 +23,7 @@ from flytelike_idl.service import (
     maintenance_pb2_grpc,
     registration_pb2,
     registration_pb2_grpc,
+    schedules_pb2_grpc,
     signal_pb2_grpc,
     tenancy_pb2_grpc,
     watch_pb2_grpc,
@@ -60,6 +61,7 @@ class Client:
         self.access = access_pb2_grpc.AccessServiceStub(self.channel)
         self.derivation = derivation_pb2_grpc.DerivationServiceStub(self.channel)
         self.calls = calls_pb2_grpc.CallServiceStub(self.channel)
+        self.schedules = schedules_pb2_grpc.ScheduleServiceStub(self.channel)
         self.signal = signal_pb2_grpc.SignalServiceStub(self.channel)
         self.tenancy = tenancy_pb2_grpc.TenancyServiceStub(self.channel)
         self.watch = watch_pb2_grpc.WatchServiceStub(self.channel)

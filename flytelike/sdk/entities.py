@@ -26,7 +26,7 @@ from flytelike.sdk.entity import AnyEntity, reachable
 from flytelike.sdk.faults import fault, label, raise_faults
 from flytelike.sdk.instance_task import InstanceTask, not_in_module
 from flytelike.sdk.launch_plan import LaunchPlan
-from flytelike.sdk.launch_plan_options import packed_options
+from flytelike.sdk.launch_plan_options import packed_options, planned
 from flytelike.sdk.naming import identifier_of, relative
 from flytelike.sdk.node_templates import NodeTemplates
 from flytelike.sdk.reference import Reference
@@ -246,8 +246,9 @@ class Assembly:
                     for told in error.diagnostics
                 )
         span = self.relative(plan.span) if plan.given_name else self.relative(plan.workflow.signature.span)
-        options = packed_options(plan.options)
-        self.launch_plans[identifier] = LaunchPlanTemplate(identifier, workflow, inputs, fixed, span, options)
+        self.launch_plans[identifier] = LaunchPlanTemplate(
+            identifier, workflow, inputs, fixed, span, packed_options(plan.options), planned(plan.options)
+        )
 
     def interface(self, entity: AnyEntity, identifier: Identifier) -> TypedInterface:
         """Return an entity's interface, described by its docstring."""

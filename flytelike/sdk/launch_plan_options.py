@@ -3,7 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import TypedDict
 
+from flytelike.model.schedule import Schedule
+from flytelike.schedules.faults import CODE, ScheduleFault
 from flytelike.sdk.option_rules import OptionFault, priority_faults, text_map_faults, unknown_options, wrong_types
+from flytelike.sdk.schedule import CronSchedule, FixedRate, schedule_of
 
 
 class LaunchPlanOptions(TypedDict, total=False):
@@ -18,6 +21,7 @@ class LaunchPlanOptions(TypedDict, total=False):
         interruptible: Whether tasks may run on machines that can be taken away.
         service_account: The Kubernetes service account that tasks run as.
         environment: Environment variables of all tasks.
+        schedule: When executions start by themselves, once a version is active; a `CronSchedule` or `FixedRate`.
         priority: How urgent its executions are among those of the project, from -1000 to 1000; 0 if not given.
     """
 
@@ -29,6 +33,7 @@ class LaunchPlanOptions(TypedDict, total=False):
     interruptible: bool | None
     service_account: str | None
     environment: Mapping[str, str] | None
+    schedule: CronSchedule | FixedRate | None
     priority: int | None
 
 
@@ -42,6 +47,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "interruptible": (bool, _NONE),
     "service_account": (str, _NONE),
     "environment": (Mapping, _NONE),
+    "schedule": (CronSchedule, FixedRate, _NONE),
     "priority": (int, _NONE),
 }
 
@@ -58,11 +64,22 @@ def launch_plan_option_faults(options: LaunchPlanOptions) -> Iterator[OptionFaul
     if (options.get("max_parallelism") or 0) < 0:
         yield OptionFault("invalid-option", "max_parallelism", "`max_parallelism` can't be negative")
     yield from priority_faults(options.get("priority"))
+    written = options.get("schedule")
+    found = None if written is None else schedule_of(written)
+    if isinstance(found, ScheduleFault):
+        yield OptionFault(CODE, "schedule", found.headline, found.help)
+
+
+def planned(options: LaunchPlanOptions) -> Schedule | None:
+    """Return the schedule of options that are sound."""
+    written = options.get("schedule")
+    found = None if written is None else schedule_of(written)
+    return None if isinstance(found, ScheduleFault) else found
 
 
 def packed_options(options: LaunchPlanOptions) -> bytes:
-    """Return the options as a serialised `admin.LaunchPlanSpec`; empty if nothing is asked for."""
-    asked = {word: value for word, value in options.items() if value is not None}
+    """Return all options but the schedule as a serialised `admin.LaunchPlanSpec`; empty if nothing is asked for."""
+    asked = {word: value for word, value in options.items() if value is not None and word != "schedule"}
     if not asked:
         return b""
     from flytelike_idl.admin.launch_plan_pb2 import LaunchPlanSpec  # noqa: PLC0415  (protobuf is heavy)

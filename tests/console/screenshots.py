@@ -110,6 +110,8 @@ def shots(shop: Shop) -> list[Shot]:
         Shot("task", shop.address("/tasks/shop.total")),
         Shot("plans", shop.address("/launch-plans")),
         Shot("plan", shop.address("/launch-plans/shop.day")),
+        Shot("schedule", shop.address("/launch-plans/shop.nightly")),
+        Shot("backfills", shop.address("/backfills")),
         Shot("launch", shop.address("/launch/shop.day")),
         Shot("compare", shop.address(f"/compare?{names}")),
         Shot("quotas", shop.address("/quotas")),

@@ -5,7 +5,18 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from flytelike import Deck, approve, conditional, dynamic, map_task, task, wait_for_input, workflow
+from flytelike import (
+    CronSchedule,
+    Deck,
+    LaunchPlan,
+    approve,
+    conditional,
+    dynamic,
+    map_task,
+    task,
+    wait_for_input,
+    workflow,
+)
 from flytelike.types.file import FlyteFile
 
 
@@ -131,3 +142,6 @@ def spread(n: int) -> int:
 def choosing(n: int = 4) -> str:
     """Ship only where it is worth it."""
     return conditional("worth it").if_(spread(n=n) > 3).then(ship(n=n)).else_().then(report(n=n))
+
+
+nightly = LaunchPlan.create("shop.nightly", day, schedule=CronSchedule("0 2 * * *"))

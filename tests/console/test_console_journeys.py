@@ -334,6 +334,7 @@ def test_nobody_is_kept_out(shop: Shop, page: Page, axe: str) -> None:
     addresses += [f"{place}/workflows/shop.day", f"{place}/tasks/shop.total", f"{place}/launch/shop.day"]
     addresses += [f"{place}/launch-plans/shop.day", f"{place}/compare?a={good[-20:]}&b={failed[-20:]}"]
     addresses += [f"{place}/quotas", f"{place}/audit", f"{place}/settings", f"{place}/launch/shop.drawing"]
+    addresses += [f"{place}/launch-plans/shop.nightly", f"{place}/backfills"]
     found = {}
     for address in addresses:
         page.goto(shop.running.http + address)

@@ -131,7 +131,7 @@ async def test_one_version_of_a_launch_plan_is_active_at_most(plane: ControlPlan
     await plane.registry.register(module("v1"))
     await plane.registry.register(module("v2"))
     for version in ("v1", "v2"):
-        await plane.finding.set_launch_plan_state(plan_id(version=version), active=True)
+        await plane.finding.set_launch_plan_state(plan_id(version=version), "me", active=True)
     active = await plane.finding.active_launch_plan((PROJECT, DOMAIN, "flow"))
     rows = await plane.finding.versions(ResourceKind.LAUNCH_PLAN, (PROJECT, DOMAIN, "flow"), EVERYTHING)
     assert (active.version, [row.state for row in rows]) == ("v2", [0, 1])

@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.cli import ROOT, flytelike
 
-PAGES = ["types.md", "tasks.md", "secrets.md", "recover.md", "caching.md", "dynamic.md", "eager.md"]
+PAGES = ["types.md", "tasks.md", "secrets.md", "recover.md", "caching.md", "dynamic.md", "eager.md", "schedules.md"]
 SECRETS = {"_FSEC_WAREHOUSE_PASSWORD": "s3cret"}
 PROGRAM = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 WORKFLOW = re.compile(r"@workflow\ndef (\w+)")

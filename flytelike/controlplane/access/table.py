@@ -218,6 +218,13 @@ RULES: Mapping[str, Rule] = {
     ),
     **_of("DerivationService", {"Derive": Rule(_LAUNCH, derived)}),
     **_of("RegistrationService", {"Register": Rule(_REGISTER, registered)}),
+    **_of(
+        "ScheduleService",
+        {
+            **dict.fromkeys(["ListSchedules", "GetSchedule", "ListBackfills", "GetBackfill"], READ),
+            **dict.fromkeys(["CreateBackfill", "CancelBackfill"], Rule(_LAUNCH)),
+        },
+    ),
     **_of("SignalService", {"ListSignals": READ, "SetSignal": Rule(_LAUNCH), "GetOrCreateSignal": Rule(_LAUNCH)}),
     **_of("WatchService", {"WatchExecution": READ, "StreamTaskLogs": NODE, "ListElements": READ}),
     **_of(

@@ -1,5 +1,6 @@
 """AdminService: tasks, workflows, launch plans, their names and descriptions."""
 
+from flytelike.controlplane.access.caller import caller
 from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.errors import Faults
 from flytelike.controlplane.listing import next_token
@@ -120,7 +121,7 @@ class EntityServicer:
     ) -> launch_plan_pb2.LaunchPlanUpdateResponse:
         """Make a version active or inactive."""
         active = request.state == launch_plan_pb2.ACTIVE
-        await self._finding.set_launch_plan_state(identifier_of(request.id, LAUNCH_PLAN), active=active)
+        await self._finding.set_launch_plan_state(identifier_of(request.id, LAUNCH_PLAN), caller().user, active=active)
         return launch_plan_pb2.LaunchPlanUpdateResponse()
 
     async def list_named_entities(self, request: common_pb2.NamedEntityListRequest) -> common_pb2.NamedEntityList:

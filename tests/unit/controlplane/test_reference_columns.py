@@ -52,6 +52,10 @@ NAMES_NOTHING = frozenset(
     access_tokens.user audit_log.actor audit_log.credential audit_log.detail audit_log.domain audit_log.method
     audit_log.outcome audit_log.peer audit_log.project audit_log.request_id audit_log.target audit_log.via
     projects.team quotas.terms teams.description teams.labels
+    schedules.body schedules.name schedules.user schedules.version
+    schedule_runs.execution_name schedule_runs.fault schedule_runs.name schedule_runs.version
+    backfills.launch_plan backfills.version backfills.user backfills.ended_by
+    backfill_runs.execution_name backfill_runs.fault
     quota_samples.used quota_reports.body matchable_attributes.body matchable_attributes.workflow
     """.split()
 )

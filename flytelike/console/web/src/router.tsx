@@ -3,6 +3,8 @@ import { createRootRoute, createRoute, createRouter } from "@tanstack/react-rout
 import { runSearch } from "./lib/filters";
 import { NODE_FILTERS } from "./lib/phases";
 import { Audit } from "./pages/Audit";
+import { Backfill } from "./pages/Backfill";
+import { Backfills } from "./pages/Backfills";
 import { Compare } from "./pages/Compare";
 import { Dashboard } from "./pages/Dashboard";
 import { Entities, KINDS } from "./pages/Entities";
@@ -94,6 +96,14 @@ const compare = createRoute({
   validateSearch: (search: Search): { a: string; b: string } => ({ a: word(search["a"]) ?? "", b: word(search["b"]) ?? "" }),
 });
 
+const backfills = createRoute({
+  getParentRoute: () => place,
+  path: "/backfills",
+  component: Backfills,
+  validateSearch: (search: Search): { plan?: string | undefined } => ({ plan: word(search["plan"]) }),
+});
+const backfill = createRoute({ getParentRoute: () => place, path: "/backfills/$backfill", component: Backfill });
+
 const quotas = createRoute({ getParentRoute: () => place, path: "/quotas", component: Quotas });
 const audit = createRoute({ getParentRoute: () => place, path: "/audit", component: Audit });
 
@@ -101,7 +111,7 @@ const settings = createRoute({ getParentRoute: () => place, path: "/settings", c
 
 const tree = root.addChildren([
   home,
-  place.addChildren([dashboard, executions, execution, workflows, workflow, tasks, task, plans, plan, launch, compare, quotas, audit, settings]),
+  place.addChildren([dashboard, executions, execution, workflows, workflow, tasks, task, plans, plan, launch, compare, backfills, backfill, quotas, audit, settings]),
 ]);
 
 export const router = createRouter({ routeTree: tree, basepath: "/console", defaultPreload: false, scrollRestoration: true });

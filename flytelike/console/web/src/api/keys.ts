@@ -8,6 +8,8 @@ export const keys = {
   grants: ["grants"] as const,
   attributes: (place: Place) => ["attributes", place.project, place.domain] as const,
   quotas: (place: Place) => ["quotas", place.project, place.domain] as const,
+  schedules: (place: Place) => ["schedules", place.project, place.domain] as const,
+  backfills: (place: Place) => ["backfills", place.project, place.domain] as const,
   audit: (project: string) => ["audit", project] as const,
   domain: (place: Place) => ["domain", place.project, place.domain] as const,
   run: (id: RunId) => ["run", id.project, id.domain, id.name] as const,

@@ -9,6 +9,7 @@ import { RUN_FILTERS } from "../lib/phases";
 import { duration, exact, ms } from "../lib/time";
 import { Empty, Fault } from "../parts/Fault";
 import { RunTable } from "../parts/RunRows";
+import { SchedulesNext } from "../parts/Schedule";
 import { Ago } from "../parts/Time";
 import { useTitle } from "../parts/title";
 
@@ -47,6 +48,7 @@ export function Dashboard(): JSX.Element {
       </div>
       <Fault error={found.error} />
       {found.data && <Board place={place} data={found.data} />}
+      <SchedulesNext place={place} />
     </div>
   );
 }

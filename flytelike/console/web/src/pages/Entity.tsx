@@ -2,13 +2,16 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { type JSX, Suspense, lazy, useCallback } from "react";
 import { type Place, admin, pages } from "../api/client";
+import { keys } from "../api/keys";
 import { LaunchPlanState } from "../gen/flytelike/admin/launch_plan_pb";
 import { Sort_Direction } from "../gen/flytelike/admin/common_pb";
 import type { Variable } from "../gen/flytelike/core/interface_pb";
 import { ResourceType } from "../gen/flytelike/core/identifier_pb";
 import type { GraphNode } from "../gen/flytelike/service/console_pb";
+import { scheduleWords } from "../lib/schedules";
 import { Fault } from "../parts/Fault";
 import { Interface } from "../parts/Interface";
+import { Schedule } from "../parts/Schedule";
 import { Ago } from "../parts/Time";
 import { Versions } from "../parts/Versions";
 import { useTitle } from "../parts/title";
@@ -81,10 +84,9 @@ async function versionsOf(kind: Kind, place: Place, name: string): Promise<Versi
   const { launchPlans } = await admin.listLaunchPlans(request);
   return launchPlans.map(({ id, spec, closure }) => {
     const inputs = Object.entries(closure?.expectedInputs?.parameters ?? {});
-    const schedule = spec?.entityMetadata?.schedule?.ScheduleExpression;
+    const schedule = scheduleWords(spec?.entityMetadata?.schedule);
     const facts: [string, string][] = [["Workflow", spec?.workflowId?.name ?? ""]];
-    if (schedule?.case === "cronSchedule") facts.push(["Schedule", schedule.value.schedule]);
-    if (schedule?.case === "rate") facts.push(["Schedule", `every ${schedule.value.value}`]);
+    if (schedule) facts.push(["Schedule", schedule]);
     const fixed = Object.keys(spec?.fixedInputs?.literals ?? {});
     if (fixed.length > 0) facts.push(["Fixed inputs", fixed.join(", ")]);
     return {
@@ -162,6 +164,7 @@ export function Entity({ kind }: { readonly kind: Kind }): JSX.Element {
             <Interface title="Inputs" variables={shown.inputs} />
             <Interface title="Outputs" variables={shown.outputs} />
           </div>
+          {kind.type === ResourceType.LAUNCH_PLAN && <Schedule place={place} entity={entity} />}
           {kind.type === ResourceType.WORKFLOW && <WorkflowGraph place={place} entity={entity} version={shown.version} sub={search.sub ?? ""} onSub={(sub) => change({ sub })} />}
           <Versions kind={kind} place={place} entity={entity} versions={found.data ?? []} shown={shown.version} against={search.against} onChange={change} />
         </>
@@ -184,7 +187,10 @@ function Activation({ place, entity, shown }: ActivationProps): JSX.Element {
         id: { resourceType: ResourceType.LAUNCH_PLAN, ...place, name: entity, version: shown.version },
         state: shown.active ? LaunchPlanState.INACTIVE : LaunchPlanState.ACTIVE,
       }),
-    onSettled: () => client.invalidateQueries({ queryKey: ["versions"] }),
+    onSettled: async () => {
+      await client.invalidateQueries({ queryKey: ["versions"] });
+      await client.invalidateQueries({ queryKey: keys.schedules(place) });
+    },
   });
   return (
     <button type="button" disabled={set.isPending} onClick={() => set.mutate()} title={set.error?.message}>

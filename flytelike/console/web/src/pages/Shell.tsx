@@ -120,6 +120,9 @@ function Sections({ place }: { readonly place: Place }): JSX.Element {
       <Link to="/p/$project/$domain/launch-plans" params={place} activeOptions={{ includeSearch: false }}>
         Launch plans
       </Link>
+      <Link to="/p/$project/$domain/backfills" params={place} activeOptions={{ includeSearch: false }}>
+        Backfills
+      </Link>
       <Link to="/p/$project/$domain/quotas" params={place}>
         Quotas
       </Link>
