@@ -13,6 +13,7 @@ import { pack } from "./pack";
 import { pastedInputs } from "./pasted";
 import { patched } from "./patched";
 import { NODE_FILTERS, NodePhase, RUN_FILTERS, RunPhase, nodeLook, runLook } from "./phases";
+import { inSlots, slotsFor } from "./slots";
 import { ago, duration, size } from "./time";
 import { parseTrace } from "./trace";
 import { typeWords } from "./types";
@@ -197,5 +198,30 @@ describe("uploaded files", () => {
     ["", "file"],
   ])("have plain names: %s", (given, plain) => {
     expect(plainName(given)).toBe(plain);
+  });
+});
+
+describe("rows of a long list", () => {
+  it("are as many as fit, with some above and below", () => {
+    expect(slotsFor(320, 32, 8)).toBe(10 + 2 + 16);
+  });
+
+  it("stand in the order in which they are seen", () => {
+    expect(inSlots(7, 4, 1000, false)).toEqual({ first: 7, indexes: [7, 8, 9, 10] });
+  });
+
+  it("keep their elements while they scroll", () => {
+    const slots = 4;
+    const before = inSlots(7, slots, 1000, true).indexes;
+    const after = inSlots(9, slots, 1000, true).indexes;
+    expect(before.map((index) => index % slots)).toEqual([0, 1, 2, 3]);
+    expect(after.map((index) => index % slots)).toEqual([0, 1, 2, 3]);
+    expect(after.filter((index) => before.includes(index))).toEqual([9, 10]);
+  });
+
+  it("end with the last one", () => {
+    expect(inSlots(-8, 4, 1000, false).indexes).toEqual([0, 1, 2, 3]);
+    expect(inSlots(999, 4, 1000, false).indexes).toEqual([996, 997, 998, 999]);
+    expect(inSlots(5, 4, 2, true)).toEqual({ first: 0, indexes: [0, 1] });
   });
 });
