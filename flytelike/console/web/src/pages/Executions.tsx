@@ -126,10 +126,10 @@ function Run({ run, chosen, onToggle, place }: RunProps): JSX.Element {
     <>
       <input type="checkbox" aria-label={`Choose ${run.name}`} checked={chosen} disabled={look.ended} onChange={toggle} />
       <Phase look={look} />
-      <Link to="/p/$project/$domain/executions/$name" params={{ ...place, name: run.name }} data-run="">
+      <Link to="/p/$project/$domain/executions/$name" params={{ ...place, name: run.name }} className="cut" data-run="">
         {run.name}
       </Link>
-      <span className="soft" title={run.launched?.name}>
+      <span className="soft cut" title={run.launched?.name}>
         {run.launched?.name}
       </span>
       <span className="soft">
@@ -138,7 +138,7 @@ function Run({ run, chosen, onToggle, place }: RunProps): JSX.Element {
       <span className="right">
         <Took from={run.startedAt} to={run.endedAt} />
       </span>
-      <span className="bad" title={run.message}>
+      <span className="bad cut" title={run.message}>
         {run.message}
       </span>
     </>

@@ -4,7 +4,6 @@ import { type NodeFilter, PAGE, useNodePages } from "../api/nodes";
 import type { ElementCounts, RunNode } from "../gen/flytelike/service/console_pb";
 import { nodeLook } from "../lib/phases";
 import { Empty, Fault } from "./Fault";
-import { Phase } from "./Phase";
 import { Rows, type Scrolling } from "./Rows";
 import { Took } from "./Time";
 
@@ -85,29 +84,31 @@ function usePages(): readonly [readonly [number, number], (first: number, last: 
 }
 
 function NodeName({ node, onSelect }: { readonly node: RunNode; readonly onSelect: () => void }): JSX.Element {
+  const { sign, tone } = nodeLook(node.phase, node.cacheStatus);
   return (
-    <span>
-      <button type="button" className="plain" style={{ maxWidth: "100%", padding: 0, minHeight: 24 }} onClick={onSelect} title={node.path}>
-        <Phase look={nodeLook(node.phase, node.cacheStatus)} bare />
-        <span className="cut">{node.name || node.id}</span>
-        <span className="soft mono cut">{node.path}</span>
-      </button>
-    </span>
+    // The sign stands here, where eyes go down the list; its word stands beside.
+    <button type="button" className="plain cut" onClick={onSelect} title={node.path}>
+      <i className={`sign t-${tone}`} aria-hidden="true">
+        {sign}
+      </i>
+      {node.name || node.id} <span className="soft mono">{node.path}</span>
+    </button>
   );
 }
 
 /** What a node's row says beside its name. */
 export function nodeRow(node: RunNode): ReactNode {
+  const look = nodeLook(node.phase, node.cacheStatus);
   const counts = node.elements;
   const said = (node.waits && `waits for ${node.waits}`) || (counts ? elementWords(counts) : "") || node.message || node.note;
   return (
     <>
-      <Phase look={nodeLook(node.phase, node.cacheStatus)} />
+      <span className={`phase t-${look.tone}`}>{look.word}</span>
       <span className="right">
         <Took from={node.startedAt} to={node.endedAt} />
       </span>
       <span className="soft">{kindOf(node)}</span>
-      <span className={node.message ? "bad" : "soft"} title={said}>
+      <span className={node.message ? "bad cut" : "soft cut"} title={said}>
         {said}
       </span>
     </>
