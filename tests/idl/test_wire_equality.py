@@ -45,6 +45,7 @@ EXPLAINED = {
     r"(message|field) flytelike\.service\.(Home|Dashboard|Graph|Run|Entity|Search|Waiting)[A-Z]\w*(\..*)?": "pages",
     r"(message|field) flytelike\.service\.(DrawGraph|CompareVersions|PreviewValues|Search)Re\w+(\..*)?": "pages",
     r"(message|field) flytelike\.service\.(PreviewStoredRe\w+|Table(Column|Row)|StoredFile)(\..*)?": "pages",
+    r"(message|field) flytelike\.service\.(GetSourceRe\w+|SourceMark)(\..*)?": "pages",
     r"(message|field) flytelike\.service\.List(Runs|RunNodes|Entities)Re\w+(\..*)?": "pages",
     r"(message|field) flytelike\.service\.Watch(Run|Domain)Re\w+(\..*)?": "pages, as they change",
     r"(message|field) flytelike\.service\.(DomainPlace|(Node)?PhaseCount|ElementCounts)(\..*)?": "parts of pages",

@@ -246,6 +246,7 @@ RULES: Mapping[str, Rule] = {
                     "PreviewStored",
                     "ListEntities",
                     "CompareVersions",
+                    "GetSource",
                     "WatchRun",
                     "WatchDomain",
                 ],

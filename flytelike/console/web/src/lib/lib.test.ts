@@ -13,6 +13,7 @@ import { pack } from "./pack";
 import { pastedInputs } from "./pasted";
 import { patched } from "./patched";
 import { NODE_FILTERS, NodePhase, RUN_FILTERS, RunPhase, nodeLook, runLook } from "./phases";
+import { pieces } from "./python";
 import { inSlots, slotsFor } from "./slots";
 import { ago, duration, size } from "./time";
 import { parseTrace } from "./trace";
@@ -223,5 +224,18 @@ describe("rows of a long list", () => {
     expect(inSlots(-8, 4, 1000, false).indexes).toEqual([0, 1, 2, 3]);
     expect(inSlots(999, 4, 1000, false).indexes).toEqual([996, 997, 998, 999]);
     expect(inSlots(5, 4, 2, true)).toEqual({ first: 0, indexes: [0, 1] });
+  });
+});
+
+describe("a line of Python", () => {
+  it("is shown in pieces", () => {
+    expect(pieces('    return f"# {x}"  # ten').map(({ look, text }) => [look, text])).toEqual([
+      ["plain", "    "], ["word", "return"], ["plain", " "], ["text", 'f"# {x}"'], ["plain", "  "], ["comment", "# ten"],
+    ]);
+    expect(pieces("@task(cache=True)").map(({ look }) => look)).toEqual(["mark", "plain", "word", "plain"]);
+  });
+
+  it.each(["", "x = a @ b", "it's", String.raw`"\"`, "    "])("is all there: %s", (line) => {
+    expect(pieces(line).map(({ text }) => text).join("")).toBe(line);
   });
 });

@@ -9,6 +9,7 @@ import { ResourceType } from "../gen/flytelike/core/identifier_pb";
 import type { GraphNode } from "../gen/flytelike/service/console_pb";
 import { Fault } from "../parts/Fault";
 import { Interface } from "../parts/Interface";
+import { Source } from "../parts/Source";
 import { Ago } from "../parts/Time";
 import { Versions } from "../parts/Versions";
 import { useTitle } from "../parts/title";
@@ -31,7 +32,6 @@ export interface Version {
   readonly description: string;
   readonly active?: boolean;
   readonly facts: readonly (readonly [string, string])[];
-  readonly span?: { readonly file: string; readonly line: number } | undefined;
 }
 
 async function versionsOf(kind: Kind, place: Place, name: string): Promise<Version[]> {
@@ -51,7 +51,6 @@ async function versionsOf(kind: Kind, place: Place, name: string): Promise<Versi
         outputs: template?.interface?.outputs?.variables ?? {},
         description: shortDescription,
         facts: [],
-        span: template?.span,
       };
     });
   }
@@ -74,7 +73,6 @@ async function versionsOf(kind: Kind, place: Place, name: string): Promise<Versi
         outputs: template?.interface?.outputs?.variables ?? {},
         description: shortDescription,
         facts,
-        span: template?.span,
       };
     });
   }
@@ -147,22 +145,13 @@ export function Entity({ kind }: { readonly kind: Kind }): JSX.Element {
                 <dd>{value}</dd>
               </div>
             ))}
-            {shown.span?.file && (
-              <>
-                <dt>Source</dt>
-                <dd>
-                  <code>
-                    {shown.span.file}:{shown.span.line}
-                  </code>
-                </dd>
-              </>
-            )}
           </dl>
           <div className="columns">
             <Interface title="Inputs" variables={shown.inputs} />
             <Interface title="Outputs" variables={shown.outputs} />
           </div>
           {kind.type === ResourceType.WORKFLOW && <WorkflowGraph place={place} entity={entity} version={shown.version} sub={search.sub ?? ""} onSub={(sub) => change({ sub })} />}
+          {kind.type !== ResourceType.LAUNCH_PLAN && <Source type={kind.type} place={place} entity={entity} version={shown.version} />}
           <Versions kind={kind} place={place} entity={entity} versions={found.data ?? []} shown={shown.version} against={search.against} onChange={change} />
         </>
       )}
