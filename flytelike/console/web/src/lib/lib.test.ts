@@ -7,7 +7,7 @@ import { cells, countKinds, indexesOf, kindOf } from "./elements";
 import { type Wrong, encode, secondsOf } from "./encode";
 import { runFilters, runSearch } from "./filters";
 import { plainName } from "./filenames";
-import { json, plain } from "./literals";
+import { json, plain, storedIn } from "./literals";
 import { unpack } from "./msgpack";
 import { pack } from "./pack";
 import { pastedInputs } from "./pasted";
@@ -237,5 +237,16 @@ describe("a line of Python", () => {
 
   it.each(["", "x = a @ b", "it's", String.raw`"\"`, "    "])("is all there: %s", (line) => {
     expect(pieces(line).map(({ text }) => text).join("")).toBe(line);
+  });
+});
+
+describe("files and tables inside of dataclasses", () => {
+  it("are known by their fields", () => {
+    expect(storedIn({ path: "s3://b/k.csv", metadata: { digest: "1" } })).toMatchObject({ stored: "file", uri: "s3://b/k.csv" });
+    expect(storedIn({ uri: "/data/frame", file_format: "parquet" })).toMatchObject({ stored: "table", format: "parquet" });
+  });
+
+  it.each([[{ path: "relative" }], [{ path: "/a", mode: 1 }], [{ uri: 1 }], [["s3://b"]], ["s3://b"], [null], [{}]])("are nothing else: %j", (value) => {
+    expect(storedIn(value)).toBeUndefined();
   });
 });
