@@ -19,6 +19,7 @@ EXPLAINED = {
     r"field flytelike\.admin\.Signal\.(gates|set_by|set_at)": "9110: which gates wait, and who answered",
     r"(message|field) flytelike\.admin\.WaitingGate(\..*)?": "a message of ours",
     r"field flytelike\.service\.CreateUploadLocationResponse\.already_there": "9000: no second upload",
+    r"field flytelike\.service\.CreateUploadLocationRequest\.through_platform": "9000: pages speak to us alone",
     r"(message|field) flytelike\.core\.SourceSpan(\..*)?": "a message of ours",
     r"(message|field|value) flytelike\.service\.(Register|Registered|Diagnostic)\w*(\..*)?": "registering at once",
     r"(message|field) flytelike\.service\.WatchExecution\w*(\..*)?": "watching",
