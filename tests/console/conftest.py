@@ -25,6 +25,7 @@ class Shop:
     """The platform that the console's tests look at."""
 
     running: Up
+    folder: Path
     names: dict[str, str] = field(default_factory=dict)
 
     def call(self, rpc: str, **request: object) -> dict:
@@ -38,6 +39,12 @@ class Shop:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(asked, timeout=30) as answer:
             found: dict = json.load(answer)
             return found
+
+    def register(self, source: str) -> None:
+        """Register the shop with such code, as a version of its own."""
+        (self.folder / "shop.py").write_text(source)
+        done = flytelike(self.folder / "data", "register", "shop.py", "--server", self.running.grpc, cwd=self.folder)
+        assert done.code == 0, done.stderr
 
     def launch(self, workflow: str, **inputs: int) -> str:
         """Execute a workflow of the shop; return the execution's name."""
@@ -113,11 +120,10 @@ def shop(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     folder = tmp_path_factory.mktemp("shop")
     source = SHOP.read_text()
     with up(folder / "data", "--slots", "2") as running:
+        opened = Shop(running, folder)
         for text in (source.replace('@task(cache=True, cache_version="1")', "@task(retries=2)"), source):
-            (folder / "shop.py").write_text(text)
-            done = flytelike(folder / "data", "register", "shop.py", "--server", running.grpc, cwd=folder)
-            assert done.code == 0, done.stderr
-        yield Shop(running)
+            opened.register(text)
+        yield opened
 
 
 def is_fault(told: ConsoleMessage) -> bool:

@@ -70,12 +70,10 @@ def platform() -> Iterator[Shop]:
             done = flytelike(data, *words, cwd=FLIGHTS.parent, timeout_s=DEMO_S)
             assert done.code == 0, done.stderr
             source = SHOP.read_text()
+            shop = Shop(running, folder)
             for text in (source.replace('@task(cache=True, cache_version="1")', "@task(retries=2)"), source):
-                (folder / "shop.py").write_text(text)
-                done = flytelike(data, "register", "shop.py", "--server", running.grpc, cwd=folder)
-                assert done.code == 0, done.stderr
-            shop = Shop(running)
-            for workflow in ("day", "sending", "checking", "choosing"):
+                shop.register(text)
+            for workflow in ("day", "sending", "checking", "choosing", "paying"):
                 shop.ended(workflow)
             shop.ended("day", rows=9)
             for workflow in ("gated", "ticking"):
@@ -98,6 +96,7 @@ def shots(shop: Shop) -> list[Shot]:
         Shot("demo-timeline", f"{shop.of(demo)}?view=timeline"),
         Shot("demo-values", f"{shop.of(demo)}?view=values"),
         Shot("demo-node-values", f"{shop.of(demo)}?node=n1", "Inputs and outputs"),
+        Shot("record-values", f"{shop.of(shop.ended('paying'))}?view=values"),
         Shot("failed", f"{bad}?node=n2"),
         Shot("failed-log", f"{bad}?node=n2", "Log"),
         Shot("choosing-graph", f"{shop.of(shop.ended('choosing'))}?view=graph"),

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+import pandas as pd
+
 from flytelike import Deck, approve, conditional, dynamic, map_task, task, wait_for_input, workflow
 from flytelike.types.file import FlyteFile
 
@@ -72,6 +74,35 @@ def draw(orders: FlyteFile) -> FlyteFile:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="20"><rect width="9" height="9"/></svg>'
     )
     return FlyteFile(str(picture))
+
+
+@dataclass
+class Receipt:
+    """What somebody is given: a file inside of a dataclass."""
+
+    number: int
+    words: FlyteFile
+
+
+@task
+def price(rows: int) -> pd.DataFrame:
+    """Price the orders."""
+    return pd.DataFrame({"order": range(rows), "price": [f"{10 * row} EUR" for row in range(rows)]})
+
+
+@task
+def receipt(prices: pd.DataFrame) -> Receipt:
+    """Write what was paid for."""
+    words = Path("receipt.txt").absolute()
+    words.write_text("thank you for " + ", ".join(prices["price"].tail(2)))
+    return Receipt(len(prices), FlyteFile(str(words)))
+
+
+@workflow
+def paying(rows: int = 30) -> tuple[pd.DataFrame, Receipt]:
+    """Price orders, and give a receipt."""
+    prices = price(rows=rows)
+    return prices, receipt(prices=prices)
 
 
 @workflow

@@ -3,6 +3,7 @@ import { describe, expect, it, test } from "vitest";
 import { CatalogCacheStatus } from "../gen/flytelike/core/catalog_pb";
 import { type LiteralType, LiteralTypeSchema, SimpleType } from "../gen/flytelike/core/types_pb";
 import { RunNodeSchema } from "../gen/flytelike/service/console_pb";
+import { amount, amountFrom } from "./amounts";
 import { cells, countKinds, indexesOf, kindOf } from "./elements";
 import { type Wrong, encode, secondsOf } from "./encode";
 import { runFilters, runSearch } from "./filters";
@@ -248,5 +249,26 @@ describe("files and tables inside of dataclasses", () => {
 
   it.each([[{ path: "relative" }], [{ path: "/a", mode: 1 }], [{ uri: 1 }], [["s3://b"]], ["s3://b"], [null], [{}]])("are nothing else: %j", (value) => {
     expect(storedIn(value)).toBeUndefined();
+  });
+});
+
+describe("amounts of quotas", () => {
+  it.each([
+    ["cpu", "1.5", 1500n],
+    ["memory", "64Gi", 64n * 1024n ** 3n],
+    ["memory", "1.5 KiB", 1536n],
+    ["memory", "0.1Ki", 103n],
+    ["attempts", " 10 ", 10n],
+    ["executions", "0", 0n],
+  ])("are read as people write them: %s %s", (resource, text, value) => {
+    expect(amountFrom(resource, text)).toBe(value);
+  });
+
+  it.each([["attempts", "1.5"], ["attempts", "1Ki"], ["cpu", "much"], ["memory", ""], ["cpu", "-1"], ["memory", "1GB"]])("are refused: %s %s", (resource, text) => {
+    expect(() => amountFrom(resource, text)).toThrow(RangeError);
+  });
+
+  it("are shown as they are read", () => {
+    for (const [resource, text] of [["cpu", "1.5"], ["memory", "64 GiB"], ["attempts", "10"]] as const) expect(amount(resource, amountFrom(resource, text))).toBe(text);
   });
 });
