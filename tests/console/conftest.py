@@ -40,11 +40,16 @@ class Shop:
             found: dict = json.load(answer)
             return found
 
-    def register(self, source: str) -> None:
-        """Register the shop with such code, as a version of its own."""
-        (self.folder / "shop.py").write_text(source)
-        done = flytelike(self.folder / "data", "register", "shop.py", "--server", self.running.grpc, cwd=self.folder)
-        assert done.code == 0, done.stderr
+    def register(self) -> None:
+        """Register two versions: in the newer one results are cached, and the scales are broken."""
+        newer = SHOP.read_text()
+        older = newer.replace('@task(cache=True, cache_version="1")', "@task(retries=2)")
+        older = older.replace('raise ValueError("the scales are broken")', "return len(orders)")
+        for text in (older, newer):
+            (self.folder / "shop.py").write_text(text)
+            words = ("register", "shop.py", "--server", self.running.grpc)
+            done = flytelike(self.folder / "data", *words, cwd=self.folder)
+            assert done.code == 0, done.stderr
 
     def launch(self, workflow: str, **inputs: int) -> str:
         """Execute a workflow of the shop; return the execution's name."""
@@ -118,11 +123,9 @@ def browser() -> Iterator[Browser]:
 def shop(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """A platform on which the shop is registered, in two versions."""
     folder = tmp_path_factory.mktemp("shop")
-    source = SHOP.read_text()
     with up(folder / "data", "--slots", "2") as running:
         opened = Shop(running, folder)
-        for text in (source.replace('@task(cache=True, cache_version="1")', "@task(retries=2)"), source):
-            opened.register(text)
+        opened.register()
         yield opened
 
 

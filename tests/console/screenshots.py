@@ -13,7 +13,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.console.conftest import SHOP, Shop, chromium, missing
+from tests.console.conftest import Shop, chromium, missing
 from tests.e2e.cli import ROOT, flytelike, up
 
 FLIGHTS = ROOT / "examples" / "flights" / "flights.py"
@@ -69,10 +69,8 @@ def platform() -> Iterator[Shop]:
             words = ("execute", str(FLIGHTS), "flight_delays", "--server", running.grpc)
             done = flytelike(data, *words, cwd=FLIGHTS.parent, timeout_s=DEMO_S)
             assert done.code == 0, done.stderr
-            source = SHOP.read_text()
             shop = Shop(running, folder)
-            for text in (source.replace('@task(cache=True, cache_version="1")', "@task(retries=2)"), source):
-                shop.register(text)
+            shop.register()
             for workflow in ("day", "sending", "checking", "choosing", "paying"):
                 shop.ended(workflow)
             shop.ended("day", rows=9)

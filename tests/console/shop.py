@@ -57,6 +57,12 @@ def send(n: int) -> int:
 
 
 @task
+def weigh(orders: list[int]) -> int:
+    """Weigh the orders."""
+    raise ValueError("the scales are broken")
+
+
+@task
 def tick(times: int) -> int:
     """Count slowly."""
     for number in range(times):
@@ -127,6 +133,12 @@ def day(rows: int = 5, options: Options = Options()) -> str:  # noqa: B008 - as 
 def sending(rows: int = 3) -> int:
     """A day on which nothing is sent."""
     return send(n=total(orders=load(rows=rows, options=Options())))
+
+
+@workflow
+def weighing(rows: int = 3) -> int:
+    """Fail since the newest version."""
+    return weigh(orders=load(rows=rows, options=Options()))
 
 
 @workflow

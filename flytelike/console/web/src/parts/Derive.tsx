@@ -122,7 +122,7 @@ function PlanRow({ node }: { readonly node: DerivedNode }): JSX.Element {
   return (
     <tr>
       <td>
-        <code>{node.path || node.earlier}</code> <span className="soft">{node.called.split(".").at(-1)}</span>
+        <code>{node.path || node.earlier}</code> <span className="soft">{node.called.replaceAll("`", "").split(".").at(-1)}</span>
       </td>
       <td style={{ whiteSpace: "nowrap" }}>{WORDS[node.action]}</td>
       <td className="soft">{[node.reason, node.detail].filter(Boolean).join(": ")}</td>
