@@ -87,9 +87,9 @@ class Uploads:
             )
         asked_s = request.expires_in.seconds if request.HasField("expires_in") else self._limits.upload_expiry_s
         expires_at_ns = self._clock.now_ns() + asked_s * 1_000_000_000
-        if request.through_platform:
-            url, headers = self._own_url(place, md5, expires_at_ns), {}
-        else:
+        url = self._own_url(place, md5, expires_at_ns)
+        headers: Mapping[str, str] = {}
+        if not request.through_platform:
             url, headers = self._signed(uri, place, md5, expires_at_ns, asked_s)
         return UploadLocation(url, uri, expires_at_ns, headers, there and bool(md5) and self._is_recent(uri))
 
