@@ -9,6 +9,7 @@ import asyncio
 import json
 import tempfile
 import time
+from bisect import bisect
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -41,6 +42,8 @@ FRAMES = 240
 STEP_PX = 320
 """How far the list is scrolled in each frame: 10 rows, which is 600 rows a second at 60 frames."""
 LARGE = "large"
+TASKS = ("ThreadControllerImpl::RunTask", "RunTask")
+"""What a trace calls the work of a thread, by Chromium's version."""
 
 SEEN = """() => {
   window.painted = new Promise((done) => {
@@ -88,7 +91,8 @@ async def measure() -> list[Figure]:
                 place = f"{running.addresses.http}/console/p/{PROJECT}/{DOMAIN}"
                 return [
                     *await painted(browser, f"{place}/executions/{LARGE}"),
-                    *await scrolled(browser, f"{place}/executions/{LARGE}"),
+                    *await scrolled(browser, f"{place}/executions/{LARGE}", NODES, planted=True),
+                    *await scrolled(browser, f"{place}/executions/{LARGE}", ROWS, planted=False),
                     *await sent(browser, f"{place}/executions"),
                 ]
             finally:
@@ -130,22 +134,45 @@ async def painted(browser: Browser, address: str) -> list[Figure]:
     ]
 
 
-async def scrolled(browser: Browser, address: str) -> list[Figure]:
-    """Return how many frames a second a list of 1,000,000 nodes is scrolled with, and what a frame costs."""
+async def scrolled(browser: Browser, address: str, rows: int, *, planted: bool) -> list[Figure]:
+    """Return how many frames a second a list of nodes is scrolled with, and what a frame costs.
+
+    With `planted`, nodes are the platform's own, otherwise they are answered here.
+    """
     page = await browser.new_page(viewport={"width": 1280, "height": 800})
-    await page.route("**/ListRunNodes", answer)
+    if not planted:
+        await page.route("**/ListRunNodes", answer)
     await page.goto(address)
     await page.locator(".list-row button").first.wait_for()
-    clock = await counting(page)
-    before = await worked_ms(clock)
+    await browser.start_tracing(page=page, categories=["toplevel", "devtools.timeline"])
     wall_ms, longest_ms = await page.evaluate(SCROLL, [FRAMES, STEP_PX])
-    work_ms = await worked_ms(clock) - before
+    works = frames_ms(json.loads(await browser.stop_tracing())["traceEvents"])
     await page.close()
+    name = f"a list of {rows:,} rows"
     return [
-        Figure(f"a list of {ROWS:,} rows: frames a second while scrolling", FRAMES / wall_ms * 1e3, "/s", "60"),
-        Figure("the longest frame", longest_ms, "ms"),
-        Figure("processor time of the main thread for a frame", work_ms / FRAMES, "ms", "< 16.7"),
+        Figure(f"{name}: frames a second while scrolling", FRAMES / wall_ms * 1e3, "/s", "60"),
+        Figure(f"{name}: the longest frame", longest_ms, "ms"),
+        Figure(f"{name}: processor time of the main thread for a frame", sum(works) / len(works), "ms"),
+        Figure(f"{name}: the same, p95", works[len(works) * 95 // 100], "ms", "< 16.7"),
     ]
+
+
+def frames_ms(events: list[dict[str, Any]]) -> list[float]:
+    """Return the processor time of the main thread in each frame of a trace, in milliseconds, the least first.
+
+    The main thread is the one that was asked for most frames; a frame lasts from one asking to the next.
+    """
+    begun: dict[tuple[int, int], list[int]] = {}
+    for event in events:
+        if event["name"] == "FireAnimationFrame":
+            begun.setdefault((event["pid"], event["tid"]), []).append(event["ts"])
+    thread, starts = max(begun.items(), key=lambda found: len(found[1]))
+    starts.sort()
+    works = [0.0] * len(starts)
+    for event in events:
+        if event["name"] in TASKS and (event["pid"], event["tid"]) == thread and event["ts"] >= starts[0]:
+            works[bisect(starts, event["ts"]) - 1] += event.get("tdur", 0) / 1e3
+    return sorted(works)
 
 
 async def answer(route: Route) -> None:

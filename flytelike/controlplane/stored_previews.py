@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+import msgpack
+from google.protobuf import json_format
+
 from flytelike.controlplane.errors import not_found
 from flytelike.controlplane.table_head import NO_READER
 from flytelike.controlplane.uploads import Uploads
@@ -163,17 +166,48 @@ def uris_in(literal: literals_pb2.Literal) -> Iterator[str]:
             for item in literal.map.literals.values():
                 yield from uris_in(item)
         case "scalar":
-            scalar = literal.scalar
-            match scalar.WhichOneof("value"):
-                case "blob":
-                    yield scalar.blob.uri
-                case "structured_dataset":
-                    yield scalar.structured_dataset.uri
-                case "schema":
-                    yield scalar.schema.uri
-                case "union":
-                    yield from uris_in(scalar.union.value)
-                case _:
-                    pass
+            yield from _uris_in_scalar(literal.scalar)
+        case _:
+            pass
+
+
+def _uris_in_scalar(scalar: literals_pb2.Scalar) -> Iterator[str]:
+    match scalar.WhichOneof("value"):
+        case "blob":
+            yield scalar.blob.uri
+        case "structured_dataset":
+            yield scalar.structured_dataset.uri
+        case "schema":
+            yield scalar.schema.uri
+        case "union":
+            yield from uris_in(scalar.union.value)
+        case "binary":
+            yield from _uris_in_document(_unpacked(scalar.binary.value))
+        case "generic":
+            yield from _uris_in_document(json_format.MessageToDict(scalar.generic))
+        case _:
+            pass
+
+
+def _unpacked(data: bytes) -> object:
+    """Return the plain data of a document; None for bytes that are none."""
+    try:
+        return msgpack.unpackb(data, strict_map_key=False)
+    except (ValueError, msgpack.UnpackException):
+        return None
+
+
+def _uris_in_document(value: object) -> Iterator[str]:
+    """Yield what may be the address of a file or table in a dataclass: `path` tells it of a file, `uri` of a table."""
+    match value:
+        case dict():
+            for key in ("path", "uri"):
+                if isinstance(found := value.get(key), str):
+                    yield found
+            for item in value.values():
+                yield from _uris_in_document(item)
+        case list():
+            for item in value:
+                yield from _uris_in_document(item)
         case _:
             pass

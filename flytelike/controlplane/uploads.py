@@ -1,6 +1,6 @@
 """Uploads and downloads of files through signed addresses.
 
-S3-like stores sign uploads themselves. For a local folder we sign: the address names what may
+S3-like stores sign uploads themselves. For a local folder, and for pages, we sign: the address names what may
 be written, with which content and until when, and carries a keyed digest of all of it.
 """
 
@@ -87,7 +87,10 @@ class Uploads:
             )
         asked_s = request.expires_in.seconds if request.HasField("expires_in") else self._limits.upload_expiry_s
         expires_at_ns = self._clock.now_ns() + asked_s * 1_000_000_000
-        url, headers = self._signed(uri, place, md5, expires_at_ns, asked_s)
+        url = self._own_url(place, md5, expires_at_ns)
+        headers: Mapping[str, str] = {}
+        if not request.through_platform:
+            url, headers = self._signed(uri, place, md5, expires_at_ns, asked_s)
         return UploadLocation(url, uri, expires_at_ns, headers, there and bool(md5) and self._is_recent(uri))
 
     def granted(self, place: tuple[str, ...], md5: str, expires: str, signature: str) -> Grant:
@@ -160,11 +163,15 @@ class Uploads:
         try:
             signed = self._store.sign_put(uri, content_md5=md5, expires_s=expires_s)
         except SigningUnsupported:
-            expires = str(expires_at_ns // 1_000_000_000)
-            signature = self._signature("PUT", place, md5.hex(), expires)
-            query = urlencode({"md5": md5.hex(), "expires": expires, "signature": signature})
-            return f"{self.http_url}{ROUTE}/{quote('/'.join(place))}?{query}", {}
+            return self._own_url(place, md5, expires_at_ns), {}
         return signed.url, signed.headers
+
+    def _own_url(self, place: tuple[str, ...], md5: bytes, expires_at_ns: int) -> str:
+        """Return an address at which the platform itself takes a file; how large one may be is checked there."""
+        expires = str(expires_at_ns // 1_000_000_000)
+        signature = self._signature("PUT", place, md5.hex(), expires)
+        query = urlencode({"md5": md5.hex(), "expires": expires, "signature": signature})
+        return f"{self.http_url}{ROUTE}/{quote('/'.join(place))}?{query}"
 
     def _signature(self, method: str, place: tuple[str, ...], md5: str, expires: str) -> str:
         # Every part stands on a line of its own, so that none can be read as the end of another.

@@ -25,6 +25,7 @@ class Shop:
     """The platform that the console's tests look at."""
 
     running: Up
+    folder: Path
     names: dict[str, str] = field(default_factory=dict)
 
     def call(self, rpc: str, **request: object) -> dict:
@@ -38,6 +39,17 @@ class Shop:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(asked, timeout=30) as answer:
             found: dict = json.load(answer)
             return found
+
+    def register(self) -> None:
+        """Register two versions: in the newer one results are cached, and the scales are broken."""
+        newer = SHOP.read_text()
+        older = newer.replace('@task(cache=True, cache_version="1")', "@task(retries=2)")
+        older = older.replace('raise ValueError("the scales are broken")', "return len(orders)")
+        for text in (older, newer):
+            (self.folder / "shop.py").write_text(text)
+            words = ("register", "shop.py", "--server", self.running.grpc)
+            done = flytelike(self.folder / "data", *words, cwd=self.folder)
+            assert done.code == 0, done.stderr
 
     def launch(self, workflow: str, **inputs: int) -> str:
         """Execute a workflow of the shop; return the execution's name."""
@@ -111,13 +123,10 @@ def browser() -> Iterator[Browser]:
 def shop(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """A platform on which the shop is registered, in two versions."""
     folder = tmp_path_factory.mktemp("shop")
-    source = SHOP.read_text()
     with up(folder / "data", "--slots", "2") as running:
-        for text in (source.replace('@task(cache=True, cache_version="1")', "@task(retries=2)"), source):
-            (folder / "shop.py").write_text(text)
-            done = flytelike(folder / "data", "register", "shop.py", "--server", running.grpc, cwd=folder)
-            assert done.code == 0, done.stderr
-        yield Shop(running)
+        opened = Shop(running, folder)
+        opened.register()
+        yield opened
 
 
 def is_fault(told: ConsoleMessage) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.console.conftest import SHOP, Shop, chromium, missing
+from tests.console.conftest import Shop, chromium, missing
 from tests.e2e.cli import ROOT, flytelike, up
 
 FLIGHTS = ROOT / "examples" / "flights" / "flights.py"
@@ -69,13 +69,9 @@ def platform() -> Iterator[Shop]:
             words = ("execute", str(FLIGHTS), "flight_delays", "--server", running.grpc)
             done = flytelike(data, *words, cwd=FLIGHTS.parent, timeout_s=DEMO_S)
             assert done.code == 0, done.stderr
-            source = SHOP.read_text()
-            for text in (source.replace('@task(cache=True, cache_version="1")', "@task(retries=2)"), source):
-                (folder / "shop.py").write_text(text)
-                done = flytelike(data, "register", "shop.py", "--server", running.grpc, cwd=folder)
-                assert done.code == 0, done.stderr
-            shop = Shop(running)
-            for workflow in ("day", "sending", "checking", "choosing"):
+            shop = Shop(running, folder)
+            shop.register()
+            for workflow in ("day", "sending", "checking", "choosing", "paying"):
                 shop.ended(workflow)
             shop.ended("day", rows=9)
             for workflow in ("gated", "ticking"):
@@ -98,6 +94,7 @@ def shots(shop: Shop) -> list[Shot]:
         Shot("demo-timeline", f"{shop.of(demo)}?view=timeline"),
         Shot("demo-values", f"{shop.of(demo)}?view=values"),
         Shot("demo-node-values", f"{shop.of(demo)}?node=n1", "Inputs and outputs"),
+        Shot("record-values", f"{shop.of(shop.ended('paying'))}?view=values"),
         Shot("failed", f"{bad}?node=n2"),
         Shot("failed-log", f"{bad}?node=n2", "Log"),
         Shot("choosing-graph", f"{shop.of(shop.ended('choosing'))}?view=graph"),

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+import pandas as pd
+
 from flytelike import (
     CronSchedule,
     Deck,
@@ -66,6 +68,12 @@ def send(n: int) -> int:
 
 
 @task
+def weigh(orders: list[int]) -> int:
+    """Weigh the orders."""
+    raise ValueError("the scales are broken")
+
+
+@task
 def tick(times: int) -> int:
     """Count slowly."""
     for number in range(times):
@@ -83,6 +91,35 @@ def draw(orders: FlyteFile) -> FlyteFile:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="20"><rect width="9" height="9"/></svg>'
     )
     return FlyteFile(str(picture))
+
+
+@dataclass
+class Receipt:
+    """What somebody is given: a file inside of a dataclass."""
+
+    number: int
+    words: FlyteFile
+
+
+@task
+def price(rows: int) -> pd.DataFrame:
+    """Price the orders."""
+    return pd.DataFrame({"order": range(rows), "price": [f"{10 * row} EUR" for row in range(rows)]})
+
+
+@task
+def receipt(prices: pd.DataFrame) -> Receipt:
+    """Write what was paid for."""
+    words = Path("receipt.txt").absolute()
+    words.write_text("thank you for " + ", ".join(prices["price"].tail(2)))
+    return Receipt(len(prices), FlyteFile(str(words)))
+
+
+@workflow
+def paying(rows: int = 30) -> tuple[pd.DataFrame, Receipt]:
+    """Price orders, and give a receipt."""
+    prices = price(rows=rows)
+    return prices, receipt(prices=prices)
 
 
 @workflow
@@ -107,6 +144,12 @@ def day(rows: int = 5, options: Options = Options()) -> str:  # noqa: B008 - as 
 def sending(rows: int = 3) -> int:
     """A day on which nothing is sent."""
     return send(n=total(orders=load(rows=rows, options=Options())))
+
+
+@workflow
+def weighing(rows: int = 3) -> int:
+    """Fail since the newest version."""
+    return weigh(orders=load(rows=rows, options=Options()))
 
 
 @workflow

@@ -108,7 +108,7 @@ def test_launch_with_a_form_and_watch_it_live(shop: Shop, page: Page) -> None:
     page.get_by_role("button", name="Launch").click()
     expect(page).to_have_url(re.compile("/executions/"))
     expect(page.locator(".head").first.get_by_text("succeeded", exact=True)).to_be_visible()
-    page.get_by_role("button", name=re.compile("^. ?succeeded ?load|load")).first.click()
+    page.get_by_role("button", name="load n0").click()
     node_panel(page).get_by_role("tab", name="Log").click()
     expect(node_panel(page)).to_contain_text("loading 7 orders, 2 at a time")
     page.get_by_role("tab", name="Inputs and outputs").first.click()
@@ -178,6 +178,29 @@ def test_find_the_failed_element_among_many(shop: Shop, page: Page) -> None:
     panel.get_by_role("button", name="137").click()
     expect(panel).to_contain_text("ValueError: order 137 has no address")
     expect(panel).to_contain_text("looking for the address of 137")
+
+
+def test_find_the_one_that_failed_among_ten_thousand(shop: Shop, page: Page) -> None:
+    page.goto(f"{shop.of(shop.ended('checking', rows=10_000))}?node=n1")
+    panel = node_panel(page)
+    expect(panel.get_by_role("heading", name="10,000 elements")).to_be_visible()
+    panel.get_by_role("button", name="1 failed").click()
+    panel.get_by_role("button", name="137").click()
+    expect(panel).to_contain_text("ValueError: order 137 has no address")
+
+
+def test_recover_with_the_code_of_another_version(shop: Shop, page: Page) -> None:
+    page.goto(shop.of(shop.ended("weighing")))
+    page.get_by_role("button", name="Execute again").click()
+    dialog = page.get_by_role("dialog", name="Execute again")
+    versions = dialog.get_by_role("combobox", name="with the code of version")
+    expect(versions.get_by_role("option")).to_have_count(2)
+    versions.select_option(index=1)
+    expect(dialog.get_by_role("row", name="n1 weigh")).to_contain_text("changed")
+    expect(dialog).to_contain_text("1 of 2 nodes are reused")
+    dialog.get_by_role("button", name="Execute", exact=True).click()
+    expect(page.get_by_text("made from")).to_be_visible()
+    expect(page.locator(".head").first.get_by_text("succeeded", exact=True)).to_be_visible()
 
 
 def test_recover_after_a_look_at_what_runs_then_compare(shop: Shop, page: Page) -> None:
@@ -261,6 +284,7 @@ def test_a_timeline_tells_how_long_each_waited_and_ran(shop: Shop, page: Page) -
 
 def test_go_through_nodes_by_keyboard(shop: Shop, page: Page) -> None:
     page.goto(shop.of(shop.ended("day")))
+    expect(page.get_by_role("button", name="load n0")).to_be_visible()
     page.get_by_role("group", name="Nodes").focus()
     page.keyboard.press("j")
     expect(node_panel(page).get_by_role("heading", name="load")).to_be_visible()
@@ -278,6 +302,15 @@ def test_the_cache_says_whose_result_it_gave(shop: Shop, page: Page) -> None:
     expect(node_panel(page)).to_contain_text("hit")
     node_panel(page).get_by_role("link", name=shop.ended("day", rows=11)).click()
     expect(page.get_by_role("heading", name=shop.ended("day", rows=11))).to_be_visible()
+
+
+def test_the_head_of_a_table_and_a_file_inside_of_a_dataclass(shop: Shop, page: Page) -> None:
+    page.goto(f"{shop.of(shop.ended('paying'))}?view=values")
+    outputs = page.get_by_role("region", name="Outputs")
+    expect(outputs.get_by_role("columnheader")).to_have_text(["order", "price"])
+    expect(outputs.get_by_role("row", name="19 190 EUR")).to_be_visible()
+    expect(outputs).to_contain_text("20 of 30 rows")
+    expect(outputs).to_contain_text("thank you for 280 EUR, 290 EUR")
 
 
 def test_a_report_is_shown_where_it_can_do_no_harm(shop: Shop, page: Page) -> None:
@@ -300,6 +333,16 @@ def test_two_versions_are_compared(shop: Shop, page: Page) -> None:
     difference = page.get_by_role("region", name="Difference")
     expect(difference).to_contain_text("shop.total")
     expect(difference).to_contain_text("no caller breaks")
+
+
+def test_the_lines_of_a_workflow_and_of_its_nodes(shop: Shop, page: Page) -> None:
+    page.goto(shop.address("/workflows/shop.day"))
+    lines = page.get_by_role("region", name="Source").locator(".line")
+    expect(lines.filter(has_text="def day(")).to_have_count(1)
+    expect(lines.filter(has_text="return ship(n=total(")).to_contain_text("n0, n1, n2")
+    page.goto(shop.address("/tasks/shop.send"))
+    expect(lines.filter(has_text="calling the parcel service")).to_have_count(1)
+    expect(lines.first).to_contain_text("@task")
 
 
 def test_a_launch_plan_is_switched_on(shop: Shop, page: Page) -> None:

@@ -253,6 +253,7 @@ RULES: Mapping[str, Rule] = {
                     "PreviewStored",
                     "ListEntities",
                     "CompareVersions",
+                    "GetSource",
                     "WatchRun",
                     "WatchDomain",
                 ],

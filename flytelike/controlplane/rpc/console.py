@@ -26,6 +26,7 @@ from flytelike.controlplane.rpc.console_messages import (
     waiting_node,
 )
 from flytelike.controlplane.rpc.requests import any_identifier_of, entity_kind, execution_of, node_of, place_of
+from flytelike.controlplane.source_texts import SourceTexts
 from flytelike.controlplane.stored_previews import StoredPreview, StoredPreviews, uris_in
 from flytelike.model.ids import NodeExecutionId, NodePath, ResourceKind
 from flytelike_idl.admin import common_pb2, execution_pb2
@@ -56,6 +57,7 @@ class ConsoleServicer:
         self._reading = plane.reading
         self._uploads = plane.uploads
         self._stored = StoredPreviews(plane.store, plane.uploads)
+        self._sources = SourceTexts(plane.finding, plane.store, plane.settings)
 
     async def get_home(self, _request: pb.GetHomeRequest) -> pb.GetHomeResponse:
         """Return the projects that the caller may know of, with how it goes in them."""
@@ -211,6 +213,19 @@ class ConsoleServicer:
                 )
                 for change in told
             ]
+        )
+
+    async def get_source(self, request: pb.GetSourceRequest) -> pb.GetSourceResponse:
+        """Return the lines in which a task or workflow was written."""
+        found = await self._sources.of(any_identifier_of(request.id))
+        return pb.GetSourceResponse(
+            file=found.file,
+            line=found.line,
+            first_line=found.first_line,
+            lines=found.lines,
+            cut=found.cut,
+            marks=[pb.SourceMark(node=mark.node, line=mark.line, end_line=mark.end_line) for mark in found.marks],
+            note=found.note,
         )
 
     async def search(self, request: pb.SearchRequest) -> pb.SearchResponse:

@@ -5,8 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgpack
 import pyarrow as pa
 import pytest
+from google.protobuf import json_format, struct_pb2
 from pyarrow import parquet
 
 from flytelike.codec.ids import execution_id_to_proto
@@ -115,6 +117,21 @@ def test_addresses_are_found_at_any_depth() -> None:
     many = literals_pb2.Literal(collection=literals_pb2.LiteralCollection(literals=[a_blob("one"), table]))
     literal = literals_pb2.Literal(map=literals_pb2.LiteralMap(literals={"a": many, "b": maybe}))
     assert sorted(uris_in(literal)) == ["maybe", "one", "table"]
+
+
+def test_addresses_are_found_in_dataclasses() -> None:
+    """As both SDKs store them: a document of MessagePack, or with old ones a struct."""
+    value = {"name": "s3://no", "raw": {"path": "file"}, "parts": [{"uri": "table", "file_format": "parquet"}]}
+    packed = literals_pb2.Binary(value=msgpack.packb(value), tag="msgpack")
+    struct = json_format.ParseDict(value, struct_pb2.Struct())
+    for scalar in (literals_pb2.Scalar(binary=packed), literals_pb2.Scalar(generic=struct)):
+        assert sorted(uris_in(literals_pb2.Literal(scalar=scalar))) == ["file", "table"]
+
+
+@pytest.mark.parametrize("data", [b"", b"\xc1", b"\x91" * 2000 + b"\xc0", msgpack.packb({1: "a"})])
+def test_bytes_that_are_no_document_hold_no_address(data: bytes) -> None:
+    literal = literals_pb2.Literal(scalar=literals_pb2.Scalar(binary=literals_pb2.Binary(value=data)))
+    assert list(uris_in(literal)) == []
 
 
 async def test_only_what_a_value_of_the_execution_refers_to_is_shown(

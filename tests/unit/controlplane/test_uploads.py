@@ -41,6 +41,7 @@ pytestmark = pytest.mark.anyio
 
 CONTENT = b"some code" * 100
 MD5 = hashlib.md5(CONTENT).digest()
+BYTES_MAX = 1_000
 
 
 def request_for(content: bytes = CONTENT, **fields: object) -> dataproxy_pb2.CreateUploadLocationRequest:
@@ -291,7 +292,8 @@ async def test_buckets_sign_their_own_uploads(tmp_path: Path, monkeypatch: pytes
         await asyncio.to_thread(client.create_bucket, Bucket="bucket")
         client.close()
         config = StoreConfig(s3=S3Config(endpoint, "us-east-1", "test", "test"))
-        settings = replace(settings_for(tmp_path), store_base="s3://bucket/base")
+        limits = Limits(upload_bytes=BYTES_MAX)
+        settings = replace(settings_for(tmp_path, limits=limits), store_base="s3://bucket/base")
         async with served(settings, store=Store(config)) as running:
             location = await running.data.CreateUploadLocation(request_for())
             assert location.signed_url.startswith(endpoint)
@@ -300,8 +302,22 @@ async def test_buckets_sign_their_own_uploads(tmp_path: Path, monkeypatch: pytes
             assert await running.plane.store.get_async(location.native_url) == CONTENT
             again = await running.data.CreateUploadLocation(request_for())
             assert again.already_there
+            await pages_upload_through_the_platform(running)
             await running.registration.Register(module())
             await running.admin.CreateExecution(create_execution())
             assert running.launcher.launched[0].closure_uri.startswith("s3://bucket/base/closures/")
     finally:
         await asyncio.to_thread(server.stop)
+
+
+async def pages_upload_through_the_platform(running: Running) -> None:
+    """A page's policy lets it speak to this server alone, which holds what comes to its own limits."""
+    asked = request_for(filename="orders.csv", filename_root="of-a-page", content_md5=b"", through_platform=True)
+    location = await running.data.CreateUploadLocation(asked)
+    assert location.signed_url.startswith(f"{running.addresses.http}/uploads/")
+    assert location.native_url.startswith("s3://bucket/base/uploads/")
+    assert await put(location.signed_url.replace("orders", "others")) == 403
+    assert await put(location.signed_url, bytes(BYTES_MAX + 1), None) == 413
+    assert not await running.plane.store.exists_async(location.native_url)
+    assert await put(location.signed_url) == 200
+    assert await running.plane.store.get_async(location.native_url) == CONTENT

@@ -1678,6 +1678,104 @@ class VersionChange(message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 @typing.final
+class GetSourceRequest(message.Message):
+    """Asks for source lines."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    ID_FIELD_NUMBER: builtins.int
+    @builtins.property
+    def id(self) -> identifier_pb2.Identifier:
+        """A version of a task or workflow."""
+
+    def __init__(
+        self,
+        *,
+        id: identifier_pb2.Identifier | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["id", b"id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class GetSourceResponse(message.Message):
+    """Source lines."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    FILE_FIELD_NUMBER: builtins.int
+    LINE_FIELD_NUMBER: builtins.int
+    FIRST_LINE_FIELD_NUMBER: builtins.int
+    LINES_FIELD_NUMBER: builtins.int
+    CUT_FIELD_NUMBER: builtins.int
+    MARKS_FIELD_NUMBER: builtins.int
+    NOTE_FIELD_NUMBER: builtins.int
+    file: builtins.str
+    """The file, relative to the root of the code; empty when the spec names none."""
+    line: builtins.int
+    """The line of the definition, counted from 1."""
+    first_line: builtins.int
+    """The number of the first of the lines."""
+    cut: builtins.bool
+    """Whether there are more lines than are shown."""
+    note: builtins.str
+    """Why there are no lines, for people."""
+    @builtins.property
+    def lines(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+        """The lines, from the definition's decorators to its end; empty when there are none to show."""
+
+    @builtins.property
+    def marks(self) -> containers.RepeatedCompositeFieldContainer[SourceMark]:
+        """Of a workflow: where its nodes were written."""
+
+    def __init__(
+        self,
+        *,
+        file: builtins.str = ...,
+        line: builtins.int = ...,
+        first_line: builtins.int = ...,
+        lines: abc.Iterable[builtins.str] | None = ...,
+        cut: builtins.bool = ...,
+        marks: abc.Iterable[SourceMark] | None = ...,
+        note: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["cut", b"cut", "file", b"file", "first_line", b"first_line", "line", b"line", "lines", b"lines", "marks", b"marks", "note", b"note"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class SourceMark(message.Message):
+    """Where a node was written."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    NODE_FIELD_NUMBER: builtins.int
+    LINE_FIELD_NUMBER: builtins.int
+    END_LINE_FIELD_NUMBER: builtins.int
+    node: builtins.str
+    """The node's id."""
+    line: builtins.int
+    """Its first line, counted from 1."""
+    end_line: builtins.int
+    """Its last line."""
+    def __init__(
+        self,
+        *,
+        node: builtins.str = ...,
+        line: builtins.int = ...,
+        end_line: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["end_line", b"end_line", "line", b"line", "node", b"node"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
 class SearchRequest(message.Message):
     """Asks for what has a text in its name."""
 

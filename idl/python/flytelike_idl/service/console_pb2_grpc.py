@@ -97,6 +97,11 @@ class ConsoleServiceStub:
                 request_serializer=flytelike_dot_service_dot_console__pb2.CompareVersionsRequest.SerializeToString,
                 response_deserializer=flytelike_dot_service_dot_console__pb2.CompareVersionsResponse.FromString,
                 _registered_method=True)
+        self.GetSource = channel.unary_unary(
+                '/flytelike.service.ConsoleService/GetSource',
+                request_serializer=flytelike_dot_service_dot_console__pb2.GetSourceRequest.SerializeToString,
+                response_deserializer=flytelike_dot_service_dot_console__pb2.GetSourceResponse.FromString,
+                _registered_method=True)
         self.Search = channel.unary_unary(
                 '/flytelike.service.ConsoleService/Search',
                 request_serializer=flytelike_dot_service_dot_console__pb2.SearchRequest.SerializeToString,

@@ -43,6 +43,8 @@ class ConsoleServiceStub:
     """Names of tasks, workflows or launch plans with how their last executions went."""
     CompareVersions: _aio.UnaryUnaryMultiCallable[_console_pb2.CompareVersionsRequest, _console_pb2.CompareVersionsResponse]
     """What changed between two versions, and whether callers break."""
+    GetSource: _aio.UnaryUnaryMultiCallable[_console_pb2.GetSourceRequest, _console_pb2.GetSourceResponse]
+    """The lines in which a version of a task or workflow was written."""
     Search: _aio.UnaryUnaryMultiCallable[_console_pb2.SearchRequest, _console_pb2.SearchResponse]
     """Whatever has a text in its name."""
     WatchRun: _aio.UnaryStreamMultiCallable[_console_pb2.WatchRunRequest, _console_pb2.WatchRunResponse]

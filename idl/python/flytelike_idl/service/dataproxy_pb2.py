@@ -29,7 +29,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!flytelike/service/dataproxy.proto\x12\x11\x66lytelike.service\x1a\x1f\x66lytelike/core/identifier.proto\x1a\x1d\x66lytelike/core/literals.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8d\x02\n\x1c\x43reateUploadLocationResponse\x12\x12\n\nsigned_url\x18\x01 \x01(\t\x12\x12\n\nnative_url\x18\x02 \x01(\t\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12M\n\x07headers\x18\x04 \x03(\x0b\x32<.flytelike.service.CreateUploadLocationResponse.HeadersEntry\x12\x16\n\ralready_there\x18\xa8\x46 \x01(\x08\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xda\x01\n\x1b\x43reateUploadLocationRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\x0e\n\x06\x64omain\x18\x02 \x01(\t\x12\x10\n\x08\x66ilename\x18\x03 \x01(\t\x12-\n\nexpires_in\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0b\x63ontent_md5\x18\x05 \x01(\x0c\x12\x15\n\rfilename_root\x18\x06 \x01(\t\x12 \n\x18\x61\x64\x64_content_md5_metadata\x18\x07 \x01(\x08\x12\x0b\n\x03org\x18\x08 \x01(\t\"f\n\x1d\x43reateDownloadLocationRequest\x12\x12\n\nnative_url\x18\x01 \x01(\t\x12-\n\nexpires_in\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration:\x02\x18\x01\"h\n\x1e\x43reateDownloadLocationResponse\x12\x12\n\nsigned_url\x18\x01 \x01(\t\x12.\n\nexpires_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp:\x02\x18\x01\"\xd2\x01\n\x19\x43reateDownloadLinkRequest\x12\x36\n\rartifact_type\x18\x01 \x01(\x0e\x32\x1f.flytelike.service.ArtifactType\x12-\n\nexpires_in\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x44\n\x11node_execution_id\x18\x03 \x01(\x0b\x32\'.flytelike.core.NodeExecutionIdentifierH\x00\x42\x08\n\x06source\"\xa3\x01\n\x1a\x43reateDownloadLinkResponse\x12\x16\n\nsigned_url\x18\x01 \x03(\tB\x02\x18\x01\x12\x32\n\nexpires_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x02\x18\x01\x12\x39\n\x0fpre_signed_urls\x18\x03 \x01(\x0b\x32 .flytelike.service.PreSignedURLs\"S\n\rPreSignedURLs\x12\x12\n\nsigned_url\x18\x01 \x03(\t\x12.\n\nexpires_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"#\n\x0eGetDataRequest\x12\x11\n\tflyte_url\x18\x01 \x01(\t\"\xb5\x01\n\x0fGetDataResponse\x12\x31\n\x0bliteral_map\x18\x01 \x01(\x0b\x32\x1a.flytelike.core.LiteralMapH\x00\x12;\n\x0fpre_signed_urls\x18\x02 \x01(\x0b\x32 .flytelike.service.PreSignedURLsH\x00\x12*\n\x07literal\x18\x03 \x01(\x0b\x32\x17.flytelike.core.LiteralH\x00\x42\x06\n\x04\x64\x61ta*C\n\x0c\x41rtifactType\x12\x1b\n\x17\x41RTIFACT_TYPE_UNDEFINED\x10\x00\x12\x16\n\x12\x41RTIFACT_TYPE_DECK\x10\x01\x32\xd5\x03\n\x10\x44\x61taProxyService\x12w\n\x14\x43reateUploadLocation\x12..flytelike.service.CreateUploadLocationRequest\x1a/.flytelike.service.CreateUploadLocationResponse\x12\x82\x01\n\x16\x43reateDownloadLocation\x12\x30.flytelike.service.CreateDownloadLocationRequest\x1a\x31.flytelike.service.CreateDownloadLocationResponse\"\x03\x88\x02\x01\x12q\n\x12\x43reateDownloadLink\x12,.flytelike.service.CreateDownloadLinkRequest\x1a-.flytelike.service.CreateDownloadLinkResponse\x12P\n\x07GetData\x12!.flytelike.service.GetDataRequest\x1a\".flytelike.service.GetDataResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!flytelike/service/dataproxy.proto\x12\x11\x66lytelike.service\x1a\x1f\x66lytelike/core/identifier.proto\x1a\x1d\x66lytelike/core/literals.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8d\x02\n\x1c\x43reateUploadLocationResponse\x12\x12\n\nsigned_url\x18\x01 \x01(\t\x12\x12\n\nnative_url\x18\x02 \x01(\t\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12M\n\x07headers\x18\x04 \x03(\x0b\x32<.flytelike.service.CreateUploadLocationResponse.HeadersEntry\x12\x16\n\ralready_there\x18\xa8\x46 \x01(\x08\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xf5\x01\n\x1b\x43reateUploadLocationRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\x0e\n\x06\x64omain\x18\x02 \x01(\t\x12\x10\n\x08\x66ilename\x18\x03 \x01(\t\x12-\n\nexpires_in\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0b\x63ontent_md5\x18\x05 \x01(\x0c\x12\x15\n\rfilename_root\x18\x06 \x01(\t\x12 \n\x18\x61\x64\x64_content_md5_metadata\x18\x07 \x01(\x08\x12\x0b\n\x03org\x18\x08 \x01(\t\x12\x19\n\x10through_platform\x18\xa8\x46 \x01(\x08\"f\n\x1d\x43reateDownloadLocationRequest\x12\x12\n\nnative_url\x18\x01 \x01(\t\x12-\n\nexpires_in\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration:\x02\x18\x01\"h\n\x1e\x43reateDownloadLocationResponse\x12\x12\n\nsigned_url\x18\x01 \x01(\t\x12.\n\nexpires_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp:\x02\x18\x01\"\xd2\x01\n\x19\x43reateDownloadLinkRequest\x12\x36\n\rartifact_type\x18\x01 \x01(\x0e\x32\x1f.flytelike.service.ArtifactType\x12-\n\nexpires_in\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x44\n\x11node_execution_id\x18\x03 \x01(\x0b\x32\'.flytelike.core.NodeExecutionIdentifierH\x00\x42\x08\n\x06source\"\xa3\x01\n\x1a\x43reateDownloadLinkResponse\x12\x16\n\nsigned_url\x18\x01 \x03(\tB\x02\x18\x01\x12\x32\n\nexpires_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x02\x18\x01\x12\x39\n\x0fpre_signed_urls\x18\x03 \x01(\x0b\x32 .flytelike.service.PreSignedURLs\"S\n\rPreSignedURLs\x12\x12\n\nsigned_url\x18\x01 \x03(\t\x12.\n\nexpires_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"#\n\x0eGetDataRequest\x12\x11\n\tflyte_url\x18\x01 \x01(\t\"\xb5\x01\n\x0fGetDataResponse\x12\x31\n\x0bliteral_map\x18\x01 \x01(\x0b\x32\x1a.flytelike.core.LiteralMapH\x00\x12;\n\x0fpre_signed_urls\x18\x02 \x01(\x0b\x32 .flytelike.service.PreSignedURLsH\x00\x12*\n\x07literal\x18\x03 \x01(\x0b\x32\x17.flytelike.core.LiteralH\x00\x42\x06\n\x04\x64\x61ta*C\n\x0c\x41rtifactType\x12\x1b\n\x17\x41RTIFACT_TYPE_UNDEFINED\x10\x00\x12\x16\n\x12\x41RTIFACT_TYPE_DECK\x10\x01\x32\xd5\x03\n\x10\x44\x61taProxyService\x12w\n\x14\x43reateUploadLocation\x12..flytelike.service.CreateUploadLocationRequest\x1a/.flytelike.service.CreateUploadLocationResponse\x12\x82\x01\n\x16\x43reateDownloadLocation\x12\x30.flytelike.service.CreateDownloadLocationRequest\x1a\x31.flytelike.service.CreateDownloadLocationResponse\"\x03\x88\x02\x01\x12q\n\x12\x43reateDownloadLink\x12,.flytelike.service.CreateDownloadLinkRequest\x1a-.flytelike.service.CreateDownloadLinkResponse\x12P\n\x07GetData\x12!.flytelike.service.GetDataRequest\x1a\".flytelike.service.GetDataResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,28 +48,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEDOWNLOADLINKRESPONSE'].fields_by_name['expires_at']._serialized_options = b'\030\001'
   _globals['_DATAPROXYSERVICE'].methods_by_name['CreateDownloadLocation']._loaded_options = None
   _globals['_DATAPROXYSERVICE'].methods_by_name['CreateDownloadLocation']._serialized_options = b'\210\002\001'
-  _globals['_ARTIFACTTYPE']._serialized_start=1573
-  _globals['_ARTIFACTTYPE']._serialized_end=1640
+  _globals['_ARTIFACTTYPE']._serialized_start=1600
+  _globals['_ARTIFACTTYPE']._serialized_end=1667
   _globals['_CREATEUPLOADLOCATIONRESPONSE']._serialized_start=186
   _globals['_CREATEUPLOADLOCATIONRESPONSE']._serialized_end=455
   _globals['_CREATEUPLOADLOCATIONRESPONSE_HEADERSENTRY']._serialized_start=409
   _globals['_CREATEUPLOADLOCATIONRESPONSE_HEADERSENTRY']._serialized_end=455
   _globals['_CREATEUPLOADLOCATIONREQUEST']._serialized_start=458
-  _globals['_CREATEUPLOADLOCATIONREQUEST']._serialized_end=676
-  _globals['_CREATEDOWNLOADLOCATIONREQUEST']._serialized_start=678
-  _globals['_CREATEDOWNLOADLOCATIONREQUEST']._serialized_end=780
-  _globals['_CREATEDOWNLOADLOCATIONRESPONSE']._serialized_start=782
-  _globals['_CREATEDOWNLOADLOCATIONRESPONSE']._serialized_end=886
-  _globals['_CREATEDOWNLOADLINKREQUEST']._serialized_start=889
-  _globals['_CREATEDOWNLOADLINKREQUEST']._serialized_end=1099
-  _globals['_CREATEDOWNLOADLINKRESPONSE']._serialized_start=1102
-  _globals['_CREATEDOWNLOADLINKRESPONSE']._serialized_end=1265
-  _globals['_PRESIGNEDURLS']._serialized_start=1267
-  _globals['_PRESIGNEDURLS']._serialized_end=1350
-  _globals['_GETDATAREQUEST']._serialized_start=1352
-  _globals['_GETDATAREQUEST']._serialized_end=1387
-  _globals['_GETDATARESPONSE']._serialized_start=1390
-  _globals['_GETDATARESPONSE']._serialized_end=1571
-  _globals['_DATAPROXYSERVICE']._serialized_start=1643
-  _globals['_DATAPROXYSERVICE']._serialized_end=2112
+  _globals['_CREATEUPLOADLOCATIONREQUEST']._serialized_end=703
+  _globals['_CREATEDOWNLOADLOCATIONREQUEST']._serialized_start=705
+  _globals['_CREATEDOWNLOADLOCATIONREQUEST']._serialized_end=807
+  _globals['_CREATEDOWNLOADLOCATIONRESPONSE']._serialized_start=809
+  _globals['_CREATEDOWNLOADLOCATIONRESPONSE']._serialized_end=913
+  _globals['_CREATEDOWNLOADLINKREQUEST']._serialized_start=916
+  _globals['_CREATEDOWNLOADLINKREQUEST']._serialized_end=1126
+  _globals['_CREATEDOWNLOADLINKRESPONSE']._serialized_start=1129
+  _globals['_CREATEDOWNLOADLINKRESPONSE']._serialized_end=1292
+  _globals['_PRESIGNEDURLS']._serialized_start=1294
+  _globals['_PRESIGNEDURLS']._serialized_end=1377
+  _globals['_GETDATAREQUEST']._serialized_start=1379
+  _globals['_GETDATAREQUEST']._serialized_end=1414
+  _globals['_GETDATARESPONSE']._serialized_start=1417
+  _globals['_GETDATARESPONSE']._serialized_end=1598
+  _globals['_DATAPROXYSERVICE']._serialized_start=1670
+  _globals['_DATAPROXYSERVICE']._serialized_end=2139
 # @@protoc_insertion_point(module_scope)

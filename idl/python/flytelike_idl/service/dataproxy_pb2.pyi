@@ -112,6 +112,7 @@ class CreateUploadLocationRequest(message.Message):
     FILENAME_ROOT_FIELD_NUMBER: builtins.int
     ADD_CONTENT_MD5_METADATA_FIELD_NUMBER: builtins.int
     ORG_FIELD_NUMBER: builtins.int
+    THROUGH_PLATFORM_FIELD_NUMBER: builtins.int
     project: builtins.str
     domain: builtins.str
     filename: builtins.str
@@ -119,6 +120,10 @@ class CreateUploadLocationRequest(message.Message):
     filename_root: builtins.str
     add_content_md5_metadata: builtins.bool
     org: builtins.str
+    through_platform: builtins.bool
+    """Asks for an address of the platform itself, even where the store takes uploads at addresses of its own: pages may speak
+    to nobody else; added by Flytelike.
+    """
     @builtins.property
     def expires_in(self) -> duration_pb2.Duration: ...
     def __init__(
@@ -132,10 +137,11 @@ class CreateUploadLocationRequest(message.Message):
         filename_root: builtins.str = ...,
         add_content_md5_metadata: builtins.bool = ...,
         org: builtins.str = ...,
+        through_platform: builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["expires_in", b"expires_in"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["add_content_md5_metadata", b"add_content_md5_metadata", "content_md5", b"content_md5", "domain", b"domain", "expires_in", b"expires_in", "filename", b"filename", "filename_root", b"filename_root", "org", b"org", "project", b"project"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["add_content_md5_metadata", b"add_content_md5_metadata", "content_md5", b"content_md5", "domain", b"domain", "expires_in", b"expires_in", "filename", b"filename", "filename_root", b"filename_root", "org", b"org", "project", b"project", "through_platform", b"through_platform"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

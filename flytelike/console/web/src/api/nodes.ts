@@ -21,7 +21,7 @@ export interface NodePages {
   readonly at: (index: number) => RunNode | undefined;
 }
 
-/** The nodes from `first` to `last` of those that a filter lets through. */
+/** The nodes on the pages from `first` to `last` of those that a filter lets through. */
 export function useNodePages(id: RunId, filter: NodeFilter, first: number, last: number): NodePages {
   const query = (page: number) => ({
     queryKey: [...keys.nodes(id), filter, page],
@@ -39,9 +39,8 @@ export function useNodePages(id: RunId, filter: NodeFilter, first: number, last:
   });
   const top = useQuery(query(0));
   const total = top.data?.total ?? 0;
-  const from = Math.floor(first / PAGE);
-  const to = Math.min(Math.floor(last / PAGE), Math.floor(Math.max(0, total - 1) / PAGE));
-  const numbers = Array.from({ length: Math.max(0, to - from + 1) }, (_, index) => from + index);
+  const to = Math.min(last, Math.floor(Math.max(0, total - 1) / PAGE));
+  const numbers = Array.from({ length: Math.max(0, to - first + 1) }, (_, index) => first + index);
   const found = useQueries({ queries: numbers.map(query) });
   const byPage = new Map(numbers.map((page, index) => [page, found[index]?.data?.nodes]));
   return {

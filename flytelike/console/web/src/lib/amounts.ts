@@ -21,3 +21,22 @@ export function share(used: bigint, limit: bigint | undefined): number | undefin
   if (limit === 0n) return 1;
   return Math.min(1, Number(used) / Number(limit));
 }
+
+/** What quotas bound, beside the types of GPU. */
+export const RESOURCES = ["attempts", "cpu", "memory", "gpu", "map_elements", "executions", "stored_bytes"] as const;
+
+const WRITTEN = /^(\d+)(?:\.(\d{1,3}))?\s*(?:(Ki|Mi|Gi|Ti|Pi)B?|B)?$/;
+
+/** Returns an amount as the server counts it, of what people write: `1.5` processors, `64Gi` of memory, `10` attempts. Throws RangeError. */
+export function amountFrom(resource: string, text: string): bigint {
+  const found = WRITTEN.exec(text.trim());
+  const isBytes = resource === "memory" || resource === "stored_bytes";
+  const [, whole = "", part = "", unit = ""] = found ?? [];
+  if (!found || (unit && !isBytes)) throw new RangeError(`${JSON.stringify(text)} is no amount of ${resource}: write ${isBytes ? "64Gi" : "10"}, say`);
+  const thousandths = BigInt(whole) * 1000n + BigInt(part.padEnd(3, "0"));
+  if (resource === "cpu") return thousandths;
+  const factor = 1024n ** BigInt(UNITS.findIndex((it) => it === unit));
+  const exact = thousandths * factor;
+  if (exact % 1000n !== 0n && !isBytes) throw new RangeError(`${JSON.stringify(text)} is no whole number`);
+  return (exact + 999n) / 1000n;
+}

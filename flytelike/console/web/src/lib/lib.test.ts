@@ -3,16 +3,19 @@ import { describe, expect, it, test } from "vitest";
 import { CatalogCacheStatus } from "../gen/flytelike/core/catalog_pb";
 import { type LiteralType, LiteralTypeSchema, SimpleType } from "../gen/flytelike/core/types_pb";
 import { RunNodeSchema } from "../gen/flytelike/service/console_pb";
+import { amount, amountFrom } from "./amounts";
 import { cells, countKinds, indexesOf, kindOf } from "./elements";
 import { type Wrong, encode, secondsOf } from "./encode";
 import { runFilters, runSearch } from "./filters";
 import { plainName } from "./filenames";
-import { json, plain } from "./literals";
+import { json, plain, storedIn } from "./literals";
 import { unpack } from "./msgpack";
 import { pack } from "./pack";
 import { pastedInputs } from "./pasted";
 import { patched } from "./patched";
 import { NODE_FILTERS, NodePhase, RUN_FILTERS, RunPhase, nodeLook, runLook } from "./phases";
+import { pieces } from "./python";
+import { inSlots, slotsFor } from "./slots";
 import { ago, duration, size } from "./time";
 import { parseTrace } from "./trace";
 import { typeWords } from "./types";
@@ -197,5 +200,75 @@ describe("uploaded files", () => {
     ["", "file"],
   ])("have plain names: %s", (given, plain) => {
     expect(plainName(given)).toBe(plain);
+  });
+});
+
+describe("rows of a long list", () => {
+  it("are as many as fit, with some above and below", () => {
+    expect(slotsFor(320, 32, 8)).toBe(10 + 2 + 16);
+  });
+
+  it("stand in the order in which they are seen", () => {
+    expect(inSlots(7, 4, 1000, false)).toEqual({ first: 7, indexes: [7, 8, 9, 10] });
+  });
+
+  it("keep their elements while they scroll", () => {
+    const slots = 4;
+    const before = inSlots(7, slots, 1000, true).indexes;
+    const after = inSlots(9, slots, 1000, true).indexes;
+    expect(before.map((index) => index % slots)).toEqual([0, 1, 2, 3]);
+    expect(after.map((index) => index % slots)).toEqual([0, 1, 2, 3]);
+    expect(after.filter((index) => before.includes(index))).toEqual([9, 10]);
+  });
+
+  it("end with the last one", () => {
+    expect(inSlots(-8, 4, 1000, false).indexes).toEqual([0, 1, 2, 3]);
+    expect(inSlots(999, 4, 1000, false).indexes).toEqual([996, 997, 998, 999]);
+    expect(inSlots(5, 4, 2, true)).toEqual({ first: 0, indexes: [0, 1] });
+  });
+});
+
+describe("a line of Python", () => {
+  it("is shown in pieces", () => {
+    expect(pieces('    return f"# {x}"  # ten').map(({ look, text }) => [look, text])).toEqual([
+      ["plain", "    "], ["word", "return"], ["plain", " "], ["text", 'f"# {x}"'], ["plain", "  "], ["comment", "# ten"],
+    ]);
+    expect(pieces("@task(cache=True)").map(({ look }) => look)).toEqual(["mark", "plain", "word", "plain"]);
+  });
+
+  it.each(["", "x = a @ b", "it's", String.raw`"\"`, "    "])("is all there: %s", (line) => {
+    expect(pieces(line).map(({ text }) => text).join("")).toBe(line);
+  });
+});
+
+describe("files and tables inside of dataclasses", () => {
+  it("are known by their fields", () => {
+    expect(storedIn({ path: "s3://b/k.csv", metadata: { digest: "1" } })).toMatchObject({ stored: "file", uri: "s3://b/k.csv" });
+    expect(storedIn({ uri: "/data/frame", file_format: "parquet" })).toMatchObject({ stored: "table", format: "parquet" });
+  });
+
+  it.each([[{ path: "relative" }], [{ path: "/a", mode: 1 }], [{ uri: 1 }], [["s3://b"]], ["s3://b"], [null], [{}]])("are nothing else: %j", (value) => {
+    expect(storedIn(value)).toBeUndefined();
+  });
+});
+
+describe("amounts of quotas", () => {
+  it.each([
+    ["cpu", "1.5", 1500n],
+    ["memory", "64Gi", 64n * 1024n ** 3n],
+    ["memory", "1.5 KiB", 1536n],
+    ["memory", "0.1Ki", 103n],
+    ["attempts", " 10 ", 10n],
+    ["executions", "0", 0n],
+  ])("are read as people write them: %s %s", (resource, text, value) => {
+    expect(amountFrom(resource, text)).toBe(value);
+  });
+
+  it.each([["attempts", "1.5"], ["attempts", "1Ki"], ["cpu", "much"], ["memory", ""], ["cpu", "-1"], ["memory", "1GB"]])("are refused: %s %s", (resource, text) => {
+    expect(() => amountFrom(resource, text)).toThrow(RangeError);
+  });
+
+  it("are shown as they are read", () => {
+    for (const [resource, text] of [["cpu", "1.5"], ["memory", "64 GiB"], ["attempts", "10"]] as const) expect(amount(resource, amountFrom(resource, text))).toBe(text);
   });
 });

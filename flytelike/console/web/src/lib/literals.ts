@@ -18,6 +18,27 @@ export type Plain = null | boolean | number | bigint | string | Stored | readonl
 export const isStored = (value: Plain): value is Stored =>
   typeof value === "object" && value !== null && "stored" in value && "uri" in value;
 
+const FILE_FIELDS: readonly string[] = ["path", "metadata"];
+const TABLE_FIELDS: readonly string[] = ["uri", "file_format"];
+const ADDRESS = /^(\/|[a-z][a-z0-9+.-]*:\/\/)/;
+
+/**
+ * What of the store a value is: it may lie in a dataclass, where files are `{path}`, tables `{uri, file_format}`, and nothing tells
+ * them from dictionaries that look like them.
+ */
+export function storedIn(value: Plain): (Stored & { readonly guessed?: boolean }) | undefined {
+  if (isStored(value)) return value;
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  const fields = value as Readonly<Record<string, Plain>>;
+  const names = Object.keys(fields);
+  const { path, uri, file_format: format } = fields;
+  if (typeof path === "string" && ADDRESS.test(path) && names.every((name) => FILE_FIELDS.includes(name)))
+    return { stored: "file", uri: path, format: "", guessed: true };
+  if (typeof uri === "string" && ADDRESS.test(uri) && names.every((name) => TABLE_FIELDS.includes(name)))
+    return { stored: "table", uri, format: typeof format === "string" ? format : "", guessed: true };
+  return undefined;
+}
+
 /** A literal as a plain value. */
 export function plain(literal: Literal | undefined): Plain {
   const value = literal?.value;

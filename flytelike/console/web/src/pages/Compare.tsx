@@ -55,7 +55,7 @@ function Sides({ place, one, other, values }: SidesProps): JSX.Element {
   return (
     <>
       <div className="scroll card">
-        <table>
+        <table className="facing">
           <thead>
             <tr>
               <th scope="col">

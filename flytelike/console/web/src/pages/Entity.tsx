@@ -12,6 +12,7 @@ import { scheduleWords } from "../lib/schedules";
 import { Fault } from "../parts/Fault";
 import { Interface } from "../parts/Interface";
 import { Schedule } from "../parts/Schedule";
+import { Source } from "../parts/Source";
 import { Ago } from "../parts/Time";
 import { Versions } from "../parts/Versions";
 import { useTitle } from "../parts/title";
@@ -34,7 +35,6 @@ export interface Version {
   readonly description: string;
   readonly active?: boolean;
   readonly facts: readonly (readonly [string, string])[];
-  readonly span?: { readonly file: string; readonly line: number } | undefined;
 }
 
 async function versionsOf(kind: Kind, place: Place, name: string): Promise<Version[]> {
@@ -54,7 +54,6 @@ async function versionsOf(kind: Kind, place: Place, name: string): Promise<Versi
         outputs: template?.interface?.outputs?.variables ?? {},
         description: shortDescription,
         facts: [],
-        span: template?.span,
       };
     });
   }
@@ -77,7 +76,6 @@ async function versionsOf(kind: Kind, place: Place, name: string): Promise<Versi
         outputs: template?.interface?.outputs?.variables ?? {},
         description: shortDescription,
         facts,
-        span: template?.span,
       };
     });
   }
@@ -149,16 +147,6 @@ export function Entity({ kind }: { readonly kind: Kind }): JSX.Element {
                 <dd>{value}</dd>
               </div>
             ))}
-            {shown.span?.file && (
-              <>
-                <dt>Source</dt>
-                <dd>
-                  <code>
-                    {shown.span.file}:{shown.span.line}
-                  </code>
-                </dd>
-              </>
-            )}
           </dl>
           <div className="columns">
             <Interface title="Inputs" variables={shown.inputs} />
@@ -166,6 +154,7 @@ export function Entity({ kind }: { readonly kind: Kind }): JSX.Element {
           </div>
           {kind.type === ResourceType.LAUNCH_PLAN && <Schedule place={place} entity={entity} />}
           {kind.type === ResourceType.WORKFLOW && <WorkflowGraph place={place} entity={entity} version={shown.version} sub={search.sub ?? ""} onSub={(sub) => change({ sub })} />}
+          {kind.type !== ResourceType.LAUNCH_PLAN && <Source type={kind.type} place={place} entity={entity} version={shown.version} />}
           <Versions kind={kind} place={place} entity={entity} versions={found.data ?? []} shown={shown.version} against={search.against} onChange={change} />
         </>
       )}

@@ -232,7 +232,7 @@ function Head({ id, data, liveness, onNode }: HeadProps): JSX.Element | null {
       </div>
       <About id={id} data={data} onNode={onNode} />
       <Fault error={abort.error} />
-      {deriving && <Derive id={id} onClose={() => setDeriving(false)} />}
+      {deriving && <Derive id={id} launched={run.launched} onClose={() => setDeriving(false)} />}
     </>
   );
 }

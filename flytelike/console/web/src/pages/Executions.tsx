@@ -1,7 +1,6 @@
 import { keepPreviousData, useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link, getRouteApi, useNavigate } from "@tanstack/react-router";
-import { useVirtualizer } from "@tanstack/react-virtual";
-import { type JSX, type KeyboardEvent, useDeferredValue, useEffect, useRef, useState } from "react";
+import { type JSX, type KeyboardEvent, useCallback, useDeferredValue, useMemo, useRef, useState } from "react";
 import { admin, pages } from "../api/client";
 import { keys } from "../api/keys";
 import { useLiveDomain } from "../api/live";
@@ -10,12 +9,13 @@ import { type RunSearch, SINCE, runFilters } from "../lib/filters";
 import { RUN_FILTERS, runLook } from "../lib/phases";
 import { Empty, Fault } from "../parts/Fault";
 import { Phase } from "../parts/Phase";
+import { Rows } from "../parts/Rows";
 import { SavedViews } from "../parts/SavedViews";
 import { Ago, Took } from "../parts/Time";
 import { useTitle } from "../parts/title";
 
 const route = getRouteApi("/p/$project/$domain/executions");
-const ROW = 32;
+const AHEAD = 30;
 const COUNTED_MAX = 10_000;
 
 /** The executions of a domain; what is shown is in the address. */
@@ -43,16 +43,16 @@ export function Executions(): JSX.Element {
       void client.invalidateQueries({ queryKey: keys.domain(place) });
     },
   });
-  const rows = found.data?.pages.flatMap((page) => page.runs) ?? [];
+  const rows = useMemo(() => found.data?.pages.flatMap((page) => page.runs) ?? [], [found.data]);
   const total = found.data?.pages[0]?.total ?? 0;
   const box = useRef<HTMLDivElement>(null);
-   
-  const shown = useVirtualizer({ count: rows.length, getScrollElement: () => box.current, estimateSize: () => ROW, overscan: 12, scrollPaddingStart: ROW });
-  const last = shown.getVirtualItems().at(-1)?.index ?? 0;
   const { hasNextPage, isFetchingNextPage, fetchNextPage } = found;
-  useEffect(() => {
-    if (last >= rows.length - 30 && hasNextPage && !isFetchingNextPage) void fetchNextPage();
-  }, [last, rows.length, hasNextPage, isFetchingNextPage, fetchNextPage]);
+  const seen = useCallback(
+    (_first: number, last: number) => {
+      if (last >= rows.length - AHEAD && hasNextPage && !isFetchingNextPage) void fetchNextPage();
+    },
+    [rows.length, hasNextPage, isFetchingNextPage, fetchNextPage],
+  );
   const change = (more: RunSearch): void => {
     void navigate({ to: ".", search: { ...search, ...more }, replace: true });
   };
@@ -61,13 +61,16 @@ export function Executions(): JSX.Element {
     if (step === undefined) return;
     event.preventDefault();
     const links = [...event.currentTarget.querySelectorAll<HTMLElement>("a[data-run]")];
-    links[Math.min(Math.max(links.indexOf(document.activeElement as HTMLElement) + step, 0), links.length - 1)]?.focus();
+    const at = (link: Element | null): number => Number(link?.closest("[data-row]")?.getAttribute("data-row") ?? Number.NaN);
+    const current = at(document.activeElement);
+    // From outside of the rows one comes to the first that there is.
+    const next = Number.isNaN(current) ? Math.min(...links.map(at)) : current + step;
+    links.find((link) => at(link) === next)?.focus();
   };
-  const toggle = (name: string): void => {
-    const next = new Set(chosen);
-    if (!next.delete(name)) next.add(name);
-    setChosen(next);
-  };
+  const draw = useCallback(
+    (run: RunRow) => <Run run={run} chosen={chosen.has(run.name)} onToggle={setChosen} place={place} />,
+    [chosen, place],
+  );
   return (
     <>
       <h1 className="sr">Executions</h1>
@@ -98,39 +101,35 @@ export function Executions(): JSX.Element {
         {found.isSuccess && rows.length === 0 && (
           <Empty command={`flytelike execute FILE.py WORKFLOW --project ${place.project} --domain ${place.domain}`}>No execution is like that.</Empty>
         )}
-        <div style={{ height: shown.getTotalSize(), position: "relative" }}>
-          {shown.getVirtualItems().map((item) => {
-            const run = rows[item.index];
-            return (
-              run && (
-                <Row key={run.name} run={run} start={item.start} chosen={chosen.has(run.name)} onToggle={() => toggle(run.name)} place={place} />
-              )
-            );
-          })}
-        </div>
+        <Rows box={box} count={rows.length} at={(index) => rows[index]} draw={draw} columns="runs" isOn={(run) => chosen.has(run.name)} onSeen={seen} />
       </div>
     </>
   );
 }
 
-interface RowProps {
+interface RunProps {
   readonly run: RunRow;
-  readonly start: number;
   readonly chosen: boolean;
-  readonly onToggle: () => void;
+  readonly onToggle: (change: (old: ReadonlySet<string>) => ReadonlySet<string>) => void;
   readonly place: { readonly project: string; readonly domain: string };
 }
 
-function Row({ run, start, chosen, onToggle, place }: RowProps): JSX.Element {
+function Run({ run, chosen, onToggle, place }: RunProps): JSX.Element {
   const look = runLook(run.phase);
+  const toggle = (): void =>
+    onToggle((old) => {
+      const next = new Set(old);
+      if (!next.delete(run.name)) next.add(run.name);
+      return next;
+    });
   return (
-    <div className={`list-row runs${chosen ? " on" : ""}`} style={{ transform: `translateY(${start}px)` }}>
-      <input type="checkbox" aria-label={`Choose ${run.name}`} checked={chosen} disabled={look.ended} onChange={onToggle} />
+    <>
+      <input type="checkbox" aria-label={`Choose ${run.name}`} checked={chosen} disabled={look.ended} onChange={toggle} />
       <Phase look={look} />
-      <Link to="/p/$project/$domain/executions/$name" params={{ ...place, name: run.name }} data-run="">
+      <Link to="/p/$project/$domain/executions/$name" params={{ ...place, name: run.name }} className="cut" data-run="">
         {run.name}
       </Link>
-      <span className="soft" title={run.launched?.name}>
+      <span className="soft cut" title={run.launched?.name}>
         {run.launched?.name}
       </span>
       <span className="soft">
@@ -139,10 +138,10 @@ function Row({ run, start, chosen, onToggle, place }: RowProps): JSX.Element {
       <span className="right">
         <Took from={run.startedAt} to={run.endedAt} />
       </span>
-      <span className="bad" title={run.message}>
+      <span className="bad cut" title={run.message}>
         {run.message}
       </span>
-    </div>
+    </>
   );
 }
 

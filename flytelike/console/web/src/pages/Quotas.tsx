@@ -1,10 +1,10 @@
-import { useQuery } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
-import type { JSX } from "react";
+import { type JSX, type SubmitEvent, useState } from "react";
 import { tenancy } from "../api/client";
 import { keys } from "../api/keys";
 import type { QuotaPlace, QuotaUse } from "../gen/flytelike/service/tenancy_pb";
-import { amount, share } from "../lib/amounts";
+import { RESOURCES, amount, amountFrom, share } from "../lib/amounts";
 import { Empty, Fault } from "../parts/Fault";
 import { useTitle } from "../parts/title";
 
@@ -80,7 +80,43 @@ function PlaceUse({ use }: { readonly use: QuotaUse }): JSX.Element {
           ))}
         </tbody>
       </table>
+      <Change use={use} name={name} />
     </section>
+  );
+}
+
+/** Sets or takes away one limit; whether one may is the server's to say. */
+function Change({ use, name }: { readonly use: QuotaUse; readonly name: string }): JSX.Element {
+  const client = useQueryClient();
+  const [resource, setResource] = useState<string>(RESOURCES[0]);
+  const [text, setText] = useState("");
+  const set = useMutation({
+    mutationFn: async () => {
+      const others = Object.entries(use.quota?.limits ?? {}).filter(([each]) => each !== resource);
+      const limits = Object.fromEntries(text.trim() === "" ? others : [...others, [resource, amountFrom(resource, text)]]);
+      const quota = { place: use.quota?.place ?? {}, limits, guaranteed: { ...use.quota?.guaranteed }, weight: use.quota?.weight ?? 0 };
+      await tenancy.applyTenancy({ wishes: [{ wish: { case: "quota", value: { quota } } }] });
+    },
+    onSuccess: () => setText(""),
+    onSettled: () => client.invalidateQueries({ queryKey: ["quotas"] }),
+  });
+  const send = (event: SubmitEvent): void => {
+    event.preventDefault();
+    set.mutate();
+  };
+  return (
+    <form className="row" style={{ marginTop: 10 }} aria-label={`Change the limits of ${name}`} onSubmit={send}>
+      <select aria-label="Resource" value={resource} onChange={(event) => setResource(event.target.value)}>
+        {[...new Set([...RESOURCES, ...Object.keys(use.quota?.limits ?? {})])].map((each) => (
+          <option key={each}>{each}</option>
+        ))}
+      </select>
+      <input aria-label="Limit" placeholder="no limit" size={10} value={text} onChange={(event) => setText(event.target.value)} />
+      <button type="submit" disabled={set.isPending}>
+        {text.trim() === "" ? "Take the limit away" : "Set the limit"}
+      </button>
+      <Fault error={set.error} />
+    </form>
   );
 }
 

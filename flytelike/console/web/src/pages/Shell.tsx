@@ -1,6 +1,6 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { Link, Outlet, useNavigate, useParams } from "@tanstack/react-router";
-import { type JSX, useCallback, useEffect, useState } from "react";
+import { Link, Outlet, useLocation, useNavigate, useParams } from "@tanstack/react-router";
+import { type JSX, useCallback, useEffect, useRef, useState } from "react";
 import { access, isUnknownCaller, type Place, pages } from "../api/client";
 import { keys } from "../api/keys";
 import { signOut } from "../api/session";
@@ -103,8 +103,14 @@ function Where({ place }: { readonly place: Place }): JSX.Element {
 }
 
 function Sections({ place }: { readonly place: Place }): JSX.Element {
+  const tabs = useRef<HTMLElement>(null);
+  const path = useLocation({ select: (location) => location.pathname });
+  useEffect(() => {
+    // Where not all sections fit, the one that is shown is to be seen.
+    tabs.current?.querySelector('[aria-current="page"]')?.scrollIntoView({ block: "nearest", inline: "center" });
+  }, [path]);
   return (
-    <nav className="tabs" aria-label="Sections">
+    <nav ref={tabs} className="tabs" aria-label="Sections">
       <Link to="/p/$project/$domain" params={place} activeOptions={{ exact: true }}>
         Overview
       </Link>

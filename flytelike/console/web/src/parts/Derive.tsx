@@ -1,13 +1,19 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { type JSX, useState } from "react";
-import { type RunId, derivation } from "../api/client";
+import { type RunId, admin, derivation } from "../api/client";
+import { Sort_Direction } from "../gen/flytelike/admin/common_pb";
+import { type Identifier, ResourceType } from "../gen/flytelike/core/identifier_pb";
 import { type DerivedNode, DerivedNode_Action as Action, DeriveRequest_Runs as Runs } from "../gen/flytelike/service/derivation_pb";
 import { Dialog } from "./Dialog";
 import { Fault } from "./Fault";
 
+const VERSIONS = 20;
+
 interface Props {
   readonly id: RunId;
+  /** What it executed. */
+  readonly launched: Identifier | undefined;
   readonly onClose: () => void;
 }
 
@@ -22,17 +28,30 @@ const WORDS: Readonly<Record<Action, string>> = {
 };
 
 /** What an execution made from this one would run and what it would reuse; then it is made. */
-export function Derive({ id, onClose }: Props): JSX.Element {
+export function Derive({ id, launched, onClose }: Props): JSX.Element {
   const navigate = useNavigate();
   const [runs, setRuns] = useState(Runs.WHAT_IS_NEEDED);
+  const [version, setVersion] = useState(launched?.version ?? "");
+  const versions = useQuery({
+    queryKey: ["derive", "versions", launched?.project, launched?.domain, launched?.name],
+    queryFn: () =>
+      admin.listLaunchPlans({
+        id: { project: launched?.project ?? "", domain: launched?.domain ?? "", name: launched?.name ?? "" },
+        limit: VERSIONS,
+        sortBy: { key: "created_at", direction: Sort_Direction.DESCENDING },
+      }),
+    enabled: launched?.resourceType === ResourceType.LAUNCH_PLAN,
+  });
+  const others = versions.data?.launchPlans.map((found) => found.id?.version ?? "").filter((found) => found !== launched?.version) ?? [];
+  const what = { id, runs, ...(launched && version !== launched.version && { launchPlan: { ...launched, version } }) };
   const plan = useQuery({
-    queryKey: ["derive", id, runs],
-    queryFn: () => derivation.derive({ id, runs, dryRun: true }),
+    queryKey: ["derive", id, runs, version],
+    queryFn: () => derivation.derive({ ...what, dryRun: true }),
     staleTime: 0,
     retry: false,
   });
   const make = useMutation({
-    mutationFn: () => derivation.derive({ id, runs }),
+    mutationFn: () => derivation.derive(what),
     onSuccess: (made) => {
       onClose();
       if (made.id) void navigate({ to: "/p/$project/$domain/executions/$name", params: { ...id, name: made.id.name } });
@@ -52,6 +71,17 @@ export function Derive({ id, onClose }: Props): JSX.Element {
             Relaunch: all of it
           </button>
         </div>
+        {launched && others.length > 0 && (
+          <label className="row" style={{ marginTop: 8 }}>
+            with the code of version
+            <select value={version} onChange={(event) => setVersion(event.target.value)}>
+              <option value={launched.version}>{launched.version} (as before)</option>
+              {others.map((other) => (
+                <option key={other}>{other}</option>
+              ))}
+            </select>
+          </label>
+        )}
         <Fault error={plan.error ?? make.error} />
         {plan.isSuccess && (
           <p className="soft" style={{ marginTop: 8 }} role="status">
@@ -92,7 +122,7 @@ function PlanRow({ node }: { readonly node: DerivedNode }): JSX.Element {
   return (
     <tr>
       <td>
-        <code>{node.path || node.earlier}</code> <span className="soft">{node.called.split(".").at(-1)}</span>
+        <code>{node.path || node.earlier}</code> <span className="soft">{node.called.replaceAll("`", "").split(".").at(-1)}</span>
       </td>
       <td style={{ whiteSpace: "nowrap" }}>{WORDS[node.action]}</td>
       <td className="soft">{[node.reason, node.detail].filter(Boolean).join(": ")}</td>

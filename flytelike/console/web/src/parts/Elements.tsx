@@ -9,6 +9,7 @@ import { Trace } from "./Trace";
 
 const CELLS_MAX = 4000;
 const SHOWN_MAX = 200;
+const PER_LINE = 60;
 const TONES: Readonly<Record<ElementKind, string>> = {
   failed: "--bad-fill", running: "--busy-fill", waiting: "--line-strong", succeeded: "--good-fill", cached: "--cached-fill", aborted: "--odd-fill",
 };
@@ -58,7 +59,7 @@ interface StripProps {
 function Strip({ states, onChoose }: StripProps): JSX.Element {
   const canvas = useRef<HTMLCanvasElement>(null);
   const drawn = useMemo(() => cells(states, CELLS_MAX), [states]);
-  const perLine = Math.min(100, Math.max(drawn.kinds.length, 1));
+  const perLine = Math.min(PER_LINE, Math.max(drawn.kinds.length, 1));
   const lines = Math.ceil(drawn.kinds.length / perLine);
   useEffect(() => {
     const target = canvas.current?.getContext("2d");

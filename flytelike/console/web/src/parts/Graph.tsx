@@ -1,11 +1,11 @@
 import "@xyflow/react/dist/style.css";
 import { useQuery } from "@tanstack/react-query";
 import { Background, Controls, type Edge, Handle, type Node, type NodeProps, Position, ReactFlow } from "@xyflow/react";
-import { type JSX, useMemo } from "react";
+import { type JSX, useMemo, useSyncExternalStore } from "react";
 import type { DrawGraphResponse, GraphNode } from "../gen/flytelike/service/console_pb";
 import { NODE_FILTERS, nodeLook } from "../lib/phases";
 import { Phase } from "./Phase";
-import { layout } from "./layout";
+import { type Direction, layout } from "./layout";
 
 interface Props {
   readonly graph: DrawGraphResponse;
@@ -14,18 +14,33 @@ interface Props {
   readonly onOpen?: ((node: GraphNode) => void) | undefined;
 }
 
-type Card = Node<{ readonly of: GraphNode; readonly on: boolean; readonly select: () => void; readonly open: (() => void) | undefined }>;
+type Card = Node<{ readonly of: GraphNode; readonly direction: Direction; readonly on: boolean; readonly select: () => void; readonly open: (() => void) | undefined }>;
 
 const TYPES = { card: CardNode };
 
-/** A graph, laid out from left to right. Nodes are buttons; large groups of like ones are folded. */
+const narrow = matchMedia("(max-width: 860px)");
+
+/** Which way graphs go: down where the window is narrow, or nodes would be too small to be read. */
+function useDirection(): Direction {
+  const isNarrow = useSyncExternalStore(
+    (told) => {
+      narrow.addEventListener("change", told);
+      return () => narrow.removeEventListener("change", told);
+    },
+    () => narrow.matches,
+  );
+  return isNarrow ? "DOWN" : "RIGHT";
+}
+
+/** A graph, laid out. Nodes are buttons; large groups of like ones are folded. */
 export default function Graph({ graph, selected, onSelect, onOpen }: Props): JSX.Element {
   const shape = JSON.stringify([graph.nodes.map(({ id }) => id), graph.edges.map(({ source, target }) => [source, target])]);
+  const direction = useDirection();
   const places = useQuery({
-    queryKey: ["layout", shape],
+    queryKey: ["layout", shape, direction],
     queryFn: async () => {
       const [nodes, edges] = JSON.parse(shape) as [string[], [string, string][]];
-      return await layout(nodes, edges);
+      return await layout(nodes, edges, direction);
     },
     staleTime: Infinity,
   });
@@ -37,12 +52,13 @@ export default function Graph({ graph, selected, onSelect, onOpen }: Props): JSX
         position: places.data?.get(of.id) ?? { x: 0, y: 0 },
         data: {
           of,
+          direction,
           on: selected !== undefined && of.path === selected,
           select: () => onSelect(of),
           open: onOpen && (of.nested || of.phases.length > 0) ? () => onOpen(of) : undefined,
         },
       })),
-    [graph, places.data, selected, onSelect, onOpen],
+    [graph, places.data, direction, selected, onSelect, onOpen],
   );
   const edges = useMemo<Edge[]>(
     () => graph.edges.map(({ source, target }) => ({ id: `${source}>${target}`, source, target })),
@@ -52,6 +68,7 @@ export default function Graph({ graph, selected, onSelect, onOpen }: Props): JSX
   return (
     <div className="graph">
       <ReactFlow
+        key={direction}
         nodes={nodes}
         edges={edges}
         nodeTypes={TYPES}
@@ -78,6 +95,7 @@ export default function Graph({ graph, selected, onSelect, onOpen }: Props): JSX
 
 function CardNode({ data }: NodeProps<Card>): JSX.Element {
   const { of, on } = data;
+  const across = data.direction === "RIGHT";
   const worst = NODE_FILTERS.find(({ word, phases }) => word !== "queued" && of.phases.some((it) => phases.includes(it.phase)));
   const phase = of.phases.find((it) => worst?.phases.includes(it.phase))?.phase ?? of.phases[0]?.phase;
   const look = phase === undefined ? undefined : nodeLook(phase);
@@ -85,7 +103,7 @@ function CardNode({ data }: NodeProps<Card>): JSX.Element {
   const words = of.condition || (of.kind === "group" ? groupWords(of) : of.kind);
   return (
     <>
-      <Handle type="target" position={Position.Left} isConnectable={false} />
+      <Handle type="target" position={across ? Position.Left : Position.Top} isConnectable={false} />
       <button
         type="button"
         className={`gnode nopan b-${look?.tone ?? "none"}${on ? " on" : ""}${of.count > 1 ? " group" : ""}`}
@@ -102,7 +120,7 @@ function CardNode({ data }: NodeProps<Card>): JSX.Element {
           {words}
         </span>
       </button>
-      <Handle type="source" position={Position.Right} isConnectable={false} />
+      <Handle type="source" position={across ? Position.Right : Position.Bottom} isConnectable={false} />
     </>
   );
 }

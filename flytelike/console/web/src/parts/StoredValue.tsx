@@ -7,7 +7,7 @@ import { type Plain, type Stored } from "../lib/literals";
 import { LONG_NUMBER } from "../lib/pasted";
 import { size } from "../lib/time";
 import { Fault } from "./Fault";
-import { Tree } from "./Tree";
+import { StoredInTree, Tree } from "./Tree";
 
 interface Owner {
   readonly id: RunId;
@@ -18,7 +18,7 @@ interface Owner {
 export const OwnerOfValues = createContext<Owner | undefined>(undefined);
 
 /** A file, folder or table: where it lies, and how it begins. */
-export function StoredValue({ value }: { readonly value: Stored }): JSX.Element {
+export function StoredValue({ value }: { readonly value: Stored & { readonly guessed?: boolean } }): JSX.Element {
   const owner = useContext(OwnerOfValues);
   const found = useQuery({
     queryKey: [...(owner ? keys.values(owner.id, owner.path) : []), "stored", value.uri],
@@ -33,6 +33,8 @@ export function StoredValue({ value }: { readonly value: Stored }): JSX.Element 
   });
   const name = value.uri.slice(value.uri.lastIndexOf("/") + 1);
   const shown = found.data;
+  // What only looks like a file or table is shown as what it is, without a complaint.
+  if (value.guessed && found.error) return <code className="uri">{value.uri}</code>;
   return (
     <div className="json">
       <div className="row" style={{ marginBottom: 6 }}>
@@ -45,7 +47,8 @@ export function StoredValue({ value }: { readonly value: Stored }): JSX.Element 
         )}
       </div>
       {found.isLoading && <p className="soft">Loading…</p>}
-      {shown && <Beginning shown={shown} name={name} />}
+      {/* What a file holds refers to nothing: of JSON in it no address is looked into. */}
+      <StoredInTree value={undefined}>{shown && <Beginning shown={shown} name={name} />}</StoredInTree>
       {!shown && value.columns && value.columns.length > 0 && <p className="soft">columns: {value.columns.map((one) => one.name).join(", ")}</p>}
       <code className="soft uri">{value.uri}</code>
       <Fault error={found.error} />

@@ -44,8 +44,13 @@ interface Span {
 
 /** How long something took, or has been going on. */
 export function Took({ from, to }: Span): JSX.Element {
-  const current = useNow();
   const began = ms(from);
   if (began === undefined) return <span className="soft">–</span>;
-  return <span className="num">{duration((ms(to) ?? current) - began)}</span>;
+  const ended = ms(to);
+  // What has ended needs no clock: lists have many of these.
+  return ended === undefined ? <Since began={began} /> : <span className="num">{duration(ended - began)}</span>;
+}
+
+function Since({ began }: { readonly began: number }): JSX.Element {
+  return <span className="num">{duration(useNow() - began)}</span>;
 }

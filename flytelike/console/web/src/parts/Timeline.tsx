@@ -1,4 +1,4 @@
-import type { JSX } from "react";
+import { type JSX, useCallback } from "react";
 import type { RunId } from "../api/client";
 import type { NodeFilter } from "../api/nodes";
 import type { RunNode, RunRow } from "../gen/flytelike/service/console_pb";
@@ -22,6 +22,9 @@ export function Timeline({ id, run, filter, selected, onSelect }: Props): JSX.El
   const now = useNow();
   const from = ms(run.createdAt) ?? now;
   const span = Math.max((ms(run.endedAt) ?? now) - from, 1);
+  // What has ended is drawn once, whatever the clock says.
+  const at = run.endedAt ? from + span : now;
+  const row = useCallback((node: RunNode) => <Track node={node} from={from} span={span} now={at} />, [from, span, at]);
   return (
     <NodeList
       id={id}
@@ -41,7 +44,7 @@ export function Timeline({ id, run, filter, selected, onSelect }: Props): JSX.El
           </span>
         </>
       }
-      row={(node) => <Track node={node} from={from} span={span} now={now} />}
+      row={row}
     />
   );
 }

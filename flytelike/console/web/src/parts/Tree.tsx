@@ -1,8 +1,12 @@
-import { type JSX, useState } from "react";
-import { type Plain, json } from "../lib/literals";
+import { type JSX, type ReactNode, createContext, useContext, useState } from "react";
+import { type Plain, type Stored, json, storedIn } from "../lib/literals";
 
 const OPEN_DEPTH = 2;
 const SHOWN = 100;
+const OPEN_MAX = 10;
+
+/** How what lies in the store is shown within a tree; without it, as what it is stored as. */
+export const StoredInTree = createContext<((value: Stored) => ReactNode) | undefined>(undefined);
 
 /** A nested value as a tree that opens and closes; of long lists the first entries, and more when asked for. */
 export function Tree({ value, depth = 0 }: { readonly value: Plain; readonly depth?: number }): JSX.Element {
@@ -13,7 +17,7 @@ export function Tree({ value, depth = 0 }: { readonly value: Plain; readonly dep
     <ul className="tree">
       {entries.slice(0, shown).map(([key, item]) => (
         <li key={key}>
-          <Entry name={key} value={item} depth={depth} />
+          <Entry name={key} value={item} depth={depth} many={entries.length > OPEN_MAX} />
         </li>
       ))}
       {entries.length > shown && (
@@ -27,8 +31,28 @@ export function Tree({ value, depth = 0 }: { readonly value: Plain; readonly dep
   );
 }
 
-function Entry({ name, value, depth }: { readonly name: string; readonly value: Plain; readonly depth: number }): JSX.Element {
-  const [open, setOpen] = useState(depth < OPEN_DEPTH);
+interface EntryProps {
+  readonly name: string;
+  readonly value: Plain;
+  readonly depth: number;
+  /** Whether it is one of many: what each shows is fetched when it is opened. */
+  readonly many: boolean;
+}
+
+function Entry({ name, value, depth, many }: EntryProps): JSX.Element {
+  const showStored = useContext(StoredInTree);
+  const stored = showStored && storedIn(value);
+  const [open, setOpen] = useState(depth < OPEN_DEPTH && !(stored && many));
+  if (showStored && stored) {
+    return (
+      <details open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
+        <summary>
+          <span className="soft">{name}</span> <span className="tag">{stored.stored}</span>
+        </summary>
+        {open && showStored(stored)}
+      </details>
+    );
+  }
   if (typeof value !== "object" || value === null || size(value) === 0) {
     return (
       <>

@@ -3,11 +3,11 @@ import { type JSX, useMemo } from "react";
 import { type RunId, pages } from "../api/client";
 import { keys } from "../api/keys";
 import type { ValuesPreview } from "../gen/flytelike/service/console_pb";
-import { type Plain, isStored, json, plain } from "../lib/literals";
+import { type Plain, type Stored, json, plain, storedIn } from "../lib/literals";
 import { size } from "../lib/time";
 import { Fault } from "./Fault";
 import { OwnerOfValues, StoredValue } from "./StoredValue";
-import { Tree, isDeep } from "./Tree";
+import { StoredInTree, Tree, isDeep } from "./Tree";
 
 interface Props {
   readonly id: RunId;
@@ -65,41 +65,20 @@ function Preview({ title, preview, pending }: PreviewProps): JSX.Element {
   );
 }
 
+const showStored = (value: Stored): JSX.Element => <StoredValue value={value} />;
+
 /** One value, as suits its type. */
 export function Value({ value }: { readonly value: Plain }): JSX.Element {
-  if (isStored(value)) return <StoredValue value={value} />;
+  const stored = storedIn(value);
+  if (stored) return <StoredValue value={stored} />;
   if (typeof value === "object" && value !== null) {
     return (
       // Long values scroll, by keyboard too.
       // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
       <div className="json" tabIndex={0} role="group" aria-label="value">
-        {isDeep(value) && !holdsStored(value) ? <Tree value={value} /> : holdsStored(value) ? <Several value={value} /> : <pre>{json(value)}</pre>}
+        <StoredInTree value={showStored}>{isDeep(value) ? <Tree value={value} /> : <pre>{json(value)}</pre>}</StoredInTree>
       </div>
     );
   }
   return <pre className="json">{typeof value === "string" ? value : json(value)}</pre>;
-}
-
-const entriesOf = (value: object): [string, Plain][] => Object.entries(value) as [string, Plain][];
-
-/** Whether some of what a list or map holds lies in the store. */
-const holdsStored = (value: Plain): value is readonly Plain[] | Readonly<Record<string, Plain>> =>
-  typeof value === "object" && value !== null && !isStored(value) && entriesOf(value).some(([, item]) => isStored(item));
-
-const SEVERAL = 10;
-
-/** Files and tables of a list or map, each as it would stand by itself. */
-function Several({ value }: { readonly value: object }): JSX.Element {
-  const found = entriesOf(value);
-  return (
-    <>
-      {found.slice(0, SEVERAL).map(([key, item]) => (
-        <div className="value" key={key}>
-          <code>{key}</code>
-          <Value value={item} />
-        </div>
-      ))}
-      {found.length > SEVERAL && <p className="soft">and {(found.length - SEVERAL).toLocaleString()} more</p>}
-    </>
-  );
 }

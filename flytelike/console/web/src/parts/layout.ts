@@ -8,18 +8,21 @@ export const NODE_HEIGHT = 46;
 
 let elk: ELK | undefined;
 
-/** The places of nodes by id, laid out from left to right. */
+export type Direction = "RIGHT" | "DOWN";
+
+/** The places of nodes by id, laid out from left to right, or where there is no room for that from above. */
 export async function layout(
   nodes: readonly string[],
   edges: readonly (readonly [source: string, target: string])[],
+  direction: Direction,
 ): Promise<ReadonlyMap<string, { readonly x: number; readonly y: number }>> {
   elk ??= new ElkApi({ workerFactory: () => new Worker(workerUrl) });
   const graph: ElkNode = {
     id: "root",
     layoutOptions: {
       "elk.algorithm": "layered",
-      "elk.direction": "RIGHT",
-      "elk.layered.spacing.nodeNodeBetweenLayers": "56",
+      "elk.direction": direction,
+      "elk.layered.spacing.nodeNodeBetweenLayers": direction === "RIGHT" ? "56" : "34",
       "elk.spacing.nodeNode": "18",
       "elk.layered.considerModelOrder.strategy": "NODES_AND_EDGES",
     },
