@@ -5,6 +5,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Coroutine, Sequence
+from functools import partial
 
 from typing_extensions import override
 
@@ -23,7 +24,7 @@ from propeller.executors.pod.endings import system_failure
 from propeller.executors.pod.following import CLUSTER_UNAVAILABLE, NO_ROOM, Follower
 from propeller.executors.pod.judging import judged
 from propeller.executors.pod.labels import key_of_pod, selector
-from propeller.executors.pod.log_readers import TAIL_BYTES, LogReaders
+from propeller.executors.pod.log_readers import LOG_KEPT_S, TAIL_BYTES, LogReaders
 from propeller.executors.pod.manifest import namespace_of
 from propeller.executors.pod.names import pod_name
 from propeller.executors.pod.observation import Broken, Exited
@@ -34,6 +35,7 @@ from propeller.executors.pod.reuse import Shared
 from propeller.executors.pod.settings import Json, PodExecutorSettings
 from propeller.executors.pod.stored_logs import StoredLogs
 from propeller.executors.pod.strangers import Strangers
+from propeller.executors.pod.sweeping import Sweeper
 from propeller.executors.pod.worker import kind_of_pod
 from propeller.executors.pod.worker_pool import WorkerPool
 from propeller.executors.pod.workers import Workers
@@ -106,7 +108,15 @@ class PodExecutor(Executor):
         if self._watching is None and not self._closed:
             watch = Watch(self._objects, Selection(PODS, self._settings.watched, selector(self._settings.pods)))
             self._watching = self._later(self._listen(watch))
-            self._sweeping = self._later(self._sweep())
+            sweeper = Sweeper(
+                self._objects,
+                self._strangers,
+                self._readers,
+                self._settings.orphan_s,
+                self._recent.__contains__,
+                self._is_over,
+            )
+            self._sweeping = self._later(sweeper.run())
 
     def waits_for(self, key: AttemptKey) -> str:
         """Return why an attempt does not run yet, for people; nothing when it runs or is unknown."""
@@ -189,6 +199,9 @@ class PodExecutor(Executor):
         await self.logs.close()
         self._live.clear()
 
+    def _is_over(self, execution: ExecutionId) -> bool:
+        return self.is_over(execution)
+
     def _waits(self, key: AttemptKey) -> bool:
         """Tell whether an attempt is known and has not begun."""
         attempt = self._live.get(key)
@@ -229,18 +242,6 @@ class PodExecutor(Executor):
         attempt = self._by_place.get(place)
         if attempt is not None and attempt.pod is not None:
             attempt.lose()
-
-    async def _sweep(self) -> None:
-        """Remove pods that nobody asks for: those that have finished, and those of executions that are over."""
-        age_s = self._settings.orphan_s
-        while True:
-            await asyncio.sleep(min(60.0, age_s))
-            for place, uid in self._strangers.finished_since(age_s):
-                await remove(self._objects, place, uid)
-            for place, uid, execution in self._strangers.unasked_since(min(60.0, age_s)):
-                if self.is_over(execution):
-                    _LOG.warning("the pod %s is removed: its execution is over", place.name)
-                    await remove(self._objects, place, uid)
 
     # --- an attempt's way -------------------------------------------------------------------
 
@@ -284,8 +285,10 @@ class PodExecutor(Executor):
         if isinstance(news, Failure):
             await self._results.put_failure(attempt.spec.output_prefix, news)
             return news
-        tail = await self._readers.tail(attempt)
-        return await judged(attempt.spec, news, self._results, tail)
+        # Nothing of a good end is told from its log: that is stored beside what comes next, while its pod is left.
+        attempt.log_wait_s = LOG_KEPT_S if isinstance(news, Exited) else self._settings.log_wait_s
+        await self._readers.catch_up(attempt)
+        return await judged(attempt.spec, news, self._results, partial(self._readers.tail, attempt))
 
     async def _ending_in_worker(self, attempt: PodAttempt, wanted: Shared) -> Ending:
         spec = attempt.spec
@@ -293,8 +296,7 @@ class PodExecutor(Executor):
         if isinstance(news, Failure):
             await self._results.put_failure(spec.output_prefix, news)
             return news
-        tail = await self.logs.tail(spec.key, TAIL_BYTES) if isinstance(news, Broken) else ""
-        return await judged(spec, news, self._results, tail)
+        return await judged(spec, news, self._results, partial(self.logs.tail, spec.key, TAIL_BYTES))
 
     async def _done_by_worker(self, attempt: PodAttempt, wanted: Shared) -> Exited | Broken | Failure:
         attempt.waits_for = "a worker"
@@ -342,7 +344,8 @@ class PodExecutor(Executor):
         return attempt
 
     async def _clear_away(self, attempt: PodAttempt, after_s: float = 0.0) -> None:
-        """Remove an attempt's pod; what it still prints within its grace is kept."""
+        """Remove an attempt's pod once its log is stored; what it still prints within its grace is kept, too."""
+        await self._readers.kept(attempt)
         if after_s:
             await asyncio.sleep(after_s)
         if attempt.pod is not None:
