@@ -16,7 +16,8 @@ class PodAttempt:
     """What is known of an attempt. `turn` counts attempts as they came.
 
     `waits_for` tells people why it does not run yet. `over` is set when its program is known to have ended.
-    `log_wait_s` is how long its pod is left for the rest of its log then.
+    `log_wait_s` is how long its pod is left for the rest of its log then. `at_fault` is the place of the element that
+    ended the process of a worker's order, -1 for none.
     """
 
     spec: AttemptSpec
@@ -32,6 +33,7 @@ class PodAttempt:
     work: asyncio.Task[None] | None = None
     log: asyncio.Task[None] | None = None
     log_wait_s: float = 0.0
+    at_fault: int = -1
     clearing: asyncio.Task[None] | None = None
     over: asyncio.Event = field(default_factory=asyncio.Event)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)

@@ -4,26 +4,30 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from functools import partial
+from typing import TypeVar
 
 from typing_extensions import override
 
+from flytelike.codec.pod_orders import BatchOrder
 from flytelike.model.diagnostic import Diagnostic
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ExecutionId
 from flytelike.model.queued import Queued
 from flytelike.storage import StorageError, Store
-from propeller.core.elements import Span
+from propeller.core.elements import Span, spans_of
 from propeller.executors.ending import NO_GRAPHS, Ending, GaveNodes
 from propeller.executors.pod.admission import Admission, AllAdmitted, NeverAdmitted
 from propeller.executors.pod.attempt import PodAttempt
 from propeller.executors.pod.creating import PodMaker
+from propeller.executors.pod.element_batches import BatchEnd, ElementBatches
 from propeller.executors.pod.elements import ElementPods
 from propeller.executors.pod.endings import system_failure
 from propeller.executors.pod.following import CLUSTER_UNAVAILABLE, NO_ROOM, Follower
 from propeller.executors.pod.judging import judged
 from propeller.executors.pod.labels import key_of_pod, selector
+from propeller.executors.pod.log_pump import store_rest
 from propeller.executors.pod.log_readers import LOG_KEPT_S, TAIL_BYTES, LogReaders
 from propeller.executors.pod.manifest import namespace_of
 from propeller.executors.pod.names import pod_name
@@ -47,6 +51,8 @@ from propeller.ports import AttemptKey, AttemptListener, AttemptSpec, Executor
 from propeller.ports_elements import ElementResult, ElementsOrder
 
 _LOG = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 _REMEMBERED = 4096
 _AGAIN_S, _AGAIN_MAX_S = 0.2, 30.0
@@ -91,6 +97,9 @@ class PodExecutor(Executor):
         self._workers = Workers(settings, objects, self._maker, self._results, self._pool)
         self._follower = Follower(settings, objects, listener, self._readers, self._pool.make_room)
         self._elements = ElementPods(self._results)
+        self._batches = ElementBatches(
+            self._results, self._run_batch, self._start_each, self._tell_elements, self._keep_printed, self._later
+        )
         self._strangers = Strangers()
         self._live: dict[AttemptKey, PodAttempt] = {}
         self._by_place: dict[ObjectKey, PodAttempt] = {}
@@ -159,11 +168,23 @@ class PodExecutor(Executor):
 
     @override
     async def start_elements(self, order: ElementsOrder) -> None:
-        if not self._closed:
-            await self._elements.start(order, self.start)
+        if self._closed:
+            return
+        if not self._batches.takes(order):
+            await self._start_each(order)
+            return
+        self.open()
+        await self._listed.wait()
+        self._batches.start(order, self._pool.given())
+
+    async def _start_each(self, order: ElementsOrder) -> None:
+        await self._elements.start(order, self.start)
 
     @override
     async def abort_elements(self, key: AttemptKey, reason: str) -> None:
+        given = {attempt: self._workers.given_to(attempt) for attempt in self._batches.stop(key)}
+        for attempt, to in given.items():
+            await self._workers.abort(attempt, to)
         for attempt in self._elements.stop(key):
             await self.abort(attempt, reason)
 
@@ -171,7 +192,8 @@ class PodExecutor(Executor):
     async def withdraw_elements(self, key: AttemptKey, elements: Sequence[Span]) -> Sequence[Span]:
         withdrawn = self._elements.withdraw(key, elements, self._waits)
         await asyncio.gather(*(self.abort(attempt, "it is not to begin any more") for attempt in withdrawn.attempts))
-        return withdrawn.elements
+        waiting = self._batches.withdraw(key, elements)
+        return [*withdrawn.elements, *spans_of(sorted(waiting))]
 
     def forget(self, executions: Collection[ExecutionId]) -> None:
         """Forget how attempts of executions ended, so that others of the same names are none of theirs."""
@@ -249,18 +271,23 @@ class PodExecutor(Executor):
         self._end(attempt, await self._ending_at_last(attempt))
 
     async def _ending_at_last(self, attempt: PodAttempt) -> Ending:
+        try:
+            return await self._retried(attempt, lambda: self._ending(attempt))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the engine must hear of the attempt's end
+            _LOG.exception("the attempt of pod %s cannot go on", attempt.place.name)
+            return system_failure("PodExecutorFailed", f"{type(error).__name__}: {error}")
+
+    async def _retried(self, attempt: PodAttempt, work: Callable[[], Awaitable[_T]]) -> _T:
+        """Return what comes of work, however long the store or the API server is away."""
         pause_s = _AGAIN_S
         while True:
             try:
-                return await self._ending(attempt)
+                return await work()
             except (StorageError, KubernetesError) as error:
                 attempt.waits_for = str(error)
                 _LOG.warning("the attempt of pod %s goes on later: %s", attempt.place.name, error)
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, _AGAIN_MAX_S)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the engine must hear of the attempt's end
-                _LOG.exception("the attempt of pod %s cannot go on", attempt.place.name)
-                return system_failure("PodExecutorFailed", f"{type(error).__name__}: {error}")
 
     async def _ending(self, attempt: PodAttempt) -> Ending:
         await self._listed.wait()
@@ -298,6 +325,31 @@ class PodExecutor(Executor):
             return news
         return await judged(spec, news, self._results, partial(self.logs.tail, spec.key, TAIL_BYTES))
 
+    async def _run_batch(self, spec: AttemptSpec, order: BatchOrder) -> BatchEnd:
+        """Have a worker run elements of an array."""
+        attempt = PodAttempt(spec, self._place(spec.key))
+        try:
+            return await self._retried(attempt, lambda: self._batch_end(attempt, order))
+        finally:
+            self._admission.released(spec.key)
+            if attempt.held_up:
+                self._listener.held_up(spec.key, None)
+
+    async def _batch_end(self, attempt: PodAttempt, order: BatchOrder) -> BatchEnd:
+        wanted = await self._preparer.batch(attempt.spec, order)
+        if wanted is None:
+            return BatchEnd()  # each element will be told why
+        news = await self._admitted(attempt, wanted.kind.pod) or await self._done_by_worker(attempt, wanted)
+        since_ns = news.since_ns if isinstance(news, Exited) else 0
+        took_s = (news.at_ns - since_ns) / 1e9 if isinstance(news, Exited) and since_ns else 0.0
+        return BatchEnd(took_s, attempt.at_fault)
+
+    async def _keep_printed(self, key: AttemptKey, printed: bytes) -> None:
+        writer = await self.logs.write(key)
+        if not writer.end:  # it may be told twice
+            await writer.write(printed)
+        _ = self._later(store_rest(self.logs, key))
+
     async def _done_by_worker(self, attempt: PodAttempt, wanted: Shared) -> Exited | Broken | Failure:
         attempt.waits_for = "a worker"
         return await self._workers.ended(attempt, wanted, self._follower)
@@ -332,6 +384,8 @@ class PodExecutor(Executor):
         if len(self._recent) > _REMEMBERED:
             self._recent.popitem(last=False)
         attempt.clearing = self._later(self._clear_away(attempt, self._settings.kept_s))
+        since_ns = attempt.running_since_ns
+        self._batches.ended(key, (time.time_ns() - since_ns) / 1e9 if since_ns else 0.0)
         self._tell(key, ending)
 
     def _forget(self, key: AttemptKey) -> PodAttempt | None:
@@ -361,13 +415,17 @@ class PodExecutor(Executor):
             case GaveNodes() | Failure() | None if element is not None:
                 failure = NO_GRAPHS if isinstance(ending, GaveNodes) else ending
                 result = ElementResult(element[1], key.attempt, failure)
-                self._listener.elements_ended(element[0], now_ns, [result])
+                self._tell_elements(element[0], [result])
             case None:
                 self._listener.succeeded(key, now_ns)
             case GaveNodes():
                 self._listener.expanded(key, now_ns)
             case Failure() as failure:
                 self._listener.failed(key, now_ns, failure)
+
+    def _tell_elements(self, key: AttemptKey, results: Sequence[ElementResult]) -> None:
+        if not self._closed:
+            self._listener.elements_ended(key, time.time_ns(), results)
 
     def _place(self, key: AttemptKey) -> ObjectKey:
         return ObjectKey(namespace_of(key, self._settings.pods), pod_name(key))
