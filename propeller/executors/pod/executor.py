@@ -193,7 +193,7 @@ class PodExecutor(Executor):
         withdrawn = self._elements.withdraw(key, elements, self._waits)
         await asyncio.gather(*(self.abort(attempt, "it is not to begin any more") for attempt in withdrawn.attempts))
         waiting = self._batches.withdraw(key, elements)
-        return [*withdrawn.elements, *spans_of(sorted(waiting))]
+        return (*withdrawn.elements, *spans_of(sorted(waiting)))
 
     def forget(self, executions: Collection[ExecutionId]) -> None:
         """Forget how attempts of executions ended, so that others of the same names are none of theirs."""
