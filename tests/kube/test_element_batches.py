@@ -94,7 +94,7 @@ async def halted(bench: PodBench, folder: Path) -> ArraySpec:
     await bench.executor.start_elements(ElementsOrder(array, [Span(0, 20)]))
     await appears(folder / "ran-14")
     async with asyncio.timeout(30):
-        while not [batch for batch in bench.executor._pool.given().values() if batch and (14, 0) in batch.elements]:
+        while not [batch for _, batch in bench.executor._pool.given() if batch and (14, 0) in batch.elements]:
             await asyncio.sleep(0.01)
     return array
 

@@ -11,7 +11,7 @@ import logging
 import math
 import secrets
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 
@@ -164,7 +164,7 @@ class ElementBatches:
             return False
         return True
 
-    def start(self, order: ElementsOrder, given: Mapping[AttemptKey, BatchOrder | None]) -> None:
+    def start(self, order: ElementsOrder, given: Iterable[tuple[AttemptKey, BatchOrder | None]]) -> None:
         """Take elements.
 
         Args:
@@ -181,7 +181,7 @@ class ElementBatches:
             self._queues[key] = queue
         queue.add(order.elements)
         waiting = set(queue.waiting)
-        for attempt, batch in given.items():
+        for attempt, batch in given:
             if batch is None:
                 queue.alone |= {element for element in waiting if array.attempt(*element).key == attempt}
             elif batch.results_uri.startswith(f"{array.output_prefix}/{BATCHES}/") and waiting & {*batch.elements}:

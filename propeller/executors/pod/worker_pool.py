@@ -104,9 +104,9 @@ class WorkerPool:
                 worker.idle.cancel()
             self._lines.serve(worker.kind)
 
-    def given(self) -> dict[AttemptKey, BatchOrder | None]:
+    def given(self) -> list[tuple[AttemptKey, BatchOrder | None]]:
         """Return what lies in workers' mailboxes, whether it runs or has ended: whose, and which elements of it."""
-        return {worker.key: worker.batch for worker in self._workers.values() if worker.key is not None}
+        return [(worker.key, worker.batch) for worker in self._workers.values() if worker.key is not None]
 
     def waiting(self) -> Iterator[tuple[PodAttempt, int, int]]:
         """Yield the attempts that wait for a worker, their places in line, and the lengths of the lines."""

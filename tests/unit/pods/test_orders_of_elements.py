@@ -51,9 +51,9 @@ class World:
         self.results = Results(Store())
         self.batches = ElementBatches(self.results, self._run, self._start, self._tell, self._keep, self._later)
 
-    async def all_of(self, of: ArraySpec, given: dict[AttemptKey, BatchOrder | None] | None = None) -> None:
+    async def all_of(self, of: ArraySpec, given: Sequence[tuple[AttemptKey, BatchOrder | None]] = ()) -> None:
         """Run an array until all is told."""
-        self.batches.start(ElementsOrder(of, [Span(0, of.length)]), given or {})
+        self.batches.start(ElementsOrder(of, [Span(0, of.length)]), given)
         async with asyncio.timeout(30):
             while len(self.told) < of.length:
                 await asyncio.sleep(0)
@@ -120,7 +120,7 @@ def test_only_who_is_at_fault_runs_again_by_itself() -> None:
 def test_an_order_that_runs_already_is_waited_for_and_not_given_again() -> None:
     world, of = World(), array(10, "running")
     order = BatchOrder((), (), tuple((n, 0) for n in range(4, 9)), f"{of.output_prefix}/batches/abc/results")
-    asyncio.run(world.all_of(of, {of.attempt(4, 0).key: order}))
+    asyncio.run(world.all_of(of, [(of.attempt(4, 0).key, order)]))
     assert sorted(one.element for one in world.told) == [*range(10)]
     assert (4, 5, 6, 7, 8) in world.ran
     assert not {4, 5, 6, 7, 8} & {n for ran in world.ran for n in ran if ran != (4, 5, 6, 7, 8)}
@@ -130,7 +130,7 @@ def test_an_order_that_runs_already_is_waited_for_and_not_given_again() -> None:
 def test_an_order_of_another_array_is_none_of_its_own() -> None:
     world, of = World(), array(10, "own")
     order = BatchOrder((), (), ((4, 0),), "memory://other/batches/abc/results")
-    asyncio.run(world.all_of(of, {of.attempt(4, 0).key: order}))
+    asyncio.run(world.all_of(of, [(of.attempt(4, 0).key, order)]))
     assert (4,) not in world.ran
 
 
