@@ -173,7 +173,7 @@ async def test_a_log_is_followed_beyond_its_attempts_end_until_no_more_is_stored
     async def ended(_asked: TaskExecutionId) -> bool:
         return True
 
-    monkeypatch.setattr(cluster_logs.asyncio, "sleep", sleep)
+    monkeypatch.setattr("flytelike.cluster.logs.asyncio.sleep", sleep)
     reader.connect(ended)
     told = [data async for data in reader.read(TaskExecutionId(task_id(), node, 0), 0, follow=True)]
     assert told == [b"first\n", b"second\n", b"third\n"]
