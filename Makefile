@@ -139,7 +139,7 @@ bench: $(READY) ## measure, print a table, and write bench/results.json
 
 .PHONY: bench-cluster
 bench-cluster: $(READY) ## measure the operator at scale, on a real API server (half an hour)
-	@$(BIN)/python -m bench.cluster
+	@$(BIN)/python -m bench cluster
 
 .PHONY: bench-console
 bench-console: $(READY) console ## measure the console's pages in headless Chromium

@@ -1,20 +1,22 @@
 """The operator at scale: fake nodes against a real API server and etcd, states in a real PostgreSQL.
 
 `python -m bench.cluster [EXECUTIONS [ELEMENTS [SHARDS...]]]`: executions of ten tasks each, and one map, with so many
-shards in one operator. No process is started for a pod: the node writes what its task would give.
+shards in one operator. No process is started for a pod: the node writes what its task would give. Where pods end at
+once, the machine is full, and what a pod waits for is its processors; where tasks take their time, it is not.
 """
 
 import asyncio
 import os
+import random
 import re
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -52,6 +54,8 @@ OUTPUTS = literal_map_to_proto({"o": Literal(Primitive(7))}).SerializeToString()
 NAME = "fake"
 STARTERS = 64
 """How many things the node does at once."""
+CALM, CALM_S = 200, (5.0, 15.0)
+"""How many executions show what a task waits for on a machine that is not full, and how long their tasks take."""
 
 
 @dataclass
@@ -59,6 +63,7 @@ class Node:
     """Binds each pod, writes its outputs, says that it has ended; notes when, and when the next one came."""
 
     client: KubernetesClient
+    task_s: tuple[float, float] = (0.0, 0.0)
     ended: dict[str, float] = field(default_factory=dict)
     overheads: list[float] = field(default_factory=list)
     pods: int = 0
@@ -92,6 +97,8 @@ class Node:
 
     async def _occupy(self, pod: Json, execution: str) -> None:
         namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
+        if self.task_s[1]:
+            await asyncio.sleep(random.uniform(*self.task_s))  # so that not all end at once
         target = {"apiVersion": "v1", "kind": "Node", "name": NAME}
         binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": name}, "target": target}
         write_outputs(pod)
@@ -200,24 +207,45 @@ def api_calls(on: Site) -> Counter[str]:
 
 
 @dataclass(frozen=True)
+class Run:
+    """Something to measure: requests, in how many shards, and from when to when a task takes, in seconds."""
+
+    name: str
+    requests: Sequence[LaunchRequest]
+    shards: int = 1
+    task_s: tuple[float, float] = (0.0, 0.0)
+
+
+@dataclass(frozen=True)
 class Measured:
     """What became of some executions."""
 
     wall_s: float
     pods: int
-    cpu_s: float
+    cpu_s: Mapping[str, float]
     memory: int
     overheads: Sequence[float]
     calls: Counter[str]
     etcd: int
+    etcd_file: int
+
+
+def used_s() -> dict[str, float]:
+    """Return how much processor time each program has used that this one has started, in seconds."""
+    used: defaultdict[str, float] = defaultdict(float)
+    for process in (psutil.Process(), *psutil.Process().children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            used["the node" if process.pid == os.getpid() else process.name()] += times.user + times.system
+    return used
 
 
 @asynccontextmanager
-async def node(on: Site) -> AsyncIterator[Node]:
+async def node(on: Site, task_s: tuple[float, float]) -> AsyncIterator[Node]:
     """Run the node, with a client that nothing holds back."""
     settings = ClientSettings(kubeconfig=str(on.plane.kubeconfig), calls_per_second=10_000, burst=10_000)
     async with AsyncExitStack() as stack, KubernetesClient(settings) as client:
-        running = Node(client)
+        running = Node(client, task_s)
         await served(on, client, stack)
         task = asyncio.get_running_loop().create_task(running.run())
         yield running
@@ -243,20 +271,21 @@ async def served(on: Site, client: KubernetesClient, stack: AsyncExitStack) -> N
     await client.merge(NODES, "", NAME, {"status": told}, "status")
 
 
-async def measured(on: Site, requests: Sequence[LaunchRequest], shards: int, number: int) -> Measured:
+async def measured(on: Site, run: Run, number: int) -> Measured:
     """Execute requests with an operator that listens already, and delete their objects."""
-    with operator(on, shards, number) as process:
-        async with node(on) as running:
-            before, etcd, begun = api_calls(on), on.etcd_bytes(), time.perf_counter()
-            used = process.cpu_times()
+    requests = run.requests
+    with operator(on, run.shards, number) as process:
+        async with node(on, run.task_s) as running:
+            before, etcd, begun, used = api_calls(on), on.etcd_bytes(), time.perf_counter(), used_s()
             for wanted in requests:
                 await create(running.client, wanted, PLACE)
             peak = await until_ended(running.client, len(requests), process)
-            wall, after = time.perf_counter() - begun, process.cpu_times()
+            wall = time.perf_counter() - begun
+            cpu = {name: spent - used.get(name, 0) for name, spent in used_s().items()}
             calls = api_calls(on) - before
-            cpu = after.user + after.system - used.user - used.system
+            size = on.etcd_bytes()
             on.plane.kubectl("delete", "flyteworkflows", "--all", "-n", PLACE)
-            return Measured(wall, running.pods, cpu, peak, running.overheads, calls, on.etcd_bytes() - etcd)
+            return Measured(wall, running.pods, cpu, peak, running.overheads, calls, size - etcd, size)
 
 
 async def until_ended(client: KubernetesClient, count: int, process: psutil.Process) -> int:
@@ -290,35 +319,48 @@ def mapped(on: Site, elements: int) -> list[LaunchRequest]:
     return [on.request("map", replace(made, primary=primary))]
 
 
-def figures(name: str, found: Measured) -> list[Figure]:
+def figures(run: Run, found: Measured) -> list[Figure]:
     """Return what is told of a measurement."""
-    pods = found.pods
+    name, pods = run.name, found.pods
+    busy = ", ".join(f"{what} {spent / pods * 1e3:.1f}" for what, spent in found.cpu_s.items())
     each = ", ".join(f"{what} {count / pods:.2f}" for what, count in found.calls.most_common(8))
     out = [
         Figure(f"{name}: pods", pods / found.wall_s, "a second", "", "the processors, which all processes share"),
-        Figure(f"{name}: operator's processor time a pod", found.cpu_s / pods * 1e3, "ms"),
+        Figure(
+            f"{name}: processors in use", sum(found.cpu_s.values()) / found.wall_s, "cores", "", f"ms a pod: {busy}"
+        ),
+        Figure(f"{name}: operator's processor time a pod", found.cpu_s["propeller"] / pods * 1e3, "ms"),
         Figure(f"{name}: API calls a pod, but the node's", found.calls.total() / pods - 2, "calls", "", each),
         Figure(f"{name}: operator's memory", found.memory / 1e6, "MB"),
-        Figure(f"{name}: etcd's file grew by", found.etcd / pods, "B a pod"),
+        Figure(
+            f"{name}: etcd's file grew by", found.etcd / pods, "B a pod", "", "room that was compacted is used first"
+        ),
+        Figure(f"{name}: etcd's file", found.etcd_file / 1e6, "MB"),
     ]
     # Elements of a map follow no other ones.
     for percent in (50, 99) if " x " in name else ():
         value = percentile(found.overheads, percent) * 1e3
-        out.append(Figure(f"{name}: pod ended to next pod p{percent}", value, "ms", "< 100" if percent == 50 else ""))
+        aim = "< 100" if percent == 50 and run.task_s[1] else ""
+        out.append(Figure(f"{name}: pod ended to next pod p{percent}", value, "ms", aim))
     return out
 
 
+def runs_of(on: Site, executions: int, elements: int, shards: Sequence[int]) -> Iterator[Run]:
+    """Yield what is measured, one after the other."""
+    yield Run(f"10 executions x {TASKS}, 1 shard", many(on, 10))
+    yield Run(f"{CALM} executions x {TASKS} of 5 to 15 s, 1 shard", many(on, CALM), 1, CALM_S)
+    for count in shards:
+        of = f"{count} shard{'s' * (count > 1)}"
+        yield Run(f"{executions:,} executions x {TASKS}, {of}", many(on, executions), count)
+        yield Run(f"a map of {elements:,}, {of}", mapped(on, elements), count)
+
+
 def measure(executions: int = 1_000, elements: int = 10_000, shards: Sequence[int] = (1, 2, 4)) -> list[Figure]:
-    """Measure executions and a map with each number of shards, and a few executions that are alone."""
+    """Measure few executions, some that take their time, and, with each number of shards, many and a map."""
     out: list[Figure] = []
     with site() as on:
-        runs = [(f"10 executions x {TASKS}, 1 shard", 1, many(on, 10))]
-        for count in shards:
-            of = f"{count} shard{'s' * (count > 1)}"
-            runs.append((f"{executions:,} executions x {TASKS}, {of}", count, many(on, executions)))
-            runs.append((f"a map of {elements:,}, {of}", count, mapped(on, elements)))
-        for number, (name, count, requests) in enumerate(runs):
-            found = figures(name, asyncio.run(measured(on, requests, count, number)))
+        for number, run in enumerate(runs_of(on, executions, elements, shards)):
+            found = figures(run, asyncio.run(measured(on, run, number)))
             out += found
             print("\n".join(map(str, found)), file=sys.stderr, flush=True)
     return out

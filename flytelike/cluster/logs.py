@@ -15,7 +15,7 @@ LOOK_S = 1.0
 """How often a log that is followed is looked at."""
 
 LAST_LOOK_S = 3.0
-"""How long after its end an attempt's last piece may be stored."""
+"""How long after its end, or after the piece before, an attempt's next piece may be stored."""
 
 Ended = Callable[[TaskExecutionId], Awaitable[bool]]
 
@@ -45,12 +45,13 @@ class LogsInStore:
         key = AttemptKey(attempt.node.execution, attempt.node.path, attempt.attempt)
         last = not follow
         while True:
+            before = offset
             async for data, following in self._logs.stream(key, offset):
                 offset = following
                 yield data
-            if last:
+            if last and (not follow or offset == before):
                 return
-            last = await self._ended(attempt)
+            last = last or await self._ended(attempt)
             await asyncio.sleep(LAST_LOOK_S if last else LOOK_S)
 
 

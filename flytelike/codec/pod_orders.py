@@ -9,8 +9,8 @@ same kind: what counts are an attempt's documents.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from dataclasses import asdict, dataclass, field
+from typing import Any, TypeAlias
 
 ORDER_BYTES_MAX = 64 << 10
 """All annotations of an object may have 256 KiB."""
@@ -20,7 +20,8 @@ HOT_S = 1.5
 
 _START = b"\x1eflytelike "
 _LINE = re.compile(
-    rb"\x1eflytelike ([0-9a-f]{8,64}) (?:(begin) ([0-9]{1,20})|(end) ([0-9]{1,20}) ([0-9]{1,3})( oom)?)\n"
+    rb"\x1eflytelike ([0-9a-f]{8,64}) (?:(begin) ([0-9]{1,20})|(end) ([0-9]{1,20}) ([0-9]{1,3})( oom)?"
+    rb"|(at) ([0-9]{1,9}))\n"
 )
 _LINE_MAX = 160
 
@@ -30,11 +31,26 @@ class OrderError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class BatchOrder:
+    """Some elements of an array, to be run one after the other.
+
+    `args` are those of all, `elements` index and attempt of each. Inputs named in `shared` are not gone through. How
+    they end is stored below `results_uri`; see `flytelike.codec.worker_frames.RunElements`.
+    """
+
+    args: tuple[str, ...]
+    shared: tuple[str, ...]
+    elements: tuple[tuple[int, int], ...]
+    results_uri: str
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """One attempt that a pod is to run next; or, with `stop`, to end, whether it has begun or not.
 
     `mark` is a random word in hexadecimal digits; `env` the attempt's own part of the environment. Between SIGTERM and
-    SIGKILL lie `grace_s`. A copy of the order after this one lies at `next_uri` if it comes soon.
+    SIGKILL lie `grace_s`. A copy of the order after this one lies at `next_uri` if it comes soon. With a `batch` the
+    order is that, and has no `args`: a program that knows none of them has nothing to run.
     """
 
     mark: str
@@ -43,13 +59,16 @@ class Order:
     stop: bool = False
     grace_s: float = 0.0
     next_uri: str = ""
+    batch: BatchOrder | None = None
 
 
 def order_to_json(order: Order) -> str:
     """Return the text of an order."""
-    told = {"mark": order.mark, "args": order.args, "env": dict(order.env), "grace_s": order.grace_s}
+    told: dict[str, object] = {"mark": order.mark, "args": order.args, "env": dict(order.env), "grace_s": order.grace_s}
     if order.next_uri:
         told["next_uri"] = order.next_uri
+    if order.batch is not None:
+        told["batch"] = asdict(order.batch)
     return json.dumps({**told, "stop": True} if order.stop else told, sort_keys=True)
 
 
@@ -59,11 +78,19 @@ def order_from_json(text: str) -> Order:
         told = json.loads(text)
         args, env = tuple(map(str, told["args"])), {str(name): str(value) for name, value in told["env"].items()}
         mark, stop, grace_s = str(told["mark"]), bool(told.get("stop")), float(told["grace_s"])
+        batch = _batch(told["batch"]) if "batch" in told else None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise OrderError(f"{type(error).__name__}: {error}") from error
     if re.fullmatch(r"[0-9a-f]{8,64}", mark) is None:
         raise OrderError(f"{mark!r} is no mark")
-    return Order(mark, args, env, stop, grace_s, str(told.get("next_uri", "")))
+    return Order(mark, args, env, stop, grace_s, str(told.get("next_uri", "")), batch)
+
+
+def _batch(told: Mapping[str, Any]) -> BatchOrder:
+    elements = tuple((int(index), int(attempt)) for index, attempt in told["elements"])
+    return BatchOrder(
+        tuple(map(str, told["args"])), tuple(map(str, told["shared"])), elements, str(told["results_uri"])
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +114,23 @@ class Ended:
     out_of_memory: bool = False
 
 
-Mark: TypeAlias = Begun | Ended
+@dataclass(frozen=True, slots=True)
+class At:
+    """The process of a batch has ended of its own while it ran the element at this place of its order."""
+
+    mark: str
+    place: int
+
+
+Mark: TypeAlias = Begun | At | Ended
 
 
 def mark_line(mark: Mark) -> bytes:
     """Return the bytes of a mark."""
     if isinstance(mark, Begun):
         return _START + f"{mark.mark} begin {mark.at_ns}\n".encode()
+    if isinstance(mark, At):
+        return _START + f"{mark.mark} at {mark.place}\n".encode()
     oom = " oom" if mark.out_of_memory else ""
     return _START + f"{mark.mark} end {mark.at_ns} {mark.code}{oom}\n".encode()
 
@@ -138,4 +175,6 @@ def _mark(match: "re.Match[bytes]") -> Mark:
     word = match[1].decode()
     if match[2]:
         return Begun(word, int(match[3]))
+    if match[8]:
+        return At(word, int(match[9]))
     return Ended(word, int(match[5]), int(match[6]), bool(match[7]))

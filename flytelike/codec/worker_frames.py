@@ -15,7 +15,7 @@ import msgpack
 
 from flytelike.model.failure import Failure, Fault
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 
 MAX_FRAME_BYTES = 8 << 20
 """Environment and arguments of an attempt stay far below; the kernel's own bound is 2 MiB."""
@@ -127,7 +127,8 @@ class RunElements:
 
     `args` and `env` are those of all; `raw_output_prefix` is where data of the array lie. `elements` are index and
     attempt. Inputs named in `shared` are not gone through. With `tell_each` each element is told as it ends, else those
-    that end within a moment are told together; the same holds for what they print.
+    that end within a moment are told together; the same holds for what they print. With `results_uri` nothing is told:
+    the frames that would be are stored below it, as documents that are named by their numbers.
     """
 
     args: tuple[str, ...]
@@ -135,6 +136,7 @@ class RunElements:
     shared: tuple[str, ...]
     elements: tuple[tuple[int, int], ...]
     tell_each: bool = False
+    results_uri: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,8 +206,8 @@ def _fields(frame: Frame) -> tuple[object, ...]:  # noqa: PLR0911 - one for each
             return (_RUN, args, env, inputs)
         case Done(failure, rss_bytes, retire, outputs, gave_nodes):
             return (_DONE, _failure_fields(failure), rss_bytes, retire, outputs, gave_nodes)
-        case RunElements(args, env, shared, elements, tell_each):
-            return (_RUN_ELEMENTS, args, env, shared, elements, tell_each)
+        case RunElements(args, env, shared, elements, tell_each, results_uri):
+            return (_RUN_ELEMENTS, args, env, shared, elements, tell_each, results_uri)
         case ElementsDone(results):
             return (_ELEMENTS_DONE, [_element_fields(result) for result in results])
         case Hello(version):
@@ -250,8 +252,8 @@ def _frame(tag: object, items: list[object]) -> Frame:  # noqa: PLR0911 - one fo
             return Run(_texts(args), _text_map(env), inputs)
         case int(), [failure, int(rss), str(retire), (bytes() | None) as outputs, bool(gave)] if tag == _DONE:
             return Done(_failure(failure), rss, retire, outputs, gave)
-        case int(), [list(args), dict(env), list(shared), list(elements), bool(each)] if tag == _RUN_ELEMENTS:
-            return RunElements(_texts(args), _text_map(env), _texts(shared), _pairs(elements), each)
+        case int(), [list(args), dict(env), list(shared), list(elements), bool(each), str(uri)] if tag == _RUN_ELEMENTS:
+            return RunElements(_texts(args), _text_map(env), _texts(shared), _pairs(elements), each, uri)
         case int(), [list(results)] if tag == _ELEMENTS_DONE:
             return ElementsDone(tuple(_element(result) for result in results))
         case int(), [int(version)] if tag == _HELLO:

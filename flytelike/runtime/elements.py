@@ -15,7 +15,7 @@ from pathlib import Path
 from google.protobuf.message import DecodeError
 
 from flytelike.codec.elements import element_inputs
-from flytelike.codec.worker_frames import ElementDone, ElementsDone, RunElements
+from flytelike.codec.worker_frames import ElementDone, ElementsDone, RunElements, encode
 from flytelike.model.failure import Failure
 from flytelike.runtime.arguments import Invocation
 from flytelike.runtime.attempt import OUTPUTS, Runner
@@ -33,6 +33,9 @@ PRINTED = "printed"
 
 TOLD_S = 0.05
 """How long an element that ended waits for others to be told with it."""
+
+STORED_S = 1.0
+"""How long elements that ended wait for others to be stored with them, where they are stored."""
 
 INLINE_BYTES_MAX = 64 * 1024
 TOLD_BYTES_MAX = 1 << 20
@@ -147,6 +150,40 @@ class ElementRunner:
         if size > PRINTED_BYTES_MAX:
             printed += f"\n[output beyond {PRINTED_BYTES_MAX} bytes is not kept]\n".encode()
         return printed
+
+
+class StoredResults:
+    """Keeps how elements end in the object store, in pieces: what is stored is not lost with the process."""
+
+    def __init__(self, store: Store, uri: str) -> None:
+        """Store below a uri."""
+        self._store = store
+        self._uri = uri
+        self._held = b""
+        self._pieces = 0
+        self._since = time.monotonic()
+
+    def add(self, done: ElementsDone) -> None:
+        """Take in how some elements ended. Raises `StorageError`."""
+        self._held += encode(done)
+        if len(self._held) > TOLD_BYTES_MAX or time.monotonic() - self._since > STORED_S:
+            self.put()
+
+    def put(self) -> None:
+        """Store what is held. Raises `StorageError`."""
+        if self._held:
+            self._store.put(f"{self._uri}/{self._pieces}", self._held)
+            self._pieces += 1
+            self._held, self._since = b"", time.monotonic()
+
+
+def element_that_ran(scratch: Path) -> int:
+    """Return the place in its batch of the element that a worker ran last; -1 if it never ran one."""
+    try:
+        (place,) = _PLACE.unpack((scratch / PROGRESS).read_bytes())
+    except (OSError, struct.error):
+        return -1
+    return int(place)
 
 
 LAST_CODES = ("USER:MemoryError", "ImportFailed", "ModuleNotFound")

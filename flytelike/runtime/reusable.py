@@ -27,6 +27,7 @@ from typing import NoReturn
 
 from flytelike.codec.pod_orders import (
     ORDER_BYTES_MAX,
+    At,
     Begun,
     Ended,
     Order,
@@ -34,9 +35,10 @@ from flytelike.codec.pod_orders import (
     mark_line,
     order_from_json,
 )
-from flytelike.codec.worker_frames import Done, FrameError, FrameReader, Run, encode
+from flytelike.codec.worker_frames import Done, FrameError, FrameReader, Run, RunElements, encode
 from flytelike.runtime import courier
 from flytelike.runtime.burying import bury_all
+from flytelike.runtime.elements import element_that_ran
 from flytelike.runtime.entrypoint import NOT_STORED, STORE_RETRY_S
 from flytelike.runtime.mailbox import Mailbox
 from flytelike.runtime.memory_events import kernel_kills
@@ -206,7 +208,7 @@ class _Keeper:
         _say(mark_line(Begun(order.mark, time.time_ns())))
         child.attempts += 1
         with contextlib.suppress(ConnectionError):  # how it ended is told by the kernel
-            child.control.sendall(encode(Run(order.args, order.env)))
+            child.control.sendall(encode(_frame_of(order)))
 
     def _end(self, code: int, *, out_of_memory: bool = False) -> None:
         order, self._current, self._kill_at = self._current, None, 0.0
@@ -262,13 +264,24 @@ class _Keeper:
                 self._hear(child)  # its last word may still be in the pipe
                 if self._child is not child:
                     continue
+                place = element_that_ran(self._worker_folder) if self._in_batch else -1
                 self._bury()
                 code = os.waitstatus_to_exitcode(status)
                 memory = code == -signal.SIGKILL and kernel_kills() > self._kills
                 if self._leaving and code < 0:
                     self._current = None  # not its own doing: the pod's status tells
                 elif self._current is not None:
+                    if place >= 0:
+                        _say(mark_line(At(self._current.mark, place)))
                     self._end(code if code >= 0 else 128 - code, out_of_memory=memory)
+
+    @property
+    def _worker_folder(self) -> Path:
+        return self._scratch / "worker"
+
+    @property
+    def _in_batch(self) -> bool:
+        return self._current is not None and self._current.batch is not None
 
     def _kill(self, number: int) -> None:
         if self._child is None:
@@ -285,7 +298,7 @@ class _Keeper:
         if child is not None:
             child.control.close()
         bury_all(self._courier_pid)
-        shutil.rmtree(self._scratch / "worker", ignore_errors=True)
+        shutil.rmtree(self._worker_folder, ignore_errors=True)
 
     def _fork(self) -> _Child:
         ours, its = socket.socketpair()
@@ -315,12 +328,20 @@ class _Keeper:
             die_with_parent()
             prefer_for_oom_kill()
             adopt_orphans()
-            folder = self._scratch / "worker"
+            folder = self._worker_folder
             folder.mkdir(parents=True, exist_ok=True)
             env = {DURABLE: "1", DURABLE_DOCUMENTS: "1", STORE_RETRY: str(STORE_RETRY_S)}
             serve(its, str(folder), env)
         finally:
             os._exit(127)
+
+
+def _frame_of(order: Order) -> Run | RunElements:
+    """Return what the worker is told."""
+    batch = order.batch
+    if batch is None:
+        return Run(order.args, order.env)
+    return RunElements(batch.args, order.env, batch.shared, batch.elements, results_uri=batch.results_uri)
 
 
 def _say(data: bytes) -> None:

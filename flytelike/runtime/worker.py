@@ -26,14 +26,14 @@ from flytelike.codec.worker_frames import (
     RunElements,
     encode,
 )
-from flytelike.runtime.arguments import ArgumentsError, parse
+from flytelike.runtime.arguments import ArgumentsError, Invocation, parse
 from flytelike.runtime.attempt import Ended, Runner
-from flytelike.runtime.elements import LAST_CODES, ElementRunner
-from flytelike.runtime.failures import ARGUMENTS, user_error
+from flytelike.runtime.elements import LAST_CODES, ElementRunner, StoredResults
+from flytelike.runtime.failures import ARGUMENTS, of_runtime, user_error
 from flytelike.runtime.hygiene import Environment, Standards, WorkingFolder
 from flytelike.runtime.process import rss_bytes
 from flytelike.runtime.source_trace import forget_sources
-from flytelike.storage import Store, StoreConfig
+from flytelike.storage import StorageError, Store, StoreConfig
 from flytelike.storage.config import RETRY_S
 
 DURABLE = "FLYTELIKE_DURABLE"
@@ -77,6 +77,7 @@ class _Worker:
         store = Store(StoreConfig.from_env(durable=os.environ.get(DURABLE) == "1", retry_s=retry_s))
         durable_documents = os.environ.get(DURABLE_DOCUMENTS) == "1"
         told_bytes = INLINE_BYTES_MAX if os.environ.get(SMALL_OUTPUTS_TOLD) == "1" else -1
+        self._store = store
         self._runner = Runner(store, self._folder.temporary, durable_documents=durable_documents, told_bytes=told_bytes)
         parts = (self._environment, self._folder, self._standards)
         self._elements = ElementRunner(self._runner, store, scratch, parts)
@@ -118,8 +119,22 @@ class _Worker:
             self._tell(ElementsDone(tuple(ElementDone(*one, failure) for one in order.elements)))
             remains = ""
         else:
+            if order.results_uri:
+                self._obey_batch(order, invocation)
+                return
             remains = self._elements.run(order, invocation, self._tell)
         self._tell(Done(None, rss_bytes(), remains))
+
+    def _obey_batch(self, order: RunElements, invocation: Invocation) -> None:
+        """Run elements and store how they end; if that cannot be stored, the answer says so."""
+        stored = StoredResults(self._store, order.results_uri)
+        failure, remains = None, ""
+        try:
+            remains = self._elements.run(order, invocation, stored.add)
+            stored.put()
+        except StorageError as error:
+            failure = of_runtime(error)
+        self._tell(Done(failure, rss_bytes(), remains))
 
     def _tell(self, frame: Frame) -> None:
         self._control.sendall(encode(frame))

@@ -22,6 +22,12 @@ def shows_task_template(words: tuple[str, ...]) -> bool:
     return "tasktemplatepath" in names_in(words)
 
 
+def shows_attempt(words: tuple[str, ...]) -> bool:
+    """Tell whether words show what differs from one element of an array to the next, but for its places."""
+    own = {"perretryuniquekey", "tasktemplatepath"}
+    return any(name in own or name.startswith("inputs.") for name in names_in(words))
+
+
 def command_words(spec: AttemptSpec) -> tuple[str, ...]:
     """Return the command and the arguments of an attempt's container, as its task has them."""
     container = spec.task.container

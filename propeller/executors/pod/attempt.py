@@ -16,6 +16,8 @@ class PodAttempt:
     """What is known of an attempt. `turn` counts attempts as they came.
 
     `waits_for` tells people why it does not run yet. `over` is set when its program is known to have ended.
+    `log_wait_s` is how long its pod is left for the rest of its log then. `at_fault` is the place of the element that
+    ended the process of a worker's order, -1 for none.
     """
 
     spec: AttemptSpec
@@ -30,6 +32,8 @@ class PodAttempt:
     events_asked_ns: int = 0
     work: asyncio.Task[None] | None = None
     log: asyncio.Task[None] | None = None
+    log_wait_s: float = 0.0
+    at_fault: int = -1
     clearing: asyncio.Task[None] | None = None
     over: asyncio.Event = field(default_factory=asyncio.Event)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)

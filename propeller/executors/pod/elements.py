@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from flytelike.codec.elements import element_inputs
+from flytelike_idl.core import literals_pb2
 from propeller.core.elements import Span, spans_of
 from propeller.executors.results import Results
 from propeller.ports import AttemptKey, AttemptSpec
@@ -25,6 +26,7 @@ class ElementPods:
     def __init__(self, results: Results) -> None:
         """Read arrays' inputs, and store those of elements."""
         self._results = results
+        self._whole: tuple[str, literals_pb2.LiteralMap] = ("", literals_pb2.LiteralMap())
         self._arrays: dict[AttemptKey, tuple[AttemptKey, int]] = {}
 
     async def start(self, order: ElementsOrder, start: Start) -> None:
@@ -32,7 +34,7 @@ class ElementPods:
         specs = list(self._specs(order))
         self._arrays |= {spec.key: (order.array.key, index) for spec, index in specs}
         array = order.array
-        whole = None if array.picks_own else await self._results.messages(array.inputs_uri)
+        whole = None if array.picks_own else await self._inputs(array.inputs_uri)
         for spec, index in specs:
             if spec.key not in self._arrays:
                 continue
@@ -40,6 +42,12 @@ class ElementPods:
                 given = element_inputs(whole, array.shared, index).SerializeToString(deterministic=True)
                 await self._results.put_at(spec.inputs_uri, given)
             await start(spec)
+
+    async def _inputs(self, uri: str) -> literals_pb2.LiteralMap:
+        """Return the inputs of a whole array; those asked for last are kept."""
+        if self._whole[0] != uri:
+            self._whole = (uri, await self._results.messages(uri))
+        return self._whole[1]
 
     def stop(self, key: AttemptKey) -> list[AttemptKey]:
         """Let nothing of an array be told any more; return its attempts, which are to be aborted."""

@@ -4,26 +4,31 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
+from functools import partial
+from typing import TypeVar
 
 from typing_extensions import override
 
+from flytelike.codec.pod_orders import BatchOrder
 from flytelike.model.diagnostic import Diagnostic
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ExecutionId
 from flytelike.model.queued import Queued
 from flytelike.storage import StorageError, Store
-from propeller.core.elements import Span
+from propeller.core.elements import Span, spans_of
 from propeller.executors.ending import NO_GRAPHS, Ending, GaveNodes
 from propeller.executors.pod.admission import Admission, AllAdmitted, NeverAdmitted
 from propeller.executors.pod.attempt import PodAttempt
 from propeller.executors.pod.creating import PodMaker
+from propeller.executors.pod.element_batches import BatchEnd, ElementBatches
 from propeller.executors.pod.elements import ElementPods
 from propeller.executors.pod.endings import system_failure
 from propeller.executors.pod.following import CLUSTER_UNAVAILABLE, NO_ROOM, Follower
 from propeller.executors.pod.judging import judged
 from propeller.executors.pod.labels import key_of_pod, selector
-from propeller.executors.pod.log_readers import TAIL_BYTES, LogReaders
+from propeller.executors.pod.log_pump import store_rest
+from propeller.executors.pod.log_readers import LOG_KEPT_S, TAIL_BYTES, LogReaders
 from propeller.executors.pod.manifest import namespace_of
 from propeller.executors.pod.names import pod_name
 from propeller.executors.pod.observation import Broken, Exited
@@ -34,6 +39,7 @@ from propeller.executors.pod.reuse import Shared
 from propeller.executors.pod.settings import Json, PodExecutorSettings
 from propeller.executors.pod.stored_logs import StoredLogs
 from propeller.executors.pod.strangers import Strangers
+from propeller.executors.pod.sweeping import Sweeper
 from propeller.executors.pod.worker import kind_of_pod
 from propeller.executors.pod.worker_pool import WorkerPool
 from propeller.executors.pod.workers import Workers
@@ -45,6 +51,8 @@ from propeller.ports import AttemptKey, AttemptListener, AttemptSpec, Executor
 from propeller.ports_elements import ElementResult, ElementsOrder
 
 _LOG = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 _REMEMBERED = 4096
 _AGAIN_S, _AGAIN_MAX_S = 0.2, 30.0
@@ -89,6 +97,9 @@ class PodExecutor(Executor):
         self._workers = Workers(settings, objects, self._maker, self._results, self._pool)
         self._follower = Follower(settings, objects, listener, self._readers, self._pool.make_room)
         self._elements = ElementPods(self._results)
+        self._batches = ElementBatches(
+            self._results, self._run_batch, self._start_each, self._tell_elements, self._keep_printed, self._later
+        )
         self._strangers = Strangers()
         self._live: dict[AttemptKey, PodAttempt] = {}
         self._by_place: dict[ObjectKey, PodAttempt] = {}
@@ -106,7 +117,15 @@ class PodExecutor(Executor):
         if self._watching is None and not self._closed:
             watch = Watch(self._objects, Selection(PODS, self._settings.watched, selector(self._settings.pods)))
             self._watching = self._later(self._listen(watch))
-            self._sweeping = self._later(self._sweep())
+            sweeper = Sweeper(
+                self._objects,
+                self._strangers,
+                self._readers,
+                self._settings.orphan_s,
+                self._recent.__contains__,
+                self._is_over,
+            )
+            self._sweeping = self._later(sweeper.run())
 
     def waits_for(self, key: AttemptKey) -> str:
         """Return why an attempt does not run yet, for people; nothing when it runs or is unknown."""
@@ -149,11 +168,23 @@ class PodExecutor(Executor):
 
     @override
     async def start_elements(self, order: ElementsOrder) -> None:
-        if not self._closed:
-            await self._elements.start(order, self.start)
+        if self._closed:
+            return
+        if not self._batches.takes(order):
+            await self._start_each(order)
+            return
+        self.open()
+        await self._listed.wait()
+        self._batches.start(order, self._pool.given())
+
+    async def _start_each(self, order: ElementsOrder) -> None:
+        await self._elements.start(order, self.start)
 
     @override
     async def abort_elements(self, key: AttemptKey, reason: str) -> None:
+        given = {attempt: self._workers.given_to(attempt) for attempt in self._batches.stop(key)}
+        for attempt, to in given.items():
+            await self._workers.abort(attempt, to)
         for attempt in self._elements.stop(key):
             await self.abort(attempt, reason)
 
@@ -161,7 +192,8 @@ class PodExecutor(Executor):
     async def withdraw_elements(self, key: AttemptKey, elements: Sequence[Span]) -> Sequence[Span]:
         withdrawn = self._elements.withdraw(key, elements, self._waits)
         await asyncio.gather(*(self.abort(attempt, "it is not to begin any more") for attempt in withdrawn.attempts))
-        return withdrawn.elements
+        waiting = self._batches.withdraw(key, elements)
+        return (*withdrawn.elements, *spans_of(sorted(waiting)))
 
     def forget(self, executions: Collection[ExecutionId]) -> None:
         """Forget how attempts of executions ended, so that others of the same names are none of theirs."""
@@ -188,6 +220,9 @@ class PodExecutor(Executor):
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.logs.close()
         self._live.clear()
+
+    def _is_over(self, execution: ExecutionId) -> bool:
+        return self.is_over(execution)
 
     def _waits(self, key: AttemptKey) -> bool:
         """Tell whether an attempt is known and has not begun."""
@@ -230,36 +265,29 @@ class PodExecutor(Executor):
         if attempt is not None and attempt.pod is not None:
             attempt.lose()
 
-    async def _sweep(self) -> None:
-        """Remove pods that nobody asks for: those that have finished, and those of executions that are over."""
-        age_s = self._settings.orphan_s
-        while True:
-            await asyncio.sleep(min(60.0, age_s))
-            for place, uid in self._strangers.finished_since(age_s):
-                await remove(self._objects, place, uid)
-            for place, uid, execution in self._strangers.unasked_since(min(60.0, age_s)):
-                if self.is_over(execution):
-                    _LOG.warning("the pod %s is removed: its execution is over", place.name)
-                    await remove(self._objects, place, uid)
-
     # --- an attempt's way -------------------------------------------------------------------
 
     async def _run(self, attempt: PodAttempt) -> None:
         self._end(attempt, await self._ending_at_last(attempt))
 
     async def _ending_at_last(self, attempt: PodAttempt) -> Ending:
+        try:
+            return await self._retried(attempt, lambda: self._ending(attempt))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the engine must hear of the attempt's end
+            _LOG.exception("the attempt of pod %s cannot go on", attempt.place.name)
+            return system_failure("PodExecutorFailed", f"{type(error).__name__}: {error}")
+
+    async def _retried(self, attempt: PodAttempt, work: Callable[[], Awaitable[_T]]) -> _T:
+        """Return what comes of work, however long the store or the API server is away."""
         pause_s = _AGAIN_S
         while True:
             try:
-                return await self._ending(attempt)
+                return await work()
             except (StorageError, KubernetesError) as error:
                 attempt.waits_for = str(error)
                 _LOG.warning("the attempt of pod %s goes on later: %s", attempt.place.name, error)
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, _AGAIN_MAX_S)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the engine must hear of the attempt's end
-                _LOG.exception("the attempt of pod %s cannot go on", attempt.place.name)
-                return system_failure("PodExecutorFailed", f"{type(error).__name__}: {error}")
 
     async def _ending(self, attempt: PodAttempt) -> Ending:
         await self._listed.wait()
@@ -284,8 +312,10 @@ class PodExecutor(Executor):
         if isinstance(news, Failure):
             await self._results.put_failure(attempt.spec.output_prefix, news)
             return news
-        tail = await self._readers.tail(attempt)
-        return await judged(attempt.spec, news, self._results, tail)
+        # Nothing of a good end is told from its log: that is stored beside what comes next, while its pod is left.
+        attempt.log_wait_s = LOG_KEPT_S if isinstance(news, Exited) else self._settings.log_wait_s
+        await self._readers.catch_up(attempt)
+        return await judged(attempt.spec, news, self._results, partial(self._readers.tail, attempt))
 
     async def _ending_in_worker(self, attempt: PodAttempt, wanted: Shared) -> Ending:
         spec = attempt.spec
@@ -293,8 +323,32 @@ class PodExecutor(Executor):
         if isinstance(news, Failure):
             await self._results.put_failure(spec.output_prefix, news)
             return news
-        tail = await self.logs.tail(spec.key, TAIL_BYTES) if isinstance(news, Broken) else ""
-        return await judged(spec, news, self._results, tail)
+        return await judged(spec, news, self._results, partial(self.logs.tail, spec.key, TAIL_BYTES))
+
+    async def _run_batch(self, spec: AttemptSpec, order: BatchOrder) -> BatchEnd:
+        """Have a worker run elements of an array."""
+        attempt = PodAttempt(spec, self._place(spec.key))
+        try:
+            return await self._retried(attempt, lambda: self._batch_end(attempt, order))
+        finally:
+            self._admission.released(spec.key)
+            if attempt.held_up:
+                self._listener.held_up(spec.key, None)
+
+    async def _batch_end(self, attempt: PodAttempt, order: BatchOrder) -> BatchEnd:
+        wanted = await self._preparer.batch(attempt.spec, order)
+        if wanted is None:
+            return BatchEnd()  # each element will be told why
+        news = await self._admitted(attempt, wanted.kind.pod) or await self._done_by_worker(attempt, wanted)
+        since_ns = news.since_ns if isinstance(news, Exited) else 0
+        took_s = (news.at_ns - since_ns) / 1e9 if isinstance(news, Exited) and since_ns else 0.0
+        return BatchEnd(took_s, attempt.at_fault)
+
+    async def _keep_printed(self, key: AttemptKey, printed: bytes) -> None:
+        writer = await self.logs.write(key)
+        if not writer.end:  # it may be told twice
+            await writer.write(printed)
+        _ = self._later(store_rest(self.logs, key))
 
     async def _done_by_worker(self, attempt: PodAttempt, wanted: Shared) -> Exited | Broken | Failure:
         attempt.waits_for = "a worker"
@@ -330,6 +384,8 @@ class PodExecutor(Executor):
         if len(self._recent) > _REMEMBERED:
             self._recent.popitem(last=False)
         attempt.clearing = self._later(self._clear_away(attempt, self._settings.kept_s))
+        since_ns = attempt.running_since_ns
+        self._batches.ended(key, (time.time_ns() - since_ns) / 1e9 if since_ns else 0.0)
         self._tell(key, ending)
 
     def _forget(self, key: AttemptKey) -> PodAttempt | None:
@@ -342,7 +398,8 @@ class PodExecutor(Executor):
         return attempt
 
     async def _clear_away(self, attempt: PodAttempt, after_s: float = 0.0) -> None:
-        """Remove an attempt's pod; what it still prints within its grace is kept."""
+        """Remove an attempt's pod once its log is stored; what it still prints within its grace is kept, too."""
+        await self._readers.kept(attempt)
         if after_s:
             await asyncio.sleep(after_s)
         if attempt.pod is not None:
@@ -358,13 +415,17 @@ class PodExecutor(Executor):
             case GaveNodes() | Failure() | None if element is not None:
                 failure = NO_GRAPHS if isinstance(ending, GaveNodes) else ending
                 result = ElementResult(element[1], key.attempt, failure)
-                self._listener.elements_ended(element[0], now_ns, [result])
+                self._tell_elements(element[0], [result])
             case None:
                 self._listener.succeeded(key, now_ns)
             case GaveNodes():
                 self._listener.expanded(key, now_ns)
             case Failure() as failure:
                 self._listener.failed(key, now_ns, failure)
+
+    def _tell_elements(self, key: AttemptKey, results: Sequence[ElementResult]) -> None:
+        if not self._closed:
+            self._listener.elements_ended(key, time.time_ns(), results)
 
     def _place(self, key: AttemptKey) -> ObjectKey:
         return ObjectKey(namespace_of(key, self._settings.pods), pod_name(key))

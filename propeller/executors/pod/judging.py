@@ -1,5 +1,6 @@
 """How an attempt went whose program has ended: its documents tell, and where there are none, its pod."""
 
+from collections.abc import Awaitable, Callable
 from pathlib import PurePosixPath
 
 from flytelike.model.failure import Failure
@@ -26,7 +27,11 @@ def is_ours(spec: AttemptSpec) -> bool:
     return bool(words) and PurePosixPath(str(words[0])).name == OURS
 
 
-async def judged(spec: AttemptSpec, news: Exited | Broken, results: Results, tail: str) -> Ending:
+Tail = Callable[[], Awaitable[str]]
+"""Gives the last of what an attempt printed. It may wait for it, so it is asked only where that is told."""
+
+
+async def judged(spec: AttemptSpec, news: Exited | Broken, results: Results, tail: Tail) -> Ending:
     """Return how an attempt went, and keep that for those who ask after a restart.
 
     Args:
@@ -42,9 +47,9 @@ async def judged(spec: AttemptSpec, news: Exited | Broken, results: Results, tai
         return found
     if isinstance(news, Broken) and not (ours and found):
         away = ours and news.exit_code == NOT_STORED_EXIT
-        ending = _with_tail(system_failure(NOT_STORED, _AWAY) if away else news.failure, tail)
+        ending = _with_tail(system_failure(NOT_STORED, _AWAY) if away else news.failure, await tail())
     elif isinstance(found, bool):
-        ending = None if found or not (declared or ours) else _without_outputs(spec, tail, ours=ours)
+        ending = None if found or not (declared or ours) else _without_outputs(spec, await tail(), ours=ours)
     else:
         ending = found
     if isinstance(ending, Failure):

@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from flytelike.codec.pod_orders import BatchOrder
 from flytelike.codec.tasks import task_template_to_proto
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.model.failure import Failure
@@ -14,7 +15,7 @@ from propeller.executors.ending import Ending, GaveNodes
 from propeller.executors.pod.faults import failure_of_faults
 from propeller.executors.pod.judging import is_ours
 from propeller.executors.pod.manifest import PodOrder, manifest, namespace_of, pod_words
-from propeller.executors.pod.reuse import Shared, can_share, shared
+from propeller.executors.pod.reuse import Shared, can_share, fits, shared
 from propeller.executors.pod.settings import Json, PodSettings
 from propeller.executors.results import Results
 from propeller.executors.templates import TemplateError
@@ -87,6 +88,21 @@ class Preparer:
             document = task_template_to_proto(spec.task).SerializeToString(deterministic=True)
             await self._results.put(spec.output_prefix, "task.pb", document)
         return found or pod
+
+    async def batch(self, spec: AttemptSpec, order: BatchOrder) -> Shared | None:
+        """Return what a worker is to be given for elements of an array; None if it cannot be given that.
+
+        Raises `KubernetesError`.
+        """
+        template = await self._template(spec)
+        if isinstance(template, Failure):
+            return None
+        try:
+            found = shared(PodOrder(spec, {}, template), self._settings)
+        except (DiagnosticError, TemplateError):
+            return None
+        wanted = None if found is None else replace(found, batch=order)
+        return wanted if wanted is not None and fits(wanted) else None
 
     async def _template(self, spec: AttemptSpec) -> Json | Failure:
         """Return the `PodTemplate` that the task names, or the platform's; nothing without one."""

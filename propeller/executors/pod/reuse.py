@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
-from flytelike.codec.pod_orders import ORDER_BYTES_MAX, Order, order_to_json
+from flytelike.codec.pod_orders import ORDER_BYTES_MAX, BatchOrder, Order, order_to_json
 from flytelike.model.ids import ExecutionId, NodePath
 from propeller.executors.command import OURS, command_words, rendered
 from propeller.executors.contract import contract_variables
@@ -61,15 +61,18 @@ class WorkerKind:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """An attempt for a worker, with what its order holds."""
+    """An attempt for a worker, with what its order holds. With a `batch` it stands for elements of an array."""
 
     kind: WorkerKind
     args: tuple[str, ...]
     env: Mapping[str, str]
     next_uri: str
+    batch: BatchOrder | None = None
 
     def order(self, mark: str) -> Order:
         """Return the order under a mark."""
+        if self.batch is not None:
+            return Order(mark, env=self.env, next_uri=self.next_uri, batch=self.batch)
         return Order(mark, self.args, self.env, next_uri=self.next_uri)
 
 
@@ -94,8 +97,12 @@ def shared(order: PodOrder, settings: PodSettings) -> Shared | None:
         {**contract_variables(spec), **spec.env},
         f"{spec.output_prefix}/{_NEXT}",
     )
-    size = len(order_to_json(found.order("0" * 32)).encode())
-    return found if size <= ORDER_BYTES_MAX else None
+    return found if fits(found) else None
+
+
+def fits(wanted: Shared) -> bool:
+    """Tell whether an order is not too large for a mailbox."""
+    return len(order_to_json(wanted.order("0" * 32)).encode()) <= ORDER_BYTES_MAX
 
 
 def worker_pod(kind: WorkerKind, name: str, annotations: Mapping[str, str]) -> Json:

@@ -4,7 +4,7 @@ import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from flytelike.codec.pod_orders import Begun, Ended, Mark, OrderError, order_from_json
+from flytelike.codec.pod_orders import At, BatchOrder, Begun, Ended, Mark, OrderError, order_from_json
 from propeller.executors.pod.attempt import PodAttempt, slim
 from propeller.executors.pod.labels import key_of_pod
 from propeller.executors.pod.reuse import IDLE, ORDER, WORKER
@@ -20,9 +20,9 @@ _MARKS_MAX = 256
 class Worker:
     """What is known of a worker.
 
-    `mark` is that of the order in its mailbox. `reserved` tells that it is to get another one. `leaving` tells that it
-    gets none any more. `ended_s` is when the last order ended, and a copy of the next one
-    may be left at `next_uri`. `attempts` are those whose output is wanted, by their marks.
+    `mark` is that of the order in its mailbox, `batch` its elements if it is of some. `reserved` tells that it is to
+    get another one. `leaving` tells that it gets none any more. `ended_s` is when the last order ended, and a copy of
+    the next one may be left at `next_uri`. `attempts` are those whose output is wanted, by their marks.
     """
 
     place: ObjectKey
@@ -32,6 +32,7 @@ class Worker:
     version: str = ""
     mark: str = ""
     next_uri: str = ""
+    batch: BatchOrder | None = None
     ended_s: float = 0.0
     gone: bool = False
     reserved: bool = False
@@ -81,9 +82,9 @@ class Worker:
         try:
             order = order_from_json(annotations[ORDER])
         except (KeyError, OrderError):
-            self.mark = self.next_uri = ""
+            self.mark, self.next_uri, self.batch = "", "", None
         else:
-            self.mark, self.next_uri = order.mark, order.next_uri
+            self.mark, self.next_uri, self.batch = order.mark, order.next_uri, order.batch
         self.idle_s = float(annotations.get(IDLE) or 0)
         self.stir()
 
@@ -95,10 +96,15 @@ class Worker:
 
     def hear(self, mark: Mark) -> None:
         """Take in a mark of its log."""
-        if isinstance(mark, Begun):
-            self.begun[mark.mark] = mark
-        else:
-            self.ended[mark.mark] = mark
+        match mark:
+            case Begun():
+                self.begun[mark.mark] = mark
+            case At():
+                attempt = self.attempts.get(mark.mark)
+                if attempt is not None:
+                    attempt.at_fault = mark.place
+            case Ended():
+                self.ended[mark.mark] = mark
         for marks in (self.begun, self.ended):
             while len(marks) > _MARKS_MAX:
                 marks.popitem(last=False)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from typing import TypeAlias
 
-from flytelike.codec.pod_orders import Ended
+from flytelike.codec.pod_orders import BatchOrder, Ended
 from propeller.executors.pod.attempt import PodAttempt
 from propeller.executors.pod.log_pump import store_rest
 from propeller.executors.pod.manifest import PRIMARY_ANNOTATION
@@ -103,6 +103,10 @@ class WorkerPool:
             if worker.idle is not None:
                 worker.idle.cancel()
             self._lines.serve(worker.kind)
+
+    def given(self) -> list[tuple[AttemptKey, BatchOrder | None]]:
+        """Return what lies in workers' mailboxes, whether it runs or has ended: whose, and which elements of it."""
+        return [(worker.key, worker.batch) for worker in self._workers.values() if worker.key is not None]
 
     def waiting(self) -> Iterator[tuple[PodAttempt, int, int]]:
         """Yield the attempts that wait for a worker, their places in line, and the lengths of the lines."""

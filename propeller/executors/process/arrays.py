@@ -7,9 +7,9 @@ from flytelike.codec.elements import element_inputs
 from flytelike.model.failure import Failure
 from flytelike.model.quota import GPU, MAP_ELEMENTS
 from propeller.core.elements import Span
-from propeller.executors.command import OURS
+from propeller.executors.command import OURS, command_words, shows_attempt
 from propeller.executors.process.element_queue import Element, ElementQueue
-from propeller.executors.process.plan import Needs, WarmPlan, needs_of, plan_of, shows_attempt
+from propeller.executors.process.plan import Needs, WarmPlan, needs_of, plan_of
 from propeller.executors.process.settings import ProcessSettings
 from propeller.executors.results import Results
 from propeller.ports import AttemptKey, AttemptSpec
@@ -43,7 +43,7 @@ class Arrays:
         needs = needs_of(of_all, {MAP_ELEMENTS: 1})
         if isinstance(needs, Failure):
             return needs
-        if shows_attempt(of_all) or spec.task.secrets or spec.task.metadata.is_eager:
+        if shows_attempt(command_words(of_all)) or spec.task.secrets or spec.task.metadata.is_eager:
             return None  # secrets are each attempt's own, and who waits for others takes no slot from them
         if self._gpus and needs.amounts.get(GPU):
             return None  # so are GPUs

@@ -30,7 +30,7 @@ from propeller.executors.process.environment import AttemptEnvironment, environm
 from propeller.executors.process.images import ImageEnvironment, environment_for
 from propeller.executors.process.settings import TASK_DEFAULTS
 from propeller.executors.process.worker import WorkerKey
-from propeller.executors.templates import TemplateError, names_in
+from propeller.executors.templates import TemplateError
 from propeller.ports import AttemptSpec
 
 _FAST = "pyflyte-fast-execute"
@@ -73,12 +73,6 @@ Plan: TypeAlias = WarmPlan | ProgramPlan
 def needs_inputs(spec: AttemptSpec) -> bool:
     """Tell whether the command shows values of inputs, which must be read to render it."""
     return shows_inputs(command_words(spec))
-
-
-def shows_attempt(spec: AttemptSpec) -> bool:
-    """Tell whether the command shows what differs from one element of an array to the next, but for its places."""
-    own = {"perretryuniquekey", "tasktemplatepath"}
-    return any(name in own or name.startswith("inputs.") for name in names_in(command_words(spec)))
 
 
 def uses_task_template(spec: AttemptSpec) -> bool:

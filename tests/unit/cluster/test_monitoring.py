@@ -151,3 +151,29 @@ async def test_what_pods_print_is_read_from_the_store_while_they_print(monkeypat
     assert await anext(followed) == b"second\n"
     over.set()
     assert [data async for data in followed] == []
+
+
+async def test_a_log_is_followed_beyond_its_attempts_end_until_no_more_is_stored(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The end is told before the rest of the log is stored."""
+    node = NodeExecutionId(ExecutionId("p", "d", "late"), NodePath("n0"))
+    store, late = Store(), [b"third\n", b"second\n", b"first\n"]
+    reader = LogsInStore(store, "memory://logs")
+    place = StoredLogs(store, "memory://logs", 1000).place(AttemptKey(node.execution, node.path, 0))
+    stored = 0
+
+    async def sleep(_seconds: float) -> None:
+        nonlocal stored
+        if late:
+            piece = late.pop()
+            store.put(f"{place}/{stored:015d}.log", piece)
+            stored += len(piece)
+
+    async def ended(_asked: TaskExecutionId) -> bool:
+        return True
+
+    monkeypatch.setattr("flytelike.cluster.logs.asyncio.sleep", sleep)
+    reader.connect(ended)
+    told = [data async for data in reader.read(TaskExecutionId(task_id(), node, 0), 0, follow=True)]
+    assert told == [b"first\n", b"second\n", b"third\n"]

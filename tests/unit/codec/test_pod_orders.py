@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flytelike.codec.pod_orders import (
+    At,
+    BatchOrder,
     Begun,
     Ended,
     Mark,
@@ -18,7 +20,11 @@ from flytelike.codec.pod_orders import (
 
 WORDS = st.binary(min_size=4, max_size=32).map(bytes.hex)
 NUMBERS = st.integers(0, 2**63)
-MARKS = st.builds(Begun, WORDS, NUMBERS) | st.builds(Ended, WORDS, NUMBERS, st.integers(0, 255), st.booleans())
+ENDED = st.builds(Ended, WORDS, NUMBERS, st.integers(0, 255), st.booleans())
+MARKS = st.builds(Begun, WORDS, NUMBERS) | st.builds(At, WORDS, st.integers(0, 10**9 - 1)) | ENDED
+NO_BATCH = '{"mark": "abcdef01", "args": [], "env": {}, "grace_s": 0, "batch": {"elements": [1]}}'
+TEXTS = st.lists(st.text()).map(tuple)
+BATCHES = st.builds(BatchOrder, TEXTS, TEXTS, st.lists(st.tuples(NUMBERS, NUMBERS)).map(tuple), st.text())
 PRINTED = st.binary(max_size=60) | st.sampled_from([b"\x1e", b"\x1eflytelike ", b"\x1eflytelike abcdef01 begin", b"\n"])
 
 
@@ -27,7 +33,14 @@ def test_an_order_is_read_as_it_was_written(order: Order) -> None:
     assert order_from_json(order_to_json(order)) == order
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"mark": "..", "args": [], "env": {}, "grace_s": 0}'])
+@given(st.builds(Order, WORDS, env=st.dictionaries(st.text(), st.text()), batch=BATCHES))
+def test_an_order_of_elements_is_read_as_it_was_written(order: Order) -> None:
+    assert order_from_json(order_to_json(order)) == order
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", "null", '{"mark": "..", "args": [], "env": {}, "grace_s": 0}', NO_BATCH]
+)
 def test_what_is_no_order_is_told(text: str) -> None:
     with pytest.raises(OrderError):
         order_from_json(text)

@@ -37,7 +37,11 @@ async def test_only_our_own_program_tells_by_its_exit_code_that_the_store_was_aw
     container = Container("python:3", (program,), ())
     spec = replace(spec, output_prefix="memory://out", task=replace(spec.task, container=container))
     ended = Broken(1, user_failure(NON_ZERO_EXIT, f"The program ended with exit code {status}."), status)
-    ending = await judged(spec, ended, Results(Store()), "the last line")
+
+    async def tail() -> str:
+        return "the last line"
+
+    ending = await judged(spec, ended, Results(Store()), tail)
     assert isinstance(ending, Failure)
     assert (ending.code, ending.fault, ending.retryable) == (code, fault, True)
     assert ending.message.endswith("The last it printed:\nthe last line")

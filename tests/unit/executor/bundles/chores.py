@@ -319,6 +319,16 @@ def risky(n: int) -> int:
 
 
 @Task
+def halting(n: int, halts: int, folder: str) -> int:
+    """Note each run; one number waits until it may go on."""
+    with Path(folder, f"ran-{n}").open("a") as file:
+        file.write("x")
+    while n == halts and not Path(folder, "go").exists():
+        time.sleep(0.01)
+    return n
+
+
+@Task
 def long_text(n: int) -> str:
     return "x" * 200_000
 
