@@ -8,6 +8,7 @@ from flytelike.controlplane.access.caller import caller
 from flytelike.controlplane.access.roles import Action
 from flytelike.controlplane.access.roles import Place as AccessPlace
 from flytelike.controlplane.app import ControlPlane
+from flytelike.controlplane.data_owners import DataOwners
 from flytelike.controlplane.drawing import Drawing
 from flytelike.controlplane.errors import not_found
 from flytelike.controlplane.listing import ListQuery
@@ -57,6 +58,7 @@ class ConsoleServicer:
         self._reading = plane.reading
         self._uploads = plane.uploads
         self._stored = StoredPreviews(plane.store, plane.uploads)
+        self._owners = DataOwners(plane.database, plane.settings, plane.stored.layout)
         self._sources = SourceTexts(plane.finding, plane.store, plane.settings)
 
     async def get_home(self, _request: pb.GetHomeRequest) -> pb.GetHomeResponse:
@@ -175,6 +177,7 @@ class ConsoleServicer:
         for uri in (inputs_uri, outputs_uri):
             literals = (await self._reading.data(uri)).literals
             if any(request.uri in uris_in(literal) for literal in literals.literals.values()):
+                await self._owners.check(request.uri, caller().rights)
                 return stored_message(await self._stored.preview(request.uri))
         raise not_found("value", f"with the address {request.uri[:200]!r} here")
 

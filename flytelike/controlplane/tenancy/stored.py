@@ -47,7 +47,7 @@ class Stored:
         self._store = store
         self._settings = settings
         self._tenancy = tenancy
-        self._layout = layout
+        self.layout = layout
         self._uploads: Sizes = {}
         self._uploads_at = -UPLOADS_S
         self._due: asyncio.TimerHandle | None = None
@@ -123,7 +123,7 @@ class Stored:
             log.exception("what executions have stored could not be measured")
 
     async def _size(self, number: int, execution: ExecutionId) -> int:
-        layout, settings = self._layout, self._settings
+        layout, settings = self.layout, self._settings
         if layout is None:
             return 0
         attempts = await self._database.read(partial(attempts_of, execution=number))
