@@ -90,10 +90,12 @@ function Change({ use, name }: { readonly use: QuotaUse; readonly name: string }
   const client = useQueryClient();
   const [resource, setResource] = useState<string>(RESOURCES[0]);
   const [text, setText] = useState("");
+  const isEmpty = text.trim() === "";
+  const isBound = use.quota?.limits[resource] !== undefined;
   const set = useMutation({
     mutationFn: async () => {
       const others = Object.entries(use.quota?.limits ?? {}).filter(([each]) => each !== resource);
-      const limits = Object.fromEntries(text.trim() === "" ? others : [...others, [resource, amountFrom(resource, text)]]);
+      const limits = Object.fromEntries(isEmpty ? others : [...others, [resource, amountFrom(resource, text)]]);
       const quota = { place: use.quota?.place ?? {}, limits, guaranteed: { ...use.quota?.guaranteed }, weight: use.quota?.weight ?? 0 };
       await tenancy.applyTenancy({ wishes: [{ wish: { case: "quota", value: { quota } } }] });
     },
@@ -112,8 +114,8 @@ function Change({ use, name }: { readonly use: QuotaUse; readonly name: string }
         ))}
       </select>
       <input aria-label="Limit" placeholder="no limit" size={10} value={text} onChange={(event) => setText(event.target.value)} />
-      <button type="submit" disabled={set.isPending}>
-        {text.trim() === "" ? "Take the limit away" : "Set the limit"}
+      <button type="submit" disabled={set.isPending || (isEmpty && !isBound)}>
+        {isEmpty && isBound ? "Take the limit away" : "Set the limit"}
       </button>
       <Fault error={set.error} />
     </form>
