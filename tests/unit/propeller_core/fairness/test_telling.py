@@ -2,8 +2,9 @@
 
 import pytest
 
-from flytelike.model.quota import shown_amount
-from propeller.core.fairness import Shortage, shown_place, shown_shortages
+from flytelike.model.queued import Shortfall
+from flytelike.model.quota import QuotaPlace, shown_amount
+from propeller.core.fairness import Shortage, place_of, shortfalls, shown_place, shown_shortages
 
 
 @pytest.mark.parametrize(
@@ -46,3 +47,27 @@ def test_of_each_place_one_shortage_is_told_the_first() -> None:
 
 def test_without_a_shortage_it_is_the_turn_that_is_waited_for() -> None:
     assert shown_shortages([]) == "its turn"
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ((), QuotaPlace()),
+        (("ml",), QuotaPlace(team="ml")),
+        (("ml", "vision"), QuotaPlace(project="vision")),
+        (("ml", "vision", "staging"), QuotaPlace(project="vision", domain="staging")),
+    ],
+)
+def test_a_path_is_the_place_of_a_quota(path: tuple[str, ...], place: QuotaPlace) -> None:
+    assert place_of(path) == place
+
+
+def test_shortages_are_told_with_all_that_is_known_of_them() -> None:
+    held = (("vision", 3),)
+    told = shortfalls([Shortage(("ml",), "cpu", 2, 3, 4, held)])
+    assert told == (Shortfall(QuotaPlace(team="ml"), "cpu", 2, 3, 4, held),)
+
+
+@pytest.mark.parametrize(("asked", "never"), [(3, False), (4, False), (5, True)])
+def test_what_is_more_than_the_limit_never_fits(asked: int, never: bool) -> None:
+    assert Shortage((), "cpu", asked, 0, 4, ()).never is never
