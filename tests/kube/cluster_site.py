@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -23,7 +23,7 @@ import yaml
 from propeller.executors.pod import PodSettings
 from propeller.executors.pod.labels import selector
 from tests.e2e.cli import Outcome, flytelike
-from tests.kube.control_plane import ControlPlane
+from tests.kube.control_plane import ControlPlane, free_port
 
 BIN = Path(sys.executable).parent
 BUCKET = "flytelike"
@@ -32,10 +32,13 @@ START_S = 60
 SKEWED = Path(__file__).parent / "skewed"
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
+def free_addresses(count: int) -> list[str]:
+    """Return addresses on which nobody listens, each another one: they are taken all at once, then left."""
+    with ExitStack() as stack:
+        taken = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in taken:
+            one.bind(("127.0.0.1", 0))
+        return [f"127.0.0.1:{one.getsockname()[1]}" for one in taken]
 
 
 class Bucket:
@@ -262,7 +265,7 @@ class ClusterSite:
     def replica(self) -> Replica:
         """Start another replica of the control plane; its ports are free ones."""
         name = f"plane-{len(self.replicas)}"
-        grpc, http, propeller, monitoring = (f"127.0.0.1:{free_port()}" for _ in range(4))
+        grpc, http, propeller, monitoring = free_addresses(4)
         words = {
             "--database": self.database,
             "--store": f"s3://{BUCKET}/{self.project}",
@@ -288,7 +291,7 @@ class ClusterSite:
     def operator(self, plane: str, shards: int = 2) -> Program:
         """Start another replica of the operator for a control plane at an address; its clock is wrong by `skews_s`."""
         name = f"operator-{len(self.operators)}"
-        monitoring = f"127.0.0.1:{free_port()}"
+        (monitoring,) = free_addresses(1)
         pods = self.folder / "pods.yaml"
         env = {**self.bucket.env, "PYTHONDONTWRITEBYTECODE": "1"}
         pods.write_text(

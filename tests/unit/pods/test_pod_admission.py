@@ -26,7 +26,7 @@ class Turnstile(Admission):
         self.asked: list[AttemptKey] = []
         self.left: list[AttemptKey] = []
 
-    async def admitted(self, key: AttemptKey, pod: Json, told: Callable[[Diagnostic], None]) -> None:
+    async def admitted(self, key: AttemptKey, pod: Json, told: Callable[[Diagnostic], None], priority: int = 0) -> None:
         self.asked.append(key)
         told(Diagnostic("quota-used-up", f"{pod['metadata']['namespace']} has no room"))
         await self.go.wait()
