@@ -41,7 +41,7 @@ async def measure() -> list[Figure]:
     ready, idle = up_ready()
     async with bed(SOURCE) as on:
         await on.executed("one")  # warms the workers
-        chain, chain_cpu = await median_of(on, "chain", 3)
+        chain, chain_cpu = await median_of(on, "chain", 15)
         first = statistics.median([await first_task(on) for _ in range(5)])
         fan, fan_cpu = await median_of(on, "fan", 3)
         peak = tree_bytes()
