@@ -24,7 +24,8 @@ DISK = {ResourceName.CPU: "10m", ResourceName.MEMORY: "64Mi", ResourceName.EPHEM
 NO_REGISTRY, NO_SUCH_IMAGE = "127.0.0.1:9/none:1", "127.0.0.1:9000/none:1"
 """Nobody listens at the first; the second is a server that has no images."""
 
-EATS = f"{sys.executable} -c 'x = bytearray(1 << 30)'"
+EATS = f"exec {sys.executable} -c 'x = bytearray(1 << 30)'"
+"""In the container's first process: of the end of another one the kubelet may hear too late that it was for memory."""
 
 
 @pytest.fixture(scope="module")

@@ -26,9 +26,15 @@ def span(seconds: float) -> list[float]:
 
 
 @workflow
-def both(seconds: float = 4.0) -> tuple[list[float], list[float]]:
+def one(seconds: float) -> list[float]:
+    return span(seconds=seconds)
+
+
+@workflow
+def both(seconds: float = 2.0) -> tuple[list[float], list[float]]:
     return span(seconds=seconds), span(seconds=seconds)
 """
+FOR_EVER = "3600"
 
 
 def test_tenants_keep_to_their_quotas_and_are_told_what_they_wait_for(
@@ -38,40 +44,46 @@ def test_tenants_keep_to_their_quotas_and_are_told_what_they_wait_for(
 
     async def ask(platform: NodePlatform, *words: str) -> str:
         done = await asyncio.to_thread(
-            flytelike, tmp_path / "home", *words, "--server", platform.endpoint, "--json", cwd=tmp_path, timeout_s=300
+            flytelike, tmp_path / "home", *words, "--server", platform.endpoint, cwd=tmp_path, timeout_s=300
         )
         assert done.code == 0, done.stderr
         return done.stdout
 
-    async def executed(platform: NodePlatform, project: str) -> list[list[float]]:
-        name = json.loads(await ask(platform, "execute", "flows.py", "both", "--project", project, "--no-wait"))
-        watched = await ask(platform, "watch", name["execution"], "--project", project)
-        return list(json.loads(watched)["outputs"].values())
+    async def begun(platform: NodePlatform, project: str, *words: str) -> str:
+        told = await ask(platform, "execute", "flows.py", *words, "--project", project, "--no-wait", "--json")
+        return json.loads(told)["execution"]
 
-    async def waits(platform: NodePlatform) -> dict[str, object]:
-        """Return what the first attempt that waits is told, and what the quota shows meanwhile."""
-        while True:
-            shown = json.loads(await ask(platform, "get", "executions", "--project", "small"))
-            for execution in shown[:1]:
-                found = json.loads(await ask(platform, "explain", "wait", execution["name"], "--project", "small"))
-                if found:
-                    return {"wait": found[0], "quotas": json.loads(await ask(platform, "quota", "list"))}
+    async def ended(platform: NodePlatform, project: str, name: str) -> list[list[float]]:
+        told = json.loads(await ask(platform, "watch", name, "--project", project, "--json"))
+        return list(told["outputs"].values())
+
+    async def waits(platform: NodePlatform, name: str) -> dict[str, object]:
+        """Return what an execution's attempt waits for, once it does."""
+        while not (found := json.loads(await ask(platform, "explain", "wait", name, "--project", "small", "--json"))):
             await asyncio.sleep(0.1)
+        return found[0]
 
     async def main(base: str) -> None:
         async with asyncio.timeout(560), live(node_cluster, tmp_path / "platform", base) as platform:
             for project in ("small", "large"):
                 await ask(platform, "project", "create", project)
             await ask(platform, "quota", "set", "small", "--limit", "attempts=1")
-            small, large, told = await asyncio.gather(
-                executed(platform, "small"), executed(platform, "large"), waits(platform)
-            )
-        (first, second), (one, other) = sorted(small), sorted(large)
-        assert first[1] <= second[0], "one attempt at a time"
-        assert other[0] < one[1], "where nothing bounds them, they run side by side"
-        (short,) = told["wait"]["shortfalls"]
+            long = await begun(platform, "small", "one", "--seconds", FOR_EVER)
+            while not (quotas := json.loads(await ask(platform, "quota", "get", "small", "--json")))["used"].get(
+                "attempts"
+            ):
+                await asyncio.sleep(0.1)
+            waiting = await begun(platform, "small", "both")
+            told = await waits(platform, waiting)
+            beside = await ended(platform, "large", await begun(platform, "large", "both", "--seconds", "10"))
+            await ask(platform, "abort", long, "--project", "small")
+            small = await ended(platform, "small", waiting)
+        assert quotas["used"]["attempts"] == 1
+        (short,) = told["shortfalls"]
         assert (short["place"], short["resource"], short["used"], short["limit"]) == ("small", "attempts", 1, 1)
-        assert "small" in json.dumps(told["quotas"])
+        (one, other), (first, second) = sorted(beside), sorted(small)
+        assert other[0] < one[1], "where nothing bounds them they run side by side, whoever waits elsewhere"
+        assert first[1] <= second[0], "one attempt at a time"
 
     with pytest.MonkeyPatch.context() as patch:
         asyncio.run(main(bucket(node_cluster, patch)))

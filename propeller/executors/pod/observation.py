@@ -66,6 +66,8 @@ class Broken:
 
 _NOT_KNOWN_YET = re.compile(r"failed to sync \w+ cache")
 """What the kubelet says while it has not heard of a Secret or ConfigMap, be it there or not."""
+NOT_KNOWN_YET_TIMES = 3
+"""How many times longer than for what is known to be wrong it is waited for the kubelet to hear of it."""
 _NO_SECRET = re.compile(r"not found|references non-existent")
 _MOUNTED = frozenset({"Pulling", "Pulled", "Created", "Started", "Failed", "BackOff"})
 """What is told of a pod's containers once all its volumes are there."""
@@ -180,10 +182,12 @@ def _mount_trouble(events: Sequence[Json], patience: Patience) -> Trouble | None
             failed.append(event)
     if not failed:
         return None
-    told = next((event for event in failed if not _NOT_KNOWN_YET.search(event.get("message") or "")), failed[0])
+    known = [event for event in failed if not _NOT_KNOWN_YET.search(event.get("message") or "")]
+    told = (known or failed)[0]
+    patience_ns = patience.container_ns * (1 if known else NOT_KNOWN_YET_TIMES)
     text = f"A volume of the pod cannot be mounted: {told.get('message') or ''}".rstrip()
     at_fault = Fault.USER if _NO_SECRET.search(text) else Fault.SYSTEM
-    return Trouble(told["reason"], Failure(told["reason"], text, at_fault, True), patience.container_ns)
+    return Trouble(told["reason"], Failure(told["reason"], text, at_fault, True), patience_ns)
 
 
 def _event_time(event: Json) -> tuple[int, bool]:
