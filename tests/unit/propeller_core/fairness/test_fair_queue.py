@@ -221,6 +221,10 @@ def test_a_line_is_told_in_its_order_and_places_count_from_one() -> None:
     assert fair.shortages(asked("b/p/d", cpu=1)) == (Shortage((), "cpu", 1, 1, 1, (("a", 1),)),)
 
 
+def test_who_says_nothing_of_its_priority_has_none() -> None:
+    assert Request("r", ("a",), {"cpu": 1}, 0).priority == 0
+
+
 def test_the_head_of_a_line_is_its_first_of_whatever_shape() -> None:
     line = Line(aging_ns=10)
     late, early = asked("a/p/d", name="late", cpu=2, since=9), asked("a/p/d", name="early", since=1)
