@@ -1,12 +1,12 @@
 """The fair queue beside one that keeps plain lists and works all out anew: what is granted, waits and is used."""
 
+import random
 from collections import Counter
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from propeller.core.fairness import FairQueue, Quota, Request, TooLarge
 
@@ -14,14 +14,6 @@ PATHS = (("a", "p", "d"), ("a", "p", "e"), ("a", "q", "d"), ("b", "r", "d"))
 PLACES = sorted({path[:depth] for path in PATHS for depth in range(4)})
 PATIENT = 10**18
 """Nobody waits so long that smaller ones may not pass any more."""
-
-amounts = st.fixed_dictionaries({"cpu": st.integers(0, 5)}, optional={"gpu": st.integers(0, 2)})
-limits = st.dictionaries(st.sampled_from(["cpu", "gpu"]), st.integers(0, 6))
-quotas = st.dictionaries(
-    st.sampled_from(PLACES),
-    st.builds(lambda weight, limit: Quota(weight, {}, limit), st.sampled_from([0.5, 1.0, 3.0]), limits),
-    max_size=4,
-)
 
 
 class Plain:
@@ -49,24 +41,38 @@ class Plain:
         )
 
 
-class FairQueueBesideLists(RuleBasedStateMachine):
-    """Asks, grants, ends and new limits in any order."""
+def some_quotas(rng: random.Random) -> dict[tuple[str, ...], Quota]:
+    """Draw limits: mostly one of the platform, and some below it."""
+    bounded = [place for place in PLACES if rng.random() < (0.3 if place else 0.8)]
+    return {
+        place: Quota(
+            rng.choice([0.5, 1.0, 3.0]),
+            {},
+            {name: rng.randint(0, 6) for name in ("cpu", "gpu") if rng.random() < 0.7},
+        )
+        for place in bounded
+    }
 
-    @initialize(quotas=quotas)
-    def begin(self, quotas: dict[tuple[str, ...], Quota]) -> None:
+
+class Beside:
+    """A queue and the lists it is compared with, which are told the same."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
+        quotas = some_quotas(rng)
         self.plain = Plain(quotas)
         self.fair = FairQueue(quotas, patience_ns=PATIENT)
         self.now = 0
-        self.made = 0
 
-    def request(self, path: tuple[str, ...], asked: dict[str, int], priority: int = 0) -> Request:
-        self.made += 1
+    def request(self) -> Request:
         self.now += 1
-        return Request(f"r{self.made}", path, asked, self.now, priority)
+        asked = {"cpu": self.rng.randint(0, 4)}
+        if self.rng.random() < 0.3:
+            asked["gpu"] = self.rng.randint(0, 2)
+        return Request(f"r{self.now}", self.rng.choice(PATHS), asked, self.now, self.rng.randint(-2, 2))
 
-    @rule(path=st.sampled_from(PATHS), asked=amounts, priority=st.integers(-2, 2))
-    def ask(self, path: tuple[str, ...], asked: dict[str, int], priority: int) -> None:
-        request = self.request(path, asked, priority)
+    def ask(self) -> None:
+        request = self.request()
         if not self.plain.fits(request, alone=True):
             with pytest.raises(TooLarge, match=request.id):
                 self.fair.ask(request, self.now)
@@ -74,24 +80,21 @@ class FairQueueBesideLists(RuleBasedStateMachine):
         self.fair.ask(request, self.now)
         self.plain.waiting[request.id] = request
 
-    @rule(path=st.sampled_from(PATHS), asked=amounts)
-    def grant_at_once(self, path: tuple[str, ...], asked: dict[str, int]) -> None:
-        request = self.request(path, asked)
+    def grant_at_once(self) -> None:
+        request = self.request()
         granted = not self.plain.waiting and self.plain.fits(request)
         assert self.fair.grant_unasked(request, self.now) is granted
         if granted:
             self.plain.granted[request.id] = request
 
-    @rule(path=st.sampled_from(PATHS), asked=amounts)
-    def restore(self, path: tuple[str, ...], asked: dict[str, int]) -> None:
-        request = self.request(path, asked)
+    def restore(self) -> None:
+        request = self.request()
         for _ in range(2):
             self.fair.restore(request, self.now)
         self.plain.granted[request.id] = request
 
-    @rule(steps=st.integers(1, 4))
-    def grant(self, steps: int) -> None:
-        for _ in range(steps):
+    def grant(self) -> None:
+        for _ in range(self.rng.randint(1, 4)):
             self.now += 1
             found = self.fair.next_grant(self.now)
             if found is None:
@@ -102,28 +105,24 @@ class FairQueueBesideLists(RuleBasedStateMachine):
             assert self.plain.fits(request)
             self.plain.granted[request.id] = request
 
-    @precondition(lambda self: self.plain.granted)
-    @rule(which=st.integers(0, 99))
-    def give_back(self, which: int) -> None:
+    def give_back(self) -> None:
+        if self.plain.granted:
+            self.now += 1
+            name = self.rng.choice(list(self.plain.granted))
+            del self.plain.granted[name]
+            self.fair.give_back(name, self.now)
+
+    def withdraw(self) -> None:
+        if self.plain.waiting:
+            name = self.rng.choice(list(self.plain.waiting))
+            del self.plain.waiting[name]
+            self.fair.withdraw(name)
+
+    def set_quotas(self) -> None:
         self.now += 1
-        name = list(self.plain.granted)[which % len(self.plain.granted)]
-        del self.plain.granted[name]
-        self.fair.give_back(name, self.now)
+        self.plain.quotas = some_quotas(self.rng)
+        self.fair.set_quotas(self.plain.quotas, self.now)
 
-    @precondition(lambda self: self.plain.waiting)
-    @rule(which=st.integers(0, 99))
-    def withdraw(self, which: int) -> None:
-        name = list(self.plain.waiting)[which % len(self.plain.waiting)]
-        del self.plain.waiting[name]
-        self.fair.withdraw(name)
-
-    @rule(quotas=quotas)
-    def set_quotas(self, quotas: dict[tuple[str, ...], Quota]) -> None:
-        self.now += 1
-        self.plain.quotas = quotas
-        self.fair.set_quotas(quotas, self.now)
-
-    @invariant()
     def tells_what_there_is(self) -> None:
         plain, fair = self.plain, self.fair
         assert len(fair) == len(plain.waiting)
@@ -144,5 +143,11 @@ class FairQueueBesideLists(RuleBasedStateMachine):
         assert sum(map(len, lines.values())) == len(plain.waiting)
 
 
-FairQueueBesideLists.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
-TestFairQueueBesideLists = FairQueueBesideLists.TestCase
+@given(st.randoms(use_true_random=False))
+@settings(max_examples=150, deadline=None)
+def test_the_queue_says_what_the_lists_say(rng: random.Random) -> None:
+    beside = Beside(rng)
+    rare = [beside.grant_at_once, beside.restore, beside.withdraw, beside.set_quotas]
+    for _ in range(60):
+        rng.choice([*[beside.ask] * 4, *[beside.grant] * 4, *[beside.give_back] * 2, rng.choice(rare)])()
+        beside.tells_what_there_is()
