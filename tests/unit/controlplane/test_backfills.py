@@ -38,25 +38,8 @@ PLACE = (PROJECT, DOMAIN, "flow")
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/t.db"
-    return str(request.getfixturevalue("postgres_url"))
-
-
-@pytest.fixture
 def clock() -> HandClock:
     return HandClock(NOON_NS + 60 * MINUTE_NS)
-
-
-@pytest.fixture
-def launcher() -> FakeLauncher:
-    return FakeLauncher()
 
 
 @pytest.fixture

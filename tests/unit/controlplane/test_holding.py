@@ -36,13 +36,6 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/t.db"
-    return str(request.getfixturevalue("postgres_url"))
-
-
 @pytest.fixture
 async def plane(url: str, tmp_path: Path, launcher: FakeLauncher) -> AsyncIterator[ControlPlane]:
     async with started(settings_for(tmp_path, url), launcher=launcher) as plane:
