@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
+from flytelike.controlplane.access.attempts import Attempts
 from flytelike.controlplane.access.audit import AuditLog
 from flytelike.controlplane.access.book import AccessBook
 from flytelike.controlplane.access.door import Door
@@ -27,7 +28,7 @@ from flytelike.controlplane.listening import ListeningNotifier
 from flytelike.controlplane.migrations.upgrade import check, upgrade
 from flytelike.controlplane.notifier import Notifier
 from flytelike.controlplane.overview import Overview
-from flytelike.controlplane.ports import Clock, Launcher, LogReader, NoLogs, SystemClock
+from flytelike.controlplane.ports import AttemptTokens, Clock, Launcher, LogReader, NoLogs, SystemClock
 from flytelike.controlplane.projects import Projects
 from flytelike.controlplane.reading import Reading
 from flytelike.controlplane.recovery import Recovery
@@ -66,6 +67,7 @@ class ControlPlane:
         logs: LogReader | None = None,
         keepers: Keepers | None = None,
         clock: Clock | None = None,
+        attempt_tokens: AttemptTokens | None = None,
     ) -> None:
         """Compose; nothing is opened yet.
 
@@ -76,6 +78,7 @@ class ControlPlane:
             logs: gives what attempts printed; without one, there are no logs.
             keepers: what else belongs to executions; without them nothing is ever collected.
             clock: the time; by default the machine's.
+            attempt_tokens: knows the tokens of attempts; without it they have none of their own.
         """
         self.settings = settings
         self.store = store
@@ -94,8 +97,18 @@ class ControlPlane:
         self.dispatch = Dispatch(self.database, launcher, settings)
         self.holding = Holding(self.database, self.tenancy, self.dispatch, self.clock)
         self.stored = Stored(self.database, store, settings, self.tenancy, keepers.layout if keepers else None)
-        parts = (self.registry, self.dispatch, self.notifier, self.holding, self.attributes, self.stored)
-        tools = Tools(self.database, store, settings, self.clock, *parts)
+        tools = Tools(
+            self.database,
+            store,
+            settings,
+            self.clock,
+            self.registry,
+            self.dispatch,
+            self.notifier,
+            self.holding,
+            self.attributes,
+            self.stored,
+        )
         self.executions = Executions(tools)
         self.recovery = Recovery(tools, self.executions)
         self.children = Children(self.executions, self.recovery, store, settings.limits.launch_plan_depth)
@@ -119,6 +132,7 @@ class ControlPlane:
         self.book = AccessBook(self.database, self.clock, settings.access.admins, read_owners)
         self.audit = AuditLog(self.database, self.clock, settings.access.audit_ns)
         self.provider = Provider(settings.access.oidc) if settings.access.oidc else None
+        self.attempts = None if attempt_tokens is None else Attempts(attempt_tokens, self.database, self.book)
         self.access = Access(self.database, self.clock, self.book)
         self.maintenance = Maintenance(self.cache, store, settings, self.clock, keepers)
 
@@ -154,8 +168,8 @@ class ControlPlane:
         settings = self.settings
         if self._door is None and settings.guarded:
             root = None if settings.token_file is None else SecretFile(settings.token_file)
-            provider = self.provider
-            self._door = Door(self.book, self.audit, root_tokens=root, oidc=settings.access.oidc, provider=provider)
+            oidc, provider, attempts = settings.access.oidc, self.provider, self.attempts
+            self._door = Door(self.book, self.audit, root_tokens=root, oidc=oidc, provider=provider, attempts=attempts)
         return self._door
 
     async def record(self, batch: Sequence[HistoryEntry]) -> None:
