@@ -16,6 +16,7 @@ from flytelike.remote.access import Access
 from flytelike.remote.client import Client
 from flytelike.remote.errors import RemoteError
 from flytelike_idl.admin import common_pb2
+from propeller.executors.pod.labels import key_of_pod
 from propeller.executors.pod.names import pod_name
 from propeller.kube.ports import PODS, Json, Selection
 from propeller.ports import AttemptKey
@@ -119,13 +120,17 @@ class Site:
     async def waiting(self) -> "Eager":
         """Return an eager function that waits for a call without an end."""
         name = (await self.ask("execute", "flows.py", "waits", "--number", "1", "--no-wait", "--json"))["execution"]
-        node = NodeExecutionId(ExecutionId(PROJECT, DOMAIN, name), NodePath("n0"))
+        selection = Selection(PODS, NAMESPACE, f"flytelike.dev/execution={name}")
+        while not (pods := (await self.platform.client.page(selection, 1)).items):
+            await asyncio.sleep(0.1)
+        key = key_of_pod(pods[0])
+        assert key is not None, "the annotations tell"
+        node = NodeExecutionId(key.execution, key.path)
         async with self.client(WORD) as root:
             async for news in calls.watch(root, node):
                 if news.calls:
                     break
-        key = AttemptKey(node.execution, node.path, 0)
-        return Eager(node, await self.platform.client.get(PODS, NAMESPACE, pod_name(key)))
+        return Eager(node, pods[0])
 
     def client(self, token: str) -> Client:
         return Client(self.platform.endpoint, Access(ca_file=self.guard.authority.file, token=token))
@@ -218,8 +223,8 @@ class Eager:
         """Return a pod that says of itself all that this one does, under another name."""
         metadata = {name: self.pod["metadata"][name] for name in ("labels", "annotations", "ownerReferences")}
         metadata["name"] = name
-        spec = {"containers": self.pod["spec"]["containers"], "nodeSelector": {"nowhere": "true"}}
-        spec["volumes"] = self.pod["spec"]["volumes"]
+        spec = {name: value for name, value in self.pod["spec"].items() if name != "nodeName"}
+        spec["nodeSelector"] = {"nowhere": "true"}
         return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 

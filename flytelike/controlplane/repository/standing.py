@@ -90,7 +90,7 @@ def _element_in(path: str) -> tuple[str, int] | None:
 
 
 def _state_of_element(connection: Connection, execution: int, array: str, index: int, attempt: int) -> State:
-    """Return whether an attempt of an element runs. All that is told of its beginning may be how the one before ended."""
+    """Return whether an attempt of an element runs. How the one before ended may be all that is told."""
     if find_node(connection, execution, array) is None:
         return State.UNRECORDED
     rows = list_elements(connection, execution, array, index, 1, only_failed=False)

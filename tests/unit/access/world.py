@@ -11,6 +11,7 @@ from flytelike.controlplane.access.caller import Caller
 from flytelike.controlplane.access.options import AccessOptions
 from flytelike.controlplane.access.roles import Grant, Place, Role, Subject, SubjectKind
 from flytelike.controlplane.access.use_cases import bootstrap
+from flytelike.controlplane.ports import AttemptTokens
 from flytelike.controlplane.schema import metadata
 from flytelike.controlplane.settings import Settings
 from flytelike.controlplane.tenancy.wishes import Mode, ProjectWish, QuotaWish, TeamWish, Wanted
@@ -81,10 +82,12 @@ class Guarded:
 
 
 @asynccontextmanager
-async def guarded(settings: Settings, grants: Mapping[str, Grant | None]) -> AsyncIterator[Guarded]:
+async def guarded(
+    settings: Settings, grants: Mapping[str, Grant | None], attempt_tokens: AttemptTokens | None = None
+) -> AsyncIterator[Guarded]:
     """Yield a populated server with users, each with a token and perhaps a role; `root` may do everything."""
     settings = replace(settings, access=AccessOptions(required=True), projects=(PROJECT, OTHER))
-    async with served(settings) as running:
+    async with served(settings, attempt_tokens=attempt_tokens) as running:
         plane = running.plane
         await plane.registry.register(module())
         await plane.tenancy.apply([Wanted(wish, Mode.ANY) for wish in OWNED], dry_run=False)
