@@ -90,14 +90,13 @@ def _element_in(path: str) -> tuple[str, int] | None:
 
 
 def _state_of_element(connection: Connection, execution: int, array: str, index: int, attempt: int) -> State:
-    """Return whether an attempt of an element runs. How the one before ended may be all that is told."""
+    """Return whether an attempt of an element runs: of elements, not all that begins and fails is recorded."""
     if find_node(connection, execution, array) is None:
         return State.UNRECORDED
     rows = list_elements(connection, execution, array, index, 1, only_failed=False)
-    row = rows[0] if rows and rows[0].element == index else None
-    if row is None:
-        return State.RUNS if attempt == 0 else State.UNRECORDED
-    due = row.attempt + 1 if row.phase is TaskPhase.RETRYABLE_FAILED else row.attempt
-    if attempt > due:
-        return State.UNRECORDED
-    return State.OVER if attempt < due or (row.phase.terminal and due == row.attempt) else State.RUNS
+    if not rows or rows[0].element != index:
+        return State.RUNS
+    row = rows[0]
+    again = row.phase is TaskPhase.RETRYABLE_FAILED
+    over = attempt < row.attempt + again or (row.phase.terminal and not again)
+    return State.OVER if over else State.RUNS
