@@ -30,7 +30,7 @@ NO_CODES = frozenset(
     flytelike-fetch flytelike-inputs flytelike-outputs flytelike-store
     flytelike-propeller flytelike-secrets flytelike-session flytelike-signals flytelike-storing flytelike-trace
     flytelike-mailbox flytelike-worker
-    flytelike-values github-dark grpc-status-details-bin js-default launch-plans memory-watch pod-logs propeller-close
+    flytelike-values github-dark grpc-status-details-bin js-default launch-plans memory-watch pod-logs pod-token propeller-close
     allocation-reports k8s-array propeller-allocation propeller-cluster-resources propeller-delivery
     propeller-namespaces
     primary-init propeller-lease propeller-retention propeller-sealer propeller-store propeller-store-reader
