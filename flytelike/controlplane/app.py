@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import cached_property
 
 from flytelike.controlplane.access.attempts import Attempts
 from flytelike.controlplane.access.audit import AuditLog
@@ -97,18 +98,8 @@ class ControlPlane:
         self.dispatch = Dispatch(self.database, launcher, settings)
         self.holding = Holding(self.database, self.tenancy, self.dispatch, self.clock)
         self.stored = Stored(self.database, store, settings, self.tenancy, keepers.layout if keepers else None)
-        tools = Tools(
-            self.database,
-            store,
-            settings,
-            self.clock,
-            self.registry,
-            self.dispatch,
-            self.notifier,
-            self.holding,
-            self.attributes,
-            self.stored,
-        )
+        parts = (self.registry, self.dispatch, self.notifier, self.holding, self.attributes, self.stored)
+        tools = Tools(self.database, store, settings, self.clock, *parts)
         self.executions = Executions(tools)
         self.recovery = Recovery(tools, self.executions)
         self.children = Children(self.executions, self.recovery, store, settings.limits.launch_plan_depth)
@@ -131,10 +122,15 @@ class ControlPlane:
         self.watch = Watch(self.database, self.notifier)
         self.book = AccessBook(self.database, self.clock, settings.access.admins, read_owners)
         self.audit = AuditLog(self.database, self.clock, settings.access.audit_ns)
-        self.provider = Provider(settings.access.oidc) if settings.access.oidc else None
-        self.attempts = None if attempt_tokens is None else Attempts(attempt_tokens, self.database, self.book)
+        self._attempt_tokens = attempt_tokens
         self.access = Access(self.database, self.clock, self.book)
         self.maintenance = Maintenance(self.cache, store, settings, self.clock, keepers)
+
+    @cached_property
+    def provider(self) -> Provider | None:
+        """The provider of identities; None without one."""
+        oidc = self.settings.access.oidc
+        return None if oidc is None else Provider(oidc)
 
     async def start(self, *, migrate: bool = True) -> None:
         """Open the database and bring its tables up to date; without `migrate`, they must be.
@@ -168,7 +164,8 @@ class ControlPlane:
         settings = self.settings
         if self._door is None and settings.guarded:
             root = None if settings.token_file is None else SecretFile(settings.token_file)
-            oidc, provider, attempts = settings.access.oidc, self.provider, self.attempts
+            tokens, oidc, provider = self._attempt_tokens, settings.access.oidc, self.provider
+            attempts = None if tokens is None else Attempts(tokens, self.database, self.book)
             self._door = Door(self.book, self.audit, root_tokens=root, oidc=oidc, provider=provider, attempts=attempts)
         return self._door
 
