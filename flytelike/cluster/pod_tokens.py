@@ -18,7 +18,7 @@ from typing import Any
 from typing_extensions import override
 
 from flytelike.cluster.launching import answering
-from flytelike.controlplane.ports import AttemptTokens, Bearer
+from flytelike.controlplane.access.ports import AttemptTokens, Bearer
 from flytelike.model.ids import NodeExecutionId
 from propeller.executors.pod.names import PROJECT_DOMAIN, attempt_in_name, namespace_in, pod_name
 from propeller.executors.pod.settings import AUDIENCE

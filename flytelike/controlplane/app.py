@@ -9,6 +9,7 @@ from flytelike.controlplane.access.audit import AuditLog
 from flytelike.controlplane.access.book import AccessBook
 from flytelike.controlplane.access.door import Door
 from flytelike.controlplane.access.keys import Provider
+from flytelike.controlplane.access.ports import AttemptTokens
 from flytelike.controlplane.access.use_cases import Access
 from flytelike.controlplane.attributes.attributes import Attributes
 from flytelike.controlplane.cache_inspection import CacheInspection
@@ -29,7 +30,7 @@ from flytelike.controlplane.listening import ListeningNotifier
 from flytelike.controlplane.migrations.upgrade import check, upgrade
 from flytelike.controlplane.notifier import Notifier
 from flytelike.controlplane.overview import Overview
-from flytelike.controlplane.ports import AttemptTokens, Clock, Launcher, LogReader, NoLogs, SystemClock
+from flytelike.controlplane.ports import Clock, Launcher, LogReader, NoLogs, SystemClock
 from flytelike.controlplane.projects import Projects
 from flytelike.controlplane.reading import Reading
 from flytelike.controlplane.recovery import Recovery

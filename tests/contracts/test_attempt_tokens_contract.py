@@ -10,7 +10,7 @@ from typing import Protocol
 import pytest
 
 from flytelike.cluster.pod_tokens import PodTokens, PodTokenSettings
-from flytelike.controlplane.ports import AttemptTokens
+from flytelike.controlplane.access.ports import AttemptTokens
 from flytelike.model.ids import ExecutionId, NodeExecutionId, NodePath
 from propeller.executors.pod.names import pod_name
 from propeller.kube.ports import Objects

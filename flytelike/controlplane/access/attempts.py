@@ -12,11 +12,11 @@ from flytelike.controlplane.access.book import AccessBook
 from flytelike.controlplane.access.caller import Caller
 from flytelike.controlplane.access.identity import Identity, Via
 from flytelike.controlplane.access.places import places_in
+from flytelike.controlplane.access.ports import AttemptTokens
 from flytelike.controlplane.access.roles import NOTHING, Action, Place
 from flytelike.controlplane.access.table import ByAttempt, Request, Rule
 from flytelike.controlplane.database import Database
 from flytelike.controlplane.errors import Refusal, Status, refusal
-from flytelike.controlplane.ports import AttemptTokens
 from flytelike.controlplane.repository.standing import Standing, State, caller_of, standing_of
 from flytelike.model.ids import NodeExecutionId
 

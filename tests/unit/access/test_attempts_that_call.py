@@ -10,10 +10,10 @@ from sqlalchemy import update
 
 from flytelike.codec.ids import execution_id_to_proto, identifier_to_proto, node_execution_id_to_proto
 from flytelike.codec.literals import literal_map_to_proto
+from flytelike.controlplane.access.ports import AttemptTokens, Bearer
 from flytelike.controlplane.access.roles import Place, Role
 from flytelike.controlplane.access.table import RULES, ByAttempt
 from flytelike.controlplane.access.table import Door as Entry
-from flytelike.controlplane.ports import AttemptTokens, Bearer
 from flytelike.controlplane.repository.audit import AuditFilter
 from flytelike.controlplane.schema import executions
 from flytelike.controlplane.server import servicers_of

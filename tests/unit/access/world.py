@@ -9,9 +9,9 @@ from sqlalchemy import select
 
 from flytelike.controlplane.access.caller import Caller
 from flytelike.controlplane.access.options import AccessOptions
+from flytelike.controlplane.access.ports import AttemptTokens
 from flytelike.controlplane.access.roles import Grant, Place, Role, Subject, SubjectKind
 from flytelike.controlplane.access.use_cases import bootstrap
-from flytelike.controlplane.ports import AttemptTokens
 from flytelike.controlplane.schema import metadata
 from flytelike.controlplane.settings import Settings
 from flytelike.controlplane.tenancy.wishes import Mode, ProjectWish, QuotaWish, TeamWish, Wanted

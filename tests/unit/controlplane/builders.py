@@ -14,8 +14,9 @@ from flytelike.codec.launch_plans import launch_plan_to_proto
 from flytelike.codec.literals import literal_map_to_proto
 from flytelike.codec.tasks import task_template_to_proto
 from flytelike.codec.workflows import workflow_template_to_proto
+from flytelike.controlplane.access.ports import AttemptTokens
 from flytelike.controlplane.app import ControlPlane
-from flytelike.controlplane.ports import AttemptTokens, Clock, LogReader
+from flytelike.controlplane.ports import Clock, LogReader
 from flytelike.controlplane.server import Addresses, serve
 from flytelike.controlplane.settings import Limits, Settings
 from flytelike.model.failure import Failure
