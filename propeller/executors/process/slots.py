@@ -18,7 +18,7 @@ from propeller.executors.process.line import Line
 from propeller.executors.process.live_attempt import LiveAttempt
 from propeller.executors.process.settings import ProcessSettings
 from propeller.ports import AttemptKey
-from propeller.ports_allocation import AllocationListener, Allocator, Ask
+from propeller.ports_allocation import AllocationListener, Allocator, Ask, name_of
 
 _CUT = frozenset({CPU, MEMORY, GPU})
 QUEUED_MAX = 200
@@ -176,7 +176,7 @@ class Slots(AllocationListener):
     def _ask(self, who: Who, key: AttemptKey, amounts: Amounts, priority: int) -> None:
         self._asked += 1
         execution = key.execution
-        name = f"{execution.project}/{execution.domain}/{execution.name}/{key.path}/{key.attempt}#{self._asked}"
+        name = f"{name_of(execution, key.path, key.attempt)}#{self._asked}"
         self._asks[who] = name
         self._waiting[name] = who
         fitting = {
