@@ -1,0 +1,35 @@
+import { create } from "@bufbuild/protobuf";
+import { describe, expect, it, test } from "vitest";
+import { QuotaPlaceSchema, QuotaShortfallSchema } from "../gen/flytelike/service/tenancy_pb";
+import { asksWords, placeWords, shortfallWords } from "./waits";
+
+const GI = 1024n ** 3n;
+
+describe("who waits for what", () => {
+  test.each([
+    [{}, "the platform"],
+    [{ team: "ml" }, "team ml"],
+    [{ project: "vision" }, "project vision"],
+    [{ project: "vision", domain: "staging" }, "vision / staging"],
+  ])("%o is a place", (place, words) => expect(placeWords(create(QuotaPlaceSchema, place))).toBe(words));
+
+  test.each([
+    [{}, ""],
+    [{ memory: 2n * GI, attempts: 1n, cpu: 1500n }, "1 attempts, 1.5 cpu, 2 GiB memory"],
+    [{ "gpu/a100": 2n, gpu: 2n, unheard: 1n }, "2 gpu, 2 gpu/a100, 1 unheard"],
+  ])("%o is asked for", (asks, words) => expect(asksWords(asks)).toBe(words));
+
+  const short = { place: { team: "ml" }, resource: "cpu", asked: 2000n, used: 8000n, limit: 8000n };
+  it("tells whose limit it is and who has what of it", () => {
+    const held = [
+      { name: "vision", amount: 6000n },
+      { name: "", amount: 2000n },
+    ];
+    expect(shortfallWords(create(QuotaShortfallSchema, { ...short, held }))).toBe("team ml: 8 of 8 cpu in use (vision has 6, others have 2)");
+    expect(shortfallWords(create(QuotaShortfallSchema, short))).toBe("team ml: 8 of 8 cpu in use");
+  });
+  it("tells what can never be", () => {
+    const told = shortfallWords(create(QuotaShortfallSchema, { ...short, used: 0n, asked: 9000n, never: true }));
+    expect(told).toBe("team ml: 0 of 8 cpu in use, and 9 are asked for: more than there may ever be");
+  });
+});
