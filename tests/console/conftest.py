@@ -106,13 +106,18 @@ def chromium() -> str | None:
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A browser without a window."""
+def missing_or_skip() -> None:
+    """Skip what needs a browser where there is none; in CI that is a failure."""
     if told := missing():
         if os.environ.get("CI") == "true":
             pytest.fail(told)
         pytest.skip(told)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser without a window."""
+    missing_or_skip()
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
         yield started
