@@ -69,8 +69,8 @@ def test_who_waits_for_what_in_my_team(line: Shop, page: Page, axe: str) -> None
         expect(waiting.nth(number)).to_contain_text(line.names[name])
     first = waiting.nth(1)
     expect(first.get_by_role("cell").nth(2)).to_have_text("100")
-    expect(first).to_contain_text("1 attempts, 1 cpu")
-    expect(first).to_contain_text("team retail: 1 of 1 attempts in use (flytesnacks has 1)")
+    expect(first).to_contain_text("1 attempt, 1 CPU")
+    expect(first).to_contain_text("team retail: 1 of 1 attempt in use (flytesnacks has 1)")
     expect(first.get_by_role("time")).to_have_attribute("title", re.compile(r"20\d\d"))
     assert faults(page, axe) == []
 
@@ -159,7 +159,7 @@ def sees(page: Page, running: Up, token: str) -> None:
     expect(team).to_contain_text("2 wait, 1 of them in projects that you may not read")
     expect(rows(page, "team retail")).to_have_count(2)
     expect(rows(page, "team retail").nth(1)).to_contain_text("known")
-    expect(rows(page, "team retail").nth(1)).to_contain_text("1 of 1 attempts in use (others have 1)")
+    expect(rows(page, "team retail").nth(1)).to_contain_text("1 of 1 attempt in use (others have 1)")
     expect(page.get_by_text("secret")).to_have_count(0)
     expect(page.get_by_text("flytesnacks")).to_have_count(0)
 

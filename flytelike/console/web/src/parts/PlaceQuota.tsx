@@ -11,7 +11,7 @@ import { Queue } from "./Queue";
 
 interface Props {
   readonly use: QuotaUse;
-  /** Whether those who wait are shown from the start. */
+  /** Whether those who wait are shown from the start: the page is this place's own. */
   readonly opened: boolean;
 }
 
@@ -25,7 +25,7 @@ export function PlaceQuota({ use, opened }: Props): JSX.Element {
   return (
     <section className="card" style={{ marginTop: 12 }} aria-label={name}>
       <h2>
-        {place?.team ? (
+        {place?.team && !opened ? (
           <Link to="/teams/$team" params={{ team: place.team }}>
             {name}
           </Link>

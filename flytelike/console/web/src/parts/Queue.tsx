@@ -73,7 +73,9 @@ function Entries({ entries, name, domain }: { readonly entries: readonly QuotaQu
             <th scope="col" className="hide">
               Asks for
             </th>
-            <th scope="col">In its way</th>
+            <th scope="col" className="hide">
+              In its way
+            </th>
           </tr>
         </thead>
         <tbody>
@@ -90,6 +92,7 @@ function Entry({ entry, inDomain }: { readonly entry: QuotaQueueEntry; readonly 
   const { execution, wait } = entry;
   const { project = "", domain = "", name = "" } = execution ?? {};
   const asks = asksWords(wait?.asks ?? {});
+  const inTheWay = wait?.shortfalls.length ? wait.shortfalls.map((short, index) => <div key={index}>{shortfallWords(short)}</div>) : <span className="soft">{TURN}</span>;
   return (
     <tr>
       <td className="num">
@@ -107,14 +110,17 @@ function Entry({ entry, inDomain }: { readonly entry: QuotaQueueEntry; readonly 
             {project} / {domain}
           </div>
         )}
-        <div className="soft narrow">{asks}</div>
+        <div className="narrow">
+          <div className="soft">{asks}</div>
+          {inTheWay}
+        </div>
       </td>
       <td className="right num hide">{wait?.priority}</td>
       <td className="soft">
         <Ago at={wait?.since} />
       </td>
       <td className="soft hide">{asks}</td>
-      <td>{wait?.shortfalls.length ? wait.shortfalls.map((short, index) => <div key={index}>{shortfallWords(short)}</div>) : <span className="soft">{TURN}</span>}</td>
+      <td className="hide">{inTheWay}</td>
     </tr>
   );
 }
