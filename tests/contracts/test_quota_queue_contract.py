@@ -12,7 +12,7 @@ from flytelike.controlplane.tenancy.queue import Queue, QueuePage
 from flytelike.controlplane.tenancy.wishes import ProjectWish, QuotaWish, TeamWish, Wanted
 from flytelike.embedded.quotas import QuotasOfPlane, ReportsOfPlane, UsesOfAllocator, quotas_of, tenants_of
 from flytelike.model.ids import ExecutionId, NodePath
-from flytelike.model.quota import ATTEMPTS, CPU, QuotaPlace, QuotaTerms
+from flytelike.model.quota import ATTEMPTS, CPU, PlaceUse, QuotaPlace, QuotaTerms
 from propeller.allocation import LocalAllocator
 from propeller.allocation.shared import SharedAllocator, SharedSettings
 from propeller.app.control_plane.quotas import RemoteReports
@@ -23,6 +23,7 @@ from tests.unit.controlplane.builders import settings_for, started
 from tests.unit.propeller_allocation.test_changing_rules import Told
 
 pytestmark = pytest.mark.anyio
+PORTS = {"Meter": ("UsesOfAllocator",)}
 ML = QuotaPlace(team="ml")
 WISHES = (
     TeamWish("ml", None, None, None),
@@ -41,6 +42,7 @@ class World:
     """A control plane, and who grants by its quotas."""
 
     def __init__(self, plane: ControlPlane, allocator: Allocator) -> None:
+        self.plane = plane
         self.allocator = allocator
         self.queue = Queue(plane.tenancy, plane.usage, plane.holding)
         self.asked = 0
@@ -106,6 +108,15 @@ async def test_one_who_waits_is_told_with_what_it_asks_and_what_is_in_its_way(wo
     (short,) = wait.shortfalls
     assert (short.place, short.resource, short.asked, short.used, short.limit) == (ML, CPU, 1000, 1000, 1500)
     assert short.held == (("vision", 1000),)
+
+
+async def test_what_is_used_is_told_with_those_who_wait(world: World) -> None:
+    await world.ask("vision", "runs")
+    await world.ask("vision", "waits")
+    await world.until(1)
+    report = await world.plane.usage.attempts(10)
+    for place in (QuotaPlace(), ML, QuotaPlace(project="vision"), QuotaPlace(project="vision", domain="development")):
+        assert report.uses[place] == PlaceUse({ATTEMPTS: 1, CPU: 1000}, 1)
 
 
 async def test_the_first_of_each_line_stand_before_the_second(world: World) -> None:
