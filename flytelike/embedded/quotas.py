@@ -10,7 +10,8 @@ from flytelike.model.ids import ExecutionId
 from flytelike.model.queued import Queued, QuotaReport
 from flytelike.model.quota import SHARED, Amounts, PlaceUse, QuotaPlace
 from propeller.allocation import LocalAllocator
-from propeller.core.fairness import Quota, place_of
+from propeller.allocation.waits import used_by_place
+from propeller.core.fairness import Quota
 from propeller.ports_allocation import QuotaReports, QuotaSource, Tenants
 
 
@@ -52,7 +53,7 @@ class UsesOfAllocator:
 
     def uses(self) -> Mapping[QuotaPlace, PlaceUse]:
         """Return what is used now, by place."""
-        return {place_of(use.path): PlaceUse(use.used, use.waiting) for use in self._allocator.uses()}
+        return used_by_place(self._allocator.uses())
 
     def waits(self, most: int) -> Iterable[tuple[ExecutionId, Queued]]:
         """Return the first `most` of each line that attempts wait in."""

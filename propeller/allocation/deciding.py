@@ -9,10 +9,9 @@ from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
 from flytelike.model.ids import ExecutionId
 from flytelike.model.queued import Queued, QuotaReport
-from flytelike.model.quota import PlaceUse
 from propeller.allocation.schema import asks
-from propeller.allocation.waits import waiting_attempts
-from propeller.core.fairness import FairQueue, Quota, Request, Shortage, TooLarge, Waiting, place_of
+from propeller.allocation.waits import used_by_place, waiting_attempts
+from propeller.core.fairness import FairQueue, Quota, Request, Shortage, TooLarge, Waiting
 
 GRANTS_MAX = 500
 """How many grants one round gives at most: others wait for the round meanwhile."""
@@ -64,8 +63,7 @@ class Decider:
 
     def report(self, at_ms: int) -> QuotaReport:
         """Return what is granted and who waits: the first of each execution, unless there are very many."""
-        uses = {place_of(use.path): PlaceUse(use.used, use.waiting) for use in self.queue.uses()}
-        return QuotaReport(at_ms, uses, list(islice(self._waits(), WAITS_MAX)))
+        return QuotaReport(at_ms, used_by_place(self.queue.uses()), list(islice(self._waits(), WAITS_MAX)))
 
     def _waits(self) -> Iterator[tuple[ExecutionId, Queued]]:
         seen: Counter[ExecutionId] = Counter()

@@ -1,12 +1,14 @@
-"""The attempts that wait in a fair queue, line by line."""
+"""What a fair queue says to those who know no paths: what is used by place, and which attempts wait."""
 
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from flytelike.model.ids import ExecutionId, NodePath
 from flytelike.model.queued import Queued
-from propeller.core.fairness import FairQueue, Request, shortfalls
+from flytelike.model.quota import PlaceUse, QuotaPlace
+from propeller.core.fairness import FairQueue, Request, Use, place_of, shortfalls
 from propeller.ports_allocation import named
 
 
@@ -44,3 +46,14 @@ def waiting_attempts(queue: FairQueue, most: int = sys.maxsize) -> Iterator[Wait
             except ValueError:
                 continue  # It is none of an attempt.
             yield WaitingAttempt(execution, path, attempt, place, len(line), request)
+
+
+def used_by_place(uses: Iterable[Use]) -> dict[QuotaPlace, PlaceUse]:
+    """Return what is used by place. A project that has moved to another team is one place on two paths for a while."""
+    used: dict[QuotaPlace, Counter[str]] = {}
+    waiting: Counter[QuotaPlace] = Counter()
+    for use in uses:
+        place = place_of(use.path)
+        used.setdefault(place, Counter()).update(use.used)
+        waiting[place] += use.waiting
+    return {place: PlaceUse(dict(amounts), waiting[place]) for place, amounts in used.items()}
