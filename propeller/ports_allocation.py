@@ -31,8 +31,11 @@ def name_of(execution: ExecutionId, path: NodePath, attempt: int) -> str:
 
 
 def named(ask_id: str) -> tuple[ExecutionId, NodePath, int]:
-    """Return the attempt that asks so: the other way around of `name_of`. Raises ValueError: it is none."""
-    place, attempt = ask_id.rsplit("/", 1)
+    """Return the attempt that asks so: the other way around of `name_of`. Raises ValueError: it is none.
+
+    What stands behind a `#` tells asks of one attempt apart: an array asks for its next elements again and again.
+    """
+    place, attempt = ask_id.partition("#")[0].rsplit("/", 1)
     project, domain, name, path = place.split("/", 3)
     return ExecutionId(project, domain, name), NodePath(path), int(attempt)
 

@@ -32,7 +32,7 @@ def lines_of(wait: pb.QuotaWait) -> Iterator[str]:
     if not wait.shortfalls:
         yield "  for its turn: what it asks for is free, and others come first by fair shares"
     for short in wait.shortfalls:
-        yield f"  {_whose(short)}: {shown_amount(short.resource, short.asked)} asked, {_numbers(short)} in use"
+        yield f"  {whose(short)}: {shown_amount(short.resource, short.asked)} asked, {numbers(short)} in use"
         yield f"    {_freed(short)}"
 
 
@@ -44,6 +44,8 @@ def document_of(wait: pb.QuotaWait) -> dict[str, object]:
         "since": wait.since.ToJsonString() if wait.HasField("since") else None,
         "place": wait.place,
         "of": wait.of,
+        "priority": wait.priority,
+        "asks": dict(wait.asks),
         "shortfalls": [
             {
                 "place": str(tenancy.place_from(short.place)),
@@ -51,7 +53,7 @@ def document_of(wait: pb.QuotaWait) -> dict[str, object]:
                 "asked": short.asked,
                 "used": short.used,
                 "limit": short.limit,
-                "held": {holder.name: holder.amount for holder in short.held},
+                "held": {holder.name or "others": holder.amount for holder in short.held},
                 "never": short.never,
                 "freed": _freed(short),
             }
@@ -60,13 +62,23 @@ def document_of(wait: pb.QuotaWait) -> dict[str, object]:
     }
 
 
-def _whose(short: pb.QuotaShortfall) -> str:
+def whose(short: pb.QuotaShortfall) -> str:
+    """Return whose limit is in the way."""
     place = tenancy.place_from(short.place)
     return "the platform" if place == QuotaPlace() else str(place)
 
 
-def _numbers(short: pb.QuotaShortfall) -> str:
+def numbers(short: pb.QuotaShortfall) -> str:
+    """Return how much of the limit is in use."""
     return f"{shown_number(short.resource, short.used)} of {shown_number(short.resource, short.limit)}"
+
+
+def holders(short: pb.QuotaShortfall) -> str:
+    """Return who uses the limit, as far as that is told: `vision has 6, others have 2`."""
+    told = [f"{it.name} has" if it.name else "others have" for it in short.held]
+    return ", ".join(
+        f"{who} {shown_number(short.resource, it.amount)}" for who, it in zip(told, short.held, strict=True)
+    )
 
 
 def _freed(short: pb.QuotaShortfall) -> str:
@@ -74,8 +86,8 @@ def _freed(short: pb.QuotaShortfall) -> str:
     if short.never:
         return f"it asks for more than the whole limit: have it raised with `flytelike quota set {_place(short)}`"
     needed = shown_amount(short.resource, short.asked - (short.limit - short.used))
-    holders = ", ".join(f"{it.name} has {shown_number(short.resource, it.amount)}" for it in short.held)
-    ends = f" of what is in use ({holders}) ends" if holders else " of what is in use ends"
+    held = holders(short)
+    ends = f" of what is in use ({held}) ends" if held else " of what is in use ends"
     return f"goes on once {needed}{ends}, or the limit is raised"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 from typing_extensions import override
 
+from flytelike.cli import quota_queue
 from flytelike.cli.context import connected, json_option, platform_options
 from flytelike.cli.quantities import Age
 from flytelike.cli.tenancy_plan import carry_out, tell
@@ -103,6 +104,24 @@ def get(*, place: QuotaPlace, as_json: bool, server: str, data: Path) -> None:
         return
     for line in lines_of(use):
         click.echo(line)
+
+
+@command.command("queue")
+@click.argument("place", type=Place(), default="platform:")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many rows.")
+@json_option
+@platform_options
+def queue(*, place: QuotaPlace, limit: int, as_json: bool, server: str, data: Path) -> None:
+    """Show who waits at PLACE and below it, and for what; without PLACE anywhere. Who is next stands first.
+
+    Of projects that you may not read it is only told how many wait.
+    """
+
+    async def run() -> None:
+        async with connected(server, data, start=True) as client:
+            await quota_queue.show(client, place, limit, as_json=as_json)
+
+    asyncio.run(run())
 
 
 @command.command("history")

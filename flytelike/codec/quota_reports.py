@@ -37,7 +37,14 @@ def _wait_from_proto(message: propeller_pb2.ReportedWait) -> tuple[ExecutionId, 
 
 def queued_to_proto(queued: Queued) -> tenancy_pb2.QuotaWait:
     """Return the message of something that waits."""
-    message = tenancy_pb2.QuotaWait(node_id=queued.path, attempt=queued.attempt, place=queued.place, of=queued.of)
+    message = tenancy_pb2.QuotaWait(
+        node_id=queued.path,
+        attempt=queued.attempt,
+        place=queued.place,
+        of=queued.of,
+        priority=queued.priority,
+        asks=queued.asks,
+    )
     if queued.since_ns:
         message.since.FromNanoseconds(queued.since_ns)
     for short in queued.shortfalls:
@@ -62,8 +69,16 @@ def queued_from_proto(message: tenancy_pb2.QuotaWait) -> Queued:
         )
         for short in message.shortfalls
     )
-    path, since_ns = NodePath(message.node_id), message.since.ToNanoseconds()
-    return Queued(path, message.attempt, message.place, message.of, since_ns=since_ns, shortfalls=shortfalls)
+    return Queued(
+        NodePath(message.node_id),
+        message.attempt,
+        message.place,
+        message.of,
+        since_ns=message.since.ToNanoseconds(),
+        shortfalls=shortfalls,
+        priority=message.priority,
+        asks=dict(message.asks),
+    )
 
 
 def place_to_proto(place: QuotaPlace) -> tenancy_pb2.QuotaPlace:

@@ -1,7 +1,7 @@
 """What the control plane needs from the world around it."""
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from flytelike.model.ids import ExecutionId, TaskExecutionId
@@ -59,13 +59,20 @@ class Meter(Protocol):
     def uses(self) -> Mapping[QuotaPlace, PlaceUse]:
         """Return what is used now, by place; places where nothing is used and nothing waits may be missing."""
 
+    def waits(self, most: int) -> Iterable[tuple[ExecutionId, Queued]]:
+        """Return the first `most` of each line that attempts wait in; a line is that of a project's domain."""
+
 
 class NoMeter:
-    """Knows of no use."""
+    """Knows of no use, and of nobody who waits."""
 
     def uses(self) -> Mapping[QuotaPlace, PlaceUse]:
         """Return nothing."""
         return {}
+
+    def waits(self, most: int) -> Iterable[tuple[ExecutionId, Queued]]:  # noqa: ARG002 - of none, none
+        """Return nothing."""
+        return ()
 
 
 class Clock(Protocol):

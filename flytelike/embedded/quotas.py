@@ -1,15 +1,17 @@
 """The control plane's quotas as propeller counts by them, and what propeller uses as the control plane tells of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from typing_extensions import override
 
 from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.tenancy.rules import Rules
-from flytelike.model.queued import QuotaReport
+from flytelike.model.ids import ExecutionId
+from flytelike.model.queued import Queued, QuotaReport
 from flytelike.model.quota import SHARED, Amounts, PlaceUse, QuotaPlace
 from propeller.allocation import LocalAllocator
-from propeller.core.fairness import Quota, place_of
+from propeller.allocation.waits import used_by_place
+from propeller.core.fairness import Quota
 from propeller.ports_allocation import QuotaReports, QuotaSource, Tenants
 
 
@@ -51,7 +53,11 @@ class UsesOfAllocator:
 
     def uses(self) -> Mapping[QuotaPlace, PlaceUse]:
         """Return what is used now, by place."""
-        return {place_of(use.path): PlaceUse(use.used, use.waiting) for use in self._allocator.uses()}
+        return used_by_place(self._allocator.uses())
+
+    def waits(self, most: int) -> Iterable[tuple[ExecutionId, Queued]]:
+        """Return the first `most` of each line that attempts wait in."""
+        return self._allocator.waits(most)
 
 
 class QuotasOfPlane(QuotaSource):

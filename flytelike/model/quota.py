@@ -102,6 +102,11 @@ class QuotaTerms:
     guaranteed: Amounts = field(default_factory=dict)
     weight: float = 1.0
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it says nothing that does not hold without it."""
+        return not self.limits and not self.guaranteed and self.weight == 1.0
+
 
 def is_resource(name: str) -> bool:
     """Tell whether quotas know a resource."""

@@ -73,6 +73,15 @@ async def waits(client: Client, execution: ExecutionId) -> Sequence[pb.QuotaWait
     return (await client.call(client.tenancy.ExplainQuotaWait(request))).waits
 
 
+async def queue(client: Client, place: QuotaPlace, limit: int) -> pb.ListQuotaQueueResponse:
+    """Return who waits at a place and below it, the first `limit` of them in order; raises RemoteError.
+
+    `unnamed` of those who wait are not there, since the caller may not read them. In a cluster, of very long lines
+    others may be missing, too.
+    """
+    return await client.call(client.tenancy.ListQuotaQueue(pb.ListQuotaQueueRequest(place=_place(place), limit=limit)))
+
+
 async def config(client: Client, project: str, domain: str, workflow: str) -> Sequence[pb.TenancyConfigValue]:
     """Return what holds for executions of a workflow, and where each value comes from; raises RemoteError."""
     request = pb.ExplainTenancyConfigRequest(project=project, domain=domain, workflow=workflow)

@@ -9,16 +9,17 @@ from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
 from flytelike.model.ids import ExecutionId
 from flytelike.model.queued import Queued, QuotaReport
-from flytelike.model.quota import PlaceUse
 from propeller.allocation.schema import asks
-from propeller.core.fairness import FairQueue, Quota, Request, Shortage, TooLarge, Waiting, place_of, shortfalls
-from propeller.ports_allocation import named
+from propeller.allocation.waits import used_by_place, waiting_attempts
+from propeller.core.fairness import FairQueue, Quota, Request, Shortage, TooLarge, Waiting
 
 GRANTS_MAX = 500
 """How many grants one round gives at most: others wait for the round meanwhile."""
+WAITS_IN_FULL = 200
+"""How many of those who wait are told of, whosever they are; of each execution `WAITS_OF_EXECUTION` in any case."""
 WAITS_OF_EXECUTION = 3
 WAITS_MAX = 2_000
-"""How many of those who wait are told of: a report is sent each second while anything changes."""
+"""How many of those who wait are told of at most: a report is sent each second while anything changes."""
 
 
 @dataclass(slots=True)
@@ -62,22 +63,14 @@ class Decider:
 
     def report(self, at_ms: int) -> QuotaReport:
         """Return what is granted and who waits: the first of each execution, unless there are very many."""
-        uses = {place_of(use.path): PlaceUse(use.used, use.waiting) for use in self.queue.uses()}
-        return QuotaReport(at_ms, uses, list(islice(self._waits(), WAITS_MAX)))
+        return QuotaReport(at_ms, used_by_place(self.queue.uses()), list(islice(self._waits(), WAITS_MAX)))
 
     def _waits(self) -> Iterator[tuple[ExecutionId, Queued]]:
-        told: Counter[ExecutionId] = Counter()
-        for line in self.queue.lines():
-            for place, request in enumerate(line, 1):
-                try:
-                    execution, path, attempt = named(request.id)
-                except ValueError:
-                    continue  # It is none of an attempt.
-                told[execution] += 1
-                if told[execution] <= WAITS_OF_EXECUTION:
-                    short = shortfalls(self.queue.shortages(request))
-                    since_ns, of = request.since_ns, len(line)
-                    yield execution, Queued(path, attempt, place, of, since_ns=since_ns, shortfalls=short)
+        seen: Counter[ExecutionId] = Counter()
+        for number, one in enumerate(waiting_attempts(self.queue)):
+            seen[one.execution] += 1
+            if number < WAITS_IN_FULL or seen[one.execution] <= WAITS_OF_EXECUTION:
+                yield one.execution, one.told(self.queue)
 
     def _take_in(self, connection: Connection, now_ns: int) -> dict[str, tuple[Shortage, ...]]:
         refused: dict[str, tuple[Shortage, ...]] = {}

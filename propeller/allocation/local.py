@@ -1,10 +1,13 @@
 """Grants of one process."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from typing_extensions import override
 
+from flytelike.model.ids import ExecutionId
+from flytelike.model.queued import Queued
+from propeller.allocation.waits import waiting_attempts
 from propeller.core.fairness import FairQueue, Quota, Request, TooLarge, Use, Waiting
 from propeller.ports import Clock
 from propeller.ports_allocation import AllocationListener, Allocator, Ask, Tenants
@@ -77,6 +80,11 @@ class LocalAllocator(Allocator):
     def uses(self) -> Sequence[Use]:
         """Return what is used now, by place."""
         return list(self._queue.uses())
+
+    def waits(self, most: int) -> Iterator[tuple[ExecutionId, Queued]]:
+        """Yield the first `most` attempts of each line that somebody waits in."""
+        for one in waiting_attempts(self._queue, most):
+            yield one.execution, one.told(self._queue)
 
     @override
     async def why(self, ask_id: str) -> Waiting | None:

@@ -51,11 +51,11 @@ class Shop:
             done = flytelike(self.folder / "data", *words, cwd=self.folder)
             assert done.code == 0, done.stderr
 
-    def launch(self, workflow: str, **inputs: int) -> str:
+    def launch(self, workflow: str, priority: int = 0, **inputs: int) -> str:
         """Execute a workflow of the shop; return the execution's name."""
         plans = self.call("AdminService/ListLaunchPlans", id={**PLACE, "name": f"shop.{workflow}"}, limit=1)
         literals = {name: {"scalar": {"primitive": {"integer": value}}} for name, value in inputs.items()}
-        spec = {"launchPlan": plans["launchPlans"][0]["id"]}
+        spec = {"launchPlan": plans["launchPlans"][0]["id"], "qualityOfService": {"priority": priority}}
         made = self.call("AdminService/CreateExecution", **PLACE, spec=spec, inputs={"literals": literals})
         return str(made["id"]["name"])
 
@@ -106,13 +106,18 @@ def chromium() -> str | None:
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A browser without a window."""
+def missing_or_skip() -> None:
+    """Skip what needs a browser where there is none; in CI that is a failure."""
     if told := missing():
         if os.environ.get("CI") == "true":
             pytest.fail(told)
         pytest.skip(told)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser without a window."""
+    missing_or_skip()
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
         yield started

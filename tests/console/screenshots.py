@@ -21,16 +21,32 @@ PICTURES = ROOT / "build" / "console"
 WIDE, NARROW = 1280, 390
 HEIGHT = 800
 DEMO_S = 900
+UNKNOWN = {"code": "unauthenticated", "message": "nobody has said who calls"}
 LOOKS = (("light", WIDE), ("dark", WIDE), ("light", NARROW), ("dark", NARROW))
+
+TENANTS = (
+    "backfill shop.nightly --from 2026-01-01 --to 2026-01-05 --name nights",
+    "team create retail --description Those-who-sell",
+    "project set flytesnacks --team retail",
+    "quota set team:retail --limit attempts=1 --limit memory=64Gi --limit executions=20 --guarantee cpu=2",
+    "quota set flytesnacks --limit cpu=16",
+)
+"""Commands after which the team's quota is full."""
 
 
 @dataclass(frozen=True)
 class Shot:
-    """A page: the picture's name, its address, and what is clicked before the picture is taken."""
+    """A page: the picture's name, its address, and what is clicked or pressed before the picture is taken.
+
+    A `stranger` is not known to the server.
+    """
 
     name: str
     address: str
     click: str = ""
+    button: str = ""
+    press: str = ""
+    stranger: bool = False
 
 
 def main() -> None:
@@ -61,22 +77,30 @@ def browser() -> Iterator[Browser]:
 
 @contextmanager
 def platform() -> Iterator[Shop]:
-    """Run a platform on which the demo and the shop's executions have ended, and two wait."""
+    """Run a platform on which the demo and the shop's executions have ended, or wait."""
     with tempfile.TemporaryDirectory(prefix="flytelike-screenshots-") as scratch:
         folder = Path(scratch)
         data = folder / "data"
         with up(data, "--slots", "2") as running:
-            words = ("execute", str(FLIGHTS), "flight_delays", "--server", running.grpc)
-            done = flytelike(data, *words, cwd=FLIGHTS.parent, timeout_s=DEMO_S)
-            assert done.code == 0, done.stderr
+            run(data, "execute", str(FLIGHTS), "flight_delays", "--server", running.grpc)
             shop = Shop(running, folder)
             shop.register()
+            shop.names["gated"] = shop.launch("gated")
             for workflow in ("day", "sending", "checking", "choosing", "paying"):
                 shop.ended(workflow)
             shop.ended("day", rows=9)
-            for workflow in ("gated", "ticking"):
-                shop.names[workflow] = shop.launch(workflow)
+            for words in TENANTS:
+                run(data, *words.split())
+            shop.launch("ticking", times=3000)
+            for number, priority in enumerate((0, 0, 100)):
+                shop.launch("day", priority, rows=20 + number)
             yield shop
+
+
+def run(data: Path, *words: str) -> None:
+    """Run `flytelike words...` on a platform's folder."""
+    done = flytelike(data, *words, cwd=FLIGHTS.parent, timeout_s=DEMO_S)
+    assert done.code == 0, done.stderr
 
 
 def shots(shop: Shop) -> list[Shot]:
@@ -109,11 +133,16 @@ def shots(shop: Shop) -> list[Shot]:
         Shot("plan", shop.address("/launch-plans/shop.day")),
         Shot("schedule", shop.address("/launch-plans/shop.nightly")),
         Shot("backfills", shop.address("/backfills")),
+        Shot("backfill", shop.address("/backfills/nights")),
         Shot("launch", shop.address("/launch/shop.day")),
         Shot("compare", shop.address(f"/compare?{names}")),
+        Shot("again", bad, button="Execute again"),
+        Shot("search", shop.address(), press="Control+k"),
         Shot("quotas", shop.address("/quotas")),
+        Shot("team", f"{shop.running.http}/console/teams/retail"),
         Shot("audit", shop.address("/audit")),
         Shot("settings", shop.address("/settings")),
+        Shot("sign-in", shop.address(), stranger=True),
     ]
 
 
@@ -125,10 +154,18 @@ def take(opened: Browser, shot: Shot, file: Path, colours: str, width: int) -> N
         reduced_motion="reduce",
     )
     page = context.new_page()
+    if shot.stranger:
+        page.route("**/*AccessService/GetAccess", lambda route: route.fulfill(status=401, json=UNKNOWN))
     page.goto(shot.address)
     settled(page)
     if shot.click:
         page.get_by_role("complementary", name="Node").get_by_role("tab", name=shot.click).click()
+        settled(page)
+    if shot.button:
+        page.get_by_role("button", name=shot.button).click()
+        settled(page)
+    if shot.press:
+        page.keyboard.press(shot.press)
         settled(page)
     page.screenshot(path=file)
     wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")

@@ -38,10 +38,6 @@ BESIDE = {
         "tests/e2e/test_execute.py",
         "one reads the folder of the executor's logs; without one there are none",
     ),
-    "Meter": (
-        "tests/unit/embedded/test_quotas_in_force.py",
-        "one asks the allocator beside it; without one nobody knows what attempts use",
-    ),
     "Strangers": (
         "tests/unit/cluster/test_forgetting.py",
         "only a cluster has any: the objects that the API server tells of",

@@ -23,7 +23,9 @@ PORTS = {"QuotaReports": ("ReportsOfPlane", "RemoteReports")}
 PLATFORM, ML, VISION = QuotaPlace(), QuotaPlace(team="ml"), QuotaPlace(project="vision", domain="staging")
 NIGHTLY = ExecutionId("vision", "staging", "nightly")
 SHORT = Shortfall(ML, CPU, 2000, 7000, 8000, (("vision", 6000), ("speech", 1000)))
-WAITS = Queued(NodePath("n0/0/n3"), 2, 4, 9, since_ns=1_700_000_000_000_000_000, shortfalls=(SHORT,))
+WAITS = Queued(
+    NodePath("n0/0/n3"), 2, 4, 9, since_ns=1_700_000_000_000_000_000, shortfalls=(SHORT,), priority=-2, asks={CPU: 2000}
+)
 
 
 @pytest.fixture
@@ -72,7 +74,7 @@ async def test_what_is_said_is_what_everybody_is_told(plane: ControlPlane, repor
     assert used[ML] == PlaceUse({ATTEMPTS: 5, CPU: 7000}, 3)
     assert used[VISION] == used[PLATFORM] == used[ML]
     (told,) = await plane.usage.reported.waits(NIGHTLY)
-    assert told == Queued(WAITS.path, 2, 4, 9, since_ns=WAITS.since_ns, shortfalls=(SHORT,))
+    assert told == WAITS
     assert not await plane.usage.reported.waits(ExecutionId("vision", "staging", "other"))
 
 

@@ -286,6 +286,7 @@ RULES: Mapping[str, Rule] = {
             "ListQuotas": KNOWN,
             "ListQuotaSamples": Rule(where=scope("place")),
             "ExplainQuotaWait": READ,
+            "ListQuotaQueue": KNOWN,
             "ExplainTenancyConfig": READ,
         },
     ),

@@ -1,8 +1,9 @@
 """Executions that a limit on running ones holds back: kept and found."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, Subquery, func, select, text, update
 
 from flytelike.controlplane.repository.executions import find_execution
 from flytelike.controlplane.repository.rows import ExecutionRow
@@ -47,21 +48,48 @@ def held_executions(connection: Connection, most: int) -> Sequence[tuple[int, Ex
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An execution that is held back: its place in the line of its project and domain, from 1, in which `of` wait.
+
+    `order_ns` is when it would have come at without a priority.
+    """
+
+    execution: ExecutionId
+    place: int
+    of: int
+    since_ns: int
+    order_ns: int
+
+
+def held_lines(connection: Connection, most: int) -> list[Held]:
+    """Return the first `most` of each line of those held back."""
+    held = _held()
+    return [_held_from(row) for row in connection.execute(select(held).where(held.c.place <= most))]
+
+
+def find_held(connection: Connection, row: ExecutionRow) -> Held | None:
+    """Return an execution with its place among those held back in its project and domain; None if it is not held."""
+    held = _held(executions.c.project == row.project, executions.c.domain == row.domain)
+    found = connection.execute(select(held).where(held.c.id == row.id)).one_or_none()
+    return None if found is None else _held_from(found)
+
+
 def let_go(connection: Connection, numbers: Sequence[int], execution_ids: Sequence[ExecutionId]) -> list[ExecutionRow]:
     """Hold executions back no longer; return them."""
     connection.execute(update(executions).where(executions.c.id.in_(numbers)).values(held_since=0))
     return [row for execution in execution_ids if (row := find_execution(connection, execution)) is not None]
 
 
-def place_in_line(connection: Connection, row: ExecutionRow) -> tuple[int, int]:
-    """Return an execution's place among those held back in its project and domain, from 1, and how many there are."""
-    held = (
-        executions.c.held_since != 0,
-        executions.c.project == row.project,
-        executions.c.domain == row.domain,
-    )
-    order = select(executions.c.held_order).where(executions.c.id == row.id).scalar_subquery()
-    before = (executions.c.held_order < order) | ((executions.c.held_order == order) & (executions.c.id < row.id))
-    count = select(func.count()).select_from(executions)
-    earlier = connection.execute(count.where(*held, before)).scalar_one()
-    return earlier + 1, connection.execute(count.where(*held)).scalar_one()
+def _held(*where: ColumnElement[bool]) -> Subquery:
+    columns = executions.c
+    line = columns.project, columns.domain
+    place = func.row_number().over(partition_by=line, order_by=(columns.held_order, columns.id)).label("place")
+    length = func.count().over(partition_by=line).label("of")
+    told = columns.id, *line, columns.name, columns.held_since, columns.held_order
+    return select(*told, place, length).where(columns.held_since != 0, columns.deleting_at == 0, *where).subquery()
+
+
+def _held_from(row: Row[tuple[object, ...]]) -> Held:
+    execution = ExecutionId(row.project, row.domain, row.name)
+    return Held(execution, row.place, row.of, row.held_since, row.held_order)

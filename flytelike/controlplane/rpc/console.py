@@ -72,6 +72,7 @@ class ConsoleServicer:
                     id=project.id,
                     name=project.name,
                     description=project.description,
+                    team=project.team,
                     domains=[
                         self._domain(project.id, domain, name, counts)
                         for domain, name in self._domains

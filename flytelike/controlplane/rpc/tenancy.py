@@ -1,21 +1,25 @@
 """TenancyService: teams, the projects they own, and quotas."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 
+from flytelike.codec.ids import execution_id_to_proto
 from flytelike.codec.quota_reports import place_to_proto, queued_to_proto
 from flytelike.controlplane.access.caller import caller
-from flytelike.controlplane.access.roles import Rights
+from flytelike.controlplane.access.roles import Action, Place, Rights
 from flytelike.controlplane.app import ControlPlane
-from flytelike.controlplane.errors import Faults, invalid
+from flytelike.controlplane.errors import Faults, Status, invalid, refusal
 from flytelike.controlplane.messages import timestamp
 from flytelike.controlplane.repository.attributes import Target
 from flytelike.controlplane.repository.tenancy import TeamRow
 from flytelike.controlplane.rpc.requests import execution_of
 from flytelike.controlplane.tenancy.planning import Plan
+from flytelike.controlplane.tenancy.queue import Queue
 from flytelike.controlplane.tenancy.usage import NOTHING
 from flytelike.controlplane.tenancy.wishes import Mode, ProjectWish, QuotaWish, TeamWish, Wanted, Wish
 from flytelike.model.ids import ExecutionId
-from flytelike.model.queued import Queued
+from flytelike.model.queued import Queued, Shortfall
 from flytelike.model.quota import QuotaPlace, QuotaTerms
 from flytelike_idl.service import tenancy_pb2 as pb
 
@@ -31,6 +35,7 @@ class TenancyServicer:
         """Answer with the use cases of `plane`."""
         self._tenancy = plane.tenancy
         self._usage = plane.usage
+        self._queue = Queue(plane.tenancy, plane.usage, plane.holding)
         self._holding = plane.holding
         self._executions = plane.executions
         self._launcher = plane.launcher
@@ -88,7 +93,32 @@ class TenancyServicer:
         execution = execution_of(request.id)
         held = await self._holding.why(await self._executions.row(execution))
         found = [held] if held is not None else await self._waiting(execution)
-        return pb.ExplainQuotaWaitResponse(waits=[queued_to_proto(one) for one in found])
+        rights = caller().rights
+        return pb.ExplainQuotaWaitResponse(waits=[queued_to_proto(told_to(rights, one)) for one in found])
+
+    async def list_quota_queue(self, request: pb.ListQuotaQueueRequest) -> pb.ListQuotaQueueResponse:
+        """Return a page of those who wait at a place; those the caller may not read are counted."""
+        limit, offset = page_of(request.limit, request.token)
+        faults = Faults()
+        place = place_of(request.place, faults)
+        faults.check()
+        assert place is not None, "it was checked"
+        rights = caller().rights
+        # Of the whole platform everybody sees what is theirs.
+        if place != QuotaPlace() and not may_know(rights, place):
+            raise refusal(
+                Status.PERMISSION_DENIED,
+                "permission-denied",
+                f"{caller().user} has no role in {place}",
+                "ask somebody who administers it for one",
+            )
+        page = await self._queue.page(place, partial(may_read, rights), limit, offset)
+        token = str(offset + limit) if page.more else ""
+        out = pb.ListQuotaQueueResponse(token=token, waiting=page.waiting, unnamed=page.unnamed)
+        for execution, queued in page.waits:
+            wait = queued_to_proto(told_to(rights, queued))
+            out.entries.add(execution=execution_id_to_proto(execution), wait=wait)
+        return out
 
     async def _waiting(self, execution: ExecutionId) -> Sequence[Queued]:
         """Return what of an execution waits: where propeller is beside us it knows, else it has said so."""
@@ -115,6 +145,29 @@ def may_know(rights: Rights, place: QuotaPlace) -> bool:
         return rights.sees(place.project)
     teams = rights.teams_seen()
     return teams is None or place.team in teams
+
+
+def may_read(rights: Rights, project: str, domain: str) -> bool:
+    """Tell whether somebody with these rights may read what runs in a project's domain."""
+    return rights.allows(Action.READ, Place(project, domain))
+
+
+def told_to(rights: Rights, queued: Queued) -> Queued:
+    """Return what waits without the names of those who hold its limits and of whom one may not know."""
+    return replace(queued, shortfalls=tuple(_told_to(rights, short) for short in queued.shortfalls))
+
+
+def _told_to(rights: Rights, short: Shortfall) -> Shortfall:
+    known = [it for it in short.held if may_know(rights, _holder(short.place, it[0]))]
+    others = sum(amount for _, amount in short.held) - sum(amount for _, amount in known)
+    return replace(short, held=(*known, ("", others)) if others else tuple(known))
+
+
+def _holder(above: QuotaPlace, name: str) -> QuotaPlace:
+    """Return the place that uses a part of what another one may use, and goes by a name there."""
+    if above.project:
+        return QuotaPlace(project=above.project, domain=name)
+    return QuotaPlace(project=name) if above.team else QuotaPlace(team=name)
 
 
 def page_of(limit: int, token: str) -> tuple[int, int]:

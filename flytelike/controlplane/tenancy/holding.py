@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from functools import cache
 
 from sqlalchemy import Connection
 
@@ -11,10 +12,12 @@ from flytelike.controlplane.dispatch import Dispatch
 from flytelike.controlplane.ports import Clock
 from flytelike.controlplane.repository.executions import Values
 from flytelike.controlplane.repository.holding import (
+    Held,
+    find_held,
     held_executions,
+    held_lines,
     hold_starting,
     let_go,
-    place_in_line,
     running_executions,
 )
 from flytelike.controlplane.repository.rows import ExecutionRow
@@ -22,7 +25,7 @@ from flytelike.controlplane.tenancy.admitting import HeldBack, admitted, is_limi
 from flytelike.controlplane.tenancy.rules import Rules
 from flytelike.controlplane.tenancy.tenancy import TenancyCases
 from flytelike.model.ids import ROOT, ExecutionId
-from flytelike.model.queued import Queued
+from flytelike.model.queued import Queued, Shortfall
 from flytelike.model.quota import EXECUTIONS
 from flytelike_idl.admin import execution_pb2
 
@@ -85,10 +88,25 @@ class Holding:
         if not row.held_since:
             return None
 
-        def look(connection: Connection) -> Queued:
-            place, length = place_in_line(connection, row)
+        def look(connection: Connection) -> Queued | None:
+            held = find_held(connection, row)
+            if held is None:
+                return None
             found = shortfalls(self._tenancy.rules, running_executions(connection), row.project, row.domain)
-            return Queued(ROOT, 0, place, length, EXECUTIONS, row.held_since, found)
+            return _queued(held, found)
+
+        return await self._database.read(look)
+
+    async def lines(self, most: int) -> list[tuple[ExecutionId, Queued]]:
+        """Return the first `most` of each line of those held back; a line is that of a project's domain."""
+
+        def look(connection: Connection) -> list[tuple[ExecutionId, Queued]]:
+            running, rules = running_executions(connection), self._tenancy.rules
+            short = cache(lambda project, domain: shortfalls(rules, running, project, domain))
+            return [
+                (held.execution, _queued(held, short(held.execution.project, held.execution.domain)))
+                for held in held_lines(connection, most)
+            ]
 
         return await self._database.read(look)
 
@@ -125,3 +143,11 @@ class Holding:
                 log.exception("executions that wait could not be let go; trying again")
                 self._again = True
                 await asyncio.sleep(AGAIN_S)
+
+
+def _queued(held: Held, found: tuple[Shortfall, ...]) -> Queued:
+    """Return an execution that is held back as one that waits, with the limits in its way."""
+    priority = (held.since_ns - held.order_ns) // AGING_NS
+    return Queued(
+        ROOT, 0, held.place, held.of, EXECUTIONS, held.since_ns, found, priority=priority, asks={EXECUTIONS: 1}
+    )

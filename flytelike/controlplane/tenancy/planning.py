@@ -113,7 +113,8 @@ class _Planning:
 
     def _quota(self, wanted: Wanted, wish: QuotaWish) -> Change:
         old = self.quotas.get(wish.place)
-        if wish.terms is not None:
+        # One whose last limit is taken away goes: it would stay in every list and say nothing.
+        if wish.terms is not None and not wish.terms.is_empty:
             self.quotas[wish.place] = wish.terms
             return self._changed(
                 wanted, old is not None, _field_changes(_terms(old) if old else {}, _terms(wish.terms))

@@ -34,13 +34,14 @@ class Reported:
 
     async def uses(self) -> Mapping[QuotaPlace, PlaceUse]:
         """Return what attempts use, by place; nothing where no operator has said anything of late."""
-        return (await self._last()).uses
+        return (await self.last()).uses
 
     async def waits(self, execution: ExecutionId) -> Sequence[Queued]:
         """Return what of an execution waits; of very much some."""
-        return [queued for of, queued in (await self._last()).waits if of == execution]
+        return [queued for of, queued in (await self.last()).waits if of == execution]
 
-    async def _last(self) -> QuotaReport:
+    async def last(self) -> QuotaReport:
+        """Return what was said last; nothing where no operator has said anything of late."""
         since_ns = self._clock.now_ns() - OLD_NS
         body = await self._database.read(partial(read_report, since_ns=since_ns))
         return NOTHING_SAID if body is None else report_from_proto(parse(pb.ReportQuotaUseRequest, body))

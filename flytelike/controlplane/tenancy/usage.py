@@ -15,6 +15,7 @@ from flytelike.controlplane.tenancy.reported import Reported
 from flytelike.controlplane.tenancy.rules import Rules
 from flytelike.controlplane.tenancy.stored import Stored
 from flytelike.controlplane.tenancy.tenancy import TenancyCases
+from flytelike.model.queued import QuotaReport
 from flytelike.model.quota import EXECUTIONS, STORED_BYTES, PlaceUse, QuotaPlace
 
 MINUTE_NS = 60_000_000_000
@@ -52,6 +53,13 @@ class Usage:
         stored = await self._stored.uses()
         attempts = self._tenancy.meter.uses() or await self.reported.uses()
         return _together(self._tenancy.rules, attempts, running, stored)
+
+    async def attempts(self, most: int) -> QuotaReport:
+        """Return what attempts use and which of them wait, of each line the first `most`; of very many, some."""
+        meter = self._tenancy.meter
+        if uses := meter.uses():
+            return QuotaReport(self._clock.now_ns() // 1_000_000, uses, list(meter.waits(most)))
+        return await self.reported.last()
 
     async def samples(self, place: QuotaPlace, since_ns: int, limit: int, offset: int) -> Sequence[Sample]:
         """Return samples of a place from an instant on, oldest first."""

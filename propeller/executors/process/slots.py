@@ -19,7 +19,7 @@ from propeller.executors.process.live_attempt import LiveAttempt
 from propeller.executors.process.long_waits import LongWaits
 from propeller.executors.process.settings import ProcessSettings
 from propeller.ports import AttemptKey, AttemptListener
-from propeller.ports_allocation import AllocationListener, Allocator, Ask
+from propeller.ports_allocation import AllocationListener, Allocator, Ask, name_of
 
 _CUT = frozenset({CPU, MEMORY, GPU})
 QUEUED_MAX = 200
@@ -185,7 +185,7 @@ class Slots(AllocationListener):
     def _ask(self, who: Who, key: AttemptKey, amounts: Amounts, priority: int) -> None:
         self._asked += 1
         execution = key.execution
-        name = f"{execution.project}/{execution.domain}/{execution.name}/{key.path}/{key.attempt}#{self._asked}"
+        name = f"{name_of(execution, key.path, key.attempt)}#{self._asked}"
         self._asks[who] = name
         self._waiting[name] = who
         self._long.begin(name, key)

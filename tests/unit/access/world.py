@@ -28,6 +28,9 @@ OTHER = "other"
 OWNED = (
     TeamWish(f"team-{PROJECT}", "those who own it", None, None),
     ProjectWish(PROJECT, None, None, f"team-{PROJECT}", None),
+    # Without one of its own it would belong to the team `default`, which is called as the project is.
+    TeamWish(f"team-{OTHER}", "those who work elsewhere", None, None),
+    ProjectWish(OTHER, None, None, f"team-{OTHER}", None),
     QuotaWish(QuotaPlace(team=f"team-{PROJECT}"), QuotaTerms({"attempts": 10}, {}, 1.0)),
     QuotaWish(QuotaPlace(project=PROJECT), QuotaTerms({"attempts": 5}, {}, 1.0)),
 )

@@ -55,11 +55,27 @@ def test_a_quota_is_removed() -> None:
     assert (made.changes[0].action, dict(made.after.quotas)) == (Action.REMOVE, {})
 
 
+def test_a_quota_that_says_nothing_any_more_is_gone() -> None:
+    made = plan(quota("team:ml"))
+    assert (made.changes[0].action, dict(made.after.quotas)) == (Action.REMOVE, {})
+    assert [(field.name, field.after) for field in made.changes[0].fields] == [("limits", ""), ("weight", "")]
+    assert plan(quota("vision")).changes[0].action is Action.NONE
+
+
+@pytest.mark.parametrize("left", [QuotaTerms(guaranteed={"cpu": 1}), QuotaTerms(weight=2.0), QuotaTerms({"cpu": 0})])
+def test_a_quota_that_still_says_something_stays(left: QuotaTerms) -> None:
+    assert plan(QuotaWish(QuotaPlace(team="ml"), left)).after.quotas == {QuotaPlace(team="ml"): left}
+
+
 _WISHES = st.lists(
     st.one_of(
         st.builds(TeamWish, st.sampled_from(["ml", "web"]), description=st.none() | st.just("x")),
         st.builds(ProjectWish, st.sampled_from(["vision", "shop"]), labels=st.none() | st.just({"a": "b"})),
-        st.builds(QuotaWish, st.just(QuotaPlace(project="vision")), st.none() | st.just(QuotaTerms({"attempts": 3}))),
+        st.builds(
+            QuotaWish,
+            st.just(QuotaPlace(project="vision")),
+            st.none() | st.sampled_from([QuotaTerms(), QuotaTerms({"attempts": 3})]),
+        ),
     ),
     unique_by=lambda wish: (type(wish), getattr(wish, "name", getattr(wish, "id", ""))),
 )

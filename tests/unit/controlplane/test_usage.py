@@ -1,13 +1,13 @@
 """What is used of quotas, now and over time, and why something waits: through the API."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import grpc
 import pytest
 from grpc import aio
 
 from flytelike.codec.ids import execution_id_to_proto
-from flytelike.model.ids import NodePath
+from flytelike.model.ids import ExecutionId, NodePath
 from flytelike.model.queued import Queued, Shortfall
 from flytelike.model.quota import PlaceUse, QuotaPlace, QuotaTerms
 from flytelike.remote.tenancy import quota_wish
@@ -37,6 +37,9 @@ class FakeMeter:
 
     def uses(self) -> Mapping[QuotaPlace, PlaceUse]:
         return self.found
+
+    def waits(self, most: int) -> Sequence[tuple[ExecutionId, Queued]]:
+        raise AssertionError(f"nobody has asked who waits, nor for {most}")
 
 
 def stub(running: Running) -> "tenancy_pb2_grpc.TenancyServiceAsyncStub":

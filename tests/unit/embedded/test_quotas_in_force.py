@@ -53,3 +53,14 @@ def test_what_attempts_use_is_told_by_place() -> None:
     uses = UsesOfAllocator(allocator).uses()
     for place in (QuotaPlace(), QuotaPlace(team="ml"), QuotaPlace(project="vision")):
         assert (uses[place].used, uses[place].waiting) == ({CPU: 2000}, 1)
+
+
+def test_a_project_that_moves_while_it_runs_is_one_place() -> None:
+    allocator = LocalAllocator(quotas_of(RULES, MACHINE), LoopClock(), tenants_of(RULES))
+    allocator.ask(Ask("a", "vision", "staging", {CPU: 1000}), Told())
+    moved = Rules(RULES.quotas, {"vision": "web"})
+    allocator.change(quotas_of(moved, MACHINE), tenants_of(moved))
+    allocator.ask(Ask("b", "vision", "staging", {CPU: 500}), Told())
+    uses = UsesOfAllocator(allocator).uses()
+    assert uses[QuotaPlace(project="vision")].used == uses[QuotaPlace()].used == {CPU: 1500}
+    assert (uses[QuotaPlace(team="ml")].used, uses[QuotaPlace(team="web")].used) == ({CPU: 1000}, {CPU: 500})

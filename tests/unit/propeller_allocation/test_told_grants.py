@@ -10,7 +10,7 @@ from typing_extensions import override
 from flytelike.model.ids import ExecutionId, NodePath
 from flytelike.model.queued import QuotaReport
 from flytelike.model.quota import ATTEMPTS, PlaceUse, QuotaPlace
-from propeller.allocation.deciding import WAITS_OF_EXECUTION
+from propeller.allocation.deciding import WAITS_IN_FULL, WAITS_OF_EXECUTION
 from propeller.allocation.reporting import Reporting
 from propeller.allocation.shared import SharedAllocator, SharedSettings
 from propeller.core.fairness import Quota, Shortage
@@ -109,16 +109,30 @@ async def test_what_all_of_them_use_is_told_and_that_it_is_free_again(
     assert max(heard.reports, key=lambda it: it.at_ms) is heard.reports[-1]
 
 
+async def test_all_who_wait_are_told_of_where_they_are_few(
+    both: tuple[SharedAllocator, SharedAllocator, Heard],
+) -> None:
+    a, _, heard = both
+    ask(a, "large", *(f"n{number}" for number in range(52)))
+    report = await heard.until(lambda it: used(it) == (2, 50))
+    assert [(wait.place, wait.of, wait.asks) for _, wait in report.waits] == [
+        (place, 50, {ATTEMPTS: 1}) for place in range(1, 51)
+    ]
+
+
 async def test_each_execution_is_told_of_however_many_wait_before_it(
     both: tuple[SharedAllocator, SharedAllocator, Heard],
 ) -> None:
     a, _, heard = both
-    ask(a, "large", *(f"n{number}" for number in range(50)))
-    await heard.until(lambda it: used(it) == (2, 48))
-    ask(a, "small", "n0")
-    report = await heard.until(lambda it: used(it) == (2, 49))
+    before = WAITS_IN_FULL + 10
+    ask(a, "large", *(f"n{number:03}" for number in range(before + 2)))
+    await heard.until(lambda it: used(it) == (2, before))
+    ask(a, "small", *(f"n{number}" for number in range(WAITS_OF_EXECUTION + 2)))
+    report = await heard.until(lambda it: used(it) == (2, before + WAITS_OF_EXECUTION + 2))
     told = [(execution.name, wait.place) for execution, wait in report.waits]
-    assert told == [("large", place) for place in range(1, WAITS_OF_EXECUTION + 1)] + [("small", 49)]
+    assert told == [("large", place) for place in range(1, WAITS_IN_FULL + 1)] + [
+        ("small", before + number) for number in range(1, WAITS_OF_EXECUTION + 1)
+    ]
 
 
 async def test_what_could_not_be_told_is_told_by_the_next_report() -> None:
@@ -138,4 +152,5 @@ async def test_what_could_not_be_told_is_told_by_the_next_report() -> None:
 @pytest.mark.parametrize("path", ["n0", "n0/0/n3", "dn1/2/inner/0/n0"])
 def test_names_of_asks_lead_back(path: str) -> None:
     execution = ExecutionId("p", "d", "e-1")
-    assert named(name_of(execution, NodePath(path), 3)) == (execution, path, 3)
+    name = name_of(execution, NodePath(path), 3)
+    assert named(name) == named(f"{name}#12") == (execution, path, 3)

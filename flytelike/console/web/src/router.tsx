@@ -16,6 +16,7 @@ import { Launch } from "./pages/Launch";
 import { Quotas } from "./pages/Quotas";
 import { Settings } from "./pages/Settings";
 import { Shell } from "./pages/Shell";
+import { Team } from "./pages/Team";
 import { Fault } from "./parts/Fault";
 
 type Search = Record<string, unknown>;
@@ -34,6 +35,7 @@ const root = createRootRoute({
 });
 
 const home = createRoute({ getParentRoute: () => root, path: "/", component: Home });
+const team = createRoute({ getParentRoute: () => root, path: "/teams/$team", component: Team });
 const place = createRoute({ getParentRoute: () => root, path: "/p/$project/$domain" });
 
 const dashboard = createRoute({
@@ -111,6 +113,7 @@ const settings = createRoute({ getParentRoute: () => place, path: "/settings", c
 
 const tree = root.addChildren([
   home,
+  team,
   place.addChildren([dashboard, executions, execution, workflows, workflow, tasks, task, plans, plan, launch, compare, backfills, backfill, quotas, audit, settings]),
 ]);
 

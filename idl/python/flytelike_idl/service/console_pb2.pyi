@@ -143,12 +143,15 @@ class HomeProject(message.Message):
     NAME_FIELD_NUMBER: builtins.int
     DESCRIPTION_FIELD_NUMBER: builtins.int
     DOMAINS_FIELD_NUMBER: builtins.int
+    TEAM_FIELD_NUMBER: builtins.int
     id: builtins.str
     """Its id."""
     name: builtins.str
     """Its name, for people."""
     description: builtins.str
     """What it is for."""
+    team: builtins.str
+    """The team that owns it."""
     @builtins.property
     def domains(self) -> containers.RepeatedCompositeFieldContainer[HomeDomain]:
         """Its domains."""
@@ -160,10 +163,11 @@ class HomeProject(message.Message):
         name: builtins.str = ...,
         description: builtins.str = ...,
         domains: abc.Iterable[HomeDomain] | None = ...,
+        team: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["description", b"description", "domains", b"domains", "id", b"id", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["description", b"description", "domains", b"domains", "id", b"id", "name", b"name", "team", b"team"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

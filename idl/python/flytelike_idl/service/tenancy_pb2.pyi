@@ -369,7 +369,7 @@ class QuotaWish(message.Message):
     """There is to be none."""
     @builtins.property
     def quota(self) -> Quota:
-        """What it is to be."""
+        """What it is to be. One that says nothing (no limit, no guarantee, the usual weight) is none: it goes."""
 
     def __init__(
         self,
@@ -885,12 +885,34 @@ class QuotaWait(message.Message):
 
     DESCRIPTOR: descriptor.Descriptor
 
+    @typing.final
+    class AsksEntry(message.Message):
+        DESCRIPTOR: descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.int
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     NODE_ID_FIELD_NUMBER: builtins.int
     ATTEMPT_FIELD_NUMBER: builtins.int
     SINCE_FIELD_NUMBER: builtins.int
     PLACE_FIELD_NUMBER: builtins.int
     OF_FIELD_NUMBER: builtins.int
     SHORTFALLS_FIELD_NUMBER: builtins.int
+    PRIORITY_FIELD_NUMBER: builtins.int
+    ASKS_FIELD_NUMBER: builtins.int
     node_id: builtins.str
     """The node; empty where the whole execution is held back."""
     attempt: builtins.int
@@ -899,6 +921,8 @@ class QuotaWait(message.Message):
     """Its place in line, from 1. Who comes later and is more urgent may overtake it."""
     of: builtins.int
     """How many wait in that line: those of the same project and domain."""
+    priority: builtins.int
+    """Higher goes before lower within a line, where both have waited as long."""
     @builtins.property
     def since(self) -> timestamp_pb2.Timestamp:
         """Since when it waits."""
@@ -906,6 +930,10 @@ class QuotaWait(message.Message):
     @builtins.property
     def shortfalls(self) -> containers.RepeatedCompositeFieldContainer[QuotaShortfall]:
         """The limits in its way; without any it waits for its turn."""
+
+    @builtins.property
+    def asks(self) -> containers.ScalarMap[builtins.str, builtins.int]:
+        """What it asks for, in units as limits have them; empty where nobody knows."""
 
     def __init__(
         self,
@@ -916,10 +944,106 @@ class QuotaWait(message.Message):
         place: builtins.int = ...,
         of: builtins.int = ...,
         shortfalls: abc.Iterable[QuotaShortfall] | None = ...,
+        priority: builtins.int = ...,
+        asks: abc.Mapping[builtins.str, builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["since", b"since"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["attempt", b"attempt", "node_id", b"node_id", "of", b"of", "place", b"place", "shortfalls", b"shortfalls", "since", b"since"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["asks", b"asks", "attempt", b"attempt", "node_id", b"node_id", "of", b"of", "place", b"place", "priority", b"priority", "shortfalls", b"shortfalls", "since", b"since"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ListQuotaQueueRequest(message.Message):
+    """Asks for a page of those who wait."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    PLACE_FIELD_NUMBER: builtins.int
+    LIMIT_FIELD_NUMBER: builtins.int
+    TOKEN_FIELD_NUMBER: builtins.int
+    limit: builtins.int
+    """How many; 0 leaves it to the server."""
+    token: builtins.str
+    """Where the page begins: a `token` of the page before."""
+    @builtins.property
+    def place(self) -> QuotaPlace:
+        """Where; unset: anywhere on the platform."""
+
+    def __init__(
+        self,
+        *,
+        place: QuotaPlace | None = ...,
+        limit: builtins.int = ...,
+        token: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["place", b"place"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["limit", b"limit", "place", b"place", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class QuotaQueueEntry(message.Message):
+    """One who waits."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    EXECUTION_FIELD_NUMBER: builtins.int
+    WAIT_FIELD_NUMBER: builtins.int
+    @builtins.property
+    def execution(self) -> identifier_pb2.WorkflowExecutionIdentifier:
+        """The execution."""
+
+    @builtins.property
+    def wait(self) -> QuotaWait:
+        """What of it waits, and for what."""
+
+    def __init__(
+        self,
+        *,
+        execution: identifier_pb2.WorkflowExecutionIdentifier | None = ...,
+        wait: QuotaWait | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["execution", b"execution", "wait", b"wait"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["execution", b"execution", "wait", b"wait"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ListQuotaQueueResponse(message.Message):
+    """A page of those who wait."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    ENTRIES_FIELD_NUMBER: builtins.int
+    TOKEN_FIELD_NUMBER: builtins.int
+    WAITING_FIELD_NUMBER: builtins.int
+    UNNAMED_FIELD_NUMBER: builtins.int
+    token: builtins.str
+    """Where the next page begins; empty on the last one."""
+    waiting: builtins.int
+    """How many wait at the place in all."""
+    unnamed: builtins.int
+    """How many of these the caller may not read: they stand in no page."""
+    @builtins.property
+    def entries(self) -> containers.RepeatedCompositeFieldContainer[QuotaQueueEntry]:
+        """The first of each line, then the second of each, and so on; of a place in line the one who has waited longest first.
+        Of very long lines in a cluster, some.
+        """
+
+    def __init__(
+        self,
+        *,
+        entries: abc.Iterable[QuotaQueueEntry] | None = ...,
+        token: builtins.str = ...,
+        waiting: builtins.int = ...,
+        unnamed: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["entries", b"entries", "token", b"token", "unnamed", b"unnamed", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -980,7 +1104,7 @@ class QuotaHolder(message.Message):
     NAME_FIELD_NUMBER: builtins.int
     AMOUNT_FIELD_NUMBER: builtins.int
     name: builtins.str
-    """A team, project or domain."""
+    """A team, project or domain; empty for all of whom the caller may not know."""
     amount: builtins.int
     """How much."""
     def __init__(

@@ -61,6 +61,11 @@ class TenancyServiceStub:
                 request_serializer=flytelike_dot_service_dot_tenancy__pb2.ExplainQuotaWaitRequest.SerializeToString,
                 response_deserializer=flytelike_dot_service_dot_tenancy__pb2.ExplainQuotaWaitResponse.FromString,
                 _registered_method=True)
+        self.ListQuotaQueue = channel.unary_unary(
+                '/flytelike.service.TenancyService/ListQuotaQueue',
+                request_serializer=flytelike_dot_service_dot_tenancy__pb2.ListQuotaQueueRequest.SerializeToString,
+                response_deserializer=flytelike_dot_service_dot_tenancy__pb2.ListQuotaQueueResponse.FromString,
+                _registered_method=True)
         self.ExplainTenancyConfig = channel.unary_unary(
                 '/flytelike.service.TenancyService/ExplainTenancyConfig',
                 request_serializer=flytelike_dot_service_dot_tenancy__pb2.ExplainTenancyConfigRequest.SerializeToString,

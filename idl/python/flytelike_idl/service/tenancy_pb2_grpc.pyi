@@ -29,5 +29,9 @@ class TenancyServiceStub:
     """What was used at a place over time, oldest first. There is a sample for a minute in which something changed."""
     ExplainQuotaWait: _aio.UnaryUnaryMultiCallable[_tenancy_pb2.ExplainQuotaWaitRequest, _tenancy_pb2.ExplainQuotaWaitResponse]
     """What of an execution waits for its part of what many share, and why. Empty when nothing does."""
+    ListQuotaQueue: _aio.UnaryUnaryMultiCallable[_tenancy_pb2.ListQuotaQueueRequest, _tenancy_pb2.ListQuotaQueueResponse]
+    """Who waits at a place and below it for their part of what many share, and for what: those at the head of their lines
+    first. PERMISSION_DENIED unless the caller may know of the place; what they may not read is counted only.
+    """
     ExplainTenancyConfig: _aio.UnaryUnaryMultiCallable[_tenancy_pb2.ExplainTenancyConfigRequest, _tenancy_pb2.ExplainTenancyConfigResponse]
     """What holds for the executions of a workflow that say nothing themselves, and where each value comes from."""

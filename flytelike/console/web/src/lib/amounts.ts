@@ -15,6 +15,18 @@ export function amount(resource: string, value: bigint): string {
   return `${number >= 100 || Number.isInteger(number) ? String(Math.round(number)) : number.toFixed(1)} ${UNITS[unit] ?? ""}B`;
 }
 
+const WORDS: Readonly<Record<string, string>> = { cpu: "CPU", memory: "of memory", stored_bytes: "of stored data", gpu: "GPU" };
+
+/** Returns what an amount is of: `CPU`, `of memory`, `attempts`, of one `attempt`. */
+export function unitWords(resource: string, isOne: boolean): string {
+  if (resource.startsWith("gpu/")) return `GPU of type ${resource.slice(4)}`;
+  const plural = resource.replaceAll("_", " ");
+  return WORDS[resource] ?? (isOne ? plural.replace(/s$/, "") : plural);
+}
+
+/** Returns an amount and what it is of, as the command line writes them: `1.5 CPU`, `2 GiB of memory`, `1 attempt`. */
+export const amountWords = (resource: string, value: bigint): string => `${amount(resource, value)} ${unitWords(resource, value === 1n)}`;
+
 /** Returns how much of a limit is used, from 0 to 1; undefined where there is no limit. */
 export function share(used: bigint, limit: bigint | undefined): number | undefined {
   if (limit === undefined) return undefined;

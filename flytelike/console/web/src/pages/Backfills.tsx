@@ -39,8 +39,12 @@ export function Backfills(): JSX.Element {
               <tr>
                 <th scope="col">Phase</th>
                 <th scope="col">Backfill</th>
-                <th scope="col">Launch plan</th>
-                <th scope="col">Times (UTC)</th>
+                <th scope="col" className="hide">
+                  Launch plan
+                </th>
+                <th scope="col" className="hide">
+                  Times (UTC)
+                </th>
                 <th scope="col">Executions</th>
                 <th scope="col" className="hide">
                   Begun
@@ -69,9 +73,12 @@ function Row({ place, one }: { readonly place: Place; readonly one: Backfill }):
         <Link to="/p/$project/$domain/backfills/$backfill" params={{ ...place, backfill: one.name }}>
           {one.name}
         </Link>
+        <div className="soft narrow">
+          {one.launchPlan?.name}, {utc(one.begin)} – {utc(one.end)} UTC
+        </div>
       </td>
-      <td>{one.launchPlan?.name}</td>
-      <td className="num">
+      <td className="hide">{one.launchPlan?.name}</td>
+      <td className="num hide">
         {utc(one.begin)} – {utc(one.end)}
       </td>
       <td>

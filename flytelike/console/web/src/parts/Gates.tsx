@@ -70,7 +70,7 @@ function GateForm({ id, signal, gate }: FormProps): JSX.Element | null {
       <p>
         <strong>{gate.approval ? `Approve “${name}”?` : `“${name}” is waited for`}</strong>{" "}
         <span className="soft">
-          since <Ago at={gate.since} />
+          asked <Ago at={gate.since} />
           {gate.until && (
             <>
               , ends <Ago at={gate.until} />

@@ -5,7 +5,7 @@ import { type JSX, useMemo, useSyncExternalStore } from "react";
 import type { DrawGraphResponse, GraphNode } from "../gen/flytelike/service/console_pb";
 import { NODE_FILTERS, nodeLook } from "../lib/phases";
 import { Phase } from "./Phase";
-import { type Direction, layout } from "./layout";
+import { type Direction, NODE_WIDTH, layout } from "./layout";
 
 interface Props {
   readonly graph: DrawGraphResponse;
@@ -73,7 +73,7 @@ export default function Graph({ graph, selected, onSelect, onOpen }: Props): JSX
         edges={edges}
         nodeTypes={TYPES}
         fitView
-        fitViewOptions={{ maxZoom: 1, padding: 0.15 }}
+        fitViewOptions={{ maxZoom: 1, padding: direction === "RIGHT" ? 0.15 : 0.03 }}
         minZoom={0.05}
         maxZoom={1.6}
         nodesDraggable={false}
@@ -106,6 +106,7 @@ function CardNode({ data }: NodeProps<Card>): JSX.Element {
       <Handle type="target" position={across ? Position.Left : Position.Top} isConnectable={false} />
       <button
         type="button"
+        style={{ width: NODE_WIDTH[data.direction] }}
         className={`gnode nopan b-${look?.tone ?? "none"}${on ? " on" : ""}${of.count > 1 ? " group" : ""}`}
         title={[of.target?.name, of.condition, of.file && `${of.file}:${of.line}`].filter(Boolean).join("\n")}
       >

@@ -47,7 +47,7 @@ export function Search({ place, onClose }: Props): JSX.Element {
         aria-expanded={hits.length > 0}
         aria-controls="hits"
         aria-activedescendant={hits.length > 0 ? `hit-${at}` : undefined}
-        placeholder="Projects, workflows, tasks, launch plans, executions"
+        placeholder="Find a project, workflow, execution …"
         autoComplete="off"
         value={text}
         onChange={(event) => { setText(event.target.value); setAt(0); }}
