@@ -11,7 +11,7 @@ from flytelike.codec.ids import (
     identifier_from_proto,
     identifier_to_proto,
 )
-from flytelike.codec.usage import asked_from_proto, asked_to_proto, use_from_proto, use_to_proto
+from flytelike.codec.usage import asked_from_proto, asked_to_proto, used_from_proto, used_to_proto
 from flytelike.model.caching import CacheStatus
 from flytelike.model.failure import Failure
 from flytelike.model.history import (
@@ -162,7 +162,7 @@ def _attempt_to_proto(changed: AttemptChanged) -> pb.AttemptChanged:
         failure=_failure_to_proto(changed.failure),
         next_ns=changed.next_ns,
         asked=asked_to_proto(changed.asked),
-        used=use_to_proto(changed.used),
+        used=used_to_proto(changed.used),
     )
 
 
@@ -177,7 +177,7 @@ def _attempt(message: pb.AttemptChanged) -> AttemptChanged:
         _failure(message),
         message.next_ns,
         asked_from_proto(message.asked) if message.HasField("asked") else None,
-        use_from_proto(message.used) if message.HasField("used") else None,
+        used_from_proto(message.used) if message.HasField("used") else None,
     )
 
 

@@ -16,14 +16,14 @@ def asked_from_proto(message: pb.AskedResources) -> AskedResources:
     return AskedResources(_amounts(message.requests), _amounts(message.limits))
 
 
-def use_to_proto(use: AttemptUse | None) -> pb.AttemptUse | None:
+def used_to_proto(use: AttemptUse | None) -> pb.AttemptUse | None:
     """Return the message of what an attempt used; None if it is not known."""
     if use is None:
         return None
     return pb.AttemptUse(memory_peak_bytes=use.memory_peak_bytes, processor_ns=use.processor_ns)
 
 
-def use_from_proto(message: pb.AttemptUse) -> AttemptUse:
+def used_from_proto(message: pb.AttemptUse) -> AttemptUse:
     """Return what an attempt used."""
     return AttemptUse(message.memory_peak_bytes, message.processor_ns)
 
