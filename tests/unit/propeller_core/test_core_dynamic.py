@@ -255,7 +255,7 @@ def test_a_cached_task_that_has_run_is_not_looked_up_again_after_it_was_held(los
 
 
 def test_what_the_task_itself_used_is_told_as_its_nodes_begin() -> None:
-    run = begun()
+    run = begun(graph(task("n")), INNER)
     run.on(replace(gave("n", "inner"), used=AttemptUse(7, 8)))
     told = [it for it in run.decision.records if isinstance(it, AttemptChanged) and it.path == "n"]
     assert [(it.phase.name, it.used) for it in told] == [("SUCCEEDED", AttemptUse(7, 8))]
