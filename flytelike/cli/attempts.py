@@ -74,8 +74,11 @@ def _processor(closure: pb.TaskExecutionClosure, *, ended: bool) -> str:
     if not closure.HasField("used"):
         return "not measured" if ended else ""
     took_s, busy_s = _seconds(closure), closure.used.processor_ns / 1e9
-    busy = f"{busy_s:.3g} s"
-    return f"{busy} over {took_s:.3g} s = {busy_s / took_s:.2g} CPU" if took_s > 0 else busy
+    return f"{_span(busy_s)} over {_span(took_s)} = {busy_s / took_s:.2g} CPU" if took_s > 0 else _span(busy_s)
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds * 1000:.3g} ms" if seconds < 1 else f"{seconds:.4g} s"
 
 
 def _asked(resource: str, request: int, limit: int) -> str:

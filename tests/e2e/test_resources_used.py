@@ -158,7 +158,7 @@ def test_people_read_it_in_a_line_and_scripts_as_numbers(platform: Platform, don
     first, memory, processor = shown.stdout.splitlines()
     assert first == "attempt 0  succeeded"
     assert memory.endswith("of 300 MiB asked (limit 2 GiB)")
-    assert " s over " in processor
+    assert "s over " in processor
     assert processor.endswith("CPU of 0.5 asked")
     (document,) = platform.run(*words)
     assert document["used"]["memory_peak_bytes"] == platform.attempt(done["execution"], "n1").used.memory_peak_bytes

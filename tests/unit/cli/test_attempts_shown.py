@@ -32,6 +32,10 @@ def attempt(
                 "processor  1.8 s over 2 s = 0.9 CPU of 1 asked",
             ],
         ),
+        (
+            attempt(None, AttemptUse(MIB, 2_140_000)),
+            ["memory     1 MiB", "processor  2.14 ms over 2 s = 0.0011 CPU"],
+        ),
         (attempt(None, USED), ["memory     312 MiB", "processor  1.8 s over 2 s = 0.9 CPU"]),
         (
             attempt(ASKED, None),

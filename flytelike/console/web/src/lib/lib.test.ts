@@ -311,6 +311,14 @@ describe("what attempts asked for and used", () => {
     expect(uses({ asked: more }).map((use) => `${use.name}: ${use.text}`)).toEqual(["GPUs: 2 asked", "Disk: 10 GiB asked"]);
   });
 
+  it("counts short times in milliseconds", () => {
+    const little = create(AttemptUseSchema, { processorNs: 2_140_000n });
+    expect(uses({ used: little, tookMs: 6 })).toEqual([
+      { name: "Memory", text: "not measured" },
+      { name: "Processor", text: "2.1 ms over 6 ms = 0.36 CPU" },
+    ]);
+  });
+
   it("never draws more than the whole", () => {
     const much = create(AttemptUseSchema, { memoryPeakBytes: 4096n * MIB });
     expect(uses({ asked, used: much, tookMs: 1 })[0]?.part).toBe(1);

@@ -51,9 +51,11 @@ function said(used: string, asked: string): string {
 
 function busy(processorNs: bigint, tookMs: number): string {
   const seconds = Number(processorNs) / 1e9;
-  const text = `${short(seconds)} s`;
-  return tookMs > 0 ? `${text} over ${short(tookMs / 1000)} s = ${short((seconds * 1000) / tookMs)} CPU` : text;
+  const text = span(seconds);
+  return tookMs > 0 ? `${text} over ${span(tookMs / 1000)} = ${short((seconds * 1000) / tookMs)} CPU` : text;
 }
+
+const span = (seconds: number): string => (seconds < 1 ? `${short(seconds * 1000)} ms` : `${short(seconds)} s`);
 
 /** A number with two digits, or all of its whole ones. */
 const short = (value: number): string => (value >= 10 ? String(Math.round(value)) : String(Number(value.toPrecision(2))));
