@@ -96,9 +96,9 @@ class AttemptListener(Protocol):
         """Tell that the attempt ended badly, or could not be started."""
 
     def held_up(self, key: AttemptKey, why: Diagnostic | None) -> None:
-        """Tell that an attempt waits for the machine (its disk is full, say), and will be run again; None: it goes on.
+        """Tell that an attempt waits for what it cannot do without, and will be run then; None: it goes on.
 
-        It has not ended: nothing of this counts.
+        That is room under a quota, or the machine (its disk is full, say). It has not ended: nothing of this counts.
         """
 
     def elements_ended(self, key: AttemptKey, at_ns: int, results: "Sequence[ElementResult]") -> None:

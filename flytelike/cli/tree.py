@@ -110,12 +110,14 @@ class Tree:
 
     def line_up(self, queued: Sequence[maintenance_pb2.QueuedAttempt]) -> None:
         """Say of the nodes whose work waits for a worker where it stands in line; of an array what comes next."""
+        placed: set[str] = set()
         for one in sorted(queued, key=lambda it: it.place):
             path = one.node_id
             while path and path not in self.rows:
                 path = path.rpartition(".")[0]
             row = self.rows.get(path)
-            if row is not None and not row.waits and not row.phase.terminal:
+            if row is not None and path not in placed and not row.phase.terminal:
+                placed.add(path)  # what the history says of it is older
                 row.waits = f"waits for {one.what or 'a worker'}, place {one.place} of {one.of} in line"
                 row.in_line = not row.elements
 

@@ -181,8 +181,8 @@ def _fill_cache(out: node_execution_pb2.TaskNodeMetadata, row: NodeRow) -> None:
         )
 
 
-def attempt_message(execution: ExecutionId, row: AttemptRow) -> task_execution_pb2.TaskExecution:
-    """Return the message of an attempt in `execution`."""
+def attempt_message(execution: ExecutionId, row: AttemptRow, waits: str = "") -> task_execution_pb2.TaskExecution:
+    """Return the message of an attempt in `execution`, whose node waits for `waits` now."""
     out = task_execution_pb2.TaskExecution(input_uri=row.inputs_uri)
     out.id.node_execution_id.CopyFrom(node_id(execution, row.path))
     out.id.retry_attempt = row.attempt
@@ -199,6 +199,8 @@ def attempt_message(execution: ExecutionId, row: AttemptRow) -> task_execution_p
     closure.phase = row.phase  # type: ignore[assignment] # the values are the same
     _fill_times(closure, row, ended=TaskPhase(row.phase).terminal)
     _fill_result(closure, row)
+    if row.phase == TaskPhase.WAITING_FOR_RESOURCES and waits:
+        closure.reason = f"waits for {waits}"
     if row.log_uri:
         closure.logs.append(core_execution_pb2.TaskLog(uri=row.log_uri, name="output"))
     fill_resources(closure, row)

@@ -116,32 +116,33 @@ class Reading:
 
     async def attempt(self, attempt: TaskExecutionId) -> task_execution_pb2.TaskExecution:
         """Return an attempt of a task node."""
-        return attempt_message(attempt.node.execution, await self.attempt_row(attempt.node, attempt.attempt))
+
+        def look(connection: Connection) -> tuple[AttemptRow, str]:
+            row = _attempt_row(connection, attempt.node, attempt.attempt)
+            node = repository.find_node(connection, row.execution, attempt.node.path)
+            return row, "" if node is None else node.waits
+
+        row, waits = await self._database.read(look)
+        return attempt_message(attempt.node.execution, row, waits)
 
     async def attempt_row(self, node: NodeExecutionId, attempt: int) -> AttemptRow:
         """Return an attempt's row."""
-
-        def look(connection: Connection) -> AttemptRow:
-            row = repository.find_attempt(connection, found(connection, node.execution).id, node.path, attempt)
-            if row is None:
-                raise not_found("task execution", f"{node.execution}/{node.path}/{attempt}")
-            return row
-
-        return await self._database.read(look)
+        return await self._database.read(lambda connection: _attempt_row(connection, node, attempt))
 
     async def attempts(self, node: NodeExecutionId, query: ListQuery) -> list[task_execution_pb2.TaskExecution]:
         """Return a page of a node's attempts."""
 
-        def look(connection: Connection) -> tuple[Sequence[AttemptRow], Sequence[ElementRow]]:
+        def look(connection: Connection) -> tuple[Sequence[AttemptRow], Sequence[ElementRow], str]:
             execution = found(connection, node.execution).id
             rows = repository.list_attempts(connection, execution, node.path, query)
             row = repository.find_node(connection, execution, node.path)
             if row is None or not row.is_array:
-                return rows, ()
-            return rows, list_elements(connection, execution, node.path, 0, EXTERNAL_RESOURCES_MAX, only_failed=False)
+                return rows, (), "" if row is None else row.waits
+            shown = list_elements(connection, execution, node.path, 0, EXTERNAL_RESOURCES_MAX, only_failed=False)
+            return rows, shown, row.waits
 
-        rows, elements = await self._database.read(look)
-        messages = [attempt_message(node.execution, row) for row in rows]
+        rows, elements, waits = await self._database.read(look)
+        messages = [attempt_message(node.execution, row, waits) for row in rows]
         if messages:
             fill_elements(messages[-1], elements)
         return messages
@@ -189,3 +190,10 @@ class Reading:
             raise refusal(Status.NOT_FOUND, "unknown-data", f"the data at {uri} is gone") from None
         blob.bytes = len(stored)
         return Data(blob, parse(literals_pb2.LiteralMap, stored))
+
+
+def _attempt_row(connection: Connection, node: NodeExecutionId, attempt: int) -> AttemptRow:
+    row = repository.find_attempt(connection, found(connection, node.execution).id, node.path, attempt)
+    if row is None:
+        raise not_found("task execution", f"{node.execution}/{node.path}/{attempt}")
+    return row

@@ -10,7 +10,7 @@ from flytelike.model.failure import Failure, Fault
 from flytelike.model.ids import ExecutionId, Identifier, NodeExecutionId, TaskExecutionId
 from flytelike.model.launch import LaunchRequest
 from flytelike.model.queued import Queued
-from flytelike.model.trouble import Trouble
+from flytelike.model.trouble import EXPECTED, Trouble
 from propeller.engine import Engine
 from propeller.executors.process import AttemptLogs
 from propeller.ports import AttemptKey, ChildRefused, ChildStatus, StoreError
@@ -42,9 +42,9 @@ class LaunchedByEngine:
         await self._engine.abort(execution, cause, principal)
 
     def troubles(self) -> Sequence[Trouble]:
-        """Return what the engine waits for."""
+        """Return what the engine waits for that is not as it should be."""
         assert self._engine is not None, "the platform was composed"
-        return self._engine.troubles
+        return [trouble for trouble in self._engine.troubles if trouble.code not in EXPECTED]
 
     async def queued(self, execution: ExecutionId) -> Sequence[Queued]:
         """Return what of an execution waits for a worker."""

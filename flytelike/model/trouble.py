@@ -16,6 +16,9 @@ PASSING = frozenset(
 )
 """Codes of diagnostics that tell of such a trouble."""
 
+EXPECTED = frozenset({"waits-for-quota"})
+"""Codes of what holds executions up as it should: others use what they want."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trouble:

@@ -20,6 +20,7 @@ from propeller.core.elements import CHUNK, ElementPhase, Elements, element_path,
 from propeller.core.events import (
     ArrayOpened,
     ArrayRefused,
+    AttemptWaits,
     ElementsEnded,
     OutputsCollected,
     OutputsFailed,
@@ -27,12 +28,13 @@ from propeller.core.events import (
 )
 from propeller.core.header import Limits
 from propeller.core.node_state import Failed, Gathering, Mapped, Measuring, Succeeded
-from propeller.core.plan import ArrayWork, Place, Plan, TaskWork, scope_of, split
+from propeller.core.plan import ArrayWork, Place, Plan, TaskWork, parent_of, scope_of, split
 from propeller.core.retry import Budget, GiveUp, RetryLater, RetryNow, judge
 from propeller.core.state import ExecutionState
 from propeller.core.stop import stop_elements
 from propeller.core.transitions import Cause
 from propeller.core.turn import Turn
+from propeller.core.wait import for_room
 
 
 def start(turn: Turn, place: Place) -> None:
@@ -85,6 +87,20 @@ def elements_ended(turn: Turn, event: ElementsEnded) -> None:
             _element_failed(turn, place, elements, progress, (index, failure))
     if progress:
         _go_on(turn, place, state, progress)
+
+
+def waits(turn: Turn, event: AttemptWaits) -> None:
+    """Tell what elements of an array wait for while none has ended, or that they wait for nothing any more.
+
+    An array that gets on is not held up: its counts say how it goes.
+    """
+    path = event.path if turn.get(event.path) is not None else parent_of(split(event.path)[0])
+    state = turn.get(path)
+    if not isinstance(state, Mapped) or event.what == state.waits or state.succeeded + state.failed:
+        return
+    place = turn.plan.place(path)
+    turn.move(place, Cause.LINED_UP, replace(state, waits=event.what))
+    turn.tell_node(place, NodePhase.RUNNING, waits=for_room(event.what))
 
 
 def element_ended(turn: Turn, array: Place, state: Mapped, element: Place) -> None:
@@ -256,8 +272,11 @@ def _go_on(turn: Turn, place: Place, state: Mapped, progress: _Progress) -> None
         failed=failed,
         results=state.results + bool(progress.succeeded),
         failure=state.failure or _first_failure(progress),
+        waits="" if ended else state.waits,
     )
     turn.move(place, Cause.WENT_ON, new)
+    if state.waits and ended:
+        turn.tell_node(place, NodePhase.RUNNING)
     counts = (new.length, new.open, new.succeeded, new.failed)
     changes, failures = progress.changes(begun), tuple(progress.failures)
     turn.tell_elements(place.path, new.attempt, counts, changes, failures, progress.origin)

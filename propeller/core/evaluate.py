@@ -25,6 +25,7 @@ from propeller.core.events import (
     AttemptFailed,
     AttemptRunning,
     AttemptSucceeded,
+    AttemptWaits,
     BranchDecided,
     BranchUndecided,
     CacheFound,
@@ -44,6 +45,7 @@ from propeller.core.events import (
     TakenOver,
     TimerFired,
 )
+from propeller.core.node_state import Started
 from propeller.core.plan import (
     ArrayWork,
     BranchWork,
@@ -81,6 +83,8 @@ def _take(turn: Turn, event: Event) -> None:
     match event:
         case AttemptSucceeded() | AttemptRunning() | AttemptExpanded() | AttemptFailed():
             _take_news(turn, event)
+        case AttemptWaits():
+            _take_wait(turn, event)
         case ElementsEnded() | ArrayOpened() | ArrayRefused():
             _take_of_array(turn, event)
         case CacheFound() | CacheMissed() | CacheTaken() | CacheFreed():
@@ -101,6 +105,13 @@ def _take(turn: Turn, event: Event) -> None:
             execution.abort(turn, event)
         case unreachable:
             assert_never(unreachable)
+
+
+def _take_wait(turn: Turn, event: AttemptWaits) -> None:
+    if isinstance(state := turn.get(event.path), Started):
+        task_node.waits(turn, event, state)
+    else:
+        array_node.waits(turn, event)
 
 
 def _take_answer(turn: Turn, event: BranchDecided | BranchUndecided | GatePassed | GateRefused) -> None:

@@ -36,6 +36,19 @@ class AttemptRunning:
 
 
 @dataclass(frozen=True, slots=True)
+class AttemptWaits:
+    """The attempt waits for `what`, which others use, such as room under a limit; empty if it does not any more.
+
+    `path` may be that of an element of an array, which has no state of its own.
+    """
+
+    path: NodePath
+    attempt: int
+    at_ns: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptSucceeded:
     """The attempt ended well and its outputs are stored durably. `cache` tells whether they are cached.
 
@@ -278,6 +291,7 @@ class AbortRequested:
 Event: TypeAlias = (
     ExecutionStarted
     | AttemptRunning
+    | AttemptWaits
     | AttemptSucceeded
     | AttemptExpanded
     | AttemptFailed

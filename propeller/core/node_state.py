@@ -43,12 +43,14 @@ class WaitingForCache:
 class Started:
     """A task's attempt was handed to the executor; it has not begun yet.
 
-    `since_ns` is kept where the attempt may not wait for ever; else it is 0.
+    `since_ns` is kept where the attempt may not wait for ever; else it is 0. `waits` is what it was told that the
+    attempt waits for.
     """
 
     user_failures: int = 0
     system_failures: int = 0
     since_ns: int = 0
+    waits: str = ""
 
     @property
     def attempt(self) -> int:
@@ -142,7 +144,8 @@ class Mapped:
     """An array's elements run; how it is with each of them is kept in chunks.
 
     Elements from `begun` on wait; `open` of those before it have not ended. `failure` is that of the first that failed
-    for good. `results` counts how often outputs of elements were accepted.
+    for good. `results` counts how often outputs of elements were accepted. `waits` is what it was told that elements
+    wait for.
     """
 
     started_ns: int
@@ -154,6 +157,7 @@ class Mapped:
     failure: Failure | None = None
     results: int = 0
     attempt: int = 0
+    waits: str = ""
 
 
 @dataclass(frozen=True, slots=True)

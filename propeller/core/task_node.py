@@ -7,7 +7,7 @@ from flytelike.model.phases import NodePhase, TaskPhase
 from flytelike.model.usage import AttemptUse
 from propeller.core import deadline
 from propeller.core.commands import AbortAttempt, StartAttempt
-from propeller.core.events import AttemptFailed, AttemptRunning, AttemptSucceeded, TimerFired
+from propeller.core.events import AttemptFailed, AttemptRunning, AttemptSucceeded, AttemptWaits, TimerFired
 from propeller.core.header import Limits
 from propeller.core.line import needs_slot
 from propeller.core.node_state import BackingOff, Failed, Running, Started, Succeeded
@@ -15,6 +15,7 @@ from propeller.core.plan import NodePlan, Place, Plan, TaskWork
 from propeller.core.retry import Budget, GiveUp, RetryLater, RetryNow, judge
 from propeller.core.transitions import Cause
 from propeller.core.turn import Turn
+from propeller.core.wait import for_room
 
 
 def again(turn: Turn, place: Place, work: TaskWork, user_failures: int, system_failures: int) -> None:
@@ -24,6 +25,19 @@ def again(turn: Turn, place: Place, work: TaskWork, user_failures: int, system_f
         start_attempt(turn, place, work, Started(user_failures, system_failures), Cause.RETRIED)
     else:
         turn.hold(place, user_failures, system_failures)
+
+
+def waits(turn: Turn, event: AttemptWaits, state: Started) -> None:
+    """Tell what an attempt waits for that has not begun, or that it waits for nothing any more."""
+    place = turn.plan.place(event.path)
+    work = place.node.work
+    if state.attempt != event.attempt or not isinstance(work, TaskWork) or event.what == state.waits:
+        return
+    turn.move(place, Cause.LINED_UP, replace(state, waits=event.what))
+    if not (event.what and state.waits):
+        phase = TaskPhase.WAITING_FOR_RESOURCES if event.what else TaskPhase.QUEUED
+        turn.tell_attempt(place, work, event.attempt, phase)
+    turn.tell_node(place, NodePhase.RUNNING, waits=for_room(event.what))
 
 
 def began(turn: Turn, event: AttemptRunning) -> None:
@@ -44,6 +58,8 @@ def began(turn: Turn, event: AttemptRunning) -> None:
     work = place.node.work
     if not anew and isinstance(work, TaskWork):
         turn.tell_running(place, work, event.attempt, event.asked)
+    if isinstance(state, Started) and state.waits:
+        turn.tell_node(place, NodePhase.RUNNING)
 
 
 def succeeded(turn: Turn, event: AttemptSucceeded) -> None:

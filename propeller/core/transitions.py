@@ -21,6 +21,7 @@ class Cause(Enum):
     TAKING = "taking over what an earlier execution gave"
     TAKEN = "taken over"
     LEFT_OUT = "left out on purpose"
+    LINED_UP = "lined up: waits for what others use, or does not any more"
     BEGAN = "began: the attempt's process runs"
     BEGAN_ANEW = "began anew after a restart of the platform"
     EXPANDED = "expanded: the nodes of the sub-workflow, or those that the task gave, may start"
@@ -99,6 +100,8 @@ NODE_TRANSITIONS = frozenset(
         *_rows(Cause.STARTED, _N.ChildRunning, _N.Held),
         *_rows(Cause.HELD, _N.Held, _N.Expanded, _N.Collecting),
         *_rows(Cause.EXPANDED, _N.Expanded, _N.Started, _N.Running),
+        *_rows(Cause.LINED_UP, _N.Started, _N.Started),
+        *_rows(Cause.LINED_UP, _N.Mapped, _N.Mapped),
         *_rows(Cause.BEGAN, _N.Running, _N.Started),
         *_rows(Cause.BEGAN_ANEW, _N.Running, _N.Running),
         *_rows(Cause.FAILURE_KEPT, _N.Expanded, _N.Expanded),

@@ -29,6 +29,11 @@ def for_equal_work(until_ns: int) -> Wait:
     return Wait("an equal task that runs already", until_ns)
 
 
+def for_room(what: str) -> Wait:
+    """Return an attempt's wait for what others use; what that is says whoever runs attempts."""
+    return Wait(what)
+
+
 def for_place(limit: int) -> Wait:
     """Return the wait for other nodes of the execution, of which only so many may run at once."""
     return Wait(f"one of {limit} places (max_parallelism)")

@@ -12,7 +12,7 @@ from flytelike.model.launch import LaunchRequest
 from flytelike.model.queued import Queued
 from flytelike.model.trouble import Trouble
 from flytelike.model.usage import AskedResources, AttemptUse
-from propeller.core.events import AbortRequested, AttemptFailed, AttemptRunning, Event
+from propeller.core.events import AbortRequested, AttemptFailed, AttemptRunning, AttemptWaits, Event
 from propeller.core.header import Header, Limits
 from propeller.core.node_state import ChildRunning
 from propeller.engine.delivery import Delivery
@@ -215,11 +215,15 @@ class Engine:
             self._driver.post(run, Arrival(AttemptFailed(key.path, key.attempt, at_ns, failure, used)))
 
     def held_up(self, key: AttemptKey, why: Diagnostic | None) -> None:
-        """Take the news that an attempt waits for the machine, or goes on."""
-        if why is None or key.execution not in self._driver.runs:
-            self._troubles.over(key)
+        """Take the news that an attempt waits for what it cannot do without, or goes on."""
+        run = self._driver.runs.get(key.execution)
+        if why is None or run is None:
+            news, what = self._troubles.over(key), ""
         else:
-            self._troubles.note(key, Cause(why.code, why.headline), key.execution)
+            news, what = self._troubles.note(key, Cause(why.code, why.headline), key.execution), why.headline
+        if run is not None and news:
+            event = AttemptWaits(key.path, key.attempt, self._clock.now_ns(), what)
+            self._driver.post(run, Arrival(event), urgent=False)
 
     def elements_ended(self, key: AttemptKey, at_ns: int, results: Sequence[ElementResult]) -> None:
         """Take the news that attempts of an array's elements ended; what they gave is looked at first."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from flytelike.model.diagnostic import DiagnosticError
 from flytelike.model.ids import ExecutionId
-from flytelike.model.trouble import PASSING, Trouble
+from flytelike.model.trouble import EXPECTED, PASSING, Trouble
 from flytelike.storage import OutOfSpace, Unavailable
 from propeller.ports import BlobsAway, BlobsFull, Clock, Conflict, Owned, StoreError
 
@@ -64,32 +64,34 @@ class Troubles:
         self._of: dict[ExecutionId, dict[Hashable, _Note]] = {}
         self._counts: Counter[str] = Counter()
 
-    def note(self, who: Hashable, cause: Cause, execution: ExecutionId | None = None) -> None:
-        """Note that somebody is held up; `execution` waits for it."""
+    def note(self, who: Hashable, cause: Cause, execution: ExecutionId | None = None) -> bool:
+        """Note that somebody is held up; `execution` waits for it. Tell whether that is news."""
         known = self._notes.get(who)
         if known is not None and known.cause.code == cause.code:
-            return
-        if not self._counts[cause.code]:
+            return False
+        if not self._counts[cause.code] and cause.code not in EXPECTED:
             _LOG.error("executions wait until this is over: %s [%s]", cause.message, cause.code)
         self._counts[cause.code] += 1
         self.over(who)
         note = self._notes[who] = _Note(cause, self._clock.now_ns(), execution)
         if execution is not None:
             self._of.setdefault(execution, {})[who] = note
+        return True
 
-    def over(self, who: Hashable) -> None:
-        """Take somebody's note back, if there is one."""
+    def over(self, who: Hashable) -> bool:
+        """Take somebody's note back; tell whether there was one."""
         known = self._notes.pop(who, None) if self._notes else None
         if known is None:
-            return
+            return False
         if known.execution is not None:
             notes = self._of[known.execution]
             del notes[who]
             if not notes:
                 del self._of[known.execution]
         self._counts[known.cause.code] -= 1
-        if not self._counts[known.cause.code]:
+        if not self._counts[known.cause.code] and known.cause.code not in EXPECTED:
             _LOG.warning("executions go on, this is over: [%s]", known.cause.code)
+        return True
 
     def forget(self, execution: ExecutionId) -> None:
         """Take back all notes about an execution."""

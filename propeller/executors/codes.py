@@ -12,6 +12,8 @@ NOT_STARTED = "ProcessNotStarted"
 BAD_TASK = "BadTaskFormat"
 GRANT_LOST = "GrantLost"
 NEVER_FITS = "QuotaTooSmall"
+WAITS_FOR_QUOTA = "waits-for-quota"
+"""No failure: the code of what is told of those who wait."""
 NOT_STORED = "OutputsNotStored"
 NOT_STORED_EXIT = 75
 """With which our own program tells that it could not store how the attempt ended (sysexits' EX_TEMPFAIL)."""

@@ -15,7 +15,7 @@ from flytelike.embedded.folder import DataFolder
 from flytelike.embedded.platform import Platform, PlatformOptions
 from flytelike.model.ids import ExecutionId, Identifier, ResourceKind
 from flytelike.model.literals import Literal, Primitive
-from flytelike.model.phases import WorkflowPhase
+from flytelike.model.phases import TaskPhase, WorkflowPhase
 from flytelike.model.priority import Priority
 from flytelike.remote import Client, RemoteError, executions
 from flytelike.sdk.modules import load
@@ -26,7 +26,9 @@ pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 PLACE = ("flytesnacks", "development")
 
 FLOWS = '''
-from flytelike import LaunchPlan, Priority, task, workflow
+from functools import partial
+
+from flytelike import LaunchPlan, Priority, map_task, task, workflow
 
 
 @task
@@ -58,6 +60,11 @@ def pair(log: str) -> tuple[int, int]:
     slow = note(word="later", log=log)
     fast = note(word="sooner", log=log).with_overrides(priority=300)
     return slow, fast
+
+
+@workflow
+def noted_each(word: str, log: str) -> list[int]:
+    return map_task(partial(note, log=log))(word=[word, word])
 
 
 preferred = LaunchPlan.create("preferred", noted, priority=Priority.HIGH)
@@ -146,6 +153,34 @@ async def test_with_one_worker_what_is_more_urgent_overtakes(
     assert ", priority 300" in capsys.readouterr().out
     await show_execution(site.client, both.name, *PLACE, as_json=True)
     assert sorted(node["priority"] for node in json.loads(capsys.readouterr().out)["nodes"]) == [0, 300]
+
+
+@pytest.mark.parametrize("plan", ["urgency.noted", "urgency.noted_each"])
+async def test_events_say_what_a_node_waits_for(
+    site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str], plan: str
+) -> None:
+    gate, log = str(tmp_path / "gate"), str(tmp_path / "log")
+    os.mkfifo(gate)
+    holder = await site.begin("urgency.held", gate=gate)
+    await site.waits(holder)
+    waiting = await site.begin(plan, word="later", log=log)
+    told: list[str] = []
+    async for update in executions.watch(site.client, waiting):
+        nodes = [node for node in update.node_executions if node.id.node_id == "n0"]
+        told += [node.closure.waits for node in nodes]
+        if told[-1:] > [""] and Path(gate).exists():
+            assert told[-1] == "1 attempt: the platform uses 1 of 1 (place 1 of 1)"
+            (attempt,) = await executions.attempts(site.client, nodes[-1].id)
+            if plan == "urgency.noted":
+                assert attempt.closure.phase == TaskPhase.WAITING_FOR_RESOURCES
+                assert attempt.closure.reason == f"waits for {told[-1]}"
+            await show_execution(site.client, waiting.name, *PLACE, as_json=False)
+            assert "waits for 1 attempt: the platform uses 1 of 1, place 1 of 1 in line" in capsys.readouterr().out
+            await asyncio.to_thread(Path(gate).write_text, "go")
+            Path(gate).unlink()
+    assert told[-1] == ""
+    assert await site.ended(holder) is WorkflowPhase.SUCCEEDED
+    assert "later" in Path(log).read_text()
 
 
 async def test_the_server_refuses_a_priority_out_of_bounds(site: Site) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from flytelike.model.ids import ExecutionId
+from flytelike.remote import Client, executions
 from tests.e2e.cli import flytelike
 from tests.kube.node_cluster import NodeCluster
 from tests.kube.node_platform import NodePlatform, bucket, live
@@ -63,6 +65,12 @@ def test_tenants_keep_to_their_quotas_and_are_told_what_they_wait_for(
             await asyncio.sleep(0.1)
         return found[0]
 
+    async def history_says(platform: NodePlatform, name: str) -> set[str]:
+        """Return what an execution's nodes wait for by its history, which reaches the platform a little later."""
+        async with Client(platform.endpoint) as client:
+            found = await executions.nodes(client, ExecutionId("small", "development", name))
+        return {node.closure.waits for node in found} - {""}
+
     async def main(base: str) -> None:
         async with asyncio.timeout(560), live(node_cluster, tmp_path / "platform", base) as platform:
             for project in ("small", "large"):
@@ -75,12 +83,15 @@ def test_tenants_keep_to_their_quotas_and_are_told_what_they_wait_for(
                 await asyncio.sleep(0.1)
             waiting = await begun(platform, "small", "both")
             told = await waits(platform, waiting)
+            while not (of_node := await history_says(platform, waiting)):
+                await asyncio.sleep(0.1)
             beside = await ended(platform, "large", await begun(platform, "large", "both", "--seconds", "10"))
             await ask(platform, "abort", long, "--project", "small")
             small = await ended(platform, "small", waiting)
         assert quotas["used"]["attempts"] == 1
         (short,) = told["shortfalls"]
         assert (short["place"], short["resource"], short["used"], short["limit"]) == ("small", "attempts", 1, 1)
+        assert any("project small uses 1 of 1" in it for it in of_node), of_node
         (one, other), (first, second) = sorted(beside), sorted(small)
         assert other[0] < one[1], "where nothing bounds them they run side by side, whoever waits elsewhere"
         assert first[1] <= second[0], "one attempt at a time"

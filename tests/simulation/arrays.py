@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from flytelike.model.failure import Failure, Fault
@@ -11,9 +12,9 @@ from flytelike.model.ids import NodePath
 from flytelike.model.phases import TaskPhase
 from propeller.core import events
 from propeller.core.commands import AbortElements, OpenArray, StartElements
-from propeller.core.elements import Span, spans_of
+from propeller.core.elements import Span, element_path, spans_of
 from propeller.core.events import ElementFailed
-from propeller.core.plan import NODES_OPEN_MAX, TASKS_OPEN_MAX
+from propeller.core.plan import NODES_OPEN_MAX, TASKS_OPEN_MAX, scope_of
 from tests.simulation.rules import wanted_pause_ns
 from tests.unit.propeller_core.builders import BUG, FLAKE, LOST, NodeSketch, S
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 SYSTEM_RETRIES = 3
+WAITS_S = 20
+"""How long attempts and elements wait that wait for long."""
 
 
 class BrokenArray(AssertionError):
@@ -281,8 +284,24 @@ class ArrayWorld:
         """Let elements run one after the other, and tell of them together."""
         rng = self._world.rng
         generations = [self._running[path, *one].generation for one in batch]
-        seconds = rng.choice([0, 0, 0.5, 20]) + len(batch) * rng.choice([0, 0.01, 1, 10])
+        queued = rng.choice([0, 0, 0.5, WAITS_S])
+        if queued == WAITS_S:
+            self._line_up(path, batch[0])
+        seconds = queued + len(batch) * rng.choice([0, 0.01, 1, 10])
         self._world.later(f"batch ends {path} {batch}", seconds, lambda: self._ended(path, batch, generations))
+
+    def _line_up(self, path: NodePath, first: tuple[int, int]) -> None:
+        """Tell what elements wait for: of the array, or of one that is an attempt of its own."""
+        world, (index, attempt) = self._world, first
+        who = world.rng.choice([(path, 0), (element_path(scope_of(path, 0), index), attempt)])
+        for after_s, what in ((1, "room"), (WAITS_S, "")):
+            if world.rng.random() < 0.6:
+                news = partial(self._waits, (path, index, attempt), who, what)
+                world.later(f"elements of {path} wait for {what or 'nothing'}", after_s, news)
+
+    def _waits(self, element: tuple[NodePath, int, int], who: tuple[NodePath, int], what: str) -> None:
+        if self._running[element].life == "live":
+            self._world.post(events.AttemptWaits(*who, self._world.now_ns, what))
 
     def _ended(self, path: NodePath, batch: list[tuple[int, int]], generations: list[int]) -> None:
         world, told = self._world, []

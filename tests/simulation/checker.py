@@ -38,6 +38,7 @@ _NODE_NEXT: dict[NodePhase | None, set[NodePhase]] = {
     },
     NodePhase.QUEUED: {NodePhase.QUEUED, NodePhase.RUNNING, NodePhase.SUCCEEDED, NodePhase.ABORTED},
     NodePhase.RUNNING: {
+        NodePhase.RUNNING,
         NodePhase.DYNAMIC_RUNNING,
         NodePhase.SUCCEEDED,
         NodePhase.FAILING,
@@ -59,9 +60,12 @@ _NODE_NEXT: dict[NodePhase | None, set[NodePhase]] = {
 _TASK_ENDS = {TaskPhase.SUCCEEDED, TaskPhase.FAILED, TaskPhase.RETRYABLE_FAILED, TaskPhase.ABORTED}
 _TASK_NEXT: dict[TaskPhase | None, set[TaskPhase]] = {
     None: {TaskPhase.QUEUED},
-    TaskPhase.QUEUED: {TaskPhase.RUNNING, *_TASK_ENDS},
+    TaskPhase.QUEUED: {TaskPhase.RUNNING, TaskPhase.WAITING_FOR_RESOURCES, *_TASK_ENDS},
+    TaskPhase.WAITING_FOR_RESOURCES: {TaskPhase.RUNNING, TaskPhase.QUEUED, *_TASK_ENDS},
     TaskPhase.RUNNING: _TASK_ENDS,
 }
+ROOM = "room"
+"""What attempts wait for in simulated worlds."""
 _EXECUTION_NEXT: dict[WorkflowPhase, set[WorkflowPhase]] = {
     WorkflowPhase.QUEUED: {WorkflowPhase.RUNNING, WorkflowPhase.ABORTING},
     WorkflowPhase.RUNNING: {WorkflowPhase.SUCCEEDING, WorkflowPhase.FAILING, WorkflowPhase.ABORTING},
@@ -76,6 +80,7 @@ class Seen:
     """What the records tell about one node."""
 
     phase: NodePhase | None = None
+    waits: str = ""
     attempts: list[TaskPhase] = field(default_factory=list)
     user_failures: int = 0
     system_failures: int = 0
@@ -334,6 +339,9 @@ class Checker:
         sketch = self.sketch(path)
         allowed = _NODE_NEXT.get(seen.phase, set())
         must(record.phase in allowed, f"{path}: {record.phase.name} after {seen.phase}")
+        again = record.phase is NodePhase.RUNNING and seen.phase is NodePhase.RUNNING
+        must(not again or record.waits != seen.waits, f"{path}: says again that it waits for {seen.waits!r}")
+        seen.waits = record.waits
         above = [self.nodes[other].phase for other in self.above(path)]
         if record.phase is NodePhase.SKIPPED:
             left = self.scenario.reuse.get(path) is Reuse.LEAVE and all(map(self._done, self.above(path)))
@@ -506,7 +514,7 @@ class Checker:
             again = {TaskPhase.RETRYABLE_FAILED, *([TaskPhase.SUCCEEDED] if seen.graphs else [])}
             must(last is None or last in again, f"{path}/{attempt}: begins, the last is {last}")
             self._paused(record, seen)
-            seen.queued_ns, seen.ran = record.at_ns, False
+            seen.queued_ns, seen.ran, seen.waits = record.at_ns, False, ""
             before = None
             seen.attempts.append(record.phase)
         else:
@@ -589,6 +597,9 @@ class Checker:
         if self.phase.terminal:
             awake = [path for path, seen in self.nodes.items() if seen.phase and not seen.phase.terminal]
             must(not awake, f"the execution ended, and {awake} did not")
+        for path, seen in self.nodes.items():
+            waiting = seen.waits == ROOM and seen.attempts[-1:] == [TaskPhase.RUNNING] and path not in self.arrays
+            must(not waiting, f"{path}: runs, and still says that it waits for {seen.waits}")
 
     def _all_done(self, graph: GraphSketch, scope: str) -> None:
         """Where nodes go on after a failure, each came to its end."""

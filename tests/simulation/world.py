@@ -34,8 +34,8 @@ from propeller.core.commands import (
     TakeOver,
 )
 from propeller.core.plan import scope_of
-from tests.simulation.arrays import ArrayWorld
-from tests.simulation.checker import Checker
+from tests.simulation.arrays import WAITS_S, ArrayWorld
+from tests.simulation.checker import ROOM, Checker
 from tests.unit.propeller_core.builders import BUG, FLAKE, LOST, S
 
 Key = tuple[NodePath, int]
@@ -257,12 +257,14 @@ class World:
             self._draw_fate(key, process)
 
     def _draw_fate(self, key: Key, process: Process) -> None:
-        generation, queued = process.generation, self.rng.choice([0, 0, 0.5, 20])
+        generation, queued = process.generation, self.rng.choice([0, 0, 0.5, WAITS_S])
         policies = self.checker.sketch(key[0]).task
         if policies.queued_timeout_ns and not generation and self.rng.random() < 0.2:
             return  # never runs: nobody ends it but the core
         timeout_ns = policies.timeout_ns
         hangs = timeout_ns > 0 and self.rng.random() < 0.3
+        if queued == WAITS_S:
+            self._line_up(key, generation)
         if hangs or self.rng.random() < 0.7:
             self.later(f"runs {key}", queued, lambda: self._began(key, generation))
         if hangs and self.rng.random() < 0.5:
@@ -275,6 +277,18 @@ class World:
             failure = self.rng.choice([BUG, FLAKE, FLAKE, LOST, LOST])
             failure = replace(failure, message=f"{failure.message} at {key[0]}/{key[1]}")
         self.later(f"ends {key}", seconds, lambda: self._ended(key, generation, failure))
+
+    def _line_up(self, key: Key, generation: int) -> None:
+        """Tell what an attempt waits for, sometimes more than once, and mostly that it does not any more."""
+
+        def tell(what: str) -> None:
+            process = self.processes[key]
+            if process.life is Life.LIVE and process.generation == generation:
+                self.post(events.AttemptWaits(*key, self.now_ns, what))
+
+        for after_s, what in ((1, ROOM), (WAITS_S, "")):
+            if self.rng.random() < 0.6:
+                self.later(f"{key} waits for {what or 'nothing'}", after_s, lambda what=what: tell(what))
 
     def _began(self, key: Key, generation: int) -> None:
         process = self.processes[key]
@@ -424,6 +438,7 @@ class World:
                     events.AttemptFailed(path, old, at_ns, BUG),
                     events.AttemptFailed(path, old, at_ns, LOST),
                     events.AttemptRunning(path, old, at_ns),
+                    events.AttemptWaits(path, old, at_ns, ROOM),
                     events.ChildEnded(path, old, at_ns, WorkflowPhase.SUCCEEDED),
                     events.ChildEnded(path, newest, at_ns, WorkflowPhase.RUNNING),
                     events.TimerFired(path, f"{old}/retry", at_ns),

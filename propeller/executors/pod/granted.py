@@ -10,6 +10,7 @@ from flytelike.model.diagnostic import Diagnostic
 from flytelike.model.quantity import amount_of
 from flytelike.model.quota import ATTEMPTS, CPU, GPU, MEMORY
 from propeller.core.fairness import Amounts, Shortage, shown_shortages
+from propeller.executors.codes import WAITS_FOR_QUOTA
 from propeller.executors.never import failure_of_never
 from propeller.executors.pod.admission import Admission, NeverAdmitted
 from propeller.executors.pod.settings import Json
@@ -18,7 +19,6 @@ from propeller.ports_allocation import AllocationListener, Allocator, Ask, Quota
 
 TELL_S = (1.0, 10.0, 30.0)
 """How long a pod waits before it is told why, and then told anew; the last one again and again."""
-WAITS = "waits-for-quota"
 
 
 class GrantedAdmission(Admission, AllocationListener):
@@ -99,7 +99,7 @@ class GrantedAdmission(Admission, AllocationListener):
         while not (await asyncio.wait([granted], timeout=pause_s))[0]:
             if (why := await self._allocator.why(name)) is not None:
                 place = f"place {why.place} of {why.length}"
-                told(Diagnostic(WAITS, f"{shown_shortages(why.shortages)} ({place})"))
+                told(Diagnostic(WAITS_FOR_QUOTA, f"{shown_shortages(why.shortages)} ({place})"))
             pause_s = next(looks, pause_s)
         await granted
 

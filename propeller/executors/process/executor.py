@@ -99,7 +99,7 @@ class ProcessExecutor(Executor, WorkersListener, SlotsListener):
         self._workers = Workers(settings, base_environment(settings), self)
         self._watch = MemoryWatch(settings.memory_poll_s, self._over_memory)
         self._live: dict[AttemptKey, LiveAttempt] = {}
-        self._slots = Slots(allocator, settings, self)
+        self._slots = Slots(allocator, settings, self, listener)
         self._arrays = Arrays(self._results, settings)
         self._preparer = Preparer(self._results, self._arrays, settings, secrets or NoSecrets())
         self._held_up = HeldUp[AttemptSpec | ElementQueue](settings.disks, listener, self._go_on)

@@ -16,8 +16,9 @@ from propeller.executors.process.eager_slots import EagerSlots
 from propeller.executors.process.element_queue import ElementQueue
 from propeller.executors.process.line import Line
 from propeller.executors.process.live_attempt import LiveAttempt
+from propeller.executors.process.long_waits import LongWaits
 from propeller.executors.process.settings import ProcessSettings
-from propeller.ports import AttemptKey
+from propeller.ports import AttemptKey, AttemptListener
 from propeller.ports_allocation import AllocationListener, Allocator, Ask
 
 _CUT = frozenset({CPU, MEMORY, GPU})
@@ -51,9 +52,12 @@ class Slots(AllocationListener):
         settings: What this machine has. Who asks for more processors, memory or GPUs is given all of them: a spec
             that was written for a large machine runs on a small one, alone.
         listener: Told when somebody may begin.
+        attempts: Told what those who wait for long wait for.
     """
 
-    def __init__(self, allocator: Allocator, settings: ProcessSettings, listener: SlotsListener) -> None:
+    def __init__(
+        self, allocator: Allocator, settings: ProcessSettings, listener: SlotsListener, attempts: AttemptListener
+    ) -> None:
         self._allocator = allocator
         self._machine = settings.machine
         self._eager_slots = settings.eager_slots
@@ -66,6 +70,7 @@ class Slots(AllocationListener):
         self._devices = Devices(settings.gpus)
         self._devices_held: dict[int, tuple[str, ...]] = {}
         self._asked = 0
+        self._long = LongWaits(allocator, attempts)
 
     def __bool__(self) -> bool:
         """Tell whether somebody may begin."""
@@ -125,6 +130,7 @@ class Slots(AllocationListener):
         """Let somebody wait no longer."""
         if (name := self._asks.pop(who, None)) is not None:
             self._waiting.pop(name, None)
+            self._long.over(name)
             self._allocator.give_back(name)
 
     def drain(self) -> list[Who]:
@@ -150,7 +156,8 @@ class Slots(AllocationListener):
         return found
 
     def clear(self) -> None:
-        """Give everything back."""
+        """Give everything back, and tell nothing more."""
+        self._long.close()
         self.drain()
         for worker in list(self._held):
             self.leave(worker)
@@ -158,6 +165,7 @@ class Slots(AllocationListener):
 
     @override
     def granted(self, ask_id: str) -> None:
+        self._long.over(ask_id)
         self._ready.append(ask_id)
         self._listener.slot_free()
 
@@ -165,6 +173,7 @@ class Slots(AllocationListener):
     def refused(self, ask_id: str, shortages: tuple[Shortage, ...]) -> None:
         if (who := self._waiting.pop(ask_id, None)) is not None:
             del self._asks[who]
+            self._long.over(ask_id)
             self._listener.slot_refused(who, shortages)
 
     @override
@@ -179,6 +188,7 @@ class Slots(AllocationListener):
         name = f"{execution.project}/{execution.domain}/{execution.name}/{key.path}/{key.attempt}#{self._asked}"
         self._asks[who] = name
         self._waiting[name] = who
+        self._long.begin(name, key)
         fitting = {
             resource: min(amount, self._machine.get(resource, amount)) if resource in _CUT else amount
             for resource, amount in amounts.items()

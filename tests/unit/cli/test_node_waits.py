@@ -77,7 +77,7 @@ def test_a_node_tells_its_place_in_line_and_an_array_that_of_its_next_element() 
     assert tree.rows["n0"].remark == "waits for a worker, place 5 of 9 in line"
     assert tree.rows["n0"].word == "queued"
     tree.line_up([QueuedAttempt(node_id="n0", place=1, of=1)])
-    assert "place 5" in tree.rows["n0"].remark, "what it waits for already comes first"
+    assert "place 1 of 1" in tree.rows["n0"].remark, "where it stands now is newer than what was said"
 
 
 def test_times_of_today_need_no_date() -> None:

@@ -215,6 +215,7 @@ class Story:
         inputs_uri: str = "",
         output_uri: str = "",
         child: ExecutionId | None = None,
+        waits: str = "",
     ) -> "Story":
         record = NodeChanged(
             NodePath(path),
@@ -225,6 +226,7 @@ class Story:
             failure,
             is_parent,
             child is not None,
+            waits=waits,
         )
         return self._add(record, inputs_uri=inputs_uri, output_uri=output_uri, child=child)
 

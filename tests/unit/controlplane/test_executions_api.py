@@ -347,6 +347,24 @@ async def test_an_attempt_tells_what_it_asked_for_and_used(running: Running) -> 
         assert (nothing.HasField("asked"), nothing.HasField("used")) == (False, False)
 
 
+async def test_an_attempt_that_waits_for_resources_says_why(running: Running) -> None:
+    await execute(running)
+    story = Story().node("n0", NodePhase.RUNNING).attempt("n0", TaskPhase.QUEUED)
+    story.attempt("n0", TaskPhase.WAITING_FOR_RESOURCES).node(
+        "n0", NodePhase.RUNNING, waits="4 cpu: team a uses 4 of 6"
+    )
+    await running.plane.record(story.entries)
+    request = task_execution_pb2.TaskExecutionListRequest(node_execution_id=node_id(), limit=10)
+    (listed,) = (await running.admin.ListTaskExecutions(request)).task_executions
+    got = await running.admin.GetTaskExecution(task_execution_pb2.TaskExecutionGetRequest(id=listed.id))
+    for attempt in (listed, got):
+        assert attempt.closure.phase == TaskPhase.WAITING_FOR_RESOURCES
+        assert attempt.closure.reason == "waits for 4 cpu: team a uses 4 of 6"
+    await running.plane.record(story.attempt("n0", TaskPhase.RUNNING).node("n0", NodePhase.RUNNING).entries)
+    got = await running.admin.GetTaskExecution(task_execution_pb2.TaskExecutionGetRequest(id=listed.id))
+    assert (got.closure.phase, got.closure.reason) == (TaskPhase.RUNNING, "")
+
+
 async def test_pages_follow_tokens(running: Running) -> None:
     for name in ("a1", "a2", "a3"):
         await execute(running, name)

@@ -296,6 +296,11 @@ def runs(path: str, attempt: int = 0, at: int = 0) -> events.AttemptRunning:
     return events.AttemptRunning(NodePath(path), attempt, at)
 
 
+def waits(path: str, what: str = "room", attempt: int = 0, at: int = 0) -> events.AttemptWaits:
+    """Return the news that an attempt waits for something; with nothing, that it does not any more."""
+    return events.AttemptWaits(NodePath(path), attempt, at, what)
+
+
 def ok(path: str, attempt: int = 0, at: int = 0) -> events.AttemptSucceeded:
     return events.AttemptSucceeded(NodePath(path), attempt, at)
 

@@ -3,9 +3,27 @@
 import pytest
 
 from flytelike.model.history import AttemptChanged, NodeChanged
+from flytelike.model.phases import TaskPhase
+from propeller.core.events import AttemptWaits
 from propeller.core.header import Limits
-from propeller.core.wait import NO_WAIT, Wait, for_equal_work, for_place, for_signal, for_time
-from tests.unit.propeller_core.builders import FLAKE, LOST, Run, err, gate, graph, ok, passed, run_of, task
+from propeller.core.wait import NO_WAIT, Wait, for_equal_work, for_place, for_room, for_signal, for_time
+from tests.unit.propeller_core.builders import (
+    FLAKE,
+    LOST,
+    Run,
+    done,
+    each,
+    err,
+    gate,
+    graph,
+    ok,
+    opened,
+    passed,
+    run_of,
+    runs,
+    task,
+)
+from tests.unit.propeller_core.builders import waits as attempt_waits
 
 S = 1_000_000_000
 
@@ -23,6 +41,7 @@ def waits(run: Run) -> dict[str, tuple[str, int]]:
         (for_signal("size", approval=False, until_ns=7), 'signal "size"', 7),
         (for_time(5), "its time", 5),
         (for_equal_work(6), "an equal task that runs already", 6),
+        (for_room("2 cpu"), "2 cpu", 0),
         (for_place(2), "one of 2 places (max_parallelism)", 0),
         (NO_WAIT, "", 0),
     ],
@@ -61,3 +80,71 @@ def test_an_attempt_that_is_followed_by_a_pause_tells_when_the_next_one_begins()
     run.on(err("a", LOST, attempt=1, at=9 * S))
     told = [record for record in run.decision.records if isinstance(record, AttemptChanged)]
     assert [record.next_ns for record in told] == [10 * S]
+
+
+def phases(run: Run) -> list[TaskPhase]:
+    """Return the phases of attempts told of in the last step."""
+    return [record.phase for record in run.decision.records if isinstance(record, AttemptChanged)]
+
+
+def test_an_attempt_says_what_it_waits_for_until_it_runs() -> None:
+    run = run_of(graph(task("a")))
+    run.on(attempt_waits("a", "4 cpu: team t uses 4 of 6"))
+    assert phases(run) == [TaskPhase.WAITING_FOR_RESOURCES]
+    assert waits(run) == {"a": ("4 cpu: team t uses 4 of 6", 0)}
+    run.on(attempt_waits("a", "its turn"))
+    assert phases(run) == [], "it waits already"
+    assert waits(run) == {"a": ("its turn", 0)}
+    run.on(runs("a"))
+    assert phases(run) == [TaskPhase.RUNNING]
+    assert waits(run) == {"a": ("", 0)}
+
+
+def test_an_attempt_that_waits_no_more_is_queued_until_it_runs() -> None:
+    run = run_of(graph(task("a")))
+    run.on(attempt_waits("a"))
+    run.on(attempt_waits("a", ""))
+    assert phases(run) == [TaskPhase.QUEUED]
+    assert waits(run) == {"a": ("", 0)}
+    run.on(runs("a"))
+    assert phases(run) == [TaskPhase.RUNNING]
+    assert waits(run) == {}
+
+
+@pytest.mark.parametrize(
+    "news",
+    [attempt_waits("a", ""), attempt_waits("a", attempt=1), attempt_waits("nobody"), attempt_waits("a.0.3")],
+)
+def test_news_of_waits_that_are_over_or_never_were_change_nothing(news: AttemptWaits) -> None:
+    run = run_of(graph(task("a")))
+    run.on(news)
+    assert run.decision.records == ()
+
+
+def test_an_attempt_that_runs_waits_for_nothing() -> None:
+    run = run_of(graph(task("a")))
+    run.on(runs("a"))
+    run.on(attempt_waits("a"))
+    assert run.decision.records == ()
+
+
+@pytest.mark.parametrize("who", ["m", "m.0.2"])
+def test_an_array_says_what_its_elements_wait_for_until_one_ends(who: str) -> None:
+    run = run_of(graph(each(task("m"))))
+    run.on(opened("m", 3))
+    run.on(attempt_waits(who))
+    assert waits(run) == {"m": ("room", 0)}
+    run.on(done("m", 0))
+    assert waits(run) == {"m": ("", 0)}
+    run.on(attempt_waits("m.0.1"))
+    assert waits(run) == {}, "it gets on, its counts say how"
+
+
+def test_an_array_whose_elements_wait_no_more_says_so() -> None:
+    run = run_of(graph(each(task("m"))))
+    run.on(opened("m", 3))
+    run.on(attempt_waits("m.0.2"))
+    run.on(attempt_waits("m.0.2", ""))
+    assert waits(run) == {"m": ("", 0)}
+    run.on(done("m", 0))
+    assert waits(run) == {}

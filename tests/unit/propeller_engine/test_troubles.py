@@ -6,11 +6,14 @@ from collections.abc import Callable
 import pytest
 
 from flytelike.controlplane.errors import Status, refusal
+from flytelike.model.diagnostic import Diagnostic
+from flytelike.model.history import NodeChanged
 from flytelike.model.phases import WorkflowPhase
 from flytelike.storage import OutOfSpace, Unavailable
 from propeller.engine import EngineSettings
 from propeller.engine.troubles import Cause, Troubles, cause_of
 from propeller.ports import (
+    AttemptKey,
     BlobsAway,
     BlobsFull,
     BlobsUnavailable,
@@ -26,6 +29,7 @@ from tests.unit.propeller_engine.builders import chain, closure, request
 from tests.unit.propeller_engine.fakes import FakeClock
 from tests.unit.propeller_engine.world import World, live
 
+S = 1_000_000_000
 LOCKED = refusal(Status.UNAVAILABLE, "database-locked", "somebody holds it")
 
 
@@ -127,3 +131,45 @@ def test_longer_than_errands_are_tried_and_no_attempt_is_lost(
 
     assert EngineSettings("", "").tries_max < 100
     live(body())
+
+
+def test_the_history_tells_what_an_attempt_waits_for() -> None:
+    async def body() -> None:
+        world = World(closure(chain(1)), script=lambda _: None)
+        world.executor.tell_running = False
+        engine = await world.engine()
+        await engine.submit(request())
+        await world.settle()
+        (key,) = world.executor.starts
+
+        async def tell(why: Diagnostic | None) -> None:
+            engine.held_up(key, why)
+            world.clock.advance(S)
+            await world.settle()
+
+        for headline in ("team a uses 4 of 4 cpu (place 3 of 7)", "team a uses 4 of 4 cpu (place 2 of 7)"):
+            await tell(Diagnostic("waits-for-quota", headline))
+        assert world.story(key.execution)[-2:] == ["n0/0 WAITING_FOR_RESOURCES", "n0 RUNNING"]
+        assert waits_of(world, key) == ["", "team a uses 4 of 4 cpu (place 3 of 7)"]
+        await tell(Diagnostic("no-room", "no node has so much memory"))
+        assert waits_of(world, key)[2:] == ["no node has so much memory"]
+        await tell(None)
+        await tell(None)
+        assert world.story(key.execution)[-2:] == ["n0/0 QUEUED", "n0 RUNNING"]
+        assert waits_of(world, key)[3:] == [""]
+        await engine.close()
+
+    live(body())
+
+
+def waits_of(world: World, key: AttemptKey) -> list[str]:
+    records = [entry.record for entry in world.entries(key.execution)]
+    return [it.waits for it in records if isinstance(it, NodeChanged) and it.path == key.path]
+
+
+def test_what_is_as_it_should_be_is_no_trouble_to_be_logged(caplog: pytest.LogCaptureFixture) -> None:
+    troubles = Troubles(FakeClock())
+    with caplog.at_level(logging.DEBUG):
+        troubles.note("a", Cause("waits-for-quota", "4 of 4 in use"))
+        troubles.over("a")
+    assert caplog.text == ""

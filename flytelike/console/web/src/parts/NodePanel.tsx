@@ -117,20 +117,20 @@ function Summary({ id, path, data }: ViewsProps): JSX.Element {
   const queued = useQuery({
     queryKey: [...keys.node(id, path), "queued"],
     queryFn: () => maintenance.listQueued({ id }),
-    enabled: node !== undefined && !node.endedAt && !node.waits,
+    enabled: node !== undefined && !node.endedAt,
   });
   const inLine = queued.data?.attempts.find((one) => one.nodeId === path || one.nodeId.startsWith(`${path}.`));
   if (!node) return <></>;
   return (
     <>
-      {node.waits && (
+      {node.waits && !inLine && (
         <div className="notice" role="status">
           Waits for {node.waits}
         </div>
       )}
       {inLine && (
         <div className="notice" role="status">
-          Waits for {inLine.what}: {inLine.place + 1} of {inLine.of} in line
+          Waits for {inLine.what}: {inLine.place} of {inLine.of} in line
         </div>
       )}
       <Gates id={id} path={path} state={String(node.sequence)} />
