@@ -57,7 +57,7 @@ def attempt_lines(attempt: pb.TaskExecution) -> list[str]:
     error = f"  {closure.error.code}" if closure.error.code else ""
     phase = TaskPhase(closure.phase)
     lines = [f"attempt {attempt.id.retry_attempt}  {phase.name.lower().replace('_', ' ')}{error}"]
-    ended = phase.terminal
+    ended = phase.terminal and closure.HasField("started_at")
     peak = used.memory_peak_bytes if used is not None else 0
     memory = shown_number(MEMORY, peak) if peak else ("not measured" if ended else "")
     lines.append(_line("memory", memory, _asked(MEMORY, requests.memory_bytes, limits.memory_bytes)))

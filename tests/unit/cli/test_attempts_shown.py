@@ -15,10 +15,16 @@ USED = AttemptUse(312 * MIB, 1_800_000_000)
 
 
 def attempt(
-    asked: AskedResources | None, used: AttemptUse | None, phase: TaskPhase = TaskPhase.SUCCEEDED
+    asked: AskedResources | None,
+    used: AttemptUse | None,
+    phase: TaskPhase = TaskPhase.SUCCEEDED,
+    *,
+    began: bool = True,
 ) -> pb.TaskExecution:
     closure = pb.TaskExecutionClosure(phase=phase.value, asked=asked_to_proto(asked), used=used_to_proto(used))
-    closure.duration.FromMilliseconds(2000)
+    if began:
+        closure.started_at.FromSeconds(1_700_000_000)
+        closure.duration.FromMilliseconds(2000)
     return pb.TaskExecution(closure=closure)
 
 
@@ -52,7 +58,8 @@ def attempt(
             attempt(EVERYTHING, None, TaskPhase.RUNNING),
             ["GPUs       2 asked", "disk       10 GiB asked"],
         ),
-        (attempt(None, None, TaskPhase.QUEUED), []),
+        (attempt(None, None, TaskPhase.QUEUED, began=False), []),
+        (attempt(None, None, TaskPhase.ABORTED, began=False), []),
     ],
 )
 def test_people_read_what_was_used_of_what_was_asked(given: pb.TaskExecution, lines: list[str]) -> None:

@@ -12,7 +12,7 @@ export interface Use {
 interface Attempt {
   readonly asked?: AskedResources | undefined;
   readonly used?: AttemptUse | undefined;
-  /** How long it ran; undefined while it has not ended. */
+  /** How long it ran; undefined while it has not ended, and if it never began. */
   readonly tookMs?: number | undefined;
 }
 

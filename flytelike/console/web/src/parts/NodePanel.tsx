@@ -246,7 +246,7 @@ function Attempts({ attempts }: { readonly attempts: readonly RunAttempt[] }): J
 function Resources({ attempt, alone }: { readonly attempt: RunAttempt; readonly alone: boolean }): JSX.Element {
   const began = ms(attempt.startedAt);
   const ended = ms(attempt.endedAt);
-  const tookMs = ended === undefined ? undefined : ended - (began ?? ended);
+  const tookMs = began === undefined || ended === undefined ? undefined : ended - began;
   const found = uses({ asked: attempt.asked, used: attempt.used, tookMs });
   if (found.length === 0) return <></>;
   const title = alone ? "Resources" : `Resources of attempt ${String(attempt.number + 1)}`;
