@@ -1,6 +1,6 @@
 """An execution as its page shows it: parts of it, however large it is."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -44,11 +44,19 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Nodes:
+    """Some nodes of an execution; `ran` tells by path when the first attempt of each began its work."""
+
+    rows: list[NodeRow]
+    ran: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Changed:
     """What changed of an execution: nodes behind a position, and all of them counted."""
 
     row: ExecutionRow
-    nodes: list[NodeRow]
+    nodes: Nodes
     counts: list[tuple[int, int]]
 
 
@@ -87,11 +95,12 @@ class Runs:
 
         return await self._database.read(look)
 
-    async def nodes(self, execution: ExecutionId, page: NodePage) -> tuple[list[NodeRow], int]:
+    async def nodes(self, execution: ExecutionId, page: NodePage) -> tuple[Nodes, int]:
         """Return a page of nodes and how many there are."""
 
-        def look(connection: Connection) -> tuple[list[NodeRow], int]:
-            return node_pages.page_of_nodes(connection, found(connection, execution).id, page)
+        def look(connection: Connection) -> tuple[Nodes, int]:
+            rows, total = node_pages.page_of_nodes(connection, found(connection, execution).id, page)
+            return Nodes(rows, node_pages.first_runs(connection, rows)), total
 
         return await self._database.read(look)
 
@@ -110,7 +119,8 @@ class Runs:
         def look(connection: Connection) -> Changed:
             row = found(connection, execution)
             nodes = repository.changed_nodes(connection, row.id, since, limit) if row.sequence > since else []
-            return Changed(row, nodes, node_pages.count_nodes(connection, row.id))
+            shown = Nodes(nodes, node_pages.first_runs(connection, nodes))
+            return Changed(row, shown, node_pages.count_nodes(connection, row.id))
 
         return await self._database.read(look)
 

@@ -278,8 +278,10 @@ def test_the_graph_leads_to_nodes_and_into_workflows(shop: Shop, page: Page) -> 
 
 def test_a_timeline_tells_how_long_each_waited_and_ran(shop: Shop, page: Page) -> None:
     page.goto(f"{shop.of(shop.ended('day'))}?view=timeline")
-    tracks = page.get_by_role("img", name=re.compile("^succeeded, waited .*, ran "))
+    tracks = page.get_by_role("img", name=re.compile("^succeeded, queued .*, ran "))
     expect(tracks).to_have_count(4)
+    tasks = page.get_by_role("img", name=re.compile("^succeeded, queued .*, waited .*, ran "))
+    expect(tasks, "a sub-workflow waits for no worker").to_have_count(3)
 
 
 def test_go_through_nodes_by_keyboard(shop: Shop, page: Page) -> None:

@@ -4,12 +4,16 @@ import asyncio
 
 import pytest
 
+from flytelike.cluster.options import ReplicaOptions, Secrets
+from flytelike.cluster.replica import Replica
+from flytelike.controlplane.collecting import maintenance
 from flytelike.model.ids import ExecutionId
 from flytelike.storage import Store, StoreConfig
+from propeller.kube.client import ClientSettings
 from propeller.stores.sql import SqlStateStore
 from tests.e2e.cli import Outcome
 from tests.e2e.test_gc import FILES
-from tests.kube.cluster_site import BUCKET, ClusterSite, Front
+from tests.kube.cluster_site import BUCKET, ClusterSite, Front, free_addresses
 from tests.kube.fake_kubelet import FakeKubelet
 from tests.kube.test_cluster_processes import bucket, live, site
 
@@ -88,5 +92,39 @@ def test_replicas_collect_one_at_a_time_and_what_is_referred_to_stays(site: Clus
         assert below(store, site, "data", "logs", "metadata") == []
         assert objects_of(site) == set()
         assert await states(site) == set()
+
+    live(site, body)
+
+
+def test_replicas_collect_by_rules_without_being_asked(
+    site: ClusterSite, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maintenance, "FIRST_PAUSE_S", 0.1)
+    (site.folder / "files.py").write_text(FILES)
+    rules = site.folder / "retention.yaml"
+    rules.write_text("executions:\n  - {workflow: '*.make', older_than: 0s}\n")
+    grpc, http, propeller, monitoring = free_addresses(4)
+    options = ReplicaOptions(
+        site.database,
+        f"s3://{BUCKET}/{site.project}",
+        grpc,
+        http,
+        propeller,
+        monitoring,
+        secrets=Secrets(site.secret, site.secret, site.secret),
+        drain_s=0.1,
+        retention=rules,
+        client=ClientSettings(kubeconfig=str(site.kube.kubeconfig)),
+    )
+
+    async def body(node: FakeKubelet, clients: Front) -> None:
+        words = ("execute", "files.py", "make", "--text", "hello", "--json", "--execution-name", "make1")
+        done = await asyncio.to_thread(site.cli, clients.address, *words)
+        assert done.code == 0, done.stderr
+        place = done.document["outputs"]["o0"]
+        assert store.get(place) == b"hello"
+        async with Replica(options):
+            while objects_of(site) or list(store.everything(place)) or await states(site):
+                await asyncio.sleep(0.1)
 
     live(site, body)

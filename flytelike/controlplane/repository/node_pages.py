@@ -51,6 +51,20 @@ def page_of_nodes(connection: Connection, execution: int, page: NodePage) -> tup
     return [NodeRow(*found) for found in connection.execute(statement)], total
 
 
+def first_runs(connection: Connection, rows: Sequence[NodeRow]) -> dict[str, int]:
+    """Return by path when the first attempt of each of an execution's nodes began its work, of those that one did."""
+    if not rows:
+        return {}
+    row = task_executions.c
+    paths = [one.path for one in rows]
+    statement = (
+        select(row.path, func.min(row.started_at))
+        .where(row.execution == rows[0].execution, row.path.in_(paths), row.started_at > 0)
+        .group_by(row.path)
+    )
+    return {path: int(began) for path, began in connection.execute(statement)}
+
+
 def count_nodes(connection: Connection, execution: int) -> list[tuple[int, int]]:
     """Return how many nodes are in which phase."""
     row = node_executions.c

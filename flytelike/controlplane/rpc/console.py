@@ -126,8 +126,10 @@ class ConsoleServicer:
             request.offset,
             min(request.limit or NODES, NODES_MAX),
         )
-        rows, total = await self._runs.nodes(execution_of(request.id), page)
-        return pb.ListRunNodesResponse(nodes=[run_node(row) for row in rows], total=total)
+        found, total = await self._runs.nodes(execution_of(request.id), page)
+        return pb.ListRunNodesResponse(
+            nodes=[run_node(row, found.ran.get(row.path, 0)) for row in found.rows], total=total
+        )
 
     async def get_run_node(self, request: pb.GetRunNodeRequest) -> pb.GetRunNodeResponse:
         """Return all that is known of a node."""
@@ -135,7 +137,7 @@ class ConsoleServicer:
         row, attempts = await self._runs.node(node)
         deck = await self._reading.deck_uri(node)
         out = pb.GetRunNodeResponse(
-            node=run_node(row),
+            node=run_node(row, min((one.started_at for one in attempts if one.started_at), default=0)),
             attempts=[attempt_of(attempt) for attempt in attempts],
             cache_why=row.cache_why,
             cache_source=str(source_from_json(row.cache_source).execution.name) if row.cache_source else "",

@@ -33,8 +33,8 @@ def run_message(row: ExecutionRow) -> pb.RunRow:
     return out
 
 
-def run_node(row: NodeRow) -> pb.RunNode:
-    """Return a node in a list."""
+def run_node(row: NodeRow, ran_ns: int) -> pb.RunNode:
+    """Return a node in a list, of which the first attempt began its work at `ran_ns`; 0 if none has."""
     out = pb.RunNode(
         path=row.path,
         parent=row.parent,
@@ -56,6 +56,8 @@ def run_node(row: NodeRow) -> pb.RunNode:
         counts.succeeded, counts.failed = row.elements_succeeded, row.elements_failed
         counts.cached, counts.recovered = row.elements_cached, row.elements_recovered
     _fill_times(out, row, ended=NodePhase(row.phase).terminal)
+    if ran_ns:
+        out.ran_at.CopyFrom(instant(ran_ns))
     return out
 
 

@@ -35,13 +35,18 @@ class ConsoleWatchServicer:
             while True:
                 woken.clear()
                 news = await self._runs.changed(execution, since, NODES_PER_ANSWER)
-                more = len(news.nodes) >= NODES_PER_ANSWER
-                since = news.nodes[-1].sequence if more else max(since, news.row.sequence)
+                nodes = news.nodes.rows
+                more = len(nodes) >= NODES_PER_ANSWER
+                since = nodes[-1].sequence if more else max(since, news.row.sequence)
                 visible = (news.row.phase, news.row.updated_at)
-                if first or news.nodes or visible != seen:
+                if first or nodes or visible != seen:
                     yield pb.WatchRunResponse(
                         run=run_message(news.row),
-                        nodes=[run_node(row) for row in news.nodes if row.spec_node_id not in HIDDEN],
+                        nodes=[
+                            run_node(row, news.nodes.ran.get(row.path, 0))
+                            for row in nodes
+                            if row.spec_node_id not in HIDDEN
+                        ],
                         counts=node_counts(news.counts),
                         sequence=since,
                     )

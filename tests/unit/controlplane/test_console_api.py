@@ -229,6 +229,25 @@ async def test_a_node_tells_its_attempts(plane: ControlPlane, pages: ConsoleServ
         await pages.get_run_node(pb.GetRunNodeRequest(id=node("n7")))
 
 
+async def test_a_node_tells_when_its_work_began_after_it_had_waited(
+    plane: ControlPlane, pages: ConsoleServicer
+) -> None:
+    await execute(plane, "run")
+    story = Story().run(WorkflowPhase.RUNNING).node("n0", NodePhase.RUNNING).attempt("n0", TaskPhase.QUEUED)
+    story.node("n1", NodePhase.RUNNING).attempt("n1", TaskPhase.QUEUED).attempt("n0", TaskPhase.RUNNING)
+    began_ns = story.entries[-1].record.at_ns
+    story.attempt("n0", TaskPhase.RETRYABLE_FAILED).attempt("n0", TaskPhase.RUNNING, 1).node("n0", NodePhase.RUNNING)
+    await plane.record(story.entries)
+    listed = await pages.list_run_nodes(pb.ListRunNodesRequest(id=execution_id_to_proto(execution_id())))
+    one = await pages.get_run_node(pb.GetRunNodeRequest(id=node("n0")))
+    streamed = await anext(
+        ConsoleWatchServicer(plane).watch_run(pb.WatchRunRequest(id=execution_id_to_proto(execution_id())))
+    )
+    for told in (listed.nodes, [one.node], streamed.nodes):
+        ran = {it.path: it.ran_at.ToNanoseconds() for it in told if it.HasField("ran_at")}
+        assert ran == {"n0": began_ns}
+
+
 async def test_elements_are_a_byte_each(plane: ControlPlane, pages: ConsoleServicer) -> None:
     await execute(plane, "run")
     story = Story().run(WorkflowPhase.RUNNING).node("n0", NodePhase.RUNNING)

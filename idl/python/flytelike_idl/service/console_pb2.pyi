@@ -745,6 +745,7 @@ class RunNode(message.Message):
     MESSAGE_FIELD_NUMBER: builtins.int
     CHILD_FIELD_NUMBER: builtins.int
     SEQUENCE_FIELD_NUMBER: builtins.int
+    RAN_AT_FIELD_NUMBER: builtins.int
     path: builtins.str
     """Its path, which names it within the execution."""
     parent: builtins.str
@@ -787,6 +788,10 @@ class RunNode(message.Message):
     def ended_at(self) -> timestamp_pb2.Timestamp:
         """When it ended; absent while it has not."""
 
+    @builtins.property
+    def ran_at(self) -> timestamp_pb2.Timestamp:
+        """When its first attempt began its work, for which it may have waited since `started_at`; absent while none has."""
+
     def __init__(
         self,
         *,
@@ -807,10 +812,11 @@ class RunNode(message.Message):
         message: builtins.str = ...,
         child: builtins.str = ...,
         sequence: builtins.int = ...,
+        ran_at: timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["created_at", b"created_at", "elements", b"elements", "ended_at", b"ended_at", "started_at", b"started_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["created_at", b"created_at", "elements", b"elements", "ended_at", b"ended_at", "ran_at", b"ran_at", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["cache_status", b"cache_status", "child", b"child", "created_at", b"created_at", "elements", b"elements", "ended_at", b"ended_at", "id", b"id", "is_dynamic", b"is_dynamic", "is_parent", b"is_parent", "message", b"message", "name", b"name", "note", b"note", "parent", b"parent", "path", b"path", "phase", b"phase", "sequence", b"sequence", "started_at", b"started_at", "waits", b"waits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["cache_status", b"cache_status", "child", b"child", "created_at", b"created_at", "elements", b"elements", "ended_at", b"ended_at", "id", b"id", "is_dynamic", b"is_dynamic", "is_parent", b"is_parent", "message", b"message", "name", b"name", "note", b"note", "parent", b"parent", "path", b"path", "phase", b"phase", "ran_at", b"ran_at", "sequence", b"sequence", "started_at", b"started_at", "waits", b"waits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

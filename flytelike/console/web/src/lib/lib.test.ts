@@ -17,6 +17,7 @@ import { patched } from "./patched";
 import { NODE_FILTERS, NodePhase, RUN_FILTERS, RunPhase, nodeLook, runLook } from "./phases";
 import { pieces } from "./python";
 import { inSlots, slotsFor } from "./slots";
+import { spans } from "./spans";
 import { ago, duration, size } from "./time";
 import { parseTrace } from "./trace";
 import { typeWords } from "./types";
@@ -27,6 +28,24 @@ const simple = (value: SimpleType): LiteralType => create(LiteralTypeSchema, { t
 const listOf = (value: LiteralType): LiteralType => create(LiteralTypeSchema, { type: { case: "collectionType", value } });
 const union = (...variants: LiteralType[]): LiteralType => create(LiteralTypeSchema, { type: { case: "unionType", value: { variants } } });
 const INT = simple(SimpleType.INTEGER);
+
+describe("what a node's time went by with", () => {
+  const at = (ms?: number) => (ms === undefined ? undefined : { seconds: 0n, nanos: ms * 1_000_000 });
+  test.each([
+    ["waited for a worker and ran", { c: 100, s: 110, r: 150, e: 190 }, [100, 110, 150, 190]],
+    ["has not had its turn", { c: 100 }, [100, 900, 900, 900]],
+    ["runs, since when is not told yet", { c: 100, s: 110 }, [100, 110, 110, 900]],
+    ["waits for room", { c: 100, s: 110, waits: "4 cpu" }, [100, 110, 900, 900]],
+    ["runs", { c: 100, s: 110, r: 400 }, [100, 110, 400, 900]],
+    ["was never run", { c: 100, e: 120 }, [100, 120, 120, 120]],
+    ["ended while it waited", { c: 100, s: 110, e: 190, waits: "4 cpu" }, [100, 110, 110, 190]],
+    ["was told of by clocks that differ", { c: 100, s: 90, r: 300, e: 250 }, [100, 100, 250, 250]],
+  ] as const)("one that %s", (_, { c, s, r, e, waits }: { c: number; s?: number; r?: number; e?: number; waits?: string }, wanted) => {
+    const node = create(RunNodeSchema, { createdAt: at(c), startedAt: at(s), ranAt: at(r), endedAt: at(e), waits: waits ?? "" });
+    const found = spans(node, 900);
+    expect([found.created, found.began, found.ran, found.ended]).toEqual(wanted);
+  });
+});
 
 describe("durations and instants", () => {
   test.each([

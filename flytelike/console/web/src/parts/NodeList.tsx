@@ -105,7 +105,7 @@ export function nodeRow(node: RunNode): ReactNode {
     <>
       <span className={`phase t-${look.tone}`}>{look.word}</span>
       <span className="right">
-        <Took from={node.startedAt} to={node.endedAt} />
+        <Took from={node.ranAt ?? node.startedAt} to={node.endedAt} />
       </span>
       <span className="soft">{kindOf(node)}</span>
       <span className={node.message ? "bad cut" : "soft cut"} title={said}>

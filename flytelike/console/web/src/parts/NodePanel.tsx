@@ -142,11 +142,11 @@ function Summary({ id, path, data }: ViewsProps): JSX.Element {
         </dd>
         <dt>Waited</dt>
         <dd>
-          <Took from={node.createdAt} to={node.startedAt ?? node.endedAt} />
+          <Took from={node.createdAt} to={node.ranAt ?? node.startedAt ?? node.endedAt} />
         </dd>
         <dt>Ran</dt>
         <dd>
-          <Took from={node.startedAt} to={node.endedAt} />
+          <Took from={node.ranAt ?? node.startedAt} to={node.endedAt} />
         </dd>
         {attempts[0]?.task && (
           <>

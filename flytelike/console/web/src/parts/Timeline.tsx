@@ -3,6 +3,7 @@ import type { RunId } from "../api/client";
 import type { NodeFilter } from "../api/nodes";
 import type { RunNode, RunRow } from "../gen/flytelike/service/console_pb";
 import { nodeLook } from "../lib/phases";
+import { spans } from "../lib/spans";
 import { duration, ms } from "../lib/time";
 import { NodeList } from "./NodeList";
 import { useNow } from "./Time";
@@ -58,15 +59,21 @@ interface TrackProps {
 
 function Track({ node, from, span, now }: TrackProps): JSX.Element {
   const look = nodeLook(node.phase, node.cacheStatus);
-  const created = ms(node.createdAt) ?? now;
-  const ended = ms(node.endedAt) ?? now;
-  const began = ms(node.startedAt) ?? ended;
+  const { created, began, ran, ended } = spans(node, now);
   const place = (at: number): number => (100 * Math.min(Math.max(at - from, 0), span)) / span;
-  const words = `${look.word}, waited ${duration(began - created)}, ran ${duration(ended - began)}`;
+  const words = [
+    look.word,
+    `queued ${duration(began - created)}`,
+    ...(ran > began ? [`waited ${duration(ran - began)}`] : []),
+    ...(ended > ran || ran === began ? [`ran ${duration(ended - ran)}`] : []),
+  ].join(", ");
   return (
     <span className="track" title={words} role="img" aria-label={words}>
       <span className="queue" style={{ left: `${place(created)}%`, width: `${place(began) - place(created)}%` }} />
-      <span className={`f-${look.tone}`} style={{ left: `${place(began)}%`, width: `${place(ended) - place(began)}%` }} />
+      {ran > began && <span className="wait" style={{ left: `${place(began)}%`, width: `${place(ran) - place(began)}%` }} />}
+      {(ended > ran || ran === began) && (
+        <span className={`f-${look.tone}`} style={{ left: `${place(ran)}%`, width: `${place(ended) - place(ran)}%` }} />
+      )}
     </span>
   );
 }
