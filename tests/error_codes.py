@@ -23,14 +23,15 @@ NO_CODES = frozenset(
     signing-key-file
     cache-key-metadata content-length content-md5 content-security-policy controlplane-listen controlplane-read
     controlplane-write
-    flytelike-carry flytelike-fetch flytelike-inputs flytelike-outputs flytelike-store
+    flytelike-calling flytelike-carry flytelike-fetch flytelike-inputs flytelike-outputs flytelike-store
     date-time default-init eager-exec end-node ephemeral-storage
     left-out not-chosen not-done not-there
     flyte-authorization flyte-shared-memory flytelike-carry flytelike-container flytelike-digest flytelike-execute
     flytelike-fetch flytelike-inputs flytelike-outputs flytelike-store
     flytelike-propeller flytelike-secrets flytelike-session flytelike-signals flytelike-storing flytelike-trace
     flytelike-mailbox flytelike-worker
-    flytelike-values github-dark grpc-status-details-bin js-default launch-plans memory-watch pod-logs propeller-close
+    flytelike-values github-dark grpc-status-details-bin js-default launch-plans memory-watch pod-logs pod-token
+    propeller-close
     allocation-reports k8s-array propeller-allocation propeller-cluster-resources propeller-delivery
     propeller-namespaces
     primary-init propeller-lease propeller-retention propeller-sealer propeller-store propeller-store-reader

@@ -17,6 +17,7 @@ from flytelike.cli.context import json_option
 from flytelike.cli.exit_code import ExitCode
 from flytelike.cli.quantities import Age, Size
 from flytelike.cluster.options import ClientSettings, ReplicaOptions, Secrets, from_file, log_to_stderr
+from flytelike.cluster.pod_tokens import AUDIENCE, PROJECT_DOMAIN, PodTokenSettings
 from flytelike.cluster.replica import Replica
 
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -35,6 +36,13 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 @option("--public-url", "Address of the HTTP port as clients reach it.", default="")
 @option("--token-file", "Tokens of clients who may do everything, a line each.", type=FILE)
 @access_options
+@option(
+    "--pods-token-audience",
+    "Accept tokens that Kubernetes makes for pods of eager tasks, meant for this; none if empty.",
+    default=AUDIENCE,
+    show_default=True,
+)
+@option("--pods-namespace", "Where pods live, as operators have it.", default=PROJECT_DOMAIN, show_default=True)
 @option("--propeller-token-file", "Tokens of operators, a line each.", type=FILE)
 @option("--signing-key-file", "Signs addresses of uploads and downloads; the same for all replicas.", type=FILE)
 @option("--tls-cert-file", "Certificate of the ports.", type=FILE)
@@ -79,6 +87,7 @@ def options_of(given: dict[str, Any]) -> ReplicaOptions:
         cache_bytes_max=given["cache_size"],
         access=access_of(given),
         retention=given["retention_file"],
+        pod_tokens=PodTokenSettings(given["pods_token_audience"], given["pods_namespace"]),
         client=ClientSettings(kubeconfig=given["kubeconfig"], context=given["context"]),
     )
 

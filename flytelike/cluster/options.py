@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from flytelike.cluster.pod_tokens import PodTokenSettings
 from flytelike.controlplane.access.options import AccessOptions
 from flytelike.controlplane.database import database_url
 from flytelike.controlplane.loopback import is_loopback
@@ -55,6 +56,7 @@ class ReplicaOptions:
     access: AccessOptions = field(default_factory=AccessOptions)
     retention: Path | None = None
     client: ClientSettings = field(default_factory=ClientSettings)
+    pod_tokens: PodTokenSettings = field(default_factory=PodTokenSettings)
 
     def check(self) -> None:
         """Raise DiagnosticError with everything that cannot be."""

@@ -11,6 +11,7 @@ from typing import Self
 from flytelike.cluster.forgetting import keepers_of
 from flytelike.cluster.launching import LaunchedByObjects
 from flytelike.cluster.logs import LogsInStore, ended_in
+from flytelike.cluster.pod_tokens import PodTokenSettings, pod_tokens
 from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.collecting.policy import Policies
 from flytelike.controlplane.server import Addresses, serve
@@ -58,7 +59,9 @@ class ClusterPlatform:
         logs = LogsInStore(store, f"{self.settings.base}/logs" if pods is None else pods.logs)
         keepers = keepers_of(self.settings.base, client, logs, Policies())
         reader = None if pods is None else logs
-        plane = ControlPlane(self.settings, store, LaunchedByObjects(client), logs=reader, keepers=keepers)
+        tokens = await stack.enter_async_context(pod_tokens(self._accepted(), self.options.client))
+        launcher = LaunchedByObjects(client)
+        plane = ControlPlane(self.settings, store, launcher, logs=reader, keepers=keepers, attempt_tokens=tokens)
         logs.connect(ended_in(plane.reading))
         await plane.start()
         stack.push_async_callback(plane.close)
@@ -76,3 +79,10 @@ class ClusterPlatform:
         await stack.enter_async_context(operator)
         await plane.reconcile()
         self.addresses = await stack.enter_async_context(serve(plane))
+
+    def _accepted(self) -> PodTokenSettings:
+        """Return which tokens of pods are accepted: those that the operator has made."""
+        pods = None if self.options.pods is None else self.options.pods.pods
+        if pods is None or pods.calling is None:
+            return PodTokenSettings("")
+        return PodTokenSettings(pods.calling.audience, pods.namespace)

@@ -18,6 +18,7 @@ from flytelike.cluster.logs import LogsInStore, ended_in
 from flytelike.cluster.metrics import PlaneMetrics
 from flytelike.cluster.namespaces import Namespaces
 from flytelike.cluster.options import ReplicaOptions
+from flytelike.cluster.pod_tokens import pod_tokens
 from flytelike.cluster.propeller_server import serve_propeller
 from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.database_clock import DatabaseClock
@@ -74,7 +75,16 @@ class Replica:
             logs = LogsInStore(self._store, f"{self._settings.base}/logs")
             launcher = LaunchedByObjects(client)
             keepers = keepers_of(self._settings.base, client, logs, self._rules)
-            plane = ControlPlane(self._settings, self._store, launcher, logs=logs, keepers=keepers, clock=self._clock)
+            tokens = await stack.enter_async_context(pod_tokens(self.options.pod_tokens, self.options.client))
+            plane = ControlPlane(
+                self._settings,
+                self._store,
+                launcher,
+                logs=logs,
+                keepers=keepers,
+                clock=self._clock,
+                attempt_tokens=tokens,
+            )
             logs.connect(ended_in(plane.reading))
             self._plane = plane
             stack.push_async_callback(plane.close)

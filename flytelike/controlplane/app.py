@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import cached_property
 
+from flytelike.controlplane.access.attempts import Attempts
 from flytelike.controlplane.access.audit import AuditLog
 from flytelike.controlplane.access.book import AccessBook
 from flytelike.controlplane.access.door import Door
 from flytelike.controlplane.access.keys import Provider
+from flytelike.controlplane.access.ports import AttemptTokens
 from flytelike.controlplane.access.use_cases import Access
 from flytelike.controlplane.attributes.attributes import Attributes
 from flytelike.controlplane.cache_inspection import CacheInspection
@@ -66,6 +69,7 @@ class ControlPlane:
         logs: LogReader | None = None,
         keepers: Keepers | None = None,
         clock: Clock | None = None,
+        attempt_tokens: AttemptTokens | None = None,
     ) -> None:
         """Compose; nothing is opened yet.
 
@@ -76,6 +80,7 @@ class ControlPlane:
             logs: gives what attempts printed; without one, there are no logs.
             keepers: what else belongs to executions; without them nothing is ever collected.
             clock: the time; by default the machine's.
+            attempt_tokens: knows the tokens of attempts; without it they have none of their own.
         """
         self.settings = settings
         self.store = store
@@ -118,9 +123,15 @@ class ControlPlane:
         self.watch = Watch(self.database, self.notifier)
         self.book = AccessBook(self.database, self.clock, settings.access.admins, read_owners)
         self.audit = AuditLog(self.database, self.clock, settings.access.audit_ns)
-        self.provider = Provider(settings.access.oidc) if settings.access.oidc else None
+        self._attempt_tokens = attempt_tokens
         self.access = Access(self.database, self.clock, self.book)
         self.maintenance = Maintenance(self.cache, store, settings, self.clock, keepers)
+
+    @cached_property
+    def provider(self) -> Provider | None:
+        """The provider of identities; None without one."""
+        oidc = self.settings.access.oidc
+        return None if oidc is None else Provider(oidc)
 
     async def start(self, *, migrate: bool = True) -> None:
         """Open the database and bring its tables up to date; without `migrate`, they must be.
@@ -154,8 +165,9 @@ class ControlPlane:
         settings = self.settings
         if self._door is None and settings.guarded:
             root = None if settings.token_file is None else SecretFile(settings.token_file)
-            provider = self.provider
-            self._door = Door(self.book, self.audit, root_tokens=root, oidc=settings.access.oidc, provider=provider)
+            tokens, oidc, provider = self._attempt_tokens, settings.access.oidc, self.provider
+            attempts = None if tokens is None else Attempts(tokens, self.database, self.book)
+            self._door = Door(self.book, self.audit, root_tokens=root, oidc=oidc, provider=provider, attempts=attempts)
         return self._door
 
     async def record(self, batch: Sequence[HistoryEntry]) -> None:

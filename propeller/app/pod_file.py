@@ -5,12 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow import Schema, ValidationError, fields, post_load, validate
 
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.model.policies import ResourceName
 from flytelike.model.quantity import amount_of
-from propeller.executors.pod import PodExecutorSettings, PodSettings, SecurityProfile
+from propeller.executors.pod import Calling, PodExecutorSettings, PodSettings, SecurityProfile
+
+CA_BYTES_MAX = 64 * 1024
+"""What an authority's certificates may have to go along with a pod, whose annotations may have four times as much."""
 
 _RESOURCES = {
     "cpu": ResourceName.CPU,
@@ -66,6 +69,26 @@ class _Template(Schema):
     spec = fields.Dict(keys=fields.String())
 
 
+def _certificates(path: Path) -> None:
+    try:
+        text = path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValidationError(f"it cannot be read: {error}") from None
+    if "BEGIN CERTIFICATE" not in text or len(text) > CA_BYTES_MAX:
+        raise ValidationError(f"it has no certificates, or more than {CA_BYTES_MAX} bytes of them")
+
+
+class _Calling(Schema):
+    endpoint = fields.String(required=True, validate=validate.Regexp(r"(https?://)?[^/\s]+:[0-9]+\Z"))
+    audience = fields.String(validate=validate.Length(min=1))
+    ca_file = fields.Function(deserialize=lambda text: Path(str(text)), validate=_certificates)
+    expires_s = fields.Integer(strict=True, validate=validate.Range(min=600))
+
+    @post_load
+    def _made(self, given: dict[str, Any], **_: object) -> Calling:
+        return Calling(**given)
+
+
 class _File(Schema):
     platform = fields.String()
     namespace = fields.String(validate=validate.Length(min=1))
@@ -89,6 +112,7 @@ class _File(Schema):
     priority_classes = fields.Dict(keys=fields.String(), values=fields.Integer(strict=True))
     own_image = fields.String()
     env = fields.Dict(keys=fields.String(), values=fields.String())
+    calling = fields.Nested(_Calling)
     grace_s = fields.Integer(strict=True, validate=validate.Range(min=0))
     start_allowance_s = fields.Integer(strict=True, validate=validate.Range(min=0))
     creations = fields.Integer(strict=True, validate=validate.Range(min=1))

@@ -22,6 +22,8 @@ EVENTS = ResourceKind("", "v1", "events")
 POD_TEMPLATES = ResourceKind("", "v1", "podtemplates")
 NAMESPACES = ResourceKind("", "v1", "namespaces")
 """They lie in no namespace: theirs is empty."""
+TOKEN_REVIEWS = ResourceKind("authentication.k8s.io", "v1", "tokenreviews")
+"""What is created is a question, answered at once and not kept; they lie in no namespace."""
 FLYTE_WORKFLOWS = ResourceKind("flytelike.dev", "v1alpha1", "flyteworkflows")
 
 

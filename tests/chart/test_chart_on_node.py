@@ -24,7 +24,7 @@ from tests.services.helm import CHART, Document, Helm
 pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.timeout(400)]
 
 FLOWS = """
-from flytelike import task, workflow
+from flytelike import eager, task, workflow
 
 
 @task
@@ -35,6 +35,11 @@ def double(n: int) -> int:
 @workflow
 def twice(n: int) -> int:
     return double(n=double(n=n))
+
+
+@eager
+async def eagerly(n: int) -> int:
+    return await double(n=await double(n=n))
 """
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "1Gi"}}
@@ -67,7 +72,7 @@ class Release:
         self.project = f"p{secrets.token_hex(4)}"
         self.token = secrets.token_hex(32)
         self.stack = stack
-        self.port = free_port()
+        self.port, self.clients_port = free_port(), free_port()
 
     def kubectl(self, *words: str, stdin: str | None = None) -> str:
         return self.cluster.plane.kubectl(*words, stdin=stdin)
@@ -77,7 +82,7 @@ class Release:
         self.kubectl("create", "-n", self.namespace, "-f", "-", stdin=yaml.safe_dump(document))
 
     def values(self, bucket: str) -> Document:
-        """Return small values. This node has neither DNS nor Services: propeller's way goes by a relay."""
+        """Return small values. This node has neither DNS nor Services: ways to the control plane go by relays."""
         repository, _, tag = NAME.rpartition(":")
         store = self.cluster.store_env(inside=True)
         return {
@@ -107,6 +112,7 @@ class Release:
                 "pods": {"namespace": "{project}-{domain}", **SMALL, "limits": LARGE, "env": store},
                 "extraEnv": [{"name": "PROPELLER_CONTROL_PLANE", "value": f"{ADDRESS}:{self.port}"}],
             },
+            "eager": {"endpoint": f"{ADDRESS}:{self.clients_port}"},
             "clusterResources": {"enabled": False},
         }
 
@@ -134,10 +140,11 @@ class Release:
         return str(self.pods("control-plane")[0]["status"]["podIP"])
 
     def open(self) -> None:
-        """Lead propeller's way to the control plane's pod, as a Service would."""
+        """Lead the ways of propeller and of eager tasks to the control plane's pod, as Services would."""
         machine = self.cluster.machine
-        listen, connect = Place(machine.pid, ADDRESS, self.port), Place(machine.pid, self.address, 8087)
-        self.stack.callback(Relay(listen, connect, self.cluster.folder / "relay.log").stop)
+        for port, to in ((self.port, 8087), (self.clients_port, 8089)):
+            listen, connect = Place(machine.pid, ADDRESS, port), Place(machine.pid, self.address, to)
+            self.stack.callback(Relay(listen, connect, self.cluster.folder / "relay.log").stop)
 
     def pods(self, component: str) -> list[Document]:
         selected = ("-n", self.namespace, "-l", f"app.kubernetes.io/component={component}")
@@ -191,6 +198,8 @@ def test_an_execution_runs_through_what_helm_installs(
             words = ("--project", release.project, "--domain", "development", "--json")
             done = json.loads(release.cli("execute", "flows.py", "twice", "--n", "3", *words))
             assert done["outputs"] == {"o0": 12}
+            called = json.loads(release.cli("execute", "flows.py", "eagerly", "--n", "3", *words))
+            assert called["outputs"] == {"o0": 12}, "it calls by its pod's token: nobody set up another one"
         except BaseException:
             print(release.said())
             raise

@@ -14,6 +14,7 @@ from flytelike.cli.main import cli as flytelike
 from propeller.app.cluster_resource_file import cluster_resources_from_file
 from propeller.app.main import main as propeller
 from propeller.app.pod_file import pods_from_file
+from propeller.executors.pod import PodSettings
 from propeller.kube.project_domain import ProjectDomain
 from tests.chart.values import FULL, SETS, SMALLEST, TRIAL
 from tests.services.helm import CHART, Document, Helm
@@ -244,9 +245,71 @@ def test_a_given_account_is_used_and_bound(helm: Helm) -> None:
 
 def test_what_pods_are_made_by_can_be_read(helm: Helm, tmp_path: Path) -> None:
     for values in SETS.values():
-        path = tmp_path / "pods.yaml"
-        path.write_text(one(helm.render(values), "Secret", "-propeller")["stringData"]["pods.yaml"], encoding="utf-8")
-        assert pods_from_file(path, "s3://bucket/logs").pods.namespace == "{project}-{domain}"
+        assert pod_settings(helm.render(values), tmp_path).namespace == "{project}-{domain}"
+
+
+def pod_settings(documents: list[Document], folder: Path) -> PodSettings:
+    """Return what propeller reads, with the files of its pod in a folder."""
+    (folder / "ca.crt").write_text("-----BEGIN CERTIFICATE-----\n")
+    text = one(documents, "Secret", "-propeller")["stringData"]["pods.yaml"]
+    path = folder / "pods.yaml"
+    path.write_text(text.replace("/etc/flytelike/authority", str(folder)), encoding="utf-8")
+    return pods_from_file(path, "s3://bucket/logs").pods
+
+
+EAGER = {"audience": "ours", "endpoint": "https://plane.example:443"}
+PODS = {"namespace": "runs", "platform": "two"}
+
+
+@pytest.mark.parametrize(
+    ("values", "endpoint", "audience", "namespace"),
+    [
+        (SMALLEST, "rel-flytelike-control-plane.flytelike.svc:8089", "flytelike", "{project}-{domain}"),
+        (FULL, "https://rel-flytelike-control-plane.flytelike.svc:8089", "flytelike", "{project}-{domain}"),
+        (
+            {**FULL, "eager": EAGER, "propeller": {"pods": PODS}},
+            "https://plane.example:443",
+            "ours",
+            "runs",
+        ),
+    ],
+    ids=["smallest", "full", "other"],
+)
+def test_eager_tasks_call_where_they_are_listened_to(
+    helm: Helm, tmp_path: Path, values: Document, endpoint: str, audience: str, namespace: str
+) -> None:
+    """Both processes know the same of tokens and namespaces, and the port is that of the Service for clients."""
+    documents = helm.render(values)
+    calling = pod_settings(documents, tmp_path).calling
+    assert calling is not None
+    assert (calling.endpoint, calling.audience) == (endpoint, audience)
+    assert (calling.ca_file is not None) == ("tls" in values)
+    told = env_of(documents, "control-plane")
+    assert (told["FLYTELIKE_PODS_TOKEN_AUDIENCE"], told["FLYTELIKE_PODS_NAMESPACE"]) == (audience, namespace)
+
+
+def test_without_tokens_of_pods_nobody_knows_of_them(helm: Helm, tmp_path: Path) -> None:
+    documents = helm.render({**SMALLEST, "eager": {"podTokens": False}})
+    assert pod_settings(documents, tmp_path).calling is None
+    assert env_of(documents, "control-plane")["FLYTELIKE_PODS_TOKEN_AUDIENCE"] == ""
+    rules = one(documents, "ClusterRole", "control-plane")["rules"]
+    assert not [rule for rule in rules if "tokenreviews" in rule["resources"]]
+
+
+def test_where_clients_are_named_eager_tasks_get_in_too(helm: Helm) -> None:
+    def who(values: Document) -> Document:
+        rules = one(helm.render(values), "NetworkPolicy", "control-plane")["spec"]["ingress"]
+        (found,) = (rule["from"][0] for rule in rules if rule["ports"] == [{"port": "grpc"}])
+        return found
+
+    assert who(FULL) == {
+        "namespaceSelector": {"matchExpressions": [{"key": "flytelike.dev/project", "operator": "Exists"}]},
+        "podSelector": {"matchLabels": {"flytelike.dev/platform": "flytelike"}},
+    }
+    assert who({**FULL, "propeller": {"pods": PODS}}) == {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "runs"}},
+        "podSelector": {"matchLabels": {"flytelike.dev/platform": "two"}},
+    }
 
 
 def test_templates_of_namespaces_can_be_read_and_filled_in(helm: Helm, tmp_path: Path) -> None:

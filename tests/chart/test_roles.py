@@ -12,6 +12,7 @@ import yaml
 from flytelike.cluster.forgetting import StatesOfOperators, StrangersInCluster
 from flytelike.cluster.launching import LaunchedByObjects
 from flytelike.cluster.namespaces import Namespaces
+from flytelike.cluster.pod_tokens import PodTokens, PodTokenSettings
 from flytelike.model.ids import ExecutionId, NodePath
 from flytelike.model.phases import WorkflowPhase
 from propeller.app.cluster_resources import MANAGER, ClusterResourceSettings
@@ -163,6 +164,7 @@ async def use_control_plane(plane: AuditedControlPlane, site: Site) -> None:
         await launcher.abort(requests["waits"].id, "enough", "ann")
         assert len(await StrangersInCluster(client).strangers()) == len(requests)
         await StatesOfOperators(client).forget([requests["e1"].id])
+        assert await PodTokens(PodTokenSettings(), client).bearer("a stranger's") is None
         await Namespaces(client).mark({"p": True})
         await Namespaces(client).mark({"p": False})
 

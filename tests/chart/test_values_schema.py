@@ -80,6 +80,8 @@ def test_the_schema_knows_no_others() -> None:
         ("clusterResources.domains", {"production": "5"}),
         ("ingress.grpc", {"enabled": True}),
         ("tls.propellerSecret", "propeller"),
+        ("eager.endpoint", "plane"),
+        ("eager.audience", ""),
         ("trial", {"enabled": True, "secret": "too short"}),
     ],
     ids=lambda value: value if isinstance(value, str) else json.dumps(value),

@@ -10,6 +10,7 @@ HERE = Path(__file__).parent
 FILES = (
     *sorted((ROOT / "propeller").glob("ports*.py")),
     ROOT / "flytelike" / "controlplane" / "ports.py",
+    ROOT / "flytelike" / "controlplane" / "access" / "ports.py",
     ROOT / "flytelike" / "controlplane" / "layout.py",
     ROOT / "flytelike" / "controlplane" / "collecting" / "ports.py",
     ROOT / "flytelike" / "embedded" / "secrets.py",

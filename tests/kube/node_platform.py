@@ -11,12 +11,14 @@ import pytest
 
 from flytelike.cluster.platform import ClusterPlatform
 from flytelike.controlplane.settings import Settings
+from flytelike.controlplane.tls import TlsFiles
 from flytelike.model.policies import ResourceName
 from propeller.app.operator import OperatorOptions
-from propeller.executors.pod import PodExecutorSettings, PodSettings
+from propeller.executors.pod import Calling, PodExecutorSettings, PodSettings
 from propeller.kube.client import ClientSettings, KubernetesClient
 from tests.kube.control_plane import free_port
 from tests.kube.node_cluster import NodeCluster
+from tests.services.certificates import Authority
 from tests.services.kubernetes import connected
 
 SMALL = {ResourceName.CPU: "10m", ResourceName.MEMORY: "32Mi"}
@@ -67,16 +69,32 @@ def pod_settings(cluster: NodeCluster, platform: str, **settings: object) -> Pod
     return PodSettings(platform=platform, requests=SMALL, limits=LARGE, env=env, grace_s=1, **settings)  # type: ignore[arg-type]
 
 
+@dataclass(frozen=True)
+class Guard:
+    """How a platform asks who calls: `tokens` of those who may do everything, and who signs its certificate."""
+
+    tokens: Path
+    authority: Authority
+
+
 @asynccontextmanager
-async def live(cluster: NodeCluster, folder: Path, base: str) -> AsyncIterator[NodePlatform]:
-    """Run a platform that keeps all its data at `base`."""
+async def live(
+    cluster: NodeCluster, folder: Path, base: str, guard: Guard | None = None
+) -> AsyncIterator[NodePlatform]:
+    """Run a platform that keeps all its data at `base`; with a `guard`, one that knows who calls and speaks TLS."""
     folder.mkdir(exist_ok=True)
     port = free_port()
     settings = Settings(f"sqlite:///{folder}/controlplane.db", base, grpc_port=port, http_port=0)
+    if guard is not None:
+        settings = replace(settings, token_file=guard.tokens, tls=TlsFiles(*guard.authority.pair("plane")))
     cluster.plane.kubectl("apply", "-f", "-", stdin=NAMESPACE)
     relay, address = cluster.reachable(port)
     pods = pod_settings(cluster, uuid.uuid4().hex[:12])
-    pods = replace(pods, env={**pods.env, "FLYTELIKE_ENDPOINT": address})
+    scheme = "" if guard is None else "https://"
+    if guard is None:
+        pods = replace(pods, env={**pods.env, "FLYTELIKE_ENDPOINT": address})
+    else:
+        pods = replace(pods, calling=Calling(f"{scheme}{address}", ca_file=guard.authority.file))
     options = OperatorOptions(
         database=f"sqlite:///{folder}/propeller.db",
         store_base=base,
@@ -87,6 +105,6 @@ async def live(cluster: NodeCluster, folder: Path, base: str) -> AsyncIterator[N
     )
     try:
         async with connected(cluster.plane) as client, ClusterPlatform(settings, options) as platform:
-            yield NodePlatform(cluster, client, platform.addresses.grpc, base)
+            yield NodePlatform(cluster, client, f"{scheme}{platform.addresses.grpc}", base)
     finally:
         relay.stop()

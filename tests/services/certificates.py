@@ -2,6 +2,7 @@
 
 import datetime as dt
 import ipaddress
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography import x509
@@ -11,11 +12,11 @@ from cryptography.x509.oid import NameOID
 
 
 class Authority:
-    """Signs certificates for 127.0.0.1."""
+    """Signs certificates for addresses: those of 127.0.0.1 if nothing is said."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, addresses: Sequence[str] = ("127.0.0.1",)) -> None:
         """Make the authority's own certificate: `file`, which clients are to trust."""
-        self.folder, self.name = folder, name
+        self.folder, self.name, self.addresses = folder, name, addresses
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         self.file = folder / f"{name}.crt"
@@ -37,7 +38,7 @@ class Authority:
         self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, *, authority: bool = False
     ) -> x509.Certificate:
         now = dt.datetime.now(dt.UTC)
-        names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+        names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(one)) for one in self.addresses])
         builder = (
             x509.CertificateBuilder(self.issuer, subject, key.public_key(), x509.random_serial_number())
             .not_valid_before(now - dt.timedelta(days=1))

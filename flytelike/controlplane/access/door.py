@@ -16,6 +16,7 @@ from hashlib import sha256
 
 from google.protobuf.message import Message
 
+from flytelike.controlplane.access.attempts import Attempts
 from flytelike.controlplane.access.audit import AuditLog, Deed, Origin
 from flytelike.controlplane.access.book import AccessBook
 from flytelike.controlplane.access.caller import Caller, called_by
@@ -57,14 +58,16 @@ class Door:
         root_tokens: SecretFile | None = None,
         oidc: OidcOptions | None = None,
         provider: Provider | None = None,
+        attempts: Attempts | None = None,
         rules: Mapping[str, Rule] = RULES,
     ) -> None:
-        """Know tokens and grants of `book`, the lines of a file, and the tokens of a provider."""
+        """Know tokens and grants of `book`, the lines of a file, and the tokens of a provider and of attempts."""
         self._book = book
         self._audit = audit
         self._root = root_tokens
         self._oidc = oidc
         self._provider = provider or (Provider(oidc) if oidc else None)
+        self._attempts = attempts
         self._rules = rules
         self._trusted: dict[bytes, tuple[Verified, float]] = {}
         self._noting: set[asyncio.Task[None]] = set()
@@ -94,6 +97,10 @@ class Door:
             owner = await self._book.owner(token)
             if owner is not None:
                 return owner
+        elif self._attempts is not None and self._attempts.claims(token):
+            found = await self._attempts.identify(token)
+            if found is not None:
+                return found
         elif self._oidc is not None and token.count(".") == 2:
             return await self._of_provider(token, self._oidc)
         if self._root is not None:
@@ -113,6 +120,9 @@ class Door:
         rule = self._rules.get(method)
         if rule is None:
             raise _denied(identity, Action.ADMINISTER, PLATFORM)
+        if identity.attempt is not None:
+            assert self._attempts is not None, "it was identified by them"
+            return await self._attempts.authorise(identity, rule, request)
         rights = await self._book.rights(identity)
         if rule.door is Entry.ROLES:
             check(identity, rights, rule, request)

@@ -12,6 +12,7 @@ class Via(Enum):
     OIDC = "oidc"
     FILE = "file"
     CONSOLE = "console"
+    ATTEMPT = "attempt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Identity:
         via: How they said who they are.
         credential: Which token it was, by its prefix; empty where there is none.
         root: Whether they may do everything: who holds a line of the server's own token file.
+        attempt: Of what runs an attempt, which calls in its name alone: its number.
     """
 
     user: str
@@ -33,6 +35,7 @@ class Identity:
     email: str = ""
     credential: str = ""
     root: bool = False
+    attempt: int | None = None
 
 
 ANONYMOUS = Identity("anonymous", root=True)

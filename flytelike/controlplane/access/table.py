@@ -23,12 +23,20 @@ class Door(Enum):
     ROLES = "who has the role"
 
 
+class ByAttempt(Enum):
+    """Whether an attempt may make a call with its own token, and which node it must be of."""
+
+    NEVER = "attempts do not make it"
+    AS_CALLER = "of the node that the request names as its caller"
+    OF_CALL = "of the node that called the execution which the request names"
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """What a call does and where; everything else that it names is read, which takes a right, too.
 
     `where` names the places of the action; where there is none, it is the platform. With `refers`, all other places in
-    the request must be readable.
+    the request must be readable. `by_attempt` says what attempts may do without any role.
     """
 
     action: Action = Action.READ
@@ -36,6 +44,7 @@ class Rule:
     refers: bool = True
     door: Door = Door.ROLES
     audited: bool = True
+    by_attempt: ByAttempt = ByAttempt.NEVER
 
     def needs(self, request: Request) -> Mapping[Place, Action]:
         """Return what a request needs, by place."""
@@ -167,7 +176,8 @@ _ADMIN = {
     **dict.fromkeys(["UpdateLaunchPlan", "UpdateNamedEntity"], Rule(_REGISTER)),
     "CreateExecution": Rule(_LAUNCH, own),
     **dict.fromkeys(["RelaunchExecution", "RecoverExecution"], Rule(_LAUNCH, _ID)),
-    **dict.fromkeys(["UpdateExecution", "TerminateExecution"], Rule(_LAUNCH)),
+    "UpdateExecution": Rule(_LAUNCH),
+    "TerminateExecution": Rule(_LAUNCH, by_attempt=ByAttempt.OF_CALL),
     **dict.fromkeys(["CreateWorkflowEvent", "CreateNodeEvent", "CreateTaskEvent"], PLATFORM_ADMIN),
     "RegisterProject": PLATFORM_ADMIN,
     "UpdateProject": Rule(_ADMINISTER, project_at("id")),
@@ -205,7 +215,13 @@ RULES: Mapping[str, Rule] = {
             "EvictCache": Rule(_REGISTER, at("selection")),
         },
     ),
-    **_of("CallService", {"StartCall": Rule(_LAUNCH, at("caller.execution_id")), "WatchCalls": READ}),
+    **_of(
+        "CallService",
+        {
+            "StartCall": Rule(_LAUNCH, at("caller.execution_id"), by_attempt=ByAttempt.AS_CALLER),
+            "WatchCalls": Rule(by_attempt=ByAttempt.AS_CALLER),
+        },
+    ),
     **_of(
         "DataProxyService",
         {

@@ -100,3 +100,17 @@ labels:
 {{- printf "%s://%s-control-plane.%s.svc:%v" (ternary "https" "http" (ne .Values.tls.existingSecret "")) (include "flytelike.fullname" .) .Release.Namespace .Values.controlPlane.service.httpPort -}}
 {{- end -}}
 {{- end -}}
+
+{{/* Where pods of tasks live, `{project}` and `{domain}` not filled in. */}}
+{{- define "flytelike.podsNamespace" -}}
+{{- default "{project}-{domain}" .Values.propeller.pods.namespace -}}
+{{- end -}}
+
+{{/* Where eager tasks find the control plane. */}}
+{{- define "flytelike.callingEndpoint" -}}
+{{- if .Values.eager.endpoint -}}
+{{- .Values.eager.endpoint -}}
+{{- else -}}
+{{- printf "%s%s-control-plane.%s.svc:%v" (ternary "https://" "" (ne .Values.tls.existingSecret "")) (include "flytelike.fullname" .) .Release.Namespace .Values.controlPlane.service.grpcPort -}}
+{{- end -}}
+{{- end -}}

@@ -4,6 +4,6 @@ It knows pods, their API and Flyte's task contract; it must not know of graphs, 
 """
 
 from propeller.executors.pod.executor import PodExecutor
-from propeller.executors.pod.settings import Patience, PodExecutorSettings, PodSettings, SecurityProfile
+from propeller.executors.pod.settings import Calling, Patience, PodExecutorSettings, PodSettings, SecurityProfile
 
-__all__ = ["Patience", "PodExecutor", "PodExecutorSettings", "PodSettings", "SecurityProfile"]
+__all__ = ["Calling", "Patience", "PodExecutor", "PodExecutorSettings", "PodSettings", "SecurityProfile"]

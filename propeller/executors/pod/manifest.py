@@ -16,11 +16,12 @@ from flytelike.model.diagnostic import DiagnosticError
 from flytelike.model.literals import Literal
 from propeller.executors.command import OURS, rendered
 from propeller.executors.contract import contract_variables
+from propeller.executors.pod.calling import with_calling
 from propeller.executors.pod.devices import with_accelerator, with_shared_memory
 from propeller.executors.pod.faults import Faults
 from propeller.executors.pod.labels import FINALIZER, PRIMARY_ANNOTATION, metadata_of
 from propeller.executors.pod.merging import combined, from_template, laid_over
-from propeller.executors.pod.names import pod_name
+from propeller.executors.pod.names import namespace_in, pod_name
 from propeller.executors.pod.resources import asks_for, container_resources, named
 from propeller.executors.pod.secret_mounts import with_secrets
 from propeller.executors.pod.security import check_security, with_security
@@ -35,12 +36,21 @@ _MESSAGE_PATH = "/dev/termination-log"
 
 @dataclass(frozen=True, slots=True)
 class PodOrder:
-    """What a pod is made from: an attempt, the inputs its command shows, the named template, and what owns it."""
+    """What a pod is made from.
+
+    Attributes:
+        spec: The attempt.
+        inputs: Those that its command shows.
+        template: The named template.
+        owner: What the pod goes with.
+        authority: Whom eager tasks trust when they call the control plane (PEM); those the image knows without it.
+    """
 
     spec: AttemptSpec
     inputs: Mapping[str, Literal] = field(default_factory=dict)
     template: Json = field(default_factory=dict)
     owner: Json | None = None
+    authority: str = ""
 
 
 def pod_words(spec: AttemptSpec) -> tuple[str, ...]:
@@ -75,8 +85,7 @@ def manifest(order: PodOrder, settings: PodSettings) -> Json:
 
 def namespace_of(key: AttemptKey, settings: PodSettings) -> str:
     """Return the namespace of an execution's pods."""
-    execution = key.execution
-    return settings.namespace.replace("{project}", execution.project).replace("{domain}", execution.domain)
+    return namespace_in(settings.namespace, key.execution)
 
 
 def _pod(order: PodOrder, own: TaskPod, settings: PodSettings, faults: Faults) -> Json:
@@ -93,6 +102,8 @@ def _pod(order: PodOrder, own: TaskPod, settings: PodSettings, faults: Faults) -
     if extended.HasField("shared_memory"):
         pod = with_shared_memory(pod, own.primary, extended.shared_memory, faults)
     pod = with_secrets(pod, spec.task.secrets, settings.secret_name, faults)
+    if spec.task.metadata.is_eager and settings.calling is not None:
+        pod = with_calling(pod, own.primary, settings.calling, order.authority)
     pod = with_security(pod, settings)
     metadata = metadata_of(pod, spec, settings, faults)
     metadata["annotations"][PRIMARY_ANNOTATION] = own.primary

@@ -3,16 +3,21 @@
 import hashlib
 import re
 
+from flytelike.model.ids import ExecutionId
 from propeller.ports import AttemptKey
 
 NAME_MAX = 63
 """Of a label's value, and of a pod's name where it is to be a host's name too (RFC 1123)."""
+
+PROJECT_DOMAIN = "{project}-{domain}"
+"""The namespace of an execution's pods where nothing else is said."""
 
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
 _LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _HASH = 10
+_ENDING = re.compile(rf"-(0|[1-9][0-9]{{0,8}})-[0-9a-f]{{{_HASH}}}\Z")
 
 
 def pod_name(key: AttemptKey) -> str:
@@ -26,6 +31,17 @@ def pod_name(key: AttemptKey) -> str:
     ending = f"-{key.attempt}-{_digest(whole)}"
     readable = _dns(f"{execution.name}-{key.path}")[: NAME_MAX - len(ending)].strip("-")
     return f"{readable or 'a'}{ending}"
+
+
+def attempt_in_name(name: str) -> int | None:
+    """Return the number of the attempt that a pod's name tells; None if it cannot be the name of an attempt's pod."""
+    found = _ENDING.search(name)
+    return None if found is None else int(found[1])
+
+
+def namespace_in(template: str, execution: ExecutionId) -> str:
+    """Return the namespace of an execution's pods: a template with `{project}` and `{domain}` filled in."""
+    return template.replace("{project}", execution.project).replace("{domain}", execution.domain)
 
 
 def label_value(text: str) -> str:

@@ -1,5 +1,6 @@
 """From an attempt to the manifest that is sent, or to its end where nothing has to run."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -54,7 +55,8 @@ class Preparer:
     async def prepared(self, spec: AttemptSpec) -> Json | Shared | Ended:
         """Return the pod to make, or what a worker is to be given; or how it ended, before a restart or without a pod.
 
-        Raises `StorageError` and `KubernetesError`; trying again may help.
+        Raises `StorageError` and `KubernetesError`, where trying again may help; OSError if the platform's own files
+        are gone.
         """
         words = pod_words(spec)
         if spec.inputs is not None:
@@ -75,7 +77,7 @@ class Preparer:
             return Ended(template)
         try:
             owner = self._owner_of(namespace_of(spec.key, self._settings), spec.key.execution)
-            order = PodOrder(spec, inputs, template, owner)
+            order = PodOrder(spec, inputs, template, owner, await self._authority(spec))
             found = shared(order, self._settings) if can_share(spec) else None
             pod = manifest(order, self._settings) if found is None else {}
         except DiagnosticError as error:
@@ -103,6 +105,13 @@ class Preparer:
             return None
         wanted = None if found is None else replace(found, batch=order)
         return wanted if wanted is not None and fits(wanted) else None
+
+    async def _authority(self, spec: AttemptSpec) -> str:
+        """Return whom an eager task trusts, as the file says just now; nothing for others."""
+        calling = self._settings.calling
+        if calling is None or calling.ca_file is None or not spec.task.metadata.is_eager:
+            return ""
+        return await asyncio.to_thread(calling.ca_file.read_text, encoding="ascii")
 
     async def _template(self, spec: AttemptSpec) -> Json | Failure:
         """Return the `PodTemplate` that the task names, or the platform's; nothing without one."""

@@ -78,12 +78,16 @@ class Shared:
 
 
 def can_share(spec: AttemptSpec) -> bool:
-    """Tell whether an attempt asks for a worker and is such that one can run it: by the platform's own program."""
+    """Tell whether an attempt asks for a worker and is such that one can run it: by the platform's own program.
+
+    Eager tasks get pods of their own: by its pod the control plane knows which attempt calls.
+    """
     words = command_words(spec)
     ours = bool(words) and PurePosixPath(words[0]).name == OURS
     own_pod = "k8s_pod" in spec.task.extra
     plain = spec.task.container is not None and spec.task.container.data is None
-    return spec.task.metadata.reuse is not None and plain and ours and not own_pod
+    asked = spec.task.metadata.reuse is not None and not spec.task.metadata.is_eager
+    return asked and plain and ours and not own_pod
 
 
 def shared(order: PodOrder, settings: PodSettings) -> Shared | None:

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from flytelike.model.policies import ResourceName
+from propeller.executors.pod.names import PROJECT_DOMAIN
 
 Json: TypeAlias = dict[str, Any]
 """An object as Kubernetes' API has it."""
@@ -53,6 +55,27 @@ class Pauses:
     quota_longest_s: float = 20.0
 
 
+AUDIENCE = "flytelike"
+"""Whom tokens of pods are meant for where nothing else is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calling:
+    """How eager tasks call the control plane from their pods.
+
+    Attributes:
+        endpoint: Where it answers clients, as pods reach it: `HOST:PORT`, with `https://` in front where TLS is spoken.
+        audience: Whom the tokens are meant for that Kubernetes makes for these pods.
+        ca_file: The authority of its certificate, in this process's file system; those that images know without one.
+        expires_s: How long a token holds; the kubelet has a new one made in time. Ten minutes are Kubernetes' least.
+    """
+
+    endpoint: str
+    audience: str = AUDIENCE
+    ca_file: Path | None = None
+    expires_s: int = 600
+
+
 @dataclass(frozen=True, slots=True)
 class PodSettings:
     """What all pods have in common.
@@ -82,13 +105,14 @@ class PodSettings:
         priority_classes: `PriorityClass` objects by name, and from which priority on each is for; none below all.
         own_image: The platform's image, for what it does itself in pods: carrying the files of plain containers.
         env: Variables for every container: the platform's address, the object store, and so on.
+        calling: How eager tasks call the control plane; they are told nothing of it without.
         grace_s: Time between SIGTERM and SIGKILL.
         start_allowance_s: How long pulling images and starting may take before a pod's own deadline counts it.
         manifest_bytes_max: The size of a pod's manifest. etcd takes 1.5 MB.
     """
 
     platform: str = "flytelike"
-    namespace: str = "{project}-{domain}"
+    namespace: str = PROJECT_DOMAIN
     template: Json = field(default_factory=dict)
     interruptible: Json = field(default_factory=dict)
     uninterruptible: Json = field(default_factory=dict)
@@ -111,6 +135,7 @@ class PodSettings:
     priority_classes: Mapping[str, int] = field(default_factory=dict)
     own_image: str = "flytelike/python:0.1"
     env: Mapping[str, str] = field(default_factory=dict)
+    calling: Calling | None = None
     grace_s: int = 30
     start_allowance_s: int = 600
     manifest_bytes_max: int = 256 * 1024

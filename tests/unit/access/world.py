@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from flytelike.controlplane.access.caller import Caller
 from flytelike.controlplane.access.options import AccessOptions
+from flytelike.controlplane.access.ports import AttemptTokens
 from flytelike.controlplane.access.roles import Grant, Place, Role, Subject, SubjectKind
 from flytelike.controlplane.access.use_cases import bootstrap
 from flytelike.controlplane.schema import metadata
@@ -81,10 +82,12 @@ class Guarded:
 
 
 @asynccontextmanager
-async def guarded(settings: Settings, grants: Mapping[str, Grant | None]) -> AsyncIterator[Guarded]:
+async def guarded(
+    settings: Settings, grants: Mapping[str, Grant | None], attempt_tokens: AttemptTokens | None = None
+) -> AsyncIterator[Guarded]:
     """Yield a populated server with users, each with a token and perhaps a role; `root` may do everything."""
     settings = replace(settings, access=AccessOptions(required=True), projects=(PROJECT, OTHER))
-    async with served(settings) as running:
+    async with served(settings, attempt_tokens=attempt_tokens) as running:
         plane = running.plane
         await plane.registry.register(module())
         await plane.tenancy.apply([Wanted(wish, Mode.ANY) for wish in OWNED], dry_run=False)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,18 @@ from sqlalchemy import text
 
 from flytelike.cluster import replica as replicas
 from flytelike.cluster.options import ReplicaOptions
+from flytelike.cluster.pod_tokens import PodTokenSettings
 from flytelike.cluster.replica import Replica
+from flytelike.controlplane.access.options import AccessOptions
 from flytelike.controlplane.database import Database
 from flytelike.controlplane.migrations.upgrade import HEAD, upgrade
 from flytelike.model.diagnostic import DiagnosticError
 from flytelike.remote import Client, registry
+from flytelike.remote.access import Access
+from flytelike.remote.errors import RemoteError
 from flytelike.storage import Store, Unavailable
 from propeller.kube.client import ClientSettings
+from tests.kube.fake_reviews import FakeReviews
 
 pytestmark = pytest.mark.anyio
 
@@ -70,6 +76,20 @@ async def test_it_waits_for_its_tables_and_serves_once_they_are_there(options: R
         async with Client(replica.addresses.grpc) as client:
             assert await registry.projects(client)
         assert replica.propeller
+
+
+@pytest.mark.parametrize(("audience", "code"), [("flytelike", "cluster-unavailable"), ("", "token-not-accepted")])
+async def test_tokens_of_pods_are_for_the_cluster_to_judge(options: ReplicaOptions, audience: str, code: str) -> None:
+    upgraded(options)
+    accepted = PodTokenSettings(audience)
+    options = replace(options, access=AccessOptions(required=True), pod_tokens=accepted)
+    token = FakeReviews().token("flights-development", "e1-n0-0-0123456789")
+    async with Replica(options) as replica:
+        await until(lambda: replica.health.ready)
+        async with Client(replica.addresses.grpc, Access(token=token)) as client:
+            with pytest.raises(RemoteError) as refused:
+                await registry.projects(client)
+    assert [found.code for found in refused.value.diagnostics] == [code]
 
 
 async def test_tables_of_a_later_version_make_it_unready_and_an_older_copy_ready_again(options: ReplicaOptions) -> None:

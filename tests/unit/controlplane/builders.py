@@ -14,6 +14,7 @@ from flytelike.codec.launch_plans import launch_plan_to_proto
 from flytelike.codec.literals import literal_map_to_proto
 from flytelike.codec.tasks import task_template_to_proto
 from flytelike.codec.workflows import workflow_template_to_proto
+from flytelike.controlplane.access.ports import AttemptTokens
 from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.ports import Clock, LogReader
 from flytelike.controlplane.server import Addresses, serve
@@ -343,10 +344,11 @@ async def started(
     logs: LogReader | None = None,
     store: Store | None = None,
     clock: Clock | None = None,
+    attempt_tokens: AttemptTokens | None = None,
 ) -> AsyncIterator[ControlPlane]:
     """Yield a control plane without servers."""
     launcher, clock = launcher or FakeLauncher(), clock or SteppingClock()
-    plane = ControlPlane(settings, store or Store(), launcher, logs=logs, clock=clock)
+    plane = ControlPlane(settings, store or Store(), launcher, logs=logs, clock=clock, attempt_tokens=attempt_tokens)
     await plane.start()
     try:
         yield plane
@@ -356,12 +358,16 @@ async def started(
 
 @asynccontextmanager
 async def served(
-    settings: Settings, *, logs: LogReader | None = None, store: Store | None = None
+    settings: Settings,
+    *,
+    logs: LogReader | None = None,
+    store: Store | None = None,
+    attempt_tokens: AttemptTokens | None = None,
 ) -> AsyncIterator[Running]:
     """Yield a control plane behind its servers."""
     launcher = FakeLauncher()
     async with (
-        started(settings, launcher=launcher, logs=logs, store=store) as plane,
+        started(settings, launcher=launcher, logs=logs, store=store, attempt_tokens=attempt_tokens) as plane,
         serve(plane) as addresses,
         aio.insecure_channel(addresses.grpc, options=[("grpc.enable_http_proxy", 0)]) as channel,
     ):

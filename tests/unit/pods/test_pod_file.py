@@ -8,7 +8,7 @@ import pytest
 from flytelike.model.diagnostic import DiagnosticError
 from flytelike.model.policies import ResourceName
 from propeller.app.pod_file import pods_from_file
-from propeller.executors.pod import SecurityProfile
+from propeller.executors.pod import Calling, SecurityProfile
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -48,6 +48,37 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     told = sorted(fault.headline.partition(": ")[2].partition(":")[0] for fault in raised.value.diagnostics)
     assert told == ["grace_s", "most.cpu.value", "most.disk.key", "surprise", "template.status"]
     assert {fault.code for fault in raised.value.diagnostics} == {"invalid-pod-settings"}
+
+
+def test_it_says_how_eager_tasks_call(tmp_path: Path) -> None:
+    authority = tmp_path / "ca.crt"
+    authority.write_text("-----BEGIN CERTIFICATE-----\n")
+    text = f"calling: {{endpoint: 'https://plane.flytelike.svc:8089', audience: ours, ca_file: {authority}}}"
+    found = pods_from_file(file(tmp_path, text), "logs").pods.calling
+    assert found == Calling("https://plane.flytelike.svc:8089", "ours", authority)
+    assert pods_from_file(file(tmp_path, "calling: {endpoint: 'plane:1'}"), "logs").pods.calling == Calling("plane:1")
+
+
+@pytest.mark.parametrize(
+    ("given", "faulty"),
+    [
+        ("{}", "calling.endpoint"),
+        ("{endpoint: plane}", "calling.endpoint"),
+        ("{endpoint: 'plane:1/path'}", "calling.endpoint"),
+        ("{endpoint: 'plane:1', audience: ''}", "calling.audience"),
+        ("{endpoint: 'plane:1', expires_s: 599}", "calling.expires_s"),
+        ("{endpoint: 'plane:1', ca_file: /nowhere/ca.crt}", "calling.ca_file"),
+        ("{endpoint: 'plane:1', ca_file: pods.yaml}", "calling.ca_file"),
+    ],
+)
+def test_how_eager_tasks_cannot_call_is_told(
+    tmp_path: Path, given: str, faulty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DiagnosticError) as raised:
+        pods_from_file(file(tmp_path, f"calling: {given}"), "logs")
+    (fault,) = raised.value.diagnostics
+    assert fault.headline.partition(": ")[2].startswith(faulty)
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", "\x00"])
