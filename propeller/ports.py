@@ -17,6 +17,7 @@ from flytelike.model.history import HistoryEntry
 from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeExecutionId, NodePath
 from flytelike.model.phases import WorkflowPhase
 from flytelike.model.queued import Queued
+from flytelike.model.usage import AskedResources, AttemptUse
 
 if TYPE_CHECKING:
     from propeller.core.elements import Span
@@ -76,20 +77,22 @@ class AttemptListener(Protocol):
     Called on the engine's event loop; returns at once.
     """
 
-    def running(self, key: AttemptKey, at_ns: int) -> None:
-        """Tell that the attempt's process began its work."""
+    def running(self, key: AttemptKey, at_ns: int, asked: AskedResources | None = None) -> None:
+        """Tell that the attempt's process began its work, and what it `asked` of its machine, if anything."""
 
-    def succeeded(self, key: AttemptKey, at_ns: int, outputs: bytes | None = None) -> None:
+    def succeeded(
+        self, key: AttemptKey, at_ns: int, outputs: bytes | None = None, used: AttemptUse | None = None
+    ) -> None:
         """Tell that the attempt ended well.
 
         Small `outputs` may come along: then the listener keeps them. Else `outputs.pb` is stored durably, if there are
-        outputs.
+        outputs. `used` is what it used, where that was measured.
         """
 
-    def expanded(self, key: AttemptKey, at_ns: int) -> None:
+    def expanded(self, key: AttemptKey, at_ns: int, used: AttemptUse | None = None) -> None:
         """Tell that the attempt ended well and gave nodes to run next: `futures.pb` is stored."""
 
-    def failed(self, key: AttemptKey, at_ns: int, failure: Failure) -> None:
+    def failed(self, key: AttemptKey, at_ns: int, failure: Failure, used: AttemptUse | None = None) -> None:
         """Tell that the attempt ended badly, or could not be started."""
 
     def held_up(self, key: AttemptKey, why: Diagnostic | None) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from flytelike.cli import backfills, execution_name, troubles
+from flytelike.cli.attempts import show_attempts
 from flytelike.cli.context import connected, json_option, place_options, platform_options
 from flytelike.cli.elements import node_named, show_elements
 from flytelike.cli.exit_code import ExitCode
@@ -59,18 +60,24 @@ def command(  # noqa: PLR0913 - one parameter an option
     server: str,
     data: Path,
 ) -> int:
-    """Show rows of KIND, newest first; with NAME, the versions of that name or that execution whole."""
+    """Show rows of KIND, newest first; with NAME, the versions of that name or that execution whole.
+
+    With NODE, the attempts of a node of the execution: what each asked of its machine, and what it used.
+    """
     if kind in {"execution", "backfill"} and not name:
         raise click.UsageError(f"which {kind}?  flytelike get {kind} NAME")
     elements = elements or failed
-    if bool(node) != elements or (node and kind != "execution"):
+    if (elements and not node) or (node and kind != "execution"):
         raise click.UsageError("elements are those of an array:  flytelike get execution NAME NODE --elements")
 
     async def run() -> ExitCode:
         async with connected(server, data, start=True) as client:
             if node:
-                array = node_named(name, node, project, domain)
-                await show_elements(client, array, only_failed=failed, as_json=as_json)
+                named = node_named(name, node, project, domain)
+                if elements:
+                    await show_elements(client, named, only_failed=failed, as_json=as_json)
+                else:
+                    await show_attempts(client, named, as_json=as_json)
             elif kind == "backfills":
                 await backfills.show_backfills(client, project, domain, limit, as_json=as_json)
             elif kind == "backfill":

@@ -11,6 +11,7 @@ from flytelike.codec.ids import (
     identifier_from_proto,
     identifier_to_proto,
 )
+from flytelike.codec.usage import asked_from_proto, asked_to_proto, used_from_proto, used_to_proto
 from flytelike.model.caching import CacheStatus
 from flytelike.model.failure import Failure
 from flytelike.model.history import (
@@ -160,6 +161,8 @@ def _attempt_to_proto(changed: AttemptChanged) -> pb.AttemptChanged:
         at_ns=changed.at_ns,
         failure=_failure_to_proto(changed.failure),
         next_ns=changed.next_ns,
+        asked=asked_to_proto(changed.asked),
+        used=used_to_proto(changed.used),
     )
 
 
@@ -173,6 +176,8 @@ def _attempt(message: pb.AttemptChanged) -> AttemptChanged:
         message.at_ns,
         _failure(message),
         message.next_ns,
+        asked_from_proto(message.asked) if message.HasField("asked") else None,
+        used_from_proto(message.used) if message.HasField("used") else None,
     )
 
 

@@ -21,7 +21,7 @@ HOT_S = 1.5
 _START = b"\x1eflytelike "
 _LINE = re.compile(
     rb"\x1eflytelike ([0-9a-f]{8,64}) (?:(begin) ([0-9]{1,20})|(end) ([0-9]{1,20}) ([0-9]{1,3})( oom)?"
-    rb"|(at) ([0-9]{1,9}))\n"
+    rb"|(at) ([0-9]{1,9})|(used) ([0-9]{1,16}) ([0-9]{1,16}))\n"
 )
 _LINE_MAX = 160
 
@@ -122,7 +122,16 @@ class At:
     place: int
 
 
-Mark: TypeAlias = Begun | At | Ended
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What an attempt used that is about to end: its processes' largest peak of memory, and their processor time."""
+
+    mark: str
+    memory_peak_bytes: int
+    processor_ns: int
+
+
+Mark: TypeAlias = Begun | At | Used | Ended
 
 
 def mark_line(mark: Mark) -> bytes:
@@ -131,6 +140,8 @@ def mark_line(mark: Mark) -> bytes:
         return _START + f"{mark.mark} begin {mark.at_ns}\n".encode()
     if isinstance(mark, At):
         return _START + f"{mark.mark} at {mark.place}\n".encode()
+    if isinstance(mark, Used):
+        return _START + f"{mark.mark} used {mark.memory_peak_bytes} {mark.processor_ns}\n".encode()
     oom = " oom" if mark.out_of_memory else ""
     return _START + f"{mark.mark} end {mark.at_ns} {mark.code}{oom}\n".encode()
 
@@ -177,4 +188,6 @@ def _mark(match: "re.Match[bytes]") -> Mark:
         return Begun(word, int(match[3]))
     if match[8]:
         return At(word, int(match[9]))
+    if match[10]:
+        return Used(word, int(match[11]), int(match[12]))
     return Ended(word, int(match[5]), int(match[6]), bool(match[7]))

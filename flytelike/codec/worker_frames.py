@@ -14,8 +14,9 @@ from typing import TypeAlias
 import msgpack
 
 from flytelike.model.failure import Failure, Fault
+from flytelike.model.usage import AttemptUse, use_told
 
-PROTOCOL_VERSION = 3
+PROTOCOL_VERSION = 4
 
 MAX_FRAME_BYTES = 8 << 20
 """Environment and arguments of an attempt stay far below; the kernel's own bound is 2 MiB."""
@@ -86,11 +87,11 @@ class NotForked:
 
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """Zygote to executor: the process ended. `status` is negative for a signal."""
+    """Zygote to executor: the process ended. `status` is negative for a signal; `used` is since the process began."""
 
     worker: int
     status: int
-    peak_rss_bytes: int
+    used: AttemptUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ class Done:
 
     `retire` says why the worker must not be used again; empty when it may. Small `outputs` come
     along, serialised as they are stored. `gave_nodes` tells that the attempt left nodes to run next
-    instead of outputs.
+    instead of outputs. `used` is what it used, or all of a batch of elements.
     """
 
     failure: Failure | None
@@ -119,6 +120,7 @@ class Done:
     retire: str = ""
     outputs: bytes | None = None
     gave_nodes: bool = False
+    used: AttemptUse | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,8 +206,8 @@ def _fields(frame: Frame) -> tuple[object, ...]:  # noqa: PLR0911 - one for each
     match frame:
         case Run(args, env, inputs):
             return (_RUN, args, env, inputs)
-        case Done(failure, rss_bytes, retire, outputs, gave_nodes):
-            return (_DONE, _failure_fields(failure), rss_bytes, retire, outputs, gave_nodes)
+        case Done(failure, rss_bytes, retire, outputs, gave_nodes, used):
+            return (_DONE, _failure_fields(failure), rss_bytes, retire, outputs, gave_nodes, _use_fields(used))
         case RunElements(args, env, shared, elements, tell_each, results_uri):
             return (_RUN_ELEMENTS, args, env, shared, elements, tell_each, results_uri)
         case ElementsDone(results):
@@ -222,8 +224,8 @@ def _fields(frame: Frame) -> tuple[object, ...]:  # noqa: PLR0911 - one for each
             return (_FORKED, worker, pid)
         case NotForked(worker, error, message):
             return (_NOT_FORKED, worker, error, message)
-        case Exited(worker, status, peak):
-            return (_EXITED, worker, status, peak)
+        case Exited(worker, status, used):
+            return (_EXITED, worker, status, _use_fields(used))
 
 
 def _element_fields(done: ElementDone) -> tuple[object, ...]:
@@ -234,6 +236,10 @@ def _failure_fields(failure: Failure | None) -> tuple[str, str, int, bool, str] 
     if failure is None:
         return None
     return (failure.code, failure.message, failure.fault.value, failure.retryable, failure.origin)
+
+
+def _use_fields(used: AttemptUse | None) -> tuple[int, int] | None:
+    return None if used is None else (used.memory_peak_bytes, used.processor_ns)
 
 
 def _decode(body: bytes) -> Frame:
@@ -250,8 +256,8 @@ def _frame(tag: object, items: list[object]) -> Frame:  # noqa: PLR0911 - one fo
     match tag, items:
         case int(), [list(args), dict(env), (bytes() | None) as inputs] if tag == _RUN:
             return Run(_texts(args), _text_map(env), inputs)
-        case int(), [failure, int(rss), str(retire), (bytes() | None) as outputs, bool(gave)] if tag == _DONE:
-            return Done(_failure(failure), rss, retire, outputs, gave)
+        case int(), [failure, int(rss), str(retire), (bytes() | None) as outputs, bool(gave), used] if tag == _DONE:
+            return Done(_failure(failure), rss, retire, outputs, gave, _use(used))
         case int(), [list(args), dict(env), list(shared), list(elements), bool(each), str(uri)] if tag == _RUN_ELEMENTS:
             return RunElements(_texts(args), _text_map(env), _texts(shared), _pairs(elements), each, uri)
         case int(), [list(results)] if tag == _ELEMENTS_DONE:
@@ -268,8 +274,8 @@ def _frame(tag: object, items: list[object]) -> Frame:  # noqa: PLR0911 - one fo
             return Forked(worker, pid)
         case int(), [int(worker), int(error), str(message)] if tag == _NOT_FORKED:
             return NotForked(worker, error, message)
-        case int(), [int(worker), int(status), int(peak)] if tag == _EXITED:
-            return Exited(worker, status, peak)
+        case int(), [int(worker), int(status), [int(peak), int(processor_ns)]] if tag == _EXITED:
+            return Exited(worker, status, AttemptUse(peak, processor_ns))
         case _:
             raise FrameError(f"no frame has tag {tag!r} with {len(items)} such fields")
 
@@ -301,6 +307,16 @@ def _failure(fields: object) -> Failure | None:
             return Failure(code, message, Fault(fault), retryable, origin)
         case _:
             raise FrameError("a failure has a code, a message, a fault, whether to retry, and an origin")
+
+
+def _use(fields: object) -> AttemptUse | None:
+    match fields:
+        case None:
+            return None
+        case [int(peak), int(processor_ns)]:
+            return use_told(peak, processor_ns)
+        case _:
+            raise FrameError("what was used is two numbers")
 
 
 def _texts(items: list[object]) -> tuple[str, ...]:

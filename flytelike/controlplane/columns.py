@@ -30,6 +30,11 @@ def instant(name: str) -> Column[int]:
     return Column(name, BigInteger, nullable=False, server_default="0")
 
 
+def amount(name: str) -> Column[int]:
+    """Return a column of whole amounts, 0 for none."""
+    return Column(name, BigInteger, nullable=False, server_default="0")
+
+
 def binary(name: str) -> Column[bytes]:
     """Return a column of serialised messages."""
     return Column(name, LargeBinary, nullable=False)

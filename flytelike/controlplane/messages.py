@@ -26,7 +26,7 @@ from flytelike_idl.admin import (
 )
 from flytelike_idl.core import compiler_pb2, identifier_pb2, literals_pb2, types_pb2
 from flytelike_idl.core import execution_pb2 as core_execution_pb2
-from flytelike_idl.service import watch_pb2
+from flytelike_idl.service import console_pb2, watch_pb2
 
 HELD = "others to end: as many executions run as may"
 """What an execution waits for that is held back."""
@@ -203,7 +203,16 @@ def attempt_message(execution: ExecutionId, row: AttemptRow, waits: str = "") ->
         closure.reason = f"waits for {waits}"
     if row.log_uri:
         closure.logs.append(core_execution_pb2.TaskLog(uri=row.log_uri, name="output"))
+    fill_resources(closure, row)
     return out
+
+
+def fill_resources(out: task_execution_pb2.TaskExecutionClosure | console_pb2.RunAttempt, row: AttemptRow) -> None:
+    """Tell what an attempt asked of its machine and what it used, as far as it is known."""
+    if row.asked is not None:
+        out.asked.ParseFromString(row.asked)
+    if row.memory_peak_bytes or row.processor_ns:
+        out.used.memory_peak_bytes, out.used.processor_ns = row.memory_peak_bytes, row.processor_ns
 
 
 def fill_elements(attempt: task_execution_pb2.TaskExecution, elements: Sequence[ElementRow]) -> None:

@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 
 from flytelike.controlplane.columns import RowId as _RowId
+from flytelike.controlplane.columns import amount as _amount
 from flytelike.controlplane.columns import binary as _bytes
 from flytelike.controlplane.columns import flag as _flag
 from flytelike.controlplane.columns import instant as _instant
@@ -328,10 +329,13 @@ task_executions = Table(
     _instant("started_at"),
     _instant("updated_at"),
     Column("sequence", BigInteger, nullable=False),
+    Column("asked", LargeBinary),
+    _amount("memory_peak_bytes"),
+    _amount("processor_ns"),
     Index(None, "execution", "sequence"),
     sqlite_with_rowid=False,
 )
-"""`error`: core.ExecutionError."""
+"""`error`: core.ExecutionError. `asked`: core.AskedResources; with the two after it, see `flytelike.model.usage`."""
 
 execution_tags = Table(
     "execution_tags",

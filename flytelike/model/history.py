@@ -14,6 +14,7 @@ from flytelike.model.caching import CacheNote, CacheStatus
 from flytelike.model.failure import Failure
 from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeId, NodePath
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
+from flytelike.model.usage import AskedResources, AttemptUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,10 @@ NEXT_ATTEMPT = "its next attempt"
 
 @dataclass(frozen=True, slots=True)
 class AttemptChanged:
-    """An attempt of a task node entered a phase. One that failed tells when the next begins, if there is a pause."""
+    """An attempt of a task node entered a phase. One that failed tells when the next begins, if there is a pause.
+
+    `asked` is told as it begins to run, `used` as it ends, where it was measured.
+    """
 
     path: NodePath
     attempt: int
@@ -72,6 +76,8 @@ class AttemptChanged:
     at_ns: int
     failure: Failure | None = None
     next_ns: int = 0
+    asked: AskedResources | None = None
+    used: AttemptUse | None = None
 
 
 class ElementSpan(NamedTuple):

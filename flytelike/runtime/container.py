@@ -29,6 +29,7 @@ from flytelike.runtime.failures import (
     user_error,
 )
 from flytelike.runtime.input_files import write_inputs
+from flytelike.runtime.measuring import wait
 from flytelike.runtime.output_files import read_outputs
 from flytelike.runtime.source_trace import shortened
 from flytelike.storage import NotFound, Store
@@ -134,13 +135,22 @@ def _run(command: list[str], env: dict[str, str]) -> None:
     try:
         if program is None:
             raise FileNotFoundError(2, "no such program on PATH", command[0])
-        status = subprocess.run(command, executable=program, env=env, check=False).returncode  # noqa: S603 - its command
+        status = _ended(subprocess.Popen(command, executable=program, env=env))  # noqa: S603 - its command
     except OSError as error:
         if error.errno not in _NOT_RUNNABLE:
             raise
         raise user_error(PROGRAM_NOT_FOUND, f"{command[0]} cannot be run: {error}") from error
     if status:
         raise AttemptError(_exit_failure(status))
+
+
+def _ended(process: "subprocess.Popen[bytes]") -> int:
+    try:
+        return wait(process)
+    except BaseException:  # whatever stops this process stops its program, too
+        process.kill()
+        wait(process)
+        raise
 
 
 def _exit_failure(status: int) -> Failure:

@@ -9,10 +9,13 @@ import os
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from flytelike.codec.termination_message import USED_FILE, used_line
 from flytelike.runtime.arguments import PROGRAM, ArgumentsError, parse
 from flytelike.runtime.attempt import Runner
+from flytelike.runtime.measuring import used_so_far
 from flytelike.storage import Store, StoreConfig
 
 STORE_RETRY_S = 180.0
@@ -34,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="flytelike-", ignore_cleanup_errors=True) as scratch:
         runner = Runner(Store(StoreConfig.from_env(durable=True, retry_s=STORE_RETRY_S)), Path(scratch))
         ended = runner.run(invocation, os.environ)
+    _tell_use(os.environ.get(USED_FILE, ""))
     failure = ended.failure
     if failure is None:
         return 0
@@ -41,6 +45,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not ended.stored:
         return NOT_STORED
     return 1 if os.environ.get(FAIL_ON_ERROR, "").lower() == "true" else 0
+
+
+def _tell_use(path: str) -> None:
+    """Add what was used to the container's termination message, where there is one."""
+    if path:
+        with suppress(OSError):
+            fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+            try:
+                os.write(fd, used_line(used_so_far()).encode())
+            finally:
+                os.close(fd)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -32,15 +32,18 @@ from flytelike.codec.pod_orders import (
     Ended,
     Order,
     OrderError,
+    Used,
     mark_line,
     order_from_json,
 )
 from flytelike.codec.worker_frames import Done, FrameError, FrameReader, Run, RunElements, encode
+from flytelike.model.usage import AttemptUse
 from flytelike.runtime import courier
 from flytelike.runtime.burying import bury_all
 from flytelike.runtime.elements import element_that_ran
 from flytelike.runtime.entrypoint import NOT_STORED, STORE_RETRY_S
 from flytelike.runtime.mailbox import Mailbox
+from flytelike.runtime.measuring import use_of
 from flytelike.runtime.memory_events import kernel_kills
 from flytelike.runtime.process import (
     adopt_orphans,
@@ -86,13 +89,17 @@ def main(argv: list[str] | None = None) -> int:
 
 @dataclass(slots=True)
 class _Child:
-    """A warm worker. `attempts` it has run, `rss_bytes` is what it held after the first one."""
+    """A warm worker. `attempts` it has run, `rss_bytes` is what it held after the first one.
+
+    `processor_ns` is what they used together.
+    """
 
     pid: int
     control: socket.socket
     reader: FrameReader
     attempts: int = 0
     rss_bytes: int = 0
+    processor_ns: int = 0
 
 
 class _Keeper:
@@ -221,6 +228,10 @@ class _Keeper:
             if order is not None and order.next_uri and self._current is None:
                 self._ask_courier(order.next_uri)
 
+    def _say_used(self, used: AttemptUse) -> None:
+        if self._current is not None:
+            _say(mark_line(Used(self._current.mark, used.memory_peak_bytes, used.processor_ns)))
+
     # --- the worker -----------------------------------------------------------------------
 
     def _hear(self, child: _Child) -> None:
@@ -241,6 +252,9 @@ class _Keeper:
 
     def _take(self, child: _Child, done: Done) -> None:
         """An attempt has ended, as its documents tell; if they could not be stored, the code says so."""
+        if done.used is not None:
+            child.processor_ns += done.used.processor_ns
+            self._say_used(done.used)
         if done.failure is not None:
             _say(f"{done.failure.message}\n".encode())
         if not child.rss_bytes:
@@ -254,7 +268,7 @@ class _Keeper:
         """Bury what has ended. Whoever lost its parent is nobody's any more."""
         while True:
             try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
             except ChildProcessError:
                 return
             if pid == 0:
@@ -273,6 +287,8 @@ class _Keeper:
                 elif self._current is not None:
                     if place >= 0:
                         _say(mark_line(At(self._current.mark, place)))
+                    used = use_of(usage)
+                    self._say_used(replace(used, processor_ns=max(0, used.processor_ns - child.processor_ns)))
                     self._end(code if code >= 0 else 128 - code, out_of_memory=memory)
 
     @property

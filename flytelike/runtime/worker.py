@@ -31,6 +31,7 @@ from flytelike.runtime.attempt import Ended, Runner
 from flytelike.runtime.elements import LAST_CODES, ElementRunner, StoredResults
 from flytelike.runtime.failures import ARGUMENTS, of_runtime, user_error
 from flytelike.runtime.hygiene import Environment, Standards, WorkingFolder
+from flytelike.runtime.measuring import Begun, begin, used_since
 from flytelike.runtime.process import rss_bytes
 from flytelike.runtime.source_trace import forget_sources
 from flytelike.storage import StorageError, Store, StoreConfig
@@ -97,6 +98,7 @@ class _Worker:
                     self._obey_elements(frame)
 
     def _obey(self, run: Run) -> None:
+        begun = begin()
         self._environment.enter(run.env)
         sys.argv = list(run.args)
         ended = self._attempt(run)
@@ -107,10 +109,12 @@ class _Worker:
             forget_sources()
             remains = remains or (failure.code if failure.code in LAST_CODES else "")
         outputs = ended.outputs if ended.outputs and len(ended.outputs) <= INLINE_BYTES_MAX else None
-        self._control.sendall(encode(Done(failure, rss_bytes(), remains, outputs, ended.gave_nodes)))
+        done = Done(failure, rss_bytes(), remains, outputs, ended.gave_nodes, used_since(begun))
+        self._control.sendall(encode(done))
         self._environment.leave()  # after the answer: nobody needs to wait for it
 
     def _obey_elements(self, order: RunElements) -> None:
+        begun = begin()
         sys.argv = list(order.args)
         try:
             invocation = parse(order.args[1:])
@@ -120,12 +124,12 @@ class _Worker:
             remains = ""
         else:
             if order.results_uri:
-                self._obey_batch(order, invocation)
+                self._obey_batch(order, invocation, begun)
                 return
             remains = self._elements.run(order, invocation, self._tell)
-        self._tell(Done(None, rss_bytes(), remains))
+        self._tell(Done(None, rss_bytes(), remains, used=used_since(begun)))
 
-    def _obey_batch(self, order: RunElements, invocation: Invocation) -> None:
+    def _obey_batch(self, order: RunElements, invocation: Invocation, begun: Begun) -> None:
         """Run elements and store how they end; if that cannot be stored, the answer says so."""
         stored = StoredResults(self._store, order.results_uri)
         failure, remains = None, ""
@@ -134,7 +138,7 @@ class _Worker:
             stored.put()
         except StorageError as error:
             failure = of_runtime(error)
-        self._tell(Done(failure, rss_bytes(), remains))
+        self._tell(Done(failure, rss_bytes(), remains, used=used_since(begun)))
 
     def _tell(self, frame: Frame) -> None:
         self._control.sendall(encode(frame))

@@ -42,6 +42,7 @@ from flytelike.codec.worker_frames import (
     encode,
 )
 from flytelike.runtime.burying import bury_all
+from flytelike.runtime.measuring import use_of
 from flytelike.runtime.process import (
     adopt_orphans,
     child_pids,
@@ -216,7 +217,7 @@ class _Zygote:
                 del self._by_worker[child.worker]
                 code = os.waitstatus_to_exitcode(status)
                 self._kill_orphans()
-                self._send(Exited(child.worker, code, usage.ru_maxrss * _MAXRSS_UNIT))
+                self._send(Exited(child.worker, code, use_of(usage)))
         if ended:
             self._kill_orphans()
 
@@ -230,9 +231,6 @@ class _Zygote:
     def _send(self, frame: Frame) -> None:
         with contextlib.suppress(ConnectionError):  # the platform is gone: the loop learns it too
             self._control.sendall(encode(frame))
-
-
-_MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 def _take_output(output_fd: int) -> None:

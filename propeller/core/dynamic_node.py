@@ -22,7 +22,7 @@ def expanded(turn: Turn, event: AttemptExpanded) -> None:
     if not isinstance(work, TaskWork):
         return
     started_ns = state.started_ns if isinstance(state, Running) else event.at_ns
-    turn.tell_attempt(place, work, event.attempt, TaskPhase.SUCCEEDED)
+    turn.tell_attempt(place, work, event.attempt, TaskPhase.SUCCEEDED, used=event.used)
     _open(turn, place, Expanded(started_ns, state.user_failures, None, state.system_failures), event.graph)
 
 

@@ -11,6 +11,7 @@ from flytelike.model.caching import CacheNote, CacheStatus
 from flytelike.model.failure import Failure
 from flytelike.model.ids import Digest, NodeId, NodePath
 from flytelike.model.phases import WorkflowPhase
+from flytelike.model.usage import AskedResources, AttemptUse
 from propeller.core.elements import Span
 
 
@@ -23,11 +24,15 @@ class ExecutionStarted:
 
 @dataclass(frozen=True, slots=True)
 class AttemptRunning:
-    """The attempt's process began its work (informative: an attempt may end without it)."""
+    """The attempt's process began its work (informative: an attempt may end without it).
+
+    `asked` is what it asked of its machine.
+    """
 
     path: NodePath
     attempt: int
     at_ns: int
+    asked: AskedResources | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +50,16 @@ class AttemptWaits:
 
 @dataclass(frozen=True, slots=True)
 class AttemptSucceeded:
-    """The attempt ended well and its outputs are stored durably. `cache` tells whether they are cached."""
+    """The attempt ended well and its outputs are stored durably. `cache` tells whether they are cached.
+
+    `used` is what it used of its machine, where that was measured; so for all ends of attempts.
+    """
 
     path: NodePath
     attempt: int
     at_ns: int
     cache: CacheNote | None = None
+    used: AttemptUse | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +70,7 @@ class AttemptExpanded:
     attempt: int
     at_ns: int
     graph: Digest
+    used: AttemptUse | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +81,7 @@ class AttemptFailed:
     attempt: int
     at_ns: int
     failure: Failure
+    used: AttemptUse | None = None
 
 
 @dataclass(frozen=True, slots=True)

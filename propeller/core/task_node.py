@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from flytelike.model.failure import Failure
 from flytelike.model.phases import NodePhase, TaskPhase
+from flytelike.model.usage import AttemptUse
 from propeller.core import deadline
 from propeller.core.commands import AbortAttempt, StartAttempt
 from propeller.core.events import AttemptFailed, AttemptRunning, AttemptSucceeded, AttemptWaits, TimerFired
@@ -56,7 +57,7 @@ def began(turn: Turn, event: AttemptRunning) -> None:
         turn.commands.append(deadline.deadline(event.path, event.attempt, event.at_ns, due_ns))
     work = place.node.work
     if not anew and isinstance(work, TaskWork):
-        turn.tell_attempt(place, work, event.attempt, TaskPhase.RUNNING)
+        turn.tell_running(place, work, event.attempt, event.asked)
     if isinstance(state, Started) and state.waits:
         turn.tell_node(place, NodePhase.RUNNING)
 
@@ -70,7 +71,7 @@ def succeeded(turn: Turn, event: AttemptSucceeded) -> None:
     turn.move(place, Cause.SUCCEEDED, Succeeded(event.attempt))
     work = place.node.work
     if isinstance(work, TaskWork):
-        turn.tell_attempt(place, work, event.attempt, TaskPhase.SUCCEEDED)
+        turn.tell_attempt(place, work, event.attempt, TaskPhase.SUCCEEDED, used=event.used)
     turn.tell_node(place, NodePhase.SUCCEEDED, cache=event.cache)
 
 
@@ -78,7 +79,7 @@ def failed(turn: Turn, event: AttemptFailed) -> None:
     """Retry, back off or give up."""
     state = turn.get(event.path)
     if isinstance(state, Started | Running) and state.attempt == event.attempt:
-        _fail(turn, turn.plan.place(event.path), state, event.failure)
+        _fail(turn, turn.plan.place(event.path), state, event.failure, event.used)
 
 
 def timer_fired(turn: Turn, event: TimerFired) -> None:
@@ -130,7 +131,7 @@ def start_attempt(turn: Turn, place: Place, work: TaskWork, state: Started, caus
     turn.tell_attempt(place, work, state.attempt, TaskPhase.QUEUED)
 
 
-def _fail(turn: Turn, place: Place, state: Started | Running, failure: Failure) -> None:
+def _fail(turn: Turn, place: Place, state: Started | Running, failure: Failure, used: AttemptUse | None = None) -> None:
     node = place.node
     work = node.work
     if not isinstance(work, TaskWork):
@@ -140,15 +141,15 @@ def _fail(turn: Turn, place: Place, state: Started | Running, failure: Failure) 
     match judge(failure, state.user_failures, state.system_failures, budget):
         case GiveUp(failure=final, exhausted=exhausted):
             turn.move(place, Cause.EXHAUSTED if exhausted else Cause.FAILED, Failed(attempt, final))
-            turn.tell_attempt(place, work, attempt, TaskPhase.FAILED, failure)
+            turn.tell_attempt(place, work, attempt, TaskPhase.FAILED, failure, used=used)
             turn.tell_node(place, NodePhase.FAILED, final)
         case RetryNow(user_failures=users, system_failures=systems):
-            turn.tell_attempt(place, work, attempt, TaskPhase.RETRYABLE_FAILED, failure)
+            turn.tell_attempt(place, work, attempt, TaskPhase.RETRYABLE_FAILED, failure, used=used)
             start_attempt(turn, place, work, Started(users, systems), Cause.RETRIED)
         case RetryLater(user_failures=users, system_failures=systems, pause_ns=pause_ns):
             until_ns = turn.now_ns + pause_ns
             turn.move(place, Cause.BACKED_OFF, BackingOff(until_ns, users, systems))
-            turn.tell_attempt(place, work, attempt, TaskPhase.RETRYABLE_FAILED, failure, next_ns=until_ns)
+            turn.tell_attempt(place, work, attempt, TaskPhase.RETRYABLE_FAILED, failure, next_ns=until_ns, used=used)
             turn.commands.append(deadline.retry(place.path, attempt + 1, until_ns))
 
 

@@ -21,6 +21,7 @@ from flytelike.model.history import (
 )
 from flytelike.model.ids import ROOT, Digest, NodePath
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
+from flytelike.model.usage import AskedResources, AttemptUse
 from propeller.core.commands import (
     AbortAttempt,
     AbortChild,
@@ -238,9 +239,19 @@ class Turn:
         failure: Failure | None = None,
         *,
         next_ns: int = 0,
+        used: AttemptUse | None = None,
     ) -> None:
-        """Record that an attempt of a task node entered a phase; `next_ns` is when a pause ends that follows."""
-        self.records.append(AttemptChanged(place.path, attempt, work.task, phase, self.now_ns, failure, next_ns))
+        """Record that an attempt of a task node entered a phase.
+
+        `next_ns` is when a pause ends that follows, `used` what it used of its machine.
+        """
+        record = AttemptChanged(place.path, attempt, work.task, phase, self.now_ns, failure, next_ns, used=used)
+        self.records.append(record)
+
+    def tell_running(self, place: Place, work: TaskWork, attempt: int, asked: AskedResources | None) -> None:
+        """Record that an attempt of a task node runs, and what it asked of its machine."""
+        record = AttemptChanged(place.path, attempt, work.task, TaskPhase.RUNNING, self.now_ns, asked=asked)
+        self.records.append(record)
 
     def tell_elements(
         self,

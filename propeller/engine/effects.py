@@ -226,13 +226,13 @@ class Effects:
         try:
             given = await self._checked(run, path, attempt, uri, list(declared), news.outputs) if declared else None
         except _NoOutputs as error:
-            self._post(run, Arrival(AttemptFailed(path, attempt, news.at_ns, error.failure)))
+            self._post(run, Arrival(AttemptFailed(path, attempt, news.at_ns, error.failure, news.used)))
         else:
             cache, kept = None, None
             if given is not None:
                 kept = given.kept
                 cache = await self.lookups.store(run, Given(path, attempt, news.at_ns, given.data, given.outputs))
-            self._post(run, Arrival(AttemptSucceeded(path, attempt, news.at_ns, cache), kept))
+            self._post(run, Arrival(AttemptSucceeded(path, attempt, news.at_ns, cache, news.used), kept))
             if kept is not None and news.outputs is not None:
                 # The commit has them; the document is for those who look.
                 await self._pack(run, places.outputs_name(path, attempt), kept.data)

@@ -20,7 +20,7 @@ from typing import Any, Final, get_type_hints
 
 import msgpack
 
-from flytelike.model import caching, failure, history, ids, launch
+from flytelike.model import caching, failure, history, ids, launch, usage
 from propeller.core import commands, elements, header, node_state
 from propeller.engine import run
 from propeller.ports import StoreCorrupt, StoreTooNew
@@ -75,6 +75,9 @@ NUMBERS: Final[Mapping[int, type]] = {
     81: history.NodeChanged,
     82: history.AttemptChanged,
     83: history.ElementsChanged,
+    84: usage.ResourceAmounts,
+    85: usage.AskedResources,
+    86: usage.AttemptUse,
 }
 """All classes that are stored."""
 

@@ -11,6 +11,7 @@ from flytelike.model.ids import ExecutionId, NodeExecutionId
 from flytelike.model.launch import LaunchRequest
 from flytelike.model.queued import Queued
 from flytelike.model.trouble import Trouble
+from flytelike.model.usage import AskedResources, AttemptUse
 from propeller.core.events import AbortRequested, AttemptFailed, AttemptRunning, AttemptWaits, Event
 from propeller.core.header import Header, Limits
 from propeller.core.node_state import ChildRunning
@@ -187,29 +188,31 @@ class Engine:
 
     # --- news -------------------------------------------------------------------------------
 
-    def running(self, key: AttemptKey, at_ns: int) -> None:
+    def running(self, key: AttemptKey, at_ns: int, asked: AskedResources | None = None) -> None:
         """Take the news that an attempt began its work."""
         run = self._driver.runs.get(key.execution)
         if run is not None:
-            self._driver.post(run, Arrival(AttemptRunning(key.path, key.attempt, at_ns)), urgent=False)
+            self._driver.post(run, Arrival(AttemptRunning(key.path, key.attempt, at_ns, asked)), urgent=False)
 
-    def succeeded(self, key: AttemptKey, at_ns: int, outputs: bytes | None = None) -> None:
+    def succeeded(
+        self, key: AttemptKey, at_ns: int, outputs: bytes | None = None, used: AttemptUse | None = None
+    ) -> None:
         """Take the news that an attempt ended well; its outputs are looked at first."""
         run = self._driver.runs.get(key.execution)
         if run is not None and not self._closed:
-            self._errands.add(run, [TakeOutputs(key.path, key.attempt, at_ns, outputs)])
+            self._errands.add(run, [TakeOutputs(key.path, key.attempt, at_ns, outputs, used)])
 
-    def expanded(self, key: AttemptKey, at_ns: int) -> None:
+    def expanded(self, key: AttemptKey, at_ns: int, used: AttemptUse | None = None) -> None:
         """Take the news that an attempt gave nodes to run next; they are compiled first."""
         run = self._driver.runs.get(key.execution)
         if run is not None and not self._closed:
-            self._errands.add(run, [TakeGraph(key.path, key.attempt, at_ns)])
+            self._errands.add(run, [TakeGraph(key.path, key.attempt, at_ns, used)])
 
-    def failed(self, key: AttemptKey, at_ns: int, failure: Failure) -> None:
+    def failed(self, key: AttemptKey, at_ns: int, failure: Failure, used: AttemptUse | None = None) -> None:
         """Take the news that an attempt ended badly."""
         run = self._driver.runs.get(key.execution)
         if run is not None:
-            self._driver.post(run, Arrival(AttemptFailed(key.path, key.attempt, at_ns, failure)))
+            self._driver.post(run, Arrival(AttemptFailed(key.path, key.attempt, at_ns, failure, used)))
 
     def held_up(self, key: AttemptKey, why: Diagnostic | None) -> None:
         """Take the news that an attempt waits for what it cannot do without, or goes on."""

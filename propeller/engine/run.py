@@ -12,6 +12,7 @@ from flytelike.model.ids import ROOT, Digest, ExecutionId, NodePath
 from flytelike.model.launch import LaunchRequest
 from flytelike.model.priority import bounded
 from flytelike.model.reuse import ReuseList
+from flytelike.model.usage import AttemptUse
 from propeller.core.commands import Command, LookUpCache
 from propeller.core.elements import Span
 from propeller.core.events import Event
@@ -86,6 +87,7 @@ class TakeOutputs:
     attempt: int
     at_ns: int
     outputs: bytes | None = None
+    used: AttemptUse | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,7 @@ class TakeGraph:
     path: NodePath
     attempt: int
     at_ns: int
+    used: AttemptUse | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,18 +39,18 @@ class Subgraphs:
         scope = scope_of(path, attempt)
         digest = run.grafts.get(scope)
         if digest is not None:
-            return AttemptExpanded(path, attempt, news.at_ns, digest)
+            return AttemptExpanded(path, attempt, news.at_ns, digest, news.used)
         try:
             digest = await self._closures.compile(run.id, run.program.task(path), f"{prefix}/{FUTURES}")
             graph = await self._programs.graph(digest)
         except GraphRefused as error:
-            return AttemptFailed(path, attempt, news.at_ns, error.failure)
+            return AttemptFailed(path, attempt, news.at_ns, error.failure, news.used)
         except UnsupportedPlan as error:
             failure = Failure(BUILD_FAILED, str(error), Fault.USER, retryable=False)
-            return AttemptFailed(path, attempt, news.at_ns, failure)
+            return AttemptFailed(path, attempt, news.at_ns, failure, news.used)
         run.program.graft(scope, graph)
         digest = run.grafts.setdefault(scope, digest)
-        return AttemptExpanded(path, attempt, news.at_ns, digest)
+        return AttemptExpanded(path, attempt, news.at_ns, digest, news.used)
 
 
 async def grafted(program: Program, graphs: Mapping[NodePath, Digest], programs: Programs) -> Program:

@@ -119,6 +119,7 @@ def shots(shop: Shop) -> list[Shot]:
         Shot("demo-values", f"{shop.of(demo)}?view=values"),
         Shot("demo-node-values", f"{shop.of(demo)}?node=n1", "Inputs and outputs"),
         Shot("record-values", f"{shop.of(shop.ended('paying'))}?view=values"),
+        Shot("resources", f"{shop.of(shop.ended('paying'))}?node=n0"),
         Shot("failed", f"{bad}?node=n2"),
         Shot("failed-log", f"{bad}?node=n2", "Log"),
         Shot("choosing-graph", f"{shop.of(shop.ended('choosing'))}?view=graph"),

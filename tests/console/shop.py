@@ -11,6 +11,7 @@ from flytelike import (
     CronSchedule,
     Deck,
     LaunchPlan,
+    Resources,
     approve,
     conditional,
     dynamic,
@@ -101,7 +102,7 @@ class Receipt:
     words: FlyteFile
 
 
-@task
+@task(requests=Resources(cpu="1", mem="500Mi"), limits=Resources(mem="1Gi"))
 def price(rows: int) -> pd.DataFrame:
     """Price the orders."""
     return pd.DataFrame({"order": range(rows), "price": [f"{10 * row} EUR" for row in range(rows)]})

@@ -296,6 +296,17 @@ def test_go_through_nodes_by_keyboard(shop: Shop, page: Page) -> None:
     expect(node_panel(page).get_by_role("heading", name="load")).to_be_visible()
 
 
+def test_see_what_an_attempt_asked_for_and_used(shop: Shop, page: Page) -> None:
+    page.goto(f"{shop.of(shop.ended('paying'))}?node=n0")
+    resources = node_panel(page).get_by_role("region", name="Resources")
+    expect(resources).to_contain_text(re.compile(r"Memory[\d.]+ MiB of 500 MiB asked \(limit 1 GiB\)"))
+    expect(resources).to_contain_text(re.compile(r"Processor[\d.]+ m?s over [\d.]+ m?s = [\d.]+ CPU of 1 asked"))
+    expect(resources.locator(".meter")).to_have_count(1)
+    page.goto(f"{shop.of(shop.ended('paying'))}?node=n1")
+    expect(node_panel(page).get_by_role("heading", name="receipt")).to_be_visible()
+    expect(resources).to_contain_text(re.compile(r"Memory[\d.]+ MiBProcessor"))
+
+
 def test_the_cache_says_whose_result_it_gave(shop: Shop, page: Page) -> None:
     shop.ended("day", rows=11)
     name = shop.launch("day", rows=11)
@@ -372,14 +383,16 @@ def test_a_token_is_shown_once_and_revoked(shop: Shop, page: Page) -> None:
 
 def test_nobody_is_kept_out(shop: Shop, page: Page, axe: str) -> None:
     """axe finds nothing on any page: light, dark, and narrow."""
-    failed, good, mapped = (urlsplit(shop.of(shop.ended(it))).path for it in ("sending", "day", "checking"))
+    failed, good, mapped, paid = (
+        urlsplit(shop.of(shop.ended(it))).path for it in ("sending", "day", "checking", "paying")
+    )
     place = urlsplit(shop.address()).path
     addresses = ["/console/", place, f"{place}/executions", f"{failed}?node=n2", f"{good}?view=graph"]
     addresses += [f"{good}?view=timeline", f"{good}?view=values", f"{mapped}?node=n1", f"{place}/workflows"]
     addresses += [f"{place}/workflows/shop.day", f"{place}/tasks/shop.total", f"{place}/launch/shop.day"]
     addresses += [f"{place}/launch-plans/shop.day", f"{place}/compare?a={good[-20:]}&b={failed[-20:]}"]
     addresses += [f"{place}/quotas", f"{place}/audit", f"{place}/settings", f"{place}/launch/shop.drawing"]
-    addresses += [f"{place}/launch-plans/shop.nightly", f"{place}/backfills"]
+    addresses += [f"{place}/launch-plans/shop.nightly", f"{place}/backfills", f"{paid}?node=n0"]
     found = {}
     for address in addresses:
         page.goto(shop.running.http + address)

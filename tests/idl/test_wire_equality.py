@@ -69,6 +69,8 @@ EXPLAINED = {
     r"(message|field) flytelike\.service\.(Team|TeamWish|ProjectWish|ListTeams\w*)(\..*)?": "teams",
     r"field flytelike\.core\.TaskMetadata\.reuse": "9400: pods that are kept",
     r"(message|field) flytelike\.core\.ReusePolicy(\..*)?": "a message of ours",
+    r"field flytelike\.admin\.TaskExecutionClosure\.(asked|used)": "9380: what an attempt asked for and used",
+    r"(message|field) flytelike\.core\.(ResourceAmounts|AskedResources|AttemptUse)(\..*)?": "messages of ours",
     r"(message|field) flytelike\.service\.(StartCall|WatchCalls|CallState)\w*(\..*)?": "calls of eager tasks",
 }
 

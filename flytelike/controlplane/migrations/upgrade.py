@@ -8,7 +8,7 @@ from flytelike.controlplane.database import Database, corrupt
 from flytelike.controlplane.errors import Refusal, Status, refusal
 from flytelike.controlplane.schema import metadata
 
-HEAD = "0021"
+HEAD = "0022"
 """The newest revision; a test holds it equal to the newest file in `versions`."""
 
 READABLE_SINCE = "0016"

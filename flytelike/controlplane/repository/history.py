@@ -152,6 +152,10 @@ def _upsert(dialect: Dialect, table: Table, phases: Iterable[NodePhase | TaskPha
         merged["waits"], merged["waits_until"] = new.waits, new.waits_until
     if "cache_status" in old:
         merged["cache_status"] = _else(new.cache_status, ZERO, old.cache_status)
+    if "asked" in old:
+        merged["asked"] = func.coalesce(new.asked, old.asked)
+        for column in ("memory_peak_bytes", "processor_ns"):
+            merged[column] = _else(new[column], ZERO, old[column])
     for column in ("is_parent", "is_child"):
         if column in old:
             merged[column] = or_(old[column], new[column])

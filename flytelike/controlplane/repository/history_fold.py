@@ -9,6 +9,7 @@ from typing import assert_never
 
 from flytelike.codec.caching import key_to_json, source_to_json
 from flytelike.codec.failures import failure_to_proto
+from flytelike.codec.usage import asked_to_proto
 from flytelike.controlplane.repository.elements import ArrayFold
 from flytelike.model.caching import CacheNote
 from flytelike.model.failure import Failure
@@ -175,6 +176,9 @@ class ExecutionFold:
                 "error": None,
                 "created_at": record.at_ns,
                 "started_at": 0,
+                "asked": None,
+                "memory_peak_bytes": 0,
+                "processor_ns": 0,
             }
         elif TaskPhase(int(row["phase"] or 0)).terminal:
             row["sequence"] = entry.sequence
@@ -184,6 +188,10 @@ class ExecutionFold:
             self._wait(entry, record)
         if entry.log_uri:
             row["log_uri"] = entry.log_uri
+        if (asked := asked_to_proto(record.asked)) is not None:
+            row["asked"] = asked.SerializeToString()
+        if (used := record.used) is not None:
+            row["memory_peak_bytes"], row["processor_ns"] = used.memory_peak_bytes, used.processor_ns
         _gather(row, entry, record.at_ns, record.failure, running=record.phase is TaskPhase.RUNNING)
 
     def _wait(self, entry: HistoryEntry, record: AttemptChanged) -> None:

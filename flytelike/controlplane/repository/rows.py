@@ -126,6 +126,9 @@ class AttemptRow:
     started_at: int
     updated_at: int
     sequence: int
+    asked: bytes | None = None
+    memory_peak_bytes: int = 0
+    processor_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

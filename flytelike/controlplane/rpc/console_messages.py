@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from flytelike.codec.ids import fill_identifier
-from flytelike.controlplane.messages import launched, timestamp
+from flytelike.controlplane.messages import fill_resources, launched, timestamp
 from flytelike.controlplane.repository.rows import AttemptRow, ExecutionRow, GateRow, NodeRow
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
 from flytelike_idl.core import execution_pb2, identifier_pb2
@@ -77,6 +77,7 @@ def attempt_of(row: AttemptRow) -> pb.RunAttempt:
     _fill_times(out, row, ended=TaskPhase(row.phase).terminal)
     if row.error is not None:
         out.error.ParseFromString(row.error)
+    fill_resources(out, row)
     return out
 
 

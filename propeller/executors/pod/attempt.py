@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from flytelike.model.usage import AttemptUse
 from propeller.executors.pod.settings import Json
 from propeller.kube.watch import ObjectKey
 from propeller.ports import AttemptSpec
@@ -17,7 +18,7 @@ class PodAttempt:
 
     `waits_for` tells people why it does not run yet. `over` is set when its program is known to have ended.
     `log_wait_s` is how long its pod is left for the rest of its log then. `at_fault` is the place of the element that
-    ended the process of a worker's order, -1 for none.
+    ended the process of a worker's order, -1 for none. `used` is what it used, if its program told.
     """
 
     spec: AttemptSpec
@@ -34,6 +35,7 @@ class PodAttempt:
     log: asyncio.Task[None] | None = None
     log_wait_s: float = 0.0
     at_fault: int = -1
+    used: AttemptUse | None = None
     clearing: asyncio.Task[None] | None = None
     over: asyncio.Event = field(default_factory=asyncio.Event)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)

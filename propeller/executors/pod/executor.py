@@ -15,6 +15,7 @@ from flytelike.model.diagnostic import Diagnostic
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ExecutionId
 from flytelike.model.queued import Queued
+from flytelike.model.usage import AttemptUse
 from flytelike.storage import StorageError, Store
 from propeller.core.elements import Span, spans_of
 from propeller.executors.ending import NO_GRAPHS, Ending, GaveNodes
@@ -103,7 +104,7 @@ class PodExecutor(Executor):
         self._strangers = Strangers()
         self._live: dict[AttemptKey, PodAttempt] = {}
         self._by_place: dict[ObjectKey, PodAttempt] = {}
-        self._recent: OrderedDict[AttemptKey, Ending] = OrderedDict()
+        self._recent: OrderedDict[AttemptKey, tuple[Ending, AttemptUse | None]] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
         self._listed = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
@@ -137,7 +138,7 @@ class PodExecutor(Executor):
         if spec.key in self._live or self._closed:
             return
         if spec.key in self._recent:
-            self._tell(spec.key, self._recent[spec.key])
+            self._tell(spec.key, *self._recent[spec.key])
             return
         self.open()
         attempt = self._live[spec.key] = PodAttempt(spec, self._place(spec.key))
@@ -312,6 +313,7 @@ class PodExecutor(Executor):
         if isinstance(news, Failure):
             await self._results.put_failure(attempt.spec.output_prefix, news)
             return news
+        attempt.used = news.used
         # Nothing of a good end is told from its log: that is stored beside what comes next, while its pod is left.
         attempt.log_wait_s = LOG_KEPT_S if isinstance(news, Exited) else self._settings.log_wait_s
         await self._readers.catch_up(attempt)
@@ -380,13 +382,13 @@ class PodExecutor(Executor):
     def _end(self, attempt: PodAttempt, ending: Ending) -> None:
         key = attempt.spec.key
         self._forget(key)
-        self._recent[key] = ending
+        self._recent[key] = (ending, attempt.used)
         if len(self._recent) > _REMEMBERED:
             self._recent.popitem(last=False)
         attempt.clearing = self._later(self._clear_away(attempt, self._settings.kept_s))
         since_ns = attempt.running_since_ns
         self._batches.ended(key, (time.time_ns() - since_ns) / 1e9 if since_ns else 0.0)
-        self._tell(key, ending)
+        self._tell(key, ending, attempt.used)
 
     def _forget(self, key: AttemptKey) -> PodAttempt | None:
         attempt = self._live.pop(key, None)
@@ -406,7 +408,7 @@ class PodExecutor(Executor):
             await remove(self._objects, attempt.place, attempt.uid)
         attempt.lose()  # its log ends when it is through
 
-    def _tell(self, key: AttemptKey, ending: Ending) -> None:
+    def _tell(self, key: AttemptKey, ending: Ending, used: AttemptUse | None = None) -> None:
         if self._closed:
             return
         now_ns = time.time_ns()
@@ -417,11 +419,11 @@ class PodExecutor(Executor):
                 result = ElementResult(element[1], key.attempt, failure)
                 self._tell_elements(element[0], [result])
             case None:
-                self._listener.succeeded(key, now_ns)
+                self._listener.succeeded(key, now_ns, used=used)
             case GaveNodes():
-                self._listener.expanded(key, now_ns)
+                self._listener.expanded(key, now_ns, used)
             case Failure() as failure:
-                self._listener.failed(key, now_ns, failure)
+                self._listener.failed(key, now_ns, failure, used)
 
     def _tell_elements(self, key: AttemptKey, results: Sequence[ElementResult]) -> None:
         if not self._closed:

@@ -10,6 +10,7 @@ from propeller.executors.pod.attempt import PodAttempt
 from propeller.executors.pod.endings import system_failure, user_failure
 from propeller.executors.pod.log_readers import LogReaders
 from propeller.executors.pod.observation import Broken, Exited, Running, Waiting, observe
+from propeller.executors.pod.resources import asked_of_pod
 from propeller.executors.pod.settings import Json, PodExecutorSettings
 from propeller.kube.ports import EVENTS, Objects, Selection
 from propeller.ports import AttemptListener
@@ -60,14 +61,14 @@ class Follower:
             match news:
                 case Exited(since_ns=since_ns) | Broken(since_ns=since_ns):
                     if since_ns:  # a short one may never be seen running
-                        self.began(attempt, since_ns, since_ns + RECENT_NS)
+                        self.began(attempt, pod, since_ns, since_ns + RECENT_NS)
                     return news
                 case _ if attempt.gone:
                     return vanished(now_ns)
                 case Waiting():
                     due_ns = await self.starts(attempt, news, pod, now_ns)
                 case Running(since_ns):
-                    self.began(attempt, since_ns, now_ns)
+                    self.began(attempt, pod, since_ns, now_ns)
                     due_ns = attempt.running_since_ns + limit_ns if limit_ns else 0
                     if limit_ns and now_ns >= due_ns:
                         return late(limit_ns)
@@ -90,8 +91,8 @@ class Follower:
             if code == NO_ROOM:
                 self._wants_room(attempt)
 
-    def began(self, attempt: PodAttempt, since_ns: int, now_ns: int) -> None:
-        """Tell that an attempt's work has begun, once."""
+    def began(self, attempt: PodAttempt, pod: Json | None, since_ns: int, now_ns: int) -> None:
+        """Tell that an attempt's work has begun in a pod, once."""
         if attempt.running_since_ns:
             return
         attempt.running_since_ns = now_ns if now_ns - since_ns < RECENT_NS else since_ns
@@ -99,7 +100,8 @@ class Follower:
         if attempt.held_up:
             attempt.held_up = False
             self._listener.held_up(attempt.spec.key, None)
-        self._listener.running(attempt.spec.key, attempt.running_since_ns)
+        asked = asked_of_pod(pod, self._settings.pods.gpu_resource)
+        self._listener.running(attempt.spec.key, attempt.running_since_ns, asked)
         self._readers.follow(attempt)
 
     async def _look_at_events(self, attempt: PodAttempt, pod: Json, now_ns: int) -> int:

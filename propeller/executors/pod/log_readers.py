@@ -5,8 +5,8 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 
 from propeller.executors.pod.attempt import PodAttempt
+from propeller.executors.pod.labels import PRIMARY_ANNOTATION
 from propeller.executors.pod.log_pump import pump
-from propeller.executors.pod.manifest import PRIMARY_ANNOTATION
 from propeller.executors.pod.settings import Json
 from propeller.executors.pod.stored_logs import StoredLogs
 from propeller.kube.ports import PodLogs

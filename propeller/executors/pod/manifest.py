@@ -7,17 +7,19 @@ resources, then the named `PodTemplate`, and the task's own pod on top.
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 from google.protobuf.message import DecodeError
 
+from flytelike.codec.termination_message import USED_FILE
 from flytelike.model.diagnostic import DiagnosticError
 from flytelike.model.literals import Literal
-from propeller.executors.command import rendered
+from propeller.executors.command import OURS, rendered
 from propeller.executors.contract import contract_variables
 from propeller.executors.pod.calling import with_calling
 from propeller.executors.pod.devices import with_accelerator, with_shared_memory
 from propeller.executors.pod.faults import Faults
-from propeller.executors.pod.labels import FINALIZER, metadata_of
+from propeller.executors.pod.labels import FINALIZER, PRIMARY_ANNOTATION, metadata_of
 from propeller.executors.pod.merging import combined, from_template, laid_over
 from propeller.executors.pod.names import namespace_in, pod_name
 from propeller.executors.pod.resources import asks_for, container_resources, named
@@ -28,7 +30,8 @@ from propeller.executors.pod.task_pod import TaskPod, env_entries, extended_reso
 from propeller.executors.templates import TemplateError
 from propeller.ports import AttemptKey, AttemptSpec
 
-PRIMARY_ANNOTATION = "flytelike.dev/primary-container"
+_MESSAGE_PATH = "/dev/termination-log"
+"""Where the kubelet reads a container's last message, unless the container says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +145,15 @@ def _container(container: Json, order: PodOrder, own: TaskPod, settings: PodSett
     resources = container_resources(asked, settings, faults, name, main=main)
     if resources:
         result["resources"] = resources
-    beneath = {"env": env_entries({**settings.env, **contract_variables(spec)})}
+    told = {USED_FILE: container.get("terminationMessagePath") or _MESSAGE_PATH} if _is_ours(result) else {}
+    beneath = {"env": env_entries({**settings.env, **told, **contract_variables(spec)})}
     return laid_over(laid_over(beneath, result), {"env": env_entries(spec.env)})
+
+
+def _is_ours(container: Json) -> bool:
+    """Tell whether a container runs the platform's own program."""
+    words = _words(container)
+    return bool(words) and PurePosixPath(words[0]).name == OURS
 
 
 def _literally(value: str) -> str:

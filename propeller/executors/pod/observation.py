@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeAlias
 
+from flytelike.codec.termination_message import parted
 from flytelike.model.failure import Failure, Fault
+from flytelike.model.usage import AttemptUse
 from propeller.executors.codes import INTERRUPTED, NOT_STORED, OOM_KILLED
 from propeller.executors.pod.endings import failure_of_disruption, failure_of_exit, failure_of_reason
-from propeller.executors.pod.manifest import PRIMARY_ANNOTATION
+from propeller.executors.pod.labels import PRIMARY_ANNOTATION
 from propeller.executors.pod.plain import FETCH, STORE
 from propeller.executors.pod.settings import Json, Patience
 from propeller.executors.pod.starting import Trouble, trouble_of_start
@@ -44,24 +46,27 @@ class Running:
 class Exited:
     """Its program ended by itself and without complaint; its documents tell how the attempt went.
 
-    `since_ns` is when its work began.
+    `since_ns` is when its work began, `used` what it says that it used.
     """
 
     at_ns: int
     since_ns: int = 0
+    used: AttemptUse | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
     """Its program ended badly, or will never run.
 
-    `exit_code` is its program's own, if it has one; `since_ns` is when its work began, 0 if it did not.
+    `exit_code` is its program's own, if it has one; `since_ns` is when its work began, 0 if it did not; `used` is what
+    it says that it used.
     """
 
     at_ns: int
     failure: Failure
     exit_code: int = 0
     since_ns: int = 0
+    used: AttemptUse | None = None
 
 
 _NOT_KNOWN_YET = re.compile(r"failed to sync \w+ cache")
@@ -87,7 +92,7 @@ def observe(pod: Json, now_ns: int, patience: Patience, events: Sequence[Json] =
     """
     status = pod.get("status") or {}
     primary = _primary(pod, status)
-    ended = (primary.get("state") or {}).get("terminated")
+    ended, used = _ended(primary)
     if _goes_on(status, primary, ended):
         return Running(_time((ended or {}).get("startedAt")) or now_ns)
     if status.get("phase") == "Failed" or ended is not None:
@@ -95,11 +100,11 @@ def observe(pod: Json, now_ns: int, patience: Patience, events: Sequence[Json] =
         if broken is None and ended is not None:
             broken = failure_of_exit(ended) or _failure_of_store(status, primary)
             if broken is None:
-                return Exited(_time(ended.get("finishedAt")) or now_ns, _time(ended.get("startedAt")))
+                return Exited(_time(ended.get("finishedAt")) or now_ns, _time(ended.get("startedAt")), used)
         failure = broken or _failure_of_init(pod) or _unknown(status)
         ended = ended or {}
         code, began_ns = ended.get("exitCode", 0), _time(ended.get("startedAt"))
-        return Broken(_ended_ns(ended, now_ns), failure, code, began_ns)
+        return Broken(_ended_ns(ended, now_ns), failure, code, began_ns, used)
     init = _failure_of_init(pod)
     if init is not None:
         return Broken(now_ns, init)
@@ -119,6 +124,15 @@ def _primary(pod: Json, status: Json) -> Json:
             found: Json = container
             return found
     return {}
+
+
+def _ended(primary: Json) -> tuple[Json | None, AttemptUse | None]:
+    """Return how a container ended, and what it used, if it says so in its last message."""
+    ended = (primary.get("state") or {}).get("terminated")
+    if not ended or not ended.get("message"):
+        return ended, None
+    message, used = parted(ended["message"])
+    return {**ended, "message": message}, used
 
 
 def _goes_on(status: Json, primary: Json, ended: Json | None) -> bool:

@@ -9,7 +9,9 @@ from decimal import Decimal
 
 from flytelike.model.policies import ResourceName, Resources
 from flytelike.model.quantity import amount_of
+from flytelike.model.usage import AskedResources, asked_of
 from propeller.executors.pod.faults import Faults
+from propeller.executors.pod.labels import PRIMARY_ANNOTATION
 from propeller.executors.pod.settings import Json, PodSettings
 from propeller.executors.pod.task_pod import RESOURCE_NAMES
 
@@ -44,6 +46,24 @@ def container_resources(asked: Json, settings: PodSettings, faults: Faults, cont
             requests[name] = limits[name]
     found = {"requests": requests, "limits": limits, "claims": asked.get("claims")}
     return {name: value for name, value in found.items() if value}
+
+
+def asked_of_pod(pod: Json | None, gpu_resource: str) -> AskedResources | None:
+    """Return what the container of a pod asks for that does a task's work, as the cluster has it.
+
+    None if it asks for nothing, and without a pod.
+    """
+    if pod is None:
+        return None
+    primary = ((pod.get("metadata") or {}).get("annotations") or {}).get(PRIMARY_ANNOTATION)
+    containers = (*(pod["spec"].get("containers") or ()), *(pod["spec"].get("initContainers") or ()))
+    found: Json = next((one.get("resources") or {} for one in containers if one["name"] == primary), {})
+    names = {text: name for name, text in RESOURCE_NAMES.items()} | {gpu_resource: ResourceName.GPU}
+
+    def stated(part: str) -> dict[ResourceName, str]:
+        return {names[text]: str(amount) for text, amount in (found.get(part) or {}).items() if text in names}
+
+    return asked_of(Resources(stated("requests"), stated("limits")))
 
 
 def _named(amounts: Mapping[ResourceName, str], settings: PodSettings) -> dict[str, str]:

@@ -19,10 +19,11 @@ from propeller.executors.pod.labels import (
     EXECUTION,
     INTERRUPTIBLE,
     NODE,
+    PRIMARY_ANNOTATION,
     TASK,
     WORKFLOW,
 )
-from propeller.executors.pod.manifest import PRIMARY_ANNOTATION, PodOrder, manifest, namespace_of
+from propeller.executors.pod.manifest import PodOrder, manifest, namespace_of
 from propeller.executors.pod.merging import laid_over
 from propeller.executors.pod.settings import Json, PodSettings
 from propeller.ports import AttemptKey, AttemptSpec

@@ -4,7 +4,8 @@ import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from flytelike.codec.pod_orders import At, BatchOrder, Begun, Ended, Mark, OrderError, order_from_json
+from flytelike.codec.pod_orders import At, BatchOrder, Begun, Ended, Mark, OrderError, Used, order_from_json
+from flytelike.model.usage import use_told
 from propeller.executors.pod.attempt import PodAttempt, slim
 from propeller.executors.pod.labels import key_of_pod
 from propeller.executors.pod.reuse import IDLE, ORDER, WORKER
@@ -103,6 +104,10 @@ class Worker:
                 attempt = self.attempts.get(mark.mark)
                 if attempt is not None:
                     attempt.at_fault = mark.place
+            case Used():
+                attempt = self.attempts.get(mark.mark)
+                if attempt is not None:
+                    attempt.used = use_told(mark.memory_peak_bytes, mark.processor_ns)
             case Ended():
                 self.ended[mark.mark] = mark
         for marks in (self.begun, self.ended):

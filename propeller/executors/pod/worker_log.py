@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from flytelike.codec.pod_orders import At, Begun, Ended, MarkReader
+from flytelike.codec.pod_orders import At, Begun, Ended, MarkReader, Used
 from flytelike.storage import StorageError
 from propeller.executors.pod.attempt import PodAttempt
 from propeller.executors.pod.stored_logs import StoredLogs
@@ -68,7 +68,7 @@ async def _once(
                 case Begun(mark):
                     segment = _Segment(logs, worker.attempts.get(mark))
                     worker.hear(found)
-                case At():
+                case At() | Used():
                     worker.hear(found)
                 case Ended(mark):
                     segment = _Segment(logs, None)

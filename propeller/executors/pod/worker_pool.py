@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 from flytelike.codec.pod_orders import BatchOrder, Ended
 from propeller.executors.pod.attempt import PodAttempt
+from propeller.executors.pod.labels import PRIMARY_ANNOTATION
 from propeller.executors.pod.log_pump import store_rest
-from propeller.executors.pod.manifest import PRIMARY_ANNOTATION
 from propeller.executors.pod.removing import remove as remove_pod
 from propeller.executors.pod.reuse import WorkerKind
 from propeller.executors.pod.settings import Json, PodExecutorSettings

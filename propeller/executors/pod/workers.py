@@ -203,7 +203,7 @@ class Workers:
             now_ns, due_ns = time.time_ns(), 0
             begun, ended = worker.begun.get(mark), worker.ended.get(mark)
             if begun is not None:
-                follower.began(attempt, begun.at_ns, now_ns)
+                follower.began(attempt, worker.pod, begun.at_ns, now_ns)
             if ended is not None:
                 return _news(ended, begun.at_ns if begun is not None else 0)
             news = self._observed(worker, now_ns)

@@ -16,10 +16,10 @@ from flytelike.codec.worker_frames import Done, ElementsDone
 from flytelike.model.failure import Failure
 from flytelike.model.ids import ExecutionId
 from flytelike.model.queued import Queued
-from flytelike.storage import NotFound, Store
+from flytelike.model.usage import AttemptUse, asked_of
+from flytelike.storage import Store
 from propeller.core.elements import Span, spans_of
 from propeller.core.fairness import Shortage
-from propeller.executors.command import bad_task
 from propeller.executors.ending import NO_GRAPHS, Ending, GaveNodes
 from propeller.executors.never import failure_of_never
 from propeller.executors.process.arrays import Arrays
@@ -49,13 +49,9 @@ from propeller.executors.process.plan import (
     WarmPlan,
     data_files,
     missing_program,
-    needs_inputs,
-    plan_of,
-    task_document,
-    uses_task_template,
 )
-from propeller.executors.process.recent import Recent
-from propeller.executors.process.secrets import GivenSecrets, gathered
+from propeller.executors.process.preparing import Preparer, Runs
+from propeller.executors.process.recent import Ended, Recent
 from propeller.executors.process.settings import ProcessSettings
 from propeller.executors.process.slots import Slots, SlotsListener, Who
 from propeller.executors.process.watch import MemoryWatch
@@ -71,13 +67,6 @@ from propeller.ports_secrets import NoSecrets, Secrets
 _LOG = logging.getLogger(__name__)
 
 _TAIL_BYTES = 2000
-
-
-class _Run:
-    """The attempt is to be run."""
-
-
-_RUN = _Run()
 
 
 class ProcessExecutor(Executor, WorkersListener, SlotsListener):
@@ -104,7 +93,6 @@ class ProcessExecutor(Executor, WorkersListener, SlotsListener):
         secrets: Secrets | None = None,
     ) -> None:
         self._settings = settings
-        self._secrets = secrets or NoSecrets()
         self._listener = listener
         self._results = Results(store)
         self.logs = AttemptLogs(settings.logs, settings.log_bytes)
@@ -113,6 +101,7 @@ class ProcessExecutor(Executor, WorkersListener, SlotsListener):
         self._live: dict[AttemptKey, LiveAttempt] = {}
         self._slots = Slots(allocator, settings, self, listener)
         self._arrays = Arrays(self._results, settings)
+        self._preparer = Preparer(self._results, self._arrays, settings, secrets or NoSecrets())
         self._held_up = HeldUp[AttemptSpec | ElementQueue](settings.disks, listener, self._go_on)
         self._batches = Batches(
             self._workers, self.logs, self._watch, settings.grace_s, self._tell_elements, self._held_up.by
@@ -138,19 +127,19 @@ class ProcessExecutor(Executor, WorkersListener, SlotsListener):
             return
         known = self._recent.get(spec.key)
         if known is not None:
-            self._tell(spec.key, *known)
+            self._tell(spec.key, known)
             return
         attempt = self._live[spec.key] = LiveAttempt(spec)
         self.logs.begin(spec.key, first=spec.fresh)
         try:
-            verdict = await self._prepare(attempt)
+            verdict = await self._preparer.prepared(attempt)
         except Exception as error:  # noqa: BLE001 - whatever it is, the engine must hear of the attempt's end
             _LOG.warning("attempt %s cannot be prepared", spec.key, exc_info=error)
             full = disk_is_full(error)
             verdict = failure_of_full_disk(error) if full else failure_of_start(0, str(error), "the attempt")
         if self._live.get(spec.key) is not attempt:
             return  # aborted in the meantime
-        if not isinstance(verdict, _Run):
+        if not isinstance(verdict, Runs):
             self._end(attempt, verdict)
             return
         self._slots.put(attempt)
@@ -234,43 +223,6 @@ class ProcessExecutor(Executor, WorkersListener, SlotsListener):
         self.logs.close()
 
     # --- from a spec to a process ---------------------------------------------------------
-
-    async def _prepare(self, attempt: LiveAttempt) -> "Ending | _Run":
-        """Return `_RUN` to run the attempt; else its news."""
-        spec = attempt.spec
-        needs = self._arrays.needs(spec)
-        if isinstance(needs, Failure):
-            return needs
-        attempt.memory_bytes, attempt.amounts = needs.memory_bytes, needs.amounts
-        inputs = {}
-        if needs_inputs(spec):
-            try:
-                inputs = await self._results.inputs(spec)
-            except NotFound:
-                return bad_task(f"there are no inputs at {spec.inputs_uri}")
-        plan = plan_of(spec, inputs, self._settings.images)
-        if isinstance(plan, Failure):
-            return plan
-        attempt.plan = plan
-        given = await gathered(spec, self._secrets)
-        if isinstance(given, GivenSecrets) and given:
-            attempt.secrets, attempt.redactor = given, given.redactor()
-        if isinstance(plan, ProgramPlan) and spec.inputs is not None:
-            await self._results.put_inputs(spec.inputs_uri, spec.inputs)
-        marked = isinstance(plan, ProgramPlan) and plan.marked
-        declared = spec.task.interface.outputs
-        stored = not spec.fresh and await self._results.of_whole_attempt(spec.output_prefix, declared, marked=marked)
-        if isinstance(stored, Failure):
-            return redacted(attempt, stored)
-        if stored is not False:
-            return None if stored is True else stored
-        if isinstance(given, Failure):
-            return given
-        if marked:
-            await self._results.clear(spec.output_prefix)
-        if uses_task_template(spec):
-            await self._results.put(spec.output_prefix, "task.pb", task_document(spec))
-        return _RUN
 
     def _pump(self) -> None:
         while self._slots and not self._closed:
@@ -369,7 +321,9 @@ class ProcessExecutor(Executor, WorkersListener, SlotsListener):
         if attempt.memory_bytes:
             self._watch.add(worker.number, worker.pid, attempt.memory_bytes)
         attempt.kernel_kills = self._kernel_kills
-        self._listener.running(spec.key, time.time_ns())
+        container = spec.task.container
+        asked = None if container is None else asked_of(container.resources)
+        self._listener.running(spec.key, time.time_ns(), asked)
 
     @override
     def printed(self, worker: Worker, data: bytes) -> None:
@@ -409,6 +363,7 @@ class ProcessExecutor(Executor, WorkersListener, SlotsListener):
         self._workers.release(worker, done, reusable=reusable)
         if attempt is None:
             return
+        attempt.used = done.used
         if attempt.stop is not None and done.failure is not None:
             self._end_stopped(attempt, attempt.stop)
         elif isinstance(attempt.stop, Aborted):
@@ -420,13 +375,14 @@ class ProcessExecutor(Executor, WorkersListener, SlotsListener):
         self._pump()
 
     @override
-    def ended(self, worker: Worker, status: int) -> None:
+    def ended(self, worker: Worker, status: int, used: AttemptUse) -> None:
         if self._batches.owns(worker.number):
             self._batch_over(self._batches.ended(worker, status), worker)
             return
         attempt = self._left(worker)
         if attempt is None:
             return
+        attempt.used = used
         if attempt.stop is not None:
             self._end_stopped(attempt, attempt.stop)
         else:
@@ -547,8 +503,9 @@ class ProcessExecutor(Executor, WorkersListener, SlotsListener):
             self.logs.drop(key)  # It will begin as if for the first time.
             self._held_up.add(key, attempt.spec, news)
             return
-        self._recent.add(key, news, outputs)
-        self._tell(key, news, outputs)
+        ended = Ended(news, outputs, attempt.used)
+        self._recent.add(key, ended)
+        self._tell(key, ended)
 
     def _go_on(self, waited: Sequence[AttemptSpec | ElementQueue]) -> None:
         """Run again what waited for room."""
@@ -574,9 +531,10 @@ class ProcessExecutor(Executor, WorkersListener, SlotsListener):
                 self.logs.append(key, attempt.redactor.rest())
             self.logs.end(key)
 
-    def _tell(self, key: AttemptKey, news: Ending, outputs: bytes | None = None) -> None:
+    def _tell(self, key: AttemptKey, ended: Ended) -> None:
         if self._closed:
             return
+        news, outputs, used = ended
         element = self._arrays.ended(key)
         if element is not None:
             failure = NO_GRAPHS if isinstance(news, GaveNodes) else news
@@ -584,11 +542,11 @@ class ProcessExecutor(Executor, WorkersListener, SlotsListener):
             return
         match news:
             case None:
-                self._listener.succeeded(key, time.time_ns(), outputs)
+                self._listener.succeeded(key, time.time_ns(), outputs, used)
             case GaveNodes():
-                self._listener.expanded(key, time.time_ns())
+                self._listener.expanded(key, time.time_ns(), used)
             case Failure() as failure:
-                self._listener.failed(key, time.time_ns(), failure)
+                self._listener.failed(key, time.time_ns(), failure, used)
 
     def _tell_elements(self, key: AttemptKey, results: Sequence[ElementResult]) -> None:
         if not self._closed and results:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from flytelike.model.failure import Failure
 from flytelike.model.redactor import Redactor
+from flytelike.model.usage import AttemptUse
 from propeller.core.fairness import Amounts
 from propeller.executors.process.outcome import Stop
 from propeller.executors.process.plan import Plan
@@ -30,6 +31,7 @@ class LiveAttempt:
     folder: Path | None = None
     amounts: Amounts = field(default_factory=dict)
     devices: tuple[str, ...] = ()
+    used: AttemptUse | None = None
 
     @property
     def eager(self) -> bool:

@@ -2,8 +2,10 @@
 
 from collections import OrderedDict
 from collections.abc import Collection
+from typing import NamedTuple
 
 from flytelike.model.ids import ExecutionId
+from flytelike.model.usage import AttemptUse
 from propeller.executors.ending import Ending
 from propeller.ports import AttemptKey
 
@@ -13,23 +15,31 @@ REMEMBERED_BYTES = 16 << 20
 """How large the outputs of those are together."""
 
 
+class Ended(NamedTuple):
+    """How an attempt ended, with the outputs that came along and what it used."""
+
+    news: Ending
+    outputs: bytes | None = None
+    used: AttemptUse | None = None
+
+
 class Recent:
     """The last attempts that ended; the oldest are forgotten first."""
 
     def __init__(self) -> None:
         """Start with none."""
-        self._ended: OrderedDict[AttemptKey, tuple[Ending, bytes | None]] = OrderedDict()
+        self._ended: OrderedDict[AttemptKey, Ended] = OrderedDict()
         self._bytes = 0
 
-    def add(self, key: AttemptKey, news: Ending, outputs: bytes | None) -> None:
-        """Remember how an attempt ended, with the outputs that came along."""
+    def add(self, key: AttemptKey, ended: Ended) -> None:
+        """Remember how an attempt ended."""
         self._drop(key)
-        self._ended[key] = (news, outputs)
-        self._bytes += len(outputs or b"")
+        self._ended[key] = ended
+        self._bytes += len(ended.outputs or b"")
         while len(self._ended) > REMEMBERED or self._bytes > REMEMBERED_BYTES:
             self._drop(next(iter(self._ended)))
 
-    def get(self, key: AttemptKey) -> tuple[Ending, bytes | None] | None:
+    def get(self, key: AttemptKey) -> Ended | None:
         """Return how an attempt ended; None if that is not known."""
         return self._ended.get(key)
 
@@ -39,5 +49,5 @@ class Recent:
             self._drop(key)
 
     def _drop(self, key: AttemptKey) -> None:
-        _, outputs = self._ended.pop(key, (None, None))
-        self._bytes -= len(outputs or b"")
+        ended = self._ended.pop(key, None)
+        self._bytes -= len(ended.outputs or b"") if ended is not None else 0

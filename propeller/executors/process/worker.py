@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flytelike.codec.worker_frames import Run, RunElements
+from flytelike.model.usage import AttemptUse
 from propeller.executors.process.channel import FrameChannel
 
 _CHUNK = 65536
@@ -89,6 +90,7 @@ class Worker:
         "pid",
         "place",
         "printed",
+        "processor_ns",
         "scratch",
     )
 
@@ -101,6 +103,7 @@ class Worker:
         self.base_rss = 0
         self.place = 0
         self.printed = b""
+        self.processor_ns = 0
         self.output: Output | None = None
         self.channel: FrameChannel | None = None
         self.idle_timer: asyncio.TimerHandle | None = None
@@ -110,6 +113,14 @@ class Worker:
         self.attempts += 1 if isinstance(frame, Run) else len(frame.elements)
         if self.channel is not None:
             self.channel.send(frame)
+
+    def count(self, used: AttemptUse | None) -> None:
+        """Take in what it says that an attempt used."""
+        self.processor_ns += used.processor_ns if used is not None else 0
+
+    def used_last(self, used: AttemptUse) -> AttemptUse:
+        """Return what the last attempt used, of all that the process did: its peak is that one's already."""
+        return AttemptUse(used.memory_peak_bytes, max(0, used.processor_ns - self.processor_ns))
 
     def read_last_words(self) -> None:
         """Read which element of a batch ran last (its `place`), and what it `printed`, before both are removed."""

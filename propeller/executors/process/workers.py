@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from flytelike.codec.worker_frames import Done, ElementsDone, Frame, Run, RunElements
+from flytelike.model.usage import AttemptUse
 from propeller.executors.process.channel import FrameChannel
 from propeller.executors.process.plan import ProgramPlan, WarmPlan
 from propeller.executors.process.pool import IdlePool
@@ -33,8 +34,8 @@ class WorkersListener(Protocol):
     def elements_done(self, worker: Worker, done: ElementsDone) -> None:
         """Tell that elements of an array have ended in a warm worker."""
 
-    def ended(self, worker: Worker, status: int) -> None:
-        """Tell that the process ended. `status` is negative for a signal."""
+    def ended(self, worker: Worker, status: int, used: AttemptUse) -> None:
+        """Tell that the process ended. `status` is negative for a signal; `used` is of what it ran last."""
 
     def not_started(self, worker: Worker, error: int, message: str) -> None:
         """Tell that there will be no such process."""
@@ -147,11 +148,11 @@ class Workers:
         if gone is not None:
             self._listener.not_started(gone, error, message)
 
-    def exited(self, worker: int, status: int) -> None:
+    def exited(self, worker: int, status: int, used: AttemptUse) -> None:
         """The zygote saw a process end."""
         gone = self._bury(worker)
         if gone is not None:
-            self._listener.ended(gone, status)
+            self._listener.ended(gone, status, gone.used_last(used))
 
     def lost(self) -> None:
         """The zygote died; the kernel ends its children with it."""
@@ -171,6 +172,7 @@ class Workers:
 
         def hear(frame: Frame) -> None:
             if isinstance(frame, Done) and worker.output is not None:
+                worker.count(frame.used)
                 worker.output.drain()
                 self._listener.done(worker, frame)
             elif isinstance(frame, ElementsDone) and worker.output is not None:

@@ -19,6 +19,7 @@ from flytelike.codec.worker_frames import (
     NotForked,
     Signal,
 )
+from flytelike.model.usage import AttemptUse
 from propeller.executors.process import scratch
 from propeller.executors.process.channel import FrameChannel
 
@@ -35,8 +36,8 @@ class ZygoteListener(Protocol):
     def not_forked(self, worker: int, error: int, message: str) -> None:
         """Tell that it could not be made."""
 
-    def exited(self, worker: int, status: int) -> None:
-        """Tell that it ended; everything it started is being killed."""
+    def exited(self, worker: int, status: int, used: AttemptUse) -> None:
+        """Tell that it ended, and what it used since it began; everything it started is being killed."""
 
     def lost(self) -> None:
         """Tell that the zygote is gone, and all its processes with it."""
@@ -144,8 +145,8 @@ class Zygote:
 
     def _hear(self, frame: Frame) -> None:
         match frame:
-            case Exited(worker, status, _):
-                self._listener.exited(worker, status)
+            case Exited(worker, status, used):
+                self._listener.exited(worker, status, used)
             case Forked(worker, pid):
                 self._listener.forked(worker, pid)
             case NotForked(worker, error, message):

@@ -29,6 +29,8 @@ from flytelike.model.history import (
 )
 from flytelike.model.ids import Digest, ExecutionId, Identifier, NodeId, NodePath, ResourceKind
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
+from flytelike.model.usage import AskedResources, AttemptUse, ResourceAmounts
+from flytelike_idl.core import usage_pb2
 from flytelike_idl.service import propeller_pb2 as pb
 
 words = st.text(st.characters(codec="utf-8"), max_size=8)
@@ -48,6 +50,9 @@ statuses = st.sampled_from(CacheStatus)
 notes = st.builds(CacheNote, statuses, st.none() | keys, st.none() | sources, words)
 spans = st.builds(ElementSpan, counts, counts, st.sampled_from(TaskPhase))
 element_failures = st.builds(ElementFailure, counts, counts, failures)
+amounts = st.builds(ResourceAmounts, counts, instants, counts, instants)
+asked = st.builds(AskedResources, amounts, amounts)
+used = st.builds(AttemptUse, instants, instants)
 records = st.one_of(
     st.builds(ExecutionChanged, st.sampled_from(WorkflowPhase), instants, perhaps_failed, words),
     st.builds(
@@ -68,7 +73,18 @@ records = st.one_of(
         instants,
         st.integers(-1000, 1000),
     ),
-    st.builds(AttemptChanged, paths, counts, tasks, st.sampled_from(TaskPhase), instants, perhaps_failed, instants),
+    st.builds(
+        AttemptChanged,
+        paths,
+        counts,
+        tasks,
+        st.sampled_from(TaskPhase),
+        instants,
+        perhaps_failed,
+        instants,
+        st.none() | asked,
+        st.none() | used,
+    ),
     st.builds(
         ElementsChanged,
         paths,
@@ -124,6 +140,9 @@ def test_uses_go_through(key: CacheKey, hit: bool, saved_ns: int) -> None:
         (ElementsChanged, pb.ElementsChanged),
         (CacheEntry, pb.CachedResult),
         (CacheNote, pb.CacheNote),
+        (ResourceAmounts, usage_pb2.ResourceAmounts),
+        (AskedResources, usage_pb2.AskedResources),
+        (AttemptUse, usage_pb2.AttemptUse),
     ],
 )
 def test_a_message_has_every_field(kind: type, message: type[typing.Any]) -> None:

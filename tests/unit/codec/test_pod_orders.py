@@ -13,6 +13,7 @@ from flytelike.codec.pod_orders import (
     MarkReader,
     Order,
     OrderError,
+    Used,
     mark_line,
     order_from_json,
     order_to_json,
@@ -21,7 +22,9 @@ from flytelike.codec.pod_orders import (
 WORDS = st.binary(min_size=4, max_size=32).map(bytes.hex)
 NUMBERS = st.integers(0, 2**63)
 ENDED = st.builds(Ended, WORDS, NUMBERS, st.integers(0, 255), st.booleans())
-MARKS = st.builds(Begun, WORDS, NUMBERS) | st.builds(At, WORDS, st.integers(0, 10**9 - 1)) | ENDED
+AMOUNTS = st.integers(0, 10**16 - 1)
+USED = st.builds(Used, WORDS, AMOUNTS, AMOUNTS)
+MARKS = st.builds(Begun, WORDS, NUMBERS) | st.builds(At, WORDS, st.integers(0, 10**9 - 1)) | USED | ENDED
 NO_BATCH = '{"mark": "abcdef01", "args": [], "env": {}, "grace_s": 0, "batch": {"elements": [1]}}'
 TEXTS = st.lists(st.text()).map(tuple)
 BATCHES = st.builds(BatchOrder, TEXTS, TEXTS, st.lists(st.tuples(NUMBERS, NUMBERS)).map(tuple), st.text())

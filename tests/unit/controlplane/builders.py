@@ -41,6 +41,7 @@ from flytelike.model.policies import TaskMetadata
 from flytelike.model.queued import Queued
 from flytelike.model.trouble import Trouble
 from flytelike.model.types import INTEGER, LiteralType
+from flytelike.model.usage import AskedResources, AttemptUse
 from flytelike.storage import Store
 from flytelike_idl.admin import common_pb2, execution_pb2, launch_plan_pb2, task_pb2, workflow_pb2
 from flytelike_idl.service import (
@@ -231,9 +232,16 @@ class Story:
         return self._add(record, inputs_uri=inputs_uri, output_uri=output_uri, child=child)
 
     def attempt(
-        self, path: str, phase: TaskPhase, attempt: int = 0, failure: Failure | None = None, next_ns: int = 0
+        self,
+        path: str,
+        phase: TaskPhase,
+        attempt: int = 0,
+        failure: Failure | None = None,
+        next_ns: int = 0,
+        asked: AskedResources | None = None,
+        used: AttemptUse | None = None,
     ) -> "Story":
-        record = AttemptChanged(NodePath(path), attempt, task_id(), phase, self.at_ns, failure, next_ns)
+        record = AttemptChanged(NodePath(path), attempt, task_id(), phase, self.at_ns, failure, next_ns, asked, used)
         return self._add(record, log_uri=f"file:///logs/{path}/{attempt}")
 
     @property

@@ -8,6 +8,7 @@ import pytest
 
 from flytelike.codec.ids import execution_id_to_proto, identifier_to_proto
 from flytelike.codec.literals import literal_map_to_proto
+from flytelike.codec.usage import asked_from_proto, used_from_proto
 from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.errors import Refusal
 from flytelike.controlplane.rpc.console import PREVIEW_BYTES, ConsoleServicer
@@ -18,6 +19,7 @@ from flytelike.model.failure import Failure, Fault
 from flytelike.model.history import ElementsChanged, HistoryEntry
 from flytelike.model.ids import NodePath
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
+from flytelike.model.usage import AskedResources, AttemptUse, ResourceAmounts
 from flytelike_idl.core import execution_pb2, identifier_pb2
 from flytelike_idl.service import console_pb2 as pb
 from tests.unit.controlplane.builders import (
@@ -91,6 +93,16 @@ async def test_home_counts_by_domain(plane: ControlPlane, pages: ConsoleServicer
     counts = {(p.id, d.id): (d.running, d.failed, d.recent) for p in home.projects for d in p.domains}
     assert counts[PROJECT, DOMAIN] == (1, 1, 2)
     assert counts[PROJECT, "production"] == (0, 0, 0)
+
+
+async def test_a_node_tells_what_its_attempts_asked_for_and_used(plane: ControlPlane, pages: ConsoleServicer) -> None:
+    await execute(plane, "one")
+    asked = AskedResources(ResourceAmounts(500, 1 << 30), ResourceAmounts())
+    story = Story(execution_id("one")).node("n0", NodePhase.RUNNING).attempt("n0", TaskPhase.RUNNING, asked=asked)
+    await plane.record(story.attempt("n0", TaskPhase.SUCCEEDED, used=AttemptUse(5, 7)).entries)
+    (found,) = (await pages.get_run_node(pb.GetRunNodeRequest(id=node("n0", "one")))).attempts
+    assert asked_from_proto(found.asked) == asked
+    assert used_from_proto(found.used) == AttemptUse(5, 7)
 
 
 async def test_a_dashboard_tells_how_it_goes(plane: ControlPlane, pages: ConsoleServicer) -> None:

@@ -10,6 +10,7 @@ from grpc import aio
 
 from flytelike.codec.ids import execution_id_to_proto
 from flytelike.codec.literals import literal_map_from_proto, literal_map_to_proto
+from flytelike.codec.usage import asked_from_proto, used_from_proto
 from flytelike.controlplane.app import ControlPlane
 from flytelike.controlplane.errors import Refusal
 from flytelike.controlplane.history import ChildEnded
@@ -17,6 +18,7 @@ from flytelike.model.failure import Failure, Fault
 from flytelike.model.ids import ExecutionId, NodeExecutionId, NodePath
 from flytelike.model.literals import Literal
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
+from flytelike.model.usage import AskedResources, AttemptUse, ResourceAmounts
 from flytelike_idl.admin import common_pb2, execution_pb2, node_execution_pb2, task_execution_pb2
 from flytelike_idl.core import identifier_pb2, literals_pb2
 from tests.unit.controlplane.builders import (
@@ -317,6 +319,32 @@ async def test_attempts_of_a_node(running: Running) -> None:
     ]
     assert found[0].closure.error.code == BOOM.code
     assert (found[0].id.task_id.name, found[0].closure.logs[0].uri) == ("double", "file:///logs/n0/0")
+
+
+async def test_an_attempt_tells_what_it_asked_for_and_used(running: Running) -> None:
+    """Whether both come with one batch of history, or each with its own."""
+    asked = AskedResources(ResourceAmounts(500, 1 << 30, 1, 1 << 40), ResourceAmounts(memory_bytes=1 << 31))
+    for name, apart in (("together", False), ("apart", True)):
+        await execute(running, name)
+        story = Story(execution_id(name)).attempt("n0", TaskPhase.QUEUED).attempt("n0", TaskPhase.RUNNING, asked=asked)
+        story.attempt("n0", TaskPhase.SUCCEEDED, used=AttemptUse(5 << 40, 7))
+        story.attempt("n1", TaskPhase.RUNNING).attempt("n1", TaskPhase.SUCCEEDED)
+        for batch in [[entry] for entry in story.entries] if apart else [story.entries]:
+            await running.plane.record(batch)
+
+        async def attempt(node: str, of: str = name) -> task_execution_pb2.TaskExecutionClosure:
+            key = identifier_pb2.NodeExecutionIdentifier(
+                node_id=node, execution_id=execution_id_to_proto(execution_id(of))
+            )
+            request = task_execution_pb2.TaskExecutionListRequest(node_execution_id=key, limit=10)
+            (found,) = (await running.admin.ListTaskExecutions(request)).task_executions
+            return found.closure
+
+        found = await attempt("n0")
+        assert asked_from_proto(found.asked) == asked
+        assert used_from_proto(found.used) == AttemptUse(5 << 40, 7)
+        nothing = await attempt("n1")
+        assert (nothing.HasField("asked"), nothing.HasField("used")) == (False, False)
 
 
 async def test_an_attempt_that_waits_for_resources_says_why(running: Running) -> None:

@@ -40,7 +40,7 @@ NAMES_NOTHING = frozenset(
     element_chunks.attempts element_chunks.origins element_chunks.path element_chunks.phases
     element_failures.error element_failures.path
     task_executions.path task_executions.task_project task_executions.task_domain task_executions.task_name
-    task_executions.task_version task_executions.log_uri task_executions.error
+    task_executions.task_version task_executions.log_uri task_executions.error task_executions.asked
     signals.signal signals.type signals.set_by gates.path gates.signal
     catalog_entries.task catalog_entries.cache_key catalog_entries.source catalog_entries.gone catalog_entries.replaced
     catalog_entries.version catalog_datasets.name catalog_datasets.version catalog_datasets.about

@@ -17,6 +17,7 @@ from flytelike.model.interface import TypedInterface, Variable
 from flytelike.model.literals import Collection, Literal, Primitive
 from flytelike.model.policies import ResourceName, Resources, TaskMetadata
 from flytelike.model.types import INTEGER
+from flytelike.model.usage import AskedResources, AttemptUse
 from flytelike.storage import Store, StoreConfig
 from flytelike_idl.core import literals_pb2
 from propeller.allocation import LocalAllocator
@@ -49,24 +50,29 @@ class Listener:
     def __init__(self) -> None:
         self.events: list[tuple[str, AttemptKey]] = []
         self.ends: dict[AttemptKey, Failure | None] = {}
+        self.asked: dict[AttemptKey, AskedResources | None] = {}
+        self.used: dict[AttemptKey, AttemptUse | None] = {}
         self.told: dict[AttemptKey, list[ElementResult]] = {}
         self._counting: dict[tuple[AttemptKey, int], asyncio.Future[None]] = {}
         self._waiting: dict[tuple[str, AttemptKey], asyncio.Future[None]] = {}
 
-    def running(self, key: AttemptKey, at_ns: int) -> None:
+    def running(self, key: AttemptKey, at_ns: int, asked: AskedResources | None = None) -> None:
+        self.asked[key] = asked
         self._note("running", key)
 
-    def succeeded(self, key: AttemptKey, at_ns: int, outputs: bytes | None = None) -> None:
-        self.ends[key] = None
+    def succeeded(
+        self, key: AttemptKey, at_ns: int, outputs: bytes | None = None, used: AttemptUse | None = None
+    ) -> None:
+        self.ends[key], self.used[key] = None, used
         self._note("ended", key)
 
-    def expanded(self, key: AttemptKey, at_ns: int) -> None:
-        self.ends[key] = None
+    def expanded(self, key: AttemptKey, at_ns: int, used: AttemptUse | None = None) -> None:
+        self.ends[key], self.used[key] = None, used
         self.events.append(("expanded", key))
         self._note("ended", key)
 
-    def failed(self, key: AttemptKey, at_ns: int, failure: Failure) -> None:
-        self.ends[key] = failure
+    def failed(self, key: AttemptKey, at_ns: int, failure: Failure, used: AttemptUse | None = None) -> None:
+        self.ends[key], self.used[key] = failure, used
         self._note("ended", key)
 
     def held_up(self, key: AttemptKey, why: Diagnostic | None) -> None:

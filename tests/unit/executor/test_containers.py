@@ -1,6 +1,7 @@
 """Plain containers: a program of this machine that finds its inputs as files and leaves its outputs as files."""
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -181,3 +182,15 @@ async def test_the_programs_of_the_images_environment_come_first(tmp_path: Path)
         assert await said(bench, plain(bench, "hello")) == f"{tmp_path}/env none\n"
     finally:
         await bench.close()
+
+
+async def test_each_program_tells_its_own_peak_though_one_worker_sees_to_them_all(bench: Bench) -> None:
+    peaks = []
+    for mebibytes in (400, 300):
+        spec = plain(bench, f"{sys.executable} -c \"x = b'x' * ({mebibytes} << 20)\"")
+        assert (await bench.end_of(spec)).failure is None
+        used = bench.listener.used[spec.key]
+        assert used is not None
+        peaks.append(used.memory_peak_bytes >> 20)
+    assert 400 < peaks[0] < 450
+    assert 300 < peaks[1] < 350

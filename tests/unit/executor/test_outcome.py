@@ -21,6 +21,7 @@ from flytelike.codec.worker_frames import (
 )
 from flytelike.model.failure import Failure, Fault
 from flytelike.model.quantity import bytes_of
+from flytelike.model.usage import USE_MAX, AttemptUse
 from propeller.executors.process.outcome import failure_of_exit, failure_of_start
 
 
@@ -93,6 +94,7 @@ INT = st.integers(-(2**63), 2**63 - 1)
 TEXTS = st.lists(TEXT).map(tuple)
 ENV = st.dictionaries(TEXT, TEXT)
 FAILURE = st.builds(Failure, TEXT, TEXT, st.sampled_from(Fault), st.booleans(), TEXT)
+USE = st.builds(AttemptUse, st.integers(0, USE_MAX), st.integers(0, USE_MAX))
 FRAMES: st.SearchStrategy[Frame] = st.one_of(
     st.builds(Hello, INT),
     st.builds(Fork, INT, TEXT, ENV),
@@ -100,9 +102,9 @@ FRAMES: st.SearchStrategy[Frame] = st.one_of(
     st.builds(Signal, INT, INT),
     st.builds(Forked, INT, INT),
     st.builds(NotForked, INT, INT, TEXT),
-    st.builds(Exited, INT, INT, INT),
+    st.builds(Exited, INT, INT, USE),
     st.builds(Run, TEXTS, ENV),
-    st.builds(Done, st.none() | FAILURE, INT, TEXT),
+    st.builds(Done, st.none() | FAILURE, INT, TEXT, used=st.none() | USE),
 )
 
 

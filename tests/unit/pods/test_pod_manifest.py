@@ -6,14 +6,17 @@ from typing import Any
 
 import pytest
 
+from flytelike.codec.termination_message import USED_FILE
 from flytelike.model.graph import Container, DataFiles, SecretRequest, TaskOverrides
 from flytelike.model.ids import ExecutionId, NodePath
 from flytelike.model.labels import QUEUE_LABEL
 from flytelike.model.literals import Literal, Primitive
 from flytelike.model.policies import ResourceName, Resources
+from flytelike.model.usage import AskedResources, ResourceAmounts
 from flytelike_idl.core import security_pb2, tasks_pb2
 from propeller.executors.pod.labels import key_of_pod
 from propeller.executors.pod.manifest import namespace_of, pod_words
+from propeller.executors.pod.resources import asked_of_pod
 from propeller.executors.pod.settings import PodSettings, SecurityProfile
 from propeller.ports import AttemptKey
 from tests.unit.pods.builders import (
@@ -106,6 +109,35 @@ def test_a_container_becomes_a_pod_that_is_never_restarted() -> None:
     assert pod["spec"]["terminationGracePeriodSeconds"] == 7
     assert pod["metadata"]["namespace"] == "flights-development"
     assert "resources" not in container
+
+
+@pytest.mark.parametrize(
+    ("words", "file"), [(("flytelike-execute", "x"), "/dev/termination-log"), (("sh", "-c", "true"), None)]
+)
+def test_only_our_own_program_is_told_where_a_containers_last_message_goes(
+    words: tuple[str, ...], file: str | None
+) -> None:
+    task = task_of(container=Container("img", args=words))
+    assert variables(primary_of(built(attempt(task), PLAIN))).get(USED_FILE) == file
+
+
+def test_a_container_that_keeps_its_message_elsewhere_is_told_so() -> None:
+    own = {"name": "primary", "image": "i", "args": ["flytelike-execute"], "terminationMessagePath": "/tmp/said"}
+    pod = built(attempt(pod_task({"containers": [own]})), PLAIN)
+    assert variables(primary_of(pod))[USED_FILE] == "/tmp/said"
+
+
+def test_what_a_pod_asks_for_is_read_as_the_cluster_has_it() -> None:
+    task = task_of(container=Container("img", ("run",), resources=Resources({MEMORY: "1Gi"}, {CPU: "2"})))
+    pod = built(attempt(task), PLAIN)
+    asked = AskedResources(ResourceAmounts(2000, 1 << 30), ResourceAmounts(2000, 1 << 30))
+    assert asked_of_pod(pod, "nvidia.com/gpu") == asked
+    primary_of(pod)["resources"]["limits"]["nvidia.com/gpu"] = "2"
+    found = asked_of_pod(pod, "nvidia.com/gpu")
+    assert found is not None
+    assert found.limits.gpus == found.requests.gpus == 2
+    assert asked_of_pod(built(attempt(task_of(container=Container("img", ("run",)))), PLAIN), "") is None
+    assert asked_of_pod(None, "") is None
 
 
 def test_variables_of_the_platform_the_contract_the_task_and_the_execution() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from flytelike.model.failure import Failure, Fault
+from flytelike.model.usage import AttemptUse
 from propeller.executors.pod.observation import Broken, Exited, Observation, Running, Waiting, observe
 from propeller.executors.pod.settings import Patience
 
@@ -487,3 +488,27 @@ def test_what_a_kubelet_has_not_heard_of_yet_does_not_hide_what_it_found_before(
     told = failure(pod(waiting("ContainerCreating")), 1000, [missing, unheard])
     assert told.fault is Fault.USER
     assert failure(pod(waiting("ContainerCreating")), 1000, [unheard]).fault is Fault.SYSTEM
+
+
+SAID = "my words\nflytelike-used 314572800 1800000000\n"
+
+
+def test_a_container_of_ours_tells_what_it_used_in_its_last_message() -> None:
+    news = seen(pod(terminated(0, "Completed", message=SAID), phase="Succeeded"))
+    assert isinstance(news, Exited)
+    assert news.used == AttemptUse(314_572_800, 1_800_000_000)
+    assert isinstance(plain := seen(pod(terminated(0, "Completed", message="my words"), phase="Succeeded")), Exited)
+    assert plain.used is None
+
+
+def test_what_it_used_is_none_of_an_authors_words() -> None:
+    news = seen(pod(terminated(3, message=SAID), phase="Failed"))
+    assert isinstance(news, Broken)
+    assert news.used == AttemptUse(314_572_800, 1_800_000_000)
+    assert news.failure.message.endswith("my words")
+
+
+def test_one_that_was_killed_for_its_memory_told_nothing() -> None:
+    news = seen(pod(terminated(137, "OOMKilled"), phase="Failed"))
+    assert isinstance(news, Broken)
+    assert (news.failure.code, news.used) == ("OOMKilled", None)

@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from flytelike.model.caching import CacheNote, CacheStatus
+from flytelike.model.history import AttemptChanged
 from flytelike.model.policies import CachePolicy
+from flytelike.model.usage import AttemptUse
 from propeller.core.events import CacheMissed
 from propeller.core.header import Limits
 from propeller.core.plan import scope_of
@@ -250,3 +252,10 @@ def test_a_cached_task_that_has_run_is_not_looked_up_again_after_it_was_held(los
     run.on(uncollectable("n", FLAKE, attempt=int(lost)))
     assert run.states()["n"] == "Held"
     assert run.on(ok("z")) == [f"n/{int(lost) + 1}/start"]
+
+
+def test_what_the_task_itself_used_is_told_as_its_nodes_begin() -> None:
+    run = begun(graph(task("n")), INNER)
+    run.on(replace(gave("n", "inner"), used=AttemptUse(7, 8)))
+    told = [it for it in run.decision.records if isinstance(it, AttemptChanged) and it.path == "n"]
+    assert [(it.phase.name, it.used) for it in told] == [("SUCCEEDED", AttemptUse(7, 8))]

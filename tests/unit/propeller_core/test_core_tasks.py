@@ -1,10 +1,14 @@
 """Task nodes: order, results, retries, back-off, deadlines."""
 
+from dataclasses import replace
+
 import pytest
 
 from flytelike.model.failure import Failure
+from flytelike.model.history import AttemptChanged
 from flytelike.model.ids import Identifier
 from flytelike.model.policies import Backoff
+from flytelike.model.usage import AskedResources, AttemptUse, ResourceAmounts
 from propeller.core.commands import SetTimer, StartAttempt
 from propeller.core.deadline import GRACE_NS
 from propeller.core.header import Limits
@@ -74,6 +78,26 @@ def test_a_task_tells_five_records_at_most() -> None:
     assert run.told == ["attempt a/0 RUNNING"]
     run.on(ok("a"))
     assert run.told == ["attempt a/0 SUCCEEDED", "node a SUCCEEDED", "execution SUCCEEDING"]
+
+
+def test_what_an_attempt_asked_for_and_used_passes_through() -> None:
+    run = run_of(graph(task("a", retries=1)))
+    asked = AskedResources(ResourceAmounts(500), ResourceAmounts())
+    events = (
+        replace(runs("a"), asked=asked),
+        replace(err("a", FLAKE), used=AttemptUse(7, 8)),
+        replace(ok("a", 1), used=AttemptUse(9, 10)),
+    )
+    told = []
+    for event in events:
+        run.on(event)
+        told += [(it.phase.name, it.asked, it.used) for it in run.decision.records if isinstance(it, AttemptChanged)]
+    assert told == [
+        ("RUNNING", asked, None),
+        ("RETRYABLE_FAILED", None, AttemptUse(7, 8)),
+        ("QUEUED", None, None),
+        ("SUCCEEDED", None, AttemptUse(9, 10)),
+    ]
 
 
 def test_only_what_changed_is_in_the_decision() -> None:

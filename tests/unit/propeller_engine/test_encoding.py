@@ -19,6 +19,7 @@ from flytelike.model.history import (
 )
 from flytelike.model.ids import ExecutionId, Identifier, NodeId, NodePath, ResourceKind
 from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
+from flytelike.model.usage import AskedResources, AttemptUse, ResourceAmounts
 from propeller.core import elements, header, node_state
 from propeller.core.commands import AbortAttempt, AbortChild, AbortElements
 from propeller.engine.encoding import NUMBERS, decode, encode
@@ -27,6 +28,7 @@ from propeller.ports import StoreCorrupt, StoreTooNew
 from tests.unit.propeller_engine.builders import request
 
 FAILURE = Failure("USER:E", "why", Fault.USER, retryable=True, origin="u")
+ASKED = AskedResources(ResourceAmounts(500, 1 << 30, 1, 1 << 40), ResourceAmounts(2000))
 TASK = Identifier(ResourceKind.TASK, "p", "d", "t", "v")
 
 VALUES = [
@@ -97,7 +99,7 @@ def test_a_telling_comes_back_with_the_same_entries() -> None:
     records: list[Record] = [
         ExecutionChanged(WorkflowPhase.SUCCEEDED, 1, FAILURE, "cause"),
         NodeChanged(NodePath("a"), NodePath(""), NodeId("a"), NodePhase.SUCCEEDED, 2, None, False, True, "train"),
-        AttemptChanged(NodePath("a"), 1, TASK, TaskPhase.SUCCEEDED, 3, FAILURE),
+        AttemptChanged(NodePath("a"), 1, TASK, TaskPhase.SUCCEEDED, 3, FAILURE, 4, ASKED, AttemptUse(1 << 40, 5)),
     ]
     child = ExecutionId("p", "d", "child")
     telling = Telling(execution, "mem://m", "mem://in", 5, records, [0, 1, 1], [None, child, None])
@@ -163,8 +165,11 @@ FROZEN = {
         "NodeChanged path parent spec_node_id phase at_ns failure is_parent is_child_execution name note cache graph"
         " waits waits_until_ns priority"
     ),
-    82: "AttemptChanged path attempt task phase at_ns failure next_ns",
+    82: "AttemptChanged path attempt task phase at_ns failure next_ns asked used",
     83: "ElementsChanged path attempt at_ns length open succeeded failed changes failures cache recovered",
+    84: "ResourceAmounts cpu_milli memory_bytes gpus ephemeral_storage_bytes",
+    85: "AskedResources requests limits",
+    86: "AttemptUse memory_peak_bytes processor_ns",
 }
 """What is stored since version 1. Only add lines, and fields at a line's end (with defaults)."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from flytelike.codec.termination_message import USED_FILE, parted
 from flytelike.runtime.entrypoint import main
 from flytelike.storage import Store, Unavailable
 from propeller.executors.codes import NOT_STORED_EXIT
@@ -33,6 +34,22 @@ def run(site: Site, task: str, inputs: dict[str, object], **env: str) -> tuple[s
 def test_it_writes_outputs(tmp_path: Path) -> None:
     done, _ = run(Site(tmp_path), "double", {"n": 21})
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(("task", "inputs"), [("double", {"n": 21}), ("fail", {"text": "boom"})])
+def test_what_was_used_is_added_to_the_containers_message_where_there_is_one(
+    tmp_path: Path, task: str, inputs: dict[str, object]
+) -> None:
+    said, missing = tmp_path / "said", tmp_path / "missing"
+    said.write_text("my own words")
+    run(Site(tmp_path / "one"), task, inputs, **{USED_FILE: str(said)})
+    words, used = parted(said.read_text())
+    assert words == "my own words"
+    assert used is not None
+    assert used.memory_peak_bytes > 10 << 20
+    assert used.processor_ns > 10_000_000
+    run(Site(tmp_path / "two"), task, inputs, **{USED_FILE: str(missing)})
+    assert not missing.exists()
 
 
 @pytest.mark.parametrize(("env", "status"), [({}, 0), ({"FLYTE_FAIL_ON_ERROR": "true"}, 1)])

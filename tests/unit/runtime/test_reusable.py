@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flytelike.codec.pod_orders import Begun, Ended, MarkReader, Order, order_to_json
+from flytelike.codec.pod_orders import Begun, Ended, MarkReader, Order, Used, order_to_json
 from propeller.executors.command import rendered
 from propeller.executors.contract import contract_variables
 from propeller.ports import AttemptSpec
@@ -57,6 +57,12 @@ class Pod:
     def until_exit(self) -> int:
         return self.process.wait(60)
 
+    def used(self, spec: AttemptSpec) -> Used:
+        """Run an attempt; return what it is told to have used before it ended."""
+        ended, _ = self.run(spec)
+        (found,) = [one for one in self._told if isinstance(one, Used) and one.mark == ended.mark]
+        return found
+
     def run(self, spec: AttemptSpec) -> tuple[Ended, bytes]:
         return self.until_ended(self.order(spec))
 
@@ -101,6 +107,15 @@ def test_attempts_run_one_after_another(pod: Pod) -> None:
         spec = pod.site.attempt("double", {"n": n}, outputs=True)
         ended, _ = pod.run(spec)
         assert (ended.code, output(spec)) == (0, 2 * n)
+
+
+def test_each_attempt_tells_what_it_used_also_one_that_ends_its_process(pod: Pod) -> None:
+    large = pod.used(pod.site.attempt("hold", {"mebibytes": 200}))
+    small = pod.used(pod.site.attempt("nothing"))
+    dead = pod.used(pod.site.attempt("hold_and_die", {"mebibytes": 150}))
+    assert small.memory_peak_bytes + (190 << 20) < large.memory_peak_bytes
+    assert 150 << 20 < dead.memory_peak_bytes < large.memory_peak_bytes
+    assert 0 < small.processor_ns < large.processor_ns
 
 
 def test_what_an_attempt_prints_lies_between_its_marks_in_order(pod: Pod) -> None:

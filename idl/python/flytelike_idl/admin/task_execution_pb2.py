@@ -27,13 +27,14 @@ from flytelike_idl.admin import common_pb2 as flytelike_dot_admin_dot_common__pb
 from flytelike_idl.core import execution_pb2 as flytelike_dot_core_dot_execution__pb2
 from flytelike_idl.core import identifier_pb2 as flytelike_dot_core_dot_identifier__pb2
 from flytelike_idl.core import literals_pb2 as flytelike_dot_core_dot_literals__pb2
+from flytelike_idl.core import usage_pb2 as flytelike_dot_core_dot_usage__pb2
 from flytelike_idl.event import event_pb2 as flytelike_dot_event_dot_event__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$flytelike/admin/task_execution.proto\x12\x0f\x66lytelike.admin\x1a\x1c\x66lytelike/admin/common.proto\x1a\x1e\x66lytelike/core/execution.proto\x1a\x1f\x66lytelike/core/identifier.proto\x1a\x1d\x66lytelike/core/literals.proto\x1a\x1b\x66lytelike/event/event.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"N\n\x17TaskExecutionGetRequest\x12\x33\n\x02id\x18\x01 \x01(\x0b\x32\'.flytelike.core.TaskExecutionIdentifier\"\xb5\x01\n\x18TaskExecutionListRequest\x12\x42\n\x11node_execution_id\x18\x01 \x01(\x0b\x32\'.flytelike.core.NodeExecutionIdentifier\x12\r\n\x05limit\x18\x02 \x01(\r\x12\r\n\x05token\x18\x03 \x01(\t\x12\x0f\n\x07\x66ilters\x18\x04 \x01(\t\x12&\n\x07sort_by\x18\x05 \x01(\x0b\x32\x15.flytelike.admin.Sort\"\xa2\x01\n\rTaskExecution\x12\x33\n\x02id\x18\x01 \x01(\x0b\x32\'.flytelike.core.TaskExecutionIdentifier\x12\x11\n\tinput_uri\x18\x02 \x01(\t\x12\x36\n\x07\x63losure\x18\x03 \x01(\x0b\x32%.flytelike.admin.TaskExecutionClosure\x12\x11\n\tis_parent\x18\x04 \x01(\x08\"[\n\x11TaskExecutionList\x12\x37\n\x0ftask_executions\x18\x01 \x03(\x0b\x32\x1e.flytelike.admin.TaskExecution\x12\r\n\x05token\x18\x02 \x01(\t\"\xbe\x05\n\x14TaskExecutionClosure\x12\x18\n\noutput_uri\x18\x01 \x01(\tB\x02\x18\x01H\x00\x12/\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x1e.flytelike.core.ExecutionErrorH\x00\x12\x35\n\x0boutput_data\x18\x0c \x01(\x0b\x32\x1a.flytelike.core.LiteralMapB\x02\x18\x01H\x00\x12\x32\n\x05phase\x18\x03 \x01(\x0e\x32#.flytelike.core.TaskExecution.Phase\x12%\n\x04logs\x18\x04 \x03(\x0b\x32\x17.flytelike.core.TaskLog\x12.\n\nstarted_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x08\x64uration\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x0b\x63ustom_info\x18\t \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0e\n\x06reason\x18\n \x01(\t\x12\x11\n\ttask_type\x18\x0b \x01(\t\x12\x38\n\x08metadata\x18\x10 \x01(\x0b\x32&.flytelike.event.TaskExecutionMetadata\x12\x15\n\revent_version\x18\x11 \x01(\x05\x12(\n\x07reasons\x18\x12 \x03(\x0b\x32\x17.flytelike.admin.Reason\x12/\n\x0blog_context\x18\x13 \x01(\x0b\x32\x1a.flytelike.core.LogContextB\x0f\n\routput_result\"J\n\x06Reason\x12/\n\x0boccurred_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07message\x18\x02 \x01(\t\"R\n\x1bTaskExecutionGetDataRequest\x12\x33\n\x02id\x18\x01 \x01(\x0b\x32\'.flytelike.core.TaskExecutionIdentifier\"\x8e\x02\n\x1cTaskExecutionGetDataResponse\x12,\n\x06inputs\x18\x01 \x01(\x0b\x32\x18.flytelike.admin.UrlBlobB\x02\x18\x01\x12-\n\x07outputs\x18\x02 \x01(\x0b\x32\x18.flytelike.admin.UrlBlobB\x02\x18\x01\x12/\n\x0b\x66ull_inputs\x18\x03 \x01(\x0b\x32\x1a.flytelike.core.LiteralMap\x12\x30\n\x0c\x66ull_outputs\x18\x04 \x01(\x0b\x32\x1a.flytelike.core.LiteralMap\x12.\n\nflyte_urls\x18\x05 \x01(\x0b\x32\x1a.flytelike.admin.FlyteURLsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$flytelike/admin/task_execution.proto\x12\x0f\x66lytelike.admin\x1a\x1c\x66lytelike/admin/common.proto\x1a\x1e\x66lytelike/core/execution.proto\x1a\x1f\x66lytelike/core/identifier.proto\x1a\x1d\x66lytelike/core/literals.proto\x1a\x1a\x66lytelike/core/usage.proto\x1a\x1b\x66lytelike/event/event.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"N\n\x17TaskExecutionGetRequest\x12\x33\n\x02id\x18\x01 \x01(\x0b\x32\'.flytelike.core.TaskExecutionIdentifier\"\xb5\x01\n\x18TaskExecutionListRequest\x12\x42\n\x11node_execution_id\x18\x01 \x01(\x0b\x32\'.flytelike.core.NodeExecutionIdentifier\x12\r\n\x05limit\x18\x02 \x01(\r\x12\r\n\x05token\x18\x03 \x01(\t\x12\x0f\n\x07\x66ilters\x18\x04 \x01(\t\x12&\n\x07sort_by\x18\x05 \x01(\x0b\x32\x15.flytelike.admin.Sort\"\xa2\x01\n\rTaskExecution\x12\x33\n\x02id\x18\x01 \x01(\x0b\x32\'.flytelike.core.TaskExecutionIdentifier\x12\x11\n\tinput_uri\x18\x02 \x01(\t\x12\x36\n\x07\x63losure\x18\x03 \x01(\x0b\x32%.flytelike.admin.TaskExecutionClosure\x12\x11\n\tis_parent\x18\x04 \x01(\x08\"[\n\x11TaskExecutionList\x12\x37\n\x0ftask_executions\x18\x01 \x03(\x0b\x32\x1e.flytelike.admin.TaskExecution\x12\r\n\x05token\x18\x02 \x01(\t\"\x99\x06\n\x14TaskExecutionClosure\x12\x18\n\noutput_uri\x18\x01 \x01(\tB\x02\x18\x01H\x00\x12/\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x1e.flytelike.core.ExecutionErrorH\x00\x12\x35\n\x0boutput_data\x18\x0c \x01(\x0b\x32\x1a.flytelike.core.LiteralMapB\x02\x18\x01H\x00\x12\x32\n\x05phase\x18\x03 \x01(\x0e\x32#.flytelike.core.TaskExecution.Phase\x12%\n\x04logs\x18\x04 \x03(\x0b\x32\x17.flytelike.core.TaskLog\x12.\n\nstarted_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x08\x64uration\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x0b\x63ustom_info\x18\t \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0e\n\x06reason\x18\n \x01(\t\x12\x11\n\ttask_type\x18\x0b \x01(\t\x12\x38\n\x08metadata\x18\x10 \x01(\x0b\x32&.flytelike.event.TaskExecutionMetadata\x12\x15\n\revent_version\x18\x11 \x01(\x05\x12(\n\x07reasons\x18\x12 \x03(\x0b\x32\x17.flytelike.admin.Reason\x12/\n\x0blog_context\x18\x13 \x01(\x0b\x32\x1a.flytelike.core.LogContext\x12.\n\x05\x61sked\x18\xa4I \x01(\x0b\x32\x1e.flytelike.core.AskedResources\x12)\n\x04used\x18\xa5I \x01(\x0b\x32\x1a.flytelike.core.AttemptUseB\x0f\n\routput_result\"J\n\x06Reason\x12/\n\x0boccurred_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07message\x18\x02 \x01(\t\"R\n\x1bTaskExecutionGetDataRequest\x12\x33\n\x02id\x18\x01 \x01(\x0b\x32\'.flytelike.core.TaskExecutionIdentifier\"\x8e\x02\n\x1cTaskExecutionGetDataResponse\x12,\n\x06inputs\x18\x01 \x01(\x0b\x32\x18.flytelike.admin.UrlBlobB\x02\x18\x01\x12-\n\x07outputs\x18\x02 \x01(\x0b\x32\x18.flytelike.admin.UrlBlobB\x02\x18\x01\x12/\n\x0b\x66ull_inputs\x18\x03 \x01(\x0b\x32\x1a.flytelike.core.LiteralMap\x12\x30\n\x0c\x66ull_outputs\x18\x04 \x01(\x0b\x32\x1a.flytelike.core.LiteralMap\x12.\n\nflyte_urls\x18\x05 \x01(\x0b\x32\x1a.flytelike.admin.FlyteURLsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,20 +49,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TASKEXECUTIONGETDATARESPONSE'].fields_by_name['inputs']._serialized_options = b'\030\001'
   _globals['_TASKEXECUTIONGETDATARESPONSE'].fields_by_name['outputs']._loaded_options = None
   _globals['_TASKEXECUTIONGETDATARESPONSE'].fields_by_name['outputs']._serialized_options = b'\030\001'
-  _globals['_TASKEXECUTIONGETREQUEST']._serialized_start=307
-  _globals['_TASKEXECUTIONGETREQUEST']._serialized_end=385
-  _globals['_TASKEXECUTIONLISTREQUEST']._serialized_start=388
-  _globals['_TASKEXECUTIONLISTREQUEST']._serialized_end=569
-  _globals['_TASKEXECUTION']._serialized_start=572
-  _globals['_TASKEXECUTION']._serialized_end=734
-  _globals['_TASKEXECUTIONLIST']._serialized_start=736
-  _globals['_TASKEXECUTIONLIST']._serialized_end=827
-  _globals['_TASKEXECUTIONCLOSURE']._serialized_start=830
-  _globals['_TASKEXECUTIONCLOSURE']._serialized_end=1532
-  _globals['_REASON']._serialized_start=1534
-  _globals['_REASON']._serialized_end=1608
-  _globals['_TASKEXECUTIONGETDATAREQUEST']._serialized_start=1610
-  _globals['_TASKEXECUTIONGETDATAREQUEST']._serialized_end=1692
-  _globals['_TASKEXECUTIONGETDATARESPONSE']._serialized_start=1695
-  _globals['_TASKEXECUTIONGETDATARESPONSE']._serialized_end=1965
+  _globals['_TASKEXECUTIONGETREQUEST']._serialized_start=335
+  _globals['_TASKEXECUTIONGETREQUEST']._serialized_end=413
+  _globals['_TASKEXECUTIONLISTREQUEST']._serialized_start=416
+  _globals['_TASKEXECUTIONLISTREQUEST']._serialized_end=597
+  _globals['_TASKEXECUTION']._serialized_start=600
+  _globals['_TASKEXECUTION']._serialized_end=762
+  _globals['_TASKEXECUTIONLIST']._serialized_start=764
+  _globals['_TASKEXECUTIONLIST']._serialized_end=855
+  _globals['_TASKEXECUTIONCLOSURE']._serialized_start=858
+  _globals['_TASKEXECUTIONCLOSURE']._serialized_end=1651
+  _globals['_REASON']._serialized_start=1653
+  _globals['_REASON']._serialized_end=1727
+  _globals['_TASKEXECUTIONGETDATAREQUEST']._serialized_start=1729
+  _globals['_TASKEXECUTIONGETDATAREQUEST']._serialized_end=1811
+  _globals['_TASKEXECUTIONGETDATARESPONSE']._serialized_start=1814
+  _globals['_TASKEXECUTIONGETDATARESPONSE']._serialized_end=2084
 # @@protoc_insertion_point(module_scope)

@@ -9,6 +9,7 @@ from flytelike_idl.admin import common_pb2 as common_pb2
 from flytelike_idl.core import execution_pb2 as execution_pb2
 from flytelike_idl.core import identifier_pb2 as identifier_pb2
 from flytelike_idl.core import literals_pb2 as literals_pb2
+from flytelike_idl.core import usage_pb2 as usage_pb2
 from flytelike_idl.event import event_pb2 as event_pb2
 from google.protobuf import descriptor as descriptor
 from google.protobuf import duration_pb2 as duration_pb2
@@ -160,6 +161,8 @@ class TaskExecutionClosure(message.Message):
     EVENT_VERSION_FIELD_NUMBER: builtins.int
     REASONS_FIELD_NUMBER: builtins.int
     LOG_CONTEXT_FIELD_NUMBER: builtins.int
+    ASKED_FIELD_NUMBER: builtins.int
+    USED_FIELD_NUMBER: builtins.int
     @builtins.property
     @_deprecated("""This field has been marked as deprecated using proto field options.""")
     def output_uri(self) -> builtins.str: ...
@@ -193,6 +196,14 @@ class TaskExecutionClosure(message.Message):
     def reasons(self) -> containers.RepeatedCompositeFieldContainer[Reason]: ...
     @builtins.property
     def log_context(self) -> execution_pb2.LogContext: ...
+    @builtins.property
+    def asked(self) -> usage_pb2.AskedResources:
+        """What it asked of its machine; absent while it has not begun, and where it asked for nothing."""
+
+    @builtins.property
+    def used(self) -> usage_pb2.AttemptUse:
+        """What it used; absent while it has not ended, and where that was not measured."""
+
     def __init__(
         self,
         *,
@@ -212,10 +223,12 @@ class TaskExecutionClosure(message.Message):
         event_version: builtins.int = ...,
         reasons: abc.Iterable[Reason] | None = ...,
         log_context: execution_pb2.LogContext | None = ...,
+        asked: usage_pb2.AskedResources | None = ...,
+        used: usage_pb2.AttemptUse | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["created_at", b"created_at", "custom_info", b"custom_info", "duration", b"duration", "error", b"error", "log_context", b"log_context", "metadata", b"metadata", "output_data", b"output_data", "output_result", b"output_result", "output_uri", b"output_uri", "started_at", b"started_at", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["asked", b"asked", "created_at", b"created_at", "custom_info", b"custom_info", "duration", b"duration", "error", b"error", "log_context", b"log_context", "metadata", b"metadata", "output_data", b"output_data", "output_result", b"output_result", "output_uri", b"output_uri", "started_at", b"started_at", "updated_at", b"updated_at", "used", b"used"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["created_at", b"created_at", "custom_info", b"custom_info", "duration", b"duration", "error", b"error", "event_version", b"event_version", "log_context", b"log_context", "logs", b"logs", "metadata", b"metadata", "output_data", b"output_data", "output_result", b"output_result", "output_uri", b"output_uri", "phase", b"phase", "reason", b"reason", "reasons", b"reasons", "started_at", b"started_at", "task_type", b"task_type", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["asked", b"asked", "created_at", b"created_at", "custom_info", b"custom_info", "duration", b"duration", "error", b"error", "event_version", b"event_version", "log_context", b"log_context", "logs", b"logs", "metadata", b"metadata", "output_data", b"output_data", "output_result", b"output_result", "output_uri", b"output_uri", "phase", b"phase", "reason", b"reason", "reasons", b"reasons", "started_at", b"started_at", "task_type", b"task_type", "updated_at", b"updated_at", "used", b"used"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_output_result: _TypeAlias = typing.Literal["output_uri", "error", "output_data"]  # noqa: Y015
     _WhichOneofArgType_output_result: _TypeAlias = typing.Literal["output_result", b"output_result"]  # noqa: Y015

@@ -9,6 +9,7 @@ from flytelike_idl.core import catalog_pb2 as catalog_pb2
 from flytelike_idl.core import execution_pb2 as execution_pb2
 from flytelike_idl.core import identifier_pb2 as identifier_pb2
 from flytelike_idl.core import literals_pb2 as literals_pb2
+from flytelike_idl.core import usage_pb2 as usage_pb2
 from google.protobuf import descriptor as descriptor
 from google.protobuf import message as message
 from google.protobuf import timestamp_pb2 as timestamp_pb2
@@ -958,6 +959,8 @@ class RunAttempt(message.Message):
     STARTED_AT_FIELD_NUMBER: builtins.int
     ENDED_AT_FIELD_NUMBER: builtins.int
     ERROR_FIELD_NUMBER: builtins.int
+    ASKED_FIELD_NUMBER: builtins.int
+    USED_FIELD_NUMBER: builtins.int
     number: builtins.int
     """Its number, from 0."""
     phase: execution_pb2.TaskExecution.Phase.ValueType
@@ -982,6 +985,14 @@ class RunAttempt(message.Message):
     def error(self) -> execution_pb2.ExecutionError:
         """Its error."""
 
+    @builtins.property
+    def asked(self) -> usage_pb2.AskedResources:
+        """What it asked of its machine; absent while it has not begun, and where it asked for nothing."""
+
+    @builtins.property
+    def used(self) -> usage_pb2.AttemptUse:
+        """What it used; absent while it has not ended, and where that was not measured."""
+
     def __init__(
         self,
         *,
@@ -992,10 +1003,12 @@ class RunAttempt(message.Message):
         started_at: timestamp_pb2.Timestamp | None = ...,
         ended_at: timestamp_pb2.Timestamp | None = ...,
         error: execution_pb2.ExecutionError | None = ...,
+        asked: usage_pb2.AskedResources | None = ...,
+        used: usage_pb2.AttemptUse | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["created_at", b"created_at", "ended_at", b"ended_at", "error", b"error", "started_at", b"started_at", "task", b"task"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["asked", b"asked", "created_at", b"created_at", "ended_at", b"ended_at", "error", b"error", "started_at", b"started_at", "task", b"task", "used", b"used"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["created_at", b"created_at", "ended_at", b"ended_at", "error", b"error", "number", b"number", "phase", b"phase", "started_at", b"started_at", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["asked", b"asked", "created_at", b"created_at", "ended_at", b"ended_at", "error", b"error", "number", b"number", "phase", b"phase", "started_at", b"started_at", "task", b"task", "used", b"used"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -10,6 +10,7 @@ from flytelike_idl.core import execution_pb2 as execution_pb2
 from flytelike_idl.core import identifier_pb2 as identifier_pb2
 from flytelike_idl.core import tasks_pb2 as tasks_pb2
 from flytelike_idl.core import types_pb2 as types_pb2
+from flytelike_idl.core import usage_pb2 as usage_pb2
 from flytelike_idl.service import tenancy_pb2 as tenancy_pb2
 from google.protobuf import descriptor as descriptor
 from google.protobuf import message as message
@@ -336,6 +337,8 @@ class AttemptChanged(message.Message):
     AT_NS_FIELD_NUMBER: builtins.int
     FAILURE_FIELD_NUMBER: builtins.int
     NEXT_NS_FIELD_NUMBER: builtins.int
+    ASKED_FIELD_NUMBER: builtins.int
+    USED_FIELD_NUMBER: builtins.int
     path: builtins.str
     """The node's path."""
     attempt: builtins.int
@@ -354,6 +357,14 @@ class AttemptChanged(message.Message):
     def failure(self) -> PropellerFailure:
         """Why it failed."""
 
+    @builtins.property
+    def asked(self) -> usage_pb2.AskedResources:
+        """What it asked of its machine, told as it begins."""
+
+    @builtins.property
+    def used(self) -> usage_pb2.AttemptUse:
+        """What it used, told as it ends."""
+
     def __init__(
         self,
         *,
@@ -364,10 +375,12 @@ class AttemptChanged(message.Message):
         at_ns: builtins.int = ...,
         failure: PropellerFailure | None = ...,
         next_ns: builtins.int = ...,
+        asked: usage_pb2.AskedResources | None = ...,
+        used: usage_pb2.AttemptUse | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["failure", b"failure", "task", b"task"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["asked", b"asked", "failure", b"failure", "task", b"task", "used", b"used"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["at_ns", b"at_ns", "attempt", b"attempt", "failure", b"failure", "next_ns", b"next_ns", "path", b"path", "phase", b"phase", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["asked", b"asked", "at_ns", b"at_ns", "attempt", b"attempt", "failure", b"failure", "next_ns", b"next_ns", "path", b"path", "phase", b"phase", "task", b"task", "used", b"used"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -163,6 +163,32 @@ def eat(mebibytes: int) -> int:
 
 
 @Task
+def hold(mebibytes: int) -> int:
+    return len(b"x" * (mebibytes << 20))
+
+
+@Task
+def let_a_child_hold(mebibytes: int) -> None:
+    subprocess.run([sys.executable, "-c", f"b'x' * ({mebibytes} << 20)"], check=True)
+
+
+@Task
+def spend(milliseconds: int) -> None:
+    """Keep a processor busy, and let a child keep it as busy again."""
+    source = f"import time\nwhile time.process_time() < {milliseconds} / 1000: pass"
+    subprocess.run([sys.executable, "-c", source], check=True)
+    until = time.process_time() + milliseconds / 1000
+    while time.process_time() < until:
+        pass
+
+
+@Task
+def hold_and_die(mebibytes: int) -> None:
+    held = b"x" * (mebibytes << 20)
+    os._exit(len(held) >> 50)
+
+
+@Task
 def write_megabytes(count: int) -> None:
     line = "x" * 1023 + "\n"
     for _ in range(count * 1024):

@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { describe, expect, it, test } from "vitest";
 import { CatalogCacheStatus } from "../gen/flytelike/core/catalog_pb";
 import { type LiteralType, LiteralTypeSchema, SimpleType } from "../gen/flytelike/core/types_pb";
+import { AskedResourcesSchema, AttemptUseSchema } from "../gen/flytelike/core/usage_pb";
 import { RunNodeSchema } from "../gen/flytelike/service/console_pb";
 import { amount, amountFrom } from "./amounts";
 import { cells, countKinds, indexesOf, kindOf } from "./elements";
@@ -20,6 +21,7 @@ import { spans } from "./spans";
 import { ago, duration, size } from "./time";
 import { parseTrace } from "./trace";
 import { typeWords } from "./types";
+import { uses } from "./usage";
 import { dropView, sameSearch, saveView, views } from "./views";
 
 const simple = (value: SimpleType): LiteralType => create(LiteralTypeSchema, { type: { case: "simple", value } });
@@ -289,5 +291,55 @@ describe("amounts of quotas", () => {
 
   it("are shown as they are read", () => {
     for (const [resource, text] of [["cpu", "1.5"], ["memory", "64 GiB"], ["attempts", "10"]] as const) expect(amount(resource, amountFrom(resource, text))).toBe(text);
+  });
+});
+
+describe("what attempts asked for and used", () => {
+  const MIB = 1024n * 1024n;
+  const asked = create(AskedResourcesSchema, {
+    requests: { cpuMilli: 1000n, memoryBytes: 500n * MIB },
+    limits: { memoryBytes: 1024n * MIB },
+  });
+  const used = create(AttemptUseSchema, { memoryPeakBytes: 312n * MIB, processorNs: 1_800_000_000n });
+
+  it("is told beside each other, with the part of the limit", () => {
+    expect(uses({ asked, used, tookMs: 2000 })).toEqual([
+      { name: "Memory", text: "312 MiB of 500 MiB asked (limit 1 GiB)", part: 312 / 1024 },
+      { name: "Processor", text: "1.8 s over 2 s = 0.9 CPU of 1 asked" },
+    ]);
+  });
+
+  it("says what was not measured, and what was not asked for says nothing", () => {
+    expect(uses({ asked, used: undefined, tookMs: 2000 }).map((use) => use.text)).toEqual([
+      "not measured; 500 MiB asked (limit 1 GiB)",
+      "not measured; 1 asked",
+    ]);
+    expect(uses({ used, tookMs: 0 })).toEqual([
+      { name: "Memory", text: "312 MiB" },
+      { name: "Processor", text: "1.8 s" },
+    ]);
+  });
+
+  it("tells only what was asked for while the attempt runs", () => {
+    expect(uses({ asked }).map((use) => use.text)).toEqual(["500 MiB asked (limit 1 GiB)", "1 asked"]);
+    expect(uses({})).toEqual([]);
+  });
+
+  it("tells devices and disk where they were asked for", () => {
+    const more = create(AskedResourcesSchema, { requests: { gpus: 2n, ephemeralStorageBytes: 10n * 1024n * MIB } });
+    expect(uses({ asked: more }).map((use) => `${use.name}: ${use.text}`)).toEqual(["GPUs: 2 asked", "Disk: 10 GiB asked"]);
+  });
+
+  it("counts short times in milliseconds", () => {
+    const little = create(AttemptUseSchema, { processorNs: 2_140_000n });
+    expect(uses({ used: little, tookMs: 6 })).toEqual([
+      { name: "Memory", text: "not measured" },
+      { name: "Processor", text: "2.1 ms over 6 ms = 0.36 CPU" },
+    ]);
+  });
+
+  it("never draws more than the whole", () => {
+    const much = create(AttemptUseSchema, { memoryPeakBytes: 4096n * MIB });
+    expect(uses({ asked, used: much, tookMs: 1 })[0]?.part).toBe(1);
   });
 });

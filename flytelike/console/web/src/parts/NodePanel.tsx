@@ -6,6 +6,8 @@ import { keys } from "../api/keys";
 import { CatalogCacheStatus } from "../gen/flytelike/core/catalog_pb";
 import type { GetRunNodeResponse, RunAttempt } from "../gen/flytelike/service/console_pb";
 import { cacheWords, nodeLook, taskLook } from "../lib/phases";
+import { ms } from "../lib/time";
+import { type Use, uses } from "../lib/usage";
 import { Elements } from "./Elements";
 import { Fault } from "./Fault";
 import { Gates } from "./Gates";
@@ -233,6 +235,45 @@ function Attempts({ attempts }: { readonly attempts: readonly RunAttempt[] }): J
           </tbody>
         </table>
       </div>
+      {attempts.map((one) => (
+        <Resources key={one.number} attempt={one} alone={attempts.length === 1} />
+      ))}
+    </>
+  );
+}
+
+/** What an attempt asked of its machine, and what it used. */
+function Resources({ attempt, alone }: { readonly attempt: RunAttempt; readonly alone: boolean }): JSX.Element {
+  const began = ms(attempt.startedAt);
+  const ended = ms(attempt.endedAt);
+  const tookMs = began === undefined || ended === undefined ? undefined : ended - began;
+  const found = uses({ asked: attempt.asked, used: attempt.used, tookMs });
+  if (found.length === 0) return <></>;
+  const title = alone ? "Resources" : `Resources of attempt ${String(attempt.number + 1)}`;
+  return (
+    <section aria-label={title}>
+      <h3>{title}</h3>
+      <dl className="facts">
+        {found.map((use) => (
+          <Fact key={use.name} use={use} />
+        ))}
+      </dl>
+    </section>
+  );
+}
+
+function Fact({ use: { name, text, part } }: { readonly use: Use }): JSX.Element {
+  return (
+    <>
+      <dt>{name}</dt>
+      <dd className="num">
+        {text}
+        {part !== undefined && (
+          <div className="meter" aria-hidden="true" title={`${String(Math.round(part * 100))} % of the most it may use`} style={{ maxWidth: 220, marginTop: 3 }}>
+            <i className={part >= 0.9 ? "full" : ""} style={{ width: `${String(part * 100)}%` }} />
+          </div>
+        )}
+      </dd>
     </>
   );
 }
