@@ -39,7 +39,7 @@ class LongWaits:
         loop = asyncio.get_running_loop()
         self._waiting[ask_id] = (key, loop.time())
         if self._looking is None:
-            self._looking = loop.create_task(self._look(), name="long-waits")
+            self._looking = loop.create_task(self._look(), name="slots")
 
     def over(self, ask_id: str) -> None:
         """Take in that somebody does not wait any more. Who never did is ignored."""

@@ -14,7 +14,7 @@ from flytelike.controlplane.app import ControlPlane
 from flytelike.model.history import AttemptChanged, ElementsChanged, ExecutionChanged, HistoryEntry, NodeChanged
 from flytelike.model.ids import ExecutionId, Identifier, ResourceKind
 from flytelike.model.literals import Collection, Literal, Primitive, UnionValue, Void
-from flytelike.model.phases import TaskPhase, WorkflowPhase
+from flytelike.model.phases import NodePhase, TaskPhase, WorkflowPhase
 from flytelike.remote import Client, executions, signals
 from tests.e2e.cli import flytelike
 
@@ -110,11 +110,15 @@ def _story(entries: list[HistoryEntry]) -> Story:
                 cache = record.cache and record.cache.status
                 waits = (record.note.split(" of ")[0], record.waits, record.graph, entry.child is not None)
                 shape = (record.parent, record.spec_node_id, record.name, record.is_parent, record.is_child_execution)
-                found.setdefault(record.path, []).append((record.phase, failure, cache, *waits, *shape))
+                told = found.setdefault(record.path, [])
+                # Whether an attempt waits for room, and so its node, is the machine's affair.
+                if not (record.phase is NodePhase.RUNNING and told and told[-1][0] is NodePhase.RUNNING):
+                    told.append((record.phase, failure, cache, *waits, *shape))
             case AttemptChanged():
-                found.setdefault(f"{record.path} {record.attempt}", []).append(
-                    (record.phase, record.task.name, failure)
-                )
+                told = found.setdefault(f"{record.path} {record.attempt}", [])
+                new = (record.phase, record.task.name, failure)
+                if record.phase is not TaskPhase.WAITING_FOR_RESOURCES and new not in told[-1:]:
+                    told.append(new)
             case ElementsChanged():
                 for span in record.changes:
                     for element in range(span.first, span.first + span.length):

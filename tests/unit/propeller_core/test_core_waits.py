@@ -2,6 +2,7 @@
 
 import pytest
 
+from flytelike.model.graph import MinSuccesses
 from flytelike.model.history import AttemptChanged, NodeChanged
 from flytelike.model.phases import TaskPhase
 from propeller.core.events import AttemptWaits
@@ -11,6 +12,7 @@ from tests.unit.propeller_core.builders import (
     FLAKE,
     LOST,
     Run,
+    broke,
     done,
     each,
     err,
@@ -138,6 +140,17 @@ def test_an_array_says_what_its_elements_wait_for_until_one_ends(who: str) -> No
     assert waits(run) == {"m": ("", 0)}
     run.on(attempt_waits("m.0.1"))
     assert waits(run) == {}, "it gets on, its counts say how"
+    run.on(done("m", 1))
+    assert waits(run) == {}, "it was said that it waits no more"
+
+
+def test_an_array_gets_on_with_what_fails_too() -> None:
+    run = run_of(graph(each(task("m"), length=4, success=MinSuccesses(1))))
+    run.on(opened("m", 4))
+    run.on(done("m", 0))
+    run.on(broke("m", 1))
+    run.on(attempt_waits("m.0.2"))
+    assert waits(run) == {}
 
 
 def test_an_array_whose_elements_wait_no_more_says_so() -> None:
