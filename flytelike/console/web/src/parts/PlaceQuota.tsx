@@ -34,28 +34,28 @@ export function PlaceQuota({ use, opened }: Props): JSX.Element {
         )}
       </h2>
       {resources.length > 0 && (
-      <table className="quota">
-        <thead>
-          <tr>
-            <th scope="col">Resource</th>
-            <th scope="col" className="right">
-              Used
-            </th>
-            <th scope="col" className="right">
-              Limit
-            </th>
-            <th scope="col" className="right">
-              Guaranteed
-            </th>
-            <th scope="col" aria-label="Share of the limit" />
-          </tr>
-        </thead>
-        <tbody>
-          {resources.map((resource) => (
-            <Row key={resource} resource={resource} used={use.used[resource]} limit={limits[resource]} guaranteed={guaranteed[resource]} />
-          ))}
-        </tbody>
-      </table>
+        <table className="quota">
+          <thead>
+            <tr>
+              <th scope="col">Resource</th>
+              <th scope="col" className="right">
+                Used
+              </th>
+              <th scope="col" className="right">
+                Limit
+              </th>
+              <th scope="col" className="right">
+                Guaranteed
+              </th>
+              <th scope="col" aria-label="Share of the limit" />
+            </tr>
+          </thead>
+          <tbody>
+            {resources.map((resource) => (
+              <Row key={resource} resource={resource} used={use.used[resource]} limit={limits[resource]} guaranteed={guaranteed[resource]} />
+            ))}
+          </tbody>
+        </table>
       )}
       {resources.length === 0 && <p className="soft">Nothing bounds it, and nothing of it runs.</p>}
       <Change use={use} name={name} />
