@@ -100,6 +100,20 @@ def test_the_page_of_a_projects_quotas_shows_its_line_and_leads_to_the_team(line
     expect(page).to_have_url(re.compile("/teams/retail$"))
 
 
+def test_the_overview_of_a_domain_shows_what_of_its_limits_is_used_and_what_ran_last(
+    line: Shop, page: Page, axe: str
+) -> None:
+    page.goto(line.address(""))
+    last = page.get_by_role("region", name="Last executions")
+    expect(last.get_by_role("link", name=line.names["urgent"])).to_be_visible()
+    use = page.get_by_role("region", name="Quota use")
+    expect(use.get_by_role("row").first).to_contain_text("attempts team retail")
+    expect(use.get_by_role("row").first).to_contain_text("1 of 1")
+    assert faults(page, axe) == []
+    use.get_by_role("link", name="3 wait here").click()
+    expect(page.get_by_role("heading", name="Quotas")).to_be_visible()
+
+
 def test_a_team_of_which_nothing_waits_says_so(line: Shop, page: Page) -> None:
     page.goto(f"{line.running.http}/console/teams/default")
     expect(page.get_by_role("region", name="team default")).to_contain_text("Nobody waits here.")

@@ -1,7 +1,8 @@
 import { create } from "@bufbuild/protobuf";
 import { describe, expect, it, test } from "vitest";
-import { QuotaPlaceSchema, QuotaShortfallSchema } from "../gen/flytelike/service/tenancy_pb";
+import { QuotaPlaceSchema, QuotaShortfallSchema, QuotaUseSchema } from "../gen/flytelike/service/tenancy_pb";
 import { amountWords } from "./amounts";
+import { tightest } from "./tightest";
 import { asksWords, placeWords, shortfallWords } from "./waits";
 
 const GI = 1024n ** 3n;
@@ -38,5 +39,26 @@ describe("who waits for what", () => {
   it("tells what can never be", () => {
     const told = shortfallWords(create(QuotaShortfallSchema, { ...short, used: 0n, asked: 9000n, never: true }));
     expect(told).toBe("team ml: 0 of 8 CPU in use, and 9 are asked for: more than there may ever be");
+  });
+});
+
+describe("the limits that hold in a domain", () => {
+  const use = (place: object, limits: Record<string, bigint>, used: Record<string, bigint>) =>
+    create(QuotaUseSchema, { quota: { place, limits }, used });
+  const uses = [
+    use({}, { attempts: 10n }, { attempts: 4n, cpu: 4000n }),
+    use({ team: "ml" }, { cpu: 4000n, memory: 0n }, { cpu: 4000n }),
+    use({ project: "vision", domain: "staging" }, { attempts: 1n }, { attempts: 1n }),
+    use({ project: "vision", domain: "production" }, { attempts: 8n }, {}),
+    create(QuotaUseSchema, { used: { gpu: 1n } }),
+  ];
+  it("come by how much of them is used; what has no limit is left out", () => {
+    const told = tightest(uses, "production").map(({ place, resource, used, limit }) => [placeWords(place), resource, used, limit]);
+    expect(told).toEqual([
+      ["team ml", "cpu", 4000n, 4000n],
+      ["team ml", "memory", 0n, 0n],
+      ["the platform", "attempts", 4n, 10n],
+      ["vision / production", "attempts", 0n, 8n],
+    ]);
   });
 });

@@ -8,12 +8,14 @@ import type { DashboardBar, GetDashboardResponse, PhaseCount } from "../gen/flyt
 import { RUN_FILTERS } from "../lib/phases";
 import { duration, exact, ms } from "../lib/time";
 import { Empty, Fault } from "../parts/Fault";
+import { QuotaGlance } from "../parts/QuotaGlance";
 import { RunTable } from "../parts/RunRows";
 import { SchedulesNext } from "../parts/Schedule";
 import { Ago } from "../parts/Time";
 import { useTitle } from "../parts/title";
 
 const route = getRouteApi("/p/$project/$domain/");
+const LAST = 6;
 const WINDOWS: readonly (readonly [hours: number, words: string])[] = [
   [1, "1h"],
   [24, "24h"],
@@ -99,6 +101,8 @@ function Board({ place, data }: { readonly place: Place; readonly data: GetDashb
           <h2>Last failures</h2>
           {data.failures.length === 0 ? <p className="soft">Nothing has failed.</p> : <RunTable place={place} runs={data.failures} />}
         </section>
+        <LastRuns place={place} />
+        <QuotaGlance place={place} />
       </div>
       <section className="card" style={{ marginTop: 14 }} aria-label="Most executed">
         <h2>Most executed</h2>
@@ -136,6 +140,26 @@ function Board({ place, data }: { readonly place: Place; readonly data: GetDashb
         </div>
       </section>
     </>
+  );
+}
+
+/** What was executed last, whatever became of it. */
+function LastRuns({ place }: { readonly place: Place }): JSX.Element {
+  const found = useQuery({
+    queryKey: [...keys.domain(place), "last"],
+    queryFn: () => pages.listRuns({ place, limit: LAST }),
+  });
+  return (
+    <section className="card" aria-label="Last executions">
+      <div className="row">
+        <h2 className="grow">Last executions</h2>
+        <Link to="/p/$project/$domain/executions" params={place}>
+          All executions
+        </Link>
+      </div>
+      <Fault error={found.error} />
+      <RunTable place={place} runs={found.data?.runs ?? []} />
+    </section>
   );
 }
 

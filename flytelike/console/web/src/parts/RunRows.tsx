@@ -36,7 +36,7 @@ export function RunTable({ place, runs }: { readonly place: Place; readonly runs
         <tbody>
           {runs.map((run) => (
             <tr key={run.name}>
-              <td>
+              <td style={{ width: 24 }}>
                 <Phase look={runLook(run.phase)} bare />
               </td>
               <td>
