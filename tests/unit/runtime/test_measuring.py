@@ -10,6 +10,16 @@ import pytest
 from flytelike.runtime import measuring
 
 MIB = 1 << 20
+CHILDREN = """
+import subprocess, sys
+from flytelike.runtime import measuring
+
+for mebibytes in (450, 350):
+    begun = measuring.begin()
+    assert measuring.wait(subprocess.Popen([sys.executable, "-c", f"b'x' * ({mebibytes} << 20)"])) == 0
+    print(measuring.used_since(begun).memory_peak_bytes)
+"""
+"""Waits for a child that uses much, and then for one that uses less; tells the peak of each."""
 
 
 def test_a_peak_is_that_of_the_attempt_and_not_of_the_process() -> None:
@@ -44,12 +54,9 @@ def test_time_on_processors_is_not_time_that_goes_by() -> None:
 
 
 def test_a_child_that_was_waited_for_with_its_use_counts_though_an_earlier_one_was_larger() -> None:
-    def run(mebibytes: int) -> int:
-        begun = measuring.begin()
-        assert measuring.wait(subprocess.Popen([sys.executable, "-c", f"b'x' * ({mebibytes} << 20)"])) == 0
-        return measuring.used_since(begun).memory_peak_bytes
-
-    large, smaller = run(450), run(350)
+    # In a process of its own: a child has held at least what the one held that it was forked from.
+    told = subprocess.run([sys.executable, "-c", CHILDREN], capture_output=True, text=True, check=True).stdout
+    large, smaller = map(int, told.split())
     assert 450 * MIB < large
     assert 350 * MIB < smaller < 450 * MIB
 
@@ -59,16 +66,6 @@ def test_how_a_child_ended_is_told(source: str, code: int) -> None:
     process = subprocess.Popen([sys.executable, "-c", source])
     assert measuring.wait(process) == code
     assert process.returncode == code
-
-
-def test_measuring_costs_next_to_nothing() -> None:
-    """A warm attempt takes half a millisecond in all."""
-    took = []
-    for _ in range(200):
-        since = time.perf_counter()
-        measuring.used_since(measuring.begin())
-        took.append(time.perf_counter() - since)
-    assert min(took) < 50e-6
 
 
 def test_no_descriptor_is_left_open() -> None:
