@@ -92,11 +92,11 @@ def elements_ended(turn: Turn, event: ElementsEnded) -> None:
 def waits(turn: Turn, event: AttemptWaits) -> None:
     """Tell what elements of an array wait for while none has ended, or that they wait for nothing any more.
 
-    An array that gets on is not held up: its counts say how it goes.
+    An array that gets on is not held up: its counts say how it goes. What the first of them waits for stands for all.
     """
     path = event.path if turn.get(event.path) is not None else parent_of(split(event.path)[0])
     state = turn.get(path)
-    if not isinstance(state, Mapped) or event.what == state.waits or state.succeeded + state.failed:
+    if not isinstance(state, Mapped) or bool(event.what) == bool(state.waits) or state.succeeded + state.failed:
         return
     place = turn.plan.place(path)
     turn.move(place, Cause.LINED_UP, replace(state, waits=event.what))

@@ -156,7 +156,9 @@ def test_an_array_gets_on_with_what_fails_too() -> None:
 def test_an_array_whose_elements_wait_no_more_says_so() -> None:
     run = run_of(graph(each(task("m"))))
     run.on(opened("m", 3))
-    run.on(attempt_waits("m.0.2"))
+    run.on(attempt_waits("m.0.2", "room (place 1 of 2)"))
+    run.on(attempt_waits("m.0.1", "room (place 2 of 2)"))
+    assert waits(run) == {}, "the first stands for all"
     run.on(attempt_waits("m.0.2", ""))
     assert waits(run) == {"m": ("", 0)}
     run.on(done("m", 0))
