@@ -8,6 +8,8 @@ harmless.
 import asyncio
 import logging
 import random
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from flytelike.controlplane.database import Database
 from flytelike.controlplane.errors import Refusal
@@ -24,6 +26,8 @@ from flytelike.model.phases import WorkflowPhase
 FIRST_DELAY_S = 0.5
 DELAY_MAX_S = 30.0
 
+T = TypeVar("T")
+
 log = logging.getLogger(__name__)
 
 
@@ -36,7 +40,7 @@ class Dispatch:
         self._launcher = launcher
         self._settings = settings
         self._retry: asyncio.Task[None] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     async def tell(self, row: ExecutionRow) -> None:
         """Hand over what is due for an execution; a failure is tried again later and not raised."""
@@ -47,6 +51,13 @@ class Dispatch:
         """Tell that a signal was given; a failure is tried again later and not raised."""
         if not await self._told_signal(execution, signal):
             self._retry_later()
+
+    async def whole(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do what must not stop half-way though whoever asked for it goes away: a commit, and what is told after it."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(task)
 
     async def reconcile(self) -> int:
         """Hand over everything that is due; return how many things could not be handed over."""

@@ -1,5 +1,6 @@
 """Creating, ending and changing executions. What is answered to a client is durable."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
@@ -225,9 +226,7 @@ class Executions:
             self._notifier.tell(connection, [wanted.id])
             return row
 
-        row = await self._database.write(add)
-        self._notifier.changed([wanted.id])
-        await self._dispatch.tell(row)
+        await self._dispatch.whole(self._kept_and_told(wanted.id, add))
         return wanted.id
 
     async def row(self, execution: ExecutionId) -> ExecutionRow:
@@ -264,7 +263,10 @@ class Executions:
                 self._notifier.tell(connection, [execution])
             return found(connection, execution)
 
-        row = await self._database.write(abort)
+        await self._dispatch.whole(self._kept_and_told(execution, abort))
+
+    async def _kept_and_told(self, execution: ExecutionId, change: Callable[[Connection], ExecutionRow]) -> None:
+        row = await self._database.write(change)
         self._notifier.changed([execution])
         await self._dispatch.tell(row)
 

@@ -115,8 +115,11 @@ class Signals:
             set_signal(connection, row.id, signal, {"value": data, "set_by": principal, "set_at": now_ns})
             return True
 
-        if await self._database.write(set_value):
-            await self._dispatch.tell_signal(execution, signal)
+        async def given() -> None:
+            if await self._database.write(set_value):
+                await self._dispatch.tell_signal(execution, signal)
+
+        await self._dispatch.whole(given())
 
     async def get_or_create(
         self, execution: ExecutionId, signal: str, kind: types_pb2.LiteralType
