@@ -16,8 +16,10 @@ NOTHING = ResourceAmounts()
 
 
 async def show_attempts(client: Client, node: identifier_pb2.NodeExecutionIdentifier, *, as_json: bool) -> None:
-    """Print a node's attempts, oldest first."""
+    """Print a node's attempts, oldest first. Raises RemoteError `unknown-node-execution`."""
     found = await executions.attempts(client, node)
+    if not found:
+        await executions.node(client, node)  # says so if there is none
     if as_json:
         click.echo(json.dumps([attempt_document(one) for one in found], indent=2, ensure_ascii=False))
         return

@@ -140,6 +140,11 @@ async def nodes(client: Client, execution: ExecutionId) -> list[node_execution_p
             return found
 
 
+async def node(client: Client, node: identifier_pb2.NodeExecutionIdentifier) -> node_execution_pb2.NodeExecution:
+    """Return a node of an execution. Raises RemoteError `unknown-node-execution`."""
+    return await client.call(client.admin.GetNodeExecution(node_execution_pb2.NodeExecutionGetRequest(id=node)))
+
+
 async def attempts(
     client: Client, node: identifier_pb2.NodeExecutionIdentifier
 ) -> list[task_execution_pb2.TaskExecution]:

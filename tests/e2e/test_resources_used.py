@@ -164,6 +164,12 @@ def test_people_read_it_in_a_line_and_scripts_as_numbers(platform: Platform, don
     assert document["used"]["memory_peak_bytes"] == platform.attempt(done["execution"], "n1").used.memory_peak_bytes
 
 
+def test_a_node_that_is_not_there_is_told(platform: Platform, done: dict) -> None:
+    told = flytelike(platform.folder / "data", "get", "execution", done["execution"], "n9", cwd=platform.folder)
+    assert told.code == 2
+    assert "error[unknown-node-execution]: there is no node execution" in told.stderr
+
+
 def test_defaults_and_bounds_of_the_platform_are_in_what_was_asked(platform: Platform, done: dict) -> None:
     platform.defaults(defaults={"memory": "123Mi"}, limits={"memory": "250Mi"})
     name = platform.run("execute", "flows.sizes", "--n", "10")["execution"]
