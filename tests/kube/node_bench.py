@@ -2,13 +2,18 @@
 
 import asyncio
 import uuid
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from flytelike.codec.literals import literal_map_to_proto
 from flytelike.model.failure import Failure
-from flytelike.model.policies import ResourceName, Resources
+from flytelike.model.literals import Literal, Primitive
+from flytelike.model.policies import ResourceName, Resources, ReusePolicy, TaskMetadata
 from flytelike.sdk.settings import DEFAULT_IMAGE
 from flytelike.storage import Store, StoreConfig
 from propeller.executors.pod import Patience, PodExecutor, PodExecutorSettings
@@ -17,11 +22,11 @@ from propeller.kube.ports import PODS, Selection
 from propeller.ports import AttemptKey, AttemptSpec
 from tests.kube.control_plane import KubectlFailed
 from tests.kube.node_cluster import NodeCluster
-from tests.kube.node_platform import pod_settings
+from tests.kube.node_platform import bucket, pod_settings
 from tests.kube.pod_bench import QUICK
 from tests.kube.pod_status import Json
 from tests.services.kubernetes import connected
-from tests.unit.executor.builders import Listener, Site
+from tests.unit.executor.builders import ARGS, BUNDLES, Listener, Site
 
 SECOND = 1_000_000_000
 
@@ -70,9 +75,19 @@ class NodeBench:
         """Return an attempt of a shell script. `asks` are its requests and limits, the others those of `Site.spec`."""
         return self.program("sh", "-c", text, image=image, **options)
 
+    def chore(
+        self, task: str, asks: Mapping[ResourceName, str], reuse: ReusePolicy | None = None, **inputs: int | str
+    ) -> AttemptSpec:
+        """Return an attempt of a task in `chores`, which lies in the image's Python path."""
+        words = (*ARGS, "--", "module", "chores", "task", task)
+        spec = self.program(*words, env={"PYTHONPATH": str(BUNDLES)}, asks=asks)
+        given = literal_map_to_proto({name: Literal(Primitive(value)) for name, value in inputs.items()})
+        reused = replace(spec.task, metadata=TaskMetadata(reuse=reuse))
+        return replace(spec, task=reused, inputs=given.SerializeToString(), fresh=True)
+
     def program(self, *words: str, image: str = DEFAULT_IMAGE, **options: Any) -> AttemptSpec:
         """Return an attempt of any program, as `shell` does."""
-        asks: dict[ResourceName, str] = options.pop("asks", {})
+        asks: Mapping[ResourceName, str] = options.pop("asks", {})
         spec = self.site.spec(words, **options)
         assert spec.task.container is not None
         container = replace(spec.task.container, image=image)
@@ -148,3 +163,28 @@ class NodeBench:
         await self.executor.close()
         await self.kubectl("-n", self.namespace, "delete", "pods", "--all", "--force", "--wait=false")
         await self._stack.aclose()
+
+
+@asynccontextmanager
+async def opened(root: Path, cluster: NodeCluster) -> AsyncIterator[NodeBench]:
+    """Run a bench on a cluster, with a bucket of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        bench = NodeBench(root, cluster, bucket(cluster, patch))
+        await bench.open()
+        yield bench
+        await bench.close()
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    """Tests of a module share a bench, and so a loop."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def bench(
+    anyio_backend: str, node_cluster: NodeCluster, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[NodeBench]:
+    """A bench on the node that all tests share."""
+    async with opened(tmp_path_factory.mktemp("site"), node_cluster) as bench:
+        yield bench

@@ -16,9 +16,8 @@ from flytelike.model.failure import Fault
 from propeller.ports import AttemptKey
 from tests.kube import keeper
 from tests.kube.control_plane import KubectlFailed
-from tests.kube.node_bench import NodeBench
+from tests.kube.node_bench import NodeBench, opened
 from tests.kube.node_cluster import NodeCluster
-from tests.kube.node_platform import bucket
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -46,11 +45,8 @@ def two_nodes(node_programs: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 async def bench(
     anyio_backend: str, two_nodes: NodeCluster, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[NodeBench]:
-    with pytest.MonkeyPatch.context() as patch:
-        bench = NodeBench(tmp_path_factory.mktemp("site"), two_nodes, bucket(two_nodes, patch))
-        await bench.open()
+    async with opened(tmp_path_factory.mktemp("site"), two_nodes) as bench:
         yield bench
-        await bench.close()
 
 
 async def test_a_pod_goes_on_while_its_kubelet_is_dead(bench: NodeBench) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,9 +13,9 @@ from flytelike.model.graph import SecretRequest
 from flytelike.model.policies import ResourceName
 from propeller.executors.pod import SecurityProfile
 from propeller.ports import AttemptSpec
-from tests.kube.node_bench import NodeBench
-from tests.kube.node_cluster import NodeCluster
-from tests.kube.node_platform import bucket
+from tests.kube.node_bench import NodeBench, anyio_backend, bench
+
+__all__ = ["anyio_backend", "bench"]
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -26,22 +25,6 @@ NO_REGISTRY, NO_SUCH_IMAGE = "127.0.0.1:9/none:1", "127.0.0.1:9000/none:1"
 
 EATS = f"exec {sys.executable} -c 'x = bytearray(1 << 30)'"
 """In the container's first process: of the end of another one the kubelet may hear too late that it was for memory."""
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def bench(
-    anyio_backend: str, node_cluster: NodeCluster, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[NodeBench]:
-    with pytest.MonkeyPatch.context() as patch:
-        bench = NodeBench(tmp_path_factory.mktemp("site"), node_cluster, bucket(node_cluster, patch))
-        await bench.open()
-        yield bench
-        await bench.close()
 
 
 NAMES = (

@@ -1,19 +1,13 @@
 """What attempts in pods asked for and used, as a real kubelet brings it: in a container's last message or its log."""
 
-from collections.abc import AsyncIterator
-from dataclasses import replace
-
 import pytest
 
-from flytelike.codec.literals import literal_map_to_proto
-from flytelike.model.literals import Literal, Primitive
-from flytelike.model.policies import ResourceName, ReusePolicy, TaskMetadata
+from flytelike.model.policies import ResourceName, ReusePolicy
 from flytelike.model.usage import AskedResources, AttemptUse, ResourceAmounts
 from propeller.ports import AttemptSpec
-from tests.kube.node_bench import NodeBench
-from tests.kube.node_cluster import NodeCluster
-from tests.kube.node_platform import bucket
-from tests.unit.executor.builders import ARGS, BUNDLES
+from tests.kube.node_bench import NodeBench, anyio_backend, bench
+
+__all__ = ["anyio_backend", "bench"]
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -21,31 +15,6 @@ MIB = 1 << 20
 KEPT = ReusePolicy(1, 60_000_000_000)
 ASKS = {ResourceName.CPU: "100m", ResourceName.MEMORY: "400Mi"}
 ASKED = ResourceAmounts(100, 400 * MIB)
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def bench(
-    anyio_backend: str, node_cluster: NodeCluster, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[NodeBench]:
-    with pytest.MonkeyPatch.context() as patch:
-        bench = NodeBench(tmp_path_factory.mktemp("site"), node_cluster, bucket(node_cluster, patch))
-        await bench.open()
-        yield bench
-        await bench.close()
-
-
-def attempt(bench: NodeBench, task: str, reuse: ReusePolicy | None = None, **inputs: int | str) -> AttemptSpec:
-    """Return an attempt of a task in `chores`, which lies in the image's Python path."""
-    words = (*ARGS, "--", "module", "chores", "task", task)
-    spec = bench.program(*words, env={"PYTHONPATH": str(BUNDLES)}, asks=ASKS)
-    given = literal_map_to_proto({name: Literal(Primitive(value)) for name, value in inputs.items()})
-    task_ = replace(spec.task, metadata=TaskMetadata(reuse=reuse))
-    return replace(spec, task=task_, inputs=given.SerializeToString(), fresh=True)
 
 
 async def used(bench: NodeBench, spec: AttemptSpec) -> AttemptUse:
@@ -56,7 +25,7 @@ async def used(bench: NodeBench, spec: AttemptSpec) -> AttemptUse:
 
 
 async def test_a_pod_of_an_attempt_tells_what_it_asked_for_and_used(bench: NodeBench) -> None:
-    spec = attempt(bench, "hold", mebibytes=200)
+    spec = bench.chore("hold", ASKS, mebibytes=200)
     found = await used(bench, spec)
     assert bench.listener.ends[spec.key] is None
     assert 200 * MIB < found.memory_peak_bytes < 400 * MIB
@@ -65,7 +34,7 @@ async def test_a_pod_of_an_attempt_tells_what_it_asked_for_and_used(bench: NodeB
 
 
 async def test_one_that_fails_tells_as_well_and_its_failure_is_its_own(bench: NodeBench) -> None:
-    spec = attempt(bench, "fail", text="no")
+    spec = bench.chore("fail", ASKS, text="no")
     assert (await used(bench, spec)).memory_peak_bytes > 10 * MIB
     failure = bench.listener.ends[spec.key]
     assert failure is not None
@@ -73,8 +42,8 @@ async def test_one_that_fails_tells_as_well_and_its_failure_is_its_own(bench: No
 
 
 async def test_each_attempt_of_a_pod_that_is_kept_has_its_own_peak(bench: NodeBench) -> None:
-    large = await used(bench, attempt(bench, "hold", KEPT, mebibytes=200))
-    spec = attempt(bench, "nothing", KEPT)
+    large = await used(bench, bench.chore("hold", ASKS, KEPT, mebibytes=200))
+    spec = bench.chore("nothing", ASKS, KEPT)
     small = await used(bench, spec)
     assert small.memory_peak_bytes + 150 * MIB < large.memory_peak_bytes
     assert 0 < small.processor_ns < large.processor_ns
@@ -89,7 +58,7 @@ async def test_of_other_programs_it_is_known_what_they_asked_for_only(bench: Nod
 
 
 async def test_one_that_is_killed_for_its_memory_tells_what_it_could_not_exceed(bench: NodeBench) -> None:
-    spec = attempt(bench, "eat", mebibytes=1024)
+    spec = bench.chore("eat", ASKS, mebibytes=1024)
     failure = await bench.end_of(spec)
     assert failure is not None
     assert failure.code == "OOMKilled"
