@@ -277,7 +277,7 @@ def test_the_graph_leads_to_nodes_and_into_workflows(shop: Shop, page: Page) -> 
 
 
 def test_a_timeline_tells_how_long_each_waited_and_ran(shop: Shop, page: Page) -> None:
-    page.goto(f"{shop.of(shop.ended('day'))}?view=timeline")
+    page.goto(f"{shop.of(shop.ended('day', rows=6))}?view=timeline")
     tracks = page.get_by_role("img", name=re.compile("^succeeded, queued .*, ran "))
     expect(tracks).to_have_count(4)
     tasks = page.get_by_role("img", name=re.compile("^succeeded, queued .*, waited .*, ran "))

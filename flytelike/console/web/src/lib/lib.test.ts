@@ -32,18 +32,21 @@ const INT = simple(SimpleType.INTEGER);
 describe("what a node's time went by with", () => {
   const at = (ms?: number) => (ms === undefined ? undefined : { seconds: 0n, nanos: ms * 1_000_000 });
   test.each([
-    ["waited for a worker and ran", { c: 100, s: 110, r: 150, e: 190 }, [100, 110, 150, 190]],
-    ["has not had its turn", { c: 100 }, [100, 900, 900, 900]],
-    ["runs, since when is not told yet", { c: 100, s: 110 }, [100, 110, 110, 900]],
-    ["waits for room", { c: 100, s: 110, waits: "4 cpu" }, [100, 110, 900, 900]],
-    ["runs", { c: 100, s: 110, r: 400 }, [100, 110, 400, 900]],
-    ["was never run", { c: 100, e: 120 }, [100, 120, 120, 120]],
-    ["ended while it waited", { c: 100, s: 110, e: 190, waits: "4 cpu" }, [100, 110, 110, 190]],
-    ["was told of by clocks that differ", { c: 100, s: 90, r: 300, e: 250 }, [100, 100, 250, 250]],
-  ] as const)("one that %s", (_, { c, s, r, e, waits }: { c: number; s?: number; r?: number; e?: number; waits?: string }, wanted) => {
+    ["waited for a worker and ran", { c: 100, s: 110, r: 150, e: 190 }, [100, 110, 150, 190], "waited, ran"],
+    ["has not had its turn", { c: 100 }, [100, 900, 900, 900], ""],
+    ["runs, since when is not told yet", { c: 100, s: 110 }, [100, 110, 110, 900], "ran"],
+    ["waits for room", { c: 100, s: 110, waits: "4 cpu" }, [100, 110, 900, 900], "waited"],
+    ["runs", { c: 100, s: 110, r: 400 }, [100, 110, 400, 900], "waited, ran"],
+    ["ran for less than a millisecond", { c: 100, s: 110, r: 150, e: 150 }, [100, 110, 150, 150], "waited, ran"],
+    ["waited for less than a millisecond", { c: 100, s: 110, r: 110, e: 190 }, [100, 110, 110, 190], "waited, ran"],
+    ["was never run", { c: 100, e: 120 }, [100, 120, 120, 120], ""],
+    ["ended while it waited", { c: 100, s: 110, e: 190, waits: "4 cpu" }, [100, 110, 110, 190], "ran"],
+    ["was told of by clocks that differ", { c: 100, s: 90, r: 300, e: 250 }, [100, 100, 250, 250], "waited, ran"],
+  ] as const)("one that %s", (_, { c, s, r, e, waits }: { c: number; s?: number; r?: number; e?: number; waits?: string }, wanted, did) => {
     const node = create(RunNodeSchema, { createdAt: at(c), startedAt: at(s), ranAt: at(r), endedAt: at(e), waits: waits ?? "" });
     const found = spans(node, 900);
     expect([found.created, found.began, found.ran, found.ended]).toEqual(wanted);
+    expect([...(found.waited ? ["waited"] : []), ...(found.worked ? ["ran"] : [])].join(", ")).toBe(did);
   });
 });
 

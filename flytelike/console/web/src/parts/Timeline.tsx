@@ -59,19 +59,19 @@ interface TrackProps {
 
 function Track({ node, from, span, now }: TrackProps): JSX.Element {
   const look = nodeLook(node.phase, node.cacheStatus);
-  const { created, began, ran, ended } = spans(node, now);
+  const { created, began, ran, ended, waited, worked } = spans(node, now);
   const place = (at: number): number => (100 * Math.min(Math.max(at - from, 0), span)) / span;
   const words = [
     look.word,
     `queued ${duration(began - created)}`,
-    ...(ran > began ? [`waited ${duration(ran - began)}`] : []),
-    ...(ended > ran || ran === began ? [`ran ${duration(ended - ran)}`] : []),
+    ...(waited ? [`waited ${duration(ran - began)}`] : []),
+    ...(worked ? [`ran ${duration(ended - ran)}`] : []),
   ].join(", ");
   return (
     <span className="track" title={words} role="img" aria-label={words}>
       <span className="queue" style={{ left: `${place(created)}%`, width: `${place(began) - place(created)}%` }} />
       {ran > began && <span className="wait" style={{ left: `${place(began)}%`, width: `${place(ran) - place(began)}%` }} />}
-      {(ended > ran || ran === began) && (
+      {(worked || node.endedAt) && (
         <span className={`f-${look.tone}`} style={{ left: `${place(ran)}%`, width: `${place(ended) - place(ran)}%` }} />
       )}
     </span>
