@@ -13,8 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from flytelike.bundle.collect import Copy
-from flytelike.cli.authored import Authored, author, registered
+from flytelike.cli.authored import Authored, Packing, author, registered
 from flytelike.embedded.folder import DataFolder
 from flytelike.embedded.platform import Platform, PlatformOptions
 from flytelike.model.ids import ExecutionId, Identifier, ResourceKind
@@ -71,9 +70,7 @@ async def bed(
         folder.prepare()
         async with Platform(folder, options or PlatformOptions()) as platform, Client(platform.endpoint.grpc) as client:
             loaded = load([file])
-            authored = change(
-                author(loaded, loaded.entities, project=PROJECT, domain=DOMAIN, version="", copy=Copy.AUTO)
-            )
+            authored = change(author(loaded, loaded.entities, PROJECT, DOMAIN, Packing()))
             await registered(client, authored)
             yield Bed(folder, client, authored.version)
             sys.modules.pop(MODULE)  # The next one's is another.

@@ -15,6 +15,7 @@ from flytelike.codec.workflows import workflow_template_to_proto
 from flytelike.compiler import check
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError, Severity
 from flytelike.model.ids import Digest
+from flytelike.model.image import PLATFORM_IMAGE
 from flytelike.remote import Client
 from flytelike.remote.registration import Registration, register
 from flytelike.remote.uploads import upload
@@ -25,6 +26,21 @@ from flytelike.sdk.settings import Settings
 from flytelike_idl.service import registration_pb2
 
 BUNDLE_NAME = "bundle.tar.gz"
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """How an author's files become a version.
+
+    Attributes:
+        version: Its name; made of the content if empty.
+        copy: Which code goes with it.
+        image: The image of tasks that name none.
+    """
+
+    version: str = ""
+    copy: Copy = Copy.AUTO
+    image: str = PLATFORM_IMAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +57,21 @@ class Authored:
     warnings: tuple[Diagnostic, ...] = ()
 
 
-def author(
-    loaded: Loaded, entities: Iterable[AnyEntity], *, project: str, domain: str, version: str, copy: Copy
-) -> Authored:
+def author(loaded: Loaded, entities: Iterable[AnyEntity], project: str, domain: str, packing: Packing) -> Authored:
     """Compile entities here and pack their code.
 
     Raises:
         DiagnosticError: everything that is wrong with the entities.
     """
     chosen = list(entities)
-    bundle = None if copy is Copy.NONE else collect(loaded.root, copy)
-    settings = Settings(project, domain, version, loaded.root, str(bundle.digest) if bundle is not None else "")
+    bundle = None if packing.copy is Copy.NONE else collect(loaded.root, packing.copy)
+    code = str(bundle.digest) if bundle is not None else ""
+    settings = Settings(project, domain, packing.version, loaded.root, code, packing.image)
     found, diagnostics = checked(chosen, settings)
     diagnostics = from_here((*diagnostics, *check(found.entities, found.references)), loaded.root)
     if any(told.severity is Severity.ERROR for told in diagnostics):
         raise DiagnosticError(diagnostics)
-    if not version:
+    if not packing.version:
         settings = replace(settings, version=default_version(digests(found)))
         found, _ = checked(chosen, settings)
     return Authored(

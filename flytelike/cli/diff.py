@@ -12,6 +12,7 @@ from flytelike.bundle import collect
 from flytelike.bundle.collect import Copy
 from flytelike.cli.context import connected, json_option, place_options, platform_options
 from flytelike.cli.exit_code import ExitCode
+from flytelike.cli.image import image_option
 from flytelike.compiler.changes import Change, Part, changes
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.model.graph import Entity
@@ -26,18 +27,19 @@ from flytelike.sdk.settings import Settings
 @click.argument("old")
 @click.argument("new")
 @click.option("--strict", is_flag=True, help="Exit with 2 when a change breaks callers.")
+@image_option
 @json_option
 @place_options
 @platform_options
 def command(  # noqa: PLR0913 - one parameter an option
-    *, old: str, new: str, strict: bool, as_json: bool, project: str, domain: str, server: str, data: Path
+    *, old: str, new: str, strict: bool, image: str, as_json: bool, project: str, domain: str, server: str, data: Path
 ) -> int:
     """Compare OLD with NEW. Each is a file or folder, NAME@VERSION, NAME (its newest version), or @VERSION.
 
     A change of an interface breaks callers when a call that was right before is refused now: an input
     that is gone or newly needed, a type that does not take what it took, an output that is gone.
     """
-    local = {text: from_files(Path(text), project, domain) for text in (old, new) if is_path(text)}
+    local = {text: from_files(Path(text), project, domain, image) for text in (old, new) if is_path(text)}
 
     async def registered() -> dict[str, tuple[Entity, ...]]:
         async with connected(server, data, start=True) as client:
@@ -65,12 +67,12 @@ def is_path(text: str) -> bool:
     return Path(text).exists() or text.endswith(".py") or "/" in text
 
 
-def from_files(path: Path, project: str, domain: str) -> tuple[Entity, ...]:
+def from_files(path: Path, project: str, domain: str, image: str) -> tuple[Entity, ...]:
     """Return the templates of a file or folder, with its code as `register` would send it. Raises DiagnosticError."""
     loaded = load([path])
     try:
         code = str(collect(loaded.root, Copy.AUTO).digest)
-        return templates(loaded.entities, Settings(project, domain, "", loaded.root, code)).entities
+        return templates(loaded.entities, Settings(project, domain, "", loaded.root, code, image)).entities
     finally:
         # The other side may be another version of the same modules.
         loaded.forget()

@@ -7,9 +7,11 @@ import click
 from flytelike.bundle.collect import Copy
 from flytelike.cli import execution_name
 from flytelike.cli import target as targets
+from flytelike.cli.authored import Packing
 from flytelike.cli.context import json_option, place_options, platform_options
 from flytelike.cli.deriving import Manner, derived, planned
 from flytelike.cli.execute import COPIES, Given, drawn_name, environment
+from flytelike.cli.image import image_option
 from flytelike.cli.source import Source, source_of
 from flytelike.model.ids import ExecutionId, Identifier
 from flytelike.model.literals import Literal
@@ -27,6 +29,7 @@ from flytelike.remote.derivation import Different, Wish
 @click.option("--version", default="", help="With EXECUTION: another version of what it ran; with a file: its name.")
 @click.option("--inputs", type=click.Path(dir_okay=False, path_type=Path), help="YAML or JSON file of other inputs.")
 @click.option("--copy", type=COPIES, default="auto", show_default=True, help="Code to bundle.")
+@image_option
 @click.option("--env", multiple=True, metavar="KEY=VALUE", help="Environment variable of all tasks.")
 @click.option("--name", default="", help="Name of the new execution.  [default: made by the platform]")
 @click.option("--dry-run", is_flag=True, help="Print what would run, and start nothing.")
@@ -41,6 +44,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     version: str,
     inputs: Path | None,
     copy: str,
+    image: str,
     env: tuple[str, ...],
     name: str,
     dry_run: bool,
@@ -65,7 +69,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     flags = words[1:]
     if earlier:
         target, flags = targets.parse(words)
-        source = source_of(target, taken.project, taken.domain, version, Copy(copy))
+        source = source_of(target, taken.project, taken.domain, Packing(version, Copy(copy), image))
     other = source is not None or bool(version or flags or inputs)
 
     async def wished(client: Client) -> Wish:
@@ -87,4 +91,4 @@ async def same_target(client: Client, execution: ExecutionId, version: str) -> S
     record = await executions.get(client, execution)
     launched = record.spec.launch_plan
     target = targets.RegisteredTarget(launched.name, version or launched.version)
-    return source_of(target, launched.project, launched.domain, "", Copy.AUTO)
+    return source_of(target, launched.project, launched.domain, Packing())

@@ -3,9 +3,8 @@
 import click
 from typing_extensions import override
 
-from flytelike.bundle.collect import Copy
 from flytelike.cli import target as targets
-from flytelike.cli.authored import author, registered
+from flytelike.cli.authored import Packing, author, registered
 from flytelike.cli.failure import show_diagnostics
 from flytelike.cli.input_flags import shown_parameters
 from flytelike.cli.register import conflict, summary
@@ -18,10 +17,10 @@ from flytelike.remote import Client, registry
 from flytelike.sdk.modules import load
 
 
-def source_of(target: targets.Target, project: str, domain: str, version: str, copy: Copy) -> "Source":
+def source_of(target: targets.Target, project: str, domain: str, packing: Packing) -> "Source":
     """Return a file's entity, compiled here, or a registered one, to be looked up. Raises DiagnosticError."""
     if isinstance(target, targets.FileTarget):
-        return FileSource(target, project, domain, version, copy)
+        return FileSource(target, project, domain, packing)
     return RegisteredSource(target, project, domain)
 
 
@@ -55,11 +54,11 @@ class Source:
 class FileSource(Source):
     """An entity in a file of the author's."""
 
-    def __init__(self, target: targets.FileTarget, project: str, domain: str, version: str, copy: Copy) -> None:
+    def __init__(self, target: targets.FileTarget, project: str, domain: str, packing: Packing) -> None:
         """Load, trace and compile it. Raises DiagnosticError."""
         loaded = load([target.path])
         entity = loaded.named(target.entity)
-        self.authored = author(loaded, [entity], project=project, domain=domain, version=version, copy=copy)
+        self.authored = author(loaded, [entity], project, domain, packing)
         show_diagnostics(self.authored.warnings)
         kind = entity.resource_kind
         found = self.authored.templates

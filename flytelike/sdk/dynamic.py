@@ -12,6 +12,7 @@ from typing_extensions import Unpack, override
 from flytelike.model.diagnostic import Severity
 from flytelike.model.dynamic_job import NODES_MAX, DynamicJob
 from flytelike.model.ids import Identifier, ResourceKind
+from flytelike.model.image import PLATFORM_IMAGE
 from flytelike.sdk.bindings import storing
 from flytelike.sdk.body import Graph, duplicate_ids, outputs_of
 from flytelike.sdk.entities import Assembly, checked
@@ -20,7 +21,7 @@ from flytelike.sdk.faults import raise_faults
 from flytelike.sdk.local import check_inputs, check_outputs
 from flytelike.sdk.local_run import run_nodes
 from flytelike.sdk.mentions import mentioned
-from flytelike.sdk.settings import DEFAULT_IMAGE, Settings
+from flytelike.sdk.settings import Settings
 from flytelike.sdk.task import Task
 from flytelike.sdk.task_options import TaskOptions
 from flytelike.sdk.trace import Trace
@@ -109,7 +110,7 @@ class Dynamic(Task[P, R]):
 def settings_of(task: Identifier, code: str, root: Path) -> Settings:
     """Return how the entities were registered that came with a running task."""
     told = json.loads(os.environ.get(SETTINGS, "{}"))
-    image, env = told.get("image", DEFAULT_IMAGE), told.get("env", {})
+    image, env = told.get("image", PLATFORM_IMAGE), told.get("env", {})
     return Settings(task.project, task.domain, task.version, root, code, image, env)
 
 

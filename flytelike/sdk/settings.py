@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-DEFAULT_IMAGE = "flytelike/python:0.1"
-"""The image of tasks that name none; local workers ignore it."""
+from flytelike.model.image import PLATFORM_IMAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,5 +26,5 @@ class Settings:
     version: str
     root: Path
     code: str = ""
-    image: str = DEFAULT_IMAGE
+    image: str = PLATFORM_IMAGE
     env: Mapping[str, str] = field(default_factory=dict)

@@ -20,6 +20,7 @@ FULL: dict[str, Any] = {
         "pullSecrets": ["registry"],
         "pullPolicy": "Always",
     },
+    "runtimeClassName": "gvisor",
     "store": {
         "uri": "s3://bucket/flytelike",
         "region": "eu-central-1",

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from flytelike.bundle.collect import Copy
-from flytelike.cli.authored import Authored, author, registered
+from flytelike.cli.authored import Authored, Packing, author, registered
 from flytelike.cli.elements import element_attempt, element_line, show_elements
 from flytelike.cli.tree import counted_elements
 from flytelike.embedded.folder import DataFolder
@@ -129,9 +128,7 @@ async def site(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory) -> 
     folder = DataFolder.at(root / "data")
     folder.prepare()
     loaded = load([root / "maps.py"])
-    authored = mapped(
-        author(loaded, loaded.entities, project="flytesnacks", domain="development", version="", copy=Copy.AUTO), NAMES
-    )
+    authored = mapped(author(loaded, loaded.entities, "flytesnacks", "development", Packing()), NAMES)
     async with Platform(folder, PlatformOptions()) as platform, Client(platform.endpoint.grpc) as client:
         await registered(client, authored)
         yield Site(client, authored)

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flytelike.bundle.collect import Copy
-from flytelike.cli.authored import author, registered
+from flytelike.cli.authored import Packing, author, registered
 from flytelike.cli.get import show_execution
 from flytelike.embedded.folder import DataFolder
 from flytelike.embedded.platform import Platform, PlatformOptions
@@ -119,7 +118,7 @@ async def site(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory) -> 
     folder = DataFolder.at(root / "data")
     folder.prepare()
     loaded = load([root / "urgency.py"])
-    authored = author(loaded, loaded.entities, project=PLACE[0], domain=PLACE[1], version="", copy=Copy.AUTO)
+    authored = author(loaded, loaded.entities, PLACE[0], PLACE[1], Packing())
     async with Platform(folder, PlatformOptions(slots=1)) as platform, Client(platform.endpoint.grpc) as client:
         await registered(client, authored)
         yield Site(client, authored.version)

@@ -17,11 +17,11 @@ import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from flytelike.sdk.settings import DEFAULT_IMAGE
+from flytelike.model.image import PLATFORM_IMAGE
 
 ROOT = Path(__file__).resolve().parents[2]
 
-NAME = DEFAULT_IMAGE
+NAME = PLATFORM_IMAGE
 """What tasks ask for that name no image."""
 
 USER = 1000

@@ -12,9 +12,9 @@ import pytest
 
 from flytelike.codec.literals import literal_map_to_proto
 from flytelike.model.failure import Failure
+from flytelike.model.image import PLATFORM_IMAGE
 from flytelike.model.literals import Literal, Primitive
 from flytelike.model.policies import ResourceName, Resources, ReusePolicy, TaskMetadata
-from flytelike.sdk.settings import DEFAULT_IMAGE
 from flytelike.storage import Store, StoreConfig
 from propeller.executors.pod import Patience, PodExecutor, PodExecutorSettings
 from propeller.executors.pod.labels import key_of_pod
@@ -71,7 +71,7 @@ class NodeBench:
         """Run kubectl as the admin."""
         return await asyncio.to_thread(self.cluster.plane.kubectl, *words, stdin=stdin)
 
-    def shell(self, text: str, *, image: str = DEFAULT_IMAGE, **options: Any) -> AttemptSpec:
+    def shell(self, text: str, *, image: str = PLATFORM_IMAGE, **options: Any) -> AttemptSpec:
         """Return an attempt of a shell script. `asks` are its requests and limits, the others those of `Site.spec`."""
         return self.program("sh", "-c", text, image=image, **options)
 
@@ -85,7 +85,7 @@ class NodeBench:
         reused = replace(spec.task, metadata=TaskMetadata(reuse=reuse))
         return replace(spec, task=reused, inputs=given.SerializeToString(), fresh=True)
 
-    def program(self, *words: str, image: str = DEFAULT_IMAGE, **options: Any) -> AttemptSpec:
+    def program(self, *words: str, image: str = PLATFORM_IMAGE, **options: Any) -> AttemptSpec:
         """Return an attempt of any program, as `shell` does."""
         asks: Mapping[ResourceName, str] = options.pop("asks", {})
         spec = self.site.spec(words, **options)

@@ -17,7 +17,11 @@ capabilities:
   drop: [ALL]
 {{- end -}}
 
-{{- define "flytelike.pullSecrets" -}}
+{{/* Whence pods of the chart get their image, and what runs them. */}}
+{{- define "flytelike.runtime" -}}
+{{- with .Values.runtimeClassName }}
+runtimeClassName: {{ . }}
+{{- end }}
 {{- with .Values.image.pullSecrets }}
 imagePullSecrets:
   {{- range . }}

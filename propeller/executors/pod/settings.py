@@ -6,6 +6,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from flytelike.model.image import PLATFORM_IMAGE
 from flytelike.model.policies import ResourceName
 from propeller.executors.pod.names import PROJECT_DOMAIN
 
@@ -103,7 +104,8 @@ class PodSettings:
         run_as_user: The user of containers; the image's own if None, which then must be a number other than 0.
         secret_name: The Secret object for requests without a group.
         priority_classes: `PriorityClass` objects by name, and from which priority on each is for; none below all.
-        own_image: The platform's image, for what it does itself in pods: carrying the files of plain containers.
+        own_image: The platform's image: for tasks that name none, and for what it does itself in pods, carrying the files
+            of plain containers.
         env: Variables for every container: the platform's address, the object store, and so on.
         calling: How eager tasks call the control plane; they are told nothing of it without.
         grace_s: Time between SIGTERM and SIGKILL.
@@ -133,7 +135,7 @@ class PodSettings:
     run_as_user: int | None = None
     secret_name: str = "flytelike"  # noqa: S105 - the name of an object
     priority_classes: Mapping[str, int] = field(default_factory=dict)
-    own_image: str = "flytelike/python:0.1"
+    own_image: str = PLATFORM_IMAGE
     env: Mapping[str, str] = field(default_factory=dict)
     calling: Calling | None = None
     grace_s: int = 30

@@ -10,6 +10,7 @@ from google.protobuf.message import DecodeError
 from flytelike.codec.faults import MalformedError
 from flytelike.codec.json_struct import struct_from_proto
 from flytelike.model.graph import Container, TaskOverrides, TaskTemplate
+from flytelike.model.image import PLATFORM_IMAGE
 from flytelike.model.policies import ResourceName, Resources
 from flytelike_idl.core import security_pb2, tasks_pb2
 from propeller.executors.pod.faults import Faults
@@ -36,16 +37,19 @@ class TaskPod:
     resources: Resources
 
 
-def task_pod(spec: AttemptSpec, faults: Faults, image: str = "") -> TaskPod | None:
+def task_pod(spec: AttemptSpec, faults: Faults, image: str = PLATFORM_IMAGE) -> TaskPod | None:
     """Return the pod that an attempt's task describes; None, with the faults told, when nothing can be made of it.
 
-    `image` is the platform's own, for what it does in the pods of plain containers.
+    `image` is the platform's own, for tasks that name none, and for what it does in the pods of plain containers.
     """
     task = spec.task
     try:
         found = _described(task, faults)
         checked = None if found is None else _checked(_overridden(spec.overrides, found), faults)
-        if checked is None or task.container is None or task.container.data is None:
+        if checked is None:
+            return None
+        checked = _on_platform_image(checked, image)
+        if task.container is None or task.container.data is None:
             return checked
         pod = {
             **checked.pod,
@@ -104,6 +108,17 @@ def _overridden(overrides: TaskOverrides, found: TaskPod) -> TaskPod:
     if overrides.container_image:
         pod = laid_over(pod, {"spec": {"containers": [{"name": found.primary, "image": overrides.container_image}]}})
     return TaskPod(pod, found.primary, _resources(overrides, found))
+
+
+def _on_platform_image(found: TaskPod, image: str) -> TaskPod:
+    """Put the platform's image where containers name what stands for it."""
+    spec = found.pod["spec"]
+    told = {
+        field: [{**one, "image": image} if one.get("image") == PLATFORM_IMAGE else one for one in spec[field]]
+        for field in ("containers", "initContainers")
+        if spec.get(field)
+    }
+    return replace(found, pod={**found.pod, "spec": {**spec, **told}})
 
 
 def _resources(overrides: TaskOverrides, found: TaskPod) -> Resources:

@@ -6,6 +6,7 @@ import pytest
 
 from flytelike.cli.diff import from_files
 from flytelike.compiler.changes import Change, changes
+from flytelike.model.image import PLATFORM_IMAGE
 
 OLD = """
 from flytelike import LaunchPlan, task, workflow
@@ -35,7 +36,7 @@ def told(old: str, new: str, folder: Path) -> list[Change]:
     for name, text in (("old", old), ("new", new)):
         (folder / name).mkdir()
         (folder / name / "hello.py").write_text(text)
-        found.append(from_files(folder / name, "p", "d"))
+        found.append(from_files(folder / name, "p", "d", PLATFORM_IMAGE))
     # Any edit is another code; what else changed is the subject here.
     return [change for change in changes(*found) if not change.text.startswith("code ")]
 

@@ -9,6 +9,7 @@ import pytest
 from flytelike.codec.termination_message import USED_FILE
 from flytelike.model.graph import Container, DataFiles, SecretRequest, TaskOverrides
 from flytelike.model.ids import ExecutionId, NodePath
+from flytelike.model.image import PLATFORM_IMAGE
 from flytelike.model.labels import QUEUE_LABEL
 from flytelike.model.literals import Literal, Primitive
 from flytelike.model.policies import ResourceName, Resources
@@ -97,6 +98,20 @@ def test_a_plain_container_runs_between_what_carries_its_files() -> None:
     assert before[1]["resources"]["limits"] == {"memory": "1Gi"}
     assert after["command"][:4] == ["flytelike-carry", "store", "--task", "s3://data/e1/n0/data/0/task.pb"]
     assert all(one["securityContext"]["capabilities"] == {"drop": ["ALL"]} for one in (*before, after))
+
+
+def test_who_names_no_image_runs_on_the_platforms() -> None:
+    """In specs a name stands for it, so that they are the same on every platform."""
+    ours = replace(PLAIN, own_image="registry.example/ours:1")
+    unnamed = task_of(container=Container(PLATFORM_IMAGE, ("run",)))
+    assert primary_of(built(attempt(unnamed), ours))["image"] == "registry.example/ours:1"
+    named = task_of(container=Container("img", ("run",)))
+    assert primary_of(built(attempt(named), ours))["image"] == "img"
+    back = attempt(named, overrides=TaskOverrides(container_image=PLATFORM_IMAGE))
+    assert primary_of(built(back, ours))["image"] == "registry.example/ours:1"
+    one = {"name": "primary", "image": PLATFORM_IMAGE}
+    pod = built(attempt(pod_task({"initContainers": [{**one, "name": "before"}], "containers": [one]})), ours)
+    assert [it["image"] for it in (*pod["spec"]["initContainers"], primary_of(pod))] == ["registry.example/ours:1"] * 2
 
 
 def test_a_container_becomes_a_pod_that_is_never_restarted() -> None:
