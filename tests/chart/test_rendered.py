@@ -261,7 +261,9 @@ def test_tasks_without_an_image_run_on_the_charts(helm: Helm, tmp_path: Path) ->
     def image(values: Document) -> str:
         return pod_settings(helm.render(values), tmp_path).own_image
 
-    assert image({**SMALLEST, "image": {"repository": "registry.example/ours", "tag": "7"}}) == "registry.example/ours:7"
+    assert (
+        image({**SMALLEST, "image": {"repository": "registry.example/ours", "tag": "7"}}) == "registry.example/ours:7"
+    )
     assert image(FULL) == f"registry.example/flytelike@{FULL['image']['digest']}"
     assert image({**FULL, "propeller": {"pods": {"own_image": "other:1"}}}) == "other:1"
 
@@ -272,7 +274,7 @@ def test_a_runtime_class_is_that_of_all_pods(helm: Helm) -> None:
 
     assert set(classes(SMALLEST)) == {None}
     told = classes({**SMALLEST, **TRIAL, "runtimeClassName": "gvisor"})
-    assert (len(told), set(told)) == (5, {"gvisor"})
+    assert (len(told), set(told)) == (4, {"gvisor"})
 
 
 EAGER = {"audience": "ours", "endpoint": "https://plane.example:443"}

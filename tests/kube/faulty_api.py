@@ -72,7 +72,9 @@ class FaultyApi:
         watches = request.query.get("watch") == "1"
         writes = request.method in {"PUT", "PATCH"}
         possible = [it for it in FAULTS if (it != "cut" or watches) and (it != "changed" or writes)]
-        fault = self._random.choice(possible)
+        # Each kind happens once before any happens again, however few calls there are.
+        unseen = [it for it in possible if not self.done[it]]
+        fault = unseen[0] if unseen else self._random.choice(possible)
         self.done[fault] += 1
         return fault
 

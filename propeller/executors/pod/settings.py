@@ -104,8 +104,8 @@ class PodSettings:
         run_as_user: The user of containers; the image's own if None, which then must be a number other than 0.
         secret_name: The Secret object for requests without a group.
         priority_classes: `PriorityClass` objects by name, and from which priority on each is for; none below all.
-        own_image: The platform's image: for tasks that name none, and for what it does itself in pods, carrying the files
-            of plain containers.
+        own_image: The platform's image: for tasks that name none, and for what it does itself in pods: carrying
+            the files of plain containers.
         env: Variables for every container: the platform's address, the object store, and so on.
         calling: How eager tasks call the control plane; they are told nothing of it without.
         grace_s: Time between SIGTERM and SIGKILL.

@@ -52,7 +52,7 @@ class Workers:
         self._env = env
         self._listener = listener
         self._zygote: Zygote | None = None
-        self._opening: asyncio.Task[Zygote] | None = None
+        self._opening: asyncio.Task[None] | None = None
         self._alive: dict[int, Worker] = {}
         self._next = 0
         self._idle = IdlePool(settings.idle_workers, settings.idle_s, self._retire)
@@ -68,10 +68,13 @@ class Workers:
         if self._zygote is not None:
             return
         if self._opening is None:
-            start = Zygote.start(self._settings.preload, self._env, self)
-            self._opening = asyncio.get_running_loop().create_task(start)
+            self._opening = asyncio.get_running_loop().create_task(self._start())
+        # It is not for one of its waiters alone, who may go away.
+        await asyncio.shield(self._opening)
+
+    async def _start(self) -> None:
         try:
-            self._zygote = await asyncio.shield(self._opening)
+            self._zygote = await Zygote.start(self._settings.preload, self._env, self)
         finally:
             self._opening = None
 
@@ -79,7 +82,7 @@ class Workers:
         """End every process and wait for it."""
         if self._opening is not None:
             with contextlib.suppress(OSError, ZygoteFailed):
-                self._zygote = await self._opening
+                await self._opening
         zygote, self._zygote = self._zygote, None
         for worker in self._alive.values():
             worker.close()

@@ -1,11 +1,13 @@
 """The executor's end of the zygote: starts it, asks it for processes, hears of their ends."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from flytelike.codec.worker_frames import (
@@ -47,16 +49,47 @@ class ZygoteFailed(Exception):
     """The zygote ended before it could take orders; its own output tells why."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Launched:
+    """A process that is about to become a zygote: our end of its socket, its folder, and the lock on that."""
+
+    process: subprocess.Popen[bytes]
+    control: socket.socket
+    scratch: str
+    lock: int
+
+
+def _launched(preload: tuple[str, ...], env: Mapping[str, str]) -> _Launched:
+    """Start the process, or leave nothing open. Blocks."""
+    folder, lock = scratch.make()
+    ours, theirs = socket.socketpair()
+    try:
+        process = subprocess.Popen(  # noqa: S603 - our own module
+            [sys.executable, "-P", "-m", _MODULE, str(theirs.fileno()), folder, *preload],
+            pass_fds=(theirs.fileno(),),
+            stdin=subprocess.DEVNULL,
+            env=dict(env),
+            start_new_session=True,
+        )
+    except BaseException:
+        ours.close()
+        os.close(lock)  # Nobody lives in the folder: it goes with the next sweep.
+        raise
+    finally:
+        theirs.close()
+    return _Launched(process, ours, folder, lock)
+
+
 class Zygote:
     """A running zygote. Make it with `start`."""
 
-    def __init__(self, process: subprocess.Popen[bytes], scratch: str, lock: int, listener: ZygoteListener) -> None:
-        self._process = process
+    def __init__(self, launched: "_Launched", listener: ZygoteListener) -> None:
+        self._process = launched.process
         self._listener = listener
-        self._channel: FrameChannel | None = None
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.scratch = scratch
-        self._lock = lock
+        self._channel = FrameChannel(launched.control, self._hear, self._gone)
+        self.scratch = launched.scratch
+        self._lock = launched.lock
 
     @classmethod
     async def start(cls, preload: tuple[str, ...], env: Mapping[str, str], listener: ZygoteListener) -> "Zygote":
@@ -65,31 +98,17 @@ class Zygote:
         Raises:
             ZygoteFailed: It ended at once.
         """
-        ours, theirs = socket.socketpair()
-        folder, lock = await asyncio.to_thread(scratch.make)
-        command = [sys.executable, "-P", "-m", _MODULE, str(theirs.fileno()), folder, *preload]
-
-        def launch() -> subprocess.Popen[bytes]:
-            return subprocess.Popen(  # noqa: S603 - our own module
-                command,
-                pass_fds=(theirs.fileno(),),
-                stdin=subprocess.DEVNULL,
-                env=dict(env),
-                start_new_session=True,
-            )
-
+        launching = asyncio.ensure_future(asyncio.to_thread(_launched, preload, env))
         try:
-            process = await asyncio.to_thread(launch)
-        except BaseException:
-            os.close(lock)  # Nobody lives in the folder: it goes with the next sweep.
+            zygote = cls(await asyncio.shield(launching), listener)
+        except asyncio.CancelledError:
+            # The thread goes on, and nobody else would end what it makes.
+            with contextlib.suppress(OSError):
+                await cls(await launching, listener).close()
             raise
-        finally:
-            theirs.close()
-        zygote = cls(process, folder, lock, listener)
-        zygote._channel = FrameChannel(ours, zygote._hear, zygote._gone)
         try:
             await zygote._ready
-        except ZygoteFailed:
+        except BaseException:
             await zygote.close()
             raise
         return zygote
@@ -124,8 +143,7 @@ class Zygote:
 
     async def close(self) -> None:
         """End the zygote with everything below it, and wait until it has ended."""
-        if self._channel is not None:
-            self._channel.close()
+        self._channel.close()
         await asyncio.to_thread(self._bury)
 
     def _bury(self) -> None:
@@ -140,8 +158,7 @@ class Zygote:
             self._lock = -1
 
     def _send(self, frame: Frame, fds: tuple[int, ...]) -> None:
-        if self._channel is not None:
-            self._channel.send(frame, fds)
+        self._channel.send(frame, fds)
 
     def _hear(self, frame: Frame) -> None:
         match frame:
