@@ -70,6 +70,7 @@ test: $(READY) ## install what the tests need and run them
 	@$(BIN)/python -m tests.kube.programs helm >/dev/null || test "$$CI" != true
 	@tests/kube/install.sh
 	@$(BIN)/python -m tests.kube.programs node >/dev/null || test "$$CI" != true
+	@$(BIN)/python -m tests.chart.built_image || test "$$CI" != true
 	@$(BIN)/pytest -n 2 --dist worksteal -q
 
 .PHONY: test-kube
@@ -78,6 +79,7 @@ test-kube: $(READY) ## build Kubernetes if it is not there (minutes, once a mach
 	@$(BIN)/python -m tests.kube.programs helm >/dev/null
 	@tests/kube/install.sh
 	@$(BIN)/python -m tests.kube.programs node >/dev/null
+	@$(BIN)/python -m tests.chart.built_image
 	@$(BIN)/pytest -q tests/kube tests/chart tests/unit/propeller_kube tests/contracts/test_objects_contract.py
 
 .PHONY: test-chart-on-node
@@ -86,6 +88,7 @@ test-chart-on-node: $(READY) ## install the chart on the tests' node and execute
 	@$(BIN)/python -m tests.kube.programs helm >/dev/null
 	@tests/kube/install.sh
 	@$(BIN)/python -m tests.kube.programs node >/dev/null
+	@$(BIN)/python -m tests.chart.built_image
 	@$(BIN)/pytest -q tests/chart/test_chart_on_node.py
 
 .PHONY: test-torch

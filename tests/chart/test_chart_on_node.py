@@ -1,7 +1,12 @@
-"""The chart's own pods on a real node: Helm installs them, an execution runs through them, and nothing is left."""
+"""The chart's own pods on a real node: Helm installs them, an execution runs through them, and nothing is left.
+
+They run from the image that `helm/Dockerfile` makes, and so do tasks that name none; their containers see nothing else
+of this project.
+"""
 
 import asyncio
 import json
+import os
 import secrets
 import subprocess
 import sys
@@ -14,17 +19,25 @@ import psycopg
 import pytest
 import yaml
 
+from tests.chart import built_image
 from tests.kube.control_plane import free_port
-from tests.kube.image import NAME
+from tests.kube.node import PLAIN
 from tests.kube.node_cluster import ADDRESS, NodeCluster
 from tests.kube.relay import Place, Relay
 from tests.services import postgres as server
 from tests.services.helm import CHART, Document, Helm
 
-pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.timeout(600)]
 
 FLOWS = """
+import sys
+
 from flytelike import eager, task, workflow
+
+
+@task
+def place() -> str:
+    return sys.prefix
 
 
 @task
@@ -41,7 +54,7 @@ def twice(n: int) -> int:
 async def eagerly(n: int) -> int:
     return await double(n=await double(n=n))
 """
-ROOT = Path(__file__).resolve().parents[2]
+RUNTIME = {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": PLAIN}, "handler": PLAIN}
 SMALL = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "1Gi"}}
 LARGE = {"cpu": "2", "memory": "1Gi"}
 
@@ -60,6 +73,25 @@ def database() -> Iterator[int]:
         yield port
     finally:
         server.stop(found, data)
+
+
+@pytest.fixture
+def image(node_cluster: NodeCluster, tmp_path: Path) -> Iterator[None]:
+    """The image of this tree is on the node, and so is a runtime that lets it alone."""
+    missing = built_image.missing_parts()
+    if missing:
+        reason = f"the chart's image cannot be built: {missing}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    archive = tmp_path / "image.tar"
+    name = built_image.build(archive)
+    node_cluster.node.ctr("images", "import", str(archive))
+    archive.unlink()
+    node_cluster.plane.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(RUNTIME))
+    yield
+    node_cluster.plane.kubectl("delete", "runtimeclass", PLAIN)
+    node_cluster.node.ctr("images", "rm", name)
 
 
 class Release:
@@ -83,10 +115,10 @@ class Release:
 
     def values(self, bucket: str) -> Document:
         """Return small values. This node has neither DNS nor Services: ways to the control plane go by relays."""
-        repository, _, tag = NAME.rpartition(":")
         store = self.cluster.store_env(inside=True)
         return {
-            "image": {"repository": repository, "tag": tag, "pullPolicy": "Never"},
+            "image": {"repository": built_image.REPOSITORY, "tag": built_image.TAG, "pullPolicy": "Never"},
+            "runtimeClassName": PLAIN,
             "crds": {"enabled": False},
             "database": {"existingSecret": "databases"},
             "auth": {"existingSecret": "words"},
@@ -109,7 +141,13 @@ class Release:
                 "leaseSeconds": 3,
                 "resources": SMALL,
                 # Who gives only a request is limited to it, and two hundredths of a processor are next to nothing.
-                "pods": {"namespace": "{project}-{domain}", **SMALL, "limits": LARGE, "env": store},
+                "pods": {
+                    "namespace": "{project}-{domain}",
+                    "template": {"spec": {"runtimeClassName": PLAIN}},
+                    "env": store,
+                    **SMALL,
+                    "limits": LARGE,
+                },
                 "extraEnv": [{"name": "PROPELLER_CONTROL_PLANE", "value": f"{ADDRESS}:{self.port}"}],
             },
             "eager": {"endpoint": f"{ADDRESS}:{self.clients_port}"},
@@ -179,10 +217,10 @@ async def until(happened: Callable[[], bool], within_s: float = 120) -> None:
             await asyncio.sleep(0.3)
 
 
+@pytest.mark.usefixtures("image")
 def test_an_execution_runs_through_what_helm_installs(
     node_cluster: NodeCluster, helm: Helm, database: int, tmp_path: Path
 ) -> None:
-    assert not ROOT.is_relative_to("/tmp"), "the chart's pods have a /tmp of their own, and would not see the project"
     (tmp_path / "flows.py").write_text(FLOWS)
     with ExitStack() as stack:
         release = Release(node_cluster, tmp_path, stack)
@@ -198,6 +236,8 @@ def test_an_execution_runs_through_what_helm_installs(
             words = ("--project", release.project, "--domain", "development", "--json")
             done = json.loads(release.cli("execute", "flows.py", "twice", "--n", "3", *words))
             assert done["outputs"] == {"o0": 12}
+            there = json.loads(release.cli("execute", "flows.py", "place", *words))
+            assert there["outputs"] == {"o0": "/opt/flytelike"}
             called = json.loads(release.cli("execute", "flows.py", "eagerly", "--n", "3", *words))
             assert called["outputs"] == {"o0": 12}, "it calls by its pod's token: nobody set up another one"
         except BaseException:

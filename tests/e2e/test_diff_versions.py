@@ -40,3 +40,15 @@ def test_register_warns_of_a_launch_plan_whose_callers_break(run: Run, project: 
     )
     assert "input `other: int` is new and has to be given" in warned.stderr
     assert "callers-break" not in run("register", "hello.py", "--version", "v2").stderr
+
+
+def test_an_image_for_tasks_that_name_none(run: Run, project: Path) -> None:
+    image = ("--image", "registry.example/team/flights:7")
+    plain, other = (run("register", "hello.py", "--json", *words).document["version"] for words in ((), image))
+    assert plain != other, "versions are made of the content, to which the image belongs"
+    told = run("diff", f"@{plain}", f"@{other}").stdout
+    assert "image flytelike/python:0.1 → registry.example/team/flights:7" in told
+    assert run("diff", "hello.py", f"@{other}", *image).stdout == "no changes\n"
+    wrong = run("register", "hello.py", "--image", "My Image")
+    assert wrong.code == 2
+    assert "'My Image' is no image; expected one like registry.example/team/image:tag" in wrong.stderr

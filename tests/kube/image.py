@@ -101,12 +101,12 @@ def _layer(pause: Sequence[Path]) -> bytes:
                 tar.addfile(entry)
         for path in pause:
             _add(tar, f"pause/{path.name}", path.read_bytes(), 0o755)
-        for name, text in {**_FILES, "etc/ssl/certs/ca-certificates.crt": _authorities()}.items():
+        for name, text in {**_FILES, "etc/ssl/certs/ca-certificates.crt": authorities()}.items():
             _add(tar, name, text.encode())
     return buffer.getvalue()
 
 
-def _authorities() -> str:
+def authorities() -> str:
     """Return the certificates that this host trusts: HTTP clients want some, whomever they talk to."""
     known = ssl.create_default_context().get_ca_certs(binary_form=True)
     return "".join(ssl.DER_cert_to_PEM_cert(one) for one in known)

@@ -1,12 +1,17 @@
 #!/usr/bin/env bash
-# Install what a node of the tests is made of beside Kubernetes' own programs: containerd, runc, network plugins.
+# Install what a node of the tests is made of beside Kubernetes' own programs, containerd, runc and network plugins, and
+# what its image is built by.
 # Without root nothing is changed; the tests then say what they miss.
 set -euo pipefail
 
-if command -v containerd runc ip >/dev/null && [ -x /usr/lib/cni/bridge ]; then
+missing=0
+for program in containerd runc ip buildah debootstrap; do
+  command -v "$program" >/dev/null || missing=1
+done
+if [ $missing = 0 ] && [ -x /usr/lib/cni/bridge ]; then
   exit 0
 fi
-packages='containerd runc containernetworking-plugins iproute2'
+packages='containerd runc containernetworking-plugins iproute2 buildah debootstrap'
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
   echo "A node cannot be started: the tests that need one are skipped (Debian, as root: apt-get install $packages)" >&2
   exit 0

@@ -20,6 +20,9 @@ READY_S = 90
 NEEDED = ("containerd", "ctr", "runc", "ip", "mount", "nsenter", "unshare")
 """Programs of this host that a node is made of."""
 
+PLAIN = "plain"
+"""The runtime, and what our tests call its RuntimeClass, whose containers have nothing but their image."""
+
 PLUGINS = Path("/usr/lib/cni")
 """Where Debian has the plugins that give pods their network."""
 
@@ -135,6 +138,9 @@ class Node:
               [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
                 runtime_type = "io.containerd.runc.v2"
                 base_runtime_spec = "{self.folder}/base.json"
+              # For images that bring all they need: their containers see nothing of the host's.
+              [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.{PLAIN}]
+                runtime_type = "io.containerd.runc.v2"
         """
         (self.folder / "containerd.toml").write_text(dedent(text), encoding="utf-8")
         spec = json.loads(self.machine.run("ctr", "oci", "spec"))
