@@ -13,7 +13,8 @@ from pathlib import Path
 
 import psutil
 
-from flytelike.cli.authored import Authored, Packing, author, registered
+from flytelike.cli.authored import Authored, author, registered
+from flytelike.cli.packing import Packing
 from flytelike.embedded.folder import DataFolder
 from flytelike.embedded.platform import Platform, PlatformOptions
 from flytelike.model.ids import ExecutionId, Identifier, ResourceKind

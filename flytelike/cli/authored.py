@@ -6,6 +6,7 @@ from pathlib import Path
 
 from flytelike.bundle import Bundle, collect, default_version
 from flytelike.bundle.collect import Copy
+from flytelike.cli.packing import Packing
 from flytelike.cli.places import from_here
 from flytelike.cli.registering import request_of
 from flytelike.codec.digest import digest_of
@@ -15,7 +16,6 @@ from flytelike.codec.workflows import workflow_template_to_proto
 from flytelike.compiler import check
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError, Severity
 from flytelike.model.ids import Digest
-from flytelike.model.image import PLATFORM_IMAGE
 from flytelike.remote import Client
 from flytelike.remote.registration import Registration, register
 from flytelike.remote.uploads import upload
@@ -26,21 +26,6 @@ from flytelike.sdk.settings import Settings
 from flytelike_idl.service import registration_pb2
 
 BUNDLE_NAME = "bundle.tar.gz"
-
-
-@dataclass(frozen=True, slots=True)
-class Packing:
-    """How an author's files become a version.
-
-    Attributes:
-        version: Its name; made of the content if empty.
-        copy: Which code goes with it.
-        image: The image of tasks that name none.
-    """
-
-    version: str = ""
-    copy: Copy = Copy.AUTO
-    image: str = PLATFORM_IMAGE
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from flytelike.bundle import collect
 from flytelike.bundle.collect import Copy
 from flytelike.cli.context import connected, json_option, place_options, platform_options
 from flytelike.cli.exit_code import ExitCode
-from flytelike.cli.image import image_option
+from flytelike.cli.packing import image_option
 from flytelike.compiler.changes import Change, Part, changes
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError
 from flytelike.model.graph import Entity

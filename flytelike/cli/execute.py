@@ -9,15 +9,13 @@ from pathlib import Path
 import click
 import uvloop
 
-from flytelike.bundle.collect import Copy
 from flytelike.cli import target as targets
-from flytelike.cli.authored import Packing
 from flytelike.cli.context import connected, json_option, place_options, platform_options
 from flytelike.cli.deriving import Manner, Wished, derived
 from flytelike.cli.execution_name import parse as parse_name
 from flytelike.cli.exit_code import ExitCode
-from flytelike.cli.image import image_option
 from flytelike.cli.input_flags import literals
+from flytelike.cli.packing import Packing, packing_options
 from flytelike.cli.priority import PRIORITY
 from flytelike.cli.source import Source, source_of
 from flytelike.cli.starting import started
@@ -32,7 +30,6 @@ from flytelike.storage.errors import StorageError
 
 LETTERS = string.ascii_lowercase + string.digits
 HELP_FLAGS = {"-h", "--help"}
-COPIES = click.Choice([copy.value for copy in Copy])
 
 
 @click.command(
@@ -44,9 +41,7 @@ COPIES = click.Choice([copy.value for copy in Copy])
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="TARGET [--INPUT VALUE]...")
 @click.option("--inputs", type=click.Path(dir_okay=False, path_type=Path), help="YAML or JSON file of inputs.")
 @click.option("--execution-name", default="", help="Name of the execution.  [default: made by the platform]")
-@click.option("--version", default="", help="Version to register a file's entities as.  [default: made of the content]")
-@click.option("--copy", type=COPIES, default="auto", show_default=True, help="Code to bundle.")
-@image_option
+@packing_options("Version to register a file's entities as.  [default: made of the content]")
 @click.option("--max-parallelism", type=click.IntRange(0), default=0, help="Nodes run at once; 0: no limit.")
 @click.option("--priority", type=PRIORITY, help="high, medium, low, or -1000 to 1000.  [default: the launch plan's]")
 @click.option("--env", multiple=True, metavar="KEY=VALUE", help="Environment variable of all tasks.")
@@ -67,9 +62,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     words: tuple[str, ...],
     inputs: Path | None,
     execution_name: str,
-    version: str,
-    copy: str,
-    image: str,
+    packing: Packing,
     max_parallelism: int,
     priority: int | None,
     env: tuple[str, ...],
@@ -104,7 +97,7 @@ def command(  # noqa: PLR0913 - one parameter an option
         click.echo(context.get_help())
         return ExitCode.SUCCESS
     target, flags = targets.parse(words)
-    source = source_of(target, project, domain, Packing(version, Copy(copy), image))
+    source = source_of(target, project, domain, packing)
     if helping:
         return asyncio.run(describe(source, " ".join(words), server, data))
     given = Given(source, flags, inputs, distant=bool(server))

@@ -4,14 +4,12 @@ from pathlib import Path
 
 import click
 
-from flytelike.bundle.collect import Copy
 from flytelike.cli import execution_name
 from flytelike.cli import target as targets
-from flytelike.cli.authored import Packing
 from flytelike.cli.context import json_option, place_options, platform_options
 from flytelike.cli.deriving import Manner, derived, planned
-from flytelike.cli.execute import COPIES, Given, drawn_name, environment
-from flytelike.cli.image import image_option
+from flytelike.cli.execute import Given, drawn_name, environment
+from flytelike.cli.packing import Packing, packing_options
 from flytelike.cli.source import Source, source_of
 from flytelike.model.ids import ExecutionId, Identifier
 from flytelike.model.literals import Literal
@@ -26,10 +24,8 @@ from flytelike.remote.derivation import Different, Wish
 )
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="EXECUTION | TARGET [--INPUT VALUE]...")
 @click.option("--from", "earlier", default="", metavar="EXECUTION", help="Take over from it into TARGET.")
-@click.option("--version", default="", help="With EXECUTION: another version of what it ran; with a file: its name.")
+@packing_options("With EXECUTION: another version of what it ran; with a file: its name.")
 @click.option("--inputs", type=click.Path(dir_okay=False, path_type=Path), help="YAML or JSON file of other inputs.")
-@click.option("--copy", type=COPIES, default="auto", show_default=True, help="Code to bundle.")
-@image_option
 @click.option("--env", multiple=True, metavar="KEY=VALUE", help="Environment variable of all tasks.")
 @click.option("--name", default="", help="Name of the new execution.  [default: made by the platform]")
 @click.option("--dry-run", is_flag=True, help="Print what would run, and start nothing.")
@@ -41,10 +37,8 @@ def command(  # noqa: PLR0913 - one parameter an option
     *,
     words: tuple[str, ...],
     earlier: str,
-    version: str,
+    packing: Packing,
     inputs: Path | None,
-    copy: str,
-    image: str,
     env: tuple[str, ...],
     name: str,
     dry_run: bool,
@@ -69,14 +63,14 @@ def command(  # noqa: PLR0913 - one parameter an option
     flags = words[1:]
     if earlier:
         target, flags = targets.parse(words)
-        source = source_of(target, taken.project, taken.domain, Packing(version, Copy(copy), image))
-    other = source is not None or bool(version or flags or inputs)
+        source = source_of(target, taken.project, taken.domain, packing)
+    other = source is not None or bool(packing.version or flags or inputs)
 
     async def wished(client: Client) -> Wish:
         wanted: Identifier | None = None
         values: dict[str, Literal] = {}
         if other:
-            found = source or await same_target(client, taken, version)
+            found = source or await same_target(client, taken, packing.version)
             await found.prepare(client)
             wanted = found.identifier
             values = await Given(found, flags, inputs, distant=bool(server)).replacing(client)

@@ -6,26 +6,22 @@ from pathlib import Path
 
 import click
 
-from flytelike.bundle.collect import Copy
-from flytelike.cli.authored import Authored, Outcome, Packing, author, registered
+from flytelike.cli.authored import Authored, Outcome, author, registered
 from flytelike.cli.context import connected, json_option, place_options, platform_options
 from flytelike.cli.exit_code import ExitCode
 from flytelike.cli.failure import show_diagnostics
-from flytelike.cli.image import image_option
+from flytelike.cli.packing import Packing, packing_options
 from flytelike.cli.registering import counted
 from flytelike.model.diagnostic import Diagnostic
 from flytelike.remote.registration import Registered
 from flytelike.sdk.modules import load
 
-COPIES = click.Choice([copy.value for copy in Copy])
 SIGNS = {"CREATED": "+", "UNCHANGED": "=", "CONFLICT": "!", "REJECTED": "✗"}
 
 
 @click.command("register", short_help="Compile tasks and workflows and store them as a version.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--version", default="", help="Name of the version.  [default: made of the content]")
-@click.option("--copy", type=COPIES, default="auto", show_default=True, help="Code to bundle.")
-@image_option
+@packing_options("Name of the version.  [default: made of the content]")
 @click.option("--dry-run", is_flag=True, help="Tell what would happen; store nothing.")
 @click.option("--diff", is_flag=True, help="Like --dry-run, and show how known versions differ.")
 @json_option
@@ -34,9 +30,7 @@ SIGNS = {"CREATED": "+", "UNCHANGED": "=", "CONFLICT": "!", "REJECTED": "✗"}
 def command(  # noqa: PLR0913 - one parameter an option
     *,
     paths: tuple[Path, ...],
-    version: str,
-    copy: str,
-    image: str,
+    packing: Packing,
     dry_run: bool,
     diff: bool,
     as_json: bool,
@@ -52,7 +46,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     ignored; `--copy none`: nothing).
     """
     loaded = load(paths)
-    authored = author(loaded, loaded.entities, project, domain, Packing(version, Copy(copy), image))
+    authored = author(loaded, loaded.entities, project, domain, packing)
 
     show_diagnostics(authored.warnings)
 

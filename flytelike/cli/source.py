@@ -4,9 +4,10 @@ import click
 from typing_extensions import override
 
 from flytelike.cli import target as targets
-from flytelike.cli.authored import Packing, author, registered
+from flytelike.cli.authored import author, registered
 from flytelike.cli.failure import show_diagnostics
 from flytelike.cli.input_flags import shown_parameters
+from flytelike.cli.packing import Packing
 from flytelike.cli.register import conflict, summary
 from flytelike.compiler.describe import describe_type
 from flytelike.model.diagnostic import Diagnostic, DiagnosticError

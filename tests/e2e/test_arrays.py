@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from flytelike.cli.authored import Authored, Packing, author, registered
+from flytelike.cli.authored import Authored, author, registered
 from flytelike.cli.elements import element_attempt, element_line, show_elements
+from flytelike.cli.packing import Packing
 from flytelike.cli.tree import counted_elements
 from flytelike.embedded.folder import DataFolder
 from flytelike.embedded.platform import Platform, PlatformOptions

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from flytelike.cli.authored import Packing, author, registered
+from flytelike.cli.authored import author, registered
 from flytelike.cli.get import show_execution
+from flytelike.cli.packing import Packing
 from flytelike.embedded.folder import DataFolder
 from flytelike.embedded.platform import Platform, PlatformOptions
 from flytelike.model.ids import ExecutionId, Identifier, ResourceKind
