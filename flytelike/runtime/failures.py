@@ -94,7 +94,7 @@ def of_import(error: BaseException, module: str, code_root: str) -> Failure:
             )
         text = (
             f"{module} imports {missing}, which is not installed where the task runs and not in the code bundle. "
-            f"Install it there.\n\n{render(error, code_root)}"
+            f"Install it there; in a cluster that is the task's image (`--image`).\n\n{render(error, code_root)}"
         )
         return Failure(MODULE_NOT_FOUND, shortened(text), Fault.USER, retryable=False)
     text = f"Importing {module} failed with {headline(error)}\n\n{render(error, code_root)}"

@@ -28,7 +28,7 @@ def test_it_runs_as_the_chart_says() -> None:
 def test_it_is_built_in_stages_of_a_named_version() -> None:
     assert instructions("FROM") == ["node:${NODE} AS pages", "python:${PYTHON} AS build", "python:${PYTHON}"]
     python, node = instructions("ARG")
-    assert re.fullmatch(r"NODE=\d+-bookworm", node), "not slim: it has Python"
+    assert re.fullmatch(r"NODE=\d+-trixie", node), "not slim: it has Python"
     version = re.fullmatch(r"PYTHON=(3\.\d+)-slim-\w+", python)
     assert version is not None
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
