@@ -1,6 +1,6 @@
 """Creating, ending and changing executions. What is answered to a client is durable."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
@@ -215,18 +215,22 @@ class Executions:
             reuse_uri, digest = await self._store_document(wanted.id, "reuse", document)
             values = {**values, "reuse_uri": reuse_uri, "reuse_digest": f"sha256:{digest}"}
 
+        # Who watches a caller hears of its calls.
+        callers = [wanted.parent.node.execution] if wanted.parent is not None and wanted.parent.eager else []
+        touched = [wanted.id, *callers]
+
         def add(connection: Connection) -> ExecutionRow:
             if find_execution(connection, wanted.id) is not None:
                 raise refusal(Status.ALREADY_EXISTS, "execution-exists", f"there is an execution {wanted.id} already")
             check_deletion(connection, wanted)
             held = {} if wanted.parent is not None else self._holding.judged(connection, wanted.id, wanted.spec)
             row = add_execution(connection, {**values, **held}, wanted.spec.labels.values)
-            if wanted.parent is not None and wanted.parent.eager:
-                update_execution(connection, wanted.parent.node.execution, {"calls": True})
-            self._notifier.tell(connection, [wanted.id])
+            for caller in callers:
+                update_execution(connection, caller, {"calls": True})
+            self._notifier.tell(connection, touched)
             return row
 
-        await self._dispatch.whole(self._kept_and_told(wanted.id, add))
+        await self._dispatch.whole(self._kept_and_told(touched, add))
         return wanted.id
 
     async def row(self, execution: ExecutionId) -> ExecutionRow:
@@ -263,11 +267,13 @@ class Executions:
                 self._notifier.tell(connection, [execution])
             return found(connection, execution)
 
-        await self._dispatch.whole(self._kept_and_told(execution, abort))
+        await self._dispatch.whole(self._kept_and_told([execution], abort))
 
-    async def _kept_and_told(self, execution: ExecutionId, change: Callable[[Connection], ExecutionRow]) -> None:
+    async def _kept_and_told(
+        self, touched: Sequence[ExecutionId], change: Callable[[Connection], ExecutionRow]
+    ) -> None:
         row = await self._database.write(change)
-        self._notifier.changed([execution])
+        self._notifier.changed(touched)
         await self._dispatch.tell(row)
 
     async def set_state(self, execution: ExecutionId, state: int, principal: str) -> None:

@@ -1,5 +1,7 @@
 """Calls of eager tasks: started once however often they are asked for, ended with their callers."""
 
+import asyncio
+
 import grpc
 import pytest
 from grpc import aio
@@ -91,4 +93,14 @@ async def test_who_watches_hears_of_each_end(running: Running) -> None:
     await running.plane.record(story.entries)
     (state,) = (await stream.read()).calls
     assert (state.name, state.phase, state.output_uri) == ("called", WorkflowPhase.SUCCEEDED, "mem://o")
+    stream.cancel()
+
+
+async def test_who_watches_hears_of_each_new_call(running: Running) -> None:
+    calls = await calls_of(running)
+    stream = calls.WatchCalls(calls_pb2.WatchCallsRequest(caller=CALLER))
+    assert not (await stream.read()).calls
+    await calls.StartCall(call())
+    (state,) = (await asyncio.wait_for(stream.read(), 10)).calls
+    assert state.name == "called"
     stream.cancel()
