@@ -9,7 +9,12 @@ from tests.chart.values import SETS
 from tests.kube.control_plane import ControlPlane, KubectlFailed
 from tests.services.helm import Document, Helm
 
-SERVICE_MONITORS = """
+OF_OTHERS = """
+apiVersion: node.k8s.io/v1
+kind: RuntimeClass
+metadata: {name: gvisor}
+handler: runsc
+---
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
 metadata: {name: servicemonitors.monitoring.coreos.com}
@@ -23,7 +28,7 @@ spec:
       storage: true
       schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
 """
-"""Prometheus' operator's, as far as that such objects are known."""
+"""What the values name of others: a runtime, and objects of Prometheus' operator, as far as that these are known."""
 
 WARNED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn", "audit")}
 
@@ -33,7 +38,7 @@ def restricted(api_server: ControlPlane, namespace: str) -> str:
     """A namespace that takes pods of the restricted profile alone, and warns of what makes others."""
     labels = [f"{name}={value}" for name, value in WARNED.items()]
     api_server.kubectl("label", "namespace", namespace, *labels)
-    api_server.kubectl("apply", "--server-side", "-f", "-", stdin=SERVICE_MONITORS)
+    api_server.kubectl("apply", "--server-side", "-f", "-", stdin=OF_OTHERS)
     api_server.kubectl(
         "wait", "--for=condition=Established", "--timeout=60s", "crd/servicemonitors.monitoring.coreos.com"
     )
