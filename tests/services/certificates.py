@@ -11,12 +11,24 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-class Authority:
-    """Signs certificates for addresses: those of 127.0.0.1 if nothing is said."""
+def _signing() -> x509.KeyUsage:
+    """Return what an authority's key is for; Python 3.13 wants to be told."""
+    others = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
+              "crl_sign", "encipher_only", "decipher_only")  # fmt: skip
+    return x509.KeyUsage(key_cert_sign=True, **dict.fromkeys(others, False))
 
-    def __init__(self, folder: Path, name: str, addresses: Sequence[str] = ("127.0.0.1",)) -> None:
+
+class Authority:
+    """Signs certificates for addresses: those of 127.0.0.1 if nothing is said.
+
+    They name the keys that they are of and by, unless it is one of those that do not.
+    """
+
+    def __init__(
+        self, folder: Path, name: str, addresses: Sequence[str] = ("127.0.0.1",), *, names_keys: bool = True
+    ) -> None:
         """Make the authority's own certificate: `file`, which clients are to trust."""
-        self.folder, self.name, self.addresses = folder, name, addresses
+        self.folder, self.name, self.addresses, self.names_keys = folder, name, addresses, names_keys
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         self.file = folder / f"{name}.crt"
@@ -46,4 +58,10 @@ class Authority:
             .add_extension(x509.BasicConstraints(authority, None), critical=True)
             .add_extension(names, critical=False)
         )
+        if self.names_keys:
+            own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+            issuers = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+            builder = builder.add_extension(own, critical=False).add_extension(issuers, critical=False)
+        if authority:
+            builder = builder.add_extension(_signing(), critical=True)
         return builder.sign(self.key, hashes.SHA256())
