@@ -30,7 +30,7 @@ from tests.unit.executor.builders import ARGS, BUNDLES, Listener, Site
 
 SECOND = 1_000_000_000
 
-IMPATIENT = Patience(image_ns=2 * SECOND, container_ns=15 * SECOND, config_ns=2 * SECOND, node_ns=2 * SECOND)
+IMPATIENT = Patience(image_ns=2 * SECOND, container_ns=45 * SECOND, config_ns=2 * SECOND, node_ns=2 * SECOND)
 """A busy kubelet may take seconds to mount a pod's token."""
 
 

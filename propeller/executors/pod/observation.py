@@ -73,7 +73,8 @@ _NOT_KNOWN_YET = re.compile(r"failed to sync \w+ cache")
 """What the kubelet says while it has not heard of a Secret or ConfigMap, be it there or not."""
 NOT_KNOWN_YET_TIMES = 3
 """How many times longer than for what is known to be wrong it is waited for the kubelet to hear of it."""
-_NO_SECRET = re.compile(r"not found|references non-existent")
+_NO_SECRET = re.compile(r'(?<!"kube-root-ca\.crt" )not found|references non-existent')
+"""The authority's certificates come with a namespace by themselves, if a little later."""
 _MOUNTED = frozenset({"Pulling", "Pulled", "Created", "Started", "Failed", "BackOff"})
 """What is told of a pod's containers once all its volumes are there."""
 _DELETED = Failure(INTERRUPTED, "The pod was deleted, not by the platform.", Fault.SYSTEM, retryable=True)
@@ -198,10 +199,11 @@ def _mount_trouble(events: Sequence[Json], patience: Patience) -> Trouble | None
         return None
     known = [event for event in failed if not _NOT_KNOWN_YET.search(event.get("message") or "")]
     told = (known or failed)[0]
-    patience_ns = patience.container_ns * (1 if known else NOT_KNOWN_YET_TIMES)
     text = f"A volume of the pod cannot be mounted: {told.get('message') or ''}".rstrip()
-    at_fault = Fault.USER if _NO_SECRET.search(text) else Fault.SYSTEM
-    return Trouble(told["reason"], Failure(told["reason"], text, at_fault, True), patience_ns)
+    if _NO_SECRET.search(text):
+        return Trouble(told["reason"], Failure(told["reason"], text, Fault.USER, True), patience.config_ns)
+    patience_ns = patience.container_ns * (1 if known else NOT_KNOWN_YET_TIMES)
+    return Trouble(told["reason"], Failure(told["reason"], text, Fault.SYSTEM, True), patience_ns)
 
 
 def _event_time(event: Json) -> tuple[int, bool]:

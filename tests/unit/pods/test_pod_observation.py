@@ -471,6 +471,21 @@ def test_a_volume_that_cannot_be_mounted_is_known_by_its_event(message: str, fau
     assert message in told.message
 
 
+@pytest.mark.parametrize(
+    ("message", "fault", "seconds"),
+    [
+        ('secret "s" not found', USER, 30),
+        ('configmap "kube-root-ca.crt" not found', SYSTEM, 180),
+        ("failed to sync secret cache: timed out", SYSTEM, 3 * 180),
+    ],
+)
+def test_a_volume_is_waited_for_as_long_as_it_may_still_come(message: str, fault: Fault, seconds: int) -> None:
+    news = seen(pod(waiting("ContainerCreating")), 2, [{"reason": "FailedMount", "message": message}])
+    assert isinstance(news, Waiting)
+    assert news.failure is not None
+    assert (news.failure.fault, news.gives_up_ns) == (fault, ns(1 + seconds))
+
+
 def test_a_volume_that_was_mounted_at_last_is_no_trouble() -> None:
     """Its image may take longer to pull than volumes are waited for."""
     mount = {"reason": "FailedMount", "type": "Warning", "message": "timed out waiting for the condition"}
