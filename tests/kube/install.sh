@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Install what a node of the tests is made of beside Kubernetes' own programs, containerd, runc and network plugins, and
-# what its image is built by.
+# Install what a node of the tests is made of beside Kubernetes' own programs (containerd, runc, network plugins), and what
+# the image of the chart is built by.
 # Without root nothing is changed; the tests then say what they miss.
 set -euo pipefail
 
